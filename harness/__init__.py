@@ -1,0 +1,1 @@
+"""The compatibility and regression test harness for OpenVINO embeddings normalized in NumPy."""

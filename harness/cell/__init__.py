@@ -1,0 +1,1 @@
+"""What runs inside the interpreter of a cell; imports nothing of the controller."""

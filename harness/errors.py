@@ -1,0 +1,38 @@
+"""The exceptions of the harness, each with the exit code that it leads to."""
+
+from __future__ import annotations
+
+from enum import IntEnum
+
+
+class ExitCode(IntEnum):
+    """What a run says to the process that started it."""
+
+    PASS = 0
+    REGRESSED = 1
+    USAGE = 2
+    UNSATISFIABLE = 3
+    INCONCLUSIVE = 4
+    ERROR = 5
+
+
+class HarnessError(Exception):
+    """Something that a person has to put right; its text is the whole message."""
+
+    exit_code = ExitCode.ERROR
+
+
+class UsageError(HarnessError):
+    """A file or an option says something that cannot be meant (exit 2)."""
+
+    exit_code = ExitCode.USAGE
+
+
+class MachineError(HarnessError):
+    """The machine could not do its part: no network, no disk, no interpreter (exit 5)."""
+
+    exit_code = ExitCode.ERROR
+
+
+class StoreError(MachineError):
+    """An environment, a model or a stored result could not be made or read (exit 5)."""

@@ -1,0 +1,1 @@
+"""Reads a matrix, expands its cells and resolves each to a lock."""

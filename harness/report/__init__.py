@@ -1,0 +1,1 @@
+"""One renderer a file, from a judged run to text."""

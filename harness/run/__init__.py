@@ -1,0 +1,1 @@
+"""Makes environments, runs cell processes and measures latency across them."""

@@ -1,0 +1,137 @@
+"""What a cell process and the controller say to each other: JSON lines over a socket pair.
+
+The socket is the cell's own channel (its descriptor is named in ``HARNESS_CHANNEL_FD``), so that a library
+that prints cannot break results. A line that does not decode is a fault of the cell, never of the run.
+
+Order of events in a cell: Hello, Stage("imports"), Facts, Collected, Stage("contract"), Case..., ContractDone,
+then, where latency was asked for, Stage("latency") and per scenario Ready (or Untimed), Calibrated, one TurnDone
+a round, Timed; at last Finished. ImportFailed instead of Facts ends the cell.
+"""
+
+from __future__ import annotations
+
+import msgspec
+
+from harness.records import CaseResult
+
+
+class Event(msgspec.Struct, frozen=True, kw_only=True, tag_field="event", forbid_unknown_fields=True):
+    """Something a cell process says."""
+
+
+class Hello(Event, tag="hello"):
+    """The process is up and has read its spec."""
+
+    pid: int
+    schema: int
+
+
+class Stage(Event, tag="stage"):
+    """What it does from now on, for the board."""
+
+    name: str
+
+
+class ImportFailed(Event, tag="import-failed"):
+    """A package under test, or the subject, could not be imported."""
+
+    module: str
+    message: str
+
+
+class Facts(Event, tag="facts"):
+    """What really is in the process."""
+
+    facts: dict[str, str]
+
+
+class Collected(Event, tag="collected"):
+    """The cases and scenarios that pytest collected."""
+
+    cases: tuple[str, ...]
+    scenarios: tuple[str, ...]
+
+
+class Case(Event, tag="case"):
+    """One finished case."""
+
+    result: CaseResult
+
+
+class ContractDone(Event, tag="contract-done"):
+    """The contract phase is over; from here on the process only waits for its latency turns."""
+
+    peak_rss: int  # bytes
+    rss: int  # bytes resident now
+
+
+class Ready(Event, tag="ready"):
+    """The scenario is set up and warm, and waits for ``calibrate`` or ``begin``."""
+
+    scenario: str
+
+
+class Calibrated(Event, tag="calibrated"):
+    """How long one call takes, measured alone on the machine; answers ``calibrate``."""
+
+    scenario: str
+    seconds: float
+
+
+class TurnDone(Event, tag="turn-done"):
+    """One round is measured; the process is silent until its next turn."""
+
+    scenario: str
+    round: int
+
+
+class Timed(Event, tag="timed"):
+    """All rounds of a scenario, as pytest-benchmark measured them: seconds per call."""
+
+    scenario: str
+    iterations: int
+    rounds: tuple[float, ...]
+
+
+class Untimed(Event, tag="untimed"):
+    """A scenario that could not be measured here."""
+
+    scenario: str
+    message: str
+
+
+class Finished(Event, tag="finished"):
+    """Everything asked for is done; the process exits."""
+
+    peak_rss: int
+
+
+AnyEvent = (
+    Hello | Stage | ImportFailed | Facts | Collected | Case | ContractDone | Ready | Calibrated | TurnDone
+    | Timed | Untimed | Finished
+)
+
+
+class Command(msgspec.Struct, frozen=True, kw_only=True, tag_field="command"):
+    """Something the controller says."""
+
+
+class Calibrate(Command, tag="calibrate"):
+    """Measure one call and answer with Calibrated."""
+
+
+class Begin(Command, tag="begin"):
+    """How many rounds, and how many calls each; no round starts before a turn."""
+
+    rounds: int
+    iterations: int
+
+
+class Turn(Command, tag="turn"):
+    """The machine is yours for one round."""
+
+    round: int
+
+
+class Next(Command, tag="next"):
+    """Every cell has finished the scenario: set up the next one."""
