@@ -19,73 +19,73 @@ class Event(msgspec.Struct, frozen=True, kw_only=True, tag_field="event", forbid
     """Something a cell process says."""
 
 
-class Hello(Event, tag="hello"):
+class Hello(Event, kw_only=True, tag="hello"):
     """The process is up and has read its spec."""
 
     pid: int
     schema: int
 
 
-class Stage(Event, tag="stage"):
+class Stage(Event, kw_only=True, tag="stage"):
     """What it does from now on, for the board."""
 
     name: str
 
 
-class ImportFailed(Event, tag="import-failed"):
+class ImportFailed(Event, kw_only=True, tag="import-failed"):
     """A package under test, or the subject, could not be imported."""
 
     module: str
     message: str
 
 
-class Facts(Event, tag="facts"):
+class Facts(Event, kw_only=True, tag="facts"):
     """What really is in the process."""
 
     facts: dict[str, str]
 
 
-class Collected(Event, tag="collected"):
+class Collected(Event, kw_only=True, tag="collected"):
     """The cases and scenarios that pytest collected."""
 
     cases: tuple[str, ...]
     scenarios: tuple[str, ...]
 
 
-class Case(Event, tag="case"):
+class Case(Event, kw_only=True, tag="case"):
     """One finished case."""
 
     result: CaseResult
 
 
-class ContractDone(Event, tag="contract-done"):
+class ContractDone(Event, kw_only=True, tag="contract-done"):
     """The contract phase is over; from here on the process only waits for its latency turns."""
 
     peak_rss: int  # bytes
     rss: int  # bytes resident now
 
 
-class Ready(Event, tag="ready"):
+class Ready(Event, kw_only=True, tag="ready"):
     """The scenario is set up and warm, and waits for ``calibrate`` or ``begin``."""
 
     scenario: str
 
 
-class Calibrated(Event, tag="calibrated"):
+class Calibrated(Event, kw_only=True, tag="calibrated"):
     """How long one call takes, measured alone on the machine; answers ``calibrate``."""
 
     scenario: str
     seconds: float
 
 
-class TurnDone(Event, tag="turn-done"):
+class TurnDone(Event, kw_only=True, tag="turn-done"):
     """One round is measured; the process is silent until its next turn."""
 
     scenario: str
     round: int
 
 
-class Timed(Event, tag="timed"):
+class Timed(Event, kw_only=True, tag="timed"):
     """All rounds of a scenario, as pytest-benchmark measured them: seconds per call."""
 
     scenario: str
@@ -93,14 +93,14 @@ class Timed(Event, tag="timed"):
     rounds: tuple[float, ...]
 
 
-class Untimed(Event, tag="untimed"):
+class Untimed(Event, kw_only=True, tag="untimed"):
     """A scenario that could not be measured here."""
 
     scenario: str
     message: str
 
 
-class Finished(Event, tag="finished"):
+class Finished(Event, kw_only=True, tag="finished"):
     """Everything asked for is done; the process exits."""
 
     peak_rss: int
@@ -116,22 +116,22 @@ class Command(msgspec.Struct, frozen=True, kw_only=True, tag_field="command"):
     """Something the controller says."""
 
 
-class Calibrate(Command, tag="calibrate"):
+class Calibrate(Command, kw_only=True, tag="calibrate"):
     """Measure one call and answer with Calibrated."""
 
 
-class Begin(Command, tag="begin"):
+class Begin(Command, kw_only=True, tag="begin"):
     """How many rounds, and how many calls each; no round starts before a turn."""
 
     rounds: int
     iterations: int
 
 
-class Turn(Command, tag="turn"):
+class Turn(Command, kw_only=True, tag="turn"):
     """The machine is yours for one round."""
 
     round: int
 
 
-class Next(Command, tag="next"):
+class Next(Command, kw_only=True, tag="next"):
     """Every cell has finished the scenario: set up the next one."""
