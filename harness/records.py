@@ -190,6 +190,16 @@ class CellResult(Record, kw_only=True):
     peak_rss: int = 0  # bytes
 
 
+class Progress(Record, kw_only=True):
+    """Where a cell is right now, for the board; ``stage`` is a CellStatus or what it does at the moment."""
+
+    cell: str
+    stage: str
+    done: int = 0
+    total: int = 0
+    note: str = ""
+
+
 # --- what the judge says -------------------------------------------------------------------
 
 
