@@ -1,0 +1,92 @@
+"""The front door. Nox makes one environment for the harness and passes everything else on to it."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import nox
+
+ROOT = Path(__file__).parent
+sys.path.insert(0, str(ROOT))  # the nox script does not put the project's folder there
+
+from harness.plan.expand import expand  # noqa: E402 - needs the line above
+
+nox.needs_version = ">=2025.2.9"  # requires=
+nox.options.sessions = ["lint", "tests", "compat"]
+nox.options.reuse_venv = "yes"
+
+PYTHON = None if sys.version_info >= (3, 11) else "3.11"  # nox itself may live in an older one (pipx)
+PROJECT = nox.project.load_toml("pyproject.toml")
+CELLS = [
+    {axis.replace("-", "_"): version for axis, version in row.items()}
+    for row in expand(nox.project.load_toml("matrices/compat.toml"))
+]
+AXES = list(CELLS[0])
+
+
+def harness(session: nox.Session, *arguments: str) -> None:
+    """Run the harness of this checkout in the environment that ``setup`` made."""
+    folder = Path(session.cache_dir).parent / "setup" / ("Scripts" if sys.platform == "win32" else "bin")
+    # The exit code carries the verdict; nox turns any but 0 into a failed session.
+    session.run(str(folder / "python"), "-m", "harness", *arguments, external=True)
+
+
+@nox.session(python=PYTHON, default=False)
+def setup(session: nox.Session) -> None:
+    """Make the environment that every other session runs the harness in."""
+    session.install(*PROJECT["project"]["dependencies"])
+
+
+@nox.session(venv_backend="none", requires=["setup"])
+def compat(session: nox.Session) -> None:
+    """Sweep a matrix: `nox -s compat -- --matrix openvino --jobs 2`."""
+    harness(session, "sweep", *session.posargs)
+
+
+@nox.session(venv_backend="none", requires=["setup"], default=False)
+@nox.parametrize(AXES, [tuple(cell.values()) for cell in CELLS])
+def cell(session: nox.Session, **versions: str) -> None:
+    """Run one cell of the default matrix."""
+    harness(session, "sweep", *(f"--cell={axis}={version}" for axis, version in versions.items()), *session.posargs)
+
+
+@nox.session(venv_backend="none", requires=["setup"], default=False)
+def report(session: nox.Session) -> None:
+    """Render the newest run again: `nox -s report -- --open`."""
+    harness(session, "report", *session.posargs)
+
+
+@nox.session(venv_backend="none", requires=["setup"], default=False)
+def lock(session: nox.Session) -> None:
+    """Resolve every cell anew and write the locks (changes the tree)."""
+    harness(session, "lock", *session.posargs)
+
+
+@nox.session(venv_backend="none", requires=["setup"], default=False)
+def publish(session: nox.Session) -> None:
+    """Copy a finished run to reports/, where it is committed (changes the tree)."""
+    harness(session, "publish", *session.posargs)
+
+
+@nox.session(venv_backend="none", requires=["setup"], default=False)
+def perf(session: nox.Session) -> None:
+    """Show what the harness costs: warm environments, overhead of a cell, an unchanged sweep."""
+    harness(session, "perf", *session.posargs)
+
+
+@nox.session(python=PYTHON, allow_parallel=True)
+def tests(session: nox.Session) -> None:
+    """Test the harness itself, planted faults included: `nox -s tests -- -m "not real"` is the quick half."""
+    session.install(*PROJECT["project"]["dependencies"], *PROJECT["dependency-groups"]["tests"])
+    session.run("python", "-m", "pytest", *session.posargs)
+
+
+@nox.session(python=PYTHON, allow_parallel=True)
+def lint(session: nox.Session) -> None:
+    """Check style and types."""
+    groups = PROJECT["dependency-groups"]
+    session.install(*PROJECT["project"]["dependencies"], *groups["tests"], *groups["lint"])
+    session.run("ruff", "check", ".")
+    session.run("ruff", "format", "--check", ".")
+    session.run("mypy")
