@@ -48,7 +48,12 @@ def compat(session: nox.Session) -> None:
 @nox.parametrize(AXES, [tuple(cell.values()) for cell in CELLS])
 def cell(session: nox.Session, **versions: str) -> None:
     """Run one cell of the default matrix."""
-    harness(session, "sweep", *(f"--cell={axis}={version}" for axis, version in versions.items()), *session.posargs)
+    harness(
+        session,
+        "sweep",
+        *(f"--cell={axis}={version}" for axis, version in versions.items()),
+        *session.posargs,
+    )
 
 
 @nox.session(venv_backend="none", requires=["setup"], default=False)

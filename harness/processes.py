@@ -51,7 +51,9 @@ async def run(
             out, err = await process.communicate()
     finally:
         await end_group(process)
-    return Completed(tuple(argv), process.returncode or 0, out.decode(errors="replace"), err.decode(errors="replace"))
+    return Completed(
+        tuple(argv), process.returncode or 0, out.decode(errors="replace"), err.decode(errors="replace")
+    )
 
 
 async def end_group(process: asyncio.subprocess.Process) -> None:

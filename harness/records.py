@@ -32,7 +32,7 @@ class Record(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 # --- plan ---------------------------------------------------------------------------------
 
 
-class Cell(Record, kw_only=True):
+class Cell(Record, frozen=True, kw_only=True):
     """One combination of versions.
 
     ``axes`` holds what tells this cell from the others (axis -> version, ``python`` among them when it is
@@ -47,7 +47,7 @@ class Cell(Record, kw_only=True):
     baseline: bool = False
 
 
-class Distribution(Record, kw_only=True):
+class Distribution(Record, frozen=True, kw_only=True):
     """One locked distribution: normalized name, exact version, sha256 of the files that may be installed."""
 
     name: str
@@ -55,7 +55,7 @@ class Distribution(Record, kw_only=True):
     sha256: tuple[str, ...]
 
 
-class Lock(Record, kw_only=True):
+class Lock(Record, frozen=True, kw_only=True):
     """The complete resolved set of a cell, or the resolver's reason why there is none.
 
     ``origin`` is ``committed`` (read from ``matrices/locks``) or ``resolved`` (just now, on the fly);
@@ -73,7 +73,7 @@ class Lock(Record, kw_only=True):
     reason: str = ""
 
 
-class ScenarioPlan(Record, kw_only=True):
+class ScenarioPlan(Record, frozen=True, kw_only=True):
     """One latency scenario: ``rounds`` timed rounds a cell, each lasting about ``target_seconds``."""
 
     id: str
@@ -81,7 +81,7 @@ class ScenarioPlan(Record, kw_only=True):
     target_seconds: float
 
 
-class Expectation(Record, kw_only=True, rename="kebab"):
+class Expectation(Record, frozen=True, kw_only=True, rename="kebab"):
     """A known divergence; strict: a check that passes all the same, or no match at all, is red.
 
     ``check`` is a glob over case ids, or ``status`` names the status of the whole cell; ``where`` maps a
@@ -96,7 +96,7 @@ class Expectation(Record, kw_only=True, rename="kebab"):
     link: str = ""
 
 
-class PlannedCell(Record, kw_only=True):
+class PlannedCell(Record, frozen=True, kw_only=True):
     """A cell with its lock and the cases that it owes; ``same_as`` names the cell whose run it shares."""
 
     cell: Cell
@@ -105,7 +105,7 @@ class PlannedCell(Record, kw_only=True):
     same_as: str | None = None
 
 
-class Plan(Record, kw_only=True):
+class Plan(Record, frozen=True, kw_only=True):
     """Everything that a run promises before it starts; the judge walks it, so that nothing can vanish."""
 
     schema: int = SCHEMA
@@ -125,7 +125,7 @@ class Plan(Record, kw_only=True):
 # --- what a cell says ----------------------------------------------------------------------
 
 
-class Observation(Record, kw_only=True):
+class Observation(Record, frozen=True, kw_only=True):
     """What a check measured.
 
     ``value`` in ``unit``; ``bound`` says how ``allowed`` binds it (``max``: value <= allowed, ``min``: value
@@ -147,7 +147,7 @@ class Observation(Record, kw_only=True):
     facts: dict[str, str | float | int | bool | None] = {}
 
 
-class CaseResult(Record, kw_only=True):
+class CaseResult(Record, frozen=True, kw_only=True):
     """One check with its parameters, run in one cell; a pass or a fail carries an observation."""
 
     id: str
@@ -157,7 +157,7 @@ class CaseResult(Record, kw_only=True):
     observation: Observation | None = None
 
 
-class Timing(Record, kw_only=True):
+class Timing(Record, frozen=True, kw_only=True):
     """The rounds of one scenario in one process: seconds per call, in the order of the rounds.
 
     ``baseline`` and ``control`` (the A/A arm: a second process of the baseline) hold the rounds that the
@@ -172,7 +172,7 @@ class Timing(Record, kw_only=True):
     control: tuple[float, ...] = ()
 
 
-class CellResult(Record, kw_only=True):
+class CellResult(Record, frozen=True, kw_only=True):
     """What one cell left behind, whatever became of it."""
 
     schema: int = SCHEMA
@@ -190,7 +190,7 @@ class CellResult(Record, kw_only=True):
     peak_rss: int = 0  # bytes
 
 
-class Progress(Record, kw_only=True):
+class Progress(Record, frozen=True, kw_only=True):
     """Where a cell is right now, for the board; ``stage`` is a CellStatus or what it does at the moment."""
 
     cell: str
@@ -203,7 +203,7 @@ class Progress(Record, kw_only=True):
 # --- what the judge says -------------------------------------------------------------------
 
 
-class Finding(Record, kw_only=True):
+class Finding(Record, frozen=True, kw_only=True):
     """The judged outcome of one case in one cell."""
 
     cell: str
@@ -216,7 +216,7 @@ class Finding(Record, kw_only=True):
     observation: Observation | None = None
 
 
-class CellVerdict(Record, kw_only=True):
+class CellVerdict(Record, frozen=True, kw_only=True):
     """One row of the final table: the status of a cell, its layers, and why it is red."""
 
     cell: str
@@ -229,7 +229,7 @@ class CellVerdict(Record, kw_only=True):
     layers: dict[str, dict[str, int]] = {}  # layer -> outcome -> count
 
 
-class ClaimRow(Record, kw_only=True):
+class ClaimRow(Record, frozen=True, kw_only=True):
     """A documented claim in one cell: whether it holds, and the numbers that say so."""
 
     claim: str
@@ -238,7 +238,7 @@ class ClaimRow(Record, kw_only=True):
     measured: str
 
 
-class Claim(Record, kw_only=True):
+class Claim(Record, frozen=True, kw_only=True):
     """A documented claim, judged in every cell."""
 
     id: str
@@ -246,7 +246,7 @@ class Claim(Record, kw_only=True):
     rows: tuple[ClaimRow, ...]
 
 
-class LatencyRow(Record, kw_only=True):
+class LatencyRow(Record, frozen=True, kw_only=True):
     """One scenario in one cell: p50 in seconds, ratio to the baseline and the noise floor of the session.
 
     ``ratio`` is exp(median of the paired log ratios) with its spread ``low``..``high`` (quartiles over the
@@ -264,7 +264,7 @@ class LatencyRow(Record, kw_only=True):
     iterations: int
 
 
-class Judgement(Record, kw_only=True):
+class Judgement(Record, frozen=True, kw_only=True):
     """A judged run: the verdict and everything that it rests on."""
 
     schema: int = SCHEMA
@@ -277,7 +277,7 @@ class Judgement(Record, kw_only=True):
     latency: tuple[LatencyRow, ...]
 
 
-class Run(Record, kw_only=True):
+class Run(Record, frozen=True, kw_only=True):
     """A whole run as it is written to ``results.json``: the plan, the results and the judgement."""
 
     schema: int = SCHEMA

@@ -16,6 +16,8 @@ try:
 except ImportError:  # Python < 3.11: pytest brings tomli there
     import tomli as tomllib  # type: ignore[no-redef, unused-ignore]
 
+CHECKS_FILE = Path(__file__).with_name("checks.toml")
+
 LAYERS = ("ENV", "API", "L0", "L1", "L2", "L3", "RT", "GOLD")
 """In the order of the report: process, names, normalization, raw, end to end, retrieval, runtime, drift."""
 
@@ -66,7 +68,7 @@ def _check(entry: Dict[str, Any]) -> Check:
     return Check(entry["id"], entry["layer"], entry["title"], entry["advice"], over, values)
 
 
-def load_checks(path: Path = Path(__file__).with_name("checks.toml")) -> Tuple[Check, ...]:
+def load_checks(path: Path = CHECKS_FILE) -> Tuple[Check, ...]:
     """Every check of the suite, in the order of the file."""
     with path.open("rb") as file:
         return tuple(_check(entry) for entry in tomllib.load(file)["check"])

@@ -1,7 +1,7 @@
 """The cell's end of the channel to the controller: JSON lines over an inherited socket.
 
-Standard library only. The messages are declared in ``harness.run.events``; without a controller (the suite run
-by hand with pytest) everything sent is dropped and every turn is granted at once.
+Standard library only. The messages are declared in ``harness.run.events``; without a controller (the suite
+run by hand) everything sent is dropped and every turn is granted at once.
 """
 
 from __future__ import annotations
@@ -23,7 +23,9 @@ class Channel:
 
     def __init__(self, descriptor: Optional[int]) -> None:
         self._socket = None if descriptor is None else socket.socket(fileno=descriptor)
-        self._lines: Optional[TextIO] = None if self._socket is None else self._socket.makefile("r", encoding="utf-8")
+        self._lines: Optional[TextIO] = (
+            None if self._socket is None else self._socket.makefile("r", encoding="utf-8")
+        )
 
     @classmethod
     def inherited(cls) -> Channel:
@@ -31,7 +33,7 @@ class Channel:
         named = os.environ.pop(CHANNEL_VARIABLE, None)
         if named is None:
             return cls(None)
-        os.set_inheritable(int(named), False)
+        os.set_inheritable(int(named), False)  # noqa: FBT003 - takes no keyword
         return cls(int(named))
 
     @property

@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Dict, Optional, Tuple
+from typing import Any, Dict, Optional, Tuple
 
 DEFAULT_NORMALIZER = "harness.cell.normalizers:manual"
 DEFAULT_EMBEDDER = "harness.cell.embedder:OpenVinoEmbedder"
@@ -70,6 +70,7 @@ class CellSpec:
     @classmethod
     def read(cls, path: Path) -> CellSpec:
         """Read what ``write`` wrote."""
-        raw = json.loads(path.read_text(encoding="utf-8"))
+        raw: Dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
         tuples = ("phases", "search_path", "scenarios", "only")
-        return cls(**{key: tuple(value) if key in tuples else value for key, value in raw.items()})
+        values: Dict[str, Any] = {key: tuple(raw[key]) if key in tuples else raw[key] for key in raw}
+        return cls(**values)

@@ -3,9 +3,9 @@
 The socket is the cell's own channel (its descriptor is named in ``HARNESS_CHANNEL_FD``), so that a library
 that prints cannot break results. A line that does not decode is a fault of the cell, never of the run.
 
-Order of events in a cell: Hello, Stage("imports"), Facts, Collected, Stage("contract"), Case..., ContractDone,
-then, where latency was asked for, Stage("latency") and per scenario Ready (or Untimed), Calibrated, one TurnDone
-a round, Timed; at last Finished. ImportFailed instead of Facts ends the cell.
+Order of events in a cell: Hello, Stage("imports"), Facts, Collected, Stage("contract"), Case...,
+ContractDone, then, where latency was asked for, Stage("latency") and per scenario Ready (or Untimed),
+Calibrated, one TurnDone a round, Timed; at last Finished. ImportFailed instead of Facts ends the cell.
 """
 
 from __future__ import annotations
@@ -19,73 +19,73 @@ class Event(msgspec.Struct, frozen=True, kw_only=True, tag_field="event", forbid
     """Something a cell process says."""
 
 
-class Hello(Event, kw_only=True, tag="hello"):
+class Hello(Event, frozen=True, kw_only=True, tag="hello"):
     """The process is up and has read its spec."""
 
     pid: int
     schema: int
 
 
-class Stage(Event, kw_only=True, tag="stage"):
+class Stage(Event, frozen=True, kw_only=True, tag="stage"):
     """What it does from now on, for the board."""
 
     name: str
 
 
-class ImportFailed(Event, kw_only=True, tag="import-failed"):
+class ImportFailed(Event, frozen=True, kw_only=True, tag="import-failed"):
     """A package under test, or the subject, could not be imported."""
 
     module: str
     message: str
 
 
-class Facts(Event, kw_only=True, tag="facts"):
+class Facts(Event, frozen=True, kw_only=True, tag="facts"):
     """What really is in the process."""
 
     facts: dict[str, str]
 
 
-class Collected(Event, kw_only=True, tag="collected"):
+class Collected(Event, frozen=True, kw_only=True, tag="collected"):
     """The cases and scenarios that pytest collected."""
 
     cases: tuple[str, ...]
     scenarios: tuple[str, ...]
 
 
-class Case(Event, kw_only=True, tag="case"):
+class Case(Event, frozen=True, kw_only=True, tag="case"):
     """One finished case."""
 
     result: CaseResult
 
 
-class ContractDone(Event, kw_only=True, tag="contract-done"):
+class ContractDone(Event, frozen=True, kw_only=True, tag="contract-done"):
     """The contract phase is over; from here on the process only waits for its latency turns."""
 
     peak_rss: int  # bytes
     rss: int  # bytes resident now
 
 
-class Ready(Event, kw_only=True, tag="ready"):
+class Ready(Event, frozen=True, kw_only=True, tag="ready"):
     """The scenario is set up and warm, and waits for ``calibrate`` or ``begin``."""
 
     scenario: str
 
 
-class Calibrated(Event, kw_only=True, tag="calibrated"):
+class Calibrated(Event, frozen=True, kw_only=True, tag="calibrated"):
     """How long one call takes, measured alone on the machine; answers ``calibrate``."""
 
     scenario: str
     seconds: float
 
 
-class TurnDone(Event, kw_only=True, tag="turn-done"):
+class TurnDone(Event, frozen=True, kw_only=True, tag="turn-done"):
     """One round is measured; the process is silent until its next turn."""
 
     scenario: str
     round: int
 
 
-class Timed(Event, kw_only=True, tag="timed"):
+class Timed(Event, frozen=True, kw_only=True, tag="timed"):
     """All rounds of a scenario, as pytest-benchmark measured them: seconds per call."""
 
     scenario: str
@@ -93,22 +93,33 @@ class Timed(Event, kw_only=True, tag="timed"):
     rounds: tuple[float, ...]
 
 
-class Untimed(Event, kw_only=True, tag="untimed"):
+class Untimed(Event, frozen=True, kw_only=True, tag="untimed"):
     """A scenario that could not be measured here."""
 
     scenario: str
     message: str
 
 
-class Finished(Event, kw_only=True, tag="finished"):
+class Finished(Event, frozen=True, kw_only=True, tag="finished"):
     """Everything asked for is done; the process exits."""
 
     peak_rss: int
 
 
 AnyEvent = (
-    Hello | Stage | ImportFailed | Facts | Collected | Case | ContractDone | Ready | Calibrated | TurnDone
-    | Timed | Untimed | Finished
+    Hello
+    | Stage
+    | ImportFailed
+    | Facts
+    | Collected
+    | Case
+    | ContractDone
+    | Ready
+    | Calibrated
+    | TurnDone
+    | Timed
+    | Untimed
+    | Finished
 )
 
 
@@ -116,22 +127,22 @@ class Command(msgspec.Struct, frozen=True, kw_only=True, tag_field="command"):
     """Something the controller says."""
 
 
-class Calibrate(Command, kw_only=True, tag="calibrate"):
+class Calibrate(Command, frozen=True, kw_only=True, tag="calibrate"):
     """Measure one call and answer with Calibrated."""
 
 
-class Begin(Command, kw_only=True, tag="begin"):
+class Begin(Command, frozen=True, kw_only=True, tag="begin"):
     """How many rounds, and how many calls each; no round starts before a turn."""
 
     rounds: int
     iterations: int
 
 
-class Turn(Command, kw_only=True, tag="turn"):
+class Turn(Command, frozen=True, kw_only=True, tag="turn"):
     """The machine is yours for one round."""
 
     round: int
 
 
-class Next(Command, kw_only=True, tag="next"):
+class Next(Command, frozen=True, kw_only=True, tag="next"):
     """Every cell has finished the scenario: set up the next one."""

@@ -1,0 +1,126 @@
+"""The rules of the house that a program can hold: who imports whom, who starts processes, who prints."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+HARNESS = ROOT / "harness"
+UNDER_TEST = {
+    "numpy",
+    "torch",
+    "openvino",
+    "sentence_transformers",
+    "transformers",
+    "sklearn",
+    "scipy",
+    "tokenizers",
+}
+BASE = {"harness", "harness.records", "harness.errors"}
+SHARED_WITH_CELLS = {"harness.cell.catalogue", "harness.cell.spec"}
+MAY_IMPORT = {
+    "records": set(),
+    "errors": set(),
+    "processes": set(),
+    "plan": BASE | SHARED_WITH_CELLS | {"harness.plan", "harness.processes"},
+    "run": BASE | SHARED_WITH_CELLS | {"harness.plan", "harness.run", "harness.processes"},
+    "judge": BASE | SHARED_WITH_CELLS | {"harness.judge"},
+    "report": BASE | SHARED_WITH_CELLS | {"harness.report"},
+    "cell": {"harness.cell"},
+}
+
+
+def modules(folder: str) -> list[Path]:
+    place = HARNESS / folder
+    return sorted(place.rglob("*.py")) if place.is_dir() else [place.with_suffix(".py")]
+
+
+def imports(source: str) -> Iterator[str]:
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+
+
+def foreign_imports(folder: str, source: str) -> list[str]:
+    """Imports of ours that this folder may not have."""
+    allowed = MAY_IMPORT[folder]
+    return [
+        name
+        for name in imports(source)
+        if name.split(".")[0] == "harness"
+        and not any(name == door or name.startswith(f"{door}.") for door in allowed - {"harness"})
+    ]
+
+
+@pytest.mark.parametrize("folder", sorted(MAY_IMPORT))
+def test_imports_go_one_way(folder: str) -> None:
+    found = {str(p.relative_to(ROOT)): foreign_imports(folder, p.read_text("utf-8")) for p in modules(folder)}
+    assert {path: names for path, names in found.items() if names} == {}
+
+
+@pytest.mark.parametrize(
+    ("folder", "source"),
+    [
+        ("cell", "from harness.records import Plan"),
+        ("judge", "import harness.run.schedule"),
+        ("report", "from harness.judge import verdict"),
+        ("plan", "from harness.cell.plugin import x"),
+        ("records", "from harness import errors"),
+    ],
+)
+def test_a_wrong_import_is_seen(folder: str, source: str) -> None:
+    assert foreign_imports(folder, source)
+
+
+def test_the_controller_imports_nothing_under_test() -> None:
+    found = [
+        (str(path.relative_to(ROOT)), name)
+        for path in sorted(HARNESS.rglob("*.py"))
+        if (HARNESS / "cell") not in path.parents
+        for name in imports(path.read_text("utf-8"))
+        if name.split(".")[0] in UNDER_TEST
+    ]
+    assert found == []
+
+
+def calls(source: str) -> Iterator[str]:
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Call):
+            yield ast.unparse(node.func)
+
+
+STARTS_PROCESSES = (
+    "create_subprocess_exec",
+    "create_subprocess_shell",
+    "Popen",
+    "check_call",
+    "check_output",
+    "execv",
+    "fork",
+)
+
+
+@pytest.mark.parametrize(
+    ("what", "names", "where"),
+    [
+        ("starts processes", STARTS_PROCESSES, {"harness/processes.py"}),
+        ("prints or exits", ("print", "sys.exit", "os._exit", "exit"), {"harness/cli.py"}),
+        ("changes the working directory", ("os.chdir", "chdir"), set()),
+    ],
+)
+def test_only_one_place(what: str, names: tuple[str, ...], where: set[str]) -> None:
+    found = {
+        f"{path.relative_to(ROOT)}: {call}"
+        for path in sorted(HARNESS.rglob("*.py"))
+        for call in calls(path.read_text("utf-8"))
+        if (call in names or call.split(".")[-1] in set(names) - {"exit", "print"})
+        and str(path.relative_to(ROOT)) not in where
+        and (HARNESS / "cell") not in path.parents
+    }
+    assert found == set(), f"only {sorted(where) or 'nobody'} {what}"
