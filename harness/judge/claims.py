@@ -1,0 +1,166 @@
+"""The claims that documentation and forum answers make about manual normalization, judged with numbers."""
+
+from __future__ import annotations
+
+import statistics
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from harness.judge.outcomes import Results, contradiction
+from harness.records import Claim, ClaimRow
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from harness.records import CaseResult, CellResult, Plan
+
+TYPICAL_BATCH = 32
+"""Rows of 384 numbers: what a service normalizes at a time."""
+
+CLAIMED_SECONDS = 2e-3
+"""The upper end of the claimed 1-2 ms."""
+
+Judged = tuple[bool | None, str]
+"""Whether a claim holds (None: nothing was measured) and the numbers that say so."""
+
+_NOTHING: Judged = (None, "not measured")
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """What one cell measured, by case and by scenario."""
+
+    cases: dict[str, CaseResult]
+    p50: dict[str, float]  # seconds per call
+
+    @classmethod
+    def of(cls, result: CellResult | None) -> Evidence:
+        """Gather what a result says; a pass that contradicts its own numbers is no evidence."""
+        if result is None:
+            return cls({}, {})
+        cases = {case.id: case for case in result.cases if not contradiction(case)}
+        p50 = {
+            timing.scenario: statistics.median(timing.rounds) for timing in result.timings if timing.rounds
+        }
+        return cls(cases, p50)
+
+    def decided(self, *checks: str) -> list[CaseResult]:
+        """The passed and failed cases with one of these ids, or under it, in the order of their ids."""
+        return [
+            case
+            for case_id, case in sorted(self.cases.items())
+            if case.outcome in {"pass", "fail"}
+            and any(case_id == check or case_id.startswith(f"{check}/") for check in checks)
+        ]
+
+
+def _holds_in_all(*checks: str) -> Callable[[Evidence], Judged]:
+    """A claim that holds where each case of these checks passes; says for each what was measured."""
+
+    def judge(evidence: Evidence) -> Judged:
+        cases = evidence.decided(*checks)
+        if not cases:
+            return _NOTHING
+        said = [
+            f"{_tail(case.id)}: {'yes' if case.outcome == 'pass' else 'no'}{_numbers(case)}" for case in cases
+        ]
+        return all(case.outcome == "pass" for case in cases), "; ".join(said)
+
+    return judge
+
+
+def _tail(case: str) -> str:
+    """The last parameter of a case (its dtype or input), or the id of a check that has none."""
+    return case.rsplit("/", 1)[-1]
+
+
+def _numbers(case: CaseResult) -> str:
+    seen = case.observation
+    if seen is None:
+        return ""
+    if seen.bound == "none" or seen.unit in {"", "bool"}:
+        return f" ({seen.sample})" if seen.sample else ""
+    value = "not finite" if seen.value is None else f"{seen.value:.3g}"
+    allowed = "" if seen.allowed is None else f", allowed {seen.allowed:.3g}"
+    return f" ({value} {seen.unit}{allowed})"
+
+
+def _typical_batch_takes_milliseconds(evidence: Evidence) -> Judged:
+    said, within = [], []
+    for dtype in ("float32", "float16"):
+        seconds = evidence.p50.get(f"normalize.manual.{dtype}.{TYPICAL_BATCH}")
+        if seconds is not None:
+            said.append(f"{dtype} x {TYPICAL_BATCH}: {seconds * 1e3:.3g} ms")
+            within.append(seconds <= CLAIMED_SECONDS)
+    return (all(within), "; ".join(said)) if within else _NOTHING
+
+
+def _numpy_is_faster(evidence: Evidence) -> Judged:
+    said, faster = [], []
+    for scenario, manual in evidence.p50.items():
+        prefix, reference = "normalize.manual.", scenario.replace(".manual.", ".reference.")
+        if scenario.startswith(prefix) and reference in evidence.p50:
+            ratio = manual / evidence.p50[reference]
+            dtype, batch = scenario.removeprefix(prefix).split(".")
+            word = "faster" if ratio < 1 else "slower"
+            said.append(f"{dtype} x {batch}: {max(ratio, 1 / ratio):.3g}x {word}")
+            faster.append(ratio < 1)
+    return (all(faster), "; ".join(said)) if faster else _NOTHING
+
+
+CLAIMS: tuple[tuple[str, str, Callable[[Evidence], Judged]], ...] = (
+    ("no-norm-method", "NumPy arrays have no .norm()", _holds_in_all("api.ndarray-norm")),
+    (
+        "utility-rejects-arrays",
+        "normalize_embeddings fails on NumPy arrays",
+        _holds_in_all("api.utility-rejects/ndarray"),
+    ),
+    (
+        "norm-keeps-dtype",
+        "np.linalg.norm preserves float32 and float16",
+        _holds_in_all("api.norm-dtype/float32", "api.norm-dtype/float16"),
+    ),
+    (
+        "manual-equals-utility",
+        "manual normalization equals the utility for non-zero vectors",
+        _holds_in_all("l0.parity-typical/manual"),
+    ),
+    ("zero-stays-zero", "zero vectors stay zero", _holds_in_all("l0.zero-rows/manual")),
+    (
+        "milliseconds",
+        f"it takes 1-2 ms for a typical batch (judged as: at most 2 ms for {TYPICAL_BATCH} x 384)",
+        _typical_batch_takes_milliseconds,
+    ),
+    (
+        "numpy-is-faster",
+        "NumPy is faster than the utility (judged by the ratio of medians, at every batch)",
+        _numpy_is_faster,
+    ),
+    ("same-memory", "it makes no significant change in memory", _holds_in_all("rt.memory/manual")),
+)
+"""Id, text and judgement of each claim, in the order of the report."""
+
+
+def judge_claims(plan: Plan, results: Results) -> tuple[Claim, ...]:
+    """Every claim in every planned cell."""
+    evidence = {planned.cell.id: Evidence.of(results.one_for(planned)) for planned in plan.cells}
+    return tuple(
+        Claim(
+            id=claim, text=text, rows=tuple(_row(claim, cell, judge(seen)) for cell, seen in evidence.items())
+        )
+        for claim, text, judge in CLAIMS
+    )
+
+
+def _row(claim: str, cell: str, judged: Judged) -> ClaimRow:
+    holds, measured = judged
+    return ClaimRow(claim=claim, cell=cell, holds=holds, measured=measured)
+
+
+def summarize_claim(rows: Sequence[ClaimRow]) -> str:
+    """In how many cells a claim holds: ``holds in 18 of 20 cells``."""
+    judged = [row for row in rows if row.holds is not None]
+    if not judged:
+        return "not measured"
+    holding = sum(1 for row in judged if row.holds)
+    return f"holds in {holding} of {len(judged)} cells"

@@ -1,0 +1,186 @@
+"""From the plan to findings: one for every case that a planned cell owes, whether or not it was run."""
+
+from __future__ import annotations
+
+import math
+from collections import defaultdict
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from harness.cell.catalogue import LAYERS
+from harness.judge.expectations import for_case, of_cell, of_matrix
+from harness.records import Finding
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from harness.cell.catalogue import Check
+    from harness.records import CaseResult, CellResult, Expectation, Observation, Outcome, Plan, PlannedCell
+
+RED: frozenset[Outcome] = frozenset({"fail", "error", "xpass", "missing"})
+"""Outcomes that nobody expected."""
+
+WHOLE_CELL = "cell"
+"""Stands for the id of a case in a finding that concerns a result as a whole."""
+
+
+def is_red(outcome: Outcome) -> bool:
+    """Tell whether an outcome is one that nobody expected."""
+    return outcome in RED
+
+
+def check_of(case: str) -> str:
+    """The id of the check that a case belongs to."""
+    return case.split("/", 1)[0]
+
+
+@dataclass(frozen=True)
+class Results:
+    """The results of a run by cell, in an order that does not depend on how they arrived."""
+
+    by_cell: Mapping[str, Sequence[CellResult]] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, results: Sequence[CellResult]) -> Results:
+        """Group results by cell."""
+        grouped: dict[str, list[CellResult]] = defaultdict(list)
+        for result in sorted(results, key=msgspec.json.encode):
+            grouped[result.cell].append(result)
+        return cls(grouped)
+
+    def all_for(self, planned: PlannedCell) -> Sequence[CellResult]:
+        """Every result of a cell: its own, or those of the cell whose run it shares."""
+        own = self.by_cell.get(planned.cell.id, ())
+        return own if own or planned.same_as is None else self.by_cell.get(planned.same_as, ())
+
+    def one_for(self, planned: PlannedCell) -> CellResult | None:
+        """The result of a cell, None where it left none."""
+        found = self.all_for(planned)
+        return found[0] if found else None
+
+
+def contradiction(case: CaseResult) -> str:
+    """Why an outcome cannot be believed; empty where it can."""
+    if case.outcome == "skip":
+        return "" if case.message else "the cell says skip but gives no reason"
+    if case.outcome != "pass":
+        return ""
+    observation = case.observation
+    if observation is None:
+        return "the cell says pass but measured nothing"
+    fault = _beyond(observation)
+    return f"the cell says pass but {fault}" if fault else ""
+
+
+def _beyond(seen: Observation) -> str:
+    if seen.bound == "none":
+        return ""
+    if seen.value is None or not math.isfinite(seen.value):
+        return "the value is not finite"
+    if seen.allowed is None or not math.isfinite(seen.allowed):
+        return f"nothing says what is allowed (bound {seen.bound})"
+    holds = {
+        "max": seen.value <= seen.allowed,
+        "min": seen.value >= seen.allowed,
+        "equal": seen.value == seen.allowed,
+    }[seen.bound]
+    word = {"max": "at most", "min": "at least", "equal": "exactly"}[seen.bound]
+    return "" if holds else f"{seen.value:g} {seen.unit} should be {word} {seen.allowed:g}"
+
+
+def judge_findings(plan: Plan, results: Results, checks: Sequence[Check]) -> tuple[Finding, ...]:
+    """One finding for each case of each planned cell, in that order, then those that nobody planned.
+
+    Args:
+        plan: what was promised.
+        results: what the cells left behind.
+        checks: the catalogue, for layer and advice.
+    """
+    catalogue = {check.id: check for check in checks}
+    expectations = of_matrix(plan)
+    findings = [
+        finding for planned in plan.cells for finding in _cell(planned, results, expectations, catalogue)
+    ]
+    planned_ids = {planned.cell.id for planned in plan.cells}
+    findings += [
+        Finding(
+            cell=cell,
+            check=WHOLE_CELL,
+            layer="ENV",
+            outcome="error",
+            message="a result of a cell that is not in the plan",
+        )
+        for cell in results.by_cell
+        if cell not in planned_ids
+    ]
+    return tuple(findings)
+
+
+def _cell(
+    planned: PlannedCell,
+    results: Results,
+    expectations: Sequence[Expectation],
+    catalogue: Mapping[str, Check],
+) -> Iterator[Finding]:
+    mine = of_cell(expectations, planned)
+    found = results.all_for(planned)
+    if len(found) > 1:
+        message = f"{len(found)} results of one cell, but should be one"
+        yield Finding(cell=planned.cell.id, check=WHOLE_CELL, layer="ENV", outcome="error", message=message)
+    reported: dict[str, list[CaseResult]] = defaultdict(list)
+    for case in found[0].cases if found else ():
+        reported[case.id].append(case)
+    status = found[0].status if found else ("unsatisfiable" if planned.lock.reason else "missing")
+    for case_id in (*planned.cases, *sorted(set(reported) - set(planned.cases))):
+        check = catalogue.get(check_of(case_id))
+        outcome, message, expectation = _outcome(
+            reported.get(case_id, []), for_case(mine, case_id), owed=case_id in planned.cases, status=status
+        )
+        yield Finding(
+            cell=planned.cell.id,
+            check=case_id,
+            layer=check.layer if check else layer_of(case_id),
+            outcome=outcome,
+            message=message,
+            advice=check.advice if check and outcome in {"fail", "error", "xpass"} else "",
+            expectation=expectation,
+            observation=reported[case_id][0].observation if reported.get(case_id) else None,
+        )
+
+
+def layer_of(case: str) -> str:
+    """The layer that the prefix of an id names, for a check that no catalogue knows."""
+    prefix = case.split(".", 1)[0].upper()
+    return prefix if prefix in LAYERS else "ENV"
+
+
+def _outcome(
+    reported: Sequence[CaseResult], expected: Expectation | None, *, owed: bool, status: str
+) -> tuple[Outcome, str, str]:
+    """Outcome, message and the reason of the expectation that made it what it is."""
+    if not reported:
+        return "missing", f"no result: the cell is {status}", ""
+    case = reported[0]
+    # An expectation excuses a known divergence, never a suite that contradicts itself or its plan.
+    fault = _fault(reported, owed=owed)
+    if fault:
+        return "error", fault, ""
+    if expected is None or case.outcome == "skip":
+        return case.outcome, case.message, ""
+    if case.outcome == "pass":
+        return (
+            "xpass",
+            "passes, but is expected to fail; take the expectation out or narrow it",
+            expected.reason,
+        )
+    return "xfail", case.message, expected.reason
+
+
+def _fault(reported: Sequence[CaseResult], *, owed: bool) -> str:
+    if not owed:
+        return "unplanned: the plan does not know this case"
+    if len(reported) > 1:
+        return f"reported {len(reported)} times, but should be once"
+    return contradiction(reported[0])

@@ -1,0 +1,97 @@
+"""What a run says as a whole, and the one place where that becomes an exit code."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from harness.errors import ExitCode
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from harness.records import CellVerdict, Finding, Plan, Verdict
+
+EXIT_CODES: dict[Verdict, ExitCode] = {
+    "pass": ExitCode.PASS,
+    "regressed": ExitCode.REGRESSED,
+    "unsatisfiable": ExitCode.UNSATISFIABLE,
+    "inconclusive": ExitCode.INCONCLUSIVE,
+    "error": ExitCode.ERROR,
+}
+"""Usage errors (2) never get as far as a verdict."""
+
+_MEASURED = {"pass", "fail", "error", "xfail", "xpass"}
+_DIED = {"import-error", "crashed", "timed-out"}
+
+
+def exit_code(verdict: Verdict) -> ExitCode:
+    """What a run with this verdict says to the process that started it."""
+    return EXIT_CODES[verdict]
+
+
+def judge_verdict(
+    plan: Plan, cells: Sequence[CellVerdict], findings: Sequence[Finding], stale: Sequence[str]
+) -> tuple[Verdict, str]:
+    """The verdict and one sentence that says why; the first of these that holds.
+
+    A red cell that was run, or a stale expectation: regressed. A cell that could not be installed: error. No
+    solution where one was expected: unsatisfiable. Nothing measured: error. Results or the baseline missing:
+    inconclusive. Else pass.
+    """
+    planned = {each.cell.id for each in plan.cells}
+    measured = [each for each in findings if each.cell in planned and each.outcome in _MEASURED]
+    ran = bool(measured) or any(cell.status in _DIED for cell in cells)
+    red = [cell for cell in cells if cell.red]
+    broken = [cell for cell in red if _is_regression(cell)]
+    if ran and (broken or stale):
+        return "regressed", _regressed(len(plan.cells), broken, stale)
+    uninstalled = [cell.cell for cell in red if cell.status == "install-error"]
+    if uninstalled:
+        return "error", f"{_cells(uninstalled)} could not be installed."
+    unsolved = [cell.cell for cell in red if cell.status == "unsatisfiable"]
+    if unsolved:
+        return "unsatisfiable", f"{_cells(unsolved)} has no solution, and nobody expected that."
+    if not ran:
+        return "error", "Nothing was measured, so nothing can be said."
+    return _complete(plan, cells, red)
+
+
+def _complete(plan: Plan, cells: Sequence[CellVerdict], red: Sequence[CellVerdict]) -> tuple[Verdict, str]:
+    if red:
+        return "inconclusive", f"{_cells([cell.cell for cell in red])} lacks results; run again to carry on."
+    baseline = [cell for cell in cells if cell.cell == plan.baseline]
+    if any(cell.status != "ok" for cell in baseline):
+        return (
+            "inconclusive",
+            f"The baseline {plan.baseline} is {baseline[0].status}, so there is nothing to compare with.",
+        )
+    if plan.baseline is not None and not baseline and not plan.subset:
+        return "inconclusive", f"The baseline {plan.baseline} is not in the plan."
+    expected = sum(1 for cell in cells if cell.status != "ok")
+    known = f"; {expected} diverge as expected" if expected else ""
+    return "pass", f"{len(cells) - expected} of {len(cells)} cells hold{known}."
+
+
+def _is_regression(cell: CellVerdict) -> bool:
+    """Red for something that was seen, not for something that could not be looked at."""
+    if cell.status in {"install-error", "unsatisfiable", "missing"}:
+        return False
+    if cell.status == "failed":
+        outcomes = {outcome for counts in cell.layers.values() for outcome in counts}
+        red = outcomes & {"fail", "error", "xpass", "missing"}
+        return red != {"missing"}
+    return True
+
+
+def _regressed(total: int, broken: Sequence[CellVerdict], stale: Sequence[str]) -> str:
+    parts = []
+    if broken:
+        parts.append(f"{len(broken)} of {total} cells are red: {_cells([cell.cell for cell in broken])}")
+    if stale:
+        parts.append(f"{len(stale)} expectations match nothing: {', '.join(stale[:3])}")
+    return "; ".join(parts) + "."
+
+
+def _cells(ids: Sequence[str], limit: int = 3) -> str:
+    shown = ", ".join(ids[:limit])
+    return f"{shown} and {len(ids) - limit} more" if len(ids) > limit else shown
