@@ -1,0 +1,97 @@
+"""What a sentence-transformers model folder says about itself: its modules, pooling and length limit."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Dict, List, Optional
+
+POOLING_FLAGS = {
+    "pooling_mode_cls_token": "cls",
+    "pooling_mode_mean_tokens": "mean",
+    "pooling_mode_max_tokens": "max",
+    "pooling_mode_mean_sqrt_len_tokens": "mean-sqrt-len",
+    "pooling_mode_weightedmean_tokens": "weighted-mean",
+    "pooling_mode_lasttoken": "last-token",
+}
+"""How releases before 6 spell the pooling mode; later ones may write ``pooling_mode``."""
+
+SUPPORTED_MODULES = ("Transformer", "Pooling", "Normalize")
+
+
+class ModelFolderError(ValueError):
+    """The folder holds a model that this embedder cannot stand in for; says which file and why."""
+
+
+@dataclass(frozen=True)
+class ModelFolder:
+    """A sentence-transformers model on disk.
+
+    Attributes:
+        root: the folder itself; transformer: the folder with weights and tokenizer.
+        pooling: ``mean``, ``cls`` or ``max``.
+        max_length: longest input in tokens, special tokens included; None for no limit.
+        lower_case: whether texts are lowered before the tokenizer sees them.
+        normalizes: whether the model ends in a Normalize module, which ``encode`` then always applies.
+    """
+
+    root: Path
+    transformer: Path
+    pooling: str
+    max_length: Optional[int]
+    lower_case: bool
+    normalizes: bool
+
+    @classmethod
+    def read(cls, root: Path) -> ModelFolder:
+        """Read the module configs of ``root``.
+
+        Raises:
+            ModelFolderError: no sentence-transformers model there, or one with other modules or pooling.
+        """
+        modules = {_kind(entry): root / entry["path"] for entry in _read_modules(root)}
+        settings = _read_json(modules["Transformer"] / "sentence_bert_config.json")
+        return cls(
+            root=root,
+            transformer=modules["Transformer"],
+            pooling=_read_pooling(modules["Pooling"] / "config.json"),
+            max_length=settings.get("max_seq_length"),
+            lower_case=bool(settings.get("do_lower_case", False)),
+            normalizes="Normalize" in modules,
+        )
+
+
+def _kind(entry: Dict[str, Any]) -> str:
+    return str(entry["type"]).rpartition(".")[2]
+
+
+def _read_modules(root: Path) -> List[Dict[str, Any]]:
+    path = root / "modules.json"
+    entries: List[Dict[str, Any]] = _read_json(path)
+    kinds = [_kind(entry) for entry in entries]
+    if kinds[:2] != ["Transformer", "Pooling"] or not set(kinds) <= set(SUPPORTED_MODULES):
+        raise ModelFolderError(
+            f"{path}: modules {', '.join(kinds)}, but only Transformer, Pooling, Normalize are known"
+        )
+    return entries
+
+
+def _read_pooling(path: Path) -> str:
+    config = _read_json(path)
+    modes = [name for flag, name in POOLING_FLAGS.items() if config.get(flag)]
+    named = config.get("pooling_mode")
+    if named:
+        modes = [named] if isinstance(named, str) else list(named)
+    if len(modes) != 1 or modes[0] not in ("mean", "cls", "max"):
+        raise ModelFolderError(
+            f"{path}: pooling {' + '.join(modes) or 'unnamed'}; only mean, cls or max is understood"
+        )
+    return str(modes[0])
+
+
+def _read_json(path: Path) -> Any:
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise ModelFolderError(f"{path} is missing: not a sentence-transformers model folder") from None

@@ -1,0 +1,67 @@
+"""The reference: SentenceTransformer on the CPU, the differences of its releases evened out."""
+
+from __future__ import annotations
+
+import copy
+from typing import TYPE_CHECKING, Any, Callable, Dict, List, Tuple
+
+import numpy as np
+import torch
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+    from sentence_transformers import SentenceTransformer
+
+
+def load_reference(model_dir: str) -> SentenceTransformer:
+    """Load a model folder on the CPU; the Hub is offline by the environment of a cell process."""
+    from sentence_transformers import SentenceTransformer  # noqa: PLC0415 # ten seconds, and a cell may lack it
+
+    return SentenceTransformer(str(model_dir), device="cpu").eval()
+
+
+def encode(model: SentenceTransformer, texts: List[str], *, normalize: bool) -> NDArray:
+    """``model.encode`` as an array (n, d); an empty list is (0, d) whatever the release says to it."""
+    if not texts:
+        # 3.0.1 raises IndexError, 3.1 and later return a float64 array of shape (0,).
+        return np.zeros((0, encode(model, ["x"], normalize=normalize).shape[1]), dtype=np.float32)
+    encoded = model.encode(
+        list(texts), normalize_embeddings=normalize, convert_to_numpy=True, show_progress_bar=False
+    )
+    return np.asarray(encoded)
+
+
+def transformer_of(model: SentenceTransformer) -> Any:
+    """The torch transformer inside a SentenceTransformer."""
+    return model[0].auto_model
+
+
+def tokenize(model: SentenceTransformer, texts: List[str]) -> Dict[str, torch.Tensor]:
+    """The tokens that ``encode`` gives to the transformer, padded to the longest; int64 (n, t)."""
+    # ``tokenize`` became ``preprocess`` in 5.4 and warns since; both also carry entries that are no tensors.
+    make: Callable[[List[str]], Dict[str, Any]] = getattr(model, "preprocess", None) or model.tokenize
+    features = make(list(texts))
+    names = ("input_ids", "attention_mask", "token_type_ids")
+    return {name: features[name] for name in names if name in features}
+
+
+def hidden_states(transformer: Any, tokens: Dict[str, torch.Tensor]) -> NDArray:
+    """Last hidden states (n, t, h), float32, zeros where the mask is 0."""
+    with torch.no_grad():
+        states = transformer(**tokens, return_dict=True).last_hidden_state
+    return (states * tokens["attention_mask"][:, :, None]).numpy()
+
+
+def hidden(model: SentenceTransformer, texts: List[str]) -> Tuple[NDArray, NDArray]:
+    """Last hidden states (n, t, h) of the torch model, zeros where masked, and the mask (n, t)."""
+    tokens = tokenize(model, texts)
+    return hidden_states(transformer_of(model), tokens), tokens["attention_mask"].numpy()
+
+
+def with_rounded_weights(transformer: Any, dtype: torch.dtype) -> Any:
+    """A copy whose weights went through a shorter dtype and back: the slightest really different model."""
+    rounded = copy.deepcopy(transformer)
+    with torch.no_grad():
+        for parameter in rounded.parameters():
+            parameter.copy_(parameter.to(dtype).to(parameter.dtype))
+    return rounded
