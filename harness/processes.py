@@ -5,13 +5,26 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
+import secrets
 import signal
+import socket
+import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import psutil
+
+from harness.cell.spec import CHANNEL_VARIABLE
+
 GRACE_SECONDS = 1.0
 """Between SIGTERM and SIGKILL; Ctrl-C ends every child within two seconds."""
+
+TOKEN_VARIABLE = "HARNESS_CELL_TOKEN"  # noqa: S105 - tells whose child a process is, opens nothing
+"""Every process that a cell starts inherits it, so that one that left the group is found as well."""
+
+LINE_LIMIT = 16 * 1024 * 1024
+"""The longest line, in bytes, that a cell may write to its channel."""
 
 
 @dataclass(frozen=True)
@@ -22,6 +35,38 @@ class Completed:
     returncode: int
     stdout: str
     stderr: str
+
+
+@dataclass(frozen=True)
+class Running:
+    """A long-lived process and the controller's end of its channel."""
+
+    process: asyncio.subprocess.Process
+    reader: asyncio.StreamReader
+    writer: asyncio.StreamWriter
+    token: str
+
+    @property
+    def pid(self) -> int:
+        """Its process id, which is also the id of its group and of its session."""
+        return self.process.pid
+
+    def kill(self) -> None:
+        """SIGKILL the whole group at once; ``end`` is still due."""
+        _signal_group(self.pid, signal.SIGKILL)
+
+    def sweep_up(self) -> None:
+        """SIGKILL what it left running, those that left its group too."""
+        self.kill()
+        _end_escaped(self.token)
+
+    async def end(self) -> None:
+        """End it and all that it started, and close the channel."""
+        try:
+            await end_group(self.process)
+        finally:
+            self.sweep_up()
+            self.writer.close()
 
 
 async def run(
@@ -56,17 +101,75 @@ async def run(
     )
 
 
+async def start(argv: Sequence[str], *, env: Mapping[str, str], cwd: Path, log: Path) -> Running:
+    """Start a process that talks over a channel; what it prints is appended to ``log``.
+
+    ``env`` is its whole environment but for the channel's descriptor and the token. Whoever starts it must
+    ``end`` it.
+
+    Raises:
+        OSError: there is no such program, or no descriptor or process is left.
+    """
+    token = secrets.token_hex(8)
+    ours, theirs = socket.socketpair()
+    try:
+        with log.open("ab") as output:
+            process = await asyncio.create_subprocess_exec(
+                *argv,
+                stdin=asyncio.subprocess.DEVNULL,
+                stdout=output,
+                stderr=output,
+                env={**env, CHANNEL_VARIABLE: str(theirs.fileno()), TOKEN_VARIABLE: token},
+                cwd=cwd,
+                pass_fds=(theirs.fileno(),),
+                start_new_session=True,
+            )
+    except BaseException:
+        ours.close()
+        raise
+    finally:
+        theirs.close()
+    _make_expendable(process.pid)
+    try:
+        reader, writer = await asyncio.open_connection(sock=ours, limit=LINE_LIMIT)
+    except BaseException:
+        ours.close()
+        await end_group(process)
+        raise
+    return Running(process, reader, writer, token)
+
+
 async def end_group(process: asyncio.subprocess.Process) -> None:
     """End a process that leads a group, and all that it started: SIGTERM, a grace, SIGKILL."""
-    if process.returncode is None:
-        _signal_group(process.pid, signal.SIGTERM)
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(GRACE_SECONDS):
-                await process.wait()
-    _signal_group(process.pid, signal.SIGKILL)  # what it started may have outlived it
+    try:
+        if process.returncode is None:
+            _signal_group(process.pid, signal.SIGTERM)
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(GRACE_SECONDS):
+                    await process.wait()
+    finally:  # also when a second Ctrl-C cuts the grace short; what it started may have outlived it
+        _signal_group(process.pid, signal.SIGKILL)
     await process.wait()
 
 
 def _signal_group(group: int, number: signal.Signals) -> None:
     with contextlib.suppress(ProcessLookupError, PermissionError):
         os.killpg(group, number)
+
+
+def _end_escaped(token: str) -> None:
+    for process in psutil.process_iter():
+        with contextlib.suppress(psutil.Error, OSError):
+            if process.environ().get(TOKEN_VARIABLE) == token:
+                process.kill()
+
+
+def _make_expendable(pid: int) -> None:
+    """Short of memory, the kernel takes the cell before the controller; and no core dumps."""
+    if sys.platform != "linux":
+        return
+    import resource  # noqa: PLC0415 - exists on POSIX only
+
+    with contextlib.suppress(OSError):  # it may be gone already, which its reader will find out
+        Path(f"/proc/{pid}/oom_score_adj").write_text("800", encoding="ascii")
+        resource.prlimit(pid, resource.RLIMIT_CORE, (0, 0))

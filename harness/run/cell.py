@@ -1,0 +1,217 @@
+"""One cell process, from its start to its end: what it says is decoded, and every end gets its status."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import signal
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import msgspec
+
+from harness import processes
+from harness.cell.spec import CellSpec
+from harness.records import Progress
+from harness.run import events
+from harness.run.account import Account, CellEndedError
+from harness.run.logs import read_tail
+from harness.run.options import Limits
+from harness.run.surroundings import make_surroundings
+from harness.run.watch import Watch, Watched
+
+Notify = Callable[[Progress], None]
+"""Told where a cell is; must return at once."""
+
+_DECODER = msgspec.json.Decoder(events.AnyEvent)
+_ENCODER = msgspec.json.Encoder()
+_EXIT_SECONDS = 5.0
+"""A process that closed its channel has to be gone by then."""
+
+
+@dataclass(frozen=True)
+class Start:
+    """What is needed to start one cell process.
+
+    ``python`` is the interpreter of its environment, ``suite`` the folder that holds the suite's snapshot;
+    the spec is written to ``spec_path``, what the process prints is appended to ``log``.
+    """
+
+    python: Path
+    suite: Path
+    spec: CellSpec
+    spec_path: Path
+    log: Path
+
+    @property
+    def argv(self) -> tuple[str, ...]:
+        """The command; with the spec file it can be run by hand again."""
+        module = ("-m", "harness.cell.start")
+        return (str(self.python), "-X", "faulthandler", *module, str(self.spec_path.resolve()))
+
+
+@dataclass
+class CellProcess:
+    """A running cell process; ``end`` it whatever happens."""
+
+    spec: CellSpec
+    log: Path
+    limits: Limits
+    running: processes.Running
+    watched: Watched
+    watch: Watch
+    notify: Notify
+    planned: int = 0
+    account: Account = field(default_factory=Account)
+    _kept: events.AnyEvent | None = None
+    _reaper: asyncio.Task[None] | None = None
+
+    @classmethod
+    async def start(
+        cls, start: Start, limits: Limits, watch: Watch, notify: Notify, planned: int = 0
+    ) -> CellProcess:
+        """Start it.
+
+        Raises:
+            OSError: the interpreter cannot be started.
+        """
+        start.spec.write(start.spec_path)
+        workdir = Path(start.spec.workdir)
+        env = make_surroundings(start.python, start.suite, workdir, start.spec.threads)
+        running = await processes.start(start.argv, env=env, cwd=workdir, log=start.log)
+        watched = watch.add(running, start.log, limits)
+        process = cls(start.spec, start.log, limits, running, watched, watch, notify, planned)
+        process._reaper = asyncio.create_task(process._reap())
+        return process
+
+    async def _reap(self) -> None:
+        """As soon as it is gone, end what it left running: that could hold the channel open for ever."""
+        await self.running.process.wait()
+        self.running.sweep_up()
+
+    async def hear(self, seconds: float, due: str) -> events.AnyEvent:
+        """The next event; ``due`` names what is waited for.
+
+        Raises:
+            CellEndedError: it ended, was ended, said something that is no event, or nothing in ``seconds``.
+        """
+        if self._kept is not None:
+            kept, self._kept = self._kept, None
+            return kept
+        try:
+            async with asyncio.timeout(max(seconds, 0.0)):
+                line = await self.running.reader.readuntil(b"\n")
+        except TimeoutError:
+            raise CellEndedError(
+                "timed-out", f"{due} was not over in time (limit reached in stage {self.account.stage})"
+            ) from None
+        except asyncio.LimitOverrunError:
+            raise self._crash("it wrote an endless line to its channel") from None
+        except (asyncio.IncompleteReadError, ConnectionError) as error:
+            raise await self._explain_end(getattr(error, "partial", b"")) from None
+        try:
+            event: events.AnyEvent = _DECODER.decode(line)
+        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+            raise self._crash(f"it wrote a line to its channel that is no event: {error}") from None
+        self._take_in(event)
+        return event
+
+    def _take_in(self, event: events.AnyEvent) -> None:
+        self.account.note(event)
+        match event:
+            case events.Stage(name=name):
+                self.notify(
+                    Progress(cell=self.spec.cell, stage=name, total=self.planned if name == "contract" else 0)
+                )
+            case events.Case():
+                done = len(self.account.cases)
+                self.notify(Progress(cell=self.spec.cell, stage="contract", done=done, total=self.planned))
+            case events.ContractDone():
+                self.notify(Progress(cell=self.spec.cell, stage="waiting"))
+            case _:
+                pass
+
+    def keep(self, event: events.AnyEvent) -> None:
+        """Give an event back, to be heard again."""
+        self._kept = event
+
+    def say(self, command: events.Command) -> None:
+        """Say something; to a process that is gone it is lost, which the next ``hear`` tells."""
+        with contextlib.suppress(ConnectionError, RuntimeError):
+            self.running.writer.write(_ENCODER.encode(command) + b"\n")
+
+    async def contract(self) -> None:
+        """Listen until its contract phase is over.
+
+        Raises:
+            CellEndedError: it did not get that far; what it said until then is in the account.
+        """
+        loop = asyncio.get_running_loop()
+        deadline = loop.time() + self.limits.contract
+        due = f"the contract phase of at most {self.limits.contract:g} s"
+        while True:
+            match await self.hear(deadline - loop.time(), due):
+                case events.ContractDone():
+                    return
+                case events.Finished():
+                    raise self._crash("it said that it is finished before its contract phase was over")
+                case _:
+                    pass
+
+    async def leave(self) -> None:
+        """Wait until it has finished and exited by itself.
+
+        Raises:
+            CellEndedError: it did not, or not in time, or not with exit code 0.
+        """
+        while not self.account.finished:
+            await self.hear(self.limits.leave, f"its leaving within {self.limits.leave:g} s")
+        try:
+            async with asyncio.timeout(self.limits.leave):
+                code = await self.running.process.wait()
+        except TimeoutError:
+            limit = f"{self.limits.leave:g} s"
+            raise CellEndedError(
+                "timed-out", f"it said that it is finished and did not exit within {limit}"
+            ) from None
+        if code:
+            raise self._crash(f"it {describe_exit(code)} after everything was done")
+
+    async def end(self) -> None:
+        """End it and all that it started."""
+        self.watch.remove(self.running)
+        self.account.enter("ended")
+        if self._reaper is not None:
+            self._reaper.cancel()
+        await self.running.end()
+
+    def read_tail(self) -> tuple[str, ...]:
+        """The last lines that it printed."""
+        return read_tail(self.log)
+
+    async def _explain_end(self, partial: bytes) -> CellEndedError:
+        half = "; half a line was left on its channel" if partial else ""
+        try:
+            async with asyncio.timeout(_EXIT_SECONDS):
+                code = await self.running.process.wait()
+        except TimeoutError:
+            return self._crash(f"it closed its channel and went on{half}")
+        if self.watched.killed:
+            return self._crash(self.watched.killed + half)
+        return self._crash(f"it {describe_exit(code)} before it was finished{half}")
+
+    def _crash(self, what: str) -> CellEndedError:
+        return CellEndedError("crashed", f"{what} (stage {self.account.stage})")
+
+
+def describe_exit(code: int) -> str:
+    """An exit code in words; negative is the number of a signal."""
+    if code >= 0:
+        return f"exited with code {code}"
+    try:
+        name = signal.Signals(-code).name
+    except ValueError:
+        name = f"signal {-code}"
+    by_kernel = ", as the kernel does when memory runs out" if -code == signal.SIGKILL else ""
+    return f"was killed by {name} ({signal.strsignal(-code) or 'unknown'}{by_kernel})"
