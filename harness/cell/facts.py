@@ -1,0 +1,146 @@
+"""What really is in the process: versions, BLAS, threads, CPU, precision; observed, never assumed.
+
+Nothing here imports a package under test by itself: it looks at what has been imported.
+"""
+
+from __future__ import annotations
+
+import importlib.metadata
+import os
+import platform
+import sys
+from pathlib import Path
+from typing import Any, Dict, Iterable
+
+MODULES = {
+    "numpy": "numpy",
+    "torch": "torch",
+    "transformers": "transformers",
+    "sentence-transformers": "sentence_transformers",
+    "openvino": "openvino",
+    "tokenizers": "tokenizers",
+    "scikit-learn": "sklearn",
+    "scipy": "scipy",
+    "huggingface-hub": "huggingface_hub",
+    "safetensors": "safetensors",
+}
+"""Distribution -> module, for those that say their version a second time in ``__version__``."""
+
+CPU_FLAGS = ("avx2", "avx512f", "avx512_bf16", "avx512_vnni", "amx_tile", "amx_bf16", "f16c", "neon", "asimd")
+
+
+def observed_versions(distributions: Iterable[str]) -> Dict[str, str]:
+    """``version.<distribution>`` -> what the installed metadata says, ``absent`` where there is none."""
+    return {f"version.{name}": metadata_version(name) for name in sorted({*distributions, *MODULES})}
+
+
+def metadata_version(distribution: str) -> str:
+    """The version that is installed, ``absent`` where there is none."""
+    try:
+        return importlib.metadata.version(distribution)
+    except importlib.metadata.PackageNotFoundError:
+        return "absent"
+
+
+def module_versions() -> Dict[str, str]:
+    """Distribution -> ``__version__`` of its module, for the modules that are imported and have one."""
+    found = {name: getattr(sys.modules.get(module), "__version__", None) for name, module in MODULES.items()}
+    return {name: str(version) for name, version in found.items() if version is not None}
+
+
+def apply_threads(threads: int) -> None:
+    """Give torch the thread count that the environment variables give to everything else."""
+    torch = sys.modules["torch"]
+    torch.set_num_threads(threads)
+    torch.set_num_interop_threads(threads)
+
+
+def observe_process() -> Dict[str, str]:
+    """Facts of the process as it stands, all as text."""
+    return {
+        "python": platform.python_version(),
+        "implementation": platform.python_implementation(),
+        "platform": platform.platform(),
+        **{f"module.{name}": version for name, version in module_versions().items()},
+        **cpu_facts(),
+        **blas_facts(),
+        **torch_facts(),
+        **openvino_facts(),
+    }
+
+
+def cpu_facts() -> Dict[str, str]:
+    """Model and instruction sets of the CPU that matter for precision and speed."""
+    lines = _lines(Path("/proc/cpuinfo"))
+    fields = dict(
+        reversed([(key.strip(), value.strip()) for key, _, value in (line.partition(":") for line in lines)])
+    )
+    flags = set(fields.get("flags", fields.get("Features", "")).split())
+    return {
+        "cpu.model": fields.get("model name", platform.processor() or platform.machine()),
+        "cpu.flags": " ".join(flag for flag in CPU_FLAGS if flag in flags),
+        "cpu.count": str(os.cpu_count()),
+    }
+
+
+def blas_facts() -> Dict[str, str]:
+    """BLAS that numpy was built with, and every thread pool that is loaded."""
+    numpy = sys.modules["numpy"]
+    found: Dict[str, str] = {}
+    try:
+        blas = numpy.show_config(mode="dicts")["Build Dependencies"]["blas"]
+        found["numpy.blas"] = f"{blas.get('name', '?')} {blas.get('version', '?')}"
+    except (TypeError, KeyError):  # numpy < 1.25 only prints
+        found["numpy.blas"] = "unknown"
+    for pool in thread_pools():
+        name = f"pool.{pool['user_api']}.{Path(pool['filepath']).name.split('-')[0].split('.')[0]}"
+        found[name] = f"{pool['internal_api']} {pool.get('version')} threads={pool['num_threads']}"
+    return found
+
+
+def thread_pools() -> Any:
+    """Every native thread pool of the process, as threadpoolctl sees them; empty where it is not there."""
+    try:
+        from threadpoolctl import threadpool_info  # noqa: PLC0415 - comes with scikit-learn, may be missing
+    except ImportError:
+        return []
+    return threadpool_info()
+
+
+def torch_facts() -> Dict[str, str]:
+    """Thread counts and BLAS of torch."""
+    torch = sys.modules["torch"]
+    settings = dict(
+        part.strip().split("=", 1)
+        for part in torch.__config__.show().replace("\n", ",").split(",")
+        if "=" in part
+    )
+    return {
+        "torch.threads": str(torch.get_num_threads()),
+        "torch.interop_threads": str(torch.get_num_interop_threads()),
+        "torch.blas": settings.get("BLAS_INFO", "unknown"),
+        "torch.cpu_capability": str(torch.backends.cpu.get_cpu_capability()),
+    }
+
+
+def openvino_facts() -> Dict[str, str]:
+    """What the CPU device of OpenVINO can do, and the precision that it would choose when not told."""
+    core = sys.modules["openvino"].Core()
+    return {
+        "openvino.capabilities": " ".join(sorted(core.get_property("CPU", "OPTIMIZATION_CAPABILITIES"))),
+        "openvino.default_precision": precision_name(core.get_property("CPU", "INFERENCE_PRECISION_HINT")),
+        "openvino.device": str(core.get_property("CPU", "FULL_DEVICE_NAME")),
+    }
+
+
+def precision_name(precision: Any) -> str:
+    """``f32``, ``bf16`` or ``f16`` of an OpenVINO element type, whichever way the release spells it."""
+    get_name = getattr(precision, "get_type_name", None)
+    return str(get_name() if get_name else precision).strip("<>").split()[-1].strip("'").lower()
+
+
+def _lines(path: Path) -> Iterable[str]:
+    try:
+        return path.read_text(encoding="utf-8", errors="replace").splitlines()
+    except OSError:
+        return []

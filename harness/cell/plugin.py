@@ -1,0 +1,205 @@
+"""The pytest plugin of a cell: turns catalogue into items, and items into events.
+
+A test says which check it implements with ``@pytest.mark.check("<id>")``; its cases, their order and their
+ids come from the catalogue, so that suite and plan cannot disagree. Everything that happens is sent at once:
+a process that dies later has not lost what it found.
+"""
+
+from __future__ import annotations
+
+from fnmatch import fnmatchcase
+from typing import Any, Dict, Generator, List, Optional, Sequence, Tuple
+
+import pytest
+
+from harness.cell.catalogue import LAYERS, Check
+from harness.cell.channel import Channel, ChannelClosedError
+from harness.cell.fixtures import CHANNEL, SPEC, STATE, CaseState
+from harness.cell.memory import PeakMemory, resident_bytes
+from harness.cell.record import CheckFailedError, clean
+from harness.cell.spec import CellSpec
+
+
+def judge_phase(when: str, error: Optional[BaseException], *, recorded: bool) -> Tuple[str, str]:
+    """Outcome and message of one phase (setup, call, teardown) of a contract item."""
+    if error is None:
+        return ("error", "measured nothing") if when == "call" and not recorded else ("pass", "")
+    if isinstance(error, pytest.skip.Exception):
+        reason = clean(str(error.msg or ""))
+        return ("skip", reason) if reason else ("error", "skipped without a reason")
+    if isinstance(error, CheckFailedError) and recorded:
+        return "fail", clean(str(error))
+    return "error", clean(f"{type(error).__name__}: {error}")
+
+
+def selected(case: str, only: Sequence[str]) -> bool:
+    """Whether a case id matches one of the globs; no glob selects all."""
+    return not only or any(fnmatchcase(case, glob) for glob in only)
+
+
+def case_of(item: pytest.Item, checks: Dict[str, Check]) -> Optional[str]:
+    """The case id that an item stands for; None where it says none."""
+    marker = item.get_closest_marker("check")
+    if marker is None:
+        return None
+    check = checks.get(marker.args[0])
+    callspec = getattr(item, "callspec", None)
+    values = [str(callspec.params[axis]) for axis in check.over] if check and callspec else []
+    return "/".join((marker.args[0], *values))
+
+
+def scenario_of(item: pytest.Item) -> Optional[str]:
+    """The latency scenario that an item measures; None for a contract item."""
+    callspec = getattr(item, "callspec", None)
+    return callspec.params.get("scenario") if callspec and item.get_closest_marker("check") is None else None
+
+
+class CellPlugin:
+    """Collects what the catalogue owes, and reports it case by case."""
+
+    def __init__(self, spec: CellSpec, channel: Channel, checks: Sequence[Check]) -> None:
+        self.spec = spec
+        self.channel = channel
+        self.peak = PeakMemory()
+        self.faults: List[str] = []  # of the suite itself: shown at the end, and sent where they name a case
+        self.complete = False  # everything selected has been run and sent
+        self._checks = {check.id: check for check in checks}
+        ordered = sorted(checks, key=lambda check: LAYERS.index(check.layer))
+        cases = [case for check in ordered for case in check.cases(spec.normalizers)]
+        self._rank = {case: rank for rank, case in enumerate(cases) if selected(case, spec.only)}
+
+    # --- collection ---
+
+    def pytest_configure(self, config: pytest.Config) -> None:
+        """Declare the marker that names the check of a test, and hand the fixtures what they need."""
+        config.stash[SPEC], config.stash[CHANNEL] = self.spec, self.channel
+        config.addinivalue_line("markers", "check(id): the check of the catalogue that this test implements")
+
+    def pytest_generate_tests(self, metafunc: pytest.Metafunc) -> None:
+        """Parametrize a test over the axes of its check, or over the latency scenarios."""
+        marker = metafunc.definition.get_closest_marker("check")
+        if marker is not None:
+            check = self._checks.get(marker.args[0])
+            if check is not None and check.over:
+                values = check.combinations(self.spec.normalizers)
+                metafunc.parametrize(check.over, values, ids=["/".join(value) for value in values])
+        elif "scenario" in metafunc.fixturenames:
+            metafunc.parametrize("scenario", self.spec.scenarios, ids=self.spec.scenarios)
+
+    def pytest_collectreport(self, report: pytest.CollectReport) -> None:
+        """Remember a file of the suite that could not be collected."""
+        if report.failed:
+            self.faults.append(
+                clean(f"not collected: {report.nodeid}: {str(report.longrepr).splitlines()[-1]}")
+            )
+
+    @pytest.hookimpl(trylast=True)
+    def pytest_collection_modifyitems(self, config: pytest.Config, items: List[pytest.Item]) -> None:
+        """Keep what spec and phases ask for, in the order of the layers, latency last; send what is kept."""
+        asked = "contract" in self.spec.phases
+        contract, faulty = self._contract_items(items) if asked else ([], {})
+        latency = [item for item in items if scenario_of(item)] if "latency" in self.spec.phases else []
+        kept = {*contract, *latency}
+        config.hook.pytest_deselected(items=[item for item in items if item not in kept])
+        items[:] = [*contract, *latency]
+        cases = [case_of(item, self._checks) for item in contract]
+        self._send("collected", cases=cases, scenarios=[scenario_of(item) for item in latency])
+        for case, message in faulty.items():
+            self.faults.append(f"{case}: {message}")
+            self._send_case(case, CaseState(outcome="error", message=clean(message)))
+
+    def _contract_items(self, items: Sequence[pytest.Item]) -> Tuple[List[pytest.Item], Dict[str, str]]:
+        """One item a case, ordered; an item that is no case of the catalogue is a fault of the suite."""
+        found: Dict[str, List[pytest.Item]] = {}
+        for item in items:
+            if scenario_of(item) is None:
+                found.setdefault(case_of(item, self._checks) or f"unmarked:{item.nodeid}", []).append(item)
+        faulty: Dict[str, str] = {}
+        for case, same in found.items():
+            if case not in self._rank and case.split("/")[0] not in self._checks:
+                faulty[case] = "internal error: the catalogue has no such check"
+            elif len(same) > 1 and case in self._rank:
+                tests = ", ".join(item.nodeid for item in same)
+                faulty[case] = f"internal error: more than one test for this case: {tests}"
+        for case in sorted(self._rank.keys() - found.keys(), key=self._rank.__getitem__):
+            self.faults.append(f"missing: no test implements {case}")
+        once = {case: same[0] for case, same in found.items() if case in self._rank and len(same) == 1}
+        return [once[case] for case in sorted(once, key=self._rank.__getitem__)], faulty
+
+    # --- running ---
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_runtestloop(self, session: pytest.Session) -> Generator[None, object, object]:
+        """Say where the contract phase begins, also when it is empty."""
+        if "contract" in self.spec.phases:
+            self._send("stage", name="contract")
+        if not session.items or scenario_of(session.items[0]):
+            self._contract_done(latency=bool(session.items))
+        result = yield
+        self.complete = True
+        return result
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_runtest_protocol(
+        self, item: pytest.Item, nextitem: Optional[pytest.Item]
+    ) -> Generator[None, object, object]:
+        """Watch the memory, and say where the contract phase ends."""
+        self.peak.sample()
+        result = yield
+        self.peak.sample()
+        if scenario_of(item) is None and (nextitem is None or scenario_of(nextitem)):
+            self._contract_done(latency=nextitem is not None)
+        return result
+
+    def _contract_done(self, *, latency: bool) -> None:
+        self._send("contract-done", peak_rss=self.peak.sample(), rss=resident_bytes())
+        if latency:
+            self._send("stage", name="latency")
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_runtest_makereport(
+        self, item: pytest.Item, call: pytest.CallInfo[None]
+    ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+        """Turn the phases of an item into one case (or, for a scenario that failed, the reason)."""
+        report = yield
+        error = call.excinfo.value if call.excinfo else None
+        if isinstance(error, (ChannelClosedError, BrokenPipeError)):
+            pytest.exit("the controller is gone", returncode=1)
+        scenario = scenario_of(item)
+        state = item.stash.setdefault(STATE, CaseState())
+        recorded = state.record.observation is not None or scenario is not None
+        outcome, message = judge_phase(call.when, error, recorded=recorded)
+        if outcome in ("fail", "error") and (report.passed or outcome == "fail"):
+            report.outcome, report.longrepr = "failed", message
+        state.add(outcome, message)
+        state.seconds += call.duration if call.when == "call" else 0.0
+        if call.when == "teardown":
+            self._send_result(item, scenario, state)
+        return report
+
+    def _send_result(self, item: pytest.Item, scenario: Optional[str], state: CaseState) -> None:
+        if scenario is None:
+            self._send_case(str(case_of(item, self._checks)), state)
+        elif state.outcome != "pass":
+            self._send("untimed", scenario=scenario, message=state.message)
+
+    def _send_case(self, case: str, state: CaseState) -> None:
+        result = {
+            "id": case,
+            "outcome": state.outcome,
+            "message": state.message,
+            "seconds": round(state.seconds, 6),
+            "observation": state.record.observation,
+        }
+        self._send("case", result=result)
+
+    def _send(self, event: str, **fields: Any) -> None:
+        try:
+            self.channel.send(event, **fields)
+        except OSError:
+            pytest.exit("the controller is gone", returncode=1)
+
+    def pytest_terminal_summary(self, terminalreporter: Any) -> None:
+        """Show the faults of the suite to whoever runs it by hand."""
+        for fault in self.faults:
+            terminalreporter.write_line(f"FAULT OF THE SUITE {fault}", red=True)

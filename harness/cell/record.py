@@ -1,0 +1,128 @@
+"""What a check measured: the ``record`` fixture, and the sentence that a broken bound becomes.
+
+Standard library only; numpy scalars are converted by the protocols that they share with Python numbers.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from typing import Any, Dict, Mapping, Optional, Sequence, Union
+
+MESSAGE_LIMIT = 2000
+"""Characters of a message; a library can raise with a whole model in its text."""
+
+FactValue = Union[str, float, int, bool, None]
+
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]+")
+_UNITS = {"ulp": "ULP"}
+
+
+class CheckFailedError(AssertionError):
+    """The measured value breaks its bound."""
+
+
+def clean(text: str, limit: int = MESSAGE_LIMIT) -> str:
+    """One line without control characters or lone surrogates, at most ``limit`` characters."""
+    line = re.sub(r" {2,}", " ", _CONTROL.sub(" ", text)).strip()
+    return line if len(line) <= limit else line[: limit - 1] + "…"
+
+
+def number(value: Any) -> Optional[float]:
+    """A Python float of any scalar; None where it is not finite (JSON has no word for that)."""
+    if value is None:
+        return None
+    converted = float(value)
+    return converted if math.isfinite(converted) else None
+
+
+def fact(value: Any) -> FactValue:
+    """A fact as JSON can carry it: numpy scalars become Python's, everything unknown its text."""
+    if value is None or isinstance(value, bool):
+        return value
+    if isinstance(value, str):
+        return clean(value)
+    plain = value.item() if hasattr(value, "item") else value
+    if isinstance(plain, (bool, int)):
+        return plain
+    return number(plain) if isinstance(plain, float) else clean(str(plain))
+
+
+def within(value: Optional[float], bound: str, allowed: Optional[float]) -> bool:
+    """Whether a value keeps its bound; a value that is not finite keeps none but ``none``.
+
+    Raises:
+        ValueError: the bound is unknown, or has nothing to compare with.
+    """
+    if bound == "none":
+        return True
+    if bound not in ("max", "min", "equal"):
+        raise ValueError(f"bound is {bound!r}, but should be max, min, equal or none")
+    if allowed is None:
+        raise ValueError(f"bound {bound!r} needs a finite 'allowed'")
+    if value is None:
+        return False
+    return {"max": value <= allowed, "min": value >= allowed, "equal": value == allowed}[bound]
+
+
+def sentence(observation: Mapping[str, Any]) -> str:
+    """Why a check failed: worst value, where, what is allowed, share of mismatches, sample, who is wrong."""
+    value, unit, worst = observation["value"], observation["unit"], observation["worst"]
+    where = f" at ({', '.join(str(index) for index in worst)})" if worst else ""
+    measured = "not finite" if value is None else f"{value:.6g} {_UNITS.get(unit, unit)}".rstrip()
+    what = "worst error " if worst or unit == "ulp" else ""
+    should = {"max": "at most ", "min": "at least ", "equal": ""}[observation["bound"]]
+    text = f"{what}{measured}{where}, but should be {should}{observation['allowed']:.6g}"
+    if observation["share"] is not None:
+        text += f"; {100 * observation['share']:.3g}% of elements beyond"
+    if observation["sample"]:
+        text += f"; sample: {observation['sample']}"
+    if observation["blame"]:
+        text += f"; wrong by the oracle: {observation['blame']}"
+    return clean(text)
+
+
+class Record:
+    """The ``record`` fixture: called exactly once a case, keeps what was measured, then asserts it."""
+
+    def __init__(self) -> None:
+        self.observation: Optional[Dict[str, Any]] = None
+
+    def __call__(  # noqa: PLR0913 - the fields of an observation, by keyword only
+        self,
+        *,
+        value: Any,
+        unit: str,
+        bound: str = "none",
+        allowed: Any = None,
+        worst: Sequence[Any] = (),
+        share: Any = None,
+        sample: str = "",
+        control: Any = None,
+        blame: str = "",
+        facts: Optional[Mapping[str, Any]] = None,
+    ) -> None:
+        """Keep an observation (fields of ``harness.records.Observation``), then hold it to what is allowed.
+
+        Raises:
+            CheckFailedError: the value breaks its bound; the message is the whole story.
+            RuntimeError: a second call in one case.
+        """
+        if self.observation is not None:
+            raise RuntimeError("recorded twice: a case measures one thing")
+        observation = {
+            "value": number(value),
+            "unit": unit,
+            "bound": bound,
+            "allowed": number(allowed),
+            "worst": [int(index) for index in worst],
+            "share": number(share),
+            "sample": clean(sample, 300),
+            "control": number(control),
+            "blame": blame,
+            "facts": {str(key): fact(entry) for key, entry in (facts or {}).items()},
+        }
+        kept = within(observation["value"], bound, observation["allowed"])
+        self.observation = observation
+        if not kept:
+            raise CheckFailedError(sentence(observation))

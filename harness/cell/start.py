@@ -1,0 +1,133 @@
+"""Run the suite in this interpreter: ``python -m harness.cell.start spec.json``.
+
+The controller starts it with a scrubbed environment and a channel. By hand, to reproduce a failing cell, the
+same command with the spec file of the run's folder prints an ordinary pytest report; ``--only 'l0.*'`` (again
+for more globs) runs fewer checks. What is printed is a log for people: results travel on the channel.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import os
+import sys
+from dataclasses import replace
+from pathlib import Path
+from typing import List, Optional, Sequence
+
+from harness.cell.catalogue import Check, load_checks
+from harness.cell.channel import Channel
+from harness.cell.record import clean
+from harness.cell.spec import CellSpec
+
+SCHEMA = 1
+"""Of the events; the controller refuses another."""
+
+SUITE = Path(__file__).with_name("suite")
+PACKAGES = ("numpy", "torch", "transformers", "sentence_transformers", "openvino")
+
+THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "VECLIB_MAXIMUM_THREADS")
+QUIET = {
+    "CI": "true",  # openvino sends telemetry at import unless it sees a CI
+    "HF_HUB_OFFLINE": "1",
+    "TRANSFORMERS_OFFLINE": "1",
+    "TOKENIZERS_PARALLELISM": "false",
+    "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1",  # the plugins of whoever runs it are not part of the measurement
+}
+FOREIGN = ("PYTEST_ADDOPTS", "PYTEST_PLUGINS")
+
+
+def settle(spec: CellSpec) -> None:
+    """Make this process the one that the spec describes; before any package under test is imported."""
+    for variable in FOREIGN:
+        os.environ.pop(variable, None)
+    os.environ.update(QUIET)
+    os.environ.update({variable: str(spec.threads) for variable in THREAD_VARIABLES})
+    os.environ["HYPOTHESIS_STORAGE_DIRECTORY"] = str(Path(spec.workdir, "hypothesis"))
+    sys.path[:0] = spec.search_path
+
+
+def import_everything(spec: CellSpec, channel: Channel) -> bool:
+    """Import the packages under test and the subject; False, and told, where one cannot be imported."""
+    subject = [path.partition(":")[0] for path in (spec.embedder, spec.normalizer)]
+    for module in (*PACKAGES, *subject):
+        try:
+            importlib.import_module(module)
+        except (Exception, SystemExit) as error:  # noqa: BLE001 - whatever a broken package does at import
+            message = clean(f"{type(error).__name__}: {error}")
+            channel.send("import-failed", module=module, message=message)
+            sys.stderr.write(f"import of {module} failed: {message}\n")
+            return False
+    return True
+
+
+def pytest_arguments(spec: CellSpec, suite: Path) -> List[str]:
+    """The command line of pytest: nothing of the user's configuration or plugins."""
+    ini = Path(spec.workdir, "pytest.ini")
+    ini.write_text("[pytest]\n", encoding="utf-8")
+    arguments = [
+        *(str(suite), "-c", str(ini), f"--rootdir={suite.parent}", f"--confcutdir={suite}"),
+        *("-p", "no:cacheprovider", "--import-mode=importlib", "--strict-markers", "-ra", "--tb=short"),
+        *("-p", "_hypothesis_pytestplugin", "-p", "pytest_benchmark.plugin"),
+        *("--benchmark-disable-gc", "--continue-on-collection-errors"),
+    ]
+    if spec.benchmark_json and "latency" in spec.phases:
+        arguments.append(f"--benchmark-json={spec.benchmark_json}")
+    return arguments
+
+
+def run_suite(spec: CellSpec, channel: Channel, checks: Sequence[Check], arguments: List[str]) -> int:
+    """Run pytest in this process; the exit code, which is red for whoever runs it by hand.
+
+    With a controller it is 0 as soon as everything has been run and told: what failed is in the results.
+    """
+    import pytest  # noqa: PLC0415 - only now: its plugins read the environment
+
+    from harness.cell import fixtures  # noqa: PLC0415 - imports pytest
+    from harness.cell.plugin import CellPlugin  # noqa: PLC0415 - imports pytest
+
+    plugin = CellPlugin(spec, channel, checks)
+    code = int(pytest.main(arguments, plugins=[plugin, fixtures]))
+    if not plugin.complete:
+        return code or 1
+    channel.send("finished", peak_rss=plugin.peak.sample())
+    return 0 if channel.attended else code
+
+
+def run(spec: CellSpec, channel: Channel) -> int:
+    """The whole life of a cell process; its exit code."""
+    channel.send("hello", pid=os.getpid(), schema=SCHEMA)
+    settle(spec)
+    channel.send("stage", name="imports")
+    from harness.cell import facts  # noqa: PLC0415 - after settle
+
+    before = facts.observed_versions(spec.locked)
+    if not import_everything(spec, channel):
+        return 1
+    facts.apply_threads(spec.threads)
+    channel.send("facts", facts={**facts.observe_process(), **before})
+    from harness.cell.profiles import load_profile  # noqa: PLC0415 - imports hypothesis
+
+    load_profile(spec)
+    return run_suite(spec, channel, load_checks(), pytest_arguments(spec, SUITE))
+
+
+def main(argv: Optional[Sequence[str]] = None) -> int:
+    """Read the command line, then run."""
+    parser = argparse.ArgumentParser(
+        prog="python -m harness.cell.start", description="Run the suite of one cell."
+    )
+    parser.add_argument("spec", type=Path, help="the spec file that the controller wrote")
+    parser.add_argument("--only", action="append", default=[], help="glob over case ids; again for more")
+    options = parser.parse_args(argv)
+    spec = CellSpec.read(options.spec)
+    if options.only:
+        spec = replace(spec, only=tuple(options.only))
+    try:
+        return run(spec, Channel.inherited())
+    except (KeyboardInterrupt, BrokenPipeError):
+        return 1  # ended, or nobody there to be told: nothing to say
+
+
+if __name__ == "__main__":
+    sys.exit(main())
