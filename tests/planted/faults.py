@@ -6,12 +6,16 @@ take ``3.3.1+<name>``), so that the baseline beside it in the matrix stays the r
 
 from __future__ import annotations
 
+import asyncio
+import os
 import subprocess
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from planted.wheels import Patch, repack, replacing, starting_with
+
+from harness.plan.pip_settings import read_pip_settings
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -102,10 +106,10 @@ def version_of(fault: str) -> str:
 def plant(folder: Path, *faults: str) -> None:
     """Make wheels with these faults in a folder of links, from the release that uv installs beside it."""
     release = folder.with_name(f"{folder.name}-release")
-    target = ["--target", str(release), "--no-deps", f"{DISTRIBUTION}=={RELEASE}"]
-    subprocess.run(
-        [sys.executable, "-m", "uv", "pip", "install", "--quiet", "--no-config", *target], check=True
-    )
+    settings = asyncio.run(read_pip_settings())  # a machine that is set up for pip is set up for this
+    command = (sys.executable, "-m", "uv", "pip", "install", "--quiet", *settings.install_arguments())
+    target = ("--target", str(release), "--no-deps", f"{DISTRIBUTION}=={RELEASE}")
+    subprocess.run([*command, *target], check=True, env=os.environ | settings.environment())
     for fault in faults:
         version = version_of(fault)
         patches = dict(FAULTS[fault])

@@ -1,0 +1,27 @@
+"""One store, one folder of reports and one folder of planted wheels for all sweeps of the real tests."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from typing import TYPE_CHECKING
+
+import pytest
+from planted.bench import Bench
+from planted.command import Harness
+from planted.faults import FAULTS, plant
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+@pytest.fixture(scope="session")
+def bench(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bench]:
+    """A fresh place to work at, with a wheel of every fault; gone afterwards."""
+    folder = tmp_path_factory.mktemp("bench")
+    links = folder / "links"
+    links.mkdir()
+    plant(links, *FAULTS)
+    places = " ".join(filter(None, [os.environ.get("PIP_FIND_LINKS", ""), str(links)]))
+    yield Bench(folder, Harness({"PIP_FIND_LINKS": places}))
+    shutil.rmtree(folder, ignore_errors=True)  # environments are large

@@ -1,0 +1,111 @@
+"""Bad releases of the reference: each cell gets its status, check and layer, and no other cell suffers."""
+
+from __future__ import annotations
+
+from fnmatch import fnmatch
+from typing import TYPE_CHECKING
+
+import psutil
+import pytest
+from planted.faults import ORPHAN, RELEASE, version_of
+
+from harness.errors import ExitCode
+
+if TYPE_CHECKING:
+    from planted.bench import Bench, Sweep
+
+pytestmark = pytest.mark.real
+
+SWEPT = ("noeps", "axis", "float64", "misses", "crashes", "eats", "half", "orphan")
+MEMORY_LIMIT = "3GiB"
+
+
+@pytest.fixture(scope="module")
+def sweep(bench: Bench) -> Sweep:
+    versions = ", ".join(f'"{version}"' for version in (RELEASE, *map(version_of, SWEPT)))
+    axes = f"[axes]\nsentence-transformers = [{versions}]\n"
+    baseline = f'[baseline]\nsentence-transformers = "{RELEASE}"\n'
+    limits = f'[limits]\nmemory = "{MEMORY_LIMIT}"\n'
+    return bench.sweep(bench.write_matrix("releases", axes + baseline + limits))
+
+
+def test_the_release_beside_them_holds(sweep: Sweep) -> None:
+    assert sweep.red(RELEASE) == {}
+    assert sweep.verdict(RELEASE).status == "ok"
+    assert sweep.result(RELEASE).facts["sentence-transformers"] == RELEASE
+
+
+def test_the_command_says_regressed(sweep: Sweep) -> None:
+    assert (sweep.exit_code, sweep.run.judgement.verdict) == (ExitCode.REGRESSED, "regressed")
+
+
+@pytest.mark.parametrize(
+    ("fault", "status"),
+    [
+        ("noeps", "failed"),
+        ("axis", "failed"),
+        ("float64", "failed"),
+        ("misses", "import-error"),
+        ("crashes", "crashed"),
+        ("eats", "crashed"),
+        ("half", "crashed"),
+        ("orphan", "crashed"),
+    ],
+)
+def test_every_fault_gets_its_status(sweep: Sweep, fault: str, status: str) -> None:
+    verdict = sweep.verdict(version_of(fault))
+
+    assert (verdict.status, verdict.red) == (status, True)
+    assert verdict.reason
+    assert verdict.advice
+    assert sweep.cell(version_of(fault)) in sweep.output
+
+
+def test_without_eps_zero_rows_are_red_and_nothing_beyond_normalization(sweep: Sweep) -> None:
+    red = sweep.red(version_of("noeps"))
+
+    assert any(fnmatch(case, "l0.*zero*float32*") for case in red), list(red)
+    assert sweep.red_layers(version_of("noeps")) <= {"API", "L0"}
+
+
+def test_the_wrong_axis_is_red_from_normalization_to_the_end(sweep: Sweep) -> None:
+    assert {"L0", "L2"} <= sweep.red_layers(version_of("axis"))
+    assert "L1" not in sweep.red_layers(version_of("axis"))  # hidden states are not normalized
+
+
+def test_float64_is_red_for_its_dtype(sweep: Sweep) -> None:
+    red = sweep.red(version_of("float64"))
+
+    assert any("dtype" in case or "dtype" in finding.message for case, finding in red.items()), list(red)
+    assert "L2" not in sweep.red_layers(version_of("float64"))  # encode does not use the utility
+
+
+def test_a_missing_module_is_named(sweep: Sweep) -> None:
+    assert "a_module_that_nobody_wrote" in sweep.verdict(version_of("misses")).reason
+
+
+def test_the_signal_of_a_crash_is_named(sweep: Sweep) -> None:
+    assert "SIGSEGV" in sweep.verdict(version_of("crashes")).reason
+    assert sweep.result(version_of("crashes")).log_tail
+
+
+def test_the_memory_limit_is_named(sweep: Sweep) -> None:
+    assert "3072 MiB" in sweep.verdict(version_of("eats")).reason
+
+
+def test_leaving_with_exit_code_0_is_no_success(sweep: Sweep) -> None:
+    assert sweep.result(version_of("orphan")).cases == ()
+
+
+def test_no_process_is_left_behind(sweep: Sweep) -> None:
+    assert sweep.exit_code == ExitCode.REGRESSED
+    left = [each.pid for each in psutil.process_iter(["cmdline"]) if ORPHAN in (each.info["cmdline"] or ())]
+    assert left == []
+
+
+def test_no_case_of_a_dead_cell_vanishes(sweep: Sweep) -> None:
+    planned = {each.cell.id: each.cases for each in sweep.run.plan.cells}
+    dead = sweep.cell(version_of("crashes"))
+    outcomes = [(each.check, each.outcome) for each in sweep.run.judgement.findings if each.cell == dead]
+
+    assert outcomes == [(case, "missing") for case in planned[dead]]
