@@ -55,7 +55,8 @@ def repack(installed: Path, name: str, version: str, patches: Mapping[str, Patch
             continue
         content[_moved(path, before, after)] = (installed / path).read_bytes()
     for path_, patch in patches.items():
-        content[path_] = _patched(path_, content[path_].decode(), patch).encode()
+        text = content[path_].decode().replace("\r\n", "\n")  # some releases have the line ends of Windows
+        content[path_] = _patched(path_, text, patch).encode()
     metadata = f"{after}/METADATA"
     content[metadata] = re.sub(
         rb"(?m)^Version: .*$", b"Version: " + version.encode(), content[metadata], count=1

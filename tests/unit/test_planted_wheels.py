@@ -52,7 +52,7 @@ def test_a_built_wheel_installs_with_what_it_requires(links: Path, tmp_path: Pat
 def test_a_repacked_distribution_differs_in_the_patch_and_the_version_only(
     links: Path, tmp_path: Path
 ) -> None:
-    files = {"tiny/__init__.py": "VALUE = 1\n", "tiny/data.txt": "kept\n"}
+    files = {"tiny/__init__.py": "VALUE = 1\r\n", "tiny/data.txt": "kept\n"}
     build_wheel(links, "tiny", "1.0", files, requires=["nothing; extra == 'x'"])
     installed = install(links, "tiny==1.0", tmp_path / "one")
     patches = {"tiny/__init__.py": replacing("VALUE = 1", "VALUE = 2")}
@@ -68,7 +68,7 @@ def test_a_repacked_distribution_differs_in_the_patch_and_the_version_only(
         "tiny/data.txt",
         "tiny-1.0.post1+two.dist-info/RECORD",
     ]
-    assert (again / "tiny" / "__init__.py").read_text() == "VALUE = 2\n"
+    assert (again / "tiny" / "__init__.py").read_bytes() == b"VALUE = 2\n"
     assert (again / "tiny" / "data.txt").read_text() == "kept\n"
     assert (again / "tiny-1.0.post1+two.dist-info" / "METADATA").read_text() == (
         "Metadata-Version: 2.1\nName: tiny\nVersion: 1.0.post1+two\nRequires-Dist: nothing; extra == 'x'\n"
