@@ -180,8 +180,18 @@ class CellPlugin:
     def _send_result(self, item: pytest.Item, scenario: Optional[str], state: CaseState) -> None:
         if scenario is None:
             self._send_case(str(case_of(item, self._checks)), state)
-        elif state.outcome != "pass":
+            return
+        if state.outcome != "pass":
             self._send("untimed", scenario=scenario, message=state.message)
+        self._wait_next()
+
+    def _wait_next(self) -> None:
+        """Be silent until every cell has finished the scenario."""
+        if self.channel.attended:
+            try:
+                self.channel.wait("next")
+            except (ChannelClosedError, OSError):
+                pytest.exit("the controller is gone", returncode=1)
 
     def _send_case(self, case: str, state: CaseState) -> None:
         result = {

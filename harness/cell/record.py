@@ -110,11 +110,12 @@ class Record:
         """
         if self.observation is not None:
             raise RuntimeError("recorded twice: a case measures one thing")
-        observation = {
-            "value": number(value),
+        measured, limit = number(value), number(allowed)
+        observation: Dict[str, Any] = {
+            "value": measured,
             "unit": unit,
             "bound": bound,
-            "allowed": number(allowed),
+            "allowed": limit,
             "worst": [int(index) for index in worst],
             "share": number(share),
             "sample": clean(sample, 300),
@@ -122,7 +123,7 @@ class Record:
             "blame": blame,
             "facts": {str(key): fact(entry) for key, entry in (facts or {}).items()},
         }
-        kept = within(observation["value"], bound, observation["allowed"])
+        kept = within(measured, bound, limit)
         self.observation = observation
         if not kept:
             raise CheckFailedError(sentence(observation))

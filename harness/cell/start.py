@@ -30,6 +30,7 @@ THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"
 QUIET = {
     "CI": "true",  # openvino sends telemetry at import unless it sees a CI
     "HF_HUB_OFFLINE": "1",
+    "HF_HUB_DISABLE_TELEMETRY": "1",
     "TRANSFORMERS_OFFLINE": "1",
     "TOKENIZERS_PARALLELISM": "false",
     "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1",  # the plugins of whoever runs it are not part of the measurement
@@ -64,12 +65,14 @@ def import_everything(spec: CellSpec, channel: Channel) -> bool:
 def pytest_arguments(spec: CellSpec, suite: Path) -> List[str]:
     """The command line of pytest: nothing of the user's configuration or plugins."""
     ini = Path(spec.workdir, "pytest.ini")
+    ini.parent.mkdir(parents=True, exist_ok=True)
     ini.write_text("[pytest]\n", encoding="utf-8")
     arguments = [
         *(str(suite), "-c", str(ini), f"--rootdir={suite.parent}", f"--confcutdir={suite}"),
         *("-p", "no:cacheprovider", "--import-mode=importlib", "--strict-markers", "-ra", "--tb=short"),
         *("-p", "_hypothesis_pytestplugin", "-p", "pytest_benchmark.plugin"),
-        *("--benchmark-disable-gc", "--continue-on-collection-errors"),
+        *("--benchmark-disable-gc", f"--benchmark-storage=file://{Path(spec.workdir, 'benchmarks')}"),
+        "--continue-on-collection-errors",
     ]
     if spec.benchmark_json and "latency" in spec.phases:
         arguments.append(f"--benchmark-json={spec.benchmark_json}")

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import importlib
-from typing import Any, List
+import os
+import platform
+from typing import Any, Dict, List
 
 import pytest
 
-from harness.cell.spec import CellSpec
+from harness.cell import facts
+from harness.cell.spec import DEFAULT_EMBEDDER, CellSpec
 from harness.cell.subject import load_dotted
+
+pytest_plugins = ["harness.cell.answers"]  # what subject and reference say to the corpus
 
 
 @pytest.fixture(scope="session")
@@ -22,10 +27,43 @@ def corpus(spec: CellSpec) -> List[Any]:
 @pytest.fixture(scope="session")
 def subject(spec: CellSpec) -> Any:
     """Return the embedder under test."""
-    return load_dotted(spec.embedder)(spec.model_dir)
+    own = {"threads": spec.threads} if spec.embedder == DEFAULT_EMBEDDER else {}
+    return load_dotted(spec.embedder)(spec.model_dir, **own)
 
 
 @pytest.fixture(scope="session")
 def reference_model(spec: CellSpec) -> Any:
     """Return the SentenceTransformer of the same model."""
     return importlib.import_module("harness.cell.reference").load_reference(spec.model_dir)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_benchmark_generate_machine_info() -> Dict[str, Any]:
+    """Describe the machine from what is known; pytest-benchmark would start processes to find out."""
+    known = facts.cpu_facts()
+    return {
+        "node": platform.node(),
+        "machine": platform.machine(),
+        "system": platform.system(),
+        "release": platform.release(),
+        "python_implementation": platform.python_implementation(),
+        "python_version": platform.python_version(),
+        "cpu": {
+            "brand_raw": known["cpu.model"],
+            "flags": known["cpu.flags"].split(),
+            "count": os.cpu_count(),
+        },
+    }
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_benchmark_generate_commit_info() -> Dict[str, Any]:
+    """Say that no commit was timed: installed packages were."""
+    return {
+        "id": "unversioned",
+        "time": None,
+        "author_time": None,
+        "dirty": False,
+        "project": "",
+        "branch": "",
+    }

@@ -1,0 +1,53 @@
+"""Latency scenarios; pytest-benchmark times them, the controller says whose turn it is.
+
+By hand: a spec with ``"phases": ["latency"]`` and some ``scenarios`` runs five rounds each, and prints them.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from harness.cell import facts
+from harness.cell.catalogue import Scenario, load_scenarios
+from harness.cell.channel import Channel
+from harness.cell.scenarios import (
+    Target,
+    make_normalize,
+    make_openvino,
+    make_sentence_transformers,
+    pick_texts,
+)
+from harness.cell.spec import CellSpec
+from harness.cell.subject import load_normalizer
+from harness.cell.turns import Turns
+
+WARM_UP_CALLS = 3
+
+
+def make_target(scenario: Scenario, spec: CellSpec, request: pytest.FixtureRequest) -> Target:
+    """Set up what the scenario calls; models are loaded only where it needs them."""
+    if scenario.kind == "normalize":
+        return make_normalize(scenario, spec)
+    texts = pick_texts([entry.text for entry in request.getfixturevalue("corpus")], scenario.batch)
+    if scenario.target == "sentence-transformers":
+        return make_sentence_transformers(texts, request.getfixturevalue("reference_model"))
+    normalize = load_normalizer(spec, spec.normalizers[0])
+    return make_openvino(texts, request.getfixturevalue("subject"), normalize)
+
+
+def test_latency(
+    scenario: str, spec: CellSpec, channel: Channel, benchmark: Any, request: pytest.FixtureRequest
+) -> None:
+    """Time one scenario, its rounds in the turns that the controller gives."""
+    planned = {entry.id: entry for entry in load_scenarios(spec.normalizers)}[scenario]
+    target = make_target(planned, spec, request)
+    for _ in range(WARM_UP_CALLS):
+        target.call()
+    benchmark.group = f"{planned.kind}.{planned.dtype}.{planned.batch}"
+    benchmark.extra_info.update(cell=spec.cell, scenario=scenario, **target.facts, **facts.module_versions())
+    turns = Turns(channel, scenario)
+    rounds, iterations = turns.begin(target.call)
+    benchmark.pedantic(target.call, rounds=rounds, iterations=iterations, teardown=turns.pass_on)
+    turns.finish(iterations, benchmark.stats.stats.data)
