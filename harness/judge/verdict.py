@@ -47,10 +47,10 @@ def judge_verdict(
         return "regressed", _regressed(len(plan.cells), broken, stale)
     uninstalled = [cell.cell for cell in red if cell.status == "install-error"]
     if uninstalled:
-        return "error", f"{_cells(uninstalled)} could not be installed."
+        return "error", f"{_cells(uninstalled)}: could not be installed."
     unsolved = [cell.cell for cell in red if cell.status == "unsatisfiable"]
     if unsolved:
-        return "unsatisfiable", f"{_cells(unsolved)} has no solution, and nobody expected that."
+        return "unsatisfiable", f"{_cells(unsolved)}: no solution, and nobody expected that."
     if not ran:
         return "error", "Nothing was measured, so nothing can be said."
     return _complete(plan, cells, red)
@@ -58,7 +58,10 @@ def judge_verdict(
 
 def _complete(plan: Plan, cells: Sequence[CellVerdict], red: Sequence[CellVerdict]) -> tuple[Verdict, str]:
     if red:
-        return "inconclusive", f"{_cells([cell.cell for cell in red])} lacks results; run again to carry on."
+        return (
+            "inconclusive",
+            f"{_cells([cell.cell for cell in red])}: results are missing; run again to carry on.",
+        )
     baseline = [cell for cell in cells if cell.cell == plan.baseline]
     if any(cell.status != "ok" for cell in baseline):
         return (
@@ -86,9 +89,11 @@ def _is_regression(cell: CellVerdict) -> bool:
 def _regressed(total: int, broken: Sequence[CellVerdict], stale: Sequence[str]) -> str:
     parts = []
     if broken:
-        parts.append(f"{len(broken)} of {total} cells are red: {_cells([cell.cell for cell in broken])}")
+        names = _cells([cell.cell for cell in broken])
+        parts.append(f"{len(broken)} of {total} cells {'is' if len(broken) == 1 else 'are'} red: {names}")
     if stale:
-        parts.append(f"{len(stale)} expectations match nothing: {', '.join(stale[:3])}")
+        noun = "1 expectation matches" if len(stale) == 1 else f"{len(stale)} expectations match"
+        parts.append(f"{noun} nothing: {_cells(stale)}")
     return "; ".join(parts) + "."
 
 

@@ -1,0 +1,83 @@
+"""The planned cells, as ``harness cells`` shows them before anything runs."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import msgspec
+from rich.console import Group
+from rich.table import Table
+from rich.text import Text
+
+from harness.report.escape import scrub, shorten, to_ascii
+from harness.report.terminal import print_to_text
+
+if TYPE_CHECKING:
+    from harness.records import Plan, PlannedCell
+
+
+class CellLine(msgspec.Struct, frozen=True, kw_only=True):
+    """One planned cell, as the JSON of ``harness cells`` says it."""
+
+    id: str
+    axes: dict[str, str]
+    python: str
+    baseline: bool
+    lock: str  # "committed", "resolved" or "unsatisfiable"
+    reason: str
+    distributions: int
+    cases: int
+    same_as: str | None
+
+
+def describe_cell(planned: PlannedCell) -> CellLine:
+    """What there is to say of a planned cell in one line."""
+    cell, lock = planned.cell, planned.lock
+    return CellLine(
+        id=cell.id,
+        axes=cell.axes,
+        python=cell.python,
+        baseline=cell.baseline,
+        lock="unsatisfiable" if lock.reason else lock.origin,
+        reason=lock.reason,
+        distributions=len(lock.distributions),
+        cases=len(planned.cases),
+        same_as=planned.same_as,
+    )
+
+
+def render_cells_json(plan: Plan) -> str:
+    """Render the planned cells as JSON: a list of ``CellLine``, in the order of the plan."""
+    lines = [describe_cell(planned) for planned in plan.cells]
+    return msgspec.json.format(msgspec.json.encode(lines), indent=1).decode("utf-8") + "\n"
+
+
+def render_cells(plan: Plan, *, width: int = 80, color: bool = False, unicode: bool = True) -> str:
+    """Render the planned cells as a table for a terminal ``width`` columns wide."""
+
+    def say(text: str, style: str = "") -> Text:
+        clean = scrub(text)
+        return Text(clean if unicode else to_ascii(clean), style=style, overflow="fold")
+
+    table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False, header_style="bold")
+    for name in ("cell", "python", "lock"):
+        table.add_column(name, overflow="fold")
+    for planned in plan.cells:
+        line = describe_cell(planned)
+        style = "red" if line.reason else ""
+        table.add_row(
+            say(line.id, "bold" if line.baseline else ""), say(line.python), say(_lock(line), style)
+        )
+    title = say(f"{plan.title}: {len(plan.cells)} cells, {len(plan.scenarios)} latency scenarios")
+    return print_to_text(Group(title, Text(), table), width=width, color=color, unicode=unicode)
+
+
+def _lock(line: CellLine) -> str:
+    if line.reason:
+        return f"unsatisfiable: {shorten(line.reason, 200)}"
+    notes = [f"{line.lock}, {line.distributions} distributions"]
+    if line.baseline:
+        notes.append("baseline")
+    if line.same_as:
+        notes.append(f"same as {line.same_as}")
+    return ", ".join(notes)

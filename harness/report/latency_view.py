@@ -1,0 +1,68 @@
+"""Latency as every rendering shows it: one line for each scenario, over all cells."""
+
+from __future__ import annotations
+
+import statistics
+from collections import defaultdict
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from harness.judge.latency import session_floors
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from harness.records import LatencyRow, Run
+
+
+@dataclass(frozen=True)
+class ScenarioSummary:
+    """A latency scenario over all cells but the baseline: ratios to it, and the floor as a factor >= 1."""
+
+    scenario: str
+    baseline_p50: float | None
+    lowest: LatencyRow | None
+    highest: LatencyRow | None
+    median: float | None
+    floor: float | None
+
+
+def summarize_latency(run: Run) -> list[ScenarioSummary]:
+    """Each scenario that was timed, in the order of the plan."""
+    grouped: dict[str, list[LatencyRow]] = defaultdict(list)
+    for row in run.judgement.latency:
+        grouped[row.scenario].append(row)
+    return [_scenario(run, scenario, rows) for scenario, rows in grouped.items()]
+
+
+def _scenario(run: Run, scenario: str, rows: Sequence[LatencyRow]) -> ScenarioSummary:
+    base = next((row for row in rows if row.cell == run.plan.baseline), None)
+    others = [row for row in rows if row.ratio is not None and row.cell != run.plan.baseline]
+    ratios = [row.ratio for row in others if row.ratio is not None]
+    floors = [row.floor for row in rows if row.floor is not None]
+    return ScenarioSummary(
+        scenario,
+        None if base is None else base.p50,
+        min(others, key=lambda row: row.ratio or 0.0, default=None),
+        max(others, key=lambda row: row.ratio or 0.0, default=None),
+        statistics.median(ratios) if ratios else None,
+        max(floors, default=None),
+    )
+
+
+def noise_floor(run: Run) -> float | None:
+    """The largest A/A deviation of all sessions and scenarios, as a factor >= 1; None without an A/A arm."""
+    return max(session_floors(run.results).values(), default=None)
+
+
+def show_seconds(seconds: float) -> str:
+    """Seconds in the unit that a person reads: ``12.3 us``, ``1.25 ms``, ``2.5 s``."""
+    for factor, unit in ((1.0, "s"), (1e3, "ms")):
+        if seconds * factor >= 1:
+            return f"{seconds * factor:.3g} {unit}"
+    return f"{seconds * 1e6:.3g} us"
+
+
+def show_ratio(ratio: float | None) -> str:
+    """A ratio to the baseline: ``1.05x``; a dash where there is none."""
+    return "-" if ratio is None else f"{ratio:.2f}x"

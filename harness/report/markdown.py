@@ -1,0 +1,140 @@
+"""The summary for a pull request or a job's page: the verdict in its first line, then tables."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from harness.cell.catalogue import LAYERS
+from harness.judge.claims import summarize_claim
+from harness.report.escape import code_span, disarm_commands, escape_markdown
+from harness.report.latency_view import noise_floor, show_ratio, show_seconds, summarize_latency
+from harness.report.view import (
+    LEGEND,
+    SIGNS,
+    claim_kind,
+    count_verdicts,
+    group_red,
+    known_divergences,
+    only_command,
+    sign_cell,
+    sign_layer,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from harness.records import Run
+
+
+def render_markdown(run: Run) -> str:
+    """Render a judged run as GitHub-flavoured Markdown; what packages wrote stands in code spans."""
+    judgement, counts = run.judgement, count_verdicts(run)
+    lines = [
+        f"**{judgement.verdict.upper()}**: {escape_markdown(judgement.sentence, 600)}",
+        "",
+        f"{escape_markdown(run.plan.title)}. Matrix {code_span(run.plan.matrix, table=False)}, run "
+        + f"{code_span(run.plan.run, table=False)}: {len(judgement.cells)} cells, {counts['ok']} ok, "
+        + f"{counts['expected']} diverge as expected, {counts['red']} red, {counts['reused']} reused.",
+        *_map(run),
+        *_red(run),
+        *_expectations(run),
+        *_latency(run),
+        *_claims(run),
+    ]
+    return disarm_commands("\n".join(lines) + "\n")
+
+
+def _table(title: str, header: Sequence[str], rows: Sequence[Sequence[str]]) -> Iterator[str]:
+    if rows:
+        yield from ("", f"### {title}", "")
+        yield from (_row(header), _row(["---"] * len(header)), *map(_row, rows))
+
+
+def _row(fields: Sequence[str]) -> str:
+    return f"| {' | '.join(fields)} |"
+
+
+def _map(run: Run) -> Iterator[str]:
+    rows = [
+        [
+            code_span(cell.cell),
+            f"{SIGNS[sign_cell(cell)][0]} {cell.status}",
+            *(sign_layer(cell, layer).show() for layer in LAYERS),
+        ]
+        for cell in run.judgement.cells
+    ]
+    yield from _table("Cells", ["cell", "status", *LAYERS], rows)
+    if rows:
+        yield ""
+        yield ", ".join(f"{SIGNS[kind][0]} {word}" for kind, word in LEGEND.items())
+
+
+def _red(run: Run) -> Iterator[str]:
+    rows = [
+        [
+            " ".join(code_span(cell.cell) for cell in group),
+            f"{group[0].status}: {code_span(group[0].reason, 400)}",
+            escape_markdown(group[0].advice),
+            code_span(only_command(run, group[0].cell)),
+        ]
+        for group in group_red(run)
+    ]
+    yield from _table("Red", ["cells", "why", "advice", "run just this"], rows)
+
+
+def _expectations(run: Run) -> Iterator[str]:
+    stale = [[code_span(each)] for each in run.judgement.stale_expectations]
+    yield from _table("Expectations that match nothing", ["expectation"], stale)
+    known = [
+        [
+            escape_markdown(each.reason),
+            " ".join(code_span(check) for check in each.checks),
+            str(each.cases),
+            str(len(each.cells)),
+        ]
+        for each in known_divergences(run)
+    ]
+    yield from _table("Diverges as expected", ["reason", "checks", "cases", "cells"], known)
+
+
+def _latency(run: Run) -> Iterator[str]:
+    rows = [
+        [
+            code_span(each.scenario),
+            "-" if each.baseline_p50 is None else show_seconds(each.baseline_p50),
+            show_ratio(each.lowest.ratio if each.lowest else None),
+            show_ratio(each.median),
+            show_ratio(each.highest.ratio if each.highest else None),
+            show_ratio(each.floor),
+        ]
+        for each in summarize_latency(run)
+    ]
+    header = ["scenario", "baseline p50", "lowest", "median", "highest", "noise floor"]
+    yield from _table("Latency, as ratio to the baseline", header, rows)
+    if rows:
+        floor = noise_floor(run)
+        yield ""
+        yield (
+            f"Latency never decides. Noise floor of the session: {show_ratio(floor)}."
+            if floor is not None
+            else "Latency never decides. There was no A/A arm, so nothing says how large the noise was."
+        )
+
+
+def _claims(run: Run) -> Iterator[str]:
+    rows = [
+        [
+            escape_markdown(claim.text),
+            f"{SIGNS[claim_kind(claim)][0]} {summarize_claim(claim.rows)}",
+            _example(run, i),
+        ]
+        for i, claim in enumerate(run.judgement.claims)
+    ]
+    yield from _table("Documented claims", ["claim", "", "measured, for example"], rows)
+
+
+def _example(run: Run, claim: int) -> str:
+    """The numbers of the baseline, or else of the first cell that has some."""
+    rows = [row for row in run.judgement.claims[claim].rows if row.holds is not None]
+    rows.sort(key=lambda row: row.cell != run.plan.baseline)
+    return f"{code_span(rows[0].cell)}: {code_span(rows[0].measured, 400)}" if rows else ""

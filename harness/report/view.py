@@ -1,0 +1,169 @@
+"""What every rendering shows of a judged run, before it becomes text of one kind or another."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+from harness.judge.outcomes import check_of
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from harness.records import CellResult, CellVerdict, Claim, Finding, PlannedCell, Run
+
+SignKind = Literal["pass", "xfail", "red", "missing", "skip", "none"]
+
+SIGNS: dict[SignKind, tuple[str, str]] = {
+    "pass": ("✓", "+"),
+    "xfail": ("≈", "~"),
+    "red": ("✗", "x"),
+    "missing": ("?", "?"),
+    "skip": ("–", "-"),  # noqa: RUF001 - an en dash is what it looks like
+    "none": ("·", "."),
+}
+"""A sign for each kind, in Unicode and in ASCII: colour alone tells nothing to many eyes and printers."""
+
+LEGEND: dict[SignKind, str] = {
+    "pass": "all pass",
+    "xfail": "diverges as expected",
+    "red": "red",
+    "missing": "missing",
+    "skip": "skipped",
+    "none": "not run",
+}
+
+_BREAKS = ("fail", "error", "xpass")
+
+
+@dataclass(frozen=True)
+class LayerSign:
+    """What one layer of one cell comes to; ``count`` is how many cases are of that kind."""
+
+    kind: SignKind
+    count: int
+
+    def show(self, *, unicode: bool = True) -> str:
+        """The sign, with the count where the sign is not good news."""
+        sign = SIGNS[self.kind][0 if unicode else 1]
+        return sign if self.kind in {"pass", "none", "skip"} else f"{sign}{self.count}"
+
+
+def sign_layer(cell: CellVerdict, layer: str) -> LayerSign:
+    """Sum up a layer of a cell: the worst kind that occurs in it, and how often."""
+    counts = cell.layers.get(layer, {})
+    broken = sum(counts.get(outcome, 0) for outcome in _BREAKS)
+    missing, expected = counts.get("missing", 0), counts.get("xfail", 0)
+    passed, skipped = counts.get("pass", 0), counts.get("skip", 0)
+    if broken:
+        return LayerSign("red", broken)
+    if missing and (cell.status in {"ok", "failed"} or passed or expected):
+        return LayerSign("missing", missing)
+    if expected:
+        return LayerSign("xfail", expected)
+    if passed:
+        return LayerSign("pass", passed)
+    return LayerSign("skip", skipped) if skipped else LayerSign("none", missing)
+
+
+def sign_cell(cell: CellVerdict) -> SignKind:
+    """The sign of a cell as a whole."""
+    if cell.red:
+        return "missing" if cell.status == "missing" else "red"
+    if cell.expected:
+        return "xfail"
+    return "xfail" if any("xfail" in counts for counts in cell.layers.values()) else "pass"
+
+
+def results_by_cell(run: Run) -> dict[str, CellResult]:
+    """The result of each planned cell that left one, shared results included."""
+    own = {result.cell: result for result in run.results}
+    shared = {
+        planned.cell.id: own[planned.same_as]
+        for planned in run.plan.cells
+        if planned.same_as in own and planned.cell.id not in own
+    }
+    return {**own, **shared}
+
+
+def planned_by_cell(run: Run) -> dict[str, PlannedCell]:
+    """The planned cells by id."""
+    return {planned.cell.id: planned for planned in run.plan.cells}
+
+
+def findings_by_cell(run: Run) -> dict[str, list[Finding]]:
+    """The findings of each cell, in the order of the plan."""
+    grouped: dict[str, list[Finding]] = defaultdict(list)
+    for finding in run.judgement.findings:
+        grouped[finding.cell].append(finding)
+    return grouped
+
+
+def broken_findings(findings: Sequence[Finding]) -> list[Finding]:
+    """Those that are red for something that was seen."""
+    return [finding for finding in findings if finding.outcome in _BREAKS]
+
+
+def group_red(run: Run) -> list[list[CellVerdict]]:
+    """The red cells, those together that are red for the same reason."""
+    groups: dict[tuple[str, str], list[CellVerdict]] = defaultdict(list)
+    for cell in run.judgement.cells:
+        if cell.red:
+            groups[cell.status, cell.reason].append(cell)
+    return list(groups.values())
+
+
+def only_command(run: Run, cell: str) -> str:
+    """The command that runs just this cell."""
+    matrix = "" if run.plan.matrix == "compat" else f"--matrix {run.plan.matrix} "
+    return f"nox -s compat -- {matrix}--only {cell}"
+
+
+@dataclass(frozen=True)
+class Divergence:
+    """A known divergence: its reason, the checks and cells that it was seen in, how many cases in all."""
+
+    reason: str
+    checks: tuple[str, ...]
+    cells: tuple[str, ...]
+    cases: int
+
+
+def known_divergences(run: Run) -> list[Divergence]:
+    """What is xfail, and the cells whose status was expected, by reason."""
+    seen: dict[str, list[tuple[str, str]]] = defaultdict(list)
+    for finding in run.judgement.findings:
+        if finding.outcome == "xfail":
+            seen[finding.expectation].append((finding.cell, check_of(finding.check)))
+    for cell in run.judgement.cells:
+        if cell.expected and not cell.red:
+            seen[cell.expected].append((cell.cell, f"status {cell.status}"))
+    return [
+        Divergence(
+            reason,
+            tuple(dict.fromkeys(check for _, check in pairs)),
+            tuple(dict.fromkeys(cell for cell, _ in pairs)),
+            len(pairs),
+        )
+        for reason, pairs in seen.items()
+    ]
+
+
+def count_verdicts(run: Run) -> Counter[str]:
+    """How many cells are ok, expected to diverge, red, reused."""
+    counts: Counter[str] = Counter()
+    for cell in run.judgement.cells:
+        counts["red" if cell.red else "expected" if cell.expected else "ok"] += 1
+        counts["reused"] += cell.reused
+    return counts
+
+
+def claim_kind(claim: Claim) -> SignKind:
+    """The sign of a claim: it holds in every cell that measured it, in some, in none, or was not measured."""
+    held = {row.holds for row in claim.rows} - {None}
+    if not held:
+        return "none"
+    if held == {True}:
+        return "pass"
+    return "red" if held == {False} else "xfail"
