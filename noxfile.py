@@ -10,7 +10,7 @@ import nox
 ROOT = Path(__file__).parent
 sys.path.insert(0, str(ROOT))  # the nox script does not put the project's folder there
 
-from harness.plan.expand import expand  # noqa: E402 - needs the line above
+from harness.plan.expand import cell_id, expand  # noqa: E402 - needs the line above
 
 nox.needs_version = ">=2025.2.9"  # requires=
 nox.options.sessions = ["lint", "tests", "compat"]
@@ -18,11 +18,8 @@ nox.options.reuse_venv = "yes"
 
 PYTHON = None if sys.version_info >= (3, 11) else "3.11"  # nox itself may live in an older one (pipx)
 PROJECT = nox.project.load_toml("pyproject.toml")
-CELLS = [
-    {axis.replace("-", "_"): version for axis, version in row.items()}
-    for row in expand(nox.project.load_toml("matrices/compat.toml"))
-]
-AXES = list(CELLS[0])
+ROWS = expand(nox.project.load_toml("matrices/compat.toml"))
+AXES = [axis.replace("-", "_") for axis in ROWS[0]]
 
 
 def harness(session: nox.Session, *arguments: str) -> None:
@@ -45,15 +42,11 @@ def compat(session: nox.Session) -> None:
 
 
 @nox.session(venv_backend="none", requires=["setup"], default=False)
-@nox.parametrize(AXES, [tuple(cell.values()) for cell in CELLS])
+@nox.parametrize(AXES, [tuple(row.values()) for row in ROWS])
 def cell(session: nox.Session, **versions: str) -> None:
     """Run one cell of the default matrix."""
-    harness(
-        session,
-        "sweep",
-        *(f"--cell={axis}={version}" for axis, version in versions.items()),
-        *session.posargs,
-    )
+    row = {axis.replace("_", "-"): version for axis, version in versions.items()}
+    harness(session, "sweep", "--only", cell_id(row), *session.posargs)
 
 
 @nox.session(venv_backend="none", requires=["setup"], default=False)
