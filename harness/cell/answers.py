@@ -1,0 +1,89 @@
+"""Fixtures of layers L1 to GOLD: what subject and reference say to the corpus, each computed once."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Dict, List
+
+import numpy as np
+import pytest
+
+from harness.cell.corpus import Sentence
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from harness.cell.controls import Controls
+
+SLICE = 8
+"""Texts in one call: short ones are not padded to the longest of the corpus, which costs seconds a pass."""
+
+
+def order_by_length(texts: List[str]) -> List[int]:
+    """Indices of the texts, longest first."""
+    return sorted(range(len(texts)), key=lambda row: -len(texts[row]))
+
+
+def embed_in_slices(embedder: Any, texts: List[str]) -> NDArray:
+    """Embed texts a few at a time, texts of like length together; rows in the order of ``texts``."""
+    order = order_by_length(texts)
+    slices = [order[start : start + SLICE] for start in range(0, len(order), SLICE)]
+    parts = [np.array(embedder([texts[row] for row in rows])) for rows in slices]
+    stacked = np.concatenate(parts)
+    if len(stacked) != len(texts):
+        raise ValueError(f"the embedder returns {len(stacked)} rows for {len(texts)} texts")
+    restored: NDArray = stacked[np.argsort(order, kind="stable")]
+    return restored
+
+
+class Answers:
+    """Embeddings of the corpus by the subject, in each output dtype that it offers."""
+
+    def __init__(self, subject: Any, texts: List[str]) -> None:
+        self.subject = subject
+        self._texts = texts
+        self._known: Dict[str, NDArray] = {}
+
+    def variant(self, output: str) -> Any:
+        """The subject with this output dtype; skips where it has none.
+
+        A subject without ``variant`` is taken in the dtype that it returns.
+        """
+        if hasattr(self.subject, "variant"):
+            return self.subject.variant(output)
+        returned = str(np.asarray(self.subject(["a text"])).dtype)
+        if returned != output and returned in ("float32", "float16"):
+            pytest.skip(f"the embedder returns {returned} and has no variant() for {output}")
+        if output not in (returned, "float32"):
+            pytest.skip(f"the embedder returns {returned}; judged as float32")
+        return self.subject
+
+    def embeddings(self, output: str) -> NDArray:
+        """Embeddings of the corpus (n, d), not normalized, a copy that the caller may change."""
+        if output not in self._known:
+            self._known[output] = embed_in_slices(self.variant(output), self._texts)
+        return self._known[output].copy()
+
+
+@pytest.fixture(scope="session")
+def answers(subject: Any, corpus: List[Sentence]) -> Answers:
+    """Return the embeddings of the corpus by the subject."""
+    return Answers(subject, [sentence.text for sentence in corpus])
+
+
+@pytest.fixture(scope="session")
+def expected(reference_model: Any, corpus: List[Sentence]) -> NDArray:
+    """Return ``encode(normalize_embeddings=True)`` of the corpus (n, d), read-only."""
+    from harness.cell.reference import encode  # noqa: PLC0415 # torch
+
+    texts = [sentence.text for sentence in corpus]
+    embeddings = embed_in_slices(lambda part: encode(reference_model, part, normalize=True), texts)
+    embeddings.setflags(write=False)
+    return embeddings
+
+
+@pytest.fixture(scope="session")
+def controls(reference_model: Any, corpus: List[Sentence]) -> Controls:
+    """Return models that really are different, to compare tolerances with."""
+    from harness.cell.controls import Controls  # noqa: PLC0415 # torch
+
+    return Controls(reference_model, corpus)

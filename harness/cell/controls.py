@@ -1,0 +1,78 @@
+"""Controls: models that really are different, so that a tolerance that cannot see one is found out."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Dict, List, Tuple
+
+import numpy as np
+import torch
+
+from harness.cell import reference
+from harness.cell.compare import unit_rows
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from harness.cell.corpus import Sentence
+
+ROUNDED = {"float16-weights": torch.float16, "bfloat16-weights": torch.bfloat16}
+LONGEST = 300
+"""Characters of a sentence that a control uses: enough padding to be seen, without the costly long texts."""
+
+
+def choose_sentences(corpus: List[Sentence], per_kind: int = 2) -> List[Sentence]:
+    """A small part of the corpus with every kind in it, long texts aside."""
+    chosen: Dict[str, List[Sentence]] = {}
+    for sentence in corpus:
+        if len(sentence.text) <= LONGEST:
+            chosen.setdefault(sentence.kind, []).append(sentence)
+    return [sentence for group in chosen.values() for sentence in group[:per_kind]]
+
+
+class Controls:
+    """Hidden states and embeddings of the torch model, right and with one fault, each computed once."""
+
+    def __init__(self, model: Any, corpus: List[Sentence]) -> None:
+        self.sentences = choose_sentences(corpus)
+        self._model = model
+        self._tokens = reference.tokenize(model, [sentence.text for sentence in self.sentences])
+        self._known: Dict[str, NDArray] = {}
+
+    def hidden(self, fault: str = "") -> NDArray:
+        """Hidden states (n, t, h), zeros where masked, of the model with a fault; none: the right one."""
+        if fault not in self._known:
+            self._known[fault] = self._infer(fault)
+        return self._known[fault]
+
+    def embeddings(self, fault: str = "") -> NDArray:
+        """Mean-pooled unit vectors (n, h), float64, of the model with a fault."""
+        if fault == "unmasked-pooling":
+            return unit_rows(self._unmasked().mean(axis=1))
+        mask = self._tokens["attention_mask"].numpy()[:, :, None]
+        return unit_rows((self.hidden(fault) * mask).sum(axis=1) / np.maximum(mask.sum(axis=1), 1))
+
+    def apart(self, fault: str) -> Tuple[float, float]:
+        """Largest absolute difference that the fault makes: of hidden states, of unit embeddings."""
+        hidden = 0.0 if fault == "unmasked-pooling" else np.abs(self.hidden(fault) - self.hidden()).max()
+        return float(hidden), float(np.abs(self.embeddings(fault) - self.embeddings()).max())
+
+    def _infer(self, fault: str) -> NDArray:
+        transformer = reference.transformer_of(self._model)
+        if fault in ROUNDED:
+            rounded = reference.with_rounded_weights(transformer, ROUNDED[fault])
+            return reference.hidden_states(rounded, self._tokens)
+        if fault == "no-attention-mask":
+            everything = torch.ones_like(self._tokens["attention_mask"])
+            states = reference.hidden_states(transformer, {**self._tokens, "attention_mask": everything})
+            masked: NDArray = states * self._tokens["attention_mask"].numpy()[:, :, None]
+            return masked
+        if fault:
+            raise KeyError(f"no control makes the fault {fault!r}")
+        return reference.hidden_states(transformer, self._tokens)
+
+    def _unmasked(self) -> NDArray:
+        """Hidden states with those of the padding left in, as a mean without the mask sees them."""
+        with torch.no_grad():
+            output = reference.transformer_of(self._model)(**self._tokens, return_dict=True)
+        states: NDArray = output.last_hidden_state.numpy()
+        return states

@@ -1,0 +1,83 @@
+"""L1: hidden states of the OpenVINO model against torch, before pooling and normalization."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Callable, List
+
+import numpy as np
+import pytest
+
+from harness.cell.compare import compare, name_worst
+from harness.cell.controls import Controls, choose_sentences
+
+if TYPE_CHECKING:
+    from harness.cell.corpus import Sentence
+    from harness.cell.record import Record
+
+SEEN_FACTOR = 3.0
+"""A control must be this many times the tolerance: near the tolerance it would be luck to see it."""
+
+
+def choose_for_hidden(corpus: List[Sentence]) -> List[Sentence]:
+    """A few sentences of every kind, and the longest of all, where truncation and padding meet."""
+    return [*choose_sentences(corpus), max(corpus, key=lambda sentence: len(sentence.text))]
+
+
+@pytest.mark.check("l1.hidden")
+def test_hidden(  # noqa: PLR0913, PLR0917 # fixtures are arguments
+    subject: Any,
+    reference_model: Any,
+    corpus: List[Sentence],
+    controls: Controls,
+    tolerance: Any,
+    record: Record,
+) -> None:
+    """Compare hidden states where the mask keeps them, a few sentences of every kind."""
+    from harness.cell import reference
+
+    if not hasattr(subject, "hidden"):
+        pytest.skip("the embedder has no hidden(texts)")
+    allowed = tolerance("l1.hidden")
+    sentences = choose_for_hidden(corpus)
+    rows: List[float] = []
+    shares: List[float] = []
+    for part in (
+        sentences[:-1],
+        sentences[-1:],
+    ):  # the longest alone: the others need no padding to its length
+        texts = [sentence.text for sentence in part]
+        actual, mask = subject.hidden(texts)
+        states, wanted = reference.hidden(reference_model, texts)
+        if not np.array_equal(mask, wanted):
+            counts = f"{mask.sum(axis=1).tolist()} and {wanted.sum(axis=1).tolist()}"
+            raise ValueError(f"not the same tokens: subject and reference have {counts} of them")
+        difference = compare(actual, states, allowed)
+        rows.extend(difference.rows)
+        shares.append(difference.share)
+    worst = int(np.argmax(rows))
+    record(
+        value=rows[worst],
+        unit="abs",
+        bound="max",
+        allowed=allowed,
+        worst=(worst,),
+        share=max(shares),
+        sample=name_worst(np.array(rows), sentences),
+        control=controls.apart("float16-weights")[0],
+        facts={"sentences": len(sentences), "largest state": float(np.abs(states).max())},
+    )
+
+
+@pytest.mark.check("l1.control")
+def test_hidden_control(
+    fault: str, controls: Controls, tolerance: Callable[[str], float], record: Record
+) -> None:
+    """Hold the tolerance against what a really different model looks like."""
+    allowed = tolerance("l1.hidden")
+    record(
+        value=controls.apart(fault)[0],
+        unit="abs",
+        bound="min",
+        allowed=SEEN_FACTOR * allowed,
+        facts={"tolerance": allowed, "sentences": len(controls.sentences)},
+    )

@@ -1,0 +1,105 @@
+"""L2: OpenVINO embedding plus normalizer, end to end, against ``encode(normalize_embeddings=True)``."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Callable, List
+
+import numpy as np
+import pytest
+
+from harness.cell.answers import Answers
+from harness.cell.compare import compare, cosines, name_worst
+from harness.cell.controls import Controls
+from harness.cell.corpus import Sentence
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from harness.cell.record import Record
+
+SEEN_FACTOR = 3.0
+"""A control must be this many times the tolerance: near the tolerance it would be luck to see it."""
+
+
+@pytest.mark.check("l2.parity")
+def test_parity(  # noqa: PLR0913, PLR0917 # fixtures are arguments
+    output: str,
+    normalize: Callable[[NDArray], NDArray],
+    answers: Answers,
+    expected: NDArray,
+    corpus: List[Sentence],
+    controls: Controls,
+    tolerance: Callable[[str], float],
+    record: Record,
+) -> None:
+    """Compare the whole way from text to unit vector with the reference."""
+    allowed = tolerance(f"l2.{output}")
+    actual = normalize(answers.embeddings(output))
+    difference = compare(actual, expected, allowed)
+    record(
+        value=difference.worst,
+        unit="abs",
+        bound="max",
+        allowed=allowed,
+        worst=difference.index,
+        share=difference.share,
+        sample=name_worst(difference.rows, corpus),
+        control=controls.apart("float16-weights")[1],
+        facts={"smallest cosine": float(cosines(actual, expected).min()), "sentences": len(corpus)},
+    )
+
+
+@pytest.mark.check("l2.unit-length")
+def test_unit_length(  # noqa: PLR0913, PLR0917 # fixtures are arguments
+    output: str,
+    normalize: Callable[[NDArray], NDArray],
+    answers: Answers,
+    corpus: List[Sentence],
+    tolerance: Callable[[str], float],
+    record: Record,
+) -> None:
+    """Measure lengths in float64."""
+    allowed = tolerance(f"unit.{output}")
+    lengths = np.linalg.norm(normalize(answers.embeddings(output)).astype(np.float64), axis=1)
+    difference = compare(lengths, np.ones(len(lengths)), allowed)
+    record(
+        value=difference.worst,
+        unit="abs",
+        bound="max",
+        allowed=allowed,
+        worst=difference.index,
+        share=difference.share,
+        sample=name_worst(difference.rows, corpus),
+    )
+
+
+@pytest.mark.check("l2.dtype")
+def test_dtype(
+    output: str, normalize: Callable[[NDArray], NDArray], answers: Answers, record: Record
+) -> None:
+    """Compare dtypes after the embedder and after the normalizer."""
+    embedded = answers.embeddings(output)
+    normalized = normalize(embedded)
+    dtypes = f"{embedded.dtype} from the embedder, {normalized.dtype} from the normalizer"
+    record(
+        value=float(str(embedded.dtype) == output and normalized.dtype == embedded.dtype),
+        unit="kept",
+        bound="equal",
+        allowed=1.0,
+        sample=dtypes,
+    )
+
+
+@pytest.mark.check("l2.control")
+def test_parity_control(
+    output: str, fault: str, controls: Controls, tolerance: Callable[[str], float], record: Record
+) -> None:
+    """Hold the tolerance against what a really different model looks like."""
+    allowed = tolerance(f"l2.{output}")
+    record(
+        value=controls.apart(fault)[1],
+        unit="abs",
+        bound="min",
+        allowed=SEEN_FACTOR * allowed,
+        facts={"tolerance": allowed, "sentences": len(controls.sentences)},
+    )

@@ -1,0 +1,71 @@
+"""L3: what users see: the ten nearest neighbours of every sentence of the corpus."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Callable, List
+
+import numpy as np
+import pytest
+
+from harness.cell.answers import Answers
+from harness.cell.compare import differing_queries, name_worst
+from harness.cell.controls import Controls
+from harness.cell.corpus import Sentence
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from harness.cell.record import Record
+
+DEPTH = 10
+
+
+@pytest.mark.check("l3.top10")
+def test_top10(  # noqa: PLR0913, PLR0917 # fixtures are arguments
+    output: str,
+    normalize: Callable[[NDArray], NDArray],
+    answers: Answers,
+    expected: NDArray,
+    corpus: List[Sentence],
+    tolerance: Callable[[str], float],
+    record: Record,
+) -> None:
+    """Rank all others for every sentence, by subject and by reference."""
+    tie = tolerance(f"l3.tie.{output}")
+    actual = normalize(answers.embeddings(output))
+    swapped = differing_queries(actual, expected, tie, DEPTH)
+    products = np.abs(
+        actual.astype(np.float64) @ actual.astype(np.float64).T - expected.astype(np.float64) @ expected.T
+    )
+    record(
+        value=int(np.count_nonzero(swapped)),
+        unit="queries",
+        bound="max",
+        allowed=0,
+        share=np.count_nonzero(swapped) / len(swapped),
+        sample=name_worst(swapped, corpus),
+        facts={
+            "queries": len(swapped),
+            "tie tolerance": tie,
+            "largest change of a score": float(products.max()),
+            "ties aside": int(np.count_nonzero(differing_queries(actual, expected, 0.0, DEPTH))),
+        },
+    )
+
+
+@pytest.mark.check("l3.control")
+def test_top10_control(
+    output: str, fault: str, controls: Controls, tolerance: Callable[[str], float], record: Record
+) -> None:
+    """Count the rankings that a really different model changes."""
+    tie = tolerance(f"l3.tie.{output}")
+    swapped = differing_queries(controls.embeddings(fault), controls.embeddings(), tie, DEPTH)
+    record(
+        value=int(np.count_nonzero(swapped)),
+        unit="queries",
+        bound="min",
+        allowed=1,
+        share=np.count_nonzero(swapped) / len(swapped),
+        sample=name_worst(swapped, controls.sentences),
+        facts={"queries": len(swapped), "tie tolerance": tie},
+    )
