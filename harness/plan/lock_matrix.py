@@ -1,0 +1,142 @@
+"""The locks of a whole matrix: made anew, or checked without a network."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Literal
+
+import msgspec
+
+from harness.errors import UsageError
+from harness.plan.cells import cells_of
+from harness.plan.lockfile import inputs_digest, locks_folder, read_lock, render_lock, write_lock
+from harness.plan.pip_settings import IndexSettings
+from harness.plan.platforms import platform_tag
+from harness.plan.resolve import Notify, keep_silent, resolve_all
+from harness.plan.schema import Matrix
+from harness.records import Cell, Lock
+
+
+class LockChange(msgspec.Struct, frozen=True):
+    """What locking did to one file; ``unchanged`` ones are left alone."""
+
+    kind: Literal["added", "changed", "removed", "unchanged"]
+    path: Path
+    note: str = ""
+
+
+class LockFinding(msgspec.Struct, frozen=True):
+    """One fault of the committed locks, and what to do."""
+
+    kind: Literal["missing", "stale", "orphaned", "damaged", "outdated"]
+    path: Path
+    message: str
+
+
+async def lock_matrix(
+    matrix: Matrix, settings: IndexSettings, *, jobs: int = 3, notify: Notify = keep_silent
+) -> tuple[LockChange, ...]:
+    """Resolve every cell of a matrix and write its locks for the running platform.
+
+    Nothing is written before every cell is resolved; files of cells that are gone are removed.
+
+    Raises:
+        UsageError, MachineError: as ``resolve_all``; the committed locks are then as they were.
+    """
+    locks = await resolve_all(cells_of(matrix), matrix, settings, jobs=jobs, notify=notify)
+    folder = locks_folder(matrix, platform_tag())
+    changes = [_write(lock, folder / f"{lock.cell}.txt") for lock in locks]
+    for path in _orphans(folder, {lock.cell for lock in locks}):
+        path.unlink()
+        changes.append(LockChange("removed", path, "no cell of this id"))
+    return tuple(changes)
+
+
+def check_locks(matrix: Matrix) -> tuple[LockFinding, ...]:
+    """Every fault of the committed locks of a matrix, of all platforms that have any; no network.
+
+    A matrix that was never locked lacks every lock of the running platform.
+    """
+    cells = {cell.id: cell for cell in cells_of(matrix)}
+    folders = sorted(matrix.folder.glob(f"locks/*/{matrix.name}")) or [locks_folder(matrix, platform_tag())]
+    return tuple(finding for folder in folders for finding in _check_folder(folder, cells, matrix))
+
+
+async def check_locks_by_resolving(
+    matrix: Matrix, settings: IndexSettings, *, jobs: int = 3, notify: Notify = keep_silent
+) -> tuple[LockFinding, ...]:
+    """``check_locks``, and whether resolving again on this platform gives the same locks."""
+    findings = list(check_locks(matrix))
+    faulty = {finding.path for finding in findings}
+    locks = await resolve_all(cells_of(matrix), matrix, settings, jobs=jobs, notify=notify)
+    for lock in locks:
+        path = locks_folder(matrix, platform_tag()) / f"{lock.cell}.txt"
+        if path.exists() and path not in faulty and (kept := read_lock(path)).digest != lock.digest:
+            note = _difference(kept, lock)
+            findings.append(LockFinding("outdated", path, f"resolving again gives another lock: {note}"))
+    return tuple(findings)
+
+
+def _check_folder(folder: Path, cells: Mapping[str, Cell], matrix: Matrix) -> list[LockFinding]:
+    findings = [
+        LockFinding("orphaned", path, f"{matrix.name} has no cell of this id; run `nox -s lock`")
+        for path in _orphans(folder, set(cells))
+    ]
+    for cell in cells.values():
+        path = folder / f"{cell.id}.txt"
+        if not path.exists():
+            findings.append(LockFinding("missing", path, f"cell {cell.id} has no lock; run `nox -s lock`"))
+            continue
+        try:
+            lock = read_lock(path)
+        except UsageError as error:
+            findings.append(LockFinding("damaged", path, str(error)))
+            continue
+        if message := staleness(lock, cell, matrix, platform=folder.parent.name):
+            findings.append(LockFinding("stale", path, message))
+    return findings
+
+
+def staleness(lock: Lock, cell: Cell, matrix: Matrix, *, platform: str) -> str:
+    """Why a lock is not the one that this cell asks for; empty when it is."""
+    if (lock.cell, lock.platform) != (cell.id, platform):
+        return f"the file holds the lock of cell {lock.cell} on {lock.platform}; run `nox -s lock`"
+    if lock.inputs != inputs_digest(cell, matrix.resolve, platform):
+        return f"{matrix.name} asks for something else than when {cell.id} was locked; run `nox -s lock`"
+    return ""
+
+
+def _write(lock: Lock, path: Path) -> LockChange:
+    kind: Literal["added", "changed"] = "added"
+    note = ""
+    if path.exists():
+        if path.read_bytes() == render_lock(lock).encode():
+            return LockChange("unchanged", path)
+        kind = "changed"
+        try:
+            note = _difference(read_lock(path), lock)
+        except UsageError:
+            note = "the file was damaged"
+    write_lock(lock, path)
+    return LockChange(kind, path, note or lock.reason)
+
+
+def _orphans(folder: Path, ids: set[str]) -> list[Path]:
+    return [path for path in sorted(folder.glob("*")) if path.name not in {f"{cell}.txt" for cell in ids}]
+
+
+def _difference(old: Lock, new: Lock) -> str:
+    before = {found.name: found for found in old.distributions}
+    after = {found.name: found for found in new.distributions}
+    parts = []
+    for name in sorted(before.keys() | after.keys()):
+        was, now = before.get(name), after.get(name)
+        if was != now:
+            texts = [found.version if found else "none" for found in (was, now)]
+            parts.append(
+                f"{name} {texts[0]} -> {texts[1]}" + (" (another file)" if texts[0] == texts[1] else "")
+            )
+    if old.reason != new.reason:
+        parts.append(new.reason or "it has a solution now")
+    return ", ".join(parts) or "asked for differently, same distributions"

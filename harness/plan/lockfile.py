@@ -1,0 +1,158 @@
+"""Lock files: ``locks/<platform>/<matrix>/<cell>.txt`` beside the matrix, readable by uv and pip.
+
+A lock is rendered in one way only: a file that reads otherwise is damaged, or was edited by hand.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import re
+import tempfile
+from pathlib import Path
+
+from packaging.utils import canonicalize_name
+
+from harness.errors import UsageError
+from harness.plan.schema import Matrix, Resolve
+from harness.records import Cell, Distribution, Lock
+
+LOCK_SCHEMA = 1
+
+_ADVICE = """\
+# Every distribution of one cell, pinned and hashed, or why there is no such set. Made by `nox -s lock`
+# (uv pip compile, wheels of this platform only); don't edit: change the matrix and run it again.
+"""
+_ENTRY = re.compile(r"([a-z0-9-]+)==(\S+)((?: \\\n    --hash=sha256:[0-9a-f]{64})+)\n")
+
+
+def locks_folder(matrix: Matrix, platform: str) -> Path:
+    """Where the locks of a matrix lie for one platform."""
+    return matrix.folder / "locks" / platform / matrix.name
+
+
+def inputs_digest(cell: Cell, resolve: Resolve, platform: str) -> str:
+    """The sha256 of what a lock was asked for; it changes when the lock is stale."""
+    asked = {
+        "schema": LOCK_SCHEMA,
+        "platform": platform,
+        "python": cell.python,
+        "requirements": sorted(cell.requirements),
+        "source": sorted(cell.source),
+        "exclude-newer": None if resolve.exclude_newer is None else resolve.exclude_newer.isoformat(),
+        "undated": sorted(resolve.undated),
+        "torch": resolve.torch,
+    }
+    return _sha256(json.dumps(asked, sort_keys=True))
+
+
+def make_lock(
+    cell: Cell,
+    platform: str,
+    inputs: str,
+    *,
+    distributions: tuple[Distribution, ...] = (),
+    reason: str = "",
+) -> Lock:
+    """A lock just resolved, with its digest."""
+    return Lock(
+        cell=cell.id,
+        platform=platform,
+        python=cell.python,
+        inputs=inputs,
+        origin="resolved",
+        digest=lock_digest(platform, cell.python, distributions, reason),
+        distributions=distributions,
+        reason=reason,
+    )
+
+
+def lock_digest(platform: str, python: str, distributions: tuple[Distribution, ...], reason: str = "") -> str:
+    """The sha256 of the canonical text of a lock: equal digests are equal environments."""
+    return _sha256(f"{platform}\n{python}\n{requirements_text(distributions)}{reason}")
+
+
+def requirements_text(distributions: tuple[Distribution, ...]) -> str:
+    """The distributions as a requirements file, for ``uv pip sync --require-hashes``."""
+    lines = []
+    for found in sorted(distributions, key=lambda found: found.name):
+        hashes = "".join(f" \\\n    --hash=sha256:{digest}" for digest in sorted(found.sha256))
+        lines.append(f"{found.name}=={found.version}{hashes}\n")
+    return "".join(lines)
+
+
+def render_lock(lock: Lock) -> str:
+    """The text of a lock file."""
+    facts = {
+        "schema": LOCK_SCHEMA,
+        "cell": lock.cell,
+        "platform": lock.platform,
+        "python": lock.python,
+        "inputs": lock.inputs,
+        "digest": lock.digest,
+    }
+    body = f"\n{requirements_text(lock.distributions)}"
+    head = _ADVICE + "".join(f"# {key}: {value}\n" for key, value in facts.items())
+    return head + (f"# unsatisfiable: {lock.reason}\n" if lock.reason else body)
+
+
+def write_lock(lock: Lock, path: Path) -> None:
+    """Write a lock file whole or not at all."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=".lock-")
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8", newline="\n") as file:
+            file.write(render_lock(lock))
+        Path(name).chmod(0o644)  # mkstemp makes it private; a committed file is not
+        Path(name).replace(path)
+    except BaseException:
+        Path(name).unlink(missing_ok=True)
+        raise
+
+
+def read_lock(path: Path) -> Lock:
+    """The lock in a file.
+
+    Raises:
+        UsageError: the file is missing, damaged, edited by hand, or of another schema.
+    """
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise UsageError(f"{path}: cannot be read: {error}; run `nox -s lock`") from None
+    facts = dict(
+        re.findall(r"^# (schema|cell|platform|python|inputs|digest|unsatisfiable): (.+)$", text, re.MULTILINE)
+    )
+    if missing := [
+        key for key in ("schema", "cell", "platform", "python", "inputs", "digest") if key not in facts
+    ]:
+        raise UsageError(f"{path}: no lock file, or damaged: no {missing[0]} in its head; run `nox -s lock`")
+    if facts["schema"] != str(LOCK_SCHEMA):
+        raise UsageError(f"{path}: lock schema {facts['schema']}, not {LOCK_SCHEMA}; run `nox -s lock`")
+    distributions = tuple(
+        Distribution(name=name, version=version, sha256=tuple(re.findall(r"sha256:([0-9a-f]{64})", hashes)))
+        for name, version, hashes in _ENTRY.findall(text)
+    )
+    reason = facts.get("unsatisfiable", "")
+    lock = Lock(
+        **{key: facts[key] for key in ("cell", "platform", "python", "inputs", "digest")},
+        origin="committed",
+        distributions=distributions,
+        reason=reason,
+    )
+    meant = lock_digest(lock.platform, lock.python, distributions, reason)
+    if render_lock(lock) != text or lock.digest != meant or bool(distributions) is bool(reason):
+        raise UsageError(
+            f"{path}: damaged or edited by hand: it does not match its digest; run `nox -s lock`"
+        )
+    return lock
+
+
+def locked_versions(lock: Lock) -> dict[str, str]:
+    """Distribution -> exact version, names normalized."""
+    return {canonicalize_name(found.name): found.version for found in lock.distributions}
+
+
+def _sha256(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()

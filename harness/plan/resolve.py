@@ -1,0 +1,170 @@
+"""Resolve cells through uv: a lock of every transitive distribution, or the reason why there is none."""
+
+from __future__ import annotations
+
+import asyncio
+import datetime
+import os
+import sys
+import tempfile
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import uv
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+
+from harness.errors import MachineError, UsageError
+from harness.plan.lockfile import inputs_digest, make_lock
+from harness.plan.pip_settings import IndexSettings
+from harness.plan.platforms import platform_tag, wheel_tags
+from harness.plan.pylock import distributions_of
+from harness.plan.resolver_words import NoSolution, read_no_solution, tidy
+from harness.plan.schema import Matrix, Resolve
+from harness.plan.toml_file import read_toml
+from harness.processes import Completed, run
+from harness.records import Cell, Lock, Progress
+
+TIMEOUT_SECONDS = 300.0
+
+Notify = Callable[[Progress], None]
+
+
+def keep_silent(progress: Progress) -> None:
+    """The notify of a caller who shows no board."""
+
+
+async def resolve_all(
+    cells: Sequence[Cell],
+    matrix: Matrix,
+    settings: IndexSettings,
+    *,
+    jobs: int = 3,
+    notify: Notify = keep_silent,
+) -> tuple[Lock, ...]:
+    """Locks of several cells, ``jobs`` resolved at a time, in the order of ``cells``.
+
+    Raises:
+        UsageError: the matrix names a package that no index has.
+        MachineError: uv or the network failed; the resolutions under way are ended.
+    """
+    slots = asyncio.Semaphore(jobs)
+
+    async def one(cell: Cell) -> Lock:
+        async with slots:
+            notify(Progress(cell=cell.id, stage="resolving", total=len(cells)))
+            lock = await resolve(cell, matrix, settings)
+        notify(Progress(cell=cell.id, stage="unsatisfiable" if lock.reason else "resolved", note=lock.reason))
+        return lock
+
+    try:
+        async with asyncio.TaskGroup() as group:
+            tasks = [group.create_task(one(cell)) for cell in cells]
+    except ExceptionGroup as failed:
+        raise failed.exceptions[0] from None  # the first to fail; the group has ended the others
+    return tuple(task.result() for task in tasks)
+
+
+async def resolve(cell: Cell, matrix: Matrix, settings: IndexSettings) -> Lock:
+    """The lock of one cell on the running platform; one without a solution carries the reason.
+
+    Raises:
+        UsageError: the matrix names a package that no index has.
+        MachineError: uv or the network failed.
+    """
+    with tempfile.TemporaryDirectory(prefix="harness-resolve-") as folder:
+        done, document = await _compile(
+            cell, Path(folder), compile_arguments(cell, matrix.resolve, settings), settings
+        )
+    inputs = inputs_digest(cell, matrix.resolve, platform_tag())
+    if document is not None:
+        distributions = distributions_of(document, wheel_tags(cell.python))
+        return make_lock(cell, platform_tag(), inputs, distributions=distributions)
+    return make_lock(cell, platform_tag(), inputs, reason=_reason(done, cell, matrix))
+
+
+async def _compile(
+    cell: Cell, folder: Path, arguments: Sequence[str], settings: IndexSettings
+) -> tuple[Completed, dict[str, Any] | None]:
+    """Run uv in a folder of its own, so that no pyproject.toml or uv.toml around is taken for the cell's."""
+    asked, made = folder / "requirements.in", folder / "pylock.toml"
+    asked.write_text("".join(f"{line}\n" for line in cell.requirements), encoding="utf-8")
+    argv = (uv.find_uv_bin(), "pip", "compile", str(asked), "--output-file", str(made), *arguments)
+    try:
+        done = await run(argv, env=os.environ | settings.environment(), cwd=folder, timeout=TIMEOUT_SECONDS)
+    except TimeoutError:
+        raise MachineError(
+            f"resolving {cell.id} took over {TIMEOUT_SECONDS:.0f} s; is the package index reachable?"
+        ) from None
+    return done, read_toml(made) if done.returncode == 0 else None
+
+
+def compile_arguments(cell: Cell, resolve: Resolve, settings: IndexSettings) -> tuple[str, ...]:
+    """What ``uv pip compile`` is told beside its files."""
+    arguments = ["--format", "pylock.toml", "--no-header", "--no-progress", "--color", "never"]
+    arguments += ["--python", sys.executable, "--python-version", cell.python, "--only-binary", ":all:"]
+    arguments += [argument for name in cell.source for argument in ("--no-binary", name)]
+    if resolve.exclude_newer is not None:
+        # A bare date would be read in the machine's time zone.
+        end = resolve.exclude_newer + datetime.timedelta(days=1)
+        arguments += ["--exclude-newer", f"{end.isoformat()}T00:00:00Z"]
+        # The wheel of torch comes from find-links or from an index without upload times.
+        for name in ("torch", *resolve.undated):
+            arguments += ["--exclude-newer-package", f"{name}=false"]
+    return (*arguments, *settings.resolve_arguments(), *torch_arguments(cell, resolve, settings))
+
+
+def torch_arguments(cell: Cell, resolve: Resolve, settings: IndexSettings) -> tuple[str, ...]:
+    """Where uv takes torch from, for resolving and installing alike.
+
+    On Linux a CPU wheel on the find-links comes first, then uv's CPU index; PyPI's brings CUDA along.
+    """
+    if resolve.torch == "pypi" or not sys.platform.startswith("linux") or os.environ.get("UV_TORCH_BACKEND"):
+        return ()
+    asked = next(
+        (found for found in map(Requirement, cell.requirements) if canonicalize_name(found.name) == "torch"),
+        Requirement("torch"),
+    )
+    if settings.no_index or settings.has_wheel(asked, wheel_tags(cell.python)):
+        return ()
+    return ("--torch-backend", "cpu")
+
+
+def _reason(done: Completed, cell: Cell, matrix: Matrix) -> str:
+    """The resolver's reason; anything that is not the cell's own fate is raised."""
+    found = read_no_solution(done.stderr)
+    if found is None:
+        said = tidy(done.stderr)[-600:] or f"exit code {done.returncode}"
+        raise MachineError(f"uv could not resolve {cell.id} (network, index or uv itself): {said}")
+    if found.undated and matrix.resolve.exclude_newer is not None:
+        names = ", ".join(found.undated)
+        raise MachineError(
+            f"resolving {cell.id}: the index here gives no upload times for {names}, so none of its files "
+            f"count under exclude-newer; list it in resolve.undated of {matrix.path}, or delete exclude-newer"
+        )
+    _refuse_unknown(found, cell, matrix)
+    return found.reason
+
+
+def _refuse_unknown(found: NoSolution, cell: Cell, matrix: Matrix) -> None:
+    asked = {canonicalize_name(Requirement(text).name) for text in cell.requirements}
+    for name in found.unknown:
+        if canonicalize_name(name) in asked:  # one that only a dependency asks for is the cell's fate
+            raise UsageError(
+                f"{matrix.path}: {_key_of(name, matrix)}: no index here has a package {name!r}; correct it"
+            )
+
+
+def _key_of(name: str, matrix: Matrix) -> str:
+    if name in matrix.axes:
+        return f"axes.{name}"
+    if name in matrix.pins:
+        return f"pins.{name}"
+    for at, row in enumerate(matrix.include):
+        if name in row:
+            return f"include[{at}].{name}"
+    for at, text in enumerate(matrix.subject.requires):
+        if canonicalize_name(Requirement(text).name) == name:
+            return f"subject.requires[{at}]"
+    return "requirements of the suite"

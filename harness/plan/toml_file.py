@@ -1,0 +1,110 @@
+"""Read a TOML file into records; a fault is told with file, key, what was meant and what to do."""
+
+from __future__ import annotations
+
+import difflib
+import re
+import tomllib
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any, TypeVar, get_args, get_origin
+
+import msgspec
+
+from harness.errors import UsageError
+
+T = TypeVar("T")
+
+
+def read_toml(path: Path) -> dict[str, Any]:
+    """The document of a TOML file.
+
+    Raises:
+        UsageError: no such file, not UTF-8, or not TOML (with line and column).
+    """
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise UsageError(f"{path}: no such file") from None
+    except OSError as error:
+        raise UsageError(f"{path}: cannot be read: {error.strerror}") from None
+    except UnicodeDecodeError as error:
+        raise UsageError(f"{path}: not UTF-8 text: {error.reason} at byte {error.start}") from None
+    except tomllib.TOMLDecodeError as error:
+        raise UsageError(f"{path}: not TOML: {error}") from None
+
+
+def convert(document: Any, kind: type[T], path: Path) -> T:
+    """The document as records.
+
+    Raises:
+        UsageError: an unknown or missing key, a wrong type or value; says which key and what was meant.
+    """
+    try:
+        return msgspec.convert(document, kind)
+    except msgspec.ValidationError as error:
+        raise UsageError(f"{path}: {_explain(str(error), document, kind)}") from None
+
+
+def suggest(word: str, known: Iterable[str]) -> str:
+    """`` (did you mean 'numpy'?)``, or nothing where no known word is near."""
+    near = difflib.get_close_matches(word, list(known), n=1, cutoff=0.6)
+    return f" (did you mean {near[0]!r}?)" if near else ""
+
+
+def _explain(message: str, document: Any, kind: Any) -> str:
+    text, _, place = message.partition(" - at ")
+    tokens = re.findall(r"\.([\w-]+)|\[(\d+|\.\.\.)\]", place)
+    keys, hint = _locate([name or index for name, index in tokens], document, kind)
+    where = _dotted(keys) or "top level"
+    fields = [field.encode_name for field in msgspec.structs.fields(hint)] if _is_struct(hint) else []
+    if unknown := re.search(r"unknown field `(.*)`", text):
+        key = unknown[1]
+        return f"{_dotted([*keys, key])}: unknown key{suggest(key, fields)}; known here: {', '.join(fields)}"
+    if missing := re.search(r"missing required field `(.*)`", text):
+        return f"{_dotted([*keys, missing[1]])}: this key is required"
+    return f"{where}: {text[:1].lower()}{text[1:]}"
+
+
+def _locate(tokens: list[str], value: Any, hint: Any) -> tuple[list[str], Any]:
+    """Walk down to the fault; ``...`` stands for any key of a table: the first faulty entry is looked for."""
+    keys: list[str] = []
+    for token in tokens:
+        hint = _inner(hint, token)
+        key: Any = token
+        if token == "...":  # noqa: S105 - a place in a document, not a password
+            entries = value.items() if isinstance(value, dict) else enumerate(value)
+            key = next((key for key, entry in entries if not _fits(entry, hint)), None)
+        elif isinstance(value, list):
+            key = int(token)
+        if key is None:
+            break
+        keys.append(str(key))
+        value = value[key] if isinstance(value, (dict, list)) else value
+    return keys, hint
+
+
+def _inner(hint: Any, token: str) -> Any:
+    if _is_struct(hint):
+        return next(field.type for field in msgspec.structs.fields(hint) if field.encode_name == token)
+    if get_origin(hint) is dict:
+        return get_args(hint)[1]
+    if get_origin(hint) is tuple:
+        return get_args(hint)[0]
+    return next((_inner(part, token) for part in get_args(hint) if get_args(part) or _is_struct(part)), Any)
+
+
+def _is_struct(hint: Any) -> bool:
+    return isinstance(hint, type) and issubclass(hint, msgspec.Struct)
+
+
+def _fits(value: Any, hint: Any) -> bool:
+    try:
+        msgspec.convert(value, hint)
+    except msgspec.ValidationError:
+        return False
+    return True
+
+
+def _dotted(keys: list[str]) -> str:
+    return "".join(f"[{key}]" if key.isdigit() else f".{key}" for key in keys).lstrip(".")
