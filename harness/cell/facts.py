@@ -10,7 +10,9 @@ import os
 import platform
 import sys
 from pathlib import Path
-from typing import Any, Dict, Iterable
+from typing import Any, Dict, Iterable, List, Mapping
+
+from packaging.version import InvalidVersion, Version
 
 MODULES = {
     "numpy": "numpy",
@@ -46,6 +48,32 @@ def module_versions() -> Dict[str, str]:
     """Distribution -> ``__version__`` of its module, for the modules that are imported and have one."""
     found = {name: getattr(sys.modules.get(module), "__version__", None) for name, module in MODULES.items()}
     return {name: str(version) for name, version in found.items() if version is not None}
+
+
+def version_differences(locked: Mapping[str, str]) -> List[str]:
+    """One sentence for each distribution whose metadata or module says another version than the lock."""
+    said = module_versions()
+    claims = [(name, "metadata", metadata_version(name)) for name in locked]
+    claims += [(name, "module", said[name]) for name in locked if name in said]
+    return [
+        f"{name}: {source} says {version}, but the lock says {locked[name]}"
+        for name, source, version in claims
+        if not same_version(locked[name], version, prefix=source == "module")
+    ]
+
+
+def same_version(locked: str, observed: str, *, prefix: bool = False) -> bool:
+    """Whether an observed version is the locked one; a lock without a local part leaves it open.
+
+    ``prefix`` lets a module add a build of its own, as openvino does: ``2026.4.1-21919-abc``.
+    """
+    if prefix and observed.startswith(f"{locked}-"):
+        return True
+    try:
+        wanted, found = Version(locked), Version(observed)
+    except InvalidVersion:
+        return locked == observed
+    return wanted == (found if wanted.local else Version(found.public))
 
 
 def apply_threads(threads: int) -> None:

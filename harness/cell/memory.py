@@ -1,12 +1,23 @@
-"""Resident memory of this process, now and at its peak, from the kernel."""
+"""Resident memory of this process, now and at its peak, from the kernel; bytes throughout."""
 
 from __future__ import annotations
 
+import gc
 import resource
 import sys
 from pathlib import Path
+from typing import Any, Callable, Dict
+
+STATUS = Path("/proc/self/status")
+CLEAR_REFS = Path("/proc/self/clear_refs")
+RESET_PEAK = "5"
+"""Written to ``clear_refs`` it sets the peak back to what is resident now (proc(5), Linux 4.0)."""
 
 _UNIT = 1 if sys.platform == "darwin" else 1024  # getrusage counts bytes on macOS, KiB elsewhere
+
+
+class PeakUnknownError(Exception):
+    """This platform does not tell the peak of a call."""
 
 
 def peak_bytes() -> int:
@@ -17,10 +28,27 @@ def peak_bytes() -> int:
 def resident_bytes() -> int:
     """Resident size of this process now; its peak where the kernel does not tell."""
     try:
-        pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[1])
-    except (OSError, IndexError, ValueError):
+        return _read_status()["VmRSS"]
+    except (OSError, KeyError):
         return peak_bytes()
-    return pages * resource.getpagesize()
+
+
+def measure_growth(call: Callable[[], Any]) -> int:
+    """How far the peak of the process rises above what is resident before, result included.
+
+    Raises:
+        PeakUnknownError: the kernel does not tell, or does not let its mark be reset.
+    """
+    gc.collect()
+    try:
+        CLEAR_REFS.write_text(RESET_PEAK, encoding="ascii")
+        before = _read_status()["VmRSS"]
+        result = call()
+        peak = _read_status()["VmHWM"]
+    except (OSError, KeyError) as error:
+        raise PeakUnknownError(f"the peak of a call cannot be measured here: {error}") from error
+    del result
+    return peak - before
 
 
 class PeakMemory:
@@ -33,3 +61,9 @@ class PeakMemory:
         """Bytes at the highest mark so far; call it before and after the mark can be reset."""
         self._highest = max(self._highest, peak_bytes())
         return self._highest
+
+
+def _read_status() -> Dict[str, int]:
+    """The sizes in ``/proc/self/status``, such as VmRSS and VmHWM."""
+    lines = (line.split() for line in STATUS.read_text(encoding="ascii", errors="replace").splitlines())
+    return {words[0].rstrip(":"): int(words[1]) * 1024 for words in lines if words[2:] == ["kB"]}

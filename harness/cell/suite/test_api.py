@@ -1,0 +1,206 @@
+"""API: the names exist, and what they do with what they get. By hand: ``--only 'api.*'``.
+
+Names apart from behaviour, each a case of its own: a missing name is one failure, not an import crash.
+"""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+import re
+from typing import Any, Callable, Dict, Tuple, Type
+
+import numpy as np
+import pytest
+
+from harness.cell.record import Record, clean
+
+RAISES: Dict[str, Tuple[Type[Exception], ...]] = {
+    "ndarray": (AttributeError, TypeError),
+    "list": (AttributeError, TypeError),
+    "tensor-1d": (IndexError,),
+    "tensor-int32": (RuntimeError, TypeError),
+    "tensor-int64": (RuntimeError, TypeError),
+}
+"""What ``util.normalize_embeddings`` is documented to raise, or was seen to since 2.7."""
+
+ROWS = ((3.0, 4.0, 12.0), (-8.0, 6.0, 0.0))
+"""Every norm of a row is a whole number: 1-norms 19 and 14, 2-norms 13 and 10."""
+
+COLUMNS = ((3.0, 4.0), (-4.0, 3.0))
+
+EXACT = {
+    "1": ((19.0, 14.0), (7.0, 7.0)),
+    "2": ((13.0, 10.0), (5.0, 5.0)),
+    "inf": ((12.0, 8.0), (4.0, 4.0)),
+    "-inf": ((3.0, 0.0), (3.0, 3.0)),
+}
+"""Order -> norms of ROWS along axis 1, norms of COLUMNS along axis 0; all exact in float16."""
+
+
+def find_name(name: str) -> Any:
+    """Import as much of a dotted name as is a module, then get the rest.
+
+    Raises:
+        ImportError, AttributeError: there is no such name.
+    """
+    parts = name.split(".")
+    found: Any = importlib.import_module(parts[0])
+    for index, part in enumerate(parts[1:], start=2):
+        if not hasattr(found, part) and inspect.ismodule(found):
+            importlib.import_module(".".join(parts[:index]))
+        found = getattr(found, part)
+    return found
+
+
+@pytest.mark.check("api.names")
+def test_names(name: str, record: Record) -> None:
+    """A name in brackets is a parameter."""
+    dotted, _, parameter = name.rstrip(")").partition("(")
+    missing = ""
+    try:
+        found = find_name(dotted)
+        if parameter and parameter not in inspect.signature(found).parameters:
+            missing = f"{dotted} has no parameter {parameter}"
+    except (ImportError, AttributeError) as error:
+        missing = str(error)
+    record(value=bool(missing), unit="missing", bound="equal", allowed=0, sample=missing)
+
+
+def make_input(kind: str) -> Any:
+    """What is given to the utility: the numbers are the same, the container differs."""
+    import torch
+
+    rows = np.array(ROWS, dtype=np.float32)
+    if kind == "ndarray":
+        return rows
+    if kind == "list":
+        return rows.tolist()
+    if kind == "tensor-1d":
+        return torch.from_numpy(rows[0])
+    return torch.from_numpy(rows.astype(kind.partition("-")[2]))
+
+
+@pytest.mark.check("api.utility-rejects")
+def test_utility_rejects(input: str, record: Record) -> None:  # noqa: A002 - the axis is called so
+    """What it raises, type and message, is observed: a release in which it changes is seen."""
+    from sentence_transformers.util import normalize_embeddings
+
+    try:
+        returned = normalize_embeddings(make_input(input))
+        seen = {"exception": "", "message": "", "returned": clean(repr(returned), 200)}
+    except Exception as error:  # noqa: BLE001 - which one it is, is what is measured
+        documented = isinstance(error, RAISES[input])
+        seen = {"exception": type(error).__name__, "message": clean(str(error), 300)}
+    else:
+        documented = False
+    record(
+        value=documented,
+        unit="raises as documented",
+        bound="equal",
+        allowed=1,
+        sample="" if documented else f"{seen}",
+        facts=seen,
+    )
+
+
+@pytest.mark.check("api.utility-accepts")
+def test_utility_accepts(dtype: str, record: Record) -> None:
+    """Shape and dtype only; the values are layer L0."""
+    import torch
+    from sentence_transformers.util import normalize_embeddings
+
+    returned = normalize_embeddings(torch.from_numpy(np.array(ROWS, dtype=dtype)))
+    found = f"{type(returned).__name__} {str(returned.dtype).rpartition('.')[2]} {tuple(returned.shape)}"
+    expected = f"Tensor {dtype} (2, 3)"
+    record(
+        value=found == expected,
+        unit="as given",
+        bound="equal",
+        allowed=1,
+        sample="" if found == expected else f"{found}, but should be {expected}",
+        facts={"returned": found},
+    )
+
+
+@pytest.mark.check("api.no-norm-method")
+def test_no_norm_method(record: Record) -> None:
+    """The reason why the utility fails on arrays."""
+    record(value=hasattr(np.ndarray, "norm"), unit="ndarray.norm", bound="equal", allowed=0)
+
+
+@pytest.mark.check("api.norm-order")
+def test_norm_order(order: str, dtype: str, record: Record) -> None:
+    """Exact references: no rounding is involved in any dtype."""
+    along_rows, along_columns = EXACT[order]
+    rows, columns = np.array(ROWS, dtype=dtype), np.array(COLUMNS, dtype=dtype)
+    found = [
+        *np.linalg.norm(rows, ord=float(order), axis=1),
+        *np.linalg.norm(rows, ord=float(order), axis=-1),
+        *np.linalg.norm(columns, ord=float(order), axis=0),
+        np.linalg.norm(rows[0], ord=float(order)),
+    ]
+    expected = [*along_rows, *along_rows, *along_columns, along_rows[0]]
+    errors = np.abs(np.array(found, dtype=np.float64) - np.array(expected))
+    worst = int(np.argmax(errors))
+    record(value=errors[worst], unit="from the exact norm", bound="max", allowed=0, worst=(worst,))
+
+
+@pytest.mark.check("api.norm-dtype")
+def test_norm_dtype(order: str, dtype: str, record: Record) -> None:
+    """Along an axis, as embeddings are normalized."""
+    found = np.linalg.norm(np.array(ROWS, dtype=dtype), ord=float(order), axis=1, keepdims=True).dtype
+    record_dtype(record, found, dtype)
+
+
+@pytest.mark.check("api.norm-keepdims")
+def test_norm_keepdims(axis: str, record: Record) -> None:
+    """With and without, so that the difference is what is asked for."""
+    rows = np.array(ROWS, dtype=np.float32)
+    reduced = rows.shape[1] if axis == "0" else rows.shape[0]
+    expected = {True: (1, reduced) if axis == "0" else (reduced, 1), False: (reduced,)}
+    found = {keep: np.linalg.norm(rows, axis=int(axis), keepdims=keep).shape for keep in (True, False)}
+    sample = "" if found == expected else f"{found}, but should be {expected}"
+    record(value=found == expected, unit="as documented", bound="equal", allowed=1, sample=sample)
+
+
+@pytest.mark.check("api.norm-scalar")
+def test_norm_scalar(dtype: str, record: Record) -> None:
+    """A NumPy scalar of the dtype of the vector: neither an array nor a Python float."""
+    found = np.linalg.norm(np.array(ROWS[0], dtype=dtype))
+    seen = f"{type(found).__name__} of dimension {np.ndim(found)}"
+    scalar = isinstance(found, np.generic) and found.dtype == np.dtype(dtype)
+    record(
+        value=scalar,
+        unit=f"a {dtype} scalar",
+        bound="equal",
+        allowed=1,
+        sample="" if scalar else seen,
+        facts={"returned": seen},
+    )
+
+
+RECIPES: Dict[str, Callable[[Any], Any]] = {
+    "where-1d": lambda vector: vector / np.where(np.linalg.norm(vector) == 0, 1, np.linalg.norm(vector)),
+    "divide-by-float64-scalar": lambda vector: vector / np.float64(np.linalg.norm(vector)),
+}
+
+
+@pytest.mark.check("api.promotion")
+def test_promotion(recipe: str, dtype: str, record: Record) -> None:
+    """NumPy 1 looked at the value of a scalar, NumPy 2 looks at its dtype: neither is a fault."""
+    found = RECIPES[recipe](np.array(ROWS[0], dtype=dtype)).dtype
+    record(value=found.itemsize, unit="bytes an element", facts={"dtype": str(found), "input": dtype})
+
+
+def record_dtype(record: Record, found: Any, dtype: str) -> None:
+    """Hold a dtype to the dtype of the input."""
+    kept = found == np.dtype(dtype)
+    record(
+        value=kept,
+        unit="dtype kept",
+        bound="equal",
+        allowed=1,
+        sample="" if kept else f"{found}, but should be {dtype}",
+        facts={"dtype": re.sub(r"\W", "", str(found))},
+    )

@@ -1,0 +1,117 @@
+"""ENV: what really is in the process, against what was promised. By hand: ``--only 'env.*'``."""
+
+from __future__ import annotations
+
+import importlib
+import os
+import re
+import sys
+from pathlib import Path
+from typing import Any, List
+
+import pytest
+
+from harness.cell import facts
+from harness.cell.channel import Channel
+from harness.cell.precision import LOW, find_compiled, layer_precisions, observe_execution
+from harness.cell.record import Record
+from harness.cell.spec import CellSpec
+
+SECRET = re.compile(r"(^|_)(TOKENS?|SECRETS?|PASSWORD|PASSWD|CREDENTIALS?|API_?KEY)(_|$)", re.IGNORECASE)
+PROXY = re.compile(r"^(https?|ftp|all)_proxy$", re.IGNORECASE)
+
+
+@pytest.mark.check("env.versions")
+def test_versions(spec: CellSpec, record: Record) -> None:
+    """An observed version that is not the locked one is an error, whoever says it."""
+    differences = facts.version_differences(spec.locked)
+    record(
+        value=len(differences),
+        unit="versions differ from the lock",
+        bound="equal",
+        allowed=0,
+        sample="; ".join(differences),
+        facts={"locked": len(spec.locked)},
+    )
+
+
+@pytest.mark.check("env.threads")
+def test_threads(spec: CellSpec, record: Record) -> None:
+    """Pools of BLAS are capped by the number of CPUs, so that fewer threads are no fault there."""
+    found = facts.torch_facts()
+    wrong = (
+        [] if found["torch.threads"] == str(spec.threads) else [f"torch has {found['torch.threads']} threads"]
+    )
+    pools = facts.thread_pools()
+    wrong += [
+        f"{pool['internal_api']} ({Path(pool['filepath']).name}) has {pool['num_threads']}"
+        for pool in pools
+        if pool["num_threads"] > spec.threads
+    ]
+    record(
+        value=len(wrong),
+        unit=f"thread pools of another size than {spec.threads}",
+        bound="equal",
+        allowed=0,
+        sample="; ".join(wrong),
+        facts={"torch": found["torch.threads"], "pools": len(pools), "asked": spec.threads},
+    )
+
+
+@pytest.mark.check("env.offline")
+def test_offline(record: Record) -> None:
+    """The names of variables are shown, never what they hold."""
+    huggingface_hub = sys.modules["huggingface_hub"]
+    wrong = [f"{name} is set" for name in sorted(os.environ) if SECRET.search(name) or PROXY.match(name)]
+    if not huggingface_hub.constants.HF_HUB_OFFLINE:
+        wrong.append("the Hub is not offline")
+    get_token = getattr(huggingface_hub, "get_token", None)
+    if get_token is not None and get_token():
+        wrong.append("a token of the Hub is at hand")
+    record(value=len(wrong), unit="ways out", bound="equal", allowed=0, sample="; ".join(wrong))
+
+
+@pytest.mark.check("env.telemetry")
+def test_telemetry(record: Record) -> None:
+    """Asked the way openvino asks before it sends."""
+    wrong: List[str] = []
+    if os.environ.get("HF_HUB_DISABLE_TELEMETRY") != "1":
+        wrong.append("huggingface-hub may send")
+    try:
+        telemetry = importlib.import_module("openvino_telemetry.utils.opt_in_checker")
+    except ImportError:
+        declined = "openvino-telemetry is not installed"
+    else:
+        consent = telemetry.OptInChecker().check(enable_opt_in_dialog=False, disable_in_ci=True)
+        declined = consent.name
+        if consent != telemetry.ConsentCheckResult.DECLINED:
+            wrong.append(f"openvino may send ({consent.name})")
+    record(
+        value=len(wrong),
+        unit="packages with telemetry",
+        bound="equal",
+        allowed=0,
+        sample="; ".join(wrong),
+        facts={"openvino": declined},
+    )
+
+
+@pytest.mark.check("env.precision")
+def test_precision(subject: Any, channel: Channel, record: Record) -> None:
+    """The compiled model is asked, not the hint that it was given."""
+    compiled = find_compiled(subject)
+    if compiled is None:
+        pytest.skip("the embedder holds no openvino.CompiledModel that could be asked")
+    observed = observe_execution(compiled)
+    channel.send("facts", facts=observed)
+    low = {layer: count for layer, count in layer_precisions(compiled).items() if layer in LOW}
+    if observed["openvino.precision"] in LOW:
+        low["hint"] = 1
+    record(
+        value=sum(low.values()),
+        unit="layers below f32",
+        bound="equal",
+        allowed=0,
+        sample=", ".join(f"{count} in {layer}" for layer, count in sorted(low.items())),
+        facts=dict(observed),
+    )
