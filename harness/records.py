@@ -120,6 +120,7 @@ class Plan(Record, frozen=True, kw_only=True):
     scenarios: tuple[ScenarioPlan, ...]
     expectations: tuple[Expectation, ...]
     subset: bool = False  # --only/--skip left cells out
+    baseline_cell: PlannedCell | None = None  # the baseline, where the selection leaves it out
 
 
 # --- what a cell says ----------------------------------------------------------------------

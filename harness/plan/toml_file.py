@@ -7,7 +7,7 @@ import re
 import tomllib
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any, TypeVar, get_args, get_origin
+from typing import Any, Literal, TypeVar, get_args, get_origin
 
 import msgspec
 
@@ -63,6 +63,9 @@ def _explain(message: str, document: Any, kind: Any) -> str:
         return f"{_dotted([*keys, key])}: unknown key{suggest(key, fields)}; known here: {', '.join(fields)}"
     if missing := re.search(r"missing required field `(.*)`", text):
         return f"{_dotted([*keys, missing[1]])}: this key is required"
+    if wrong := re.search(r"Invalid enum value '?(.*?)'?$", text):
+        allowed = _literals(hint)
+        return f"{where}: {wrong[1]!r} is not one of {', '.join(allowed)}{suggest(wrong[1], allowed)}"
     return f"{where}: {text[:1].lower()}{text[1:]}"
 
 
@@ -92,6 +95,12 @@ def _inner(hint: Any, token: str) -> Any:
     if get_origin(hint) is tuple:
         return get_args(hint)[0]
     return next((_inner(part, token) for part in get_args(hint) if get_args(part) or _is_struct(part)), Any)
+
+
+def _literals(hint: Any) -> list[str]:
+    if get_origin(hint) is Literal:
+        return [str(value) for value in get_args(hint)]
+    return [value for part in get_args(hint) for value in _literals(part)]
 
 
 def _is_struct(hint: Any) -> bool:

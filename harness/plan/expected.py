@@ -1,0 +1,94 @@
+"""Read the known divergences and see that each can be meant: a check that exists, a status, a range."""
+
+from __future__ import annotations
+
+import fnmatch
+from collections.abc import Collection, Iterator
+from pathlib import Path
+from typing import Literal
+
+from packaging.specifiers import InvalidSpecifier, SpecifierSet
+from packaging.utils import canonicalize_name
+
+from harness.cell.catalogue import SHIPPED_NORMALIZERS, load_checks
+from harness.errors import UsageError
+from harness.plan.data import shipped_matrices
+from harness.plan.matrix import matrix_files
+from harness.plan.schema import SHIPPED, Matrix, Table
+from harness.plan.toml_file import convert, read_toml, suggest
+from harness.records import Expectation
+
+FILE_NAME = "expected.toml"
+
+
+class ExpectedFile(Table, frozen=True, kw_only=True):
+    """The file: ``[[expected]]`` tables."""
+
+    schema: Literal[1] = 1
+    expected: tuple[Expectation, ...] = ()
+
+
+def expectations_for(matrix: Matrix) -> tuple[Expectation, ...]:
+    """The expectations that belong to a matrix, in the order of its files.
+
+    Raises:
+        UsageError: one that cannot be meant; every fault of the file is named.
+    """
+    found = (each for path in expected_files(matrix) for each in read_expected(path))
+    return tuple(each for each in found if not each.matrix or matrix.name in each.matrix)
+
+
+def expected_files(matrix: Matrix) -> tuple[Path, ...]:
+    """The files that a matrix names (``shipped``: the harness's own), else the one beside it, if any."""
+    if matrix.expected is None:
+        beside = matrix.folder / FILE_NAME
+        return (beside,) if beside.exists() else ()
+    named = (matrix.expected,) if isinstance(matrix.expected, str) else matrix.expected
+    return tuple(
+        shipped_matrices() / FILE_NAME if name == SHIPPED else matrix.folder / name for name in named
+    )
+
+
+def read_expected(path: Path) -> tuple[Expectation, ...]:
+    """The expectations in a file, all of them, whichever matrix they belong to.
+
+    Raises:
+        UsageError: the file is missing, or says something that cannot be meant; every fault is named.
+    """
+    expected = convert(read_toml(path), ExpectedFile, path).expected
+    cases = every_case()
+    matrices = [file.stem for file in matrix_files(path.parent)]
+    faults = (
+        f"{path}: expected[{at}].{fault}"
+        for at, each in enumerate(expected)
+        for fault in _faults(each, cases, matrices)
+    )
+    if told := "\n".join(faults):
+        raise UsageError(told)
+    return expected
+
+
+def every_case() -> tuple[str, ...]:
+    """The id of every case that any cell can owe, a subject of the user's own included."""
+    return tuple(case for check in load_checks() for case in check.cases(("subject", *SHIPPED_NORMALIZERS)))
+
+
+def _faults(each: Expectation, cases: Collection[str], matrices: Collection[str]) -> Iterator[str]:
+    if (each.check is None) is (each.status is None):
+        yield "check: say either check (a glob over case ids) or status (of the whole cell)"
+    if each.check is not None and not fnmatch.filter(cases, each.check):
+        yield f"check: {each.check!r} matches no case{suggest(each.check, cases)}"
+    if each.status == "ok":
+        yield "status: 'ok' is no divergence"
+    if not each.reason.strip():
+        yield "reason: it is empty; say why this is expected"
+    for name, specifier in each.where.items():
+        if canonicalize_name(name) != name:
+            yield f"where.{name}: write it {canonicalize_name(name)!r}"
+        try:
+            SpecifierSet(specifier)
+        except InvalidSpecifier:
+            yield f'where.{name}: {specifier!r} is not a version specifier such as ">=2.3" or "==3.3.1"'
+    for name in each.matrix:
+        if name not in matrices:
+            yield f"matrix: there is no matrix {name!r} beside this file{suggest(name, matrices)}"
