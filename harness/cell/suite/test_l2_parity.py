@@ -20,6 +20,10 @@ if TYPE_CHECKING:
 SEEN_FACTOR = 3.0
 """A control must be this many times the tolerance: near the tolerance it would be luck to see it."""
 
+UNSEEN = {
+    ("float16", "float16-weights"): "float16 output is rounded as coarsely as these weights: it cannot tell"
+}
+
 
 @pytest.mark.check("l2.parity")
 def test_parity(  # noqa: PLR0913, PLR0917 # fixtures are arguments
@@ -95,6 +99,8 @@ def test_parity_control(
     output: str, fault: str, controls: Controls, tolerance: Callable[[str], float], record: Record
 ) -> None:
     """Hold the tolerance against what a really different model looks like."""
+    if (output, fault) in UNSEEN:
+        pytest.skip(UNSEEN[output, fault])
     allowed = tolerance(f"l2.{output}")
     record(
         value=controls.apart(fault)[1],

@@ -19,6 +19,10 @@ if TYPE_CHECKING:
 
 DEPTH = 10
 
+UNSEEN = {
+    ("float16", "bfloat16-weights"): "float16 output moves scores as far as these weights do: it cannot tell"
+}
+
 
 @pytest.mark.check("l3.top10")
 def test_top10(  # noqa: PLR0913, PLR0917 # fixtures are arguments
@@ -48,7 +52,9 @@ def test_top10(  # noqa: PLR0913, PLR0917 # fixtures are arguments
             "queries": len(swapped),
             "tie tolerance": tie,
             "largest change of a score": float(products.max()),
-            "ties aside": int(np.count_nonzero(differing_queries(actual, expected, 0.0, DEPTH))),
+            "queries with swapped ties": int(
+                np.count_nonzero(differing_queries(actual, expected, 0.0, DEPTH))
+            ),
         },
     )
 
@@ -58,6 +64,8 @@ def test_top10_control(
     output: str, fault: str, controls: Controls, tolerance: Callable[[str], float], record: Record
 ) -> None:
     """Count the rankings that a really different model changes."""
+    if (output, fault) in UNSEEN:
+        pytest.skip(UNSEEN[output, fault])
     tie = tolerance(f"l3.tie.{output}")
     swapped = differing_queries(controls.embeddings(fault), controls.embeddings(), tie, DEPTH)
     record(

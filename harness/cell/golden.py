@@ -1,0 +1,179 @@
+"""Golden embeddings: what the reference said to the corpus when the file was made, kept to show drift.
+
+``python -m harness.cell.golden spec.json out.json``, in the environment of the baseline cell, makes a file.
+"""
+
+from __future__ import annotations
+
+import argparse
+import base64
+import hashlib
+import json
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Dict, List, Optional, Sequence
+
+import numpy as np
+
+from harness.cell.corpus import Sentence, hash_corpus, load_corpus
+from harness.cell.model_folder import ModelFolder
+from harness.cell.spec import CellSpec
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+SCHEMA = 1
+WEIGHTS = ("model.safetensors", "pytorch_model.bin")
+TOKENIZER = ("tokenizer.json", "vocab.txt", "sentencepiece.bpe.model", "spiece.model")
+MADE_WITH = ("numpy", "torch", "transformers", "tokenizers", "sentence-transformers")
+AGAIN = "make it anew with 'harness golden' and review the change"
+
+
+class GoldenError(ValueError):
+    """The golden file cannot be compared with; says which key differs and what to do."""
+
+
+@dataclass(frozen=True)
+class Key:
+    """What golden embeddings belong to: sha256 of weights, tokenizer and corpus."""
+
+    weights: str
+    tokenizer: str
+    corpus: str
+
+    @property
+    def name(self) -> str:
+        """File name: the beginnings of the three hashes."""
+        return f"{self.weights[:12]}-{self.tokenizer[:12]}-{self.corpus[:12]}.json"
+
+
+@dataclass(frozen=True)
+class Golden:
+    """Golden embeddings (n, d), float32, normalized, with their key and the versions that made them."""
+
+    key: Key
+    made_with: Dict[str, str]
+    embeddings: NDArray
+
+    def write(self, path: Path) -> None:
+        """Write it as JSON: one row of little-endian base64 a line, so that a diff names the sentence."""
+        rows = [base64.b64encode(row.astype("<f4").tobytes()).decode("ascii") for row in self.embeddings]
+        text = {"schema": SCHEMA, "key": vars(self.key), "made_with": self.made_with, "embeddings": rows}
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(json.dumps(text, indent=1) + "\n", encoding="utf-8")
+
+    @classmethod
+    def read(cls, path: Path) -> Golden:
+        """Read what ``write`` wrote.
+
+        Raises:
+            GoldenError: no such file, or one that is damaged or of another schema.
+        """
+        try:
+            raw = json.loads(path.read_text(encoding="utf-8"))
+            rows = [np.frombuffer(base64.b64decode(row), dtype="<f4") for row in raw["embeddings"]]
+            golden = cls(Key(**raw["key"]), raw["made_with"], np.stack(rows))
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise GoldenError(
+                f"{path.name} cannot be read ({type(error).__name__}: {error}); {AGAIN}"
+            ) from error
+        if raw.get("schema") != SCHEMA:
+            raise GoldenError(f"{path.name}: schema {raw.get('schema')}, but should be {SCHEMA}; {AGAIN}")
+        return golden
+
+    def hold_to(self, key: Key) -> None:
+        """Make sure that the file belongs to this model and corpus.
+
+        Raises:
+            GoldenError: another key; names the parts that differ.
+        """
+        parts = [
+            part for part in ("weights", "tokenizer", "corpus") if vars(self.key)[part] != vars(key)[part]
+        ]
+        if parts:
+            differ = ", ".join(
+                f"{part} {vars(self.key)[part][:12]} there, {vars(key)[part][:12]} here" for part in parts
+            )
+            raise GoldenError(f"golden embeddings of another key: {differ}; {AGAIN}")
+
+
+def find_golden(path: Path, key: Key) -> Optional[Golden]:
+    """The golden embeddings of a model and corpus: a file, or one of the files of a folder.
+
+    In a folder, other models may have files of their own; None where this one has none.
+
+    Raises:
+        GoldenError: the file that was named, or one of these weights in a folder, has another key.
+    """
+    if not path.is_dir():
+        named = Golden.read(path)
+        named.hold_to(key)
+        return named
+    if (path / key.name).is_file():
+        return find_golden(path / key.name, key)
+    for file in sorted(path.glob(f"{key.weights[:12]}-*.json")):
+        Golden.read(file).hold_to(key)
+    return None
+
+
+def compute_key(model_dir: Path, corpus: List[Sentence]) -> Key:
+    """The key of a model folder and a corpus.
+
+    Raises:
+        GoldenError: no weights or no tokenizer under the names that are known.
+    """
+    folder = ModelFolder.read(model_dir).transformer
+    return Key(_hash_files(folder, WEIGHTS), _hash_files(folder, TOKENIZER), hash_corpus(corpus))
+
+
+def make_golden(spec: CellSpec) -> Golden:
+    """Embed the corpus with this process's reference: ``encode(normalize_embeddings=True)``, float32."""
+    from harness.cell.answers import embed_in_slices  # noqa: PLC0415 # pytest
+    from harness.cell.reference import encode, load_reference  # noqa: PLC0415 # torch
+
+    corpus = load_corpus(spec.corpus)
+    model = load_reference(spec.model_dir)
+    texts = [sentence.text for sentence in corpus]
+    embeddings = embed_in_slices(lambda part: encode(model, part, normalize=True), texts)
+    return Golden(compute_key(Path(spec.model_dir), corpus), _versions(), embeddings.astype(np.float32))
+
+
+def _hash_files(folder: Path, names: Sequence[str]) -> str:
+    found = [folder / name for name in names if (folder / name).is_file()]
+    if not found:
+        raise GoldenError(
+            f"no {' or '.join(names)} in the model folder: nothing to key golden embeddings with"
+        )
+    digest = hashlib.sha256()
+    with found[0].open("rb") as file:
+        while block := file.read(1 << 20):
+            digest.update(block)
+    return digest.hexdigest()
+
+
+def _versions() -> Dict[str, str]:
+    from importlib.metadata import version  # noqa: PLC0415 # only here
+
+    return {name: version(name) for name in MADE_WITH}
+
+
+def main(argv: Optional[Sequence[str]] = None) -> int:
+    """Read the command line, make the golden embeddings, write them."""
+    parser = argparse.ArgumentParser(
+        prog="python -m harness.cell.golden", description="Make golden embeddings."
+    )
+    parser.add_argument("spec", type=Path, help="a cell's spec file: model, corpus, threads")
+    parser.add_argument("out", type=Path, help="the file to write, or a folder that names it by its key")
+    options = parser.parse_args(argv)
+    spec = CellSpec.read(options.spec)
+    from harness.cell.start import settle  # noqa: PLC0415 # sets the environment before torch is imported
+
+    settle(spec)
+    golden = make_golden(spec)
+    golden.write(options.out / golden.key.name if options.out.is_dir() else options.out)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

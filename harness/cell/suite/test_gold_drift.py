@@ -1,0 +1,62 @@
+"""GOLD: has anything moved since the golden embeddings were made?"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Callable, List
+
+import pytest
+
+from harness.cell.answers import Answers
+from harness.cell.compare import compare, name_worst, unit_rows
+from harness.cell.controls import Controls
+from harness.cell.corpus import Sentence
+from harness.cell.golden import Golden, compute_key, find_golden
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from harness.cell.record import Record
+    from harness.cell.spec import CellSpec
+
+CONTROLS = {"float32": "float16-weights", "float16": "bfloat16-weights"}
+"""The slightest model that each output can be told from."""
+
+
+@pytest.fixture(scope="module")
+def golden(spec: CellSpec, corpus: List[Sentence]) -> Golden:
+    """Return the golden embeddings of this model and corpus; an error names the key that differs."""
+    found = find_golden(Path(spec.golden), compute_key(Path(spec.model_dir), corpus)) if spec.golden else None
+    if found is None:
+        pytest.skip("no golden embeddings are committed for this model; make them with 'harness golden'")
+    return found
+
+
+@pytest.mark.check("gold.drift")
+def test_drift(  # noqa: PLR0913, PLR0917 # fixtures are arguments
+    output: str,
+    golden: Golden,
+    answers: Answers,
+    expected: NDArray,
+    corpus: List[Sentence],
+    controls: Controls,
+    tolerance: Callable[[str], float],
+    record: Record,
+) -> None:
+    """Compare directions with the golden ones; how far this cell's reference has moved is a fact beside."""
+    allowed = tolerance(f"gold.{output}")
+    difference = compare(unit_rows(answers.embeddings(output)), golden.embeddings, allowed)
+    record(
+        value=difference.worst,
+        unit="abs",
+        bound="max",
+        allowed=allowed,
+        worst=difference.index,
+        share=difference.share,
+        sample=name_worst(difference.rows, corpus),
+        control=controls.apart(CONTROLS[output])[1],
+        facts={
+            "drift of the reference": compare(expected, golden.embeddings).worst,
+            "made with": ", ".join(f"{name} {version}" for name, version in golden.made_with.items()),
+        },
+    )
