@@ -15,8 +15,6 @@ from pathlib import Path
 
 import psutil
 
-from harness.cell.spec import CHANNEL_VARIABLE
-
 GRACE_SECONDS = 1.0
 """Between SIGTERM and SIGKILL; Ctrl-C ends every child within two seconds."""
 
@@ -101,11 +99,13 @@ async def run(
     )
 
 
-async def start(argv: Sequence[str], *, env: Mapping[str, str], cwd: Path, log: Path) -> Running:
+async def start(
+    argv: Sequence[str], *, env: Mapping[str, str], cwd: Path, log: Path, channel: str
+) -> Running:
     """Start a process that talks over a channel; what it prints is appended to ``log``.
 
-    ``env`` is its whole environment but for the channel's descriptor and the token. Whoever starts it must
-    ``end`` it.
+    ``env`` is its whole environment but for the token and the variable that ``channel`` names, which holds
+    the descriptor of its end of the channel. Whoever starts it must ``end`` it.
 
     Raises:
         OSError: there is no such program, or no descriptor or process is left.
@@ -119,7 +119,7 @@ async def start(argv: Sequence[str], *, env: Mapping[str, str], cwd: Path, log: 
                 stdin=asyncio.subprocess.DEVNULL,
                 stdout=output,
                 stderr=output,
-                env={**env, CHANNEL_VARIABLE: str(theirs.fileno()), TOKEN_VARIABLE: token},
+                env={**env, channel: str(theirs.fileno()), TOKEN_VARIABLE: token},
                 cwd=cwd,
                 pass_fds=(theirs.fileno(),),
                 start_new_session=True,

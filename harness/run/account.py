@@ -26,6 +26,7 @@ class Account:
     facts: dict[str, str] = field(default_factory=dict)
     cases: dict[str, CaseResult] = field(default_factory=dict)
     collected: tuple[str, ...] = ()
+    calibrated: dict[str, float] = field(default_factory=dict)
     timed: dict[str, events.Timed] = field(default_factory=dict)
     untimed: dict[str, str] = field(default_factory=dict)
     seconds: dict[str, float] = field(default_factory=dict)
@@ -64,6 +65,8 @@ class Account:
                 self.collected = cases
             case events.Case(result=result):
                 self._add(result)
+            case events.Calibrated(scenario=scenario, seconds=seconds):
+                self.calibrated[scenario] = seconds
             case events.Timed(scenario=scenario):
                 self.timed[scenario] = event
             case events.Untimed(scenario=scenario, message=message):

@@ -12,7 +12,7 @@ from pathlib import Path
 import msgspec
 
 from harness import processes
-from harness.cell.spec import CellSpec
+from harness.cell.spec import CHANNEL_VARIABLE, CellSpec
 from harness.records import Progress
 from harness.run import events
 from harness.run.account import Account, CellEndedError
@@ -79,7 +79,9 @@ class CellProcess:
         start.spec.write(start.spec_path)
         workdir = Path(start.spec.workdir)
         env = make_surroundings(start.python, start.suite, workdir, start.spec.threads)
-        running = await processes.start(start.argv, env=env, cwd=workdir, log=start.log)
+        running = await processes.start(
+            start.argv, env=env, cwd=workdir, log=start.log, channel=CHANNEL_VARIABLE
+        )
         watched = watch.add(running, start.log, limits)
         process = cls(start.spec, start.log, limits, running, watched, watch, notify, planned)
         process._reaper = asyncio.create_task(process._reap())
@@ -107,13 +109,13 @@ class CellProcess:
                 "timed-out", f"{due} was not over in time (limit reached in stage {self.account.stage})"
             ) from None
         except asyncio.LimitOverrunError:
-            raise self._crash("it wrote an endless line to its channel") from None
+            raise self.crash("it wrote an endless line to its channel") from None
         except (asyncio.IncompleteReadError, ConnectionError) as error:
             raise await self._explain_end(getattr(error, "partial", b"")) from None
         try:
             event: events.AnyEvent = _DECODER.decode(line)
         except (msgspec.DecodeError, UnicodeDecodeError) as error:
-            raise self._crash(f"it wrote a line to its channel that is no event: {error}") from None
+            raise self.crash(f"it wrote a line to its channel that is no event: {error}") from None
         self._take_in(event)
         return event
 
@@ -155,7 +157,7 @@ class CellProcess:
                 case events.ContractDone():
                     return
                 case events.Finished():
-                    raise self._crash("it said that it is finished before its contract phase was over")
+                    raise self.crash("it said that it is finished before its contract phase was over")
                 case _:
                     pass
 
@@ -176,7 +178,7 @@ class CellProcess:
                 "timed-out", f"it said that it is finished and did not exit within {limit}"
             ) from None
         if code:
-            raise self._crash(f"it {describe_exit(code)} after everything was done")
+            raise self.crash(f"it {describe_exit(code)} after everything was done")
 
     async def end(self) -> None:
         """End it and all that it started."""
@@ -196,12 +198,13 @@ class CellProcess:
             async with asyncio.timeout(_EXIT_SECONDS):
                 code = await self.running.process.wait()
         except TimeoutError:
-            return self._crash(f"it closed its channel and went on{half}")
+            return self.crash(f"it closed its channel and went on{half}")
         if self.watched.killed:
-            return self._crash(self.watched.killed + half)
-        return self._crash(f"it {describe_exit(code)} before it was finished{half}")
+            return self.crash(self.watched.killed + half)
+        return self.crash(f"it {describe_exit(code)} before it was finished{half}")
 
-    def _crash(self, what: str) -> CellEndedError:
+    def crash(self, what: str) -> CellEndedError:
+        """The status of a process that went wrong in the stage that it is in."""
         return CellEndedError("crashed", f"{what} (stage {self.account.stage})")
 
 

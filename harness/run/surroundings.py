@@ -1,4 +1,4 @@
-"""The environment variables of a cell process, built from nothing: no tokens, proxies or settings of users."""
+"""The environment variables of a cell process, built from nothing: no tokens, proxies or own settings."""
 
 from __future__ import annotations
 

@@ -1,0 +1,87 @@
+"""Files that are whole or not there, and digests of what lies in folders."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+_CHUNK = 1024 * 1024
+
+
+def write_whole(path: Path, data: bytes) -> None:
+    """Write a file so that a reader sees all of it or what was there before, also after a power cut.
+
+    Raises:
+        OSError: no room, no permission.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        Path(name).chmod(0o644)
+        Path(name).replace(path)
+    except BaseException:
+        Path(name).unlink(missing_ok=True)
+        raise
+
+
+def copy_whole(source: Path, target: Path) -> bool:
+    """Copy a file the same way; False where there is none."""
+    try:
+        data = source.read_bytes()
+    except FileNotFoundError:
+        return False
+    write_whole(target, data)
+    return True
+
+
+def walk_files(folder: Path) -> Iterator[tuple[str, Path]]:
+    """Every file below a folder but bytecode, with its relative path, in a fixed order."""
+    for place, folders, names in os.walk(folder):
+        folders[:] = sorted(name for name in folders if name != "__pycache__")
+        for name in sorted(names):
+            if not name.endswith(".pyc"):
+                path = Path(place, name)
+                yield path.relative_to(folder).as_posix(), path
+
+
+def hash_file(path: Path) -> str:
+    """Sha256 of a file's content."""
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        while chunk := file.read(_CHUNK):
+            digest.update(chunk)
+    return digest.hexdigest()
+
+
+def hash_tree(*roots: Path, suffix: str = "") -> str:
+    """Sha256 over relative paths and contents of all files below the roots, which may be files or missing."""
+    digest = hashlib.sha256()
+    for root in roots:
+        files = walk_files(root) if root.is_dir() else [(root.name, root)] if root.is_file() else []
+        for name, path in files:
+            if name.endswith(suffix):
+                digest.update(f"{name}\0{hash_file(path)}\n".encode())
+        digest.update(b"\n")
+    return digest.hexdigest()
+
+
+def stat_tree(folder: Path) -> dict[str, tuple[int, int]]:
+    """Size in bytes and time of change in ns of every file below a folder; links are not followed."""
+    found = {}
+    for name, path in walk_files(folder):
+        status = path.lstat()
+        found[name] = (status.st_size, status.st_mtime_ns)
+    return found
+
+
+def remove_tree(folder: Path) -> None:
+    """Remove a folder as far as possible; what cannot be removed is left for the next ``clean``."""
+    shutil.rmtree(folder, ignore_errors=True)

@@ -1,0 +1,110 @@
+"""The folder of a run: plan first, then what each cell left; a run that was cut off says so."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+import msgspec
+
+from harness.errors import UsageError
+from harness.records import SCHEMA, CellResult, Plan
+from harness.run.files import write_whole
+from harness.run.results import read_result
+
+UNFINISHED = "unfinished"
+LATEST = "latest"
+
+
+@dataclass(frozen=True)
+class RunFolder:
+    """``<root>/<run id>``."""
+
+    path: Path
+
+    @classmethod
+    def create(cls, root: Path, plan: Plan) -> RunFolder:
+        """Write the plan into a new folder, marked as unfinished.
+
+        Raises:
+            OSError: it cannot be written.
+        """
+        folder = cls(root / plan.run)
+        write_whole(folder.path / UNFINISHED, b"")
+        write_whole(folder.path / "plan.json", format_json(plan))
+        return folder
+
+    def cell(self, cell: str) -> Path:
+        """The folder of one cell, made if need be."""
+        folder = self.path / "cells" / cell
+        folder.mkdir(parents=True, exist_ok=True)
+        return folder
+
+    def write_result(self, result: CellResult) -> None:
+        """Write what a cell left."""
+        write_whole(self.cell(result.cell) / "result.json", format_json(result))
+
+    def finish(self) -> None:
+        """Every planned cell has a result: the run is complete, and the latest."""
+        (self.path / UNFINISHED).unlink(missing_ok=True)
+        link = self.path.parent / f".{LATEST}-{os.getpid()}"
+        with contextlib.suppress(OSError):  # a file system without links goes without
+            link.unlink(missing_ok=True)
+            link.symlink_to(self.path.name, target_is_directory=True)
+            link.replace(self.path.parent / LATEST)
+
+
+@dataclass(frozen=True)
+class StoredRun:
+    """A run read back: ``problems`` tells, for a person, what could not be read."""
+
+    plan: Plan
+    results: tuple[CellResult, ...]
+    problems: tuple[str, ...]
+    finished: bool
+
+
+def read_run(path: Path) -> StoredRun:
+    """Read the folder of a run.
+
+    A result that is damaged, or of a cell that was not planned, is a problem and no result.
+
+    Raises:
+        UsageError: there is no plan, or it is damaged.
+    """
+    plan = _read_plan(path / "plan.json")
+    results, problems = [], []
+    for planned in plan.cells:
+        file = path / "cells" / planned.cell.id / "result.json"
+        try:
+            result = read_result(file)
+        except FileNotFoundError:
+            problems.append(f"{planned.cell.id}: no result")
+            continue
+        except ValueError as error:
+            problems.append(str(error))
+            continue
+        if result.cell != planned.cell.id:
+            problems.append(f"{file}: the result of {result.cell}, but should be of {planned.cell.id}")
+            continue
+        results.append(result)
+    return StoredRun(plan, tuple(results), tuple(problems), finished=not (path / UNFINISHED).exists())
+
+
+def _read_plan(path: Path) -> Plan:
+    try:
+        plan = msgspec.json.decode(path.read_bytes(), type=Plan)
+    except OSError as error:
+        raise UsageError(f"{path}: not the folder of a run: {error.strerror}") from error
+    except msgspec.DecodeError as error:
+        raise UsageError(f"{path}: not a whole plan ({error})") from error
+    if plan.schema != SCHEMA:
+        raise UsageError(f"{path}: schema {plan.schema}, but {SCHEMA} was expected")
+    return plan
+
+
+def format_json(record: msgspec.Struct) -> bytes:
+    """A record as indented JSON with a final newline."""
+    return msgspec.json.format(msgspec.json.encode(record), indent=1) + b"\n"

@@ -1,0 +1,119 @@
+"""The latency phase: as few groups of resident processes as memory allows, nothing else running."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import time
+from contextlib import AsyncExitStack
+from dataclasses import dataclass, field
+
+import msgspec
+
+from harness.records import CellResult, Progress, Timing
+from harness.run import events
+from harness.run.account import CellEndedError
+from harness.run.cell import CellProcess
+from harness.run.contract import is_timed
+from harness.run.group import Group
+from harness.run.job import Bench, Job
+from harness.run.turns import Turns
+
+
+async def measure_latency(bench: Bench, jobs: list[Job], baseline: Job | None, key: str) -> None:
+    """Measure every job that lacks timings; ``key`` is the latency key under which they are kept."""
+    number = 0
+    while pending := [job for job in jobs if not job.measured]:
+        number += 1
+        usable = baseline if baseline is not None and _can_be_timed(baseline) else None
+        async with AsyncExitStack() as stack:
+            group = Group(bench, usable, str(number), stack)
+            await group.gather(pending)
+            session = Session(group, f"{bench.plan.run}.{number}")
+            await session.measure()
+        for job in group.jobs:
+            session.conclude(job, key)
+
+
+def _can_be_timed(baseline: Job) -> bool:
+    return baseline.result is None or is_timed(baseline.result)  # without a result: it only stands by
+
+
+@dataclass
+class Session:
+    """The scenarios of one group, and the results that come of them."""
+
+    group: Group
+    name: str
+    timings: dict[str, list[Timing]] = field(default_factory=dict)
+    seconds: float = 0.0
+
+    async def measure(self) -> None:
+        """Take the scenarios in their order, then let everybody leave."""
+        since = time.monotonic()
+        bench = self.group.bench
+        order = random.Random(bench.options.seed)  # noqa: S311 - the order of turns is no secret
+        scenarios = bench.plan.scenarios
+        for done, scenario in enumerate(scenarios, 1):
+            self._keep(await Turns(scenario, order).measure(self.group.arms))
+            for job in self.group.jobs:
+                bench.notify(Progress(cell=job.id, stage="latency", done=done, total=len(scenarios)))
+        await asyncio.gather(*(arm.attempt(_leave) for arm in self.group.arms))
+        self.seconds = round(time.monotonic() - since, 3)
+
+    def _keep(self, timed: dict[str, events.Timed]) -> None:
+        base = timed.get(self.group.baseline.id) if self.group.baseline is not None else None
+        control = timed.get(self.group.control) if self.group.control is not None else None
+        for name, one in timed.items():
+            timing = Timing(
+                scenario=one.scenario,
+                session=self.name,
+                iterations=one.iterations,
+                rounds=one.rounds,
+                baseline=() if base is None else base.rounds,
+                control=() if control is None else control.rounds,
+            )
+            self.timings.setdefault(name, []).append(timing)
+
+    def conclude(self, job: Job, key: str) -> None:
+        """Make the result of a job whole, keep it, and tell what became of the cell."""
+        assert job.result is not None  # noqa: S101 - contract results are there before any group
+        bench = self.group.bench
+        arms = {arm.name: arm for arm in self.group.arms}
+        arm = arms.get(job.id)
+        if arm is None:
+            job.result = _end(job.result, *self.group.fallen[job.id])
+        else:
+            job.result = self._complete(job, job.result, arm.process)
+            if arm.ended is not None:
+                job.result = _end(job.result, arm.ended, arm.process.read_tail())
+            elif self._is_lasting(job.result):
+                bench.results.keep_latency(job.result, key, bench.folder.cell(job.id))
+        job.result = msgspec.structs.replace(job.result, run=bench.plan.run)
+        job.measured = True
+        bench.folder.write_result(job.result)
+        bench.tell(job.id, job.result.status, job.result.reason)
+
+    def _complete(self, job: Job, result: CellResult, process: CellProcess) -> CellResult:
+        return msgspec.structs.replace(
+            result,
+            run=self.group.bench.plan.run,
+            timings=tuple(self.timings.get(job.id, ())),
+            untimed=dict(process.account.untimed),
+            seconds={**result.seconds, "latency": self.seconds},
+            peak_rss=max(result.peak_rss, self.group.members[job.id].peak),
+        )
+
+    def _is_lasting(self, result: CellResult) -> bool:
+        """Whether its timings are worth keeping: not when a baseline was planned and its processes failed."""
+        paired = any(timing.baseline and timing.control for timing in result.timings)
+        return paired or not result.timings or self.group.bench.plan.baseline is None
+
+
+def _end(result: CellResult, ended: CellEndedError, tail: tuple[str, ...]) -> CellResult:
+    return msgspec.structs.replace(result, status=ended.status, reason=ended.reason, log_tail=tail)
+
+
+async def _leave(process: CellProcess) -> bool:
+    await process.leave()
+    return True

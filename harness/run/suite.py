@@ -1,0 +1,54 @@
+"""The snapshot of the suite that cells import: nothing else of the controller is on their path."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+from harness import cell
+from harness.errors import StoreError
+from harness.run.files import hash_tree, remove_tree
+from harness.run.store import Store
+
+
+@dataclass(frozen=True)
+class Suite:
+    """A folder to put on the path of a cell, and the identity of what it holds."""
+
+    folder: Path
+    digest: str
+
+
+def snapshot_suite(store: Store, source: Path | None = None) -> Suite:
+    """Copy the cell's code into the store, once for each content.
+
+    Edits during a run change nothing, and a cell finds ``harness.cell`` only.
+
+    Raises:
+        StoreError: the store cannot be written to.
+    """
+    source = source or Path(next(iter(cell.__path__)))
+    digest = hash_tree(source)
+    folder = store.suites / digest[:16]
+    inside = folder / "harness" / "cell"
+    if inside.is_dir() and hash_tree(inside) == digest:
+        os.utime(folder)
+        return Suite(folder, digest)
+    try:
+        store.suites.mkdir(parents=True, exist_ok=True)
+        made = Path(tempfile.mkdtemp(dir=store.suites, prefix=".making-"))
+        ignore = shutil.ignore_patterns("__pycache__", "*.pyc")
+        shutil.copytree(source, made / "harness" / "cell", ignore=ignore)
+        (made / "harness" / "__init__.py").touch()
+        if folder.exists():
+            store.put_aside(folder)
+        try:
+            made.rename(folder)
+        except OSError:  # another process was faster; its copy has the same content
+            remove_tree(made)
+    except OSError as error:
+        raise StoreError(f"the suite cannot be copied to the store: {error}") from error
+    return Suite(folder, digest)

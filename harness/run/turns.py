@@ -1,0 +1,118 @@
+"""One latency scenario across resident processes: every round of every cell in the same slice of time."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import Callable, Coroutine, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from harness.records import ScenarioPlan
+from harness.run import events
+from harness.run.account import CellEndedError
+from harness.run.cell import CellProcess
+
+MOST_ITERATIONS = 10_000
+
+
+@dataclass
+class Arm:
+    """A process that takes turns; ``ended`` tells why it dropped out."""
+
+    name: str
+    process: CellProcess
+    ended: CellEndedError | None = None
+
+    async def attempt(self, step: Callable[[CellProcess], Coroutine[Any, Any, bool]]) -> bool:
+        """Do one step with it; False where it is out of the scenario, or has ended."""
+        if self.ended is None:
+            try:
+                return await step(self.process)
+            except CellEndedError as ended:
+                self.ended = ended
+                await self.process.end()
+        return False
+
+
+@dataclass(frozen=True)
+class Turns:
+    """The turns of one scenario."""
+
+    scenario: ScenarioPlan
+    order: random.Random
+
+    async def measure(self, arms: Sequence[Arm]) -> dict[str, events.Timed]:
+        """Take all rounds, one process at a time; name of the arm -> its timed rounds.
+
+        The first arm that is ready, by rights the baseline, says how many calls make a round of about
+        ``target_seconds``. An arm that ends drops out, one that cannot measure the scenario is left out.
+        """
+        ready = await _all(arms, self._get_ready)
+        iterations = 0
+        while ready and not iterations:
+            if await ready[0].attempt(self._calibrate):
+                iterations = self._count_iterations(ready[0].process)
+            else:
+                del ready[0]
+        for arm in ready:
+            arm.process.say(events.Begin(rounds=self.scenario.rounds, iterations=iterations))
+        for number in range(self.scenario.rounds):
+            await self._take_round(ready, number)
+        timed = await _all(ready, self._get_timed)
+        for arm in arms:
+            if arm.ended is None:
+                arm.process.say(events.Next())
+        return {arm.name: arm.process.account.timed[self.scenario.id] for arm in timed}
+
+    async def _take_round(self, ready: list[Arm], number: int) -> None:
+        async def take_turn(process: CellProcess) -> bool:
+            process.say(events.Turn(round=number))
+            return await self._hear(process, events.TurnDone, process.limits.turn, f"round {number}")
+
+        for arm in self.order.sample(ready, len(ready)):
+            if not await arm.attempt(take_turn):
+                ready.remove(arm)
+
+    async def _get_ready(self, process: CellProcess) -> bool:
+        return await self._hear(process, events.Ready, process.limits.setup, "the setting up")
+
+    async def _get_timed(self, process: CellProcess) -> bool:
+        return await self._hear(process, events.Timed, process.limits.turn, "the last call")
+
+    async def _calibrate(self, process: CellProcess) -> bool:
+        process.say(events.Calibrate())
+        return await self._hear(process, events.Calibrated, process.limits.turn, "the calibration")
+
+    def _count_iterations(self, process: CellProcess) -> int:
+        wanted = self.scenario.target_seconds / max(
+            process.account.calibrated.get(self.scenario.id, 0.0), 1e-9
+        )
+        return max(1, min(round(wanted), MOST_ITERATIONS))
+
+    async def _hear(self, process: CellProcess, kind: type[events.Event], seconds: float, what: str) -> bool:
+        """Wait for an event of this scenario; False when it says that it cannot measure it.
+
+        Raises:
+            CellEndedError: it ended, or said something that is not due.
+        """
+        loop = asyncio.get_running_loop()
+        deadline = loop.time() + seconds
+        due = f"{what} of {self.scenario.id} (at most {seconds:g} s)"
+        while True:
+            event = await process.hear(deadline - loop.time(), due)
+            if getattr(event, "scenario", self.scenario.id) != self.scenario.id:
+                raise process.crash(f"it spoke of {event} when {due} was due")
+            if isinstance(event, kind | events.Untimed):
+                return isinstance(event, kind)
+            if isinstance(event, _LATENCY_EVENTS):
+                raise process.crash(f"it said {event} when {due} was due")
+
+
+_LATENCY_EVENTS = (events.Ready, events.Calibrated, events.TurnDone, events.Timed, events.Finished)
+
+
+async def _all(arms: Sequence[Arm], step: Callable[[CellProcess], Coroutine[Any, Any, bool]]) -> list[Arm]:
+    """Do a step with all arms at once; those that can go on."""
+    done = await asyncio.gather(*(arm.attempt(step) for arm in arms))
+    return [arm for arm, able in zip(arms, done, strict=True) if able]
