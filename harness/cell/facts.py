@@ -8,6 +8,7 @@ from __future__ import annotations
 import importlib.metadata
 import os
 import platform
+import re
 import sys
 from pathlib import Path
 from typing import Any, Dict, Iterable, List, Mapping
@@ -138,15 +139,11 @@ def thread_pools() -> Any:
 def torch_facts() -> Dict[str, str]:
     """Thread counts and BLAS of torch."""
     torch = sys.modules["torch"]
-    settings = dict(
-        part.strip().split("=", 1)
-        for part in torch.__config__.show().replace("\n", ",").split(",")
-        if "=" in part
-    )
+    blas = re.search(r"BLAS_INFO=(\w+)", torch.__config__.show())
     return {
         "torch.threads": str(torch.get_num_threads()),
         "torch.interop_threads": str(torch.get_num_interop_threads()),
-        "torch.blas": settings.get("BLAS_INFO", "unknown"),
+        "torch.blas": blas.group(1) if blas else "unknown",
         "torch.cpu_capability": str(torch.backends.cpu.get_cpu_capability()),
     }
 

@@ -68,11 +68,18 @@ def within(value: Optional[float], bound: str, allowed: Optional[float]) -> bool
 def sentence(observation: Mapping[str, Any]) -> str:
     """Why a check failed: worst value, where, what is allowed, share of mismatches, sample, who is wrong."""
     value, unit, worst = observation["value"], observation["unit"], observation["worst"]
+    if observation["bound"] == "equal" and observation["allowed"] == 1 and value == 0:
+        return _with_context(f"{unit}: no, but should be yes", observation)
     where = f" at ({', '.join(str(index) for index in worst)})" if worst else ""
     measured = "not finite" if value is None else f"{value:.6g} {_UNITS.get(unit, unit)}".rstrip()
     what = "worst error " if worst or unit == "ulp" else ""
     should = {"max": "at most ", "min": "at least ", "equal": ""}[observation["bound"]]
     text = f"{what}{measured}{where}, but should be {should}{observation['allowed']:.6g}"
+    return _with_context(text, observation)
+
+
+def _with_context(text: str, observation: Mapping[str, Any]) -> str:
+    """Append share of mismatches, sample, and who is wrong."""
     if observation["share"] is not None:
         text += f"; {100 * observation['share']:.3g}% of elements beyond"
     if observation["sample"]:
