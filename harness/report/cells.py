@@ -9,8 +9,8 @@ from rich.console import Group
 from rich.table import Table
 from rich.text import Text
 
-from harness.report.escape import scrub, shorten, to_ascii
-from harness.report.terminal import print_to_text
+from harness.report.escape import shorten
+from harness.report.terminal import Alphabet, print_to_text
 
 if TYPE_CHECKING:
     from harness.records import Plan, PlannedCell
@@ -54,11 +54,7 @@ def render_cells_json(plan: Plan) -> str:
 
 def render_cells(plan: Plan, *, width: int = 80, color: bool = False, unicode: bool = True) -> str:
     """Render the planned cells as a table for a terminal ``width`` columns wide."""
-
-    def say(text: str, style: str = "") -> Text:
-        clean = scrub(text)
-        return Text(clean if unicode else to_ascii(clean), style=style, overflow="fold")
-
+    say = Alphabet(unicode).say
     table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False, header_style="bold")
     for name in ("cell", "python", "lock"):
         table.add_column(name, overflow="fold")

@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 def render_junit(run: Run) -> str:
     """Render a judged run as JUnit XML.
 
-    Red cases are failures or errors, expected ones are skipped with their reason. Each cell has a case ``cell``
-    too, red where the reason is no case but its status, or an expectation that did not come true.
+    Red cases are failures or errors, expected ones are skipped with their reason. Each cell has a case
+    ``cell`` too, red where the reason is no case but its status, or an expectation that did not come true.
     """
     findings, results = findings_by_cell(run), results_by_cell(run)
     document = JUnitXml("harness")

@@ -50,6 +50,38 @@ def _scenario(run: Run, scenario: str, rows: Sequence[LatencyRow]) -> ScenarioSu
     )
 
 
+@dataclass(frozen=True)
+class FamilySummary:
+    """Scenarios that differ in their batch alone: the extremes of their ratios, and the largest floor."""
+
+    name: str
+    batches: tuple[str, ...]
+    lowest: float | None
+    highest: float | None
+    floor: float | None
+
+
+def summarize_families(run: Run) -> list[FamilySummary]:
+    """Each family of scenarios that was timed, its batches in the order of the plan."""
+    grouped: dict[str, list[ScenarioSummary]] = defaultdict(list)
+    for each in summarize_latency(run):
+        grouped[each.scenario.rpartition(".")[0]].append(each)
+    return [_family(name, scenarios) for name, scenarios in grouped.items()]
+
+
+def _family(name: str, scenarios: Sequence[ScenarioSummary]) -> FamilySummary:
+    lowest = [each.lowest.ratio for each in scenarios if each.lowest and each.lowest.ratio is not None]
+    highest = [each.highest.ratio for each in scenarios if each.highest and each.highest.ratio is not None]
+    floors = [each.floor for each in scenarios if each.floor is not None]
+    return FamilySummary(
+        name,
+        tuple(each.scenario.rpartition(".")[2] for each in scenarios),
+        min(lowest, default=None),
+        max(highest, default=None),
+        max(floors, default=None),
+    )
+
+
 def noise_floor(run: Run) -> float | None:
     """The largest A/A deviation of all sessions and scenarios, as a factor >= 1; None without an A/A arm."""
     return max(session_floors(run.results).values(), default=None)

@@ -11,6 +11,7 @@ from harness.report.latency_view import noise_floor, show_ratio, show_seconds, s
 from harness.report.view import (
     LEGEND,
     SIGNS,
+    claim_example,
     claim_kind,
     count_verdicts,
     group_red,
@@ -29,12 +30,16 @@ if TYPE_CHECKING:
 def render_markdown(run: Run) -> str:
     """Render a judged run as GitHub-flavoured Markdown; what packages wrote stands in code spans."""
     judgement, counts = run.judgement, count_verdicts(run)
+    total, known = len(judgement.cells), counts["expected"]
+    summary = (
+        f"{escape_markdown(run.plan.title)}. Matrix {code_span(run.plan.matrix, table=False)}, run "
+        f"{code_span(run.plan.run, table=False)}: {total} cells, {counts['ok']} ok, {known} diverge as "
+        f"expected, {counts['red']} red, {counts['reused']} reused."
+    )
     lines = [
         f"**{judgement.verdict.upper()}**: {escape_markdown(judgement.sentence, 600)}",
         "",
-        f"{escape_markdown(run.plan.title)}. Matrix {code_span(run.plan.matrix, table=False)}, run "
-        + f"{code_span(run.plan.run, table=False)}: {len(judgement.cells)} cells, {counts['ok']} ok, "
-        + f"{counts['expected']} diverge as expected, {counts['red']} red, {counts['reused']} reused.",
+        summary,
         *_map(run),
         *_red(run),
         *_expectations(run),
@@ -122,19 +127,10 @@ def _latency(run: Run) -> Iterator[str]:
 
 
 def _claims(run: Run) -> Iterator[str]:
-    rows = [
-        [
-            escape_markdown(claim.text),
-            f"{SIGNS[claim_kind(claim)][0]} {summarize_claim(claim.rows)}",
-            _example(run, i),
-        ]
-        for i, claim in enumerate(run.judgement.claims)
-    ]
-    yield from _table("Documented claims", ["claim", "", "measured, for example"], rows)
-
-
-def _example(run: Run, claim: int) -> str:
-    """The numbers of the baseline, or else of the first cell that has some."""
-    rows = [row for row in run.judgement.claims[claim].rows if row.holds is not None]
-    rows.sort(key=lambda row: row.cell != run.plan.baseline)
-    return f"{code_span(rows[0].cell)}: {code_span(rows[0].measured, 400)}" if rows else ""
+    rows = []
+    for claim in run.judgement.claims:
+        summary = f"{SIGNS[claim_kind(claim)][0]} {summarize_claim(claim.rows)}"
+        example = claim_example(run, claim)
+        measured = f"{code_span(example.cell)}: {code_span(example.measured, 400)}" if example else ""
+        rows.append([escape_markdown(claim.text), summary, measured])
+    yield from _table("Documented claims", ["claim", "verdict", "measured, for example"], rows)

@@ -3,14 +3,49 @@
 from __future__ import annotations
 
 import io
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from rich.console import Console
+from rich.padding import Padding
+from rich.text import Text
 
-from harness.report.escape import disarm_commands, to_ascii
+from harness.report.escape import disarm_commands, scrub, to_ascii
+from harness.report.view import SIGNS
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
+
+    from harness.report.view import SignKind
+
+STYLES: dict[SignKind, str] = {
+    "pass": "green",
+    "xfail": "yellow",
+    "red": "bold red",
+    "missing": "magenta",
+    "skip": "dim",
+    "none": "dim",
+}
+
+
+@dataclass(frozen=True)
+class Alphabet:
+    """What the encoding of a terminal can show: all of Unicode, or ASCII only."""
+
+    unicode: bool = True
+
+    def say(self, text: str, style: str = "") -> Text:
+        """Text that is shown as it is, whatever a package wrote into it."""
+        clean = scrub(text)
+        return Text(clean if self.unicode else to_ascii(clean), style=style, overflow="fold")
+
+    def indent(self, text: str, by: int = 2, style: str = "") -> Padding:
+        """The same, ``by`` columns further in."""
+        return Padding(self.say(text, style), (0, 0, 0, by))
+
+    def sign(self, kind: SignKind) -> str:
+        """The sign of a kind."""
+        return SIGNS[kind][0 if self.unicode else 1]
 
 
 def print_to_text(renderable: RenderableType, *, width: int, color: bool, unicode: bool) -> str:

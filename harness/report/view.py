@@ -11,7 +11,7 @@ from harness.judge.outcomes import check_of
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from harness.records import CellResult, CellVerdict, Claim, Finding, PlannedCell, Run
+    from harness.records import CellResult, CellVerdict, Claim, ClaimRow, Finding, PlannedCell, Run
 
 SignKind = Literal["pass", "xfail", "red", "missing", "skip", "none"]
 
@@ -92,6 +92,11 @@ def planned_by_cell(run: Run) -> dict[str, PlannedCell]:
     return {planned.cell.id: planned for planned in run.plan.cells}
 
 
+def axis_names(run: Run) -> list[str]:
+    """The axes of all planned cells, in the order in which the matrix names them."""
+    return list(dict.fromkeys(axis for planned in run.plan.cells for axis in planned.cell.axes))
+
+
 def findings_by_cell(run: Run) -> dict[str, list[Finding]]:
     """The findings of each cell, in the order of the plan."""
     grouped: dict[str, list[Finding]] = defaultdict(list)
@@ -167,3 +172,9 @@ def claim_kind(claim: Claim) -> SignKind:
     if held == {True}:
         return "pass"
     return "red" if held == {False} else "xfail"
+
+
+def claim_example(run: Run, claim: Claim) -> ClaimRow | None:
+    """The numbers of the baseline, or else of the first cell that has some."""
+    rows = [row for row in claim.rows if row.holds is not None]
+    return min(rows, key=lambda row: row.cell != run.plan.baseline, default=None)

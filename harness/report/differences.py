@@ -1,0 +1,57 @@
+"""Where the cells do not agree: cases whose outcome, or whose recorded behaviour, differs between them."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from harness.report.escape import shorten
+
+if TYPE_CHECKING:
+    from harness.records import Finding, Outcome, Run
+
+_SEEN = {"pass", "fail", "error", "xfail", "xpass"}
+
+
+@dataclass(frozen=True)
+class Seen:
+    """One thing that was seen of a case, and the cells that it was seen in."""
+
+    outcome: Outcome
+    sample: str
+    cells: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Difference:
+    """A case that not all cells agree on."""
+
+    case: str
+    values: tuple[Seen, ...]
+
+
+def find_differences(run: Run) -> list[Difference]:
+    """Every case on which cells differ, in the order of the plan.
+
+    Numbers differ in their last digits everywhere: only outcomes count, and the samples of what is recorded
+    without a bound (types and messages of exceptions, for one).
+    """
+    cases: dict[str, dict[tuple[Outcome, str], list[str]]] = defaultdict(lambda: defaultdict(list))
+    for finding in run.judgement.findings:
+        if finding.outcome in _SEEN:
+            cases[finding.check][finding.outcome, _sample(finding)].append(finding.cell)
+    return [
+        Difference(
+            case, tuple(Seen(outcome, sample, tuple(cells)) for (outcome, sample), cells in seen.items())
+        )
+        for case, seen in cases.items()
+        if len(seen) > 1
+    ]
+
+
+def _sample(finding: Finding) -> str:
+    observation = finding.observation
+    if observation is None or observation.bound != "none":
+        return ""
+    return shorten(observation.sample, 200)
