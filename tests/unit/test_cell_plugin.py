@@ -1,0 +1,275 @@
+"""The plugin that runs in a cell, in real pytest processes over tiny suites; no package under test."""
+
+from __future__ import annotations
+
+import socket
+import subprocess
+import sys
+import textwrap
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from harness.cell.spec import CHANNEL_VARIABLE, CellSpec
+from harness.records import CaseResult, Observation
+from harness.run import events
+
+ROOT = Path(__file__).parents[2]
+
+CHECKS = """
+[[check]]
+id = "l0.width"
+layer = "L0"
+title = "t"
+advice = "a"
+over = ["normalizer", "dtype"]
+dtype = ["float16", "float32"]
+
+[[check]]
+id = "env.first"
+layer = "ENV"
+title = "t"
+advice = "a"
+"""
+
+BOTH = """
+import pytest
+
+@pytest.mark.check("l0.width")
+def test_width(normalizer, dtype, normalize, record):
+    record(value=len(normalize([1])), unit="rows", bound="equal", allowed=1)
+
+@pytest.mark.check("env.first")
+def test_first(record):
+    record(value=0, unit="faults", bound="max", allowed=0)
+"""
+
+PROGRAM = """
+import sys
+from pathlib import Path
+from harness.cell.catalogue import load_checks
+from harness.cell.channel import Channel
+from harness.cell.spec import CellSpec
+from harness.cell.start import run_suite
+folder = Path(sys.argv[1])
+ini = folder / "pytest.ini"
+arguments = [str(folder / "suite"), "-c", str(ini), f"--rootdir={folder}", "-p", "no:cacheprovider"]
+spec = CellSpec.read(folder / "spec.json")
+checks = load_checks(folder / "checks.toml")
+sys.exit(run_suite(spec, Channel.inherited(), checks, arguments))
+"""
+
+SPEC = CellSpec("x", ("contract",), {}, "", "", normalizer="builtins:list", only=("*/subject/*", "env.*"))
+
+
+@dataclass(frozen=True)
+class Ended:
+    """What a run left behind."""
+
+    returncode: int
+    printed: str
+    said: list[events.AnyEvent]
+
+    @property
+    def cases(self) -> dict[str, tuple[str, str]]:
+        return {
+            event.result.id: (event.result.outcome, event.result.message)
+            for event in self.said
+            if isinstance(event, events.Case)
+        }
+
+    @property
+    def ids(self) -> list[str]:
+        return [event.result.id for event in self.said if isinstance(event, events.Case)]
+
+
+Run = Callable[..., Ended]
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> Run:
+    """Run a suite of one file in a process of its own, with a controller that only listens."""
+
+    def run_file(text: str, spec: CellSpec = SPEC, *, attended: bool = True) -> Ended:
+        (tmp_path / "suite").mkdir()
+        (tmp_path / "suite" / "test_it.py").write_text(text)
+        (tmp_path / "checks.toml").write_text(CHECKS)
+        (tmp_path / "pytest.ini").write_text("[pytest]\n")
+        replace(spec, workdir=str(tmp_path)).write(tmp_path / "spec.json")
+        return start([sys.executable, "-c", PROGRAM, str(tmp_path)], attended=attended)
+
+    return run_file
+
+
+def start(argv: list[str], *, attended: bool = True) -> Ended:
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        env = {"PYTHONPATH": str(ROOT), "PATH": "/usr/bin:/bin"}
+        if attended:
+            env[CHANNEL_VARIABLE] = str(theirs.fileno())
+        done = subprocess.run(
+            argv, env=env, pass_fds=[theirs.fileno()], capture_output=True, text=True, check=False, timeout=60
+        )
+        theirs.close()
+        lines = ours.makefile("rb").readlines()
+    said = [msgspec.json.decode(line, type=events.AnyEvent) for line in lines]
+    return Ended(done.returncode, done.stdout + done.stderr, said)
+
+
+def test_every_case_is_told_in_the_order_of_the_layers(run: Run) -> None:
+    ended = run(BOTH)
+    first, half, single = "env.first", "l0.width/subject/float16", "l0.width/subject/float32"
+    observation = Observation(value=1.0, unit="rows", bound="equal", allowed=1.0)
+    untimed = [
+        events.Case(result=msgspec.structs.replace(event.result, seconds=0.0))
+        for event in ended.said
+        if isinstance(event, events.Case)
+    ]
+    assert untimed == [
+        events.Case(
+            result=CaseResult(
+                id=first,
+                outcome="pass",
+                observation=Observation(value=0.0, unit="faults", bound="max", allowed=0.0),
+            )
+        ),
+        events.Case(result=CaseResult(id=half, outcome="pass", observation=observation)),
+        events.Case(result=CaseResult(id=single, outcome="pass", observation=observation)),
+    ]
+    others = [event for event in ended.said if not isinstance(event, events.Case)]
+    assert others[:2] == [
+        events.Collected(cases=(first, half, single), scenarios=()),
+        events.Stage(name="contract"),
+    ]
+    assert [type(event) for event in others[2:]] == [events.ContractDone, events.Finished]
+    assert ended.returncode == 0
+
+
+def test_only_the_cases_that_were_asked_for_run(run: Run) -> None:
+    assert run(BOTH, replace(SPEC, only=("l0.*/subject/float16",))).ids == ["l0.width/subject/float16"]
+
+
+def test_a_process_that_only_measures_latency_runs_no_check(run: Run) -> None:
+    ended = run(BOTH, replace(SPEC, phases=("latency",)))
+    assert ended.cases == {}
+    assert [type(event) for event in ended.said] == [events.Collected, events.ContractDone, events.Finished]
+
+
+@pytest.mark.parametrize(
+    ("body", "outcome", "message"),
+    [
+        ("pass", "error", "measured nothing"),
+        (
+            'record(value=3, unit="ulp", bound="max", allowed=2, worst=(4, 7), share=0.012)',
+            "fail",
+            "worst error 3 ULP at (4, 7), but should be at most 2; 1.2% of elements beyond",
+        ),
+        (
+            'record(value=float("nan"), unit="x", bound="max", allowed=2)',
+            "fail",
+            "not finite, but should be at most 2",
+        ),
+        ("assert 1 == 2", "error", "AssertionError: assert 1 == 2"),
+        ("raise ValueError('one\\ntwo\\x1b[31m')", "error", "ValueError: one two [31m"),
+        ('record(value=1, unit="x"); record(value=1, unit="x")', "error", None),
+        ("pytest.skip('no such thing here')", "skip", "no such thing here"),
+        ("pytest.skip('')", "error", "skipped without a reason"),
+        ('record(value=1, unit="x", bound="max")', "error", None),
+    ],
+)
+def test_what_a_test_does_becomes_an_outcome(run: Run, body: str, outcome: str, message: str | None) -> None:
+    text = f'import pytest\n@pytest.mark.check("env.first")\ndef test_first(record):\n    {body}\n'
+    ended = run(text, replace(SPEC, only=("env.*",)))
+    said = ended.cases["env.first"]
+    assert said == (outcome, said[1] if message is None else message)
+    assert ended.returncode == 0
+
+
+def test_a_fixture_that_cannot_be_made_is_an_error(run: Run) -> None:
+    text = """
+    import pytest
+    @pytest.fixture
+    def broken():
+        raise OSError("no disk")
+    @pytest.mark.check("env.first")
+    def test_first(broken, record):
+        record(value=0, unit="x")
+    """
+    assert run(textwrap.dedent(text), replace(SPEC, only=("env.*",))).cases == {
+        "env.first": ("error", "OSError: no disk")
+    }
+
+
+def test_faults_of_the_suite_are_told_and_leave_their_cases_missing(run: Run) -> None:
+    text = """
+    import pytest
+    @pytest.mark.check("env.first")
+    def test_first(record): ...
+    @pytest.mark.check("env.first")
+    def test_again(record): ...
+    @pytest.mark.check("env.unheard-of")
+    def test_unheard_of(record): ...
+    def test_unmarked(): ...
+    """
+    tests = "suite/test_it.py::test_first, suite/test_it.py::test_again"
+    ended = run(textwrap.dedent(text))
+    assert ended.cases == {
+        "env.first": (
+            "error",
+            f"internal error: more than one test for this case: {tests}",
+        ),
+        "env.unheard-of": ("error", "internal error: the catalogue has no such check"),
+        "unmarked:suite/test_it.py::test_unmarked": (
+            "error",
+            "internal error: the catalogue has no such check",
+        ),
+    }
+    assert "missing: no test implements l0.width/subject/float16" in ended.printed
+
+
+def test_a_file_that_cannot_be_collected_leaves_its_cases_missing(run: Run) -> None:
+    ended = run("import no_such_module\n")
+    assert ended.cases == {}
+    assert "no_such_module" in ended.printed
+    assert "FAULT OF THE SUITE missing: no test implements env.first" in ended.printed
+
+
+def test_by_hand_it_is_an_ordinary_pytest_run_with_its_exit_code(run: Run) -> None:
+    ended = run(BOTH.replace("allowed=1)", "allowed=2)"), attended=False)
+    assert ended.said == []
+    assert ended.returncode == 1
+    assert "2 failed, 1 passed" in ended.printed
+
+
+def test_a_controller_that_is_gone_ends_it_quietly(run: Run, tmp_path: Path) -> None:
+    run(BOTH)
+    ours, theirs = socket.socketpair()
+    ours.close()
+    with theirs:
+        done = subprocess.run(
+            [sys.executable, "-c", PROGRAM, str(tmp_path)],
+            env={"PYTHONPATH": str(ROOT), CHANNEL_VARIABLE: str(theirs.fileno())},
+            pass_fds=[theirs.fileno()],
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=60,
+        )
+    assert done.returncode == 1
+    assert "Traceback" not in done.stdout + done.stderr
+    assert "the controller is gone" in done.stdout
+
+
+def test_a_package_that_cannot_be_imported_is_named(tmp_path: Path) -> None:
+    spec = replace(SPEC, workdir=str(tmp_path), search_path=(str(tmp_path),))
+    spec.write(tmp_path / "spec.json")
+    (tmp_path / "numpy.py").write_text("raise ImportError('built for another Python')")
+    ended = start([sys.executable, "-m", "harness.cell.start", str(tmp_path / "spec.json")])
+    assert ended.returncode == 1
+    assert ended.said[1:] == [
+        events.Stage(name="imports"),
+        events.ImportFailed(module="numpy", message="ImportError: built for another Python"),
+    ]

@@ -1,0 +1,106 @@
+"""The cell's side of the turns, against a controller that is played by the test."""
+
+from __future__ import annotations
+
+import json
+import socket
+import threading
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from harness.cell.channel import Channel, ChannelClosedError
+from harness.cell.turns import Turns
+
+
+class Controller:
+    """The other end of a channel."""
+
+    def __init__(self) -> None:
+        self.ours, theirs = socket.socketpair()
+        self.channel = Channel(theirs.detach())
+        self._lines = self.ours.makefile("r")
+
+    def say(self, command: str, **fields: int) -> None:
+        self.ours.sendall(json.dumps({"command": command, **fields}).encode() + b"\n")
+
+    def hear(self) -> dict[str, Any]:
+        said: dict[str, Any] = json.loads(self._lines.readline())
+        return said
+
+
+@pytest.fixture
+def controller() -> Iterator[Controller]:
+    controller = Controller()
+    with controller.ours, controller._lines:
+        yield controller
+    controller.channel._socket.close()  # type: ignore[union-attr] # made with a descriptor above
+    controller.channel._lines.close()  # type: ignore[union-attr] # likewise
+
+
+def measure(turns: Turns, calls: list[str]) -> None:
+    """Call as pytest-benchmark does: teardown after each round, and once after an extra call."""
+    rounds, iterations = turns.begin(lambda: calls.append("calibrate"))
+    for _ in range(rounds):
+        calls.extend(["c"] * iterations)
+        turns.pass_on()
+    calls.append("extra")
+    turns.pass_on()
+    turns.finish(iterations, [0.5] * rounds)
+
+
+def test_every_round_runs_in_a_turn_of_its_own(controller: Controller) -> None:
+    calls: list[str] = []
+    thread = threading.Thread(target=measure, args=(Turns(controller.channel, "s"), calls))
+    thread.start()
+    heard = [controller.hear()]
+    controller.say("calibrate")
+    calibrated = controller.hear()
+    controller.say("begin", rounds=3, iterations=2)
+    seen = []
+    for number in (10, 11, 12):
+        seen.append(list(calls))
+        controller.say("turn", round=number)
+        heard.append(controller.hear())
+    heard.append(controller.hear())
+    thread.join()
+    assert calibrated.pop("seconds") >= 0
+    assert calibrated == {"event": "calibrated", "scenario": "s"}
+    assert heard == [
+        {"event": "ready", "scenario": "s"},
+        {"event": "turn-done", "scenario": "s", "round": 10},
+        {"event": "turn-done", "scenario": "s", "round": 11},
+        {"event": "turn-done", "scenario": "s", "round": 12},
+        {"event": "timed", "scenario": "s", "iterations": 2, "rounds": [0.5, 0.5, 0.5]},
+    ]
+    warm = ["calibrate"] * 3
+    assert seen == [warm, [*warm, "c", "c"], [*warm, "c", "c", "c", "c"]]
+    assert calls == [*warm, *["c"] * 6, "extra"]
+
+
+def test_a_single_round_ends_with_its_extra_call(controller: Controller) -> None:
+    calls: list[str] = []
+    controller.say("begin", rounds=1, iterations=1)
+    controller.say("turn", round=0)
+    measure(Turns(controller.channel, "s"), calls)
+    assert [controller.hear()["event"] for _ in range(3)] == ["ready", "turn-done", "timed"]
+    assert calls == ["c", "extra"]
+
+
+def test_without_a_controller_nobody_is_waited_for() -> None:
+    calls: list[str] = []
+    measure(Turns(Channel(None), "s"), calls)
+    assert calls == [*["c"] * 5, "extra"]
+
+
+def test_a_controller_that_goes_away_is_noticed(controller: Controller) -> None:
+    controller.ours.shutdown(socket.SHUT_WR)
+    with pytest.raises(ChannelClosedError):
+        Turns(controller.channel, "s").begin(lambda: None)
+
+
+def test_a_command_that_is_not_due_is_a_fault(controller: Controller) -> None:
+    controller.say("next")
+    with pytest.raises(RuntimeError, match="'calibrate' or 'begin' was due"):
+        Turns(controller.channel, "s").begin(lambda: None)
