@@ -1,29 +1,39 @@
-"""Error over the norm of the row: where each formula breaks, from the smallest to the largest norm of a dtype."""
+"""In which precision OpenVINO really executes: asked of the compiled model, layer by layer."""
 
 from __future__ import annotations
 
-from typing import Dict, Optional
+from collections import Counter
+from typing import Any, Dict, Optional
 
-import numpy as np
+import openvino
 
-from harness.cell import oracle
-from harness.cell.normalization import Normalizer, call
-from harness.cell.ulp import element_errors
+from harness.cell.facts import precision_name
 
-STEPS = {"float16": 2, "float32": 8, "float64": 64}
-"""Powers of two between neighbouring norms."""
+LOW = ("bf16", "f16")
 
 
-def series(normalize: Normalizer, dtype: str) -> Dict[str, Optional[float]]:
-    """Worst error in ULPs of rows (8, 16) of norm about 2**k, by the name of k; None where it is not a number."""
-    info = np.finfo(dtype)
-    powers = range(int(info.minexp) - int(info.nmant) + 4, int(info.maxexp), STEPS[dtype])
-    ordinary = np.random.RandomState(3).uniform(0.125, 0.375, (8, 16))  # noqa: NPY002 - a frozen stream
-    signs = np.where(np.arange(16) % 3, 1, -1)
-    return {f"2^{power}": _worst(normalize, np.ldexp(ordinary * signs, power).astype(dtype)) for power in powers}
+def find_compiled(embedder: Any) -> Optional[Any]:
+    """The first ``openvino.CompiledModel`` among the attributes of an embedder; None where it shows none."""
+    held = getattr(embedder, "__dict__", {}).values()
+    return next((value for value in held if isinstance(value, openvino.CompiledModel)), None)
 
 
-def _worst(normalize: Normalizer, rows: np.ndarray) -> Optional[float]:
-    result = call(normalize, rows)
-    worst = float(element_errors(result, oracle.normalize(rows)).max())
-    return round(worst, 3) if np.isfinite(worst) else None
+def observe_execution(compiled: Any) -> Dict[str, str]:
+    """What a compiled model says of itself, as facts of the process."""
+    layers = layer_precisions(compiled)
+    return {
+        "openvino.precision": precision_name(compiled.get_property("INFERENCE_PRECISION_HINT")),
+        "openvino.devices": " ".join(map(str, compiled.get_property("EXECUTION_DEVICES"))),
+        "openvino.layers": ", ".join(f"{name} {count}" for name, count in sorted(layers.items())),
+    }
+
+
+def layer_precisions(compiled: Any) -> Dict[str, int]:
+    """Runtime precision -> number of layers that execute in it."""
+    infos = (operation.get_rt_info() for operation in compiled.get_runtime_model().get_ops())
+    return dict(Counter(_plain(info["runtimePrecision"]) for info in infos if "runtimePrecision" in info))
+
+
+def _plain(value: Any) -> str:
+    """A runtime info value; releases wrap it in an OVAny or give the text."""
+    return str(getattr(value, "value", value)).strip("'\"").lower()
