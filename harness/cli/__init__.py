@@ -1,0 +1,43 @@
+"""The command ``harness``: the only place that prints and exits."""
+
+from __future__ import annotations
+
+import sys
+from typing import NoReturn
+
+import click
+
+from harness.cli import keeping, sweeping
+from harness.errors import ExitCode, HarnessError
+
+INTERRUPTED = 130
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(package_name="embedding-parity-harness", message="%(version)s")
+def cli() -> None:
+    """Does the OpenVINO embedding plus manual NumPy normalization still equal sentence-transformers?
+
+    Exit codes: 0 pass, 1 regressed, 2 bad usage or configuration, 3 unsatisfiable, 4 inconclusive,
+    5 the harness or the machine failed.
+    """
+
+
+for command in (*sweeping.COMMANDS, *keeping.COMMANDS):
+    cli.add_command(command)
+
+
+def main() -> NoReturn:
+    """Run the command line; the exit code is the verdict, or says what went wrong."""
+    try:
+        code = cli.main(standalone_mode=False)
+    except HarnessError as error:
+        click.echo(f"harness: {error}", err=True)
+        code = error.exit_code
+    except click.ClickException as error:
+        error.show()
+        code = ExitCode.USAGE
+    except (KeyboardInterrupt, click.Abort):
+        click.echo("harness: interrupted; finished cells are kept, the same command carries on", err=True)
+        code = INTERRUPTED
+    sys.exit(int(code or 0))

@@ -1,0 +1,126 @@
+"""Commands about what is kept: ``lock``, ``report``, ``publish``, ``golden``, ``clean``, ``schema``."""
+
+from __future__ import annotations
+
+import asyncio
+import webbrowser
+from pathlib import Path
+
+import click
+
+from harness import committed, pipeline
+from harness.cli.options import open_store, plain_option, reports_option, store_option
+from harness.cli.screen import Screen
+from harness.errors import ExitCode
+from harness.judge.verdict import exit_code
+from harness.plan.data import find_matrix
+from harness.plan.lock_matrix import check_locks, check_locks_by_resolving, lock_matrix
+from harness.plan.matrix import matrix_files, read_matrix
+from harness.plan.pip_settings import IndexSettings, read_pip_settings
+from harness.plan.schema import Matrix
+from harness.report.jsonfile import render_schema
+
+
+@click.command()
+@click.option("--matrix", "names", multiple=True, metavar="NAME|FILE", help="Only this one.  [default: all]")
+@click.option("--check", is_flag=True, help="Change nothing; say what is stale (exit 1). No network.")
+@click.option("--resolve", is_flag=True, help="With --check: resolve again too, and compare.")
+def lock(*, names: tuple[str, ...], check: bool, resolve: bool) -> int:
+    """Resolve every cell and write the locks, or check those that are committed."""
+    matrices = _open_matrices(names)
+    if check and not resolve:
+        return _say_findings([str(found.message) for matrix in matrices for found in check_locks(matrix)])
+
+    async def work() -> int:
+        settings = await read_pip_settings()
+        if check:
+            checked = [await check_locks_by_resolving(matrix, settings) for matrix in matrices]
+            return _say_findings([found.message for findings in checked for found in findings])
+        for matrix in matrices:
+            await _write_locks(matrix, settings)
+        return ExitCode.PASS
+
+    return asyncio.run(work())
+
+
+def _open_matrices(names: tuple[str, ...]) -> list[Matrix]:
+    found = [find_matrix(name, Path.cwd()) for name in names] or matrix_files(Path("matrices"))
+    return [read_matrix(path) for path in found]
+
+
+def _say_findings(messages: list[str]) -> int:
+    for message in messages:
+        click.echo(message)
+    click.echo(f"{len(messages)} faults" if messages else "every lock is what its matrix asks for")
+    return ExitCode.REGRESSED if messages else ExitCode.PASS
+
+
+async def _write_locks(matrix: Matrix, settings: IndexSettings) -> None:
+    changes = await lock_matrix(matrix, settings)
+    counts = {
+        kind: sum(change.kind == kind for change in changes) for kind in ("added", "changed", "removed")
+    }
+    for change in changes:
+        if change.kind != "unchanged":
+            click.echo(f"{change.kind} {change.path.name}: {change.note or 'locked'}")
+    said = ", ".join(f"{counts[kind]} {kind}" for kind in ("added", "changed", "removed", "unchanged"))
+    click.echo(f"{matrix.name}: {len(changes)} locks, {said}")
+
+
+@click.command()
+@click.argument("run", required=False)
+@click.option("--open", "show", is_flag=True, help="Open the page in a browser.")
+@reports_option
+@plain_option
+def report(*, run: str | None, show: bool, reports: Path, plain: bool) -> int:
+    """Judge and render a run again: the newest, or RUN (its id or folder)."""
+    folder = pipeline.find_run(reports, run)
+    judged, stored = pipeline.judge_again(folder)
+    for problem in stored.problems:
+        click.echo(f"note: {problem}")
+    Screen(plain=plain).show(judged, folder)
+    if show:
+        webbrowser.open((folder / "index.html").as_uri())
+    return exit_code(judged.judgement.verdict)
+
+
+@click.command()
+@click.argument("run", required=False)
+@reports_option
+def publish(*, run: str | None, reports: Path) -> None:
+    """Copy a finished run (the newest, or RUN) to reports/<matrix>/, where it is committed."""
+    for path in committed.publish(pipeline.find_run(reports, run), reports):
+        click.echo(path)
+
+
+@click.command()
+@click.option("--matrix", default="compat", show_default=True, metavar="NAME|FILE")
+@click.option("--out", type=click.Path(path_type=Path), default=Path("reports/golden"), show_default=True)
+@store_option
+def golden(*, matrix: str, out: Path, store: Path | None) -> None:
+    """Make golden embeddings of the corpus anew, with the reference of the baseline cell."""
+    request = pipeline.Request(matrix=pipeline.open_matrix(matrix), store=open_store(store), reports=Path())
+
+    async def make() -> Path:
+        return await committed.make_golden(request, await read_pip_settings(), out)
+
+    click.echo(asyncio.run(make()))
+
+
+@click.command()
+@click.option("--max-size", metavar="SIZE", help="Keep this much, such as 20GiB; the oldest go first.")
+@store_option
+def clean(*, max_size: str | None, store: Path | None) -> None:
+    """Empty the store of environments, models and finished cells, or make it smaller."""
+    found = open_store(store)
+    removed = asyncio.run(pipeline.clean(found, max_size))
+    click.echo(f"removed {removed.entries} entries, {removed.freed / 1024**2:.0f} MiB, from {found.root}")
+
+
+@click.command()
+def schema() -> None:
+    """Print the JSON schema of results.json."""
+    click.echo(render_schema(), nl=False)
+
+
+COMMANDS = (lock, report, publish, golden, clean, schema)

@@ -1,0 +1,44 @@
+"""Options that several commands share."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import click
+
+from harness.run.store import Store
+
+Command = Callable[..., Any]
+
+store_option = click.option(
+    "--store",
+    type=click.Path(file_okay=False, path_type=Path),
+    envvar="HARNESS_STORE",
+    help="Where environments, models and finished cells are kept.  [default: the user's cache]",
+)
+reports_option = click.option(
+    "--reports",
+    type=click.Path(file_okay=False, path_type=Path),
+    default=Path("reports"),
+    show_default=True,
+    help="Where runs are written.",
+)
+matrix_option = click.option(
+    "--matrix", default="compat", show_default=True, metavar="NAME|FILE", help="The matrix."
+)
+plain_option = click.option("--plain", is_flag=True, help="Plain lines, no live board.")
+
+
+def cells_options(command: Command) -> Command:
+    """``--only`` and ``--skip``."""
+    skip = click.option("--skip", multiple=True, metavar="GLOB", help="Not the cells whose id matches.")
+    return click.option("--only", multiple=True, metavar="GLOB", help="Only cells whose id matches.")(
+        skip(command)
+    )
+
+
+def open_store(folder: Path | None) -> Store:
+    """The store in this folder, or the user's own."""
+    return Store.default() if folder is None else Store(folder.absolute())

@@ -1,0 +1,85 @@
+"""What a person sees while a sweep runs and when it is over: a live board, or plain lines in a log."""
+
+from __future__ import annotations
+
+import contextlib
+import shutil
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import click
+from rich.console import Console, RenderableType
+from rich.live import Live
+
+from harness.records import Plan, Progress, Run
+from harness.report.board import BoardState, draw_board, plain_line
+from harness.report.cells import render_cells
+from harness.report.escape import disarm_commands
+from harness.report.text import render_text
+
+LOG_WIDTH = 100
+
+
+class Screen:
+    """Shows progress on a terminal as a board, elsewhere as one line for each change of stage."""
+
+    def __init__(self, *, plain: bool) -> None:
+        self._console = Console(stderr=False, highlight=False, soft_wrap=True)
+        self._live = self._console.is_terminal and not plain
+        self._state: BoardState | None = None
+        self._resolved = 0
+
+    @property
+    def width(self) -> int:
+        """Columns to write in."""
+        return shutil.get_terminal_size((80, 24)).columns if sys.stdout.isatty() else LOG_WIDTH
+
+    @property
+    def unicode(self) -> bool:
+        """Whether standard output can show more than ASCII."""
+        return (sys.stdout.encoding or "ascii").lower().startswith("utf")
+
+    def notify(self, progress: Progress) -> None:
+        """Take note of where a cell is."""
+        now = time.monotonic()
+        if progress.stage == "note":
+            click.echo(disarm_commands(f"note: {progress.note}"))
+        elif self._state is None:
+            self._say_resolved(progress)
+        else:
+            line = plain_line(self._state, progress, now)
+            self._state = self._state.apply(progress, now)
+            if line is not None and not self._live:
+                click.echo(line)
+
+    def _say_resolved(self, progress: Progress) -> None:
+        if progress.stage == "resolving" and not self._live:
+            click.echo(f"resolving {progress.cell}")
+
+    @contextlib.contextmanager
+    def board(self, plan: Plan) -> Iterator[None]:
+        """Show the plan, then, as long as the block runs, what every cell does."""
+        click.echo(self.render_plan(plan))
+        self._state = BoardState.of(plan, time.monotonic())
+        if not self._live:
+            yield
+            return
+        with Live(get_renderable=self._draw, console=self._console, refresh_per_second=4, transient=True):
+            yield
+
+    def _draw(self) -> RenderableType:
+        assert self._state is not None  # noqa: S101 - set before the board is drawn
+        height = shutil.get_terminal_size((80, 24)).lines
+        return draw_board(self._state, time.monotonic(), height=height - 1, unicode=self.unicode)
+
+    def render_plan(self, plan: Plan) -> str:
+        """The planned cells, for this screen."""
+        return render_cells(plan, width=self.width, color=sys.stdout.isatty(), unicode=self.unicode)
+
+    def show(self, run: Run, folder: Path) -> None:
+        """The result of a run, and where the rest of it lies."""
+        text = render_text(run, width=self.width, color=sys.stdout.isatty(), unicode=self.unicode)
+        click.echo(text)
+        click.echo(f"the page: {folder / 'index.html'}")

@@ -1,0 +1,127 @@
+"""Commands that plan and run: ``sweep``, ``cells``, ``perf``."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+import click
+
+from harness import committed, perf, pipeline
+from harness.cli.options import (
+    cells_options,
+    matrix_option,
+    open_store,
+    plain_option,
+    reports_option,
+    store_option,
+)
+from harness.cli.screen import Screen
+from harness.judge.verdict import exit_code
+from harness.plan.pip_settings import read_pip_settings
+from harness.records import Plan, Run
+from harness.report.cells import render_cells_json
+from harness.run.options import Limits, Options, count_cores
+from harness.run.store import Store
+
+
+@click.command()
+@matrix_option
+@cells_options
+@click.option("--checks", multiple=True, metavar="GLOB", help="Only checks whose case id matches.")
+@click.option("--jobs", type=click.IntRange(1), help="Cells at once.  [default: one a core]")
+@click.option("--fresh", is_flag=True, help="Do not carry on with a run that was cut off.")
+@click.option("--rerun", is_flag=True, help="Run finished cells again.")
+@click.option("--latency/--no-latency", default=True, help="Measure latency.  [default: latency]")
+@click.option("--rounds", type=click.IntRange(1), help="Latency rounds, instead of the matrix's.")
+@click.option("--golden", type=click.Path(path_type=Path), help="Golden embeddings to compare with.")
+@store_option
+@reports_option
+@plain_option
+def sweep(  # noqa: PLR0913 - one parameter an option
+    *,
+    matrix: str,
+    only: tuple[str, ...],
+    skip: tuple[str, ...],
+    checks: tuple[str, ...],
+    jobs: int | None,
+    fresh: bool,
+    rerun: bool,
+    latency: bool,
+    rounds: int | None,
+    golden: Path | None,
+    store: Path | None,
+    reports: Path,
+    plain: bool,
+) -> int:
+    """Run every cell of a matrix and judge what comes out."""
+    found = pipeline.open_matrix(matrix, rounds=rounds)
+    request = pipeline.Request(
+        matrix=found,
+        store=open_store(store),
+        reports=reports,
+        only=only,
+        skip=skip,
+        checks=checks,
+        golden=golden,
+        options=Options(
+            jobs=jobs or count_cores(),
+            latency=latency,
+            fresh=fresh,
+            rerun=rerun,
+            limits=Limits(contract=found.limits.time, memory=found.limits.memory_bytes),
+        ),
+    )
+    screen = Screen(plain=plain)
+    run = asyncio.run(_sweep(request, screen))
+    screen.show(run, reports / "runs" / run.plan.run)
+    return exit_code(run.judgement.verdict)
+
+
+async def _sweep(request: pipeline.Request, screen: Screen) -> Run:
+    settings = await read_pip_settings()
+    plan = await pipeline.make_plan(request, settings, screen.notify)
+    with screen.board(plan):
+        return await pipeline.run_plan(request, plan, settings, screen.notify)
+
+
+@click.command()
+@matrix_option
+@cells_options
+@click.option("--json", "as_json", is_flag=True, help="As JSON.")
+def cells(*, matrix: str, only: tuple[str, ...], skip: tuple[str, ...], as_json: bool) -> None:
+    """Show the cells of a matrix, with the lock of each, and run nothing."""
+    request = pipeline.Request(
+        matrix=pipeline.open_matrix(matrix), store=Store.default(), reports=Path(), only=only, skip=skip
+    )
+
+    async def plan() -> Plan:
+        return await pipeline.make_plan(request, await read_pip_settings(), lambda _: None)
+
+    found = asyncio.run(plan())
+    click.echo(render_cells_json(found) if as_json else Screen(plain=True).render_plan(found), nl=False)
+
+
+@click.command("perf")
+@matrix_option
+@click.option("--cell", help="The cell that is measured.  [default: the baseline]")
+@click.option("--rounds", type=click.IntRange(1), default=3, show_default=True)
+@click.option(
+    "--plain-rounds", type=click.IntRange(0), default=1, show_default=True, help="Of the plain way."
+)
+@click.option("--whole", is_flag=True, help="The whole sweep too, measured anew and with nothing changed.")
+def measure(*, matrix: str, cell: str | None, rounds: int, plain_rounds: int, whole: bool) -> None:
+    """Show what the harness costs, the plain way beside it."""
+    found = pipeline.open_matrix(matrix)
+    with perf.scratch_folder() as scratch:
+        bench = perf.Bench(
+            matrix=str(found.path),
+            cell=cell or committed.baseline_of(found),
+            scratch=Path(scratch),
+            say=lambda text: click.echo(f"{text} ...", err=True),
+        )
+        figures = asyncio.run(perf.measure(bench, rounds=rounds, plain_rounds=plain_rounds, whole=whole))
+    click.echo(perf.render_figures(figures))
+
+
+COMMANDS = (sweep, cells, measure)

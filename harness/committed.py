@@ -1,0 +1,89 @@
+"""What is committed under ``reports/``, made by commands only: published sweeps and golden embeddings."""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+
+import msgspec
+
+from harness.errors import MachineError, UsageError
+from harness.pipeline import RENDERINGS, Request
+from harness.plan.expand import cell_id
+from harness.plan.pip_settings import IndexSettings
+from harness.plan.plan import PlanOptions, build_plan
+from harness.plan.schema import Matrix
+from harness.processes import run
+from harness.report.jsonfile import read_json
+from harness.run.files import write_whole
+from harness.run.machine import read_machine
+from harness.run.prepare import make_environments, make_installer, prepare_material
+from harness.run.surroundings import make_surroundings
+
+
+def publish(folder: Path, reports: Path) -> tuple[Path, ...]:
+    """Copy the renderings of a complete run to ``<reports>/<matrix>/`` and return what was written.
+
+    Paths of the machine that ran it are left out.
+
+    Raises:
+        UsageError: the run is not complete, or only a part of its matrix.
+    """
+    run = read_json(folder / "results.json")
+    if run.plan.subset:
+        raise UsageError(f"{folder}: a run of some cells only; publish a whole sweep")
+    if any(cell.status == "missing" for cell in run.judgement.cells):
+        raise UsageError(f"{folder}: cells are missing; run the same command again first")
+    plan = msgspec.structs.replace(run.plan, matrix_path=f"matrices/{run.plan.matrix}.toml")
+    portable = msgspec.structs.replace(run, plan=plan)
+    written = []
+    for name, render in RENDERINGS.items():
+        target = reports / run.plan.matrix / name
+        write_whole(target, render(portable).encode())
+        written.append(target)
+    return tuple(written)
+
+
+def baseline_of(matrix: Matrix) -> str:
+    """The id of the baseline cell.
+
+    Raises:
+        UsageError: the matrix names no baseline.
+    """
+    if not matrix.baseline:
+        raise UsageError(f"{matrix.path}: no [baseline]; name the cell with --cell")
+    return cell_id(matrix.baseline)
+
+
+async def make_golden(request: Request, settings: IndexSettings, folder: Path) -> Path:
+    """Golden embeddings of the corpus by the reference of the baseline cell, written into ``folder``.
+
+    Raises:
+        MachineError: the process that makes them failed; with the last lines that it printed.
+    """
+    options = PlanOptions(run_id="golden", only=(baseline_of(request.matrix),))
+    plan = await build_plan(request.matrix, settings, options, machine=read_machine())
+    planned = plan.cells[0]
+    installer = make_installer(settings)
+    material = await prepare_material(request.matrix, request.store, installer, _keep_quiet, golden=None)
+    with tempfile.TemporaryDirectory(prefix="harness-golden-") as name:
+        scratch = Path(name)
+        made = scratch / "made"
+        made.mkdir()
+        material.make_spec(planned.cell.id, planned.lock, scratch, ()).write(scratch / "spec.json")
+        environments = make_environments(request.store, installer)
+        async with environments.use(planned.cell, planned.lock, _keep_quiet) as python:
+            env = make_surroundings(python, material.suite, scratch, material.threads)
+            argv = [str(python), "-m", "harness.cell.golden", str(scratch / "spec.json"), str(made)]
+            done = await run(argv, env=env)
+        files = list(made.glob("*.json"))
+        if done.returncode != 0 or len(files) != 1:
+            raise MachineError(f"golden embeddings were not made:\n{(done.stdout + done.stderr)[-2000:]}")
+        target = folder / files[0].name
+        write_whole(target, files[0].read_bytes())
+    return target
+
+
+def _keep_quiet(note: str) -> None:
+    """Nobody watches."""
+    del note

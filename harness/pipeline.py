@@ -1,0 +1,204 @@
+"""The stages in their order: matrix, plan, locks, environments, cell processes, judgement, renderings."""
+
+from __future__ import annotations
+
+import datetime
+import difflib
+import fnmatch
+import secrets
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import msgspec
+
+from harness.cell.catalogue import load_checks
+from harness.errors import MachineError, UsageError
+from harness.judge.judgement import judge
+from harness.plan.data import find_matrix, shipped_golden
+from harness.plan.matrix import read_matrix
+from harness.plan.pip_settings import IndexSettings
+from harness.plan.plan import PlanOptions, build_plan
+from harness.plan.schema import Matrix
+from harness.records import CellResult, Plan, PlannedCell, Progress, Run
+from harness.report.html import render_html
+from harness.report.jsonfile import render_json, render_schema
+from harness.report.junit import render_junit
+from harness.report.markdown import render_markdown
+from harness.run.files import write_whole
+from harness.run.folder import LATEST, RunFolder, StoredRun, read_run
+from harness.run.machine import read_machine
+from harness.run.options import Options
+from harness.run.prepare import make_environments, make_installer, prepare_material
+from harness.run.results import ResultStore
+from harness.run.schedule import Supplies, sweep
+from harness.run.store import Store
+
+Notify = Callable[[Progress], None]
+
+RENDERINGS = {
+    "results.json": render_json,
+    "summary.md": render_markdown,
+    "junit.xml": render_junit,
+    "index.html": render_html,
+}
+"""What a run leaves beside the folders of its cells: file name -> renderer."""
+
+
+@dataclass(frozen=True)
+class Request:
+    """What a person asked for: cells by globs over their ids, checks by globs over case ids."""
+
+    matrix: Matrix
+    store: Store
+    reports: Path
+    only: tuple[str, ...] = ()
+    skip: tuple[str, ...] = ()
+    checks: tuple[str, ...] = ()
+    golden: Path | None = None
+    options: Options = field(default_factory=Options)
+
+
+def open_matrix(wanted: str, *, rounds: int | None = None) -> Matrix:
+    """The matrix of this name or path, with another number of latency rounds where one is given.
+
+    Raises:
+        UsageError: there is none, or it says something that cannot be meant.
+    """
+    matrix = read_matrix(find_matrix(wanted, Path.cwd()))
+    if rounds is None:
+        return matrix
+    return msgspec.structs.replace(matrix, latency=msgspec.structs.replace(matrix.latency, rounds=rounds))
+
+
+async def make_plan(request: Request, settings: IndexSettings, notify: Notify) -> Plan:
+    """The plan of a run, nothing of it run yet; its id is the time (UTC), the matrix and a little chance."""
+    now = datetime.datetime.now(datetime.UTC)
+    chosen = PlanOptions(
+        run_id=f"{now:%Y%m%d-%H%M%S}-{request.matrix.name}-{secrets.token_hex(2)}",
+        only=request.only,
+        skip=request.skip,
+    )
+    plan = await build_plan(request.matrix, settings, chosen, machine=read_machine(), notify=notify)
+    return narrow_checks(plan, request.checks) if request.checks else plan
+
+
+def narrow_checks(plan: Plan, globs: Sequence[str]) -> Plan:
+    """The plan with only those cases that match a glob.
+
+    Raises:
+        UsageError: a glob that matches no case.
+    """
+    owed = {case for planned in plan.cells for case in planned.cases}
+    for glob in globs:
+        if owed and not fnmatch.filter(owed, glob):
+            near = difflib.get_close_matches(glob, sorted(owed), n=3, cutoff=0.3)
+            raise UsageError(f"--checks {glob!r} matches no check; near it: {', '.join(near) or 'nothing'}")
+
+    def narrow(planned: PlannedCell) -> PlannedCell:
+        cases = tuple(
+            case for case in planned.cases if any(fnmatch.fnmatchcase(case, glob) for glob in globs)
+        )
+        return msgspec.structs.replace(planned, cases=cases)
+
+    return msgspec.structs.replace(plan, cells=tuple(map(narrow, plan.cells)), subset=True)
+
+
+async def run_plan(request: Request, plan: Plan, settings: IndexSettings, notify: Notify) -> Run:
+    """Run what is planned, judge it, and write everything that a run leaves.
+
+    Raises:
+        HarnessError: the harness or the machine failed; a cell that fails has a status instead.
+    """
+    begun = time.monotonic()
+
+    def say(text: str) -> None:
+        notify(Progress(cell="", stage="note", note=text))
+
+    installer = make_installer(settings)
+    material = await prepare_material(
+        request.matrix,
+        request.store,
+        installer,
+        say,
+        golden=find_golden(request.golden),
+        only=request.checks,
+    )
+    try:
+        folder = RunFolder.create(request.reports / "runs", plan)
+    except OSError as error:
+        raise MachineError(
+            f"the run cannot be written: {error}; name another folder with --reports"
+        ) from error
+    supplies = Supplies(
+        material=material,
+        environment=make_environments(request.store, installer).use,
+        results=ResultStore(request.store, say, fresh=request.options.fresh, rerun=request.options.rerun),
+        folder=folder,
+    )
+    swept = await sweep(plan, supplies, request.options, notify)
+    seconds = {**swept.seconds, "whole": round(time.monotonic() - begun, 3)}
+    run = assemble(plan, swept.results, reused=swept.reused, seconds=seconds)
+    write_renderings(run, folder.path)
+    return run
+
+
+def find_golden(named: Path | None) -> Path | None:
+    """The golden embeddings that were named, else those that come with the harness, if there are any.
+
+    Raises:
+        UsageError: what was named is not there.
+    """
+    golden = named or shipped_golden()
+    if named is not None and not golden.exists():
+        raise UsageError(f"--golden {golden}: no such file or folder")
+    return golden.absolute() if golden.exists() else None
+
+
+def assemble(
+    plan: Plan, results: tuple[CellResult, ...], *, reused: tuple[str, ...], seconds: dict[str, float]
+) -> Run:
+    """A judged run."""
+    judgement = judge(plan, results, load_checks())
+    return Run(plan=plan, results=results, judgement=judgement, reused=reused, seconds=seconds)
+
+
+def write_renderings(run: Run, folder: Path) -> None:
+    """Write results, summary, JUnit XML, the page and the schema into the folder of the run."""
+    for name, render in RENDERINGS.items():
+        write_whole(folder / name, render(run).encode())
+    write_whole(folder / "schema.json", render_schema().encode())
+
+
+def judge_again(folder: Path) -> tuple[Run, StoredRun]:
+    """Judge and render a run once more from what lies in its folder; cells that are not there are missing.
+
+    Raises:
+        UsageError: it is not the folder of a run.
+    """
+    stored = read_run(folder)
+    earlier = folder / "results.json"
+    kept = msgspec.json.decode(earlier.read_bytes(), type=dict[str, msgspec.Raw]) if earlier.exists() else {}
+    reused = msgspec.json.decode(kept["reused"], type=tuple[str, ...]) if "reused" in kept else ()
+    seconds = msgspec.json.decode(kept["seconds"], type=dict[str, float]) if "seconds" in kept else {}
+    run = assemble(stored.plan, stored.results, reused=reused, seconds=seconds)
+    write_renderings(run, folder)
+    return run, stored
+
+
+def find_run(reports: Path, name: str | None) -> Path:
+    """The folder of a run: named by id or path, or the newest that is complete.
+
+    Raises:
+        UsageError: there is none; lists the newest.
+    """
+    runs = reports / "runs"
+    wanted = runs / (name or LATEST)
+    if name is not None and not wanted.exists() and Path(name).exists():
+        wanted = Path(name)
+    if not wanted.exists():
+        there = sorted((path.name for path in runs.glob("2*")), reverse=True)[:5]
+        listed = f"; the newest are: {', '.join(there)}" if there else "; run `nox -s compat` first"
+        raise UsageError(f"{wanted}: no such run{listed}")
+    return wanted.resolve()
