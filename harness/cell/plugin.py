@@ -7,7 +7,6 @@ a process that dies later has not lost what it found.
 
 from __future__ import annotations
 
-from fnmatch import fnmatchcase
 from typing import Any, Dict, Generator, List, Optional, Sequence, Tuple
 
 import pytest
@@ -15,43 +14,10 @@ import pytest
 from harness.cell.catalogue import LAYERS, Check
 from harness.cell.channel import Channel, ChannelClosedError
 from harness.cell.fixtures import CHANNEL, SPEC, STATE, CaseState
+from harness.cell.items import case_of, judge_phase, scenario_of, selected
 from harness.cell.memory import PeakMemory, resident_bytes
-from harness.cell.record import CheckFailedError, clean
+from harness.cell.record import clean
 from harness.cell.spec import CellSpec
-
-
-def judge_phase(when: str, error: Optional[BaseException], *, recorded: bool) -> Tuple[str, str]:
-    """Outcome and message of one phase (setup, call, teardown) of a contract item."""
-    if error is None:
-        return ("error", "measured nothing") if when == "call" and not recorded else ("pass", "")
-    if isinstance(error, pytest.skip.Exception):
-        reason = clean(str(error.msg or ""))
-        return ("skip", reason) if reason else ("error", "skipped without a reason")
-    if isinstance(error, CheckFailedError) and recorded:
-        return "fail", clean(str(error))
-    return "error", clean(f"{type(error).__name__}: {error}")
-
-
-def selected(case: str, only: Sequence[str]) -> bool:
-    """Whether a case id matches one of the globs; no glob selects all."""
-    return not only or any(fnmatchcase(case, glob) for glob in only)
-
-
-def case_of(item: pytest.Item, checks: Dict[str, Check]) -> Optional[str]:
-    """The case id that an item stands for; None where it says none."""
-    marker = item.get_closest_marker("check")
-    if marker is None:
-        return None
-    check = checks.get(marker.args[0])
-    callspec = getattr(item, "callspec", None)
-    values = [str(callspec.params[axis]) for axis in check.over] if check and callspec else []
-    return "/".join((marker.args[0], *values))
-
-
-def scenario_of(item: pytest.Item) -> Optional[str]:
-    """The latency scenario that an item measures; None for a contract item."""
-    callspec = getattr(item, "callspec", None)
-    return callspec.params.get("scenario") if callspec and item.get_closest_marker("check") is None else None
 
 
 class CellPlugin:
@@ -62,6 +28,7 @@ class CellPlugin:
         self.channel = channel
         self.peak = PeakMemory()
         self.faults: List[str] = []  # of the suite itself: shown at the end, and sent where they name a case
+        self._uncollected: List[str] = []
         self.complete = False  # everything selected has been run and sent
         self._checks = {check.id: check for check in checks}
         ordered = sorted(checks, key=lambda check: LAYERS.index(check.layer))
@@ -89,9 +56,8 @@ class CellPlugin:
     def pytest_collectreport(self, report: pytest.CollectReport) -> None:
         """Remember a file of the suite that could not be collected."""
         if report.failed:
-            self.faults.append(
-                clean(f"not collected: {report.nodeid}: {str(report.longrepr).splitlines()[-1]}")
-            )
+            reason = str(report.longrepr).splitlines()[-1]
+            self._uncollected.append(clean(f"not collected: {report.nodeid}: {reason}"))
 
     @pytest.hookimpl(trylast=True)
     def pytest_collection_modifyitems(self, config: pytest.Config, items: List[pytest.Item]) -> None:
@@ -122,7 +88,10 @@ class CellPlugin:
                 tests = ", ".join(item.nodeid for item in same)
                 faulty[case] = f"internal error: more than one test for this case: {tests}"
         for case in sorted(self._rank.keys() - found.keys(), key=self._rank.__getitem__):
-            self.faults.append(f"missing: no test implements {case}")
+            if self._uncollected:  # one of these files may hold it: say why, rather than leave it missing
+                faulty[case] = f"internal error: no test implements it; {'; '.join(self._uncollected)}"
+            else:
+                self.faults.append(f"missing: no test implements {case}")
         once = {case: same[0] for case, same in found.items() if case in self._rank and len(same) == 1}
         return [once[case] for case in sorted(once, key=self._rank.__getitem__)], faulty
 

@@ -230,11 +230,15 @@ def test_faults_of_the_suite_are_told_and_leave_their_cases_missing(run: Run) ->
     assert "missing: no test implements l0.width/subject/float16" in ended.printed
 
 
-def test_a_file_that_cannot_be_collected_leaves_its_cases_missing(run: Run) -> None:
-    ended = run("import no_such_module\n")
-    assert ended.cases == {}
-    assert "no_such_module" in ended.printed
-    assert "FAULT OF THE SUITE missing: no test implements env.first" in ended.printed
+def test_a_file_that_cannot_be_collected_is_why_its_cases_are_missing(run: Run) -> None:
+    reason = "E ModuleNotFoundError: No module named 'no_such_module'"
+    ended = run("import no_such_module\n", replace(SPEC, only=("env.*",)))
+    assert ended.cases == {
+        "env.first": (
+            "error",
+            f"internal error: no test implements it; not collected: suite/test_it.py: {reason}",
+        )
+    }
 
 
 def test_by_hand_it_is_an_ordinary_pytest_run_with_its_exit_code(run: Run) -> None:

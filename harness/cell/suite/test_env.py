@@ -13,7 +13,7 @@ import pytest
 
 from harness.cell import facts
 from harness.cell.channel import Channel
-from harness.cell.precision import LOW, find_compiled, layer_precisions, observe_execution
+from harness.cell.execution import LOW, find_compiled, layer_precisions, observe_execution
 from harness.cell.record import Record
 from harness.cell.spec import CellSpec
 
