@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from plan_texts import PLAIN, make_matrix
+from unit.plan_texts import PLAIN, make_matrix
 
 from harness.errors import UsageError
 from harness.plan.cells import cells_of, select, suite_requirements

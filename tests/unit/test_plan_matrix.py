@@ -6,7 +6,7 @@ import datetime
 from pathlib import Path
 
 import pytest
-from plan_texts import PLAIN, make_matrix, put_matrix
+from unit.plan_texts import PLAIN, make_matrix, put_matrix
 
 from harness.errors import UsageError
 from harness.plan.matrix import read_matrix
