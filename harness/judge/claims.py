@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import statistics
+from collections import defaultdict
 from dataclasses import dataclass
+from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING
 
 from harness.judge.outcomes import Results, contradiction
@@ -44,45 +46,63 @@ class Evidence:
         }
         return cls(cases, p50)
 
-    def decided(self, *checks: str) -> list[CaseResult]:
-        """The passed and failed cases with one of these ids, or under it, in the order of their ids."""
+    def decided(self, *globs: str) -> list[CaseResult]:
+        """The passed and failed cases whose ids one of the globs covers, in the order of their ids."""
         return [
             case
             for case_id, case in sorted(self.cases.items())
-            if case.outcome in {"pass", "fail"}
-            and any(case_id == check or case_id.startswith(f"{check}/") for check in checks)
+            if case.outcome in {"pass", "fail"} and any(fnmatchcase(case_id, glob) for glob in globs)
         ]
 
 
-def _holds_in_all(*checks: str) -> Callable[[Evidence], Judged]:
-    """A claim that holds where each case of these checks passes; says for each what was measured."""
+def _holds_in_all(*globs: str) -> Callable[[Evidence], Judged]:
+    """A claim that holds where each of these cases passes; says for each dtype what was measured."""
 
     def judge(evidence: Evidence) -> Judged:
-        cases = evidence.decided(*checks)
+        cases = evidence.decided(*globs)
         if not cases:
             return _NOTHING
-        said = [
-            f"{_tail(case.id)}: {'yes' if case.outcome == 'pass' else 'no'}{_numbers(case)}" for case in cases
-        ]
+        by_dtype: dict[str, list[CaseResult]] = defaultdict(list)
+        for case in cases:
+            by_dtype[case.id.rsplit("/", 1)[-1]].append(case)
+        said = [f"{dtype}: {_say(each)}" for dtype, each in by_dtype.items()]
         return all(case.outcome == "pass" for case in cases), "; ".join(said)
 
     return judge
 
 
-def _tail(case: str) -> str:
-    """The last parameter of a case (its dtype or input), or the id of a check that has none."""
-    return case.rsplit("/", 1)[-1]
+def _say(cases: Sequence[CaseResult]) -> str:
+    """Yes or no with the numbers; with several cases, for which of them."""
+    if len(cases) == 1:
+        return ("yes" if cases[0].outcome == "pass" else "no") + _numbers(cases[0])
+    said = []
+    for word, outcome in (("yes", "pass"), ("no", "fail")):
+        mine = [case for case in cases if case.outcome == outcome]
+        if mine:
+            said.append(f"{word} for {', '.join(_name(case) + _numbers(case) for case in mine)}")
+    return ", ".join(said)
+
+
+def _name(case: CaseResult) -> str:
+    """What tells a case from the others of its dtype: the kind of vectors, or the order of a norm."""
+    check, *parameters = case.id.split("/")
+    named = [each for each in parameters[:-1] if each != "manual"]
+    return "/".join(named) or check.partition(".")[2]
 
 
 def _numbers(case: CaseResult) -> str:
     seen = case.observation
     if seen is None:
         return ""
-    if seen.bound == "none" or seen.unit in {"", "bool"}:
-        return f" ({seen.sample})" if seen.sample else ""
+    told = [f"{key} {value}" for key, value in seen.facts.items() if isinstance(value, str)]
+    if seen.bound in {"none", "equal"}:
+        words = "; ".join(filter(None, [seen.sample, *told]))
+        return f" ({words})" if words else ""
     value = "not finite" if seen.value is None else f"{seen.value:.3g}"
     allowed = "" if seen.allowed is None else f", allowed {seen.allowed:.3g}"
-    return f" ({value} {seen.unit}{allowed})"
+    reference = seen.facts.get("reference")
+    beside = f", reference {reference:.3g}" if isinstance(reference, float) else ""
+    return f" ({value} {seen.unit}{allowed}{beside})"
 
 
 def _typical_batch_takes_milliseconds(evidence: Evidence) -> Judged:
@@ -109,7 +129,7 @@ def _numpy_is_faster(evidence: Evidence) -> Judged:
 
 
 CLAIMS: tuple[tuple[str, str, Callable[[Evidence], Judged]], ...] = (
-    ("no-norm-method", "NumPy arrays have no .norm()", _holds_in_all("api.ndarray-norm")),
+    ("no-norm-method", "NumPy arrays have no .norm()", _holds_in_all("api.no-norm-method")),
     (
         "utility-rejects-arrays",
         "normalize_embeddings fails on NumPy arrays",
@@ -118,14 +138,18 @@ CLAIMS: tuple[tuple[str, str, Callable[[Evidence], Judged]], ...] = (
     (
         "norm-keeps-dtype",
         "np.linalg.norm preserves float32 and float16",
-        _holds_in_all("api.norm-dtype/float32", "api.norm-dtype/float16"),
+        _holds_in_all("api.norm-dtype/*/float32", "api.norm-dtype/*/float16"),
     ),
     (
         "manual-equals-utility",
         "manual normalization equals the utility for non-zero vectors",
-        _holds_in_all("l0.parity-typical/manual"),
+        _holds_in_all("l0.parity-typical/*/manual/*", "l0.parity-extreme/*/manual/*"),
     ),
-    ("zero-stays-zero", "zero vectors stay zero", _holds_in_all("l0.zero-rows/manual")),
+    (
+        "zero-stays-zero",
+        "zero vectors stay zero",
+        _holds_in_all("l0.zero/manual/*", "l0.mixed-zero/manual/*"),
+    ),
     (
         "milliseconds",
         f"it takes 1-2 ms for a typical batch (judged as: at most 2 ms for {TYPICAL_BATCH} x 384)",

@@ -34,8 +34,8 @@ class Difference:
 def find_differences(run: Run) -> list[Difference]:
     """Every case on which cells differ, in the order of the plan.
 
-    Numbers differ in their last digits everywhere: only outcomes count, and the samples of what is recorded
-    without a bound (types and messages of exceptions, for one).
+    Numbers differ in their last digits everywhere: only outcomes count, and the words that were recorded
+    (types and messages of exceptions, for one).
     """
     cases: dict[str, dict[tuple[Outcome, str], list[str]]] = defaultdict(lambda: defaultdict(list))
     for finding in run.judgement.findings:
@@ -52,6 +52,8 @@ def find_differences(run: Run) -> list[Difference]:
 
 def _sample(finding: Finding) -> str:
     observation = finding.observation
-    if observation is None or observation.bound != "none":
+    if observation is None:
         return ""
-    return shorten(observation.sample, 200)
+    told = [f"{name}: {value}" for name, value in observation.facts.items() if isinstance(value, str)]
+    recorded = observation.sample if observation.bound == "none" else ""
+    return shorten("; ".join(filter(None, [recorded, *told])), 240)
