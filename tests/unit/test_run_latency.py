@@ -1,0 +1,168 @@
+from __future__ import annotations
+
+from dataclasses import replace
+from itertools import pairwise
+from pathlib import Path
+
+import msgspec
+import pytest
+from fake_cells import LIMITS, Lab, make_plan, plan_cell
+
+from harness.run.options import Options
+
+
+@pytest.fixture
+def lab(tmp_path: Path) -> Lab:
+    return Lab(tmp_path, options=Options(jobs=4, limits=LIMITS, latency=True))
+
+
+BASE = plan_cell("base", baseline=True)
+
+
+def read_turns(lab: Lab, run: str = "run-1") -> list[tuple[str, str, int, float, float]]:
+    """Every measured round: process, scenario, number, start, end; in the order of time."""
+    found = []
+    for file in lab.run_folder(run).glob("cells/*/turns.txt"):
+        for line in file.read_text().splitlines():
+            scenario, number, start, end = line.split()
+            found.append((file.parent.name, scenario, int(number), float(start), float(end)))
+    return sorted(found, key=lambda turn: turn[3])
+
+
+def test_turns_are_taken_one_at_a_time_and_interleaved(lab: Lab) -> None:
+    lab.run(make_plan(BASE, plan_cell("good-1"), plan_cell("good-2"), scenarios=2, rounds=5))
+    turns = read_turns(lab)
+    assert len(turns) == 4 * 2 * 5
+    assert all(first[4] <= second[3] for first, second in pairwise(turns))
+    slices = [turns[at : at + 4] for at in range(0, len(turns), 4)]
+    everybody = {"aa.base", "base", "good-1", "good-2"}
+    assert [{turn[0] for turn in each} for each in slices] == [everybody] * 10
+    assert [{turn[1:3] for turn in each} for each in slices] == [
+        {(scenario, number)} for scenario in ("s0", "s1") for number in range(5)
+    ]
+    orders = {tuple(turn[0] for turn in each) for each in slices}
+    assert len(orders) > 1, "the order of turns is shuffled"
+
+
+def test_timings_carry_baseline_and_control_of_their_session(lab: Lab) -> None:
+    swept = lab.run(make_plan(BASE, plan_cell("good"), scenarios=1))
+    base, good = swept.results
+    expected = {
+        "scenario": "s0",
+        "session": "run-1.1",
+        "iterations": 5,  # 5 ms wanted, 1 ms a call
+        "rounds": (0.25,) * 3,
+        "baseline": (0.25,) * 3,
+        "control": (0.5,) * 3,
+    }
+    assert [msgspec.structs.asdict(timing) for timing in good.timings] == [expected]
+    assert base.timings == good.timings
+    assert (lab.run_folder() / "cells/good/benchmark.json").read_text() == "{}"
+
+
+@pytest.mark.parametrize(
+    ("cell", "status", "reason"),
+    [
+        ("dying", "crashed", "it exited with code 9 before it was finished (stage latency)"),
+        (
+            "sleeping",
+            "timed-out",
+            "round 1 of s0 (at most 0.5 s) was not over in time (limit reached in stage latency)",
+        ),
+    ],
+)
+def test_process_that_ends_drops_out_and_the_others_go_on(
+    lab: Lab, cell: str, status: str, reason: str
+) -> None:
+    plan = make_plan(BASE, plan_cell(cell), plan_cell("good"), scenarios=2)
+    swept = lab.run(plan, limits=replace(LIMITS, turn=0.5))
+    dropped, good = swept.results[1:]
+    assert (dropped.status, dropped.reason, dropped.timings) == (status, reason, ())
+    assert [case.id for case in dropped.cases] == ["l0.one", "l0.two"]
+    assert (good.status, [timing.scenario for timing in good.timings]) == ("ok", ["s0", "s1"])
+    assert [len(timing.rounds) for timing in good.timings] == [3, 3]
+    again = lab.run(msgspec.structs.replace(plan, run="run-2"), limits=replace(LIMITS, turn=0.5))
+    assert again.reused == ("base", "good")
+    assert lab.contracts() == ["base", cell, "good"] or sorted(lab.contracts()) == sorted(
+        ["base", cell, "good"]
+    )
+
+
+def test_scenario_that_cannot_be_measured_is_said_to_be(lab: Lab) -> None:
+    untimed, good = lab.run(make_plan(plan_cell("untimed"), plan_cell("good"), scenarios=1)).results
+    assert (untimed.status, untimed.untimed, untimed.timings) == ("ok", {"s0": "no such thing"}, ())
+    assert [(timing.baseline, timing.control) for timing in good.timings] == [((), ())]
+
+
+def test_baseline_that_cannot_measure_leaves_the_others_unpaired(lab: Lab) -> None:
+    base = plan_cell("untimed", baseline=True)
+    good = lab.run(make_plan(base, plan_cell("good"), scenarios=1)).results[1]
+    assert [(timing.baseline, timing.control) for timing in good.timings] == [((), (0.5,) * 3)]
+
+
+def test_crashed_cells_take_no_turns(lab: Lab) -> None:
+    swept = lab.run(make_plan(BASE, plan_cell("exiting"), plan_cell("failing"), scenarios=1))
+    assert [len(result.timings) for result in swept.results] == [1, 0, 1]
+
+
+def test_baseline_that_crashes_leaves_no_pairs_and_nothing_to_reuse(lab: Lab) -> None:
+    plan = make_plan(plan_cell("exiting", baseline=True), plan_cell("good"), scenarios=1)
+    good = lab.run(plan).results[1]
+    assert [(timing.baseline, timing.control) for timing in good.timings] == [((), ())]
+    assert lab.run(msgspec.structs.replace(plan, run="run-2")).reused == ()
+
+
+def test_timings_are_reused_with_their_benchmark_file(lab: Lab) -> None:
+    plan = make_plan(BASE, plan_cell("good"), scenarios=1)
+    first = lab.run(plan)
+    second = lab.run(msgspec.structs.replace(plan, run="run-2"))
+    assert second.reused == ("base", "good")
+    assert second.results == first.results
+    assert (lab.run_folder("run-2") / "cells/good/benchmark.json").read_text() == "{}"
+    assert read_turns(lab, "run-2") == []
+
+
+def test_only_the_timings_that_lack_are_measured(lab: Lab) -> None:
+    plan = make_plan(BASE, plan_cell("good-1"), scenarios=1)
+    lab.run(plan, latency=False)
+    assert sorted(lab.contracts()) == ["base", "good-1"]
+    swept = lab.run(make_plan(BASE, plan_cell("good-1"), plan_cell("good-2"), run="run-2", scenarios=1))
+    assert sorted(lab.contracts()) == ["base", "good-1", "good-2"]
+    assert [len(result.timings) for result in swept.results] == [1, 1, 1]
+    assert {turn[0] for turn in read_turns(lab, "run-2")} == {"aa.base", "base", "good-1", "good-2"}
+
+
+def test_baseline_with_timings_stands_by_for_another_cell(lab: Lab) -> None:
+    first = lab.run(make_plan(BASE, scenarios=1)).results[0]
+    swept = lab.run(make_plan(BASE, plan_cell("good"), run="run-2", scenarios=1))
+    assert (swept.reused, swept.results[0]) == (("base",), first)
+    assert [timing.session for timing in swept.results[1].timings] == ["run-2.1"]
+    assert {turn[0] for turn in read_turns(lab, "run-2")} == {"aa.base", "base", "good"}
+
+
+def test_baseline_outside_the_selection_stands_by(lab: Lab) -> None:
+    plan = msgspec.structs.replace(
+        make_plan(plan_cell("good"), scenarios=1), baseline="base", baseline_cell=BASE
+    )
+    swept = lab.run(plan)
+    assert [result.cell for result in swept.results] == ["good"]
+    assert [(len(timing.baseline), len(timing.control)) for timing in swept.results[0].timings] == [(3, 3)]
+    assert lab.contracts() == ["good"]
+
+
+def test_another_baseline_means_other_timings(lab: Lab) -> None:
+    lab.run(make_plan(BASE, plan_cell("good"), scenarios=1))
+    other = plan_cell("base-2", baseline=True)
+    swept = lab.run(make_plan(other, plan_cell("good"), run="run-2", scenarios=1))
+    assert swept.reused == ()
+    assert sorted(lab.contracts()) == ["base", "base-2", "good"]
+    assert [timing.session for timing in swept.results[1].timings] == ["run-2.1"]
+
+
+def test_without_memory_for_all_there_are_several_groups(lab: Lab) -> None:
+    """A reserve larger than any machine: every group holds one cell beside baseline and control."""
+    swept = lab.run(make_plan(BASE, plan_cell("good-1"), plan_cell("good-2"), scenarios=1), reserve=2**60)
+    sessions = [[timing.session for timing in result.timings] for result in swept.results]
+    assert sessions == [["run-1.1"], ["run-1.2"], ["run-1.3"]]
+    assert [[len(timing.control) for timing in result.timings] for result in swept.results] == [[3], [3], [3]]
+    assert sorted(lab.contracts()) == ["base", "good-1", "good-2"]
