@@ -138,7 +138,7 @@ async def run_plan(request: Request, plan: Plan, settings: IndexSettings, notify
         folder=folder,
     )
     swept = await sweep(plan, supplies, request.options, notify)
-    seconds = {**swept.seconds, "whole": round(time.monotonic() - begun, 3)}
+    seconds = {**swept.seconds, "total": round(time.monotonic() - begun, 3)}
     run = assemble(plan, swept.results, reused=swept.reused, seconds=seconds)
     write_renderings(run, folder.path)
     return run

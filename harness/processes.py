@@ -18,7 +18,7 @@ import psutil
 GRACE_SECONDS = 1.0
 """Between SIGTERM and SIGKILL; Ctrl-C ends every child within two seconds."""
 
-TOKEN_VARIABLE = "HARNESS_CELL_TOKEN"  # noqa: S105 - tells whose child a process is, opens nothing
+MARK_VARIABLE = "HARNESS_CELL_MARK"  # tells whose child a process is
 """Every process that a cell starts inherits it, so that one that left the group is found as well."""
 
 LINE_LIMIT = 16 * 1024 * 1024
@@ -119,7 +119,7 @@ async def start(
                 stdin=asyncio.subprocess.DEVNULL,
                 stdout=output,
                 stderr=output,
-                env={**env, channel: str(theirs.fileno()), TOKEN_VARIABLE: token},
+                env={**env, channel: str(theirs.fileno()), MARK_VARIABLE: token},
                 cwd=cwd,
                 pass_fds=(theirs.fileno(),),
                 start_new_session=True,
@@ -160,7 +160,7 @@ def _signal_group(group: int, number: signal.Signals) -> None:
 def _end_escaped(token: str) -> None:
     for process in psutil.process_iter():
         with contextlib.suppress(psutil.Error, OSError):
-            if process.environ().get(TOKEN_VARIABLE) == token:
+            if process.environ().get(MARK_VARIABLE) == token:
                 process.kill()
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import psutil
 import pytest
-from fake_cells import LIMITS, Lab
+from unit.fake_cells import LIMITS, Lab
 
 from harness.errors import StoreError
 from harness.run.cell import describe_exit
@@ -136,7 +136,7 @@ def test_cell_sees_a_scrubbed_environment(lab: Lab, monkeypatch: pytest.MonkeyPa
     seen = json.loads(facts["environ"])
     home = Path(seen.pop("HOME"))
     assert seen.pop("TMPDIR") == str(home.parent / "tmp")
-    assert len(seen.pop("HARNESS_CELL_TOKEN")) == 16
+    assert len(seen.pop("HARNESS_CELL_MARK")) == 16
     assert seen == {
         "CI": "true",
         "HF_HUB_DISABLE_TELEMETRY": "1",
