@@ -98,10 +98,11 @@ class Golden:
             raise GoldenError(f"golden embeddings of another key: {differ}; {AGAIN}")
 
 
-def find_golden(path: Path, key: Key) -> Optional[Golden]:
+def find_golden(path: Path, key: Key, *, own_corpus: bool = False) -> Optional[Golden]:
     """The golden embeddings of a model and corpus: a file, or one of the files of a folder.
 
-    In a folder, other models may have files of their own; None where this one has none.
+    In a folder other models may have files of their own; None where this model has none, or none for a corpus
+    that is not the one that is shipped.
 
     Raises:
         GoldenError: the file that was named, or one of these weights in a folder, has another key.
@@ -113,7 +114,8 @@ def find_golden(path: Path, key: Key) -> Optional[Golden]:
     if (path / key.name).is_file():
         return find_golden(path / key.name, key)
     for file in sorted(path.glob(f"{key.weights[:12]}-*.json")):
-        Golden.read(file).hold_to(key)
+        if not own_corpus:
+            Golden.read(file).hold_to(key)
     return None
 
 

@@ -26,9 +26,10 @@ CONTROLS = {"float32": "float16-weights", "float16": "bfloat16-weights"}
 @pytest.fixture(scope="module")
 def golden(spec: CellSpec, corpus: List[Sentence]) -> Golden:
     """Return the golden embeddings of this model and corpus; an error names the key that differs."""
-    found = find_golden(Path(spec.golden), compute_key(Path(spec.model_dir), corpus)) if spec.golden else None
+    key = compute_key(Path(spec.model_dir), corpus)
+    found = find_golden(Path(spec.golden), key, own_corpus=bool(spec.corpus)) if spec.golden else None
     if found is None:
-        pytest.skip("no golden embeddings are committed for this model; make them with 'harness golden'")
+        pytest.skip("no golden embeddings are kept for this model and corpus; 'harness golden' makes them")
     return found
 
 
