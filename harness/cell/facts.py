@@ -5,6 +5,7 @@ Nothing here imports a package under test by itself: it looks at what has been i
 
 from __future__ import annotations
 
+import contextlib
 import importlib.metadata
 import os
 import platform
@@ -81,7 +82,8 @@ def apply_threads(threads: int) -> None:
     """Give torch the thread count that the environment variables give to everything else."""
     torch = sys.modules["torch"]
     torch.set_num_threads(threads)
-    torch.set_num_interop_threads(threads)
+    with contextlib.suppress(RuntimeError):  # too late where the subject has used them already; it is a fact
+        torch.set_num_interop_threads(threads)
 
 
 def observe_process() -> Dict[str, str]:

@@ -19,6 +19,7 @@ from harness.cell.catalogue import Check, load_checks
 from harness.cell.channel import Channel
 from harness.cell.record import clean
 from harness.cell.spec import CellSpec
+from harness.cell.subject import load_dotted
 
 SCHEMA = 1
 """Of the events; the controller refuses another."""
@@ -50,10 +51,10 @@ def settle(spec: CellSpec) -> None:
 
 def import_everything(spec: CellSpec, channel: Channel) -> bool:
     """Import the packages under test and the subject; False, and told, where one cannot be imported."""
-    subject = [path.partition(":")[0] for path in (spec.embedder, spec.normalizer)]
-    for module in (*PACKAGES, *subject):
+    for module in (*PACKAGES, spec.embedder, spec.normalizer):
         try:
-            importlib.import_module(module)
+            find = load_dotted if ":" in module else importlib.import_module
+            find(module)
         except (Exception, SystemExit) as error:  # noqa: BLE001 - whatever a broken package does at import
             message = clean(f"{type(error).__name__}: {error}")
             channel.send("import-failed", module=module, message=message)
