@@ -27,7 +27,7 @@ class LockChange(msgspec.Struct, frozen=True):
 
 
 class LockFinding(msgspec.Struct, frozen=True):
-    """One fault of the committed locks, and what to do."""
+    """One fault of the committed locks; the message names the file and what to do."""
 
     kind: Literal["missing", "stale", "orphaned", "damaged", "outdated"]
     path: Path
@@ -74,19 +74,23 @@ async def check_locks_by_resolving(
         path = locks_folder(matrix, platform_tag()) / f"{lock.cell}.txt"
         if path.exists() and path not in faulty and (kept := read_lock(path)).digest != lock.digest:
             note = _difference(kept, lock)
-            findings.append(LockFinding("outdated", path, f"resolving again gives another lock: {note}"))
+            findings.append(
+                LockFinding("outdated", path, f"{path}: resolving again gives another lock: {note}")
+            )
     return tuple(findings)
 
 
 def _check_folder(folder: Path, cells: Mapping[str, Cell], matrix: Matrix) -> list[LockFinding]:
     findings = [
-        LockFinding("orphaned", path, f"{matrix.name} has no cell of this id; run `nox -s lock`")
+        LockFinding("orphaned", path, f"{path}: {matrix.name} has no cell of this id; run `nox -s lock`")
         for path in _orphans(folder, set(cells))
     ]
     for cell in cells.values():
         path = folder / f"{cell.id}.txt"
         if not path.exists():
-            findings.append(LockFinding("missing", path, f"cell {cell.id} has no lock; run `nox -s lock`"))
+            findings.append(
+                LockFinding("missing", path, f"{path}: cell {cell.id} has no lock; run `nox -s lock`")
+            )
             continue
         try:
             lock = read_lock(path)
@@ -94,7 +98,7 @@ def _check_folder(folder: Path, cells: Mapping[str, Cell], matrix: Matrix) -> li
             findings.append(LockFinding("damaged", path, str(error)))
             continue
         if message := staleness(lock, cell, matrix, platform=folder.parent.name):
-            findings.append(LockFinding("stale", path, message))
+            findings.append(LockFinding("stale", path, f"{path}: {message}"))
     return findings
 
 

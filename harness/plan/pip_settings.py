@@ -29,6 +29,7 @@ UV_VARIABLES = {
     "no_index": ("UV_NO_INDEX",),
     "cert": ("SSL_CERT_FILE", "UV_SYSTEM_CERTS", "UV_NATIVE_TLS"),
     "hosts": ("UV_INSECURE_HOST",),
+    "proxy": ("HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy"),
 }
 """Where one of these is set, pip's setting of that kind is not handed over."""
 
@@ -42,6 +43,7 @@ class IndexSettings(msgspec.Struct, frozen=True, kw_only=True):
     no_index: bool = False
     cert: str | None = None
     hosts: tuple[str, ...] = ()
+    proxy: str | None = None
 
     def install_arguments(self) -> tuple[str, ...]:
         """What ``uv pip sync`` is told; hashes are required there, so every source of a file is as good."""
@@ -56,8 +58,9 @@ class IndexSettings(msgspec.Struct, frozen=True, kw_only=True):
         return self._arguments(tuple(url for url in self.extra if not url.startswith("file:")))
 
     def environment(self) -> dict[str, str]:
-        """Variables that uv needs beside its arguments: the certificates that pip trusts."""
-        return {} if self.cert is None else {"SSL_CERT_FILE": self.cert}
+        """Variables that uv needs beside its arguments: pip's certificates and proxy."""
+        named = {"SSL_CERT_FILE": self.cert, "HTTPS_PROXY": self.proxy, "HTTP_PROXY": self.proxy}
+        return {name: value for name, value in named.items() if value is not None}
 
     def has_wheel(self, wanted: Requirement, tags: Iterable[Tag]) -> bool:
         """Whether a folder among the find-links holds a wheel that meets a requirement on these tags."""
@@ -133,6 +136,7 @@ def settings_from(config: Mapping[str, str], environ: Mapping[str, str]) -> Inde
         no_index=said.get("no-index", "").lower() in {"1", "true", "yes", "on"},
         cert=said.get("cert"),
         hosts=_words(said.get("trusted-host", "")),
+        proxy=said.get("proxy"),
     )
     empty = IndexSettings()
     return msgspec.structs.replace(settings, **{kind: getattr(empty, kind) for kind in given_uv})

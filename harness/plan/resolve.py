@@ -16,6 +16,7 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 from harness.errors import MachineError, UsageError
+from harness.plan import torch_source
 from harness.plan.lockfile import inputs_digest, make_lock
 from harness.plan.pip_settings import IndexSettings
 from harness.plan.platforms import platform_tag, wheel_tags
@@ -112,23 +113,11 @@ def compile_arguments(cell: Cell, resolve: Resolve, settings: IndexSettings) -> 
         # The wheel of torch comes from find-links or from an index without upload times.
         for name in ("torch", *resolve.undated):
             arguments += ["--exclude-newer-package", f"{name}=false"]
-    return (*arguments, *settings.resolve_arguments(), *torch_arguments(cell, resolve, settings))
-
-
-def torch_arguments(cell: Cell, resolve: Resolve, settings: IndexSettings) -> tuple[str, ...]:
-    """Where uv takes torch from, for resolving and installing alike.
-
-    On Linux a CPU wheel on the find-links comes first, then uv's CPU index; PyPI's brings CUDA along.
-    """
-    if resolve.torch == "pypi" or not sys.platform.startswith("linux") or os.environ.get("UV_TORCH_BACKEND"):
-        return ()
-    asked = next(
-        (found for found in map(Requirement, cell.requirements) if canonicalize_name(found.name) == "torch"),
-        Requirement("torch"),
+    return (
+        *arguments,
+        *settings.resolve_arguments(),
+        *torch_source.resolve_arguments(cell, resolve, settings),
     )
-    if settings.no_index or settings.has_wheel(asked, wheel_tags(cell.python)):
-        return ()
-    return ("--torch-backend", "cpu")
 
 
 def _reason(done: Completed, cell: Cell, matrix: Matrix) -> str:

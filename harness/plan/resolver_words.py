@@ -44,10 +44,10 @@ def read_no_solution(stderr: str) -> NoSolution | None:
 
 
 def tidy(text: str) -> str:
-    """One line without colours, drawing characters and paths of this machine."""
+    """One line without colours, drawing characters, addresses and paths of this machine."""
     plain = _ANSI.sub("", text)
     plain = re.sub(r"[│╰├─▶]", " ", plain)
-    plain = re.sub(r"file://\S+|(?<![\w.])/(?:[\w.+@-]+/)+[\w.+@-]*", "<path>", plain)
+    plain = re.sub(r"[a-z]+://\S+|(?<![\w.])/(?:[\w.+@-]+/)+[\w.+@-]*", "<path>", plain)
     return " ".join(plain.split())
 
 

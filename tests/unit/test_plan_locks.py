@@ -181,6 +181,9 @@ def test_faults_of_committed_locks_are_found(tmp_path: Path, settings: IndexSett
         ("missing", second),
         ("stale", third),
     ]
+    for finding in locking.check_locks(matrix):
+        assert finding.message.startswith(f"{finding.path}: ")
+        assert finding.message.endswith("run `nox -s lock`")
 
 
 def test_locks_of_another_platform_are_checked_too(tmp_path: Path, settings: IndexSettings) -> None:
@@ -200,7 +203,7 @@ def test_a_release_since_is_told_by_resolving_again(tmp_path: Path, settings: In
     asyncio.run(locking.lock_matrix(matrix, settings))
     build_wheel(Path(settings.find_links[0]), "torch", "2.14.0", {"torch.py": ""})
     findings = asyncio.run(locking.check_locks_by_resolving(matrix, settings))
-    assert {(finding.kind, finding.message) for finding in findings} == {
+    assert {(finding.kind, finding.message.removeprefix(f"{finding.path}: ")) for finding in findings} == {
         ("outdated", "resolving again gives another lock: torch 2.13.0 -> 2.14.0")
     }
     assert len(findings) == 3  # the unsatisfiable cell stays what it was

@@ -60,6 +60,9 @@ def test_arguments() -> None:
     assert settings.install_arguments() == (*head, *indexes, *merged)
     assert settings.resolve_arguments() == (*head, *indexes[2:], *merged)
     assert settings.environment() == {"SSL_CERT_FILE": "ca.pem"}
+    proxied = settings_from({"proxy": "http://p.example:3128"}, {})
+    assert proxied.environment() == dict.fromkeys(("HTTPS_PROXY", "HTTP_PROXY"), "http://p.example:3128")
+    assert settings_from({"proxy": "http://p.example:3128"}, {"https_proxy": "x"}).environment() == {}
     assert IndexSettings(no_index=True).install_arguments() == ("--no-index",)
 
 

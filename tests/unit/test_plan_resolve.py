@@ -13,13 +13,14 @@ from planted.wheels import build_wheel
 from unit.plan_texts import PLAIN, make_matrix
 
 from harness.errors import MachineError, UsageError
-from harness.plan.lockfile import inputs_digest, lock_digest
+from harness.plan.lockfile import inputs_digest, lock_digest, make_lock
 from harness.plan.pip_settings import IndexSettings
 from harness.plan.platforms import platform_tag, wheel_tags
 from harness.plan.pylock import distributions_of
 from harness.plan.resolve import compile_arguments, resolve, resolve_all
 from harness.plan.resolver_words import NoSolution, read_no_solution
 from harness.plan.schema import Matrix, Resolve
+from harness.plan.torch_source import install_arguments
 from harness.records import Cell, Distribution, Lock, Progress
 
 UNDATED = PLAIN.replace('exclude-newer = "2026-11-01"', "")
@@ -129,11 +130,14 @@ def test_arguments_say_the_day_in_utc_and_exempt_torch() -> None:
     )
 
 
-def test_torch_comes_from_the_find_links_or_the_cpu_index(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.fixture
+def _on_linux(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("sys.platform", "linux")
     monkeypatch.delenv("UV_TORCH_BACKEND", raising=False)
+
+
+@pytest.mark.usefixtures("_on_linux")
+def test_torch_is_resolved_from_the_find_links_or_the_cpu_index(tmp_path: Path) -> None:
     cell = cell_asking("torch==2.13.0")
     links = IndexSettings(find_links=(str(tmp_path),))
     assert compile_arguments(cell, Resolve(), links)[-2:] == ("--torch-backend", "cpu")
@@ -143,6 +147,21 @@ def test_torch_comes_from_the_find_links_or_the_cpu_index(
         "--torch-backend",
         "cpu",
     )
+
+
+@pytest.mark.usefixtures("_on_linux")
+def test_torch_is_installed_from_where_its_lock_says(tmp_path: Path) -> None:
+    def locked(version: str) -> Lock:
+        torch = Distribution(name="torch", version=version, sha256=("a" * 64,))
+        return make_lock(cell_asking(), platform_tag(), "", distributions=(torch,))
+
+    links = IndexSettings(find_links=(str(tmp_path),))
+    assert install_arguments(locked("2.13.0+cpu"), links) == ("--torch-backend", "cpu")
+    assert install_arguments(locked("2.13.0"), links) == ()
+    build_wheel(tmp_path, "torch", "2.13.0+cpu", {"torch.py": ""})
+    assert install_arguments(locked("2.13.0+cpu"), links) == ()
+    assert install_arguments(locked("2.12.0+cpu"), links) == ("--torch-backend", "cpu")
+    assert install_arguments(make_lock(cell_asking(), platform_tag(), "", reason="Because."), links) == ()
 
 
 def wheel(filename: str) -> dict[str, object]:
