@@ -7,8 +7,6 @@ from collections import defaultdict
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-import msgspec
-
 from harness.cell.catalogue import LAYERS
 from harness.judge.expectations import for_case, of_cell, of_matrix
 from harness.records import Finding
@@ -46,9 +44,9 @@ class Results:
     def of(cls, results: Sequence[CellResult]) -> Results:
         """Group results by cell."""
         grouped: dict[str, list[CellResult]] = defaultdict(list)
-        for result in sorted(results, key=msgspec.json.encode):
+        for result in results:
             grouped[result.cell].append(result)
-        return cls(grouped)
+        return cls({cell: sorted(several, key=repr) for cell, several in sorted(grouped.items())})
 
     def all_for(self, planned: PlannedCell) -> Sequence[CellResult]:
         """Every result of a cell: its own, or those of the cell whose run it shares."""

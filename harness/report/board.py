@@ -99,7 +99,9 @@ def draw_board(state: BoardState, now: float, *, height: int = 24, unicode: bool
     for cell in shown:
         progress = state.reported[cell]
         table.add_row(*(_say(part, unicode=unicode) for part in (cell, progress.stage, _how_far(progress))))
-    parts: list[RenderableType] = [title, ProgressBar(total=max(1, total), completed=done, width=60), table]
+    bar = Table.grid()  # a bar alone does not end its line
+    bar.add_row(ProgressBar(total=max(1, total), completed=done, width=60))
+    parts: list[RenderableType] = [title, bar, table]
     if len(shown) < len(state.active):
         parts.append(Text(f"and {len(state.active) - len(shown)} more"))
     return Group(*parts)

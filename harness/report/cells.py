@@ -64,7 +64,7 @@ def render_cells(plan: Plan, *, width: int = 80, color: bool = False, unicode: b
         table.add_row(
             say(line.id, "bold" if line.baseline else ""), say(line.python), say(_lock(line), style)
         )
-    title = say(f"{plan.title}: {len(plan.cells)} cells, {len(plan.scenarios)} latency scenarios")
+    title = say(f"{plan.title}; cells: {len(plan.cells)}, latency scenarios: {len(plan.scenarios)}")
     return print_to_text(Group(title, Text(), table), width=width, color=color, unicode=unicode)
 
 

@@ -18,7 +18,7 @@ _SEQUENCE = re.compile(
 _CONTROL = re.compile(
     "[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff\ufffe\uffff]"
 )
-_MARKDOWN = re.compile(r"([\\`*_\[\]#|~$:@])")
+_MARKDOWN = re.compile(r"([\\`*_\[\]#|~$@]|:(?=//))")
 # GitHub and Azure read '::command' where a line starts with it, and '##[command]' anywhere in a line.
 _COMMAND = re.compile(r"(?m)^((?:\x1b\[[0-9;]*m|\s)*)::")
 

@@ -205,3 +205,20 @@ def make_full_run(text: str = "") -> Run:
         ),
     )
     return make_run(make_plan(*cells, expectations=expectations), *results)
+
+
+def make_small_run() -> Run:
+    """A baseline with a known divergence, and a cell in which the same is red."""
+    known = Expectation(check=CASES[2], where={"numpy": "<2"}, reason="sums in float16")
+    base = make_planned("base", baseline=True, axes={"numpy": "1.26.2"})
+    float16 = make_case(CASES[2], "fail")
+    cases = (make_case(CASES[0]), make_case(CASES[1]), float16, make_case(CASES[3], "skip"))
+    slow, fast = (
+        make_timing(rounds=(seconds,) * 4, baseline=(1e-3,) * 4, control=(1.1e-3,) * 4)
+        for seconds in (2e-3, 1e-3)
+    )
+    return make_run(
+        make_plan(base, make_planned("new"), expectations=[known]),
+        make_result("base", cases=cases, timings=(fast,), facts={"numpy": "1.26.2"}),
+        make_result("new", cases=cases, status="failed", timings=(slow,)),
+    )

@@ -1,0 +1,97 @@
+from __future__ import annotations
+
+import json
+import re
+
+import pytest
+from unit.runs import make_full_run, make_plan, make_planned, make_result, make_run, make_small_run
+
+from harness.report.cells import render_cells, render_cells_json
+from harness.report.text import render_text
+
+
+def test_text_tells_the_whole_story_in_ascii_too() -> None:
+    told = render_text(make_small_run(), unicode=False)
+    story, claims = told.split("\nDocumented claims\n")
+    assert (
+        story
+        == """\
+REGRESSED: 1 of 2 cells is red: new.
+NumPy x sentence-transformers; matrix compat, run run-1
+
+cell status   ENV API L0 L1 L2 L3 RT GOLD
+base ~ ok     +   .   ~1 .  -  .  .  .
+new  x failed +   .   x1 .  -  .  .  .
++ all pass   ~ diverges as expected   x red   ? missing   - skipped   . not run
+1 of 2 cells ok, 1 red; 61 s
+
+Red cells
+  x failed: new
+    l0.parity/manual/float16: worst error 9 ULP at (4, 7), but should be at most
+    2
+    Advice: Use the stable normalizer.
+    nox -s compat -- --only new
+
+Diverges as expected
+  ~ sums in float16 [l0.parity: 1 in 1 of the cells]
+
+Latency, ratio to the baseline (never decides; noise floor 1.10x)
+  scenarios                 batches  lowest  highest  noise
+  normalize.manual.float32  32        2.00x    2.00x  1.10x
+"""
+    )
+    assert claims.endswith("\n\nREGRESSED: 1 of 2 cells is red: new.\n")
+
+
+@pytest.mark.parametrize("width", [40, 80, 200])
+def test_text_keeps_to_its_width(width: int) -> None:
+    for unicode in (True, False):
+        lines = render_text(make_full_run("a b" * 99), width=width, unicode=unicode).splitlines()
+        assert max(map(len, lines)) <= width
+
+
+def test_text_puts_axes_in_columns_where_ids_are_too_long() -> None:
+    long = "numpy-2.4.6_sentence-transformers-3.3.1"
+    axes = {"numpy": "2.4.6", "sentence-transformers": "3.3.1"}
+    told = render_text(make_run(make_plan(make_planned(long, axes=axes)), make_result(long)))
+    assert (
+        "numpy sentence-transformers status ENV API L0 L1 L2 L3 RT GOLD\n2.4.6 3.3.1                 ✓ ok"
+        in told
+    )
+
+
+def test_text_has_colour_only_where_it_is_asked_for() -> None:
+    run = make_small_run()
+    coloured, plain = render_text(run, color=True), render_text(run)
+    assert "\x1b[1;31mREGRESSED" in coloured
+    assert re.sub(r"\x1b\[[0-9;]*m", "", coloured).split() == plain.split()
+
+
+def test_cells_are_listed_with_the_origin_of_their_lock() -> None:
+    plan = make_plan(
+        make_planned("base", baseline=True),
+        make_planned("twin", same_as="base"),
+        make_planned("none", reason="no way"),
+    )
+    assert (
+        render_cells(plan)
+        == """\
+NumPy x sentence-transformers; cells: 3, latency scenarios: 1
+
+cell  python  lock
+base  3.11    committed, 2 distributions, baseline
+twin  3.11    committed, 2 distributions, same as base
+none  3.11    unsatisfiable: no way
+"""
+    )
+    assert json.loads(render_cells_json(plan))[2] == {
+        "id": "none",
+        "axes": {"numpy": "2.4.6"},
+        "python": "3.11",
+        "baseline": False,
+        "lock": "unsatisfiable",
+        "reason": "no way",
+        "distributions": 0,
+        "cases": 4,
+        "same_as": None,
+    }
