@@ -37,9 +37,9 @@ def test_a_matrix_and_what_lies_beside_it(path: Path) -> None:
     assert tolerances_of(matrix)
 
 
-@pytest.mark.parametrize("path", MATRICES, ids=lambda path: path.stem)
-def test_locks_are_for_linux_and_say_the_fate_of_each_cell(path: Path) -> None:
-    matrix = read_matrix(path)
+@pytest.mark.parametrize("name", ["compat", "openvino", "smoke"])
+def test_locks_are_for_linux_and_say_the_fate_of_each_cell(name: str) -> None:
+    matrix = read_matrix(shipped_matrices() / f"{name}.toml")
     for cell in cells_of(matrix):
         lock = read_lock(locks_folder(matrix, LINUX) / f"{cell.id}.txt")
         versions = {found.name: found.version for found in lock.distributions}
