@@ -16,6 +16,9 @@ if TYPE_CHECKING:
     from harness.cell.corpus import Sentence
 
 ROUNDED = {"float16-weights": torch.float16, "bfloat16-weights": torch.bfloat16}
+SLIGHTEST = {"float32": "float16-weights", "float16": "bfloat16-weights"}
+"""The slightest fault that an output dtype can be told from: float16 output is rounded like float16 weights."""
+
 LONGEST = 300
 """Characters of a sentence that a control uses: enough padding to be seen, without the costly long texts."""
 

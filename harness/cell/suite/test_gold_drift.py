@@ -9,7 +9,7 @@ import pytest
 
 from harness.cell.answers import Answers
 from harness.cell.compare import compare, name_worst, unit_rows
-from harness.cell.controls import Controls
+from harness.cell.controls import SLIGHTEST, Controls
 from harness.cell.corpus import Sentence
 from harness.cell.golden import Golden, compute_key, find_golden
 
@@ -18,9 +18,6 @@ if TYPE_CHECKING:
 
     from harness.cell.record import Record
     from harness.cell.spec import CellSpec
-
-CONTROLS = {"float32": "float16-weights", "float16": "bfloat16-weights"}
-"""The slightest model that each output can be told from."""
 
 
 @pytest.fixture(scope="module")
@@ -55,7 +52,7 @@ def test_drift(  # noqa: PLR0913, PLR0917 # fixtures are arguments
         worst=difference.index,
         share=difference.share,
         sample=name_worst(difference.rows, corpus),
-        control=controls.apart(CONTROLS[output])[1],
+        control=controls.apart(SLIGHTEST[output])[1],
         facts={
             "drift of the reference": compare(expected, golden.embeddings).worst,
             "made with": ", ".join(f"{name} {version}" for name, version in golden.made_with.items()),

@@ -9,7 +9,7 @@ import pytest
 
 from harness.cell.answers import Answers
 from harness.cell.compare import compare, cosines, name_worst
-from harness.cell.controls import Controls
+from harness.cell.controls import SLIGHTEST, Controls
 from harness.cell.corpus import Sentence
 
 if TYPE_CHECKING:
@@ -48,7 +48,7 @@ def test_parity(  # noqa: PLR0913, PLR0917 # fixtures are arguments
         worst=difference.index,
         share=difference.share,
         sample=name_worst(difference.rows, corpus),
-        control=controls.apart("float16-weights")[1],
+        control=controls.apart(SLIGHTEST[output])[1],
         facts={"smallest cosine": float(cosines(actual, expected).min()), "sentences": len(corpus)},
     )
 
