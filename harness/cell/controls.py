@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 ROUNDED = {"float16-weights": torch.float16, "bfloat16-weights": torch.bfloat16}
 SLIGHTEST = {"float32": "float16-weights", "float16": "bfloat16-weights"}
-"""The slightest fault that an output dtype can be told from: float16 output is rounded like float16 weights."""
+"""The slightest fault that an output can be told from: float16 output is rounded like float16 weights."""
 
 LONGEST = 300
 """Characters of a sentence that a control uses: enough padding to be seen, without the costly long texts."""
