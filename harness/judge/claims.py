@@ -143,7 +143,12 @@ CLAIMS: tuple[tuple[str, str, Callable[[Evidence], Judged]], ...] = (
     (
         "manual-equals-utility",
         "manual normalization equals the utility for non-zero vectors",
-        _holds_in_all("l0.parity-typical/*/manual/*", "l0.parity-extreme/*/manual/*"),
+        _holds_in_all(
+            "l0.parity-typical/typical/manual/*",
+            "l0.parity-typical/one-row/manual/*",
+            "l0.parity-typical/single/manual/*",
+            "l0.parity-extreme/*/manual/*",
+        ),
     ),
     (
         "zero-stays-zero",

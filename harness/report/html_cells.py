@@ -74,11 +74,20 @@ def _cases(cell: CellVerdict, findings: Sequence[Finding]) -> dict[str, Any]:
     died = cell.status not in {"ok", "failed"}
     red = [each for each in findings if is_red(each.outcome) and not (died and each.outcome == "missing")]
     return {
-        "red_findings": [_row(finding) for finding in red[:_RED_SHOWN]],
+        "red_findings": _advise_once([_row(finding) for finding in red[:_RED_SHOWN]]),
         "red_left": max(0, len(red) - _RED_SHOWN),
         "expected_findings": _by_reason(findings),
         "skipped": _skipped(findings),
     }
+
+
+def _advise_once(rows: list[dict[str, str]]) -> list[dict[str, str]]:
+    """Leave out an advice that the row above gives already: cases of one check share it."""
+    before = ["", *(row["advice"] for row in rows)]
+    return [
+        {**row, "advice": ""} if row["advice"] == last else row
+        for last, row in zip(before, rows, strict=False)
+    ]
 
 
 def _process(result: CellResult | None) -> dict[str, Any]:
