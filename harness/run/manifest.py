@@ -12,14 +12,12 @@ from pathlib import Path
 import msgspec
 
 from harness.run.files import stat_tree, write_whole
-from harness.run.store import LAST_USED
 
 MARKER = "harness-manifest.json"
 """Written last: an environment without it was cut off while it was made."""
 
 NOT_THERE = "it is not there"
 
-_OWN = {MARKER, LAST_USED}
 Files = dict[str, tuple[int, int]]
 
 
@@ -30,8 +28,8 @@ class Manifest(msgspec.Struct, frozen=True):
 
 
 def list_files(environment: Path) -> Files:
-    """Every file of an environment but bytecode and our own marks."""
-    return {name: status for name, status in stat_tree(environment).items() if name not in _OWN}
+    """Every file of an environment but bytecode and the manifest."""
+    return {name: status for name, status in stat_tree(environment).items() if name != MARKER}
 
 
 def write_manifest(environment: Path) -> None:

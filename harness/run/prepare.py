@@ -18,7 +18,7 @@ from harness.run.suite import snapshot_suite
 
 
 def make_installer(settings: IndexSettings, *, downloads: bool = False) -> Installer:
-    """uv with the index settings of this machine; ``downloads``: it may download a Python."""
+    """Hand uv the index settings of this machine; ``downloads``: it may download a Python."""
     variables = tuple(settings.environment().items())
     return Installer(index=settings.install_arguments(), variables=variables, downloads=downloads)
 
@@ -28,7 +28,7 @@ def make_environments(store: Store, installer: Installer) -> EnvironmentStore:
     return EnvironmentStore(store, installer)
 
 
-async def prepare_material(
+async def prepare_material(  # noqa: PLR0913 - one parameter an ingredient
     matrix: Matrix,
     store: Store,
     installer: Installer,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,7 +13,7 @@ from harness.errors import StoreError
 from harness.records import SCHEMA, CellResult, ScenarioPlan
 from harness.run.files import copy_whole, write_whole
 from harness.run.material import digest_value
-from harness.run.store import LAST_USED, Store
+from harness.run.store import Store
 
 FINISHED = frozenset({"ok", "failed", "import-error"})
 """Statuses that a second run would see again; a crash or a time-out may have been the machine's doing."""
@@ -86,7 +87,7 @@ class ResultStore:
             return None
         if self.fresh and (self.store.unfinished / result.run).exists():
             return None
-        (path.parent / LAST_USED).touch()
+        os.utime(self.store.results / result.key)  # the stamp of its last use
         return result
 
     def begin(self, run: str) -> None:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import time
+from contextlib import AsyncExitStack
 from dataclasses import dataclass
+from pathlib import Path
 
 import msgspec
 
@@ -55,7 +57,10 @@ async def sweep(plan: Plan, supplies: Supplies, options: Options, notify: Notify
         HarnessError: the harness or the machine failed; a cell that fails gets a status instead.
     """
     with sigterm_as_ctrl_c(), one_error():
-        async with Watch() as watch:
+        async with AsyncExitStack() as stack:
+            for entry in _shared_entries(supplies):
+                stack.enter_context(supplies.results.store.using(entry))
+            watch = await stack.enter_async_context(Watch())
             bench = Bench(
                 plan=plan,
                 material=supplies.material,
@@ -74,6 +79,13 @@ async def sweep(plan: Plan, supplies: Supplies, options: Options, notify: Notify
             reuse_results(bench, jobs, latency)
             seconds = await _run_phases(bench, jobs, baseline, latency)
             return _finish(bench, jobs, seconds)
+
+
+def _shared_entries(supplies: Supplies) -> list[Path]:
+    """Entries of the store that all cells use; a local model or a suite elsewhere is none."""
+    store, material = supplies.results.store, supplies.material
+    places = {material.suite: store.suites, material.model_dir: store.models}
+    return [path for path, folder in places.items() if path.parent == folder]
 
 
 def _runs_itself(planned: PlannedCell) -> bool:

@@ -16,7 +16,6 @@ import psutil
 from harness.errors import StoreError
 from harness.run.files import remove_tree
 
-LAST_USED = ".last-used"
 _IN_USE = ".in-use"
 _AGE_SECONDS = 24 * 3600.0
 
@@ -79,10 +78,10 @@ class Store:
     @contextlib.contextmanager
     def using(self, entry: Path) -> Iterator[None]:
         """Mark an entry as in use by this process, so that ``clean`` leaves it alone."""
-        mark = entry.with_name(f"{entry.name}{_IN_USE}") / f"{os.getpid()}-{time.monotonic_ns()}"
+        mark = marks_of(entry) / f"{os.getpid()}-{time.monotonic_ns()}"
         mark.parent.mkdir(parents=True, exist_ok=True)
         mark.touch()
-        (entry / LAST_USED).touch()
+        os.utime(entry)  # the stamp of its last use
         try:
             yield
         finally:
@@ -98,9 +97,19 @@ class Store:
         remove_tree(aside)
 
 
+def marks_of(entry: Path) -> Path:
+    """The folder with one mark for each process that uses an entry."""
+    return entry.with_name(f"{entry.name}{_IN_USE}")
+
+
+def is_mark(path: Path) -> bool:
+    """Whether this is no entry, but the marks of those who use one."""
+    return path.name.endswith(_IN_USE)
+
+
 def is_in_use(entry: Path) -> bool:
     """Whether a living process has marked the entry."""
-    marks = entry.with_name(f"{entry.name}{_IN_USE}")
+    marks = marks_of(entry)
     return marks.is_dir() and any(psutil.pid_exists(int(mark.name.split("-")[0])) for mark in marks.iterdir())
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import msgspec
 import psutil
 import pytest
-from fake_cells import Lab, make_plan, plan_cell
+from unit.fake_cells import Lab, make_plan, plan_cell
 
 from harness.errors import UsageError
 from harness.run.folder import read_run
@@ -133,7 +133,7 @@ def test_environments_are_made_while_others_are_checked(lab: Lab) -> None:
 SWEEP = """
 import sys
 from pathlib import Path
-from fake_cells import Lab, make_plan, plan_cell
+from unit.fake_cells import Lab, make_plan, plan_cell
 lab = Lab(Path(sys.argv[1]))
 cells = [plan_cell(name) for name in ("good", "hanging-1", "hanging-2")]
 lab.run(make_plan(*cells, run=sys.argv[2]))
@@ -142,7 +142,7 @@ lab.run(make_plan(*cells, run=sys.argv[2]))
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_interrupt_ends_every_child_and_keeps_what_is_finished(lab: Lab, number: signal.Signals) -> None:
-    folders = [str(Path(__file__).parent), str(Path(__file__).parents[2])]
+    folders = [str(Path(__file__).parents[1]), str(Path(__file__).parents[2])]
     running = subprocess.Popen(
         [sys.executable, "-c", SWEEP, str(lab.folder), "cut-off"],
         env={**os.environ, "PYTHONPATH": os.pathsep.join(folders)},
