@@ -110,7 +110,7 @@ STARTS_PROCESSES = (
     ("what", "names", "where"),
     [
         ("starts processes", STARTS_PROCESSES, {"harness/processes.py"}),
-        ("prints or exits", ("print", "sys.exit", "os._exit", "exit"), {"harness/cli.py"}),
+        ("prints or exits", ("print", "sys.exit", "os._exit", "exit"), {"harness/cli/__init__.py", "harness/cli/screen.py"}),
         ("changes the working directory", ("os.chdir", "chdir"), set()),
     ],
 )
