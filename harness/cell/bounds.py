@@ -1,12 +1,13 @@
 """Allowed errors in ULPs, derived from the arithmetic of an algorithm: never tuned to what is measured.
 
 With the unit roundoff u of a dtype (2**-11, 2**-24, 2**-53) and a norm of relative error r, an element x /
-norm is off by half an ULP for the division, and by at most r / u ULP for the norm, since an ULP of v is at
-least u * |v|. For a sum of d squares: each square is rounded (u), each addition that a square passes
-through adds u, the root halves what came before and is rounded itself (u). So r / u = (1 + chain) / 2 + 1
-and the bound is ``0.5 + (1 + chain) / 2 + 1``, plus one percent for products of errors. (Higham, Accuracy
-and Stability of Numerical Algorithms, chapters 3 and 4.) What remains to be known is the chain, the longest
-way of a square into the sum.
+norm is off by at most r / u ULP for the norm, since an ULP of v is at least u * |v|, and by half an ULP for
+the division, or one where the error of the norm carries it over a power of two, beyond which ULPs are twice
+as large. For a sum of d squares: each square is rounded (u), each addition that a square passes through adds
+u, the root halves what came before and is rounded itself (u). So r / u = (1 + chain) / 2 + 1 and the bound is
+``1 + (1 + chain) / 2 + 1``, plus one percent for products of errors. (Higham, Accuracy and Stability of
+Numerical Algorithms, chapters 3 and 4.) What remains to be known is the chain, the longest way of a square
+into the sum.
 """
 
 from __future__ import annotations
@@ -33,11 +34,14 @@ def pairwise_chain(d: int) -> int:
 
 
 def _bound(chain: int) -> float:
-    return SECOND_ORDER * (0.5 + (1 + chain) / 2 + 1)
+    return SECOND_ORDER * (1 + (1 + chain) / 2 + 1)
 
 
 def _narrowed(chain: int) -> float:
-    """Everything in float32, one rounding to float16: a float32 ULP is 2**-13 of a float16 one."""
+    """Everything in float32, one rounding to float16: a float32 ULP is 2**-13 of a float16 one.
+
+    The norm is too near for the rounding to go beyond a power of two: half an ULP.
+    """
     return SECOND_ORDER * 0.5 + _bound(chain) * 2.0**-13
 
 
@@ -71,7 +75,7 @@ def reference(dtype: str, d: int) -> float:
     """
     chain = max(d - 1, 1)
     if dtype == "float16":
-        return SECOND_ORDER * 1.5 + _bound(chain) * 2.0**-13
+        return SECOND_ORDER * 2 + _bound(chain) * 2.0**-13
     return _bound(chain)
 
 

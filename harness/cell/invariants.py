@@ -21,8 +21,8 @@ SEEN = ("typical", "one-row", "empty", "mixed-zero", "tiny", "huge", "nan", "inf
 def unit_length(name: str, normalize: Normalizer, rows: np.ndarray) -> Fields:
     """How far norms of the results are from 1, in eps of the dtype.
 
-    With the division off by u at most and the norm by r, a result is off by r + u, half of ``bound + 0.5`` in
-    eps = 2 u, where ``bound`` is 0.5 + r / u.
+    With the division off by u at most and the norm by r, a result is off by r + u, at most half of
+    ``bound + 0.5`` in eps = 2 u, where ``bound`` is 0.5 + r / u or more.
     """
     result = call(normalize, rows)
     (high, low), exponent = oracle.norms(result)

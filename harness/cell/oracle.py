@@ -91,9 +91,10 @@ class Exact:
 
         An error too large for a float64 is cut to 1e300.
         """
-        scaled = np.ldexp(actual.astype(np.float64), -self.exponent)
-        off = (scaled - self.high) - self.low
-        return np.asarray(np.clip(np.ldexp(off, self.exponent - self.ulp_exponent), -1e300, 1e300))
+        with np.errstate(all="ignore"):
+            scaled = np.ldexp(actual.astype(np.float64), -self.exponent)
+            off = (scaled - self.high) - self.low
+            return np.asarray(np.clip(np.ldexp(off, self.exponent - self.ulp_exponent), -1e300, 1e300))
 
     def rounded(self) -> np.ndarray:
         """The values rounded to nearest in ``dtype``: the right answer."""
