@@ -103,14 +103,20 @@ def _status(
 
 
 def _why(red: Sequence[Finding]) -> str:
-    """One sentence: how many are red, and the first that says something of its own."""
-    told = [finding for finding in red if finding.outcome != "missing"]
+    """One sentence: the first red case, lower layers before higher ones, how many more there are and where."""
+    told = in_layer_order([finding for finding in red if finding.outcome != "missing"])
     if not told:
         return f"{len(red)} cases of this cell have no result"
-    first = told[0]
-    others = f" (and {len(red) - 1} more)" if len(red) > 1 else ""
-    return f"{first.check}: {first.message}{others}"
+    layers = ", ".join(dict.fromkeys(finding.layer for finding in in_layer_order(red)))
+    others = f" (and {len(red) - 1} more, in {layers})" if len(red) > 1 else ""
+    return f"{told[0].check}: {told[0].message}{others}"
+
+
+def in_layer_order(findings: Sequence[Finding]) -> list[Finding]:
+    """What is wrong lower down is told first: it may be why the layers above are red."""
+    return sorted(findings, key=lambda finding: LAYERS.index(finding.layer) if finding.layer in LAYERS else 0)
 
 
 def _first_advice(findings: Sequence[Finding]) -> str:
-    return next((each.advice for each in findings if is_red(each.outcome) and each.advice), "")
+    red = in_layer_order([each for each in findings if is_red(each.outcome) and each.advice])
+    return red[0].advice if red else ""

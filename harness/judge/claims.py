@@ -75,12 +75,13 @@ def _say(cases: Sequence[CaseResult]) -> str:
     """Yes or no with the numbers; with several cases, for which of them."""
     if len(cases) == 1:
         return ("yes" if cases[0].outcome == "pass" else "no") + _numbers(cases[0])
-    said = []
-    for word, outcome in (("yes", "pass"), ("no", "fail")):
-        mine = [case for case in cases if case.outcome == outcome]
-        if mine:
-            said.append(f"{word} for {', '.join(_name(case) + _numbers(case) for case in mine)}")
-    return ", ".join(said)
+    names: dict[tuple[str, str], list[str]] = defaultdict(list)
+    for case in sorted(cases, key=lambda case: case.outcome == "fail"):
+        names["yes" if case.outcome == "pass" else "no", _numbers(case)].append(_name(case))
+    said: dict[str, list[str]] = defaultdict(list)
+    for (word, numbers), several in names.items():
+        said[word].append(", ".join(several) + numbers)
+    return ", ".join(f"{word} for {', '.join(each)}" for word, each in said.items())
 
 
 def _name(case: CaseResult) -> str:
@@ -98,11 +99,11 @@ def _numbers(case: CaseResult) -> str:
     if seen.bound in {"none", "equal"}:
         words = "; ".join(filter(None, [seen.sample, *told]))
         return f" ({words})" if words else ""
-    value = "not finite" if seen.value is None else f"{seen.value:.3g}"
+    value = "not finite" if seen.value is None else f"{seen.value:.3g} {seen.unit}"
     allowed = "" if seen.allowed is None else f", allowed {seen.allowed:.3g}"
     reference = seen.facts.get("reference")
     beside = f", reference {reference:.3g}" if isinstance(reference, float) else ""
-    return f" ({value} {seen.unit}{allowed}{beside})"
+    return f" ({value}{allowed}{beside})"
 
 
 def _typical_batch_takes_milliseconds(evidence: Evidence) -> Judged:
