@@ -103,7 +103,7 @@ def _status(
 
 
 def _why(red: Sequence[Finding]) -> str:
-    """One sentence: the first red case, lower layers before higher ones, how many more there are and where."""
+    """One sentence: the first red case of the lowest layer, how many more there are and in which layers."""
     told = in_layer_order([finding for finding in red if finding.outcome != "missing"])
     if not told:
         return f"{len(red)} cases of this cell have no result"
