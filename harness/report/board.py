@@ -55,6 +55,10 @@ class BoardState:
         """What a cell does; empty before it has said anything."""
         return self.reported[cell].stage if cell in self.reported else ""
 
+    def note(self, cell: str) -> str:
+        """What it said about that; empty before it has said anything."""
+        return self.reported[cell].note if cell in self.reported else ""
+
     @property
     def finished(self) -> tuple[str, ...]:
         """Planned cells that have their status."""
@@ -131,11 +135,11 @@ def _how_far(progress: Progress) -> str:
 
 
 def plain_line(before: BoardState, progress: Progress, now: float) -> str | None:
-    """The line for a log without a terminal; None unless the cell has come to another stage.
+    """The line for a log without a terminal; None unless the cell has come to another stage or has news.
 
     ``before`` is the board as it was before this progress was applied to it.
     """
-    if before.stage(progress.cell) == progress.stage:
+    if before.stage(progress.cell) == progress.stage and progress.note in {"", before.note(progress.cell)}:
         return None
     after = before.apply(progress, now)
     count = f" ({len(after.finished)}/{len(after.cells)})" if progress.stage in FINAL else ""

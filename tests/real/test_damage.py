@@ -102,8 +102,10 @@ def test_a_stale_lock_is_seen_and_not_used(bench: Bench, root: Path, harness: Ha
     pinned = harness.run("lock", "--check", "--matrix", matrix)
     swept = harness.run(*bench.arguments(matrix))
 
-    assert moved.returncode == ExitCode.USAGE, moved.stdout
-    assert "no lock" in moved.stdout + moved.stderr
-    assert pinned.returncode == ExitCode.USAGE, pinned.stdout
+    assert moved.returncode == ExitCode.REGRESSED, moved.stdout
+    assert "has no lock" in moved.stdout
+    assert "has no cell of this id" in moved.stdout
+    assert pinned.returncode == ExitCode.REGRESSED, pinned.stdout
+    assert "asks for something else than when" in pinned.stdout
     assert swept.returncode == ExitCode.USAGE, swept.stdout
     assert "nox -s lock" in swept.stderr

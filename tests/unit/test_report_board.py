@@ -99,6 +99,15 @@ def test_plain_lines_come_once_a_stage() -> None:
     ]
 
 
+def test_news_of_a_stage_gets_a_line_of_its_own_once() -> None:
+    news = at("a", "environment", note="3 of its files changed; made anew")
+    state = BoardState.of(PLAN, 0.0).apply(at("a", "environment"), 0.0)
+
+    assert plain_line(state, news, 1.0) == "[ 0:01] a environment: 3 of its files changed; made anew"
+    assert plain_line(state.apply(news, 1.0), news, 2.0) is None
+    assert plain_line(state.apply(news, 1.0), at("a", "environment"), 2.0) is None
+
+
 def test_what_a_cell_says_cannot_steer_the_terminal() -> None:
     evil = at("a", "ok", note="\x1b[2J\n::error::no")
     assert plain_line(BoardState.of(PLAN, 0.0), evil, 1.0) == "[ 0:01] a ok (1/4): ::error::no"
