@@ -74,11 +74,15 @@ class Lock(Record, frozen=True, kw_only=True):
 
 
 class ScenarioPlan(Record, frozen=True, kw_only=True):
-    """One latency scenario: ``rounds`` timed rounds a cell, each lasting about ``target_seconds``."""
+    """One latency scenario: ``rounds`` timed rounds a cell, each lasting about ``target_seconds``.
+
+    A call that takes longer gets fewer rounds: about ``budget_seconds`` a cell in all, but at least five.
+    """
 
     id: str
     rounds: int
     target_seconds: float
+    budget_seconds: float = 1.0
 
 
 class Expectation(Record, frozen=True, kw_only=True, rename="kebab"):

@@ -155,7 +155,10 @@ def scenarios_of(matrix: Matrix) -> tuple[ScenarioPlan, ...]:
     """The latency scenarios of a matrix, in the order in which they are measured."""
     return tuple(
         ScenarioPlan(
-            id=scenario.id, rounds=matrix.latency.rounds, target_seconds=matrix.latency.target_seconds
+            id=scenario.id,
+            rounds=matrix.latency.rounds,
+            target_seconds=matrix.latency.target_seconds,
+            budget_seconds=matrix.latency.budget_seconds,
         )
         for scenario in load_scenarios(normalizers_of(matrix))
     )

@@ -14,6 +14,8 @@ from harness.run.account import CellEndedError
 from harness.run.cell import CellProcess
 
 MOST_ITERATIONS = 10_000
+FEWEST_ROUNDS = 5
+"""Below that a median says little; a matrix that asks for fewer gets what it asks for."""
 
 
 @dataclass
@@ -49,15 +51,15 @@ class Turns:
         ``target_seconds``. An arm that ends drops out, one that cannot measure the scenario is left out.
         """
         ready = await _all(arms, self._get_ready)
-        iterations = 0
-        while ready and not iterations:
+        begin = events.Begin(rounds=0, iterations=0)
+        while ready and not begin.rounds:
             if await ready[0].attempt(self._calibrate):
-                iterations = self._count_iterations(ready[0].process)
+                begin = count_rounds(self.scenario, ready[0].process.account.calibrated[self.scenario.id])
             else:
                 del ready[0]
         for arm in ready:
-            arm.process.say(events.Begin(rounds=self.scenario.rounds, iterations=iterations))
-        for number in range(self.scenario.rounds):
+            arm.process.say(begin)
+        for number in range(begin.rounds):
             await self._take_round(ready, number)
         timed = await _all(ready, self._get_timed)
         for arm in arms:
@@ -84,12 +86,6 @@ class Turns:
         process.say(events.Calibrate())
         return await self._hear(process, events.Calibrated, process.limits.turn, "the calibration")
 
-    def _count_iterations(self, process: CellProcess) -> int:
-        wanted = self.scenario.target_seconds / max(
-            process.account.calibrated.get(self.scenario.id, 0.0), 1e-9
-        )
-        return max(1, min(round(wanted), MOST_ITERATIONS))
-
     async def _hear(self, process: CellProcess, kind: type[events.Event], seconds: float, what: str) -> bool:
         """Wait for an event of this scenario; False when it says that it cannot measure it.
 
@@ -110,6 +106,14 @@ class Turns:
 
 
 _LATENCY_EVENTS = (events.Ready, events.Calibrated, events.TurnDone, events.Timed, events.Finished)
+
+
+def count_rounds(scenario: ScenarioPlan, seconds: float) -> events.Begin:
+    """How many rounds of how many calls, where one call takes ``seconds``."""
+    call = max(seconds, 1e-9)
+    iterations = max(1, min(round(scenario.target_seconds / call), MOST_ITERATIONS))
+    affordable = max(FEWEST_ROUNDS, int(scenario.budget_seconds / (iterations * call)))
+    return events.Begin(rounds=min(scenario.rounds, affordable), iterations=iterations)
 
 
 async def _all(arms: Sequence[Arm], step: Callable[[CellProcess], Coroutine[Any, Any, bool]]) -> list[Arm]:

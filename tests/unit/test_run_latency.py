@@ -8,7 +8,10 @@ import msgspec
 import pytest
 from unit.fake_cells import LIMITS, Lab, make_plan, plan_cell
 
+from harness.records import ScenarioPlan
+from harness.run import events
 from harness.run.options import Options
+from harness.run.turns import count_rounds
 
 
 @pytest.fixture
@@ -164,3 +167,18 @@ def test_without_memory_for_all_there_are_several_groups(lab: Lab) -> None:
     assert sessions == [["run-1.1"], ["run-1.2"], ["run-1.3"]]
     assert [[len(timing.control) for timing in result.timings] for result in swept.results] == [[3], [3], [3]]
     assert sorted(lab.contracts()) == ["base", "good-1", "good-2"]
+
+
+@pytest.mark.parametrize(
+    ("seconds", "rounds", "iterations"),
+    [
+        (1e-5, 15, 500),  # short calls: repeated until a round lasts about 5 ms
+        (0.0, 15, 10_000),  # too short to be measured
+        (0.05, 15, 1),  # 15 rounds of 50 ms are within the budget of a second
+        (0.2, 5, 1),  # a long call gets fewer rounds
+        (3.0, 5, 1),  # but never less than five
+    ],
+)
+def test_long_calls_get_fewer_rounds(seconds: float, rounds: int, iterations: int) -> None:
+    scenario = ScenarioPlan(id="s", rounds=15, target_seconds=0.005, budget_seconds=1.0)
+    assert count_rounds(scenario, seconds) == events.Begin(rounds=rounds, iterations=iterations)
