@@ -42,6 +42,13 @@ def _mixed_zero(dtype: np.dtype) -> np.ndarray:
     return rows
 
 
+def _many_rows(dtype: np.dtype) -> np.ndarray:
+    """More rows than any normalizer should take at a time, zero rows where blocks may begin and end."""
+    rows = _normal("many-rows", 600, 16).astype(dtype)
+    rows[[0, 127, 128, 255, 256, 511, 512, 599]] = 0
+    return rows
+
+
 def _signed_zero(dtype: np.dtype) -> np.ndarray:
     alternating = np.where(np.arange(8) % 2, -0.0, 0.0)
     rows = [np.zeros(8), -np.zeros(8), alternating, [1, -0.0, 0.0, -2, -0.0, 3, 0.0, -0.0]]
@@ -117,6 +124,7 @@ VECTORS: Dict[str, Callable[[np.dtype], np.ndarray]] = {
     "empty": _empty,
     "zero": _zero,
     "mixed-zero": _mixed_zero,
+    "many-rows": _many_rows,
     "signed-zero": _signed_zero,
     "single": _single,
     "subnormal": _subnormal,

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from harness.cell import normalization, vectors
-from harness.cell.normalizers import manual, stable
+from harness.cell.normalizers import BLOCK, manual, stable
 from harness.cell.oracle import normalize
 
 DTYPES = ("float16", "float32", "float64")
@@ -50,6 +50,17 @@ def test_one_vector_is_refused_alike(function: normalization.Normalizer) -> None
 def test_stable_refuses_what_is_not_real(wrong: np.ndarray) -> None:
     with pytest.raises(TypeError, match="Cannot cast"):
         stable(wrong)
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("order", ["C", "F"])
+def test_a_large_batch_is_normalized_as_its_rows_are(dtype: str, order: str) -> None:
+    rows = np.asarray(np.tile(vectors.vectors("mixed", dtype), (40, 1)), order=order)
+    assert len(rows) > 2 * BLOCK
+    row_by_row = np.vstack([normalization.call(stable, row[None, :]) for row in np.ascontiguousarray(rows)])
+    whole = normalization.call(stable, rows)
+    assert whole.dtype == rows.dtype
+    np.testing.assert_allclose(whole, row_by_row, rtol=4 * np.finfo(dtype).eps, atol=0)
 
 
 def test_manual_breaks_where_it_is_known_to() -> None:

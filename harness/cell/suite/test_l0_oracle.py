@@ -53,6 +53,12 @@ def test_mixed_zero(normalizer: str, dtype: str, normalize: Normalizer, record: 
     _hold_zeros("mixed-zero", normalizer, dtype, normalize, record)
 
 
+@pytest.mark.check("l0.many-rows")
+def test_many_rows(normalizer: str, dtype: str, normalize: Normalizer, record: Record) -> None:
+    """A batch that is worked on in blocks."""
+    _hold_zeros("many-rows", normalizer, dtype, normalize, record)
+
+
 @pytest.mark.check("l0.signed-zero")
 def test_signed_zero(normalizer: str, dtype: str, normalize: Normalizer, record: Record) -> None:
     """Zeros of both signs, alone and among numbers."""
