@@ -5,17 +5,9 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass, field
 
-from harness.records import SCHEMA, CaseResult, CellResult, CellStatus
+from harness.records import SCHEMA, CaseResult, CellResult
 from harness.run import events
-
-
-class CellEndedError(Exception):
-    """A cell process came to an end of its own: the status that it gets, and one sentence of why."""
-
-    def __init__(self, status: CellStatus, reason: str) -> None:
-        super().__init__(reason)
-        self.status = status
-        self.reason = reason
+from harness.run.ends import CellEndedError
 
 
 @dataclass

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import signal
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,7 +14,8 @@ from harness import processes
 from harness.cell.spec import CHANNEL_VARIABLE, CellSpec
 from harness.records import Progress
 from harness.run import events
-from harness.run.account import Account, CellEndedError
+from harness.run.account import Account
+from harness.run.ends import CellEndedError, describe_exit
 from harness.run.logs import read_tail
 from harness.run.options import Limits
 from harness.run.surroundings import make_surroundings
@@ -129,8 +129,6 @@ class CellProcess:
             case events.Case():
                 done = len(self.account.cases)
                 self.notify(Progress(cell=self.spec.cell, stage="contract", done=done, total=self.planned))
-            case events.ContractDone():
-                self.notify(Progress(cell=self.spec.cell, stage="waiting"))
             case _:
                 pass
 
@@ -206,15 +204,3 @@ class CellProcess:
     def crash(self, what: str) -> CellEndedError:
         """The status of a process that went wrong in the stage that it is in."""
         return CellEndedError("crashed", f"{what} (stage {self.account.stage})")
-
-
-def describe_exit(code: int) -> str:
-    """An exit code in words; negative is the number of a signal."""
-    if code >= 0:
-        return f"exited with code {code}"
-    try:
-        name = signal.Signals(-code).name
-    except ValueError:
-        name = f"signal {-code}"
-    by_kernel = ", as the kernel does when memory runs out" if -code == signal.SIGKILL else ""
-    return f"was killed by {name} ({signal.strsignal(-code) or 'unknown'}{by_kernel})"

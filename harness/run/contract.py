@@ -8,7 +8,8 @@ import msgspec
 import psutil
 
 from harness.records import CellResult
-from harness.run.account import Account, CellEndedError
+from harness.run.account import Account
+from harness.run.ends import CellEndedError
 from harness.run.job import Bench, Job, Launch, Member
 
 
@@ -53,6 +54,7 @@ async def _listen(bench: Bench, job: Job, member: Member, *, stays: bool) -> Cel
             await member.start()
             account = member.process.account
             await member.process.contract()
+            member.share_bytecode()
             if not stays:
                 await member.process.leave()
     except CellEndedError as error:

@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 import psutil
 
 from harness.run import events
-from harness.run.account import CellEndedError
 from harness.run.cell import CellProcess
+from harness.run.ends import CellEndedError
 from harness.run.job import Bench, Job, Launch, Member
 from harness.run.turns import Arm
 

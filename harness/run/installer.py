@@ -70,8 +70,7 @@ class Installer:
             if not re.search(r"no interpreter found|no download was found", str(error), re.IGNORECASE):
                 raise
             raise UnavailablePythonError(
-                f"Python {python} is not on this machine ({error}); install it, take it out of the matrix, "
-                "or let uv download it with --python-downloads"
+                f"Python {python} is not on this machine ({error}); install it, or take it out of the matrix"
             ) from error
 
     async def sync(

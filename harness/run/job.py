@@ -11,8 +11,9 @@ from pathlib import Path
 
 from harness.errors import StoreError
 from harness.records import CellResult, Plan, PlannedCell, Progress
-from harness.run.account import CellEndedError
+from harness.run.bytecode import BytecodePool
 from harness.run.cell import CellProcess, Notify, Start
+from harness.run.ends import CellEndedError
 from harness.run.environments import Environment
 from harness.run.files import remove_tree
 from harness.run.folder import RunFolder
@@ -35,6 +36,7 @@ class Bench:
     notify: Notify
     watch: Watch
     cores: asyncio.Semaphore
+    bytecode: BytecodePool = field(default_factory=BytecodePool)
 
     def tell(self, cell: str, stage: str, note: str = "") -> None:
         """Say where a cell is."""
@@ -101,6 +103,11 @@ class Member:
         self.seconds = time.monotonic() - since
         bench.tell(launch.name, "queued")
 
+    def share_bytecode(self) -> None:
+        """Its imports are done: others need not compile the same files."""
+        if self._python is not None:
+            self.bench.bytecode.take(self._python.parent.parent)
+
     async def start(self) -> None:
         """Start the process in its environment.
 
@@ -109,6 +116,7 @@ class Member:
         """
         bench, launch = self.bench, self.launch
         assert self._python is not None, "no environment yet"  # noqa: S101 - a fault of this program
+        bench.bytecode.give(self._python.parent.parent)
         folder = bench.folder.cell(launch.name)
         workdir = Path(tempfile.mkdtemp(prefix="harness-cell-"))
         self.stack.callback(remove_tree, workdir)

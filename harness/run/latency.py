@@ -12,9 +12,9 @@ import msgspec
 
 from harness.records import CellResult, Progress, Timing
 from harness.run import events
-from harness.run.account import CellEndedError
 from harness.run.cell import CellProcess
 from harness.run.contract import is_timed
+from harness.run.ends import CellEndedError
 from harness.run.group import Group
 from harness.run.job import Bench, Job
 from harness.run.turns import Turns

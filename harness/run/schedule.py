@@ -115,7 +115,8 @@ async def _run_phases(bench: Bench, jobs: list[Job], baseline: Job | None, laten
         seconds["contract"] = round(time.monotonic() - since, 3)
         since = time.monotonic()
         if bench.options.latency and bench.plan.scenarios:
-            await measure_latency(bench, jobs, baseline, latency)
+            async with bench.results.store.lock("latency"):  # two sweeps at once take turns
+                await measure_latency(bench, jobs, baseline, latency)
             seconds["latency"] = round(time.monotonic() - since, 3)
     finally:
         waiting = [job.member for job in jobs if job.member is not None]

@@ -10,8 +10,8 @@ from typing import Any
 
 from harness.records import ScenarioPlan
 from harness.run import events
-from harness.run.account import CellEndedError
 from harness.run.cell import CellProcess
+from harness.run.ends import CellEndedError
 
 MOST_ITERATIONS = 10_000
 FEWEST_ROUNDS = 5

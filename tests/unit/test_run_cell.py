@@ -11,7 +11,7 @@ import pytest
 from unit.fake_cells import LIMITS, Lab
 
 from harness.errors import StoreError
-from harness.run.cell import describe_exit
+from harness.run.ends import describe_exit
 
 if TYPE_CHECKING:
     from harness.records import CellResult

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import os
+import subprocess
 import sys
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,6 +15,7 @@ from planted.wheels import build_wheel
 
 from harness.errors import StoreError
 from harness.records import Cell, Distribution, Lock
+from harness.run.bytecode import BytecodePool
 from harness.run.environments import EnvironmentStore
 from harness.run.installer import Installer, UnavailablePythonError
 from harness.run.manifest import find_damage, write_manifest
@@ -183,9 +185,7 @@ def test_python_that_is_not_there_comes_with_advice(yard: Yard) -> None:
     with pytest.raises(UnavailablePythonError) as caught:
         yard.make(yard.lock("arm", python="3.99"))
     assert str(caught.value).startswith("Python 3.99 is not on this machine (")
-    assert str(caught.value).endswith(
-        "); install it, take it out of the matrix, or let uv download it with --python-downloads"
-    )
+    assert str(caught.value).endswith("); install it, or take it out of the matrix")
 
 
 def test_store_that_cannot_be_written_to(tmp_path: Path, yard: Yard) -> None:
@@ -218,3 +218,36 @@ def test_source_distributions_are_built_only_where_the_cell_says_so(yard: Yard) 
     asyncio.run(installer.sync(Path("python"), Path("file"), ("leg",), ["arm"]))
     assert [call[-2:] for call in calls] == [("--only-binary", ":all:"), ("--only-binary", "arm")]
     assert yard.said == []
+
+
+def test_bytecode_is_shared_by_environments_that_link_to_the_same_file(yard: Yard) -> None:
+    first, second = yard.make(yard.lock("arm")), yard.make(yard.lock("arm", "leg"))
+    subprocess.run([first / "bin" / "python", "-c", "import arm"], check=True, cwd=yard.folder)
+    subprocess.run([first / "bin" / "python", "-m", "compileall", "-q", first / "lib"], check=True)
+    pool = BytecodePool()
+    pool.take(first)
+    linked = yard.module(first, "arm").samefile(yard.module(second, "arm"))
+    assert pool.give(second) >= (1 if linked else 0)
+    assert pool.give(second) == 0
+    said = subprocess.run(
+        [second / "bin" / "python", "-v", "-c", "import arm; print(arm.__cached__, arm.LIMB)"],
+        check=True,
+        capture_output=True,
+        text=True,
+        cwd=yard.folder,
+    )
+    assert f"{yard.module(second, 'arm').parent}/__pycache__/arm" in said.stdout
+    assert not linked or "arm.cpython" in said.stderr.partition("matches ")[2]
+    assert yard.make(yard.lock("arm", "leg")) == second
+    assert yard.said == []
+
+
+def test_bytecode_of_another_file_is_not_taken(yard: Yard, tmp_path: Path) -> None:
+    first, second = yard.make(yard.lock("arm")), yard.make(yard.lock("arm", "leg"))
+    module = yard.module(second, "arm")
+    module.unlink()
+    module.write_text("LIMB = 2\n")
+    subprocess.run([first / "bin" / "python", "-c", "import arm"], check=True, cwd=tmp_path)
+    pool = BytecodePool()
+    pool.take(first)
+    assert pool.give(second) == 0

@@ -37,7 +37,7 @@ def test_one_bad_cell_does_not_stop_the_others(lab: Lab) -> None:
         ("failing", "failed"),
         ("good-2", "ok"),
     ]
-    assert stages(lab, "good-1") == ["environment", "queued", "imports", "contract", "waiting", "ok"]
+    assert stages(lab, "good-1") == ["environment", "queued", "imports", "contract", "ok"]
 
 
 def test_cells_of_one_lock_run_once(lab: Lab) -> None:
