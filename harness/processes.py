@@ -15,8 +15,9 @@ from pathlib import Path
 
 import psutil
 
-GRACE_SECONDS = 1.0
-"""Between SIGTERM and SIGKILL; Ctrl-C ends every child within two seconds."""
+GRACE_SECONDS = 0.7
+"""Between SIGTERM and SIGKILL. Ctrl-C ends every child within two seconds: first those that work, then those
+that wait for their latency turns, so a grace is due twice."""
 
 MARK_VARIABLE = "HARNESS_CELL_MARK"  # tells whose child a process is
 """Every process that a cell starts inherits it, so that one that left the group is found as well."""

@@ -32,14 +32,14 @@ async def _run(bench: Bench, job: Job, jobs: list[Job], baseline: Job | None) ->
         job.result = await _listen(bench, job, member, stays=stays)
         bench.results.keep_contract(job.result, bench.folder.cell(job.id))
         bench.folder.write_result(job.result)
-        if not is_timed(job.result):
+        if not stays or not is_timed(job.result):
             job.measured = True
         elif stays and (job is baseline or _may_stay(bench, jobs)):
             job.member = member
     finally:
         if job.member is None:
             await member.end()
-    if job.measured or not stays:
+    if job.measured:
         bench.tell(job.id, job.result.status, job.result.reason)
     else:
         bench.tell(job.id, "waiting", "" if job.member else "for memory")

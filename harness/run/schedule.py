@@ -114,7 +114,7 @@ async def _run_phases(bench: Bench, jobs: list[Job], baseline: Job | None, laten
         await run_contracts(bench, jobs, baseline)
         seconds["contract"] = round(time.monotonic() - since, 3)
         since = time.monotonic()
-        if bench.options.latency and bench.plan.scenarios:
+        if any(not job.measured for job in jobs):
             async with bench.results.store.lock("latency"):  # two sweeps at once take turns
                 await measure_latency(bench, jobs, baseline, latency)
             seconds["latency"] = round(time.monotonic() - since, 3)

@@ -8,7 +8,7 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
-from harness import cell
+from harness.cell import catalogue
 from harness.errors import StoreError
 from harness.run.files import hash_tree, remove_tree
 from harness.run.store import Store
@@ -30,7 +30,7 @@ def snapshot_suite(store: Store, source: Path | None = None) -> Suite:
     Raises:
         StoreError: the store cannot be written to.
     """
-    source = source or Path(next(iter(cell.__path__)))
+    source = source or Path(catalogue.__file__).parent
     digest = hash_tree(source)
     folder = store.suites / digest[:16]
     inside = folder / "harness" / "cell"
