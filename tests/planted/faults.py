@@ -29,7 +29,7 @@ ENCODE = "sentence_transformers/SentenceTransformer.py"
 
 NORMALIZE = "torch.nn.functional.normalize(embeddings, p=2, dim=1)"
 ORPHAN = "planted-orphan"
-"""In the command line of the process that the fault ``orphan`` leaves behind."""
+"""In the command line of a process that the fault ``leaves`` leaves behind."""
 
 PRINTS = """
 import os, sys
@@ -60,41 +60,37 @@ import ctypes
 ctypes.string_at(0)
 """
 
-LEAVES_HALF = """
-import os
+LEAVES = f"""
+import os, sys
 for descriptor in range(3, 64):
     try:
-        os.write(descriptor, b'{"event": "case", "resu')
+        os.write(descriptor, b'{{"event": "case", "resu')
     except OSError:
         pass
-os._exit(1)
-"""
-
-LEAVES_ORPHAN = f"""
-import os, sys
 if os.fork() == 0:
     import time
-    sleeper = ["-c", "import time; time.sleep(300)", "{ORPHAN}"]
     if os.fork() == 0:
-        os.execv(sys.executable, [sys.executable, *sleeper])
+        os.execv(sys.executable, [sys.executable, "-c", "import time; time.sleep(300)", "{ORPHAN}"])
     time.sleep(300)  # keeps every descriptor open, the channel among them
-    os._exit(0)
 os._exit(0)
 """
+"""Half a result on the channel, two processes left running, exit code 0."""
 
 FAULTS: Mapping[str, Mapping[str, Patch]] = {
     # wrong numbers
     "noeps": {UTIL: replacing(NORMALIZE, "embeddings / embeddings.norm(p=2, dim=1, keepdim=True)")},
     "axis": {path: replacing("p=2, dim=1)", "p=2, dim=0)") for path in (UTIL, MODULE, ENCODE)},
-    "float64": {UTIL: replacing(NORMALIZE, f"{NORMALIZE}.double()")},
+    "float64": {
+        UTIL: replacing(NORMALIZE, f"{NORMALIZE}.double()"),
+        FIRST: replacing("3.3.1.post1+float64", "3.3.0"),  # and it lies about its version
+    },
     # wrong manners
     "prints": {FIRST: starting_with(PRINTS)},
     "misses": {FIRST: starting_with("import a_module_that_nobody_wrote")},
     "crashes": {FIRST: starting_with(CRASHES)},
     "hangs": {FIRST: starting_with(HANGS)},
     "eats": {FIRST: starting_with(EATS)},
-    "half": {FIRST: starting_with(LEAVES_HALF)},
-    "orphan": {FIRST: starting_with(LEAVES_ORPHAN)},
+    "leaves": {FIRST: starting_with(LEAVES)},
 }
 
 

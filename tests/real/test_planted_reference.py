@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.real
 
-SWEPT = ("noeps", "axis", "float64", "misses", "crashes", "eats", "half", "orphan")
+SWEPT = ("noeps", "axis", "float64", "misses", "crashes", "eats", "leaves")
 MEMORY_LIMIT = "3GiB"
 
 
@@ -32,7 +32,7 @@ def sweep(bench: Bench) -> Sweep:
 def test_the_release_beside_them_holds(sweep: Sweep) -> None:
     assert sweep.red(RELEASE) == {}
     assert sweep.verdict(RELEASE).status == "ok"
-    assert sweep.result(RELEASE).facts["sentence-transformers"] == RELEASE
+    assert sweep.result(RELEASE).facts["version.sentence-transformers"] == RELEASE
 
 
 def test_the_command_says_regressed(sweep: Sweep) -> None:
@@ -48,8 +48,7 @@ def test_the_command_says_regressed(sweep: Sweep) -> None:
         ("misses", "import-error"),
         ("crashes", "crashed"),
         ("eats", "crashed"),
-        ("half", "crashed"),
-        ("orphan", "crashed"),
+        ("leaves", "crashed"),
     ],
 )
 def test_every_fault_gets_its_status(sweep: Sweep, fault: str, status: str) -> None:
@@ -80,6 +79,11 @@ def test_float64_is_red_for_its_dtype(sweep: Sweep) -> None:
     assert "L2" not in sweep.red_layers(version_of("float64"))  # encode does not use the utility
 
 
+def test_a_package_that_says_another_version_than_its_lock_is_seen(sweep: Sweep) -> None:
+    assert [fault for fault in SWEPT if "env.versions" in sweep.red(version_of(fault))] == ["float64"]
+    assert "3.3.0" in sweep.red(version_of("float64"))["env.versions"].message
+
+
 def test_a_missing_module_is_named(sweep: Sweep) -> None:
     assert "a_module_that_nobody_wrote" in sweep.verdict(version_of("misses")).reason
 
@@ -93,8 +97,12 @@ def test_the_memory_limit_is_named(sweep: Sweep) -> None:
     assert "3072 MiB" in sweep.verdict(version_of("eats")).reason
 
 
-def test_leaving_with_exit_code_0_is_no_success(sweep: Sweep) -> None:
-    assert sweep.result(version_of("orphan")).cases == ()
+def test_half_a_result_and_exit_code_0_are_no_success(sweep: Sweep) -> None:
+    reason = sweep.verdict(version_of("leaves")).reason
+
+    assert "exited with code 0" in reason
+    assert "half a line" in reason
+    assert sweep.result(version_of("leaves")).cases == ()
 
 
 def test_no_process_is_left_behind(sweep: Sweep) -> None:
