@@ -18,6 +18,7 @@ from harness.run.account import Account
 from harness.run.ends import CellEndedError, describe_exit
 from harness.run.logs import read_tail
 from harness.run.options import Limits
+from harness.run.places import Places
 from harness.run.surroundings import make_surroundings
 from harness.run.watch import Watch, Watched
 
@@ -62,6 +63,7 @@ class CellProcess:
     watched: Watched
     watch: Watch
     notify: Notify
+    places: Places = field(default_factory=Places)
     planned: int = 0
     account: Account = field(default_factory=Account)
     _kept: events.AnyEvent | None = None
@@ -83,7 +85,8 @@ class CellProcess:
             start.argv, env=env, cwd=workdir, log=start.log, channel=CHANNEL_VARIABLE
         )
         watched = watch.add(running, start.log, limits)
-        process = cls(start.spec, start.log, limits, running, watched, watch, notify, planned)
+        places = Places.of_cell(start.python, start.suite, start.spec.workdir, start.spec.model_dir)
+        process = cls(start.spec, start.log, limits, running, watched, watch, notify, places, planned)
         process._reaper = asyncio.create_task(process._reap())
         return process
 
@@ -113,7 +116,7 @@ class CellProcess:
         except (asyncio.IncompleteReadError, ConnectionError) as error:
             raise await self._explain_end(getattr(error, "partial", b"")) from None
         try:
-            event: events.AnyEvent = _DECODER.decode(line)
+            event: events.AnyEvent = _DECODER.decode(self.places.hide(line.decode()))
         except (msgspec.DecodeError, UnicodeDecodeError) as error:
             raise self.crash(f"it wrote a line to its channel that is no event: {error}") from None
         self._take_in(event)
@@ -188,7 +191,7 @@ class CellProcess:
 
     def read_tail(self) -> tuple[str, ...]:
         """The last lines that it printed."""
-        return read_tail(self.log)
+        return tuple(map(self.places.hide, read_tail(self.log)))
 
     async def _explain_end(self, partial: bytes) -> CellEndedError:
         half = "; half a line was left on its channel" if partial else ""

@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import json
-import sys
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,6 +11,7 @@ from unit.fake_cells import LIMITS, Lab
 
 from harness.errors import StoreError
 from harness.run.ends import describe_exit
+from harness.run.places import Places
 
 if TYPE_CHECKING:
     from harness.records import CellResult
@@ -134,11 +134,10 @@ def test_cell_sees_a_scrubbed_environment(lab: Lab, monkeypatch: pytest.MonkeyPa
     monkeypatch.setenv("HTTPS_PROXY", "proxy")
     facts = lab.run_one("good").facts
     seen = json.loads(facts["environ"])
-    home = Path(seen.pop("HOME"))
-    assert seen.pop("TMPDIR") == str(home.parent / "tmp")
     assert len(seen.pop("HARNESS_CELL_MARK")) == 16
     assert seen == {
         "CI": "true",
+        "HOME": "<workdir>/home",
         "HF_HUB_DISABLE_TELEMETRY": "1",
         "HF_HUB_OFFLINE": "1",
         "LANG": "C.UTF-8",
@@ -146,18 +145,29 @@ def test_cell_sees_a_scrubbed_environment(lab: Lab, monkeypatch: pytest.MonkeyPa
         "NUMEXPR_NUM_THREADS": "1",
         "OMP_NUM_THREADS": "1",
         "OPENBLAS_NUM_THREADS": "1",
-        "PATH": f"{Path(sys.executable).parent}:/usr/bin:/bin",
+        "PATH": "<environment>/bin:/usr/bin:/bin",
         "PYTHONHASHSEED": "0",
         "PYTHONNOUSERSITE": "1",
-        "PYTHONPATH": str(lab.folder / "suite"),
+        "PYTHONPATH": "<suite>",
         "PYTHONSAFEPATH": "1",
         "PYTHONUNBUFFERED": "1",
+        "TMPDIR": "<workdir>/tmp",
         "TOKENIZERS_PARALLELISM": "false",
         "TRANSFORMERS_OFFLINE": "1",
         "VECLIB_MAXIMUM_THREADS": "1",
     }
-    assert json.loads(facts["path"])[0] == str(lab.folder / "suite")
-    assert not home.parent.exists()
+    assert json.loads(facts["path"])[0] == "<suite>"
+    spec = json.loads((lab.run_folder() / "cells/good/spec.json").read_text())
+    assert not Path(spec["workdir"]).exists(), "nothing is left behind"
+
+
+def test_folders_of_this_machine_are_not_in_results(lab: Lab) -> None:
+    places = Places.of_cell(Path("/store/envs/a/bin/python"), Path("/store/suite/b"), "/tmp/w", "/store/m")
+    said = "/store/envs/a/lib/x.py, /store/suite/b/harness, /tmp/w/tmp, /store/m/w.bin, /usr/lib"
+    assert places.hide(said) == (
+        "<environment>/lib/x.py, <suite>/harness, <workdir>/tmp, <model>/w.bin, /usr/lib"
+    )
+    assert "<suite>/harness/cell/start.py" in " ".join(lab.run_one("faulting").log_tail)
 
 
 def test_environment_that_cannot_be_made_is_an_install_error(lab: Lab) -> None:
