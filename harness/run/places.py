@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -31,5 +32,5 @@ class Places:
     def hide(self, text: str) -> str:
         """The text with a name in place of each folder."""
         for folder, name in self.names:
-            text = text.replace(folder, name)
+            text = re.sub(rf"{re.escape(folder)}(?![\w.-])", name, text)
         return text

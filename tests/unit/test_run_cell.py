@@ -162,10 +162,12 @@ def test_cell_sees_a_scrubbed_environment(lab: Lab, monkeypatch: pytest.MonkeyPa
 
 
 def test_folders_of_this_machine_are_not_in_results(lab: Lab) -> None:
-    places = Places.of_cell(Path("/store/envs/a/bin/python"), Path("/store/suite/b"), "/w", "/store/m")
-    said = "/store/envs/a/lib/x.py, /store/suite/b/harness, /w/tmp, /store/m/w.bin, /usr/lib"
+    places = Places.of_cell(
+        Path("/store/envs/a/bin/python"), Path("/store/suite/b"), "/scratch/w", "/store/m"
+    )
+    said = "/store/envs/a/lib/x.py, /store/suite/b/harness, /scratch/w/tmp, /store/m/w.bin, /store/models/x, /usr/lib"
     assert places.hide(said) == (
-        "<environment>/lib/x.py, <suite>/harness, <workdir>/tmp, <model>/w.bin, /usr/lib"
+        "<environment>/lib/x.py, <suite>/harness, <workdir>/tmp, <model>/w.bin, /store/models/x, /usr/lib"
     )
     assert "<suite>/harness/cell/start.py" in " ".join(lab.run_one("faulting").log_tail)
 
