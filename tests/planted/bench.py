@@ -115,6 +115,11 @@ class Bench:
         done = self.harness.run(*self.arguments(matrix, *options))
         return self.read(done.returncode, done.stdout + done.stderr, matrix.stem)
 
+    def judge_again(self, folder: Path) -> Sweep:
+        """Have the run in a folder judged and rendered once more."""
+        done = self.harness.run("report", folder, "--plain", "--reports", self.reports)
+        return Sweep(done.returncode, done.stdout + done.stderr, *read_run(folder))
+
     def read(self, exit_code: int, output: str, matrix: str) -> Sweep:
         """Read the newest run of a matrix."""
         runs = [read_run(path.parent) for path in self.reports.glob("runs/*/results.json")]

@@ -73,7 +73,17 @@ def test_no_process_is_left(interrupted: tuple[int, list[psutil.Process]]) -> No
 def test_the_command_does_not_say_pass(interrupted: tuple[int, list[psutil.Process]]) -> None:
     code, _ = interrupted
 
-    assert code not in {ExitCode.PASS, ExitCode.REGRESSED, ExitCode.USAGE}
+    assert code == 128 + signal.SIGINT  # as a shell has it
+
+
+def test_a_run_that_was_cut_off_is_inconclusive(bench: Bench, resumed: Sweep) -> None:
+    (folder,) = [path for path in bench.reports.glob("runs/2*interrupted*") if path != resumed.folder]
+
+    cut_off = bench.judge_again(folder)
+
+    assert (cut_off.exit_code, cut_off.run.judgement.verdict) == (ExitCode.INCONCLUSIVE, "inconclusive")
+    assert cut_off.verdict(PRINTS).status == "ok"
+    assert (cut_off.verdict(HANGS).status, cut_off.verdict(HANGS).red) == ("missing", True)
 
 
 def test_a_finished_cell_is_kept(resumed: Sweep) -> None:

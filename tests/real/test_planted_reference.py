@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from fnmatch import fnmatch
 from typing import TYPE_CHECKING
 
@@ -117,3 +118,17 @@ def test_no_case_of_a_dead_cell_vanishes(sweep: Sweep) -> None:
     outcomes = [(each.check, each.outcome) for each in sweep.run.judgement.findings if each.cell == dead]
 
     assert outcomes == [(case, "missing") for case in planned[dead]]
+
+
+def test_a_truncated_result_is_missing_and_red(bench: Bench, sweep: Sweep) -> None:
+    folder = bench.reports / "truncated"
+    shutil.copytree(sweep.folder, folder)
+    result = folder / "cells" / sweep.cell(RELEASE) / "result.json"
+    result.write_bytes(result.read_bytes()[:-100])
+
+    again = bench.judge_again(folder)
+
+    assert "not a whole result" in again.output
+    assert (again.verdict(RELEASE).status, again.verdict(RELEASE).red) == ("missing", True)
+    assert {finding.outcome for finding in again.red(RELEASE).values()} == {"missing"}
+    assert again.verdict(version_of("axis")) == sweep.verdict(version_of("axis"))

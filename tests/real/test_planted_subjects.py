@@ -78,8 +78,8 @@ def test_upcasting_is_red_for_its_dtype(wide: Sweep) -> None:
     red = red_of_subject(wide, "L0")
 
     assert {case for case in red if "dtype" in case} == {
-        "l0.dtype/subject/float16",
-        "l0.dtype/subject/float32",
+        "l0.dtype-shape/subject/float16",
+        "l0.dtype-shape/subject/float32",
     }
     assert {"l2.dtype/subject/float16", "l2.dtype/subject/float32"} <= set(wide.red(RELEASE))
 
