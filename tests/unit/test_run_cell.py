@@ -165,9 +165,9 @@ def test_folders_of_this_machine_are_not_in_results(lab: Lab) -> None:
     places = Places.of_cell(
         Path("/store/envs/a/bin/python"), Path("/store/suite/b"), "/scratch/w", "/store/m"
     )
-    said = "/store/envs/a/lib/x.py, /store/suite/b/harness, /scratch/w/tmp, /store/m/w.bin, /store/models/x, /usr/lib"
+    said = "/store/envs/a/x.py, /store/suite/b/harness, /scratch/w/tmp, /store/m/w.bin, /store/models/x, /usr"
     assert places.hide(said) == (
-        "<environment>/lib/x.py, <suite>/harness, <workdir>/tmp, <model>/w.bin, /store/models/x, /usr/lib"
+        "<environment>/x.py, <suite>/harness, <workdir>/tmp, <model>/w.bin, /store/models/x, /usr"
     )
     assert "<suite>/harness/cell/start.py" in " ".join(lab.run_one("faulting").log_tail)
 
