@@ -9,7 +9,7 @@ from pathlib import Path
 import click
 
 from harness import committed, pipeline
-from harness.cli.options import open_store, plain_option, reports_option, store_option
+from harness.cli.options import open_store, parse_size, plain_option, reports_option, store_option
 from harness.cli.screen import Screen
 from harness.errors import ExitCode
 from harness.judge.verdict import exit_code
@@ -19,6 +19,7 @@ from harness.plan.matrix import matrix_files, read_matrix
 from harness.plan.pip_settings import IndexSettings, read_pip_settings
 from harness.plan.schema import Matrix
 from harness.report.jsonfile import render_schema
+from harness.run.clean import clean_store
 
 
 @click.command()
@@ -111,9 +112,13 @@ def golden(*, matrix: str, out: Path, store: Path | None) -> None:
 @click.option("--max-size", metavar="SIZE", help="Keep this much, such as 20GiB; the oldest go first.")
 @store_option
 def clean(*, max_size: str | None, store: Path | None) -> None:
-    """Empty the store of environments, models and finished cells, or make it smaller."""
+    """Empty the store of environments, models and finished cells, or make it smaller.
+
+    What a running sweep uses is left alone.
+    """
     found = open_store(store)
-    removed = asyncio.run(pipeline.clean(found, max_size))
+    limit = None if max_size is None else parse_size(max_size)
+    removed = asyncio.run(clean_store(found, limit))
     click.echo(f"removed {removed.entries} entries, {removed.freed / 1024**2:.0f} MiB, from {found.root}")
 
 

@@ -7,7 +7,10 @@ from pathlib import Path
 from typing import Any
 
 import click
+import msgspec
 
+from harness.errors import UsageError
+from harness.plan.schema import Limits
 from harness.run.store import Store
 
 Command = Callable[..., Any]
@@ -42,3 +45,15 @@ def cells_options(command: Command) -> Command:
 def open_store(folder: Path | None) -> Store:
     """The store in this folder, or the user's own."""
     return Store.default() if folder is None else Store(folder.absolute())
+
+
+def parse_size(text: str) -> int:
+    """Bytes of a size such as ``20GiB``, as a matrix writes its memory limit.
+
+    Raises:
+        UsageError: it is no such size.
+    """
+    try:
+        return msgspec.convert({"memory": text}, Limits).memory_bytes
+    except msgspec.ValidationError:
+        raise UsageError(f"--max-size {text!r} is not a size such as 20GiB or 500MiB") from None
