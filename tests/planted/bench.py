@@ -122,7 +122,7 @@ class Bench:
 
     def read(self, exit_code: int, output: str, matrix: str) -> Sweep:
         """Read the newest run of a matrix."""
-        runs = [read_run(path.parent) for path in self.reports.glob("runs/*/results.json")]
+        runs = [read_run(path.parent) for path in self.reports.glob("runs/2*/results.json")]
         newest = [each for each in runs if each[1].plan.matrix == matrix]
         assert newest, f"the sweep of {matrix} left no results (exit {exit_code}):\n{output}"
         folder, run = max(newest, key=lambda each: (each[1].plan.created, each[0].stat().st_mtime))

@@ -81,7 +81,7 @@ def test_upcasting_is_red_for_its_dtype(wide: Sweep) -> None:
         "l0.dtype-shape/subject/float16",
         "l0.dtype-shape/subject/float32",
     }
-    assert {"l2.dtype/subject/float16", "l2.dtype/subject/float32"} <= set(wide.red(RELEASE))
+    assert "l2.dtype/subject/float32" in wide.red(RELEASE)  # its embedder has no float16 output: skipped
 
 
 def test_unmasked_pooling_depends_on_the_batch(wide: Sweep) -> None:
