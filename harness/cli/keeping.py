@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import webbrowser
 from pathlib import Path
 
@@ -20,6 +19,7 @@ from harness.plan.pip_settings import IndexSettings, read_pip_settings
 from harness.plan.schema import Matrix
 from harness.report.jsonfile import render_schema
 from harness.run.clean import clean_store
+from harness.run.interrupt import run_interruptibly
 
 
 @click.command()
@@ -41,7 +41,7 @@ def lock(*, names: tuple[str, ...], check: bool, resolve: bool) -> int:
             await _write_locks(matrix, settings)
         return ExitCode.PASS
 
-    return asyncio.run(work())
+    return run_interruptibly(work())
 
 
 def _open_matrices(names: tuple[str, ...]) -> list[Matrix]:
@@ -105,7 +105,7 @@ def golden(*, matrix: str, out: Path, store: Path | None) -> None:
     async def make() -> Path:
         return await committed.make_golden(request, await read_pip_settings(), out)
 
-    click.echo(asyncio.run(make()))
+    click.echo(run_interruptibly(make()))
 
 
 @click.command()
@@ -118,7 +118,7 @@ def clean(*, max_size: str | None, store: Path | None) -> None:
     """
     found = open_store(store)
     limit = None if max_size is None else parse_size(max_size)
-    removed = asyncio.run(clean_store(found, limit))
+    removed = run_interruptibly(clean_store(found, limit))
     click.echo(f"removed {removed.entries} entries, {removed.freed / 1024**2:.0f} MiB, from {found.root}")
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from pathlib import Path
 
 import click
@@ -21,6 +20,7 @@ from harness.judge.verdict import exit_code
 from harness.plan.pip_settings import read_pip_settings
 from harness.records import Plan, Run
 from harness.report.cells import render_cells_json
+from harness.run.interrupt import run_interruptibly
 from harness.run.options import Limits, Options, count_cores
 from harness.run.store import Store
 
@@ -73,7 +73,7 @@ def sweep(  # noqa: PLR0913 - one parameter an option
         ),
     )
     screen = Screen(plain=plain)
-    run = asyncio.run(_sweep(request, screen))
+    run = run_interruptibly(_sweep(request, screen))
     screen.show(run, reports / "runs" / run.plan.run)
     return exit_code(run.judgement.verdict)
 
@@ -98,7 +98,7 @@ def cells(*, matrix: str, only: tuple[str, ...], skip: tuple[str, ...], as_json:
     async def plan() -> Plan:
         return await pipeline.make_plan(request, await read_pip_settings(), lambda _: None)
 
-    found = asyncio.run(plan())
+    found = run_interruptibly(plan())
     click.echo(render_cells_json(found) if as_json else Screen(plain=True).render_plan(found), nl=False)
 
 
@@ -120,7 +120,9 @@ def measure(*, matrix: str, cell: str | None, rounds: int, plain_rounds: int, wh
             scratch=Path(scratch),
             say=lambda text: click.echo(f"{text} ...", err=True),
         )
-        figures = asyncio.run(perf.measure(bench, rounds=rounds, plain_rounds=plain_rounds, whole=whole))
+        figures = run_interruptibly(
+            perf.measure(bench, rounds=rounds, plain_rounds=plain_rounds, whole=whole)
+        )
     click.echo(perf.render_figures(figures))
 
 

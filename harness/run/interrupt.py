@@ -5,26 +5,44 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import signal
-from collections.abc import Iterator
+from collections.abc import Coroutine, Iterator
+from typing import Any, TypeVar
 
 from harness.errors import HarnessError, MachineError
 
+T = TypeVar("T")
 
-@contextlib.contextmanager
-def sigterm_as_ctrl_c() -> Iterator[None]:
-    """While entered, SIGTERM and SIGHUP end a sweep the way Ctrl-C does: asyncio cancels it."""
-    loop = asyncio.get_running_loop()
-    handled = []
+
+def run_interruptibly(work: Coroutine[Any, Any, T]) -> T:
+    """``asyncio.run``, with SIGTERM and SIGHUP ending the work the way Ctrl-C does: whole, no child left.
+
+    A signal that whoever started the program wants ignored (nohup) stays ignored.
+
+    Raises:
+        KeyboardInterrupt: a signal ended it.
+    """
+    return asyncio.run(_heed_signals(work))
+
+
+async def _heed_signals(work: Coroutine[Any, Any, T]) -> T:
+    loop, came = asyncio.get_running_loop(), asyncio.Event()
+    task = asyncio.current_task()
+    assert task is not None  # noqa: S101 - a coroutine runs in one
+
+    def end() -> None:
+        came.set()
+        task.cancel()
+
+    # Not by way of SIGINT: a shell without job control starts `command &` with SIGINT ignored.
     for number in (signal.SIGTERM, signal.SIGHUP):
-        # outside the main thread whoever started it handles signals
-        with contextlib.suppress(RuntimeError, ValueError):
-            loop.add_signal_handler(number, signal.raise_signal, signal.SIGINT)
-            handled.append(number)
+        if signal.getsignal(number) is signal.SIG_DFL:
+            loop.add_signal_handler(number, end)
     try:
-        yield
-    finally:
-        for number in handled:
-            loop.remove_signal_handler(number)
+        return await work
+    except asyncio.CancelledError:
+        if came.is_set():
+            raise KeyboardInterrupt from None
+        raise
 
 
 @contextlib.contextmanager

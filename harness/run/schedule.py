@@ -15,7 +15,7 @@ from harness.run.cell import Notify
 from harness.run.contract import run_contracts
 from harness.run.environments import Environment
 from harness.run.folder import RunFolder
-from harness.run.interrupt import one_error, sigterm_as_ctrl_c
+from harness.run.interrupt import one_error
 from harness.run.job import Bench, Job
 from harness.run.latency import measure_latency
 from harness.run.material import Material
@@ -50,13 +50,13 @@ class Swept:
 async def sweep(plan: Plan, supplies: Supplies, options: Options, notify: Notify) -> Swept:
     """Run every planned cell that has no result yet.
 
-    Ctrl-C (and SIGTERM, which is made into it) ends every child; results that are finished by then are in
-    the result store, and the next sweep carries on from there.
+    When it is cancelled (see ``run_interruptibly``) every child is ended; results that are finished by then
+    are in the result store, and the next sweep carries on from there.
 
     Raises:
         HarnessError: the harness or the machine failed; a cell that fails gets a status instead.
     """
-    with sigterm_as_ctrl_c(), one_error():
+    with one_error():
         async with AsyncExitStack() as stack:
             for entry in _shared_entries(supplies):
                 stack.enter_context(supplies.results.store.using(entry))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import sys
 from dataclasses import dataclass, field, replace
@@ -11,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from harness.records import Cell, CellResult, Distribution, Lock, Plan, PlannedCell, Progress, ScenarioPlan
 from harness.run.folder import RunFolder
+from harness.run.interrupt import run_interruptibly
 from harness.run.material import Material
 from harness.run.options import Limits, Options
 from harness.run.results import ResultStore
@@ -232,7 +232,7 @@ class Lab:
         return await sweep(plan, supplies, options, self.said.append)
 
     def run(self, plan: Plan, **changes: object) -> Swept:
-        return asyncio.run(self.sweep(plan, **changes))
+        return run_interruptibly(self.sweep(plan, **changes))
 
     def run_one(self, cell: str, **changes: object) -> CellResult:
         return self.run(make_plan(plan_cell(cell)), **changes).results[0]

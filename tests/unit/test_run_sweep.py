@@ -131,8 +131,10 @@ def test_environments_are_made_while_others_are_checked(lab: Lab) -> None:
 
 
 SWEEP = """
-import sys
+import signal, sys
 from pathlib import Path
+for name in sys.argv[3:]:
+    signal.signal(signal.Signals[name], signal.SIG_IGN)
 from unit.fake_cells import Lab, make_plan, plan_cell
 lab = Lab(Path(sys.argv[1]))
 cells = [plan_cell(name) for name in ("good", "hanging-1", "hanging-2")]
@@ -140,11 +142,20 @@ lab.run(make_plan(*cells, run=sys.argv[2]))
 """
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_interrupt_ends_every_child_and_keeps_what_is_finished(lab: Lab, number: signal.Signals) -> None:
+@pytest.mark.parametrize(
+    ("ignored", "numbers"),
+    [
+        ("", [signal.SIGINT]),
+        ("SIGINT", [signal.SIGTERM]),  # `command &` in a script
+        ("SIGHUP", [signal.SIGHUP, signal.SIGTERM]),  # nohup
+    ],
+)
+def test_interrupt_ends_every_child_and_keeps_what_is_finished(
+    lab: Lab, ignored: str, numbers: list[signal.Signals]
+) -> None:
     folders = [str(Path(__file__).parents[1]), str(Path(__file__).parents[2])]
     running = subprocess.Popen(
-        [sys.executable, "-c", SWEEP, str(lab.folder), "cut-off"],
+        [sys.executable, "-c", SWEEP, str(lab.folder), "cut-off", *ignored.split()],
         env={**os.environ, "PYTHONPATH": os.pathsep.join(folders)},
         stderr=subprocess.PIPE,
         text=True,
@@ -154,7 +165,11 @@ def test_interrupt_ends_every_child_and_keeps_what_is_finished(lab: Lab, number:
     wait_for(lambda: good.exists() and all(log.exists() for log in logs))
     wait_for(lambda: len(psutil.Process(running.pid).children()) == 2)
     children = psutil.Process(running.pid).children(recursive=True)
-    running.send_signal(number)
+    for number in numbers[:-1]:  # is of no consequence
+        running.send_signal(number)
+        time.sleep(0.2)
+        assert all(child.is_running() for child in children)
+    running.send_signal(numbers[-1])
     said = running.communicate(timeout=30)[1]
     assert said.rstrip().endswith("KeyboardInterrupt")
     assert [child for child in children if child.is_running()] == []
