@@ -76,7 +76,7 @@ class EnvironmentStore:
             try:
                 bad = await asyncio.to_thread(find_bad_distributions, made, thorough=False)
                 if not bad:
-                    await asyncio.to_thread(write_manifest, made)
+                    await _to_its_end(write_manifest, made)
                     made.rename(folder)
                     return
                 say(f"uv's cache holds damaged files of {', '.join(bad)}; fetched anew")
@@ -106,3 +106,13 @@ class EnvironmentStore:
         made = Path(tempfile.mkdtemp(dir=self.store.environments, prefix=".making-"))
         made.rmdir()  # uv wants to make it
         return made
+
+
+async def _to_its_end(work: Callable[[Path], None], folder: Path) -> None:
+    """Work in a thread that cannot be stopped: when cancelled, wait until it has let go of the folder."""
+    thread = asyncio.ensure_future(asyncio.to_thread(work, folder))
+    try:
+        await asyncio.shield(thread)
+    except asyncio.CancelledError:
+        await asyncio.wait([thread])
+        raise

@@ -7,6 +7,8 @@ import hashlib
 import os
 import subprocess
 import sys
+import threading
+import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -15,6 +17,7 @@ from planted.wheels import build_wheel
 
 from harness.errors import StoreError
 from harness.records import Cell, Distribution, Lock
+from harness.run import environments
 from harness.run.bytecode import BytecodePool
 from harness.run.environments import EnvironmentStore
 from harness.run.installer import Installer, UnavailablePythonError
@@ -203,6 +206,28 @@ def test_two_at_once_make_one(yard: Yard) -> None:
     first, second = asyncio.run(both())
     assert first == second
     assert yard.said == []
+
+
+def test_cut_off_while_its_files_are_listed_nothing_is_left(
+    yard: Yard, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lock, listing = yard.lock("arm"), threading.Event()
+
+    def list_slowly(environment: Path) -> None:
+        listing.set()
+        time.sleep(0.5)  # the folder must not be taken away meanwhile
+        write_manifest(environment)
+
+    async def cut_off() -> None:
+        task = asyncio.create_task(yard.get(lock))
+        await asyncio.to_thread(listing.wait, 60)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+
+    monkeypatch.setattr(environments, "write_manifest", list_slowly)
+    asyncio.run(cut_off())
+    assert list(yard.store.environments.iterdir()) == []
 
 
 def test_source_distributions_are_built_only_where_the_cell_says_so(yard: Yard) -> None:
