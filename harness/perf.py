@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import io
 import json
-import os
 import resource
 import statistics
 import sys
@@ -23,6 +22,7 @@ from uv import find_uv_bin
 
 from harness.errors import MachineError
 from harness.processes import run
+from harness.run.options import count_cores
 from harness.run.surroundings import make_surroundings
 
 
@@ -63,6 +63,7 @@ class Bench:
 
     matrix: str
     cell: str
+    several: tuple[str, ...]  # cells for the contract phase, twice as many as there are cores
     scratch: Path
     say: Callable[[str], None]
 
@@ -167,12 +168,15 @@ def _copy_spec(spec: Path, workdir: Path) -> Path:
 
 async def _cores(bench: Bench) -> Figure:
     """CPU seconds of all children over wall seconds times cores, with two cells a core to run."""
+    only = [argument for cell in bench.several for argument in ("--only", cell)]
+    bench.say(f"making the environments of {len(bench.several)} cells")
+    await bench.seconds(bench.harness("sweep", "--no-latency", *only, "--checks", "env.versions"))
     bench.say("how busy the cores are during the contract phase")
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
-    wall = await bench.seconds(bench.harness("sweep", "--no-latency", "--rerun", "--skip", "*2.2.2*"))
+    wall = await bench.seconds(bench.harness("sweep", "--no-latency", "--rerun", *only))
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
     cpu = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
-    return Figure("cores busy during the contract phase", "%", (100 * cpu / (wall * (os.cpu_count() or 1)),))
+    return Figure("cores busy during the contract phase", "%", (100 * cpu / (wall * count_cores()),))
 
 
 async def _sweeps(bench: Bench, rounds: int) -> list[Figure]:

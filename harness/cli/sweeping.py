@@ -17,6 +17,7 @@ from harness.cli.options import (
 )
 from harness.cli.screen import Screen
 from harness.judge.verdict import exit_code
+from harness.plan.cells import cells_of
 from harness.plan.pip_settings import read_pip_settings
 from harness.records import Plan, Run
 from harness.report.cells import render_cells_json
@@ -117,6 +118,7 @@ def measure(*, matrix: str, cell: str | None, rounds: int, plain_rounds: int, wh
         bench = perf.Bench(
             matrix=str(found.path),
             cell=cell or committed.baseline_of(found),
+            several=tuple(each.id for each in cells_of(found) if not each.source)[: 2 * count_cores()],
             scratch=Path(scratch),
             say=lambda text: click.echo(f"{text} ...", err=True),
         )
