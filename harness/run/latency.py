@@ -31,6 +31,7 @@ async def measure_latency(bench: Bench, jobs: list[Job], baseline: Job | None, k
             await group.gather(pending)
             session = Session(group, f"{bench.plan.run}.{number}")
             await session.measure()
+        session.tell_lost()
         for job in group.jobs:
             session.conclude(job, key)
 
@@ -104,10 +105,20 @@ class Session:
             peak_rss=max(result.peak_rss, self.group.members[job.id].peak),
         )
 
+    def tell_lost(self) -> None:
+        """Say which processes that only stand by were lost: ratios or the noise floor are missing then."""
+        lost = {name: ended for name, (ended, _) in self.group.fallen.items()}
+        lost |= {arm.name: arm.ended for arm in self.group.arms if arm.ended is not None}
+        for name in sorted(lost.keys() - {job.id for job in self.group.jobs}):
+            said = f"{name} {lost[name].status} as the measure of the others' latency: {lost[name].reason}"
+            self.group.bench.notify(Progress(cell="", stage="note", note=said))
+
     def _is_lasting(self, result: CellResult) -> bool:
         """Whether its timings are worth keeping: not when a baseline was planned and its processes failed."""
-        paired = any(timing.baseline and timing.control for timing in result.timings)
-        return paired or not result.timings or self.group.bench.plan.baseline is None
+        if not result.timings or self.group.bench.plan.baseline is None:
+            return True
+        whole = {arm.name for arm in self.group.arms if arm.ended is None}
+        return self.group.baseline is not None and {self.group.baseline.id, self.group.control} <= whole
 
 
 def _end(result: CellResult, ended: CellEndedError, tail: tuple[str, ...]) -> CellResult:

@@ -106,7 +106,7 @@ def measure(scenario):
             start = time.monotonic()
             time.sleep(0.003)
             file.write(f"{scenario} {number} {start} {time.monotonic()}\n")
-            if does == "dying" and number == 1:
+            if number == 1 and (does == "dying" or (does == "lonely" and control and scenario == "s1")):
                 sys.exit(9)
             if does == "sleeping" and number == 1:
                 time.sleep(60)

@@ -113,6 +113,16 @@ def test_baseline_that_crashes_leaves_no_pairs_and_nothing_to_reuse(lab: Lab) ->
     assert lab.run(msgspec.structs.replace(plan, run="run-2")).reused == ()
 
 
+def test_lost_control_is_told_and_leaves_nothing_to_reuse(lab: Lab) -> None:
+    plan = make_plan(plan_cell("lonely", baseline=True), plan_cell("good"), scenarios=2)
+    good = lab.run(plan).results[1]
+    assert [(timing.scenario, len(timing.control)) for timing in good.timings] == [("s0", 3), ("s1", 0)]
+    why = "it exited with code 9 before it was finished (stage latency)"
+    notes = [each.note for each in lab.said if each.stage == "note"]
+    assert notes == [f"aa.lonely crashed as the measure of the others' latency: {why}"]
+    assert lab.run(msgspec.structs.replace(plan, run="run-2")).reused == ()
+
+
 def test_timings_are_reused_with_their_benchmark_file(lab: Lab) -> None:
     plan = make_plan(BASE, plan_cell("good"), scenarios=1)
     first = lab.run(plan)
