@@ -8,7 +8,8 @@ from pathlib import Path
 import msgspec
 
 from harness.errors import MachineError, UsageError
-from harness.pipeline import RENDERINGS, Request
+from harness.finished import RENDERINGS
+from harness.pipeline import Request
 from harness.plan.expand import cell_id
 from harness.plan.pip_settings import IndexSettings
 from harness.plan.plan import PlanOptions, build_plan
@@ -51,7 +52,7 @@ def baseline_of(matrix: Matrix) -> str:
         UsageError: the matrix names no baseline.
     """
     if not matrix.baseline:
-        raise UsageError(f"{matrix.path}: no [baseline]; name the cell with --cell")
+        raise UsageError(f"{matrix.path}: no [baseline]; say there which cell it is")
     return cell_id(matrix.baseline)
 
 
@@ -64,6 +65,8 @@ async def make_golden(request: Request, settings: IndexSettings, folder: Path) -
     options = PlanOptions(run_id="golden", only=(baseline_of(request.matrix),))
     plan = await build_plan(request.matrix, settings, options, machine=read_machine())
     planned = plan.cells[0]
+    if planned.lock.reason:
+        raise UsageError(f"{request.matrix.path}: baseline: it has no solution: {planned.lock.reason}")
     installer = make_installer(settings)
     material = await prepare_material(request.matrix, request.store, installer, _keep_quiet, golden=None)
     with tempfile.TemporaryDirectory(prefix="harness-golden-") as name:
@@ -75,7 +78,11 @@ async def make_golden(request: Request, settings: IndexSettings, folder: Path) -
         async with environments.use(planned.cell, planned.lock, _keep_quiet) as python:
             env = make_surroundings(python, material.suite, scratch, material.threads)
             argv = [str(python), "-m", "harness.cell.golden", str(scratch / "spec.json"), str(made)]
-            done = await run(argv, env=env)
+            try:
+                done = await run(argv, env=env, timeout=request.matrix.limits.time)
+            except TimeoutError:
+                limit = f"{request.matrix.limits.time:g} s (limits.time of {request.matrix.path})"
+                raise MachineError(f"golden embeddings were not made within {limit}") from None
         files = list(made.glob("*.json"))
         if done.returncode != 0 or len(files) != 1:
             raise MachineError(f"golden embeddings were not made:\n{(done.stdout + done.stderr)[-2000:]}")

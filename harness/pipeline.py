@@ -13,21 +13,15 @@ from pathlib import Path
 
 import msgspec
 
-from harness.cell.catalogue import load_checks
 from harness.errors import MachineError, UsageError
-from harness.judge.judgement import judge
+from harness.finished import assemble, write_renderings
 from harness.plan.data import find_matrix, shipped_golden
 from harness.plan.matrix import read_matrix
 from harness.plan.pip_settings import IndexSettings
 from harness.plan.plan import PlanOptions, build_plan
 from harness.plan.schema import Matrix
-from harness.records import CellResult, Plan, PlannedCell, Progress, Run
-from harness.report.html import render_html
-from harness.report.jsonfile import render_json, render_schema
-from harness.report.junit import render_junit
-from harness.report.markdown import render_markdown
-from harness.run.files import write_whole
-from harness.run.folder import LATEST, RunFolder, StoredRun, read_run
+from harness.records import Plan, PlannedCell, Progress, Run
+from harness.run.folder import RunFolder
 from harness.run.machine import read_machine
 from harness.run.options import Options
 from harness.run.prepare import make_environments, make_installer, prepare_material
@@ -36,14 +30,6 @@ from harness.run.schedule import Supplies, sweep
 from harness.run.store import Store
 
 Notify = Callable[[Progress], None]
-
-RENDERINGS = {
-    "results.json": render_json,
-    "summary.md": render_markdown,
-    "junit.xml": render_junit,
-    "index.html": render_html,
-}
-"""What a run leaves beside the folders of its cells: file name -> renderer."""
 
 
 @dataclass(frozen=True)
@@ -57,6 +43,7 @@ class Request:
     skip: tuple[str, ...] = ()
     checks: tuple[str, ...] = ()
     golden: Path | None = None
+    python_downloads: bool = False
     options: Options = field(default_factory=Options)
 
 
@@ -73,7 +60,13 @@ def open_matrix(wanted: str, *, rounds: int | None = None) -> Matrix:
 
 
 async def make_plan(request: Request, settings: IndexSettings, notify: Notify) -> Plan:
-    """The plan of a run, nothing of it run yet; its id is the time (UTC), the matrix and a little chance."""
+    """The plan of a run, nothing of it run yet; its id is the time (UTC), the matrix and a little chance.
+
+    Raises:
+        UsageError: what was asked for cannot be meant.
+        MachineError: uv or the network failed.
+    """
+    find_golden(request.golden)  # a misspelt path is told at once
     now = datetime.datetime.now(datetime.UTC)
     chosen = PlanOptions(
         run_id=f"{now:%Y%m%d-%H%M%S}-{request.matrix.name}-{secrets.token_hex(2)}",
@@ -102,7 +95,13 @@ def narrow_checks(plan: Plan, globs: Sequence[str]) -> Plan:
         )
         return msgspec.structs.replace(planned, cases=cases)
 
-    return msgspec.structs.replace(plan, cells=tuple(map(narrow, plan.cells)), subset=True)
+    baseline = plan.baseline_cell
+    return msgspec.structs.replace(
+        plan,
+        cells=tuple(map(narrow, plan.cells)),
+        baseline_cell=None if baseline is None else narrow(baseline),
+        subset=True,
+    )
 
 
 async def run_plan(request: Request, plan: Plan, settings: IndexSettings, notify: Notify) -> Run:
@@ -116,7 +115,7 @@ async def run_plan(request: Request, plan: Plan, settings: IndexSettings, notify
     def say(text: str) -> None:
         notify(Progress(cell="", stage="note", note=text))
 
-    installer = make_installer(settings)
+    installer = make_installer(settings, downloads=request.python_downloads)
     material = await prepare_material(
         request.matrix,
         request.store,
@@ -154,51 +153,3 @@ def find_golden(named: Path | None) -> Path | None:
     if named is not None and not golden.exists():
         raise UsageError(f"--golden {golden}: no such file or folder")
     return golden.absolute() if golden.exists() else None
-
-
-def assemble(
-    plan: Plan, results: tuple[CellResult, ...], *, reused: tuple[str, ...], seconds: dict[str, float]
-) -> Run:
-    """A judged run."""
-    judgement = judge(plan, results, load_checks())
-    return Run(plan=plan, results=results, judgement=judgement, reused=reused, seconds=seconds)
-
-
-def write_renderings(run: Run, folder: Path) -> None:
-    """Write results, summary, JUnit XML, the page and the schema into the folder of the run."""
-    for name, render in RENDERINGS.items():
-        write_whole(folder / name, render(run).encode())
-    write_whole(folder / "schema.json", render_schema().encode())
-
-
-def judge_again(folder: Path) -> tuple[Run, StoredRun]:
-    """Judge and render a run once more from what lies in its folder; cells that are not there are missing.
-
-    Raises:
-        UsageError: it is not the folder of a run.
-    """
-    stored = read_run(folder)
-    earlier = folder / "results.json"
-    kept = msgspec.json.decode(earlier.read_bytes(), type=dict[str, msgspec.Raw]) if earlier.exists() else {}
-    reused = msgspec.json.decode(kept["reused"], type=tuple[str, ...]) if "reused" in kept else ()
-    seconds = msgspec.json.decode(kept["seconds"], type=dict[str, float]) if "seconds" in kept else {}
-    run = assemble(stored.plan, stored.results, reused=reused, seconds=seconds)
-    write_renderings(run, folder)
-    return run, stored
-
-
-def find_run(reports: Path, name: str | None) -> Path:
-    """The folder of a run: named by id or path, or the newest that is complete.
-
-    Raises:
-        UsageError: there is none; lists the newest.
-    """
-    runs = reports / "runs"
-    wanted = runs / (name or LATEST)
-    if name is not None and not wanted.exists() and Path(name).exists():
-        wanted = Path(name)
-    if not wanted.exists():
-        there = sorted((path.name for path in runs.glob("2*")), reverse=True)[:5]
-        listed = f"; the newest are: {', '.join(there)}" if there else "; run `nox -s compat` first"
-        raise UsageError(f"{wanted}: no such run{listed}")
-    return wanted.resolve()

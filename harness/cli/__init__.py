@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import traceback
 from typing import NoReturn
 
 import click
@@ -40,4 +41,11 @@ def main() -> NoReturn:
     except (KeyboardInterrupt, click.Abort):
         click.echo("harness: interrupted; finished cells are kept, the same command carries on", err=True)
         code = INTERRUPTED
+    except OSError as error:
+        click.echo(f"harness: the machine could not do its part: {error}", err=True)
+        code = ExitCode.ERROR
+    except Exception:  # noqa: BLE001 - an exit code of 1 would say that a cell regressed
+        click.echo(traceback.format_exc(), err=True)
+        click.echo("harness: a fault of the harness itself; please report it with the lines above", err=True)
+        code = ExitCode.ERROR
     sys.exit(int(code or 0))

@@ -3,20 +3,29 @@
 from __future__ import annotations
 
 import webbrowser
+from collections import Counter
 from pathlib import Path
+from typing import get_args
 
 import click
 
-from harness import committed, pipeline
-from harness.cli.options import open_store, parse_size, plain_option, reports_option, store_option
+from harness import committed, finished, pipeline
+from harness.cli.options import (
+    open_store,
+    parse_size,
+    reports_option,
+    store_option,
+)
 from harness.cli.screen import Screen
-from harness.errors import ExitCode
+from harness.errors import ExitCode, UsageError
 from harness.judge.verdict import exit_code
 from harness.plan.data import find_matrix
-from harness.plan.lock_matrix import check_locks, check_locks_by_resolving, lock_matrix
+from harness.plan.lock_matrix import ChangeKind, check_locks, check_locks_by_resolving, lock_matrix
 from harness.plan.matrix import matrix_files, read_matrix
 from harness.plan.pip_settings import IndexSettings, read_pip_settings
 from harness.plan.schema import Matrix
+from harness.records import Progress
+from harness.report.escape import disarm_commands
 from harness.report.jsonfile import render_schema
 from harness.run.clean import clean_store
 from harness.run.interrupt import run_interruptibly
@@ -28,14 +37,18 @@ from harness.run.interrupt import run_interruptibly
 @click.option("--resolve", is_flag=True, help="With --check: resolve again too, and compare.")
 def lock(*, names: tuple[str, ...], check: bool, resolve: bool) -> int:
     """Resolve every cell and write the locks, or check those that are committed."""
+    if resolve and not check:
+        raise UsageError("--resolve belongs to --check; `harness lock` alone resolves and writes")
     matrices = _open_matrices(names)
     if check and not resolve:
-        return _say_findings([str(found.message) for matrix in matrices for found in check_locks(matrix)])
+        return _say_findings([found.message for matrix in matrices for found in check_locks(matrix)])
 
     async def work() -> int:
         settings = await read_pip_settings()
         if check:
-            checked = [await check_locks_by_resolving(matrix, settings) for matrix in matrices]
+            checked = [
+                await check_locks_by_resolving(matrix, settings, notify=_say_resolving) for matrix in matrices
+            ]
             return _say_findings([found.message for findings in checked for found in findings])
         for matrix in matrices:
             await _write_locks(matrix, settings)
@@ -45,26 +58,34 @@ def lock(*, names: tuple[str, ...], check: bool, resolve: bool) -> int:
 
 
 def _open_matrices(names: tuple[str, ...]) -> list[Matrix]:
-    found = [find_matrix(name, Path.cwd()) for name in names] or matrix_files(Path("matrices"))
+    """Those that are named, else all in ``matrices``; none at all cannot be meant."""
+    found = [find_matrix(name, Path.cwd()) for name in names] or list(matrix_files(Path("matrices")))
+    if not found:
+        raise UsageError(f"{Path('matrices').absolute()}: no matrix there; name one with --matrix FILE")
     return [read_matrix(path) for path in found]
+
+
+def _say_resolving(progress: Progress) -> None:
+    if progress.stage == "resolving":
+        click.echo(f"resolving {progress.cell}", err=True)
 
 
 def _say_findings(messages: list[str]) -> int:
     for message in messages:
         click.echo(message)
-    click.echo(f"{len(messages)} faults" if messages else "every lock is what its matrix asks for")
+    faults = "1 fault" if len(messages) == 1 else f"{len(messages)} faults"
+    click.echo(faults if messages else "every lock is what its matrix asks for")
     return ExitCode.REGRESSED if messages else ExitCode.PASS
 
 
 async def _write_locks(matrix: Matrix, settings: IndexSettings) -> None:
-    changes = await lock_matrix(matrix, settings)
-    counts = {
-        kind: sum(change.kind == kind for change in changes) for kind in ("added", "changed", "removed")
-    }
+    changes = await lock_matrix(matrix, settings, notify=_say_resolving)
+    counts = Counter(change.kind for change in changes)
     for change in changes:
         if change.kind != "unchanged":
             click.echo(f"{change.kind} {change.path.name}: {change.note or 'locked'}")
-    said = ", ".join(f"{counts[kind]} {kind}" for kind in ("added", "changed", "removed", "unchanged"))
+    kinds: tuple[ChangeKind, ...] = get_args(ChangeKind)
+    said = ", ".join(f"{counts[kind]} {kind}" for kind in kinds)
     click.echo(f"{matrix.name}: {len(changes)} locks, {said}")
 
 
@@ -72,14 +93,13 @@ async def _write_locks(matrix: Matrix, settings: IndexSettings) -> None:
 @click.argument("run", required=False)
 @click.option("--open", "show", is_flag=True, help="Open the page in a browser.")
 @reports_option
-@plain_option
-def report(*, run: str | None, show: bool, reports: Path, plain: bool) -> int:
+def report(*, run: str | None, show: bool, reports: Path) -> int:
     """Judge and render a run again: the newest, or RUN (its id or folder)."""
-    folder = pipeline.find_run(reports, run)
-    judged, stored = pipeline.judge_again(folder)
+    folder = finished.find_run(reports, run)
+    judged, stored = finished.judge_again(folder)
     for problem in stored.problems:
-        click.echo(f"note: {problem}")
-    Screen(plain=plain).show(judged, folder)
+        click.echo(disarm_commands(f"note: {problem}"))
+    Screen(plain=True).show(judged, folder)
     if show:
         webbrowser.open((folder / "index.html").as_uri())
     return exit_code(judged.judgement.verdict)
@@ -90,7 +110,7 @@ def report(*, run: str | None, show: bool, reports: Path, plain: bool) -> int:
 @reports_option
 def publish(*, run: str | None, reports: Path) -> None:
     """Copy a finished run (the newest, or RUN) to reports/<matrix>/, where it is committed."""
-    for path in committed.publish(pipeline.find_run(reports, run), reports):
+    for path in committed.publish(finished.find_run(reports, run), reports):
         click.echo(path)
 
 

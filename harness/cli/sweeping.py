@@ -17,7 +17,7 @@ from harness.cli.options import (
 )
 from harness.cli.screen import Screen
 from harness.judge.verdict import exit_code
-from harness.plan.cells import cells_of
+from harness.plan.cells import cells_of, select
 from harness.plan.pip_settings import read_pip_settings
 from harness.records import Plan, Run
 from harness.report.cells import render_cells_json
@@ -36,6 +36,7 @@ from harness.run.store import Store
 @click.option("--latency/--no-latency", default=True, help="Measure latency.  [default: latency]")
 @click.option("--rounds", type=click.IntRange(1), help="Latency rounds, instead of the matrix's.")
 @click.option("--golden", type=click.Path(path_type=Path), help="Golden embeddings to compare with.")
+@click.option("--python-downloads", is_flag=True, help="Let uv fetch a Python that is not there.")
 @store_option
 @reports_option
 @plain_option
@@ -51,6 +52,7 @@ def sweep(  # noqa: PLR0913 - one parameter an option
     latency: bool,
     rounds: int | None,
     golden: Path | None,
+    python_downloads: bool,
     store: Path | None,
     reports: Path,
     plain: bool,
@@ -65,6 +67,7 @@ def sweep(  # noqa: PLR0913 - one parameter an option
         skip=skip,
         checks=checks,
         golden=golden,
+        python_downloads=python_downloads,
         options=Options(
             jobs=jobs or count_cores(),
             latency=latency,
@@ -105,19 +108,22 @@ def cells(*, matrix: str, only: tuple[str, ...], skip: tuple[str, ...], as_json:
 
 @click.command("perf")
 @matrix_option
-@click.option("--cell", help="The cell that is measured.  [default: the baseline]")
+@click.option(
+    "--only", metavar="GLOB", help="Measure the first cell whose id matches.  [default: the baseline]"
+)
 @click.option("--rounds", type=click.IntRange(1), default=3, show_default=True)
 @click.option(
     "--plain-rounds", type=click.IntRange(0), default=1, show_default=True, help="Of the plain way."
 )
 @click.option("--whole", is_flag=True, help="The whole sweep too, measured anew and with nothing changed.")
-def measure(*, matrix: str, cell: str | None, rounds: int, plain_rounds: int, whole: bool) -> None:
+def measure(*, matrix: str, only: str | None, rounds: int, plain_rounds: int, whole: bool) -> None:
     """Show what the harness costs, the plain way beside it."""
     found = pipeline.open_matrix(matrix)
+    measured = select(cells_of(found), (only or committed.baseline_of(found),))[0]
     with perf.scratch_folder() as scratch:
         bench = perf.Bench(
             matrix=str(found.path),
-            cell=cell or committed.baseline_of(found),
+            cell=measured.id,
             several=tuple(each.id for each in cells_of(found) if not each.source)[: 2 * count_cores()],
             scratch=Path(scratch),
             say=lambda text: click.echo(f"{text} ...", err=True),

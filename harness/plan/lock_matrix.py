@@ -17,11 +17,13 @@ from harness.plan.resolve import Notify, keep_silent, resolve_all
 from harness.plan.schema import Matrix
 from harness.records import Cell, Lock
 
+ChangeKind = Literal["added", "changed", "removed", "unchanged"]
+
 
 class LockChange(msgspec.Struct, frozen=True):
     """What locking did to one file; ``unchanged`` ones are left alone."""
 
-    kind: Literal["added", "changed", "removed", "unchanged"]
+    kind: ChangeKind
     path: Path
     note: str = ""
 
@@ -112,7 +114,7 @@ def staleness(lock: Lock, cell: Cell, matrix: Matrix, *, platform: str) -> str:
 
 
 def _write(lock: Lock, path: Path) -> LockChange:
-    kind: Literal["added", "changed"] = "added"
+    kind: ChangeKind = "added"
     note = ""
     if path.exists():
         if path.read_bytes() == render_lock(lock).encode():

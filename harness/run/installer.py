@@ -70,7 +70,8 @@ class Installer:
             if not re.search(r"no interpreter found|no download was found", str(error), re.IGNORECASE):
                 raise
             raise UnavailablePythonError(
-                f"Python {python} is not on this machine ({error}); install it, or take it out of the matrix"
+                f"Python {python} is not on this machine ({error}); install it, "
+                "let uv fetch it (--python-downloads), or take it out of the matrix"
             ) from error
 
     async def sync(

@@ -188,7 +188,9 @@ def test_python_that_is_not_there_comes_with_advice(yard: Yard) -> None:
     with pytest.raises(UnavailablePythonError) as caught:
         yard.make(yard.lock("arm", python="3.99"))
     assert str(caught.value).startswith("Python 3.99 is not on this machine (")
-    assert str(caught.value).endswith("); install it, or take it out of the matrix")
+    assert str(caught.value).endswith(
+        "); install it, let uv fetch it (--python-downloads), or take it out of the matrix"
+    )
 
 
 def test_store_that_cannot_be_written_to(tmp_path: Path, yard: Yard) -> None:

@@ -1,0 +1,85 @@
+"""What becomes of a run that has ended: its judgement and renderings, and the way back to them later."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import msgspec
+
+from harness.cell.catalogue import load_checks
+from harness.errors import UsageError
+from harness.judge.judgement import judge
+from harness.records import CellResult, Plan, Run
+from harness.report.html import render_html
+from harness.report.jsonfile import render_json, render_schema
+from harness.report.junit import render_junit
+from harness.report.markdown import render_markdown
+from harness.run.files import write_whole
+from harness.run.folder import LATEST, StoredRun, read_run
+
+RENDERINGS = {
+    "results.json": render_json,
+    "summary.md": render_markdown,
+    "junit.xml": render_junit,
+    "index.html": render_html,
+}
+"""What a run leaves beside the folders of its cells: file name -> renderer."""
+
+
+def assemble(
+    plan: Plan, results: tuple[CellResult, ...], *, reused: tuple[str, ...], seconds: dict[str, float]
+) -> Run:
+    """A judged run."""
+    judgement = judge(plan, results, load_checks())
+    return Run(plan=plan, results=results, judgement=judgement, reused=reused, seconds=seconds)
+
+
+def write_renderings(run: Run, folder: Path) -> None:
+    """Write results, summary, JUnit XML, the page and the schema into the folder of the run."""
+    for name, render in RENDERINGS.items():
+        write_whole(folder / name, render(run).encode())
+    write_whole(folder / "schema.json", render_schema().encode())
+
+
+def judge_again(folder: Path) -> tuple[Run, StoredRun]:
+    """Judge and render a run once more from what lies in its folder; cells that are not there are missing.
+
+    Raises:
+        UsageError: it is not the folder of a run.
+    """
+    stored = read_run(folder)
+    kept = _read_kept(folder / "results.json")
+    run = assemble(stored.plan, stored.results, reused=kept.reused, seconds=kept.seconds)
+    write_renderings(run, folder)
+    return run, stored
+
+
+class _Kept(msgspec.Struct, frozen=True):
+    """The part of ``results.json`` that the folders of the cells do not hold."""
+
+    reused: tuple[str, ...] = ()
+    seconds: dict[str, float] = {}
+
+
+def _read_kept(path: Path) -> _Kept:
+    try:
+        return msgspec.json.decode(path.read_bytes(), type=_Kept)
+    except (FileNotFoundError, msgspec.DecodeError):  # cut off before it was written; or it is made anew now
+        return _Kept()
+
+
+def find_run(reports: Path, name: str | None) -> Path:
+    """The folder of a run: named by id or path, or the newest that is complete.
+
+    Raises:
+        UsageError: there is none; lists the newest.
+    """
+    runs = reports / "runs"
+    wanted = runs / (name or LATEST)
+    if name is not None and not wanted.exists() and Path(name).exists():
+        wanted = Path(name)
+    if not wanted.exists():
+        there = sorted((path.name for path in runs.glob("2*")), reverse=True)[:5]
+        listed = f"; the newest are: {', '.join(there)}" if there else "; run `nox -s compat` first"
+        raise UsageError(f"{wanted}: no such run{listed}")
+    return wanted.resolve()

@@ -1,0 +1,103 @@
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import msgspec
+import pytest
+from unit.plan_texts import put_matrix
+from unit.runs import make_plan, make_planned
+
+import harness.cli
+from harness import finished, pipeline
+from harness.cli import keeping
+from harness.plan.lock_matrix import LockChange
+from harness.run.folder import RunFolder
+
+Say = pytest.CaptureFixture[str]
+
+
+def command(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> int:
+    monkeypatch.setattr(sys, "argv", ["harness", *arguments])
+    with pytest.raises(SystemExit) as left:
+        harness.cli.main()
+    assert isinstance(left.value.code, int)
+    return left.value.code
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("cells", "--matrix", "compatt"), "did you mean 'compat'?"),
+        (("cells", "--only", "numpy-9*"), "--only 'numpy-9*' matches no cell; there are: "),
+        (("cells", "--skip", "*"), "--skip * leaves no cell; there are: "),
+        (("sweep", "--golden", "nowhere"), "--golden nowhere: no such file or folder"),
+        (("sweep", "--checks", "l0.zeroo*"), "--checks 'l0.zeroo*' matches no check; near it: "),
+        (("sweep", "--jobs", "0"), "0 is not in the range"),
+        (("perf", "--only", "nope"), "--only 'nope' matches no cell; there are: "),
+        (("lock", "--resolve"), "--resolve belongs to --check"),
+        (("lock", "--check"), "no matrix there; name one with --matrix FILE"),
+        (("clean", "--max-size", "20GB"), "--max-size '20GB' is not a size such as 20GiB"),
+        (("report", "nope"), "no such run; run `nox -s compat` first"),
+        (("publish",), "no such run; run `nox -s compat` first"),
+        (("sweeep",), "No such command 'sweeep'"),
+    ],
+)
+def test_what_cannot_be_meant_is_exit_2(
+    arguments: tuple[str, ...], said: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: Say
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert command(monkeypatch, *arguments) == 2
+    assert said in capsys.readouterr().err
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("error", "code", "said"),
+    [
+        (RuntimeError("a bug"), 5, "RuntimeError: a bug\n\nharness: a fault of the harness itself"),
+        (OSError(28, "No space left on device"), 5, "could not do its part: [Errno 28] No space left"),
+        (KeyboardInterrupt(), 130, "interrupted; finished cells are kept"),
+    ],
+)
+def test_a_fault_never_looks_like_a_verdict(
+    error: BaseException, code: int, said: str, monkeypatch: pytest.MonkeyPatch, capsys: Say
+) -> None:
+    def fail() -> str:
+        raise error
+
+    monkeypatch.setattr(keeping, "render_schema", fail)
+    assert command(monkeypatch, "schema") == code
+    assert said in capsys.readouterr().err
+
+
+def test_lock_says_what_it_wrote(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: Say) -> None:
+    path = put_matrix(tmp_path)
+    changes = (LockChange("added", tmp_path / "a.txt"), LockChange("unchanged", tmp_path / "b.txt"))
+
+    async def lock_nothing(*_: object, **__: object) -> tuple[LockChange, ...]:
+        return changes
+
+    monkeypatch.setattr(keeping, "lock_matrix", lock_nothing)
+    assert command(monkeypatch, "lock", "--matrix", str(path)) == 0
+    assert capsys.readouterr().out.splitlines() == [
+        "added a.txt: locked",
+        f"{path.stem}: 2 locks, 1 added, 0 changed, 0 removed, 1 unchanged",
+    ]
+
+
+def test_a_run_whose_results_are_cut_off_is_judged_again_from_its_cells(tmp_path: Path) -> None:
+    folder = RunFolder.create(tmp_path, make_plan(make_planned("a"))).path
+    (folder / "results.json").write_text('{"schema": 1, "reused": ["a"', encoding="utf-8")
+    run, stored = finished.judge_again(folder)
+    assert (run.reused, stored.problems) == ((), ("a: no result",))
+    assert msgspec.json.decode((folder / "results.json").read_bytes())["judgement"]["verdict"] == "error"
+
+
+def test_a_narrowed_plan_narrows_the_baseline_that_stands_by_too() -> None:
+    apart = make_planned("base", cases=("l0.zero/a", "l0.tiny/a"))
+    plan = make_plan(make_planned("a", cases=("l0.zero/a", "l0.tiny/a")))
+    narrowed = pipeline.narrow_checks(msgspec.structs.replace(plan, baseline_cell=apart), ("l0.z*",))
+    assert narrowed.baseline_cell is not None
+    assert (narrowed.cells[0].cases, narrowed.baseline_cell.cases) == (("l0.zero/a",), ("l0.zero/a",))
+    assert narrowed.subset
