@@ -19,6 +19,9 @@ ROUNDED = {"float16-weights": torch.float16, "bfloat16-weights": torch.bfloat16}
 SLIGHTEST = {"float32": "float16-weights", "float16": "bfloat16-weights"}
 """The slightest fault that an output can be told from: float16 output is rounded like float16 weights."""
 
+SEEN_FACTOR = 3.0
+"""A control must be this many times the tolerance: near the tolerance it would be luck to see it."""
+
 LONGEST = 300
 """Characters of a sentence that a control uses: enough padding to be seen, without the costly long texts."""
 
@@ -42,7 +45,10 @@ class Controls:
         self._known: Dict[str, NDArray] = {}
 
     def hidden(self, fault: str = "") -> NDArray:
-        """Hidden states (n, t, h), zeros where masked, of the model with a fault; none: the right one."""
+        """Hidden states (n, t, h) of the model with a fault, zeros where masked; none: the right one.
+
+        Those for ``unmasked-pooling`` keep what is behind the mask.
+        """
         if fault not in self._known:
             self._known[fault] = self._infer(fault)
         return self._known[fault]
@@ -50,7 +56,7 @@ class Controls:
     def embeddings(self, fault: str = "") -> NDArray:
         """Mean-pooled unit vectors (n, h), float64, of the model with a fault."""
         if fault == "unmasked-pooling":
-            return unit_rows(self._unmasked().mean(axis=1))
+            return unit_rows(self.hidden(fault).mean(axis=1))
         mask = self._tokens["attention_mask"].numpy()[:, :, None]
         return unit_rows((self.hidden(fault) * mask).sum(axis=1) / np.maximum(mask.sum(axis=1), 1))
 
@@ -69,6 +75,8 @@ class Controls:
             states = reference.hidden_states(transformer, {**self._tokens, "attention_mask": everything})
             masked: NDArray = states * self._tokens["attention_mask"].numpy()[:, :, None]
             return masked
+        if fault == "unmasked-pooling":
+            return self._unmasked()
         if fault:
             raise KeyError(f"no control makes the fault {fault!r}")
         return reference.hidden_states(transformer, self._tokens)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from contextlib import contextmanager
 from pathlib import Path
 from queue import Empty, LifoQueue
@@ -26,7 +25,7 @@ class OpenVinoEmbedder:
     """Embeds texts on the CPU: tokenizer, OpenVINO in float32, pooling with the mask.
 
     An embedder is any callable from ``list[str]`` to a float array (n, d). What this one offers beyond that,
-    ``hidden``, ``infer``, ``variant`` and ``execution_facts``, opens further checks to it.
+    ``hidden``, ``tokenize`` with ``infer``, and ``variant``, opens further checks to it.
     """
 
     def __init__(
@@ -110,26 +109,6 @@ class OpenVinoEmbedder:
         """Length of an embedding."""
         return int(self._compiled.output(0).partial_shape[2].get_length())
 
-    @property
-    def precision(self) -> str:
-        """The floating point type that the compiled model says it executes in, such as ``f32``."""
-        return str(self._compiled.get_property("INFERENCE_PRECISION_HINT").get_type_name())
-
-    def execution_facts(self) -> Dict[str, str]:
-        """What the compiled model says of itself; ``openvino.layers`` counts layers by runtime precision."""
-        operations = self._compiled.get_runtime_model().get_ops()
-        layers = Counter(
-            str(_unwrap(operation.get_rt_info()["runtimePrecision"])) for operation in operations
-        )
-        return {
-            "openvino.device": str(ov.Core().get_property("CPU", "FULL_DEVICE_NAME")).strip(),
-            "openvino.precision": self.precision,
-            "openvino.threads": str(self._compiled.get_property("INFERENCE_NUM_THREADS")),
-            "openvino.streams": str(self._compiled.get_property("NUM_STREAMS")),
-            "openvino.hint": str(self._compiled.get_property("PERFORMANCE_HINT")).rpartition(".")[2],
-            "openvino.layers": ", ".join(f"{kind} {count}" for kind, count in sorted(layers.items())),
-        }
-
     def tokenize(self, texts: List[str]) -> Dict[str, NDArray]:
         """What the model is given: int64 arrays (n, t), padded to the longest, cut at the model's limit."""
         lowered = [text.lower() for text in texts] if self.folder.lower_case else list(texts)
@@ -190,8 +169,3 @@ def _port(ports: List[Any], name: str) -> Any:
             return port
     known = "; ".join(", ".join(sorted(port.get_names())) for port in ports)
     raise KeyError(f"the model has no port called {name!r}, only: {known}")
-
-
-def _unwrap(value: Any) -> Any:
-    """Runtime information is plain text in newer releases and an ``OVAny`` around it in older ones."""
-    return value.astype(str) if hasattr(value, "astype") else value

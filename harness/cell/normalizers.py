@@ -53,7 +53,8 @@ def stable(embeddings: np.ndarray) -> np.ndarray:
     """
     given = np.asarray(embeddings)
     if given.ndim != 2:
-        raise np.exceptions.AxisError(1, given.ndim, "an array of shape (n, d) is needed")
+        errors = getattr(np, "exceptions", np)  # where NumPy before 1.25 has them
+        raise errors.AxisError(1, given.ndim, "an array of shape (n, d) is needed")
     if given.dtype.kind != "f":
         given = given.astype(np.float64, casting="same_kind")
     if len(given) <= BLOCK:

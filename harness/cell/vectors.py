@@ -58,7 +58,8 @@ def _signed_zero(dtype: np.dtype) -> np.ndarray:
 def _single(dtype: np.dtype) -> np.ndarray:
     """One element a row, where dividing by its own size gives exactly 1 or -1."""
     rows = np.zeros((8, WIDTH), dtype)
-    rows[np.arange(8), np.arange(8) * 47] = np.array([1, -3, 0.1, -0.3, 100, 7, -200, 1.5], dtype)
+    # times its reciprocal 41 is not 1 in float32, nor is 49 in float16 and float64
+    rows[np.arange(8), np.arange(8) * 47] = np.array([1, -3, 0.1, -41, 100, 49, -200, 1.5], dtype)
     return rows
 
 
@@ -82,6 +83,11 @@ def _tiny(dtype: np.dtype) -> np.ndarray:
     """Normal numbers whose squares are not: from a little below the root of the smallest one downward."""
     least = int(np.finfo(dtype).minexp)
     return _powers(dtype, least // 2 - 5, least + 1, "tiny")
+
+
+def _small(dtype: np.dtype) -> np.ndarray:
+    """Norms from 0.2 down to a few times 1e-12, where the eps of the reference must not be seen yet."""
+    return _powers(dtype, -39, -4, "small")
 
 
 def _huge(dtype: np.dtype) -> np.ndarray:
@@ -129,6 +135,7 @@ VECTORS: Dict[str, Callable[[np.dtype], np.ndarray]] = {
     "single": _single,
     "subnormal": _subnormal,
     "tiny": _tiny,
+    "small": _small,
     "huge": _huge,
     "mixed": _mixed,
     "nan": _nan,

@@ -26,6 +26,12 @@ def test_typical(vectors: str, normalizer: str, dtype: str, normalize: Normalize
     _hold(inputs.vectors(vectors, dtype), normalizer, normalize, record)
 
 
+@pytest.mark.check("l0.parity-small")
+def test_small(normalizer: str, dtype: str, normalize: Normalizer, record: Record) -> None:
+    """Rows that are small, but no smaller than the eps of the reference."""
+    _hold(inputs.vectors("small", dtype), normalizer, normalize, record)
+
+
 @pytest.mark.check("l0.parity-zero")
 def test_zero(vectors: str, normalizer: str, dtype: str, normalize: Normalizer, record: Record) -> None:
     """Zero rows, where the guards of the two differ."""

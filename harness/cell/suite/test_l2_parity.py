@@ -9,16 +9,13 @@ import pytest
 
 from harness.cell.answers import Answers
 from harness.cell.compare import compare, cosines, name_worst
-from harness.cell.controls import SLIGHTEST, Controls
+from harness.cell.controls import SEEN_FACTOR, SLIGHTEST, Controls
 from harness.cell.corpus import Sentence
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from harness.cell.record import Record
-
-SEEN_FACTOR = 3.0
-"""A control must be this many times the tolerance: near the tolerance it would be luck to see it."""
 
 UNSEEN = {
     ("float16", "float16-weights"): "float16 output is rounded as coarsely as these weights: it cannot tell"

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from harness.cell.compare import compare, name_worst, unit_rows
-from harness.cell.controls import choose_sentences
+from harness.cell.controls import Controls, choose_sentences
 from harness.cell.corpus import Sentence
 
 if TYPE_CHECKING:
@@ -38,8 +38,13 @@ def alone(subject: Any, few: List[Sentence]) -> NDArray:
     return np.concatenate([np.array(subject([sentence.text])) for sentence in few])
 
 
-def hold_to_tolerance(
-    actual: NDArray, wanted: NDArray, few: List[Sentence], allowed: float, record: Record
+def hold_to_tolerance(  # noqa: PLR0913, PLR0917 # two arrays, and what is said of them
+    actual: NDArray,
+    wanted: NDArray,
+    few: List[Sentence],
+    allowed: float,
+    controls: Controls,
+    record: Record,
 ) -> None:
     """Compare directions: whatever the normalizer does is not the runtime's business."""
     difference = compare(unit_rows(actual), unit_rows(wanted), allowed)
@@ -51,26 +56,37 @@ def hold_to_tolerance(
         worst=difference.index,
         share=difference.share,
         sample=name_worst(difference.rows, few),
+        control=controls.apart("no-attention-mask")[1],
     )
 
 
 @pytest.mark.check("rt.batch-independence")
-def test_batch_independence(
-    subject: Any, few: List[Sentence], alone: NDArray, tolerance: Callable[[str], float], record: Record
+def test_batch_independence(  # noqa: PLR0913, PLR0917 # fixtures are arguments
+    subject: Any,
+    few: List[Sentence],
+    alone: NDArray,
+    controls: Controls,
+    tolerance: Callable[[str], float],
+    record: Record,
 ) -> None:
     """Embed all together that was embedded alone."""
     together = np.array(subject([sentence.text for sentence in few]))
-    hold_to_tolerance(together, alone, few, tolerance("rt.float32"), record)
+    hold_to_tolerance(together, alone, few, tolerance("rt.float32"), controls, record)
 
 
 @pytest.mark.check("rt.order-independence")
-def test_order_independence(
-    subject: Any, few: List[Sentence], alone: NDArray, tolerance: Callable[[str], float], record: Record
+def test_order_independence(  # noqa: PLR0913, PLR0917 # fixtures are arguments
+    subject: Any,
+    few: List[Sentence],
+    alone: NDArray,
+    controls: Controls,
+    tolerance: Callable[[str], float],
+    record: Record,
 ) -> None:
     """Embed in another order what was embedded alone."""
     shuffled = np.random.default_rng(20261101).permutation(len(few))
     embedded = np.array(subject([few[row].text for row in shuffled]))
-    hold_to_tolerance(embedded[np.argsort(shuffled)], alone, few, tolerance("rt.float32"), record)
+    hold_to_tolerance(embedded[np.argsort(shuffled)], alone, few, tolerance("rt.float32"), controls, record)
 
 
 @pytest.mark.check("rt.no-alias")
