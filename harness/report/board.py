@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, get_args
 
@@ -20,11 +21,14 @@ if TYPE_CHECKING:
 
     from harness.records import Plan, Progress
 
-FINAL: frozenset[str] = frozenset(get_args(CellStatus))
+FINAL: frozenset[str] = frozenset({*get_args(CellStatus), "reused"})
 """Stages after which nothing more comes from a cell."""
 
 WAITING = frozenset({"", "planned", "waiting", "queued"})
 """Stages in which a cell does nothing yet."""
+
+CHECKED = FINAL | {"waiting", "latency"}
+"""Stages in which the checks of a cell are over: all cells wait for each other before latency begins."""
 
 
 @dataclass(frozen=True)
@@ -38,18 +42,22 @@ class BoardState:
     started: float
     reported: dict[str, Progress]
     ended: dict[str, float]
+    checked: dict[str, float]  # when the checks of a cell were over
 
     @classmethod
     def of(cls, plan: Plan, started: float) -> BoardState:
         """The board before anything has happened."""
-        return cls(tuple(planned.cell.id for planned in plan.cells), started, {}, {})
+        return cls(tuple(planned.cell.id for planned in plan.cells), started, {}, {}, {})
 
     def apply(self, progress: Progress, now: float) -> BoardState:
         """The board after a cell has reported; one that was final before stays counted from then."""
-        ended = self.ended
-        if progress.stage in FINAL and progress.cell not in ended:
-            ended = {**ended, progress.cell: now}
-        return replace(self, reported={**self.reported, progress.cell: progress}, ended=ended)
+        cell, stage = progress.cell, progress.stage
+        return replace(
+            self,
+            reported={**self.reported, cell: progress},
+            ended={cell: now, **self.ended} if stage in FINAL else self.ended,
+            checked={cell: now, **self.checked} if stage in CHECKED else self.checked,
+        )
 
     def stage(self, cell: str) -> str:
         """What a cell does; empty before it has said anything."""
@@ -71,18 +79,37 @@ class BoardState:
             cell for cell, progress in self.reported.items() if progress.stage not in FINAL | WAITING
         )
 
-    def eta(self, now: float) -> float | None:
-        """Seconds until all are finished, should the others take as long; None while none is finished.
+    @property
+    def unchecked(self) -> tuple[str, ...]:
+        """Planned cells whose checks are not over."""
+        return tuple(cell for cell in self.cells if cell not in self.checked)
 
-        Cells that ended in the first second were reused and say nothing of how long one takes.
+    def eta(self, now: float) -> float | None:
+        """Seconds until the phase that runs is over, should the rest take as long; None while nobody knows.
+
+        The checks of all cells come first, then latency. Cells that ended in the first second were reused and
+        say nothing of how long one takes.
         """
-        measured = [cell for cell in self.finished if self.ended[cell] - self.started > 1.0]
+        if not self.unchecked:
+            return self._latency_eta(now)
+        measured = [
+            self.checked[cell] for cell in self.cells if self.checked.get(cell, 0.0) - self.started > 1.0
+        ]
         if not measured:
             return None
-        per_cell = (max(self.ended[cell] for cell in measured) - self.started) / len(measured)
-        left = len(self.cells) - len(self.finished)
-        last = max(self.ended[cell] for cell in measured)
-        return max(0.0, per_cell * left - (now - last))
+        per_cell = (max(measured) - self.started) / len(measured)
+        return max(0.0, per_cell * len(self.unchecked) - (now - max(measured)))
+
+    def _latency_eta(self, now: float) -> float | None:
+        """By the share of scenarios that are done; they take turns, so all cells are in the same one."""
+        shares = [
+            self.reported[cell].done / self.reported[cell].total
+            for cell in self.cells
+            if self.stage(cell) == "latency" and self.reported[cell].total
+        ]
+        share = min(shares, default=0.0)
+        since = max(self.checked.values(), default=self.started)
+        return (now - since) * (1 - share) / share if share else None
 
 
 def show_clock(seconds: float) -> str:
@@ -95,16 +122,16 @@ def draw_board(state: BoardState, now: float, *, height: int = 24, unicode: bool
     """Draw the board in at most ``height`` lines: counts, a bar, then the active cells."""
     done, total = len(state.finished), len(state.cells)
     eta = state.eta(now)
-    left = f", about {show_clock(eta)} left" if eta is not None and done < total else ""
+    left = f", about {show_clock(eta)} of {_phase(state)} left" if eta is not None and done < total else ""
     title = Text(f"{done} of {total} cells{_counts(state)}; {show_clock(now - state.started)} elapsed{left}")
-    room = max(1, height - 3)
+    room = max(1, height - 4)  # the title can take two lines
     shown: Sequence[str] = state.active[: room if len(state.active) <= room else max(0, room - 1)]
     table = Table.grid(padding=(0, 2, 0, 0))
     for cell in shown:
         progress = state.reported[cell]
         table.add_row(*(_say(part, unicode=unicode) for part in (cell, progress.stage, _how_far(progress))))
     bar = Table.grid()  # a bar alone does not end its line
-    bar.add_row(ProgressBar(total=max(1, total), completed=done, width=60))
+    bar.add_row(ProgressBar(total=max(1, total), completed=total - len(state.unchecked), width=60))
     parts: list[RenderableType] = [title, bar, table]
     if len(shown) < len(state.active):
         parts.append(Text(f"and {len(state.active) - len(shown)} more"))
@@ -118,11 +145,15 @@ def _say(text: str, *, unicode: bool) -> Text:
     )
 
 
+def _phase(state: BoardState) -> str:
+    return "checks" if state.unchecked else "latency"
+
+
 def _counts(state: BoardState) -> str:
-    """How the finished ones ended: ``: 12 ok, 1 failed``."""
-    ends: dict[str, int] = {}
-    for cell in state.finished:
-        ends[state.stage(cell)] = ends.get(state.stage(cell), 0) + 1
+    """How the finished ones ended, and how many wait for latency: ``: 12 ok, 1 failed, 3 checked``."""
+    ends = Counter(state.stage(cell) for cell in state.finished)
+    ends["checked"] = len(state.cells) - len(state.unchecked) - len(state.finished)
+    ends = +ends
     said = ", ".join(
         f"{count} {status}" for status, count in sorted(ends.items(), key=lambda end: end[0] != "ok")
     )

@@ -48,7 +48,7 @@ def test_it_shows_what_each_active_cell_does_and_what_became_of_the_others() -> 
     assert state.finished == ("a", "c")
     assert state.active == ("b", "aa.a")
     lines = draw(state, 160.0).splitlines()
-    assert lines[0] == "2 of 4 cells: 1 ok, 1 failed; 1:00 elapsed, about 1:00 left"
+    assert lines[0] == "2 of 4 cells: 1 ok, 1 failed, 1 checked; 1:00 elapsed, about 0:20 of checks left"
     assert [line.split() for line in lines[2:]] == [
         ["b", "contract", "12/300", "l0.zero"],
         ["aa.a", "latency", "3/25"],
@@ -63,6 +63,31 @@ def test_reused_cells_do_not_make_the_rest_look_quick() -> None:
     assert play((100.1, at("a", "ok"))).eta(101.0) is None
 
 
+def test_cells_that_wait_for_latency_have_come_far_and_say_how_long_the_others_take() -> None:
+    state = play((130.0, at("a", "waiting")), (160.0, at("b", "waiting")))
+    assert draw(state, 160.0).splitlines()[0] == (
+        "0 of 4 cells: 2 checked; 1:00 elapsed, about 1:00 of checks left"
+    )
+
+
+def test_latency_is_told_by_the_share_of_its_scenarios() -> None:
+    waiting = [(110.0 + n, at(cell, "waiting")) for n, cell in enumerate("abc")]
+    begun = play(*waiting, (120.0, at("d", "import-error")))
+    assert begun.eta(121.0) is None
+    state = begun
+    for cell in "abc":
+        state = state.apply(at(cell, "latency", 10, 30), 150.0)
+    assert " ".join(draw(state, 150.0).split()[:15]) == (
+        "1 of 4 cells: 1 import-error, 3 checked; 0:50 elapsed, about 1:00 of latency"
+    )
+
+
+def test_a_reused_cell_is_finished_and_does_nothing() -> None:
+    state = play((100.1, at("a", "reused", note="ok, measured by run-0")), (101.0, at("b", "contract")))
+    assert (state.finished, state.active) == (("a",), ("b",))
+    assert draw(state, 102.0).splitlines()[0] == "1 of 4 cells: 1 reused; 0:02 elapsed"
+
+
 def test_a_cell_counts_once_whatever_it_says_afterwards() -> None:
     state = play((110.0, at("a", "ok")), (120.0, at("a", "ok")))
     assert state.finished == ("a",)
@@ -73,7 +98,7 @@ def test_it_keeps_to_the_height_of_the_terminal() -> None:
     state = play(*((100.0 + n, at(f"cell-{n}", "contract", n, 99)) for n in range(30)))
     told = draw(state, 200.0, height=10)
     assert len(told.splitlines()) <= 10
-    assert told.splitlines()[-1] == "and 24 more"
+    assert told.splitlines()[-1] == "and 25 more"
 
 
 def test_plain_lines_come_once_a_stage() -> None:
