@@ -123,6 +123,7 @@ class Plan(Record, frozen=True, kw_only=True):
     cells: tuple[PlannedCell, ...]
     scenarios: tuple[ScenarioPlan, ...]
     expectations: tuple[Expectation, ...]
+    borrowed: tuple[Expectation, ...] = ()  # shipped ones over somebody's own matrix: may match nothing
     subset: bool = False  # --only/--skip left cells out
     baseline_cell: PlannedCell | None = None  # the baseline, where the selection leaves it out
 

@@ -43,8 +43,9 @@ def _contains(specifier: str, version: str) -> bool:
 
 
 def of_matrix(plan: Plan) -> tuple[Expectation, ...]:
-    """The expectations that belong to the matrix of this plan."""
-    return tuple(each for each in plan.expectations if not each.matrix or plan.matrix in each.matrix)
+    """The expectations that belong to the matrix of this plan, its own first."""
+    known = (*plan.expectations, *plan.borrowed)
+    return tuple(each for each in known if not each.matrix or plan.matrix in each.matrix)
 
 
 def of_cell(expectations: Sequence[Expectation], planned: PlannedCell) -> tuple[Expectation, ...]:
@@ -69,11 +70,16 @@ def describe_expectation(expectation: Expectation) -> str:
 
 
 def find_stale(plan: Plan) -> tuple[str, ...]:
-    """Expectations that apply to no cell and no case of the plan; a subset of the cells tells nothing."""
+    """Expectations that apply to no cell and no case of the plan; a subset of the cells tells nothing.
+
+    Borrowed ones are not asked: they speak of versions that somebody's own matrix need not have.
+    """
     if plan.subset:
         return ()
     stale = []
     for each in of_matrix(plan):
+        if each in plan.borrowed:
+            continue
         cells = [planned for planned in plan.cells if of_cell((each,), planned)]
         if each.check is not None:
             cells = [planned for planned in cells if any(for_case((each,), case) for case in planned.cases)]

@@ -34,8 +34,28 @@ def expectations_for(matrix: Matrix) -> tuple[Expectation, ...]:
     Raises:
         UsageError: one that cannot be meant; every fault of the file is named.
     """
-    found = (each for path in expected_files(matrix) for each in read_expected(path))
+    return _read_all(matrix, [path for path in expected_files(matrix) if not _is_borrowed(path, matrix)])
+
+
+def borrowed_for(matrix: Matrix) -> tuple[Expectation, ...]:
+    """The shipped expectations that a matrix of somebody's own takes over.
+
+    They speak of versions that it need not have, so one that matches nothing there is no fault.
+
+    Raises:
+        UsageError: as ``expectations_for``.
+    """
+    return _read_all(matrix, [path for path in expected_files(matrix) if _is_borrowed(path, matrix)])
+
+
+def _read_all(matrix: Matrix, paths: list[Path]) -> tuple[Expectation, ...]:
+    found = (each for path in paths for each in read_expected(path))
     return tuple(each for each in found if not each.matrix or matrix.name in each.matrix)
+
+
+def _is_borrowed(path: Path, matrix: Matrix) -> bool:
+    shipped = shipped_matrices().resolve()
+    return path.resolve().parent == shipped and matrix.folder.resolve() != shipped
 
 
 def expected_files(matrix: Matrix) -> tuple[Path, ...]:

@@ -12,7 +12,7 @@ from harness.cell.catalogue import SHIPPED_NORMALIZERS, load_checks, load_scenar
 from harness.cell.spec import DEFAULT_NORMALIZER
 from harness.errors import UsageError
 from harness.plan.cells import cells_of, select
-from harness.plan.expected import expectations_for
+from harness.plan.expected import borrowed_for, expectations_for
 from harness.plan.lock_matrix import staleness
 from harness.plan.lockfile import locks_folder, read_lock
 from harness.plan.pip_settings import IndexSettings
@@ -55,7 +55,7 @@ async def build_plan(
     chosen = select(cells, options.only, options.skip)
     baseline = next((cell for cell in cells if cell.baseline), None)
     apart = () if baseline is None or baseline in chosen else (baseline,)
-    expectations = expectations_for(matrix)  # before the network is asked for anything
+    expectations, borrowed = expectations_for(matrix), borrowed_for(matrix)  # before the network is asked
     locks = await locks_for((*chosen, *apart), matrix, settings, options, notify=notify)
     planned = planned_cells((*chosen, *apart), locks, cases_of(matrix))
     return Plan(
@@ -69,6 +69,7 @@ async def build_plan(
         cells=planned[: len(chosen)],
         scenarios=scenarios_of(matrix),
         expectations=expectations,
+        borrowed=borrowed,
         subset=len(chosen) < len(cells),
         baseline_cell=planned[-1] if apart else None,
     )

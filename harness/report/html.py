@@ -129,7 +129,7 @@ def _red(run: Run, anchors: dict[str, str]) -> list[dict[str, Any]]:
 
 def _known(run: Run) -> list[dict[str, Any]]:
     links: dict[str, list[str]] = defaultdict(list)
-    for expectation in run.plan.expectations:
+    for expectation in (*run.plan.expectations, *run.plan.borrowed):
         if expectation.link and expectation.link not in links[expectation.reason]:
             links[expectation.reason].append(expectation.link)
     return [

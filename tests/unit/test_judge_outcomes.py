@@ -3,6 +3,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
+import msgspec
 import pytest
 from unit.runs import CASES, CHECKS, make_case, make_plan, make_planned, make_result, seen
 
@@ -154,6 +155,8 @@ def test_an_expectation_that_matches_nothing_is_stale_unless_cells_were_left_out
     plan = make_plan(make_planned(), expectations=expectations)
     assert find_stale(plan) == ("l9.*", "l0.* where numpy<1", "status crashed where numpy<1, python<3")
     assert find_stale(make_plan(make_planned(), expectations=expectations, subset=True)) == ()
+    borrowed = msgspec.structs.replace(make_plan(make_planned()), borrowed=tuple(expectations))
+    assert find_stale(borrowed) == ()
 
 
 def test_what_nobody_planned_or_what_comes_twice_is_an_error() -> None:

@@ -8,7 +8,8 @@ import pytest
 from unit.plan_texts import PLAIN, make_matrix, put_matrix
 
 from harness.errors import UsageError
-from harness.plan.expected import every_case, expectations_for, expected_files, read_expected
+from harness.plan.data import shipped_matrices
+from harness.plan.expected import borrowed_for, every_case, expectations_for, expected_files, read_expected
 from harness.plan.matrix import read_matrix
 from harness.plan.tolerances import Tolerance, allowed_values, read_tolerances, tolerances_of
 from harness.records import Expectation
@@ -138,3 +139,10 @@ def test_tolerances_that_cannot_be_meant(tmp_path: Path, text: str, said: str) -
     with pytest.raises(UsageError) as told:
         read_tolerances(path)
     assert str(told.value) == f"{path}: {said}"
+
+
+def test_shipped_expectations_are_borrowed_by_a_matrix_of_somebodys_own(tmp_path: Path) -> None:
+    mine = make_matrix(tmp_path, 'expected = "shipped"\n' + PLAIN)
+    compat = read_matrix(shipped_matrices() / "compat.toml")
+    assert (bool(expectations_for(mine)), bool(borrowed_for(mine))) == (False, True)
+    assert (bool(expectations_for(compat)), bool(borrowed_for(compat))) == (True, False)
