@@ -77,7 +77,7 @@ def test_latency_is_told_by_the_share_of_its_scenarios() -> None:
     state = begun
     for cell in "abc":
         state = state.apply(at(cell, "latency", 10, 30), 150.0)
-    assert " ".join(draw(state, 150.0).split()[:17]) == (
+    assert " ".join(draw(state, 150.0).splitlines()[:2]) == (
         "1 of 4 cells: 1 import-error, 3 checked; 0:50 elapsed, about 1:00 of latency left"
     )
 
