@@ -12,7 +12,7 @@ sys.path.insert(0, str(ROOT))  # the nox script does not put the project's folde
 
 from harness.plan.expand import cell_id, expand  # noqa: E402 - needs the line above
 
-nox.needs_version = ">=2025.2.9"  # requires=
+nox.needs_version = ">=2026.8.10"  # allow_parallel=
 nox.options.sessions = ["lint", "tests", "compat"]
 nox.options.reuse_venv = "yes"
 

@@ -67,8 +67,7 @@ def _product(document: Mapping[str, Any], file: str) -> list[Row]:
             raise UsageError(f"{file}: axes.{name} has no versions; list at least one, or delete the axis")
     if not axes:
         return []
-    product = itertools.product(*axes.values())
-    return [dict(zip(axes, versions)) for versions in product]  # noqa: B905 - nox may live in Python 3.9
+    return [dict(zip(axes, versions, strict=True)) for versions in itertools.product(*axes.values())]
 
 
 def _without_excluded(rows: list[Row], excluded: Sequence[Mapping[str, str]], file: str) -> list[Row]:
