@@ -8,6 +8,7 @@ from harness.cell.catalogue import LAYERS
 from harness.judge.claims import summarize_claim
 from harness.report.escape import code_span, disarm_commands, escape_markdown
 from harness.report.latency_view import noise_floor, show_ratio, show_seconds, summarize_latency
+from harness.report.recommended import recommend
 from harness.report.view import (
     LEGEND,
     SIGNS,
@@ -45,6 +46,7 @@ def render_markdown(run: Run) -> str:
         *_expectations(run),
         *_latency(run),
         *_claims(run),
+        *_recommended(run),
     ]
     return disarm_commands("\n".join(lines) + "\n")
 
@@ -134,3 +136,10 @@ def _claims(run: Run) -> Iterator[str]:
         measured = f"{code_span(example.cell)}: {code_span(example.measured, 400)}" if example else ""
         rows.append([escape_markdown(claim.text), summary, measured])
     yield from _table("Documented claims", ["claim", "verdict", "measured, for example"], rows)
+
+
+def _recommended(run: Run) -> Iterator[str]:
+    found = recommend(run)
+    yield from ("", "### Recommended normalizer", "", found.advice)
+    if found.measured:
+        yield from ("", " ".join(found.measured))

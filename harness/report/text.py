@@ -11,6 +11,7 @@ from rich.text import Text
 from harness.judge.claims import summarize_claim
 from harness.report.escape import shorten
 from harness.report.latency_view import noise_floor, show_ratio, show_seconds
+from harness.report.recommended import recommend
 from harness.report.terminal import STYLES, Alphabet, print_to_text
 from harness.report.text_tables import draw_latency, draw_map
 from harness.report.view import (
@@ -75,6 +76,7 @@ class _Writer:
         yield from self._expectations()
         yield from self._latency()
         yield from self._claims()
+        yield from self._recommended()
         yield Text()
         yield verdict
 
@@ -144,3 +146,9 @@ class _Writer:
             yield self._alphabet.indent(
                 f"{self._alphabet.sign(kind)} {claim.text}: {summarize_claim(claim.rows)}", style=STYLES[kind]
             )
+
+    def _recommended(self) -> Iterator[RenderableType]:
+        found = recommend(self._run)
+        yield from self._heading("Recommended normalizer")
+        for sentence in (found.advice, *found.measured):
+            yield self._alphabet.indent(sentence)
