@@ -120,7 +120,8 @@ def parity(name: str, normalize: Normalizer, rows: np.ndarray, reference: Normal
     blame, facts = _stated(subject, ours)
     if math.isinf(ours.value) and ours.sample.startswith("the reference raises"):
         return fields(ours, blame=blame, facts=facts)
-    due = oracle.known(reference(rows), oracle.normalize(rows))
+    exact = oracle.normalize(rows)
+    due = oracle.known(reference(rows), exact)
     apart = compare(call(normalize, rows), due, subject.allowed + ours.allowed)
-    control = compare(oracle.normalize(coarse(rows)).rounded(), due, apart.allowed).value
+    control = compare(oracle.normalize(coarse(rows.astype(exact.dtype))).rounded(), due, apart.allowed).value
     return fields(apart, blame=blame, facts=facts, control=control)

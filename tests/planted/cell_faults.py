@@ -1,0 +1,146 @@
+"""Normalizers, reference utilities and embedders with one mistake each, in NumPy alone."""
+
+from __future__ import annotations
+
+import threading
+import time
+from typing import Any
+
+import numpy as np
+from planted.cell_world import WIDTH, Embedder
+
+from harness.cell.normalizers import stable
+
+
+def without_guard(rows: Any) -> Any:
+    return rows / np.linalg.norm(rows, axis=1, keepdims=True)
+
+
+def guard_for_all(rows: Any) -> Any:
+    norms = np.linalg.norm(rows, axis=1, keepdims=True)
+    return rows / (norms if norms.all() else np.float32(1))
+
+
+def in_half(rows: Any) -> Any:
+    return stable(rows.astype(np.float16)).astype(rows.dtype)
+
+
+def by_reciprocal(rows: Any) -> Any:
+    norms = np.linalg.norm(rows, axis=1, keepdims=True)
+    return rows * (1 / np.where(norms == 0, 1, norms)).astype(rows.dtype)
+
+
+def without_the_odd_one(rows: Any) -> Any:
+    norms = np.linalg.norm(rows[:, : max(rows.shape[1] // 2 * 2, 1)], axis=1, keepdims=True)
+    return rows / norms
+
+
+def of_raw_memory(rows: Any) -> Any:
+    return stable(np.frombuffer(rows.tobytes(order="A"), rows.dtype).reshape(rows.shape))
+
+
+def without_the_last_block(rows: Any) -> Any:
+    whole = len(rows) // 256 * 256
+    return np.vstack([stable(rows[:whole]), rows[whole:]])
+
+
+def with_floor(rows: Any) -> Any:
+    norms = np.linalg.norm(rows, axis=1, keepdims=True)
+    return rows / np.maximum(norms, 1e-8).astype(rows.dtype)
+
+
+def with_eps(rows: Any) -> Any:
+    return (rows / (np.linalg.norm(rows, axis=1, keepdims=True) + 1e-3)).astype(rows.dtype)
+
+
+def in_place(rows: Any) -> Any:
+    rows /= np.linalg.norm(rows, axis=1, keepdims=True)
+    return rows
+
+
+def raising(_: Any) -> Any:
+    raise RuntimeError("no integers")
+
+
+def upcast(rows: Any) -> Any:
+    return stable(rows.astype(np.float64))
+
+
+def hoarding(rows: Any) -> Any:
+    copies = [rows + index for index in range(5)]
+    return copies[0]
+
+
+class OfTheBatch(Embedder):
+    """Padding reaches the result: it depends on the length of the batch."""
+
+    def __call__(self, texts: list[str]) -> Any:
+        return super().__call__(texts) + np.float32(len(texts) % 7 / 1e3)
+
+
+class OfThePlace(Embedder):
+    def __call__(self, texts: list[str]) -> Any:
+        return super().__call__(texts) + np.arange(len(texts), dtype=np.float32)[:, None] / 1e3
+
+
+class Aliasing(Embedder):
+    buffer = np.zeros((64, WIDTH), np.float32)
+
+    def __call__(self, texts: list[str]) -> Any:
+        self.buffer[: len(texts)] = super().__call__(texts)
+        return self.buffer[: len(texts)]
+
+
+class Overwriting(Embedder):
+    shared: Any = None
+
+    def infer(self, tokens: Any) -> Any:
+        if self.shared is not None:
+            self.shared[...] = -1
+        self.shared = tokens["input_ids"]
+
+
+class Counting(Embedder):
+    calls = 0
+
+    def __call__(self, texts: list[str]) -> Any:
+        self.calls += 1
+        return super().__call__(texts) + np.float32(self.calls / 1e6)
+
+
+class OneRequest(Embedder):
+    """Takes one call at a time, and raises where a second one comes."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._busy = threading.Lock()
+
+    def __call__(self, texts: list[str]) -> Any:
+        if not self._busy.acquire(blocking=False):
+            raise RuntimeError("Infer Request is busy")
+        try:
+            time.sleep(0.002)
+            return super().__call__(texts)
+        finally:
+            self._busy.release()
+
+
+class Stripping(Embedder):
+    """Another tokenizer: it drops what is not ASCII, and cuts texts short."""
+
+    def __call__(self, texts: list[str]) -> Any:
+        return super().__call__([text.encode("ascii", "ignore").decode()[:1] for text in texts])
+
+
+class Coarse(Embedder):
+    """Weights of half the bits."""
+
+    def __call__(self, texts: list[str]) -> Any:
+        return super().__call__(texts).astype(np.float16).astype(np.float32)
+
+
+class Shapeless(Embedder):
+    """Says to an empty list what ``encode`` says: no rows, no columns, float64."""
+
+    def __call__(self, texts: list[str]) -> Any:
+        return super().__call__(texts) if texts else np.array([])

@@ -1,0 +1,202 @@
+"""A cell in which every check of the suite passes, without torch or OpenVINO: one fault is planted at a time.
+
+The functions of the suite are called as pytest would call them; what they ask for comes from a ``World``.
+"""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+import sys
+import zlib
+from pathlib import Path
+from types import ModuleType, SimpleNamespace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from harness.cell import catalogue, others
+from harness.cell.channel import Channel
+from harness.cell.compare import unit_rows
+from harness.cell.corpus import Sentence, load_corpus
+from harness.cell.golden import Golden, Key
+from harness.cell.normalizers import stable
+from harness.cell.record import Record
+from harness.cell.spec import CellSpec
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    import pytest
+
+SUITE = Path(catalogue.__file__).with_name("suite")
+WIDTH = 16
+PREFERRED = {"normalizer": "subject", "dtype": "float32", "other": "max-eps"}
+"""Values of an axis that need no torch, or where a right normalizer equals a right reference."""
+
+
+class Tensor(np.ndarray):  # type: ignore[misc] # numpy is not followed where mypy runs
+    """An array that says it is a tensor."""
+
+
+class Compiled:
+    """A compiled model that executes in one precision."""
+
+    def __init__(self, precision: str) -> None:
+        self._precision = precision
+
+    def get_property(self, name: str) -> Any:
+        return ["CPU"] if name == "EXECUTION_DEVICES" else self._precision
+
+    def get_runtime_model(self) -> Any:
+        layer = SimpleNamespace(get_rt_info=lambda: {"runtimePrecision": self._precision})
+        return SimpleNamespace(get_ops=lambda: [layer])
+
+
+class Embedder:
+    """Embeds a text as numbers drawn from its hash: no text depends on another."""
+
+    def __init__(self, precision: str = "f32") -> None:
+        self.compiled = Compiled(precision)
+
+    def __call__(self, texts: list[str]) -> Any:
+        drawn = [np.random.RandomState(zlib.crc32(text.encode())).standard_normal(WIDTH) for text in texts]
+        return np.array(drawn, np.float32).reshape(len(texts), WIDTH)
+
+    def hidden(self, texts: list[str]) -> Any:
+        return self(texts)[:, None, :], np.ones((len(texts), 1), np.int64)
+
+    def tokenize(self, texts: list[str]) -> Any:
+        return {"input_ids": np.array([[zlib.crc32(text.encode())] for text in texts], np.int64)}
+
+    def infer(self, tokens: Any) -> Any:
+        return tokens["input_ids"].astype(np.float32)
+
+
+class Controls:
+    """Really different models."""
+
+    apart_by = 0.5
+
+    def __init__(self, sentences: list[Sentence]) -> None:
+        self.sentences = sentences
+
+    def apart(self, fault: str) -> tuple[float, float]:
+        assert fault
+        return self.apart_by, self.apart_by
+
+    def embeddings(self, fault: str = "") -> Any:
+        right = unit_rows(Embedder()([sentence.text for sentence in self.sentences]))
+        return right[::-1] if fault else right
+
+
+def reject(embeddings: Any) -> Any:
+    """Do what the utility does: right on tensors of floats, an exception on the rest."""
+    if not isinstance(embeddings, Tensor):
+        raise AttributeError("object has no attribute 'norm'")  # noqa: TRY004 - as the utility does
+    return stable(np.asarray(embeddings)).view(Tensor)
+
+
+def make_modules() -> dict[str, ModuleType]:
+    """Make what the suite imports of the packages under test, as little as it takes."""
+    contents: dict[str, dict[str, Any]] = {
+        "torch": {
+            "float16": "float16",
+            "bfloat16": "bfloat16",
+            "Tensor": Tensor,
+            "from_numpy": lambda rows: rows.view(Tensor),
+            "get_num_threads": lambda: 1,
+            "get_num_interop_threads": lambda: 1,
+            "__config__": SimpleNamespace(show=lambda: "BLAS_INFO=mkl"),
+            "backends": SimpleNamespace(cpu=SimpleNamespace(get_cpu_capability=lambda: "AVX2")),
+        },
+        "openvino": {"CompiledModel": Compiled},
+        "sentence_transformers": {},
+        "sentence_transformers.util": {"normalize_embeddings": reject},
+        "huggingface_hub": {"constants": SimpleNamespace(HF_HUB_OFFLINE=True), "get_token": lambda: None},
+        "openvino_telemetry.utils.opt_in_checker": {
+            "ConsentCheckResult": SimpleNamespace(DECLINED=SimpleNamespace(name="DECLINED")),
+        },
+    }
+    made = {name: ModuleType(name) for name in contents}
+    for name, module in made.items():
+        vars(module).update(contents[name])
+    declined = contents["openvino_telemetry.utils.opt_in_checker"]["ConsentCheckResult"].DECLINED
+    checker = SimpleNamespace(check=lambda **_: declined)
+    vars(made["openvino_telemetry.utils.opt_in_checker"])["OptInChecker"] = lambda: checker
+    return made
+
+
+def load_suite() -> dict[str, Callable[..., None]]:
+    """Find the test function of each check."""
+    found: dict[str, Callable[..., None]] = {}
+    for file in sorted(SUITE.glob("test_*.py")):
+        module = importlib.import_module(f"harness.cell.suite.{file.stem}")
+        for function in vars(module).values():
+            for mark in getattr(function, "pytestmark", ()):
+                if mark.name == "check":
+                    found[mark.args[0]] = function
+    return found
+
+
+def enter(patch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Put the made modules in the place of the packages, and forget afterwards who has seen them."""
+    before = dict(sys.modules)
+    for name, module in make_modules().items():
+        patch.setitem(sys.modules, name, module)
+    patch.setattr(others, "reference", stable)
+    patch.setenv("HF_HUB_DISABLE_TELEMETRY", "1")
+    yield
+    for name in set(sys.modules) - set(before):
+        if name.startswith("harness.cell."):
+            del sys.modules[name]
+
+
+class World(dict[str, Any]):
+    """Fixture or axis -> what a test function gets for it."""
+
+    @classmethod
+    def of(cls, check: catalogue.Check) -> World:
+        """Make a world in which the check passes, with the axes of its first usual case."""
+        cases = [dict(zip(check.over, values, strict=True)) for values in check.combinations(("subject",))]
+        usual = [
+            case
+            for case in cases
+            if all(case[axis] == value for axis, value in PREFERRED.items() if axis in case)
+        ]
+        corpus = load_corpus("")[:24]
+        embedder = Embedder()
+        embeddings = embedder([sentence.text for sentence in corpus])
+        units = unit_rows(embeddings).astype(np.float32)
+        encode = lambda texts, **_: unit_rows(embedder(texts)).astype(np.float32)  # noqa: E731 - of one use
+        return cls(
+            {"normalizer": "subject", **usual[0]},
+            normalize=stable,
+            spec=CellSpec("x", ("contract",), {}, "", ""),
+            channel=Channel(None),
+            corpus=corpus,
+            few=corpus,
+            shipped=load_corpus(""),
+            subject=embedder,
+            alone=embeddings,
+            answers=SimpleNamespace(embeddings=embeddings.astype),
+            expected=units,
+            golden=Golden(Key("a", "b", "c"), {}, units),
+            controls=Controls(corpus),
+            reference_model=SimpleNamespace(encode=encode),
+            tolerance=lambda _: 1e-6,
+            batch=np.ones((2**16, 64), np.float32),
+            reference=1.0,
+        )
+
+    def run(self, function: Callable[..., None]) -> dict[str, Any]:
+        """Call a test with what it asks for; what it observed.
+
+        Raises:
+            CheckFailedError: the check is red.
+        """
+        record = Record()
+        asked = inspect.signature(function).parameters
+        function(**{name: record if name == "record" else self[name] for name in asked})
+        assert record.observation is not None
+        return record.observation
