@@ -16,6 +16,10 @@ if TYPE_CHECKING:
     from harness.records import Plan, PlannedCell
 
 
+_LEAST_BESIDE = 20
+"""Columns that are left for the lock where an id is not broken, so that it can be copied."""
+
+
 class CellLine(msgspec.Struct, frozen=True, kw_only=True):
     """One planned cell, as the JSON of ``harness cells`` says it."""
 
@@ -55,23 +59,26 @@ def render_cells_json(plan: Plan) -> str:
 def render_cells(plan: Plan, *, width: int = 80, color: bool = False, unicode: bool = True) -> str:
     """Render the planned cells as a table for a terminal ``width`` columns wide."""
     say = Alphabet(unicode).say
+    lines = [describe_cell(planned) for planned in plan.cells]
+    pythons = list(dict.fromkeys(line.python for line in lines))
+    longest = max((len(line.id) for line in lines), default=0)
     table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False, header_style="bold")
-    for name in ("cell", "python", "lock"):
+    table.add_column("cell", overflow="fold", no_wrap=longest + _LEAST_BESIDE <= width)
+    for name in ("python", "lock") if len(pythons) > 1 else ("lock",):
         table.add_column(name, overflow="fold")
-    for planned in plan.cells:
-        line = describe_cell(planned)
-        style = "red" if line.reason else ""
-        table.add_row(
-            say(line.id, "bold" if line.baseline else ""), say(line.python), say(_lock(line), style)
-        )
-    title = say(f"{plan.title}; cells: {len(plan.cells)}, latency scenarios: {len(plan.scenarios)}")
+    for line in lines:
+        shown = [say(line.id, "bold" if line.baseline else "")]
+        shown += [say(line.python)] if len(pythons) > 1 else []
+        table.add_row(*shown, say(_lock(line), "red" if line.reason else ""))
+    python = f"Python {pythons[0]}, " if len(pythons) == 1 else ""
+    title = say(f"{plan.title}; {python}cells: {len(lines)}, latency scenarios: {len(plan.scenarios)}")
     return print_to_text(Group(title, Text(), table), width=width, color=color, unicode=unicode)
 
 
 def _lock(line: CellLine) -> str:
     if line.reason:
         return f"unsatisfiable: {shorten(line.reason, 200)}"
-    notes = [f"{line.lock}, {line.distributions} distributions"]
+    notes = [f"{line.lock}, {line.distributions} pinned"]
     if line.baseline:
         notes.append("baseline")
     if line.same_as:

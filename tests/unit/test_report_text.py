@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 import re
 
+import msgspec
 import pytest
 from unit.runs import make_full_run, make_plan, make_planned, make_result, make_run, make_small_run
 
@@ -20,7 +21,7 @@ REGRESSED: 1 of 2 cells is red: new.
 NumPy x sentence-transformers; matrix compat, run run-1
 
 cell status   ENV API L0 L1 L2 L3 RT GOLD
-base ~ ok     +   .   ~1 .  -  .  .  .
+base + ok     +   .   ~1 .  -  .  .  .
 new  x failed +   .   x1 .  -  .  .  .
 + all pass   ~ diverges as expected   x red   ? missing   - skipped   . not run
 1 of 2 cells ok, 1 red; 61 s
@@ -76,12 +77,12 @@ def test_cells_are_listed_with_the_origin_of_their_lock() -> None:
     assert (
         render_cells(plan)
         == """\
-NumPy x sentence-transformers; cells: 3, latency scenarios: 1
+NumPy x sentence-transformers; Python 3.11, cells: 3, latency scenarios: 1
 
-cell  python  lock
-base  3.11    committed, 2 distributions, baseline
-twin  3.11    committed, 2 distributions, same as base
-none  3.11    unsatisfiable: no way
+cell  lock
+base  committed, 2 pinned, baseline
+twin  committed, 2 pinned, same as base
+none  unsatisfiable: no way
 """
     )
     assert json.loads(render_cells_json(plan))[2] == {
@@ -95,3 +96,16 @@ none  3.11    unsatisfiable: no way
         "cases": 4,
         "same_as": None,
     }
+
+
+def test_ids_of_cells_stay_whole_on_a_narrow_terminal_and_pythons_that_differ_are_told() -> None:
+    first, second = make_planned("openvino-2024.6.0_numpy-1.26.2_sentence-transformers-3.3.1"), make_planned()
+    other = msgspec.structs.replace(second, cell=msgspec.structs.replace(second.cell, python="3.12"))
+    lines = render_cells(make_plan(first), width=80).splitlines()
+    assert lines[3] == "openvino-2024.6.0_numpy-1.26.2_sentence-transformers-3.3.1  committed, 2 pinned"
+    table = render_cells(make_plan(make_planned("base"), other), width=80).splitlines()[2:]
+    assert table == [
+        "cell  python  lock",
+        "base  3.11    committed, 2 pinned",
+        "a     3.12    committed, 2 pinned",
+    ]
