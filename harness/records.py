@@ -223,7 +223,11 @@ class Finding(Record, frozen=True, kw_only=True):
 
 
 class CellVerdict(Record, frozen=True, kw_only=True):
-    """One row of the final table: the status of a cell, its layers, and why it is red."""
+    """One row of the final table: the status of a cell, its layers, and why it is red.
+
+    ``divergent`` counts the expected divergences that the baseline does not have: such a cell is ``ok``, and
+    yet no upgrade to make blindly.
+    """
 
     cell: str
     status: CellStatus
@@ -232,6 +236,7 @@ class CellVerdict(Record, frozen=True, kw_only=True):
     reason: str = ""
     advice: str = ""
     reused: bool = False
+    divergent: int = 0
     layers: dict[str, dict[str, int]] = {}  # layer -> outcome -> count
 
 

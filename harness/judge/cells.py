@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections import defaultdict
 from typing import TYPE_CHECKING
 
+import msgspec
+
 from harness.cell.catalogue import LAYERS
 from harness.judge.expectations import of_cell, of_matrix
 from harness.judge.outcomes import is_red
@@ -37,11 +39,27 @@ def judge_cells(plan: Plan, results: Results, findings: Sequence[Finding]) -> tu
         _judge(plan, planned, results.one_for(planned), grouped.pop(planned.cell.id, []), expectations)
         for planned in plan.cells
     ]
+    verdicts = tell_from_baseline(verdicts, findings, plan.baseline)
     verdicts += [
         CellVerdict(cell=cell, status="failed", red=True, reason=extra[0].message, layers=count_layers(extra))
         for cell, extra in grouped.items()
     ]
     return tuple(verdicts)
+
+
+def tell_from_baseline(
+    verdicts: Sequence[CellVerdict], findings: Sequence[Finding], baseline: str | None
+) -> list[CellVerdict]:
+    """Count in each cell the expected divergences that the baseline lacks; without one, that not all have."""
+    known: dict[str, set[str]] = {each.cell: set() for each in verdicts if each.status in {"ok", "failed"}}
+    for finding in findings:
+        if finding.outcome == "xfail" and finding.cell in known:
+            known[finding.cell].add(finding.check)
+    everybody = set.intersection(*known.values()) if known else set()
+    usual = known.get(baseline or "", everybody)
+    return [
+        msgspec.structs.replace(each, divergent=len(known.get(each.cell, set()) - usual)) for each in verdicts
+    ]
 
 
 def count_layers(findings: Sequence[Finding]) -> dict[str, dict[str, int]]:

@@ -70,8 +70,8 @@ def _complete(plan: Plan, cells: Sequence[CellVerdict], red: Sequence[CellVerdic
         )
     if plan.baseline is not None and not baseline and not plan.subset:
         return "inconclusive", f"The baseline {plan.baseline} is not in the plan."
-    expected = sum(1 for cell in cells if cell.status != "ok")
-    known = f"; {expected} diverge as expected" if expected else ""
+    expected = sum(1 for cell in cells if cell.status != "ok" or cell.divergent)
+    known = f"; {expected} {'diverges' if expected == 1 else 'diverge'} as expected" if expected else ""
     return "pass", f"{len(cells) - expected} of {len(cells)} cells hold{known}."
 
 

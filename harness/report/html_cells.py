@@ -16,6 +16,7 @@ from harness.report.view import (
     results_by_cell,
     sign_cell,
     sign_layer,
+    status_word,
 )
 
 if TYPE_CHECKING:
@@ -61,7 +62,7 @@ def _verdict(cell: CellVerdict) -> dict[str, Any]:
     return {
         "id": cell.cell,
         "kind": sign_cell(cell),
-        "status": cell.status,
+        "status": status_word(cell),
         "signs": [sign_layer(cell, layer) for layer in LAYERS],
         "reason": shorten(cell.reason, 600),
         "expected": cell.expected,

@@ -20,6 +20,7 @@ from harness.report.view import (
     only_command,
     sign_cell,
     sign_layer,
+    status_word,
 )
 
 if TYPE_CHECKING:
@@ -65,7 +66,7 @@ def _map(run: Run) -> Iterator[str]:
     rows = [
         [
             code_span(cell.cell),
-            f"{SIGNS[sign_cell(cell)][0]} {cell.status}",
+            f"{SIGNS[sign_cell(cell)][0]} {status_word(cell)}",
             *(sign_layer(cell, layer).show() for layer in LAYERS),
         ]
         for cell in run.judgement.cells

@@ -10,7 +10,7 @@ from harness.cell.catalogue import LAYERS
 from harness.report.escape import shorten
 from harness.report.latency_view import show_ratio, summarize_families
 from harness.report.terminal import STYLES
-from harness.report.view import axis_names, planned_by_cell, sign_cell, sign_layer
+from harness.report.view import axis_names, planned_by_cell, sign_cell, sign_layer, status_word
 
 if TYPE_CHECKING:
     from rich.text import Text
@@ -44,7 +44,7 @@ def _signs(cell: CellVerdict, alphabet: Alphabet) -> list[Text]:
     kind = sign_cell(cell)
     layers = [sign_layer(cell, layer) for layer in LAYERS]
     return [
-        alphabet.say(f"{alphabet.sign(kind)} {cell.status}", STYLES[kind]),
+        alphabet.say(f"{alphabet.sign(kind)} {status_word(cell)}", STYLES[kind]),
         *(alphabet.say(sign.show(unicode=alphabet.unicode), STYLES[sign.kind]) for sign in layers),
     ]
 

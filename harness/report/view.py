@@ -71,9 +71,12 @@ def sign_cell(cell: CellVerdict) -> SignKind:
     """The sign of a cell as a whole."""
     if cell.red:
         return "missing" if cell.status == "missing" else "red"
-    if cell.expected:
-        return "xfail"
-    return "xfail" if any("xfail" in counts for counts in cell.layers.values()) else "pass"
+    return "xfail" if cell.expected or cell.divergent else "pass"
+
+
+def status_word(cell: CellVerdict) -> str:
+    """The status as a person reads it: a cell that is ok but for what the baseline does not do diverges."""
+    return "diverges" if cell.status == "ok" and cell.divergent else cell.status
 
 
 def results_by_cell(run: Run) -> dict[str, CellResult]:
@@ -159,7 +162,7 @@ def count_verdicts(run: Run) -> Counter[str]:
     """How many cells are ok, expected to diverge, red, reused."""
     counts: Counter[str] = Counter()
     for cell in run.judgement.cells:
-        counts["red" if cell.red else "expected" if cell.expected else "ok"] += 1
+        counts["red" if cell.red else "ok" if sign_cell(cell) == "pass" else "expected"] += 1
         counts["reused"] += cell.reused
     return counts
 

@@ -49,7 +49,7 @@ def test_pass_with_a_cell_that_diverges_as_expected() -> None:
     plan = make_plan(
         make_planned("base", baseline=True, axes={"numpy": "1.26"}), make_planned(), expectations=[known]
     )
-    assert told(plan, GOOD, died("import-error")) == ("pass", "1 of 2 cells hold; 1 diverge as expected.")
+    assert told(plan, GOOD, died("import-error")) == ("pass", "1 of 2 cells hold; 1 diverges as expected.")
     alone = make_plan(make_planned(), expectations=[known], subset=True)
     assert told(alone, died("import-error")) == ("pass", "0 of 1 cells hold; 1 diverge as expected.")
 
@@ -227,3 +227,17 @@ def test_without_results_there_is_never_a_pass(sweep: tuple[Plan, list[CellResul
     plan, results = sweep
     assert judge(plan, [], CHECKS).verdict != "pass"
     assert judge(make_plan(), results, CHECKS).verdict == "error"
+
+
+def test_a_cell_that_diverges_where_the_baseline_does_not_is_counted_apart() -> None:
+    base = make_planned("base", cases=CASES[:2], axes={"numpy": "1.26.2"}, baseline=True)
+    new = make_planned("new", cases=CASES[:2], axes={"numpy": "2.4.6"})
+    everywhere = Expectation(check=CASES[0], reason="everywhere")
+    only_new = Expectation(check=CASES[1], where={"numpy": ">=2"}, reason="new in this release")
+    results = (
+        make_result("base", cases=[make_case(CASES[0], "fail"), make_case(CASES[1])]),
+        make_result("new", cases=[make_case(CASES[0], "fail"), make_case(CASES[1], "fail")]),
+    )
+    judged = judge(make_plan(base, new, expectations=[everywhere, only_new]), results, CHECKS)
+    assert [(cell.status, cell.divergent) for cell in judged.cells] == [("ok", 0), ("ok", 1)]
+    assert judged.sentence == "1 of 2 cells hold; 1 diverges as expected."

@@ -34,7 +34,7 @@ NumPy x sentence-transformers. Matrix `compat`, run `run-1`: 2 cells, 1 ok, 0 di
 
 | cell | status | ENV | API | L0 | L1 | L2 | L3 | RT | GOLD |
 | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |
-| `base` | ≈ ok | ✓ | · | ≈1 | · | – | · | · | · |
+| `base` | ✓ ok | ✓ | · | ≈1 | · | – | · | · | · |
 | `new` | ✗ failed | ✓ | · | ✗1 | · | – | · | · | · |
 
 ✓ all pass, ≈ diverges as expected, ✗ red, ? missing, – skipped, · not run
