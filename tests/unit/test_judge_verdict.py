@@ -51,7 +51,7 @@ def test_pass_with_a_cell_that_diverges_as_expected() -> None:
     )
     assert told(plan, GOOD, died("import-error")) == ("pass", "1 of 2 cells hold; 1 diverges as expected.")
     alone = make_plan(make_planned(), expectations=[known], subset=True)
-    assert told(alone, died("import-error")) == ("pass", "0 of 1 cells hold; 1 diverge as expected.")
+    assert told(alone, died("import-error")) == ("pass", "0 of 1 cells hold; 1 diverges as expected.")
 
 
 @pytest.mark.parametrize("status", ["import-error", "crashed", "timed-out"])
