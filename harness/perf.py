@@ -5,6 +5,7 @@ Every figure that is compared is taken in the same run, A B A B, because machine
 
 from __future__ import annotations
 
+import contextlib
 import io
 import json
 import resource
@@ -12,7 +13,7 @@ import statistics
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -202,6 +203,12 @@ def _result(bench: Bench) -> dict[str, dict[str, float]]:
     return result
 
 
-def scratch_folder() -> tempfile.TemporaryDirectory[str]:
-    """A folder for everything that measuring leaves."""
-    return tempfile.TemporaryDirectory(prefix="harness-perf-")
+@contextlib.contextmanager
+def open_scratch(keep: Path | None) -> Iterator[Path]:
+    """A folder for everything that measuring leaves: ``keep``, or one that is removed at the end."""
+    if keep is not None:
+        keep.mkdir(parents=True, exist_ok=True)
+        yield keep.absolute()
+        return
+    with tempfile.TemporaryDirectory(prefix="harness-perf-") as folder:
+        yield Path(folder)

@@ -116,16 +116,21 @@ def cells(*, matrix: str, only: tuple[str, ...], skip: tuple[str, ...], as_json:
     "--plain-rounds", type=click.IntRange(0), default=1, show_default=True, help="Of the plain way."
 )
 @click.option("--whole", is_flag=True, help="The whole sweep too, measured anew and with nothing changed.")
-def measure(*, matrix: str, only: str | None, rounds: int, plain_rounds: int, whole: bool) -> None:
+@click.option(
+    "--keep", type=click.Path(file_okay=False, path_type=Path), help="Leave store and runs in this folder."
+)
+def measure(  # noqa: PLR0913 - one parameter an option
+    *, matrix: str, only: str | None, rounds: int, plain_rounds: int, whole: bool, keep: Path | None
+) -> None:
     """Show what the harness costs, the plain way beside it."""
     found = pipeline.open_matrix(matrix)
     measured = select(cells_of(found), (only or committed.baseline_of(found),))[0]
-    with perf.scratch_folder() as scratch:
+    with perf.open_scratch(keep) as scratch:
         bench = perf.Bench(
             matrix=str(found.path),
             cell=measured.id,
             several=tuple(each.id for each in cells_of(found) if not each.source)[: 2 * count_cores()],
-            scratch=Path(scratch),
+            scratch=scratch,
             say=lambda text: click.echo(f"{text} ...", err=True),
         )
         figures = run_interruptibly(
