@@ -25,7 +25,6 @@ from harness.run.watch import Watch, Watched
 Notify = Callable[[Progress], None]
 """Told where a cell is; must return at once."""
 
-_DECODER = msgspec.json.Decoder(events.AnyEvent)
 _ENCODER = msgspec.json.Encoder()
 _EXIT_SECONDS = 5.0
 """A process that closed its channel has to be gone by then."""
@@ -116,7 +115,7 @@ class CellProcess:
         except (asyncio.IncompleteReadError, ConnectionError) as error:
             raise await self._explain_end(getattr(error, "partial", b"")) from None
         try:
-            event: events.AnyEvent = _DECODER.decode(self.places.hide(line.decode()))
+            event = events.decode_event(self.places.hide(line.decode()))
         except (msgspec.DecodeError, UnicodeDecodeError) as error:
             raise self.crash(f"it wrote a line to its channel that is no event: {error}") from None
         self._take_in(event)

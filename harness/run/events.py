@@ -10,6 +10,8 @@ Calibrated, one TurnDone a round, Timed; at last Finished. ImportFailed instead 
 
 from __future__ import annotations
 
+import re
+
 import msgspec
 
 from harness.records import CaseResult
@@ -121,6 +123,21 @@ AnyEvent = (
     | Untimed
     | Finished
 )
+
+
+_DECODER = msgspec.json.Decoder(AnyEvent)
+_ESCAPE = re.compile(r"\\(?:u[dD][89abAB]\w\w\\u[dD][c-fC-F]\w\w|(u[dD][89a-fA-F]\w\w)|.)")
+
+
+def decode_event(line: str) -> AnyEvent:
+    """The event in a line; half a surrogate pair, which is JSON but no text, becomes U+FFFD.
+
+    Raises:
+        msgspec.DecodeError: it is no event.
+    """
+    whole = _ESCAPE.sub(lambda found: r"\ufffd" if found[1] else found[0], line)
+    event: AnyEvent = _DECODER.decode(whole)
+    return event
 
 
 class Command(msgspec.Struct, frozen=True, kw_only=True, tag_field="command"):

@@ -24,6 +24,8 @@ from harness.run.results import ResultStore, key_latency
 from harness.run.reuse import reuse_results
 from harness.run.watch import Watch
 
+_OTHER_SWEEP = "another sweep measures latency; this one goes on when that is over"
+
 
 @dataclass(frozen=True)
 class Supplies:
@@ -76,6 +78,7 @@ async def sweep(plan: Plan, supplies: Supplies, options: Options, notify: Notify
             baseline = _find_baseline(bench, jobs)
             latency = key_latency("" if baseline is None else baseline.key, plan.scenarios)
             bench.results.begin(plan.run)
+            _tell_unsatisfiable(bench)
             reuse_results(bench, jobs, latency)
             seconds = await _run_phases(bench, jobs, baseline, latency)
             return _finish(bench, jobs, seconds)
@@ -90,6 +93,13 @@ def _shared_entries(supplies: Supplies) -> list[Path]:
 
 def _runs_itself(planned: PlannedCell) -> bool:
     return planned.same_as is None and not planned.lock.reason
+
+
+def _tell_unsatisfiable(bench: Bench) -> None:
+    """At once: nothing of them will run."""
+    for planned in bench.plan.cells:
+        if planned.lock.reason:
+            bench.tell(planned.cell.id, "unsatisfiable", planned.lock.reason)
 
 
 def _make_job(bench: Bench, planned: PlannedCell) -> Job:
@@ -115,7 +125,8 @@ async def _run_phases(bench: Bench, jobs: list[Job], baseline: Job | None, laten
         seconds["contract"] = round(time.monotonic() - since, 3)
         since = time.monotonic()
         if any(not job.measured for job in jobs):
-            async with bench.results.store.lock("latency"):  # two sweeps at once take turns
+            # Two sweeps at once take turns.
+            async with bench.results.store.lock("latency", lambda: bench.tell("", "note", _OTHER_SWEEP)):
                 await measure_latency(bench, jobs, baseline, latency)
             seconds["latency"] = round(time.monotonic() - since, 3)
     finally:
@@ -130,7 +141,8 @@ def _finish(bench: Bench, jobs: list[Job], seconds: dict[str, float]) -> Swept:
     for planned, result in zip(bench.plan.cells, results, strict=True):
         if not _runs_itself(planned):
             bench.folder.write_result(result)
-            bench.tell(result.cell, result.status, result.reason)
+        if planned.same_as is not None:
+            bench.tell(result.cell, result.status, f"as {planned.same_as}")
     bench.folder.finish()
     bench.results.finish(sorted({bench.plan.run, *(result.run for result in results)}))
     reused = {job.id for job in jobs if job.reused}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,6 +18,11 @@ from harness.run.files import remove_tree
 
 _IN_USE = ".in-use"
 _AGE_SECONDS = 24 * 3600.0
+_SILENT_SECONDS = 1.0
+
+
+def _keep_quiet() -> None:
+    """Nobody is told that another process has the lock."""
 
 
 @dataclass(frozen=True)
@@ -57,8 +62,8 @@ class Store:
         return self.root / "unfinished"
 
     @contextlib.asynccontextmanager
-    async def lock(self, name: str) -> AsyncIterator[None]:
-        """Keep other harness processes away from one entry.
+    async def lock(self, name: str, say_waiting: Callable[[], None] = _keep_quiet) -> AsyncIterator[None]:
+        """Keep other harness processes away from one entry; wait for one that has it, and say so.
 
         Raises:
             StoreError: the store cannot be written to.
@@ -67,7 +72,11 @@ class Store:
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             lock = filelock.AsyncFileLock(path)
-            await lock.acquire(poll_interval=0.1)
+            try:
+                await lock.acquire(timeout=_SILENT_SECONDS, poll_interval=0.1)
+            except filelock.Timeout:
+                say_waiting()
+                await lock.acquire(poll_interval=0.1)
         except OSError as error:
             raise StoreError(f"the store cannot be used: {error}; name another with --store") from error
         try:

@@ -1,8 +1,10 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import hashlib
 import os
+import re
 from pathlib import Path
 
 import pytest
@@ -84,6 +86,16 @@ def test_what_was_left_half_made_goes_after_a_day(store: Store) -> None:
 
 def test_empty_store_is_clean(store: Store) -> None:
     assert clean(store) == Cleaned(0, 0)
+
+
+def test_full_disk_names_the_file_and_leaves_no_half(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(_: int) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", fail)
+    with pytest.raises(OSError, match=rf"No space left on device: '{re.escape(str(tmp_path))}/file'"):
+        write_whole(tmp_path / "file", b"text")
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_file_is_whole_or_not_there(tmp_path: Path) -> None:
@@ -201,3 +213,24 @@ def test_class_of_a_machine_leaves_kernel_and_memory_out() -> None:
     facts = read_machine()
     assert classify_machine({**facts, "release": "9", "memory_bytes": "1"}) == facts["class"]
     assert classify_machine({**facts, "cpu": "another"}) != facts["class"]
+
+
+def test_who_waits_for_another_process_says_so_and_lets_go_in_the_end(tmp_path: Path) -> None:
+    store, said = Store(tmp_path), list[str]()
+
+    async def hold_and_wait() -> None:
+        async def wait() -> None:
+            async with store.lock("latency", lambda: said.append("waiting")):
+                said.append("mine")
+
+        async with store.lock("latency"):
+            waiting = asyncio.create_task(wait())
+            while not said:  # noqa: ASYNC110 - what is waited for is the word, not an event
+                await asyncio.sleep(0.02)
+            said.append("over")
+        await waiting
+        async with store.lock("latency", lambda: said.append("never released")):
+            pass
+
+    asyncio.run(hold_and_wait())
+    assert said == ["waiting", "over", "mine"]
