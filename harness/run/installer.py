@@ -85,7 +85,7 @@ class Installer:
         prebuilt = [argument for name in wheels for argument in ("--only-binary", name)]
         only = prebuilt if source else ["--only-binary", ":all:"]
         target = ("--python", python, "--require-hashes", "--no-python-downloads")
-        await self.run("pip", "sync", requirements, *target, *only, *self.index)
+        await self._run_pip("sync", requirements, *target, *only, *self.index)
 
     async def unpack(self, distribution: str, target: Path, python: Path) -> None:
         """Unpack one distribution, without what it depends on, into a folder.
@@ -94,7 +94,17 @@ class Installer:
             StoreError: uv failed.
         """
         options = ("--no-deps", "--target", target, "--python", python, "--only-binary", ":all:")
-        await self.run("pip", "install", *options, *self.index, distribution)
+        await self._run_pip("install", *options, *self.index, distribution)
+
+    async def _run_pip(self, command: str, *arguments: str | Path) -> None:
+        """Install exact versions from uv's cache, and only if they are not all there from an index.
+
+        With a warm cache that needs no network, which saves a question for each distribution.
+        """
+        try:
+            await self.run("pip", command, "--offline", *arguments)
+        except StoreError:
+            await self.run("pip", command, *arguments)
 
     async def forget(self, *distributions: str) -> None:
         """Take distributions out of uv's cache, whose files are the very ones that environments link to.
@@ -106,8 +116,12 @@ class Installer:
 
 
 def shorten_complaint(text: str, code: int) -> str:
-    """What uv said, without its notes on progress."""
+    """What uv said, without its notes on progress, and without warnings where there is an error."""
     lines = [line.rstrip() for line in text.splitlines() if line.strip()]
     noise = re.compile(r"^(Using|Resolved|Prepared|Installed|Creating|Audited|Activate|Downloading)\b")
     kept = [line.strip() for line in lines if not noise.match(line)]
+    first = next(
+        (at for at, line in enumerate(kept) if line.startswith(("error:", "\N{MULTIPLICATION SIGN}"))), 0
+    )
+    kept = kept[first:]
     return " ".join(kept)[:2000] or f"uv failed with exit code {code} and said nothing"

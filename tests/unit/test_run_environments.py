@@ -20,7 +20,7 @@ from harness.records import Cell, Distribution, Lock
 from harness.run import environments
 from harness.run.bytecode import BytecodePool
 from harness.run.environments import EnvironmentStore
-from harness.run.installer import Installer, UnavailablePythonError
+from harness.run.installer import Installer, UnavailablePythonError, shorten_complaint
 from harness.run.manifest import find_damage, write_manifest
 from harness.run.store import Store
 
@@ -245,6 +245,28 @@ def test_source_distributions_are_built_only_where_the_cell_says_so(yard: Yard) 
     asyncio.run(installer.sync(Path("python"), Path("file"), ("leg",), ["arm"]))
     assert [call[-2:] for call in calls] == [("--only-binary", ":all:"), ("--only-binary", "arm")]
     assert yard.said == []
+
+
+@pytest.mark.parametrize(("cached", "asked"), [(True, [True]), (False, [True, False])])
+def test_indexes_are_asked_only_for_what_the_cache_lacks(*, cached: bool, asked: list[bool]) -> None:
+    offline = []
+
+    class Listening(Installer):
+        async def run(self, *arguments: str | Path) -> str:
+            offline.append("--offline" in arguments)
+            if offline[-1] and not cached:
+                raise StoreError("it was not found in the cache")
+            return ""
+
+    asyncio.run(Listening().sync(Path("python"), Path("file"), (), ["arm"]))
+    assert offline == asked
+
+
+def test_uvs_error_comes_without_its_warnings_and_progress() -> None:
+    said = (
+        "warning: Failed to hardlink files\n  If so, say so\nResolved 1 package\nerror: full\n  cause: disk\n"
+    )
+    assert shorten_complaint(said, 2) == "error: full cause: disk"
 
 
 def test_bytecode_is_shared_by_environments_that_link_to_the_same_file(yard: Yard) -> None:
