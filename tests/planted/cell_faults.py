@@ -144,3 +144,12 @@ class Shapeless(Embedder):
 
     def __call__(self, texts: list[str]) -> Any:
         return super().__call__(texts) if texts else np.array([])
+
+
+class Cutting(Embedder):
+    """Sees no token of the last text."""
+
+    def hidden(self, texts: list[str]) -> Any:
+        states, mask = super().hidden(texts)
+        mask[-1] = 0
+        return states, mask

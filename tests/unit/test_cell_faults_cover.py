@@ -181,7 +181,7 @@ FAULTS: dict[str, tuple[Plant, ...]] = {
     "l0.parity-extreme": (refer(faults.with_floor),),
     "l0.parity-non-finite": (refer(lambda rows: np.nan_to_num(stable(rows))),),
     "l0.parity-integer": (refer(faults.raising),),
-    "l1.hidden": (embed(faults.Coarse()),),
+    "l1.hidden": (embed(faults.Coarse()), embed(faults.Cutting())),
     "l1.control": (tolerate,),
     "l2.parity": (answer(lambda rows: rows + np.float32(1e-3)),),
     "l2.unit-length": (normalize(lambda rows: stable(rows) * np.float32(1.001)),),

@@ -112,7 +112,10 @@ def test_no_alias(subject: Any, record: Record) -> None:
 
 @pytest.mark.check("rt.inputs-unchanged")
 def test_inputs_unchanged(subject: Any, record: Record) -> None:
-    """Keep texts and token arrays over further calls."""
+    """Keep texts and token arrays over further calls.
+
+    None of them is larger: for a larger one a runtime takes new memory, and leaves the caller's alone.
+    """
     texts = ["the red house", "a longer text about two green cars", ""]
     given = list(texts)
     subject(given)
@@ -122,11 +125,7 @@ def test_inputs_unchanged(subject: Any, record: Record) -> None:
         tokens = subject.tokenize(texts)
         before = {name: array.copy() for name, array in tokens.items()}
         subject.infer(tokens)
-        for other in (
-            [*texts, "one more"],
-            ["other words here", "and no two of them the same at all", "x"],
-            ["y"],
-        ):
+        for other in (texts[::-1], ["a blue boat", "x"], ["y"]):
             subject.infer(subject.tokenize(other))
         changed += [name for name, array in tokens.items() if not np.array_equal(array, before[name])]
     record(
