@@ -12,8 +12,6 @@ import re
 import tempfile
 from pathlib import Path
 
-from packaging.utils import canonicalize_name
-
 from harness.errors import UsageError
 from harness.plan.schema import Matrix, Resolve
 from harness.records import Cell, Distribution, Lock
@@ -147,11 +145,6 @@ def read_lock(path: Path) -> Lock:
             f"{path}: damaged or edited by hand: it does not match its digest; run `nox -s lock`"
         )
     return lock
-
-
-def locked_versions(lock: Lock) -> dict[str, str]:
-    """Distribution -> exact version, names normalized."""
-    return {canonicalize_name(found.name): found.version for found in lock.distributions}
 
 
 def _sha256(text: str) -> str:

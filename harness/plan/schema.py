@@ -11,9 +11,21 @@ import msgspec
 
 from harness.cell.spec import DEFAULT_EMBEDDER, DEFAULT_NORMALIZER
 
-DottedPath = Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z_][\w.]*:[A-Za-z_][\w.]*$")]
-Sha256 = Annotated[str, msgspec.Meta(pattern=r"^[0-9a-f]{64}$")]
-Memory = Annotated[str, msgspec.Meta(pattern=r"^[0-9]+(\.[0-9]+)? ?[KMGT]iB$")]
+# The description is what a person is told who wrote something else.
+DottedPath = Annotated[
+    str,
+    msgspec.Meta(
+        pattern=r"^[A-Za-z_][\w.]*:[A-Za-z_][\w.]*$",
+        description='a module and a name in it, such as "service.norm:normalize"',
+    ),
+]
+Sha256 = Annotated[
+    str, msgspec.Meta(pattern=r"^[0-9a-f]{64}$", description="a sha256: 64 hexadecimal digits, lower case")
+]
+Memory = Annotated[
+    str,
+    msgspec.Meta(pattern=r"^[0-9]+(\.[0-9]+)? ?[KMGT]iB$", description='a size such as "6GiB" or "500MiB"'),
+]
 Count = Annotated[int, msgspec.Meta(ge=1)]
 Seconds = Annotated[float, msgspec.Meta(gt=0)]
 Reason = Annotated[str, msgspec.Meta(min_length=1)]

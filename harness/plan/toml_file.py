@@ -66,7 +66,21 @@ def _explain(message: str, document: Any, kind: Any) -> str:
     if wrong := re.search(r"Invalid enum value '?(.*?)'?$", text):
         allowed = _literals(hint)
         return f"{where}: {wrong[1]!r} is not one of {', '.join(allowed)}{suggest(wrong[1], allowed)}"
-    return f"{where}: {text[:1].lower()}{text[1:]}"
+    if "matching regex" in text and (meant := _description(hint)):
+        return f"{where}: {meant} is meant"
+    quotes = (
+        "; write it in quotes"
+        if re.search(r"expected `str`, got `(int|float|date.*)`", text, re.IGNORECASE)
+        else ""
+    )
+    return f"{where}: {text[:1].lower()}{text[1:]}{quotes}"
+
+
+def _description(hint: Any) -> str:
+    """What the type says of itself, for people; empty where it says nothing."""
+    notes = (note.description for note in getattr(hint, "__metadata__", ()) if isinstance(note, msgspec.Meta))
+    parts = (_description(part) for part in get_args(hint))
+    return next(filter(None, (*notes, *parts)), "")
 
 
 def _locate(tokens: list[str], value: Any, hint: Any) -> tuple[list[str], Any]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import os
 import platform
 import sys
 from pathlib import Path
@@ -38,11 +37,6 @@ def classify_machine(facts: dict[str, str]) -> str:
     """The class of a machine with these facts: equal classes may share results."""
     text = "\n".join(f"{name}={facts.get(name, '')}" for name in _SAME_CLASS)
     return hashlib.sha256(text.encode()).hexdigest()[:16]
-
-
-def count_loads() -> tuple[float, ...]:
-    """The load averages, empty where the system has none; a busy machine explains a wide noise floor."""
-    return os.getloadavg() if hasattr(os, "getloadavg") else ()
 
 
 def _read_cpuinfo() -> dict[str, str]:

@@ -17,7 +17,6 @@ from harness.plan.cells import cells_of, suite_requirements
 from harness.plan.lockfile import (
     inputs_digest,
     lock_digest,
-    locked_versions,
     locks_folder,
     make_lock,
     read_lock,
@@ -61,7 +60,10 @@ def test_text_of_a_lock(tmp_path: Path) -> None:
     write_lock(some_lock(), path)
     assert path.read_text(encoding="utf-8") == TEXT
     assert read_lock(path) == msgspec.structs.replace(some_lock(), origin="committed")
-    assert locked_versions(read_lock(path)) == {"numpy": "1.26.2", "torch": "2.13.0+cpu"}
+    assert {each.name: each.version for each in read_lock(path).distributions} == {
+        "numpy": "1.26.2",
+        "torch": "2.13.0+cpu",
+    }
     assert [file.name for file in path.parent.iterdir()] == [path.name]
 
 

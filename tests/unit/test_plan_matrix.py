@@ -86,7 +86,7 @@ def test_subject_paths_are_relative_to_the_matrix(tmp_path: Path) -> None:
         ),
         (PLAIN.replace('title = "Two by two"', ""), "title: this key is required"),
         (PLAIN.replace("schema = 1", "schema = 2"), "schema: '2' is not one of 1"),
-        (PLAIN.replace('"2.4.6"', "2.4"), "axes.numpy[1]: expected `str`, got `float`"),
+        (PLAIN.replace('"2.4.6"', "2.4"), "axes.numpy[1]: expected `str`, got `float`; write it in quotes"),
         (PLAIN + "\n[limits]\ntime = 0\n", "limits.time: expected `float` > 0.0"),
         (
             'profile = "explor"\n' + PLAIN,
@@ -94,10 +94,26 @@ def test_subject_paths_are_relative_to_the_matrix(tmp_path: Path) -> None:
         ),
         (
             PLAIN + '\n[subject]\nnormalizer = "service.norm"\n',
-            "subject.normalizer: expected `str` matching regex '^[A-Za-z_][\\\\w.]*:[A-Za-z_][\\\\w.]*$'",
+            'subject.normalizer: a module and a name in it, such as "service.norm:normalize" is meant',
+        ),
+        (PLAIN + '\n[limits]\nmemory = "6GB"\n', 'limits.memory: a size such as "6GiB" or "500MiB" is meant'),
+        (
+            PLAIN + 'weights-sha256 = "ABC"\n',
+            "model.weights-sha256: a sha256: 64 hexadecimal digits, lower case is meant",
         ),
     ],
-    ids=["key", "key-in-pin", "missing", "schema", "type", "range", "enum", "dotted-path"],
+    ids=[
+        "key",
+        "key-in-pin",
+        "missing",
+        "schema",
+        "type",
+        "range",
+        "enum",
+        "dotted-path",
+        "memory",
+        "sha256",
+    ],
 )
 def test_wrong_form(tmp_path: Path, text: str, said: str) -> None:
     assert refused(tmp_path, text) == said
