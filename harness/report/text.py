@@ -18,6 +18,7 @@ from harness.report.view import (
     LEGEND,
     claim_kind,
     count_verdicts,
+    describe_locks,
     group_red,
     known_divergences,
     only_command,
@@ -68,6 +69,8 @@ class _Writer:
         yield draw_map(run, self._alphabet, self._width)
         yield self._legend()
         yield self._alphabet.say(self._counts())
+        if locks := describe_locks(run):
+            yield self._alphabet.say(locks)
         red = group_red(run)
         if red:
             yield from self._heading("Red cells")

@@ -167,6 +167,15 @@ def count_verdicts(run: Run) -> Counter[str]:
     return counts
 
 
+def describe_locks(run: Run) -> str:
+    """How many cells have no committed lock, so that another day may resolve them otherwise; empty for none."""
+    resolved = [each.lock for each in run.plan.cells if each.lock.origin == "resolved"]
+    if not resolved:
+        return ""
+    noun = "1 cell was" if len(resolved) == 1 else f"{len(resolved)} cells were"
+    return f"{noun} resolved on the fly: no lock is committed for {resolved[0].platform}"
+
+
 def claim_kind(claim: Claim) -> SignKind:
     """The sign of a claim: it holds in every cell that measured it, in some, in none, or was not measured."""
     held = {row.holds for row in claim.rows} - {None}

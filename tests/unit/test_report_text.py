@@ -8,6 +8,8 @@ import pytest
 from unit.runs import make_full_run, make_plan, make_planned, make_result, make_run, make_small_run
 
 from harness.report.cells import render_cells, render_cells_json
+from harness.report.html import render_html
+from harness.report.markdown import render_markdown
 from harness.report.text import render_text
 
 
@@ -109,3 +111,12 @@ def test_ids_of_cells_stay_whole_on_a_narrow_terminal_and_pythons_that_differ_ar
         "base  3.11    committed, 2 pinned",
         "a     3.12    committed, 2 pinned",
     ]
+
+
+def test_cells_without_a_committed_lock_are_told_in_every_rendering() -> None:
+    planned = make_planned("a")
+    lock = msgspec.structs.replace(planned.lock, origin="resolved")
+    run = make_run(make_plan(msgspec.structs.replace(planned, lock=lock)), make_result("a"))
+    said = "1 cell was resolved on the fly: no lock is committed for linux-x86_64"
+    for text in (render_text(run), render_markdown(run), render_html(run)):
+        assert said in text
