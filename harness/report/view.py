@@ -168,7 +168,7 @@ def count_verdicts(run: Run) -> Counter[str]:
 
 
 def describe_locks(run: Run) -> str:
-    """How many cells have no committed lock, so that another day may resolve them otherwise; empty for none."""
+    """How many cells have no committed lock: another day may resolve them otherwise. Empty for none."""
     resolved = [each.lock for each in run.plan.cells if each.lock.origin == "resolved"]
     if not resolved:
         return ""
