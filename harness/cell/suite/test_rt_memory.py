@@ -10,7 +10,7 @@ import pytest
 from harness.cell.memory import PeakUnknownError, measure_growth
 from harness.cell.record import Record
 
-ROWS, DIMENSION = 65536, 384
+ROWS, DIMENSION = 32768, 384
 ALLOWED = 3.0
 """In sizes of the input: the result, one temporary of the squares, and one copy of the scaled rows.
 
@@ -21,7 +21,7 @@ copy first; more is a temporary that nobody needs. Norms, pages and pools of the
 
 @pytest.fixture(scope="module")
 def batch() -> Any:
-    """Return about 100 MB of rows, float32; tiled, because nobody looks at their values."""
+    """Return about 50 MB of rows, float32; tiled, because nobody looks at their values."""
     tile = np.random.default_rng(5).standard_normal((1024, DIMENSION)).astype(np.float32)
     return np.tile(tile, (ROWS // len(tile), 1))
 
