@@ -106,11 +106,14 @@ STARTS_PROCESSES = (
 )
 
 
+CLI = {f"harness/cli/{name}.py" for name in ("__init__", "keeping", "screen", "sweeping")}
+
+
 @pytest.mark.parametrize(
     ("what", "names", "where"),
     [
         ("starts processes", STARTS_PROCESSES, {"harness/processes.py"}),
-        ("prints or exits", ("print", "sys.exit", "os._exit", "exit"), {"harness/cli/__init__.py", "harness/cli/screen.py"}),
+        ("prints or exits", ("print", "click.echo", "sys.exit", "os._exit", "exit"), CLI),
         ("changes the working directory", ("os.chdir", "chdir"), set()),
     ],
 )
