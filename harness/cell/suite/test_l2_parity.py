@@ -50,6 +50,17 @@ def test_parity(  # noqa: PLR0913, PLR0917 # fixtures are arguments
     )
 
 
+COARSER = {"float32": 11, "float16": 8}
+"""Bits of a norm in the next shorter dtype: float16, bfloat16."""
+
+
+def coarse_length(embeddings: NDArray, bits: int) -> float:
+    """How far lengths are off 1 where norms have ``bits`` bits: the control of ``unit.*``."""
+    norms = np.linalg.norm(embeddings.astype(np.float64), axis=1)
+    scaled = np.ldexp(np.frexp(norms[norms > 0])[0], bits)
+    return float(np.abs(scaled / np.rint(scaled) - 1).max(initial=0.0))
+
+
 @pytest.mark.check("l2.unit-length")
 def test_unit_length(  # noqa: PLR0913, PLR0917 # fixtures are arguments
     output: str,
@@ -61,7 +72,8 @@ def test_unit_length(  # noqa: PLR0913, PLR0917 # fixtures are arguments
 ) -> None:
     """Measure lengths in float64."""
     allowed = tolerance(f"unit.{output}")
-    lengths = np.linalg.norm(normalize(answers.embeddings(output)).astype(np.float64), axis=1)
+    embeddings = answers.embeddings(output)
+    lengths = np.linalg.norm(normalize(embeddings).astype(np.float64), axis=1)
     difference = compare(lengths, np.ones(len(lengths)), allowed)
     record(
         value=difference.worst,
@@ -71,6 +83,7 @@ def test_unit_length(  # noqa: PLR0913, PLR0917 # fixtures are arguments
         worst=difference.index,
         share=difference.share,
         sample=name_worst(difference.rows, corpus),
+        control=coarse_length(embeddings, COARSER[output]),
     )
 
 
