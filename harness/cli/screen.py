@@ -27,19 +27,27 @@ class Screen:
 
     def __init__(self, *, plain: bool) -> None:
         self._console = Console(stderr=False, highlight=False, soft_wrap=True)
-        self._live = self._console.is_terminal and not plain
+        # Not only what rich takes for a terminal: FORCE_COLOR makes it take a log for one.
+        self._terminal = sys.stdout is not None and sys.stdout.isatty()
+        drawn = self._console.is_terminal and self._console.is_interactive  # not where TERM is dumb
+        self._live = self._terminal and drawn and not plain
         self._state: BoardState | None = None
         self._resolved = 0
 
     @property
     def width(self) -> int:
         """Columns to write in."""
-        return shutil.get_terminal_size((80, 24)).columns if sys.stdout.isatty() else LOG_WIDTH
+        return shutil.get_terminal_size((80, 24)).columns if self._terminal else LOG_WIDTH
+
+    @property
+    def color(self) -> bool:
+        """Whether to write in colours: on a terminal that has them, and as NO_COLOR and FORCE_COLOR say."""
+        return self._console.color_system is not None and not self._console.no_color
 
     @property
     def unicode(self) -> bool:
         """Whether standard output can show more than ASCII."""
-        return (sys.stdout.encoding or "ascii").lower().startswith("utf")
+        return (getattr(sys.stdout, "encoding", None) or "ascii").lower().startswith("utf")
 
     def notify(self, progress: Progress) -> None:
         """Take note of where a cell is."""
@@ -61,7 +69,7 @@ class Screen:
     @contextlib.contextmanager
     def board(self, plan: Plan) -> Iterator[None]:
         """Show the plan, then, as long as the block runs, what every cell does."""
-        click.echo(self.render_plan(plan))
+        click.echo(self.render_plan(plan), color=self.color)
         self._state = BoardState.of(plan, time.monotonic())
         if not self._live:
             yield
@@ -76,10 +84,10 @@ class Screen:
 
     def render_plan(self, plan: Plan) -> str:
         """The planned cells, for this screen."""
-        return render_cells(plan, width=self.width, color=sys.stdout.isatty(), unicode=self.unicode)
+        return render_cells(plan, width=self.width, color=self.color, unicode=self.unicode)
 
     def show(self, run: Run, folder: Path) -> None:
         """The result of a run, and where the rest of it lies."""
-        text = render_text(run, width=self.width, color=sys.stdout.isatty(), unicode=self.unicode)
-        click.echo(text)
+        text = render_text(run, width=self.width, color=self.color, unicode=self.unicode)
+        click.echo(text, color=self.color)
         click.echo(f"the page: {folder / 'index.html'}")
