@@ -108,6 +108,8 @@ def _remove_leavings(store: Store, *, everything: bool) -> None:
             if path.name.startswith(".making-") and is_stale(path):
                 remove_tree(path)
     if everything:
-        remove_tree(store.unfinished)
+        for mark in store.unfinished.glob("*"):
+            if is_stale(mark):  # a younger one may belong to a sweep that is still running
+                mark.unlink(missing_ok=True)
         for mark in store.models.glob("checked-*.json"):
             mark.unlink(missing_ok=True)

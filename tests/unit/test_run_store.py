@@ -84,6 +84,16 @@ def test_what_was_left_half_made_goes_after_a_day(store: Store) -> None:
     assert (stale.exists(), busy.exists()) == (False, True)
 
 
+def test_runs_that_may_still_be_running_stay_marked(store: Store) -> None:
+    store.unfinished.mkdir(parents=True)
+    old, young = store.unfinished / "old", store.unfinished / "young"
+    for mark in (old, young):
+        mark.touch()
+    os.utime(old, (0, 0))
+    clean(store)
+    assert (old.exists(), young.exists()) == (False, True)
+
+
 def test_empty_store_is_clean(store: Store) -> None:
     assert clean(store) == Cleaned(0, 0)
 
