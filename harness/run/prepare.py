@@ -28,6 +28,19 @@ def make_environments(store: Store, installer: Installer) -> EnvironmentStore:
     return EnvironmentStore(store, installer)
 
 
+def identify_subject(matrix: Matrix) -> str:
+    """Sha256 of the subject: Python files on its search path, and every file of the packages that it names.
+
+    A search path can hold more than the subject (reports, environments), so of the rest only code counts.
+    """
+    named = {
+        path.split(":")[0].split(".")[0] for path in (matrix.subject.embedder, matrix.subject.normalizer)
+    }
+    packages = [folder / name for folder in matrix.search_path for name in sorted(named)]
+    code = hash_tree(*matrix.search_path, suffix=".py")
+    return code + hash_tree(*(package for package in packages if package.is_dir()))
+
+
 async def prepare_material(  # noqa: PLR0913 - one parameter an ingredient
     matrix: Matrix,
     store: Store,
@@ -52,7 +65,7 @@ async def prepare_material(  # noqa: PLR0913 - one parameter an ingredient
     identity = {
         "suite": suite.digest,
         "model": model.digest,
-        "subject": hash_tree(*matrix.search_path, suffix=".py"),
+        "subject": identify_subject(matrix),
         "corpus": "" if corpus is None else hash_file(corpus),
         "golden": "" if golden is None else hash_tree(golden),
         "tolerances": digest_value(tolerances),

@@ -1,0 +1,21 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from harness.cell.scenarios import LARGE, PAGE, PLACES, place_rows
+
+
+@pytest.mark.parametrize("dtype", ["float16", "float32"])
+def test_rows_lie_at_places_spread_over_a_page(dtype: str) -> None:
+    rows = np.arange(32 * 384).reshape(32, 384).astype(dtype)
+    placed = place_rows(rows)
+    starts = [copy.ctypes.data % PAGE for copy in placed]
+    assert starts == [number * PAGE // PLACES // 64 * 64 for number in range(PLACES)]
+    assert all(np.array_equal(copy, rows) and copy.flags.c_contiguous for copy in placed)
+
+
+def test_large_rows_lie_where_they_are() -> None:
+    rows = np.zeros((LARGE // 4, 1), dtype=np.float32)
+    (placed,) = place_rows(rows)
+    assert placed is rows
