@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
+import gzip
 import tempfile
 from pathlib import Path
 
 import msgspec
 
 from harness.errors import MachineError, UsageError
-from harness.finished import RENDERINGS
 from harness.pipeline import Request
 from harness.plan.expand import cell_id
 from harness.plan.pip_settings import IndexSettings
 from harness.plan.plan import PlanOptions, build_plan
 from harness.plan.schema import Matrix
 from harness.processes import run
-from harness.report.jsonfile import read_json
+from harness.report.html import render_html
+from harness.report.jsonfile import read_json, render_json
+from harness.report.markdown import render_markdown
 from harness.run.files import write_whole
 from harness.run.machine import read_machine
 from harness.run.prepare import make_environments, make_installer, prepare_material
@@ -23,9 +25,9 @@ from harness.run.surroundings import make_surroundings
 
 
 def publish(folder: Path, reports: Path) -> tuple[Path, ...]:
-    """Copy the renderings of a complete run to ``<reports>/<matrix>/`` and return what was written.
+    """Render a complete run into ``<reports>/<matrix>/`` and return what was written.
 
-    Paths of the machine that ran it are left out.
+    The page, the summary and the results, packed; paths of the machine that ran it are left out.
 
     Raises:
         UsageError: the run is not complete, or only a part of its matrix.
@@ -37,12 +39,14 @@ def publish(folder: Path, reports: Path) -> tuple[Path, ...]:
         raise UsageError(f"{folder}: cells are missing; run the same command again first")
     plan = msgspec.structs.replace(run.plan, matrix_path=f"matrices/{run.plan.matrix}.toml")
     portable = msgspec.structs.replace(run, plan=plan)
-    written = []
-    for name, render in RENDERINGS.items():
-        target = reports / run.plan.matrix / name
-        write_whole(target, render(portable).encode())
-        written.append(target)
-    return tuple(written)
+    contents = {
+        "index.html": render_html(portable).encode(),
+        "summary.md": render_markdown(portable).encode(),
+        "results.json.gz": gzip.compress(render_json(portable).encode(), mtime=0),  # the same bytes each time
+    }
+    for name, content in contents.items():
+        write_whole(reports / run.plan.matrix / name, content)
+    return tuple(reports / run.plan.matrix / name for name in contents)
 
 
 def baseline_of(matrix: Matrix) -> str:

@@ -22,8 +22,8 @@ PAGE = 4096
 PLACES = 7
 """In how many places of a memory page the rows begin, in turn.
 
-A load that follows a store to the same place in another page waits for it: 32 rows took 1.7 times as long in
-processes whose memory happened to lie that way.
+A load that follows a store to the same place in another page waits for it: 32 rows took 1.7 times as long
+in processes whose memory happened to lie that way.
 """
 LARGE = 1 << 20
 """Bytes from which on rows lie in one place only: they span pages enough, and copies would empty the cache."""

@@ -148,6 +148,7 @@ CLAIMS: tuple[tuple[str, str, Callable[[Evidence], Judged]], ...] = (
             "l0.parity-typical/typical/manual/*",
             "l0.parity-typical/one-row/manual/*",
             "l0.parity-typical/single/manual/*",
+            "l0.parity-small/manual/*",
             "l0.parity-extreme/*/manual/*",
         ),
     ),
