@@ -26,7 +26,7 @@ A load that follows a store to the same place in another page waits for it: 32 r
 in processes whose memory happened to lie that way.
 """
 LARGE = 1 << 20
-"""Bytes from which on rows lie in one place only: they span pages enough, and copies would empty the cache."""
+"""Bytes from which on rows lie in one place: they span pages enough, and copies would empty the cache."""
 
 
 @dataclass(frozen=True)
