@@ -58,14 +58,17 @@ def find_damage(environment: Path) -> str:
     return "" if python.exists() else f"its interpreter is gone: {python.readlink()}"
 
 
-def find_bad_distributions(environment: Path, *, thorough: bool) -> tuple[str, ...]:
+def find_bad_distributions(
+    environment: Path, *, thorough: bool, packages: str = "lib/python*/site-packages"
+) -> tuple[str, ...]:
     """Normalized names of the distributions with a file that is not what their RECORD says.
 
-    Sizes only, which costs next to nothing, or (``thorough``) contents too. A missing file does not count: it
-    is gone from this environment, and says nothing about the cache that it was linked from.
+    ``packages`` is where they lie in it. Sizes only, which costs next to nothing, or (``thorough``) contents
+    too. A missing file does not count: it is gone from this environment, and says nothing about the cache
+    that it was linked from.
     """
     bad = set()
-    for record in environment.glob("lib/python*/site-packages/*.dist-info/RECORD"):
+    for record in environment.glob(f"{packages}/*.dist-info/RECORD"):
         if any(_differs(*row, thorough=thorough) for row in _read_record(record)):
             name = record.parent.name.rsplit("-", 1)[0].removesuffix(".dist-info")
             bad.add(re.sub(r"[-_.]+", "-", name.split("-")[0]).lower())

