@@ -17,6 +17,7 @@ from harness.report.escape import scrub, shorten
 from harness.report.html_cells import anchor_cells, view_cells
 from harness.report.html_latency import view_scenarios
 from harness.report.latency_view import noise_floor, show_ratio, show_seconds
+from harness.report.margins import find_margins
 from harness.report.recommended import read_code, recommend
 from harness.report.view import (
     LEGEND,
@@ -112,6 +113,7 @@ def _view(run: Run) -> dict[str, Any]:
         "recommended": recommend(run),
         "recommended_code": read_code(),
         "claims": [_claim(run, claim) for claim in judgement.claims],
+        "margins": find_margins(run),
         "scenarios": view_scenarios(run),
         "floor": show_ratio(floor) if floor is not None else "",
         "differences": [_difference(each) for each in differences[:_DIFFERENCES_SHOWN]],

@@ -8,6 +8,7 @@ from harness.cell.catalogue import LAYERS
 from harness.judge.claims import summarize_claim
 from harness.report.escape import code_span, disarm_commands, escape_markdown
 from harness.report.latency_view import noise_floor, show_ratio, show_seconds, summarize_latency
+from harness.report.margins import find_margins
 from harness.report.recommended import recommend
 from harness.report.view import (
     LEGEND,
@@ -49,9 +50,27 @@ def render_markdown(run: Run) -> str:
         *_expectations(run),
         *_latency(run),
         *_claims(run),
+        *_margins(run),
         *_recommended(run),
     ]
     return disarm_commands("\n".join(lines) + "\n")
+
+
+def _margins(run: Run) -> Iterator[str]:
+    rows = [
+        [
+            code_span(each.check),
+            f"{each.worst:.2g} {escape_markdown(each.unit)}",
+            f"{each.allowed:.2g}",
+            f"{each.used:.0%}",
+            "" if each.control is None else f"{each.control:.2g}",
+            "" if each.distance is None else f"{each.distance:.3g}x",
+            str(each.cells),
+        ]
+        for each in find_margins(run)
+    ]
+    header = ["check", "worst", "allowed", "used", "control", "control / allowed", "cells"]
+    yield from _table("Room that the tolerances leave", header, rows)
 
 
 def _table(title: str, header: Sequence[str], rows: Sequence[Sequence[str]]) -> Iterator[str]:
