@@ -74,6 +74,8 @@ async def make_plan(request: Request, settings: IndexSettings, notify: Notify) -
         skip=request.skip,
     )
     plan = await build_plan(request.matrix, settings, chosen, machine=read_machine(), notify=notify)
+    if not request.options.latency:
+        plan = msgspec.structs.replace(plan, scenarios=())  # a plan promises what will be measured
     return narrow_checks(plan, request.checks) if request.checks else plan
 
 
