@@ -7,10 +7,11 @@ import datetime
 import os
 import sys
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import uv
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
@@ -28,6 +29,20 @@ from harness.processes import Completed, run
 from harness.records import Cell, Lock, Progress
 
 TIMEOUT_SECONDS = 300.0
+MADE = "pylock.toml"
+
+
+class Guidance(msgspec.Struct, frozen=True, kw_only=True):
+    """What the resolver is told beside the requirements of a cell.
+
+    ``constraints`` (PEP 508) bind a package only if it is needed; ``preferred`` (name -> version) is kept
+    wherever the requirements leave the choice; ``lowest`` takes the lowest versions of what is asked for.
+    """
+
+    constraints: tuple[str, ...] = ()
+    preferred: Mapping[str, str] = {}
+    lowest: bool = False
+
 
 Notify = Callable[[Progress], None]
 
@@ -67,7 +82,12 @@ async def resolve_all(
     return tuple(task.result() for task in tasks)
 
 
-async def resolve(cell: Cell, matrix: Matrix, settings: IndexSettings) -> Lock:
+async def resolve(
+    cell: Cell,
+    matrix: Matrix,
+    settings: IndexSettings,
+    guidance: Guidance = Guidance(),  # noqa: B008 - frozen
+) -> Lock:
     """The lock of one cell on the running platform; one without a solution carries the reason.
 
     Raises:
@@ -75,9 +95,9 @@ async def resolve(cell: Cell, matrix: Matrix, settings: IndexSettings) -> Lock:
         MachineError: uv or the network failed.
     """
     with tempfile.TemporaryDirectory(prefix="harness-resolve-") as folder:
-        done, document = await _compile(
-            cell, Path(folder), compile_arguments(cell, matrix.resolve, settings), settings
-        )
+        guided = _write_guidance(guidance, Path(folder))
+        arguments = (*compile_arguments(cell, matrix.resolve, settings), *guided)
+        done, document = await _compile(cell, Path(folder), arguments, settings)
     inputs = inputs_digest(cell, matrix.resolve, platform_tag())
     if document is not None:
         distributions = distributions_of(document, wheel_tags(cell.python))
@@ -89,7 +109,7 @@ async def _compile(
     cell: Cell, folder: Path, arguments: Sequence[str], settings: IndexSettings
 ) -> tuple[Completed, dict[str, Any] | None]:
     """Run uv in a folder of its own, so that no pyproject.toml or uv.toml around is taken for the cell's."""
-    asked, made = folder / "requirements.in", folder / "pylock.toml"
+    asked, made = folder / "requirements.in", folder / MADE
     asked.write_text("".join(f"{line}\n" for line in cell.requirements), encoding="utf-8")
     argv = (uv.find_uv_bin(), "pip", "compile", str(asked), "--output-file", str(made), *arguments)
     try:
@@ -99,6 +119,23 @@ async def _compile(
             f"resolving {cell.id} took over {TIMEOUT_SECONDS:.0f} s; is the package index reachable?"
         ) from None
     return done, read_toml(made) if done.returncode == 0 else None
+
+
+def _write_guidance(guidance: Guidance, folder: Path) -> tuple[str, ...]:
+    """Put files for uv in its folder, and say what it is told of them; it prefers what an old lock says."""
+    arguments = ["--resolution", "lowest-direct"] if guidance.lowest else []
+    if guidance.constraints:
+        file = folder / "constraints.txt"
+        file.write_text("".join(f"{line}\n" for line in guidance.constraints), encoding="utf-8")
+        arguments += ["--constraints", str(file)]
+    if guidance.preferred:
+        tables = (
+            f'\n[[packages]]\nname = "{name}"\nversion = "{version}"\n'
+            for name, version in sorted(guidance.preferred.items())
+        )
+        head = 'lock-version = "1.0"\ncreated-by = "harness"\n'
+        (folder / MADE).write_text(head + "".join(tables), encoding="utf-8")
+    return tuple(arguments)
 
 
 def compile_arguments(cell: Cell, resolve: Resolve, settings: IndexSettings) -> tuple[str, ...]:
