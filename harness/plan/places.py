@@ -1,0 +1,91 @@
+"""Where the text of a dependency file lies: on disk, or in a git revision (``main:requirements.txt``)."""
+
+from __future__ import annotations
+
+import posixpath
+from dataclasses import dataclass
+from pathlib import Path, PurePath
+
+from harness.errors import MachineError, UsageError
+from harness.processes import Completed, run
+
+GIT_SECONDS = 60.0
+
+
+@dataclass(frozen=True)
+class Place:
+    """A file; one of a git ``revision`` has its path from the root of the repository."""
+
+    path: str
+    revision: str = ""
+
+    def __str__(self) -> str:
+        """As a person writes it."""
+        return f"{self.revision}:{self.path}" if self.revision else self.path
+
+    @property
+    def name(self) -> str:
+        """The last part of its path."""
+        return PurePath(self.path).name
+
+    def beside(self, other: str) -> Place:
+        """The file that this one names relative to itself."""
+        if self.revision:
+            return Place(
+                posixpath.normpath(posixpath.join(posixpath.dirname(self.path), other)), self.revision
+            )
+        return Place(str(Path(self.path).parent / other))
+
+
+def parse_place(text: str) -> Place:
+    """The place that a person means: a file that is there, else ``REV:path`` where there is a colon."""
+    revision, colon, path = text.partition(":")
+    if not colon or not revision or not path or Path(text).exists():
+        return Place(text)
+    return Place(path, revision)
+
+
+async def read_place(place: Place, cwd: Path) -> str:
+    """The text that lies there; git is asked in ``cwd``, and paths on disk are relative to it.
+
+    Raises:
+        UsageError: no such file or revision, or no UTF-8 text.
+        MachineError: there is no git, or it does not answer.
+    """
+    if place.revision:
+        return await _read_revision(place, cwd)
+    path = cwd / place.path
+    try:
+        return path.read_text(encoding="utf-8-sig")
+    except FileNotFoundError:
+        raise UsageError(f"{place}: no such file") from None
+    except OSError as error:
+        raise UsageError(f"{place}: cannot be read: {error.strerror}") from None
+    except UnicodeDecodeError as error:
+        raise UsageError(f"{place}: not UTF-8 text: {error.reason} at byte {error.start}") from None
+
+
+async def _read_revision(place: Place, cwd: Path) -> str:
+    asked = f"{place.revision}^{{commit}}"
+    found = await _git(cwd, "rev-parse", "--verify", "--quiet", "--end-of-options", asked)
+    if "not a git repository" in found.stderr:
+        raise UsageError(f"{place}: no such file, and {cwd} is in no git repository")
+    if found.returncode != 0:
+        raise UsageError(
+            f"{place}: no such file, and no git revision {place.revision!r} here (is the clone shallow?)"
+        )
+    shown = await _git(cwd, "cat-file", "blob", f"{found.stdout.strip()}:{place.path}")
+    if shown.returncode != 0:
+        raise UsageError(f"{place}: git revision {place.revision!r} has no file {place.path!r}")
+    return shown.stdout.removeprefix("\ufeff")
+
+
+async def _git(cwd: Path, *arguments: str) -> Completed:
+    try:
+        return await run(("git", *arguments), cwd=cwd, timeout=GIT_SECONDS)
+    except FileNotFoundError:
+        raise MachineError("there is no git on this machine; name a file instead of a git revision") from None
+    except TimeoutError:
+        raise MachineError(
+            f"git did not answer within {GIT_SECONDS:.0f} s: git {' '.join(arguments)}"
+        ) from None

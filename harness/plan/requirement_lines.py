@@ -1,0 +1,93 @@
+"""Read requirements files and the output of ``pip freeze``."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Awaitable, Callable, Iterator, Mapping
+
+import msgspec
+from packaging.requirements import InvalidRequirement, Requirement
+from packaging.utils import canonicalize_name
+
+from harness.errors import UsageError
+from harness.plan.file_package import FilePackage
+from harness.plan.places import Place
+
+Read = Callable[[Place], Awaitable[str]]
+
+_INCLUDE = re.compile(r"(?:-r|-c|--requirement|--constraint)(?:\s+|=|(?<=-[rc]))(?P<file>\S.*)")
+_COMMENT = re.compile(r"(?:^|\s)#.*$")
+_OPTION = re.compile(r"\s--?[a-zA-Z].*$")  # --hash and its kin, behind a requirement
+_BARE = re.compile(r"(?:[a-z+]+://|git\+|\.{0,2}/|\.$|~/)|[^@]*\.(?:whl|zip|tar\.gz)$", re.IGNORECASE)
+
+
+class Lines(msgspec.Struct, frozen=True, kw_only=True):
+    """What requirements files say: packages in the order of the lines, and lines that are not followed."""
+
+    packages: tuple[FilePackage, ...] = ()
+    notes: tuple[str, ...] = ()
+
+
+async def read_lines(place: Place, read: Read, environment: Mapping[str, str]) -> Lines:
+    """A requirements file and the files that it includes, as far as markers hold in ``environment``.
+
+    Raises:
+        UsageError: a file that is not there, or a line that is no requirement (with file and line).
+    """
+    packages: list[FilePackage] = []
+    notes: list[str] = []
+    waiting, seen = [place], {place}
+    while waiting:
+        current = waiting.pop(0)
+        for number, line in logical_lines(await read(current)):
+            where = f"{current}:{number}"
+            if found := _INCLUDE.fullmatch(line):
+                other = current.beside(found["file"].strip("\"'"))
+                waiting += [] if other in seen else [other]
+                seen.add(other)
+            elif line.startswith(("-e", "--editable")) or _BARE.match(line):
+                notes.append(f"{where}: a package from a path or an address is left out")
+            elif line.startswith("-"):
+                notes.append(
+                    f"{where}: {line.split()[0].split('=')[0]} is not followed: pip's settings count"
+                )
+            else:
+                packages += _package(line, where, environment)
+    return Lines(packages=tuple(packages), notes=tuple(notes))
+
+
+def logical_lines(text: str) -> Iterator[tuple[int, str]]:
+    """Lines without comments, those joined that end in a backslash; each with the number of its first."""
+    begun, held = 0, ""
+    for number, raw in enumerate(text.splitlines(), start=1):
+        line = _COMMENT.sub("", raw).rstrip()
+        begun = begun if held else number
+        if line.endswith("\\"):
+            held += line[:-1] + " "
+            continue
+        if whole := (held + line).strip():
+            yield begun, whole
+        held = ""
+    if held.strip():
+        yield begun, held.strip()
+
+
+def _package(line: str, where: str, environment: Mapping[str, str]) -> list[FilePackage]:
+    try:
+        asked = Requirement(_OPTION.sub("", line))
+    except InvalidRequirement as error:
+        raise UsageError(
+            f"{where}: {line[:80]!r} is not a requirement: {str(error).splitlines()[0]}"
+        ) from None
+    if asked.marker is not None and not asked.marker.evaluate(dict(environment)):
+        return []
+    name = canonicalize_name(asked.name)
+    return [
+        FilePackage(
+            name=name,
+            where=where,
+            specifier=str(asked.specifier),
+            extras=tuple(sorted(asked.extras)),
+            fault="" if asked.url is None else "it comes from an address, not from an index",
+        )
+    ]
