@@ -28,6 +28,12 @@ class UsageError(HarnessError):
     exit_code = ExitCode.USAGE
 
 
+class NoSolutionError(HarnessError):
+    """What everything else rests on cannot be resolved (exit 3)."""
+
+    exit_code = ExitCode.UNSATISFIABLE
+
+
 class MachineError(HarnessError):
     """The machine could not do its part: no network, no disk, no interpreter (exit 5)."""
 

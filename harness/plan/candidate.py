@@ -1,0 +1,161 @@
+"""What a gate compares: the environment that is there, and the one that an upgrade would make of it."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from pathlib import Path
+
+import msgspec
+from packaging.requirements import InvalidRequirement, Requirement
+from packaging.specifiers import SpecifierSet
+from packaging.utils import canonicalize_name
+
+from harness.errors import NoSolutionError, UsageError
+from harness.plan.cells import cells_of
+from harness.plan.environment_file import read_environment_file
+from harness.plan.pip_settings import IndexSettings
+from harness.plan.plan import locks_for
+from harness.plan.resolve import Guidance, resolve
+from harness.plan.schema import Matrix
+from harness.plan.side import Side, is_lower, side_of_file, side_of_matrix, versions_of
+from harness.plan.toml_file import suggest
+from harness.records import Lock
+
+
+class Wish(msgspec.Struct, frozen=True, kw_only=True):
+    """What a person asked for: requirements to change, or files (paths, or ``REV:path``)."""
+
+    changes: tuple[str, ...] = ()
+    from_file: str | None = None
+    to_file: str | None = None
+
+
+class Compared(msgspec.Struct, frozen=True, kw_only=True):
+    """Both sides and their locks; ``asked`` are the names that the candidate asks for differently."""
+
+    baseline: Side
+    before: Lock
+    candidate: Side
+    after: Lock
+    asked: frozenset[str]
+    guidance: Guidance
+
+
+async def compare(wish: Wish, matrix: Matrix, settings: IndexSettings, cwd: Path) -> Compared:
+    """Resolve both environments; a candidate without a solution has a lock with the reason.
+
+    What the candidate does not ask for stays as it is in the baseline wherever the resolver has the choice.
+
+    Raises:
+        UsageError: a file or a change that cannot be meant, a downgrade, or two equal environments.
+        NoSolutionError: the baseline has no solution.
+        MachineError: uv, git or the network failed.
+    """
+    changes = parse_changes(wish)
+    anyhow = matrix_of_today(matrix)
+    baseline, before = await _baseline(wish, matrix, settings, cwd)
+    if before.reason:
+        raise NoSolutionError(f"the baseline ({baseline.label}) has no solution: {before.reason}")
+    there = versions_of(before)
+    if wish.to_file is not None:
+        file = await read_environment_file(wish.to_file, baseline.python, cwd)
+        candidate = await side_of_file(file, anyhow, settings, otherwise=baseline)
+        asked = frozenset(n for n, text in candidate.asked.items() if text != baseline.asked.get(n))
+    else:
+        candidate, asked = change_side(baseline, changes, there), frozenset(changes)
+    tested = frozenset((*candidate.tested, *changes)) & asked
+    refuse_downgrades(_pinned(candidate, tested), there, tested)
+    kept = {name: version for name, version in there.items() if name not in asked}
+    guidance = Guidance(preferred=kept)
+    after = await resolve(candidate.to_cell("candidate"), anyhow, settings, guidance)
+    refuse_downgrades(versions_of(after), there, tested)
+    if after.digest == before.digest:
+        raise UsageError(
+            f"{baseline.label} and {candidate.label} are the same environment, so there is nothing to judge"
+        )
+    return Compared(
+        baseline=baseline, before=before, candidate=candidate, after=after, asked=asked, guidance=guidance
+    )
+
+
+def matrix_of_today(matrix: Matrix) -> Matrix:
+    """The matrix without its last day of uploads: an upgrade is mostly newer than that."""
+    today = msgspec.structs.replace(matrix.resolve, exclude_newer=None)
+    return msgspec.structs.replace(matrix, resolve=today)
+
+
+async def _baseline(wish: Wish, matrix: Matrix, settings: IndexSettings, cwd: Path) -> tuple[Side, Lock]:
+    side = side_of_matrix(matrix)
+    if wish.from_file is None:
+        cell = next(each for each in cells_of(matrix) if each.baseline)
+        return side, (await locks_for([cell], matrix, settings))[0]
+    file = await read_environment_file(wish.from_file, side.python, cwd)
+    found = await side_of_file(file, matrix_of_today(matrix), settings, otherwise=side)
+    return found, await resolve(found.to_cell("baseline"), matrix_of_today(matrix), settings)
+
+
+def parse_changes(wish: Wish) -> dict[str, str]:
+    """Name -> requirement of the changes asked for.
+
+    Raises:
+        UsageError: nothing is asked for, too much, or something that is no requirement.
+    """
+    if wish.to_file is not None and wish.changes:
+        raise UsageError(f"--to {wish.to_file} says what the candidate is; leave out the changes")
+    if wish.to_file is None and not wish.changes:
+        raise UsageError("which upgrade? Name a change such as numpy==2.4.6, or a file with --to FILE")
+    found: dict[str, str] = {}
+    for text in wish.changes:
+        try:
+            asked = Requirement(text)
+        except InvalidRequirement as error:
+            said = str(error).splitlines()[0]
+            raise UsageError(f"{text!r} is not a change such as numpy==2.4.6: {said}") from None
+        name = canonicalize_name(asked.name)
+        if name in found or asked.url is not None or asked.marker is not None:
+            raise UsageError(f"{text!r}: name each package once, with a version: {name}==1.2")
+        extras = f"[{','.join(sorted(asked.extras))}]" if asked.extras else ""
+        found[name] = f"{name}{extras}{asked.specifier}"
+    return found
+
+
+def change_side(baseline: Side, changes: Mapping[str, str], there: Collection[str]) -> Side:
+    """The baseline with other versions asked for; what a file of the baseline pins may move with them.
+
+    Raises:
+        UsageError: a package that is neither under test nor needed by what is.
+    """
+    known = {*baseline.tested, *there}
+    for name in changes:
+        if name == "python":
+            raise UsageError("python is no package; name a matrix with another python")
+        if name not in known:
+            hint = suggest(name, known)
+            raise UsageError(f"{name} is neither under test nor needed by what is under test{hint}")
+    label = f"{baseline.label} with {' '.join(changes.values())}"
+    tested = baseline.tested | dict(changes)
+    return msgspec.structs.replace(baseline, label=label, tested=tested, held={}, left_out=(), notes=())
+
+
+def _pinned(side: Side, names: Collection[str]) -> dict[str, str]:
+    """Name -> version of what is asked for exactly."""
+    pinned = {}
+    for name in names:
+        specifiers = list(SpecifierSet(str(Requirement(side.asked[name]).specifier)))
+        if len(specifiers) == 1 and specifiers[0].operator == "==" and "*" not in specifiers[0].version:
+            pinned[name] = specifiers[0].version
+    return pinned
+
+
+def refuse_downgrades(after: Mapping[str, str], before: Mapping[str, str], names: Collection[str]) -> None:
+    """See that nothing that was asked for goes down; what is dragged along may.
+
+    Raises:
+        UsageError: it does.
+    """
+    for name in sorted(names):
+        if name in after and name in before and is_lower(after[name], before[name]):
+            raise UsageError(
+                f"{name} {before[name]} -> {after[name]} is a downgrade, and the gate judges upgrades; "
+                "swap baseline and candidate, or correct the version"
+            )

@@ -1,0 +1,144 @@
+"""One of the two environments of a gate: what is asked for, and its resolution."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import msgspec
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+from packaging.version import Version
+
+from harness.errors import UsageError
+from harness.gate_records import LeftOut
+from harness.plan.cells import cells_of, suite_requirements
+from harness.plan.environment_file import EnvironmentFile
+from harness.plan.pip_settings import IndexSettings
+from harness.plan.resolve import Guidance, resolve
+from harness.plan.schema import Matrix
+from harness.records import Cell, Lock
+
+
+class Side(msgspec.Struct, frozen=True, kw_only=True):
+    """An environment before it is resolved.
+
+    ``label`` says where it comes from. ``tested`` (name -> requirement) is what is under test, ``held`` what
+    a file pins besides and what is needed; ``source`` are the names that may be built.
+    """
+
+    label: str
+    python: str
+    tested: dict[str, str]
+    held: dict[str, str] = {}
+    source: tuple[str, ...] = ()
+    left_out: tuple[LeftOut, ...] = ()
+    notes: tuple[str, ...] = ()
+
+    @property
+    def asked(self) -> dict[str, str]:
+        """Name -> requirement of everything but the suite."""
+        return self.held | self.tested
+
+    def to_cell(self, cell: str, *, suite: bool = True) -> Cell:
+        """The cell that is resolved; the suite's bound on a package gives way to what is asked of it."""
+        added = suite_requirements() if suite else ()
+        own = [text for text in added if canonicalize_name(Requirement(text).name) not in self.asked]
+        return Cell(
+            id=cell,
+            axes={},
+            requirements=tuple(sorted({*self.asked.values(), *own})),
+            python=self.python,
+            source=self.source,
+        )
+
+
+def side_of_matrix(matrix: Matrix) -> Side:
+    """The baseline cell of a matrix.
+
+    Raises:
+        UsageError: the matrix names no baseline.
+    """
+    cell = next((each for each in cells_of(matrix) if each.baseline), None)
+    if cell is None:
+        raise UsageError(f"{matrix.path}: no [baseline]; say there which cell it is, or give --from FILE")
+    suite = {canonicalize_name(Requirement(text).name) for text in suite_requirements()}
+    named = set(names_under_test(matrix))
+    asked = {canonicalize_name(Requirement(text).name): text for text in cell.requirements}
+    return Side(
+        label=cell.id,
+        python=cell.python,
+        tested={name: text for name, text in asked.items() if name in named or name not in suite},
+        source=cell.source,
+    )
+
+
+def names_under_test(matrix: Matrix) -> tuple[str, ...]:
+    """The packages that a matrix speaks of: axes, pins, what the subject requires."""
+    rows = (name for row in matrix.rows for name in row.versions)
+    subject = (canonicalize_name(Requirement(text).name) for text in matrix.subject.requires)
+    named = dict.fromkeys((*matrix.axes, *matrix.pins, *rows, *subject))
+    return tuple(name for name in named if name != "python")
+
+
+async def side_of_file(
+    file: EnvironmentFile, matrix: Matrix, settings: IndexSettings, *, otherwise: Side
+) -> Side:
+    """The environment in a file: what is under test in it, and what that needs; ``otherwise`` has the rest.
+
+    What is needed is found with the resolver, bound by what the file pins; unbound where that has no
+    solution, so that resolving the side tells the reason.
+
+    Raises:
+        UsageError: a package that is needed comes from an address or is pinned twice.
+        MachineError: uv or the network failed.
+    """
+    found = {name: package.requirement for name, package in file.packages.items() if not package.fault}
+    notes = list(file.notes)
+    if matrix.resolve.torch == "cpu" and "torch" in found:
+        found["torch"] = _without_local(found["torch"])
+    tested = {name: found.get(name, text) for name, text in otherwise.tested.items()}
+    _refuse_faults(file, tested)
+    if absent := [name for name in tested if name not in file.packages]:
+        notes.append(f"{file.place} does not name {', '.join(absent)}: as in {otherwise.label}")
+    side = Side(label=file.place, python=otherwise.python, tested=tested, source=otherwise.source)
+    others = {name: text for name, text in found.items() if name not in tested}
+    bounds = tuple(sorted(_without_extras(text) for text in others.values()))
+    cell = side.to_cell("needed", suite=False)
+    lock = await resolve(cell, matrix, settings, Guidance(constraints=bounds))
+    if lock.reason:
+        lock = await resolve(cell, matrix, settings)
+    needed = {each.name for each in lock.distributions}
+    _refuse_faults(file, needed)
+    left_out = tuple(
+        LeftOut(file=file.place, name=name, reason="neither under test nor needed by what is")
+        for name in sorted(file.packages.keys() - needed - tested.keys())
+    )
+    held = {name: text for name, text in others.items() if name in needed}
+    return msgspec.structs.replace(side, held=held, left_out=left_out, notes=tuple(notes))
+
+
+def _refuse_faults(file: EnvironmentFile, needed: Mapping[str, object] | set[str]) -> None:
+    for name, package in file.packages.items():
+        if package.fault and name in needed:
+            raise UsageError(f"{package.where}: {name}: {package.fault}; write {name}==<version>")
+
+
+def _without_local(text: str) -> str:
+    """``torch==2.13.0+cu126`` as ``torch==2.13.0``, which every build of it satisfies, the CPU's too."""
+    head, exact, version = text.partition("==")
+    return f"{head}{exact}{version.partition('+')[0]}" if exact and "," not in version else text
+
+
+def _without_extras(text: str) -> str:
+    asked = Requirement(text)
+    return f"{asked.name}{asked.specifier}"
+
+
+def versions_of(lock: Lock) -> dict[str, str]:
+    """Name -> exact version of everything in a lock."""
+    return {found.name: found.version for found in lock.distributions}
+
+
+def is_lower(after: str, before: str) -> bool:
+    """Tell a downgrade; the build (``+cpu``) does not count."""
+    return Version(Version(after).public) < Version(Version(before).public)

@@ -1,0 +1,131 @@
+"""What the gate compares, resolved by uv from wheels that the test makes."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+import pytest
+from unit.gate_world import make_world
+
+from harness.errors import MachineError, NoSolutionError, UsageError
+from harness.gate_records import LeftOut
+from harness.plan.candidate import Compared, Wish, compare
+from harness.plan.lock_diff import diff_locks
+from harness.plan.pip_settings import IndexSettings
+from harness.plan.schema import Matrix
+
+BASELINE = "numpy-1.26.2_sentence-transformers-3.3.1"
+
+World = tuple[Matrix, IndexSettings]
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory: pytest.TempPathFactory) -> World:
+    return make_world(tmp_path_factory.mktemp("world"))
+
+
+def ask(world: World, folder: Path, *changes: str, **files: str) -> Compared:
+    for name, text in files.items():
+        (folder / f"{name}.txt").write_text(text.replace(" ", "\n"), encoding="utf-8")
+    named = {name: f"{name}.txt" for name in files}
+    wish = Wish(changes=changes, from_file=named.get("from_file"), to_file=named.get("to_file"))
+    return asyncio.run(compare(wish, *world, folder))
+
+
+def moves(found: Compared) -> dict[str, str]:
+    diff = diff_locks(found.before, found.after, found.asked)
+    return {
+        f"{'!' if change.asked else ''}{change.name}": f"{change.before} {change.after}".strip()
+        for change in diff.changes
+    }
+
+
+def test_a_change_of_the_baseline_moves_nothing_else(world: World, tmp_path: Path) -> None:
+    found = ask(world, tmp_path, "NumPy==2.0.2")
+    assert (found.baseline.label, found.candidate.label) == (
+        BASELINE,
+        f"{BASELINE} with numpy==2.0.2",
+    )
+    assert moves(found) == {"!numpy": "1.26.2 2.0.2"}
+
+
+def test_what_has_to_come_along_does(world: World, tmp_path: Path) -> None:
+    assert moves(ask(world, tmp_path, "sentence-transformers>=6", "numpy==2.0.2")) == {
+        "!numpy": "1.26.2 2.0.2",
+        "!sentence-transformers": "3.3.1 6.2.0",
+        "hub": "2.0",
+        "tokenizers": "0.23 1.0",
+        "transformers": "4.57.6 5.1",
+    }
+
+
+def test_files_leave_out_what_nobody_needs(world: World, tmp_path: Path) -> None:
+    pinned = "sentence-transformers==3.3.1 torch==2.13.0+cu126 tokenizers==0.22 flask==3.0 hub==1.0 pytest==2"
+    found = ask(world, tmp_path, from_file=f"numpy==1.26.2 {pinned}", to_file=f"numpy==2.0.2 {pinned}")
+    assert moves(found) == {"!numpy": "1.26.2 2.0.2"}
+    assert {each.name: each.version for each in found.before.distributions}["tokenizers"] == "0.22"
+    reason = "neither under test nor needed by what is"
+    assert found.candidate.left_out == tuple(
+        LeftOut(file="to_file.txt", name=name, reason=reason) for name in ("flask", "hub", "pytest")
+    )
+    assert found.baseline.notes == (f"from_file.txt does not name openvino: as in {BASELINE}",)
+    assert found.candidate.notes == ("to_file.txt does not name openvino: as in from_file.txt",)
+
+
+def test_a_change_of_a_file_may_move_what_the_file_pins(world: World, tmp_path: Path) -> None:
+    frozen = "numpy==2.0.2 sentence-transformers==3.3.1 transformers==4.57.6 tokenizers==0.22"
+    assert moves(ask(world, tmp_path, "sentence-transformers==6.2.0", from_file=frozen)) == {
+        "!sentence-transformers": "3.3.1 6.2.0",
+        "hub": "2.0",
+        "tokenizers": "0.22 1.0",
+        "transformers": "4.57.6 5.1",
+    }
+
+
+def test_something_that_is_only_needed_can_be_asked_for(world: World, tmp_path: Path) -> None:
+    found = ask(world, tmp_path, "tokenizers==0.23", from_file="numpy==1.26.2 tokenizers==0.22")
+    assert moves(found) == {"!tokenizers": "0.22 0.23"}
+
+
+def test_no_solution_is_the_fate_of_the_candidate(world: World, tmp_path: Path) -> None:
+    found = ask(world, tmp_path, "numpy==2.4.6")
+    assert [word for word in ("openvino==2025.4", "numpy") if word not in found.after.reason] == []
+
+
+@pytest.mark.parametrize(
+    ("changes", "files", "said"),
+    [
+        ((), {}, "which upgrade? Name a change such as numpy==2.4.6, or a file with --to FILE"),
+        (("numpy==2.0.2",), {"to_file": "numpy==2.0.2"}, "--to to_file.txt says what the candidate is"),
+        (("numpy=2",), {}, "'numpy=2' is not a change such as numpy==2.4.6: "),
+        (("numpy==2", "numpy==2.1"), {}, "'numpy==2.1': name each package once"),
+        (("numpy @ file:///numpy.whl",), {}, "'numpy @ file:///numpy.whl': name each package once"),
+        (("nunpy==2.0.2",), {}, "nunpy is neither under test nor needed by what is under test (did you mean"),
+        (("flask==3.0",), {}, "flask is neither under test nor needed by what is under test"),
+        (("python==3.12",), {}, "python is no package"),
+        (("numpy==1.20",), {}, "numpy 1.26.2 -> 1.20 is a downgrade"),
+        (("tokenizers<0.23",), {}, "tokenizers 0.23 -> 0.22 is a downgrade"),
+        (("numpy==1.26.2",), {}, f"{BASELINE} and {BASELINE} with numpy==1.26.2 are the same"),
+        ((), {"from_file": "numpy==2.0.2", "to_file": "numpy<2"}, "numpy 2.0.2 -> 1.26.2 is a down"),
+        ((), {"to_file": "numpy@file:///numpy.whl"}, "to_file.txt:1: numpy: it comes from an address"),
+        ((), {"to_file": "numpy==2.0.2 tokenizers==1 tokenizers==2"}, "to_file.txt:2: tokenizers: it is"),
+    ],
+)
+def test_what_cannot_be_meant(
+    changes: tuple[str, ...], files: dict[str, str], said: str, world: World, tmp_path: Path
+) -> None:
+    with pytest.raises(UsageError) as told:
+        ask(world, tmp_path, *changes, **files)
+    assert str(told.value).startswith(said)
+
+
+def test_a_baseline_without_solution_is_said_to_be_the_baseline(world: World, tmp_path: Path) -> None:
+    with pytest.raises(NoSolutionError, match=r"^the baseline \(from_file\.txt\) has no solution: Because "):
+        ask(world, tmp_path, "torch==2.13.0", from_file="numpy==2.4.6 openvino==2025.4 hub==9")
+
+
+def test_no_network_is_the_fault_of_the_machine(world: World, tmp_path: Path) -> None:
+    nowhere = IndexSettings(index=(tmp_path / "no-index").as_uri(), find_links=(str(tmp_path / "none"),))
+    with pytest.raises(MachineError):
+        ask((world[0], nowhere), tmp_path, "numpy==2.0.2")
