@@ -85,8 +85,8 @@ async def side_of_file(
 ) -> Side:
     """The environment in a file: what is under test in it, and what that needs; ``otherwise`` has the rest.
 
-    What is needed is found with the resolver, bound by what the file pins; unbound where that has no
-    solution, so that resolving the side tells the reason.
+    What is needed is found with the resolver, bound by what the file pins; ever less bound where that
+    has no solution, so that resolving the side tells the reason.
 
     Raises:
         UsageError: a package that is needed comes from an address or is pinned twice.
@@ -103,11 +103,7 @@ async def side_of_file(
     side = Side(label=file.place, python=otherwise.python, tested=tested, source=otherwise.source)
     others = {name: text for name, text in found.items() if name not in tested}
     bounds = tuple(sorted(_without_extras(text) for text in others.values()))
-    cell = side.to_cell("needed", suite=False)
-    lock = await resolve(cell, matrix, settings, Guidance(constraints=bounds))
-    if lock.reason:
-        lock = await resolve(cell, matrix, settings)
-    needed = {each.name for each in lock.distributions}
+    needed = await _find_needed(side, bounds, matrix, settings)
     _refuse_faults(file, needed)
     left_out = tuple(
         LeftOut(file=file.place, name=name, reason="neither under test nor needed by what is")
@@ -115,6 +111,18 @@ async def side_of_file(
     )
     held = {name: text for name, text in others.items() if name in needed}
     return msgspec.structs.replace(side, held=held, left_out=left_out, notes=tuple(notes))
+
+
+async def _find_needed(
+    side: Side, bounds: tuple[str, ...], matrix: Matrix, settings: IndexSettings
+) -> set[str]:
+    anyhow = msgspec.structs.replace(side, tested={name: name for name in side.tested})
+    for asked, constraints in ((side, bounds), (side, ()), (anyhow, ())):
+        cell = asked.to_cell("needed", suite=False)
+        lock = await resolve(cell, matrix, settings, Guidance(constraints=constraints))
+        if not lock.reason:
+            return {each.name for each in lock.distributions}
+    return set()
 
 
 def _refuse_faults(file: EnvironmentFile, needed: Mapping[str, object] | set[str]) -> None:
