@@ -1,0 +1,133 @@
+"""May the upgrade be merged? Only what is new in the candidate speaks against it. Pure, and pessimistic."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from harness.gate_records import BASELINE, CANDIDATE, Decision
+from harness.judge.cells import in_layer_order
+from harness.judge.outcomes import is_red
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from harness.records import CellVerdict, Finding, Judgement, Verdict
+
+    Findings = Mapping[str, Finding]
+
+_RAN = {"ok", "failed"}
+_FINE = {"pass", "xfail"}
+_MEASURED = {"pass", "fail", "error", "xfail", "xpass"}
+
+
+def decide(judgement: Judgement) -> Decision:
+    """Decide from the judged cells ``baseline`` and ``candidate``; a cell that is not there is missing."""
+    before, after = _findings(judgement, BASELINE), _findings(judgement, CANDIDATE)
+    cells = {cell.cell: cell for cell in judgement.cells}
+    old, candidate = cells.get(BASELINE), cells.get(CANDIDATE)
+    red = [each for each in after.values() if is_red(each.outcome)]
+    new = tuple(each for each in red if not _was_red(before, each))
+    known = tuple(e for e in after.values() if e.outcome == "xfail" and _outcome(before, e) != "xfail")
+    unchecked = tuple(e for e in after.values() if e.outcome == "skip" and _outcome(before, e) in _MEASURED)
+    verdict, sentence = (
+        _compare(candidate, old, after, new)
+        if _is_whole(old, before) and old is not None
+        else _without_baseline(old, after)
+    )
+    if verdict == "pass":
+        sentence = _passed(after, len(red), len(known), len(unchecked))
+    return Decision(
+        verdict=verdict,
+        sentence=sentence,
+        cells=tuple(cell for cell in (old, candidate) if cell is not None),
+        new=new,
+        before=tuple(each for each in red if _was_red(before, each)),
+        gone=tuple(e for e in before.values() if is_red(e.outcome) and _outcome(after, e) in _FINE),
+        known=known,
+        unchecked=unchecked,
+    )
+
+
+def refuse(reason: str) -> Decision:
+    """The decision on a candidate for which the resolver finds no solution."""
+    return Decision(verdict="unsatisfiable", sentence=f"The candidate has no solution: {reason}")
+
+
+def _findings(judgement: Judgement, cell: str) -> dict[str, Finding]:
+    """The findings of a cell by case; of several of one case a red one."""
+    found: dict[str, Finding] = {}
+    for finding in judgement.findings:
+        if finding.cell == cell and (finding.check not in found or is_red(finding.outcome)):
+            found[finding.check] = finding
+    return found
+
+
+def _outcome(findings: Findings, of: Finding) -> str:
+    return findings[of.check].outcome if of.check in findings else ""
+
+
+def _was_red(before: Findings, finding: Finding) -> bool:
+    """Whether the baseline was red there too; a case that it never came to excuses nothing but the same."""
+    was = _outcome(before, finding)
+    return was in {"fail", "error", "xpass"} or (was == finding.outcome == "missing")
+
+
+def _is_whole(cell: CellVerdict | None, findings: Findings) -> bool:
+    """Whether a cell ran to its end and measured something."""
+    return cell is not None and cell.status in _RAN and _measured(findings)
+
+
+def _measured(findings: Findings) -> bool:
+    return any(each.outcome in _MEASURED for each in findings.values())
+
+
+def _without_baseline(old: CellVerdict | None, after: Findings) -> tuple[Verdict, str]:
+    status = "missing" if old is None else old.status
+    because = f": {old.reason}" if old is not None and old.reason else ""
+    if status in _RAN:
+        because = ", and measured nothing"
+    if not _measured(after):
+        return "error", f"Nothing was measured in the candidate, and the baseline is {status}{because}"
+    return "inconclusive", f"The baseline is {status}{because}; so nothing says what is new in the candidate"
+
+
+def _compare(
+    candidate: CellVerdict | None, old: CellVerdict, after: Findings, new: Sequence[Finding]
+) -> tuple[Verdict, str]:
+    """What a candidate is beside a baseline that ran to its end."""
+    if candidate is None or candidate.status not in _RAN:
+        return _died(candidate)
+    if new:
+        first, layers = in_layer_order(new)[0], dict.fromkeys(each.layer for each in in_layer_order(new))
+        count = "1 case is" if len(new) == 1 else f"{len(new)} cases are"
+        told = f"{first.check}: {first.message}"
+        return "regressed", f"{count} red that the baseline holds, in {', '.join(layers)}; first {told}"
+    if not _measured(after):
+        return "error", "Nothing was measured in the candidate, so nothing can be said"
+    alone = candidate.red and not any(is_red(each.outcome) for each in after.values())
+    if alone and not (old.red and old.reason == candidate.reason):
+        return "regressed", f"The candidate is red: {candidate.reason}"
+    return "pass", ""
+
+
+def _died(candidate: CellVerdict | None) -> tuple[Verdict, str]:
+    """Expected or not: nobody merges an upgrade that cannot be imported."""
+    if candidate is None or candidate.status == "missing":
+        return "regressed", "The candidate left no result, where the baseline ran to its end"
+    if candidate.status == "unsatisfiable":
+        return "unsatisfiable", f"The candidate has no solution: {candidate.reason}"
+    if candidate.status == "install-error":
+        return "error", f"The candidate could not be installed: {candidate.reason}"
+    return "regressed", f"The candidate is {candidate.status}: {candidate.reason}"
+
+
+def _passed(after: Findings, before: int, known: int, unchecked: int) -> str:
+    """Why it passed, and what a person should look at all the same."""
+    parts = [f"Nothing is red in the candidate that the baseline holds ({len(after)} cases)"]
+    if before:
+        parts.append(f"{before} {'was' if before == 1 else 'were'} red before")
+    if known:
+        parts.append(f"{known} known divergence{'' if known == 1 else 's'} that the baseline does not have")
+    if unchecked:
+        parts.append(f"{unchecked} no longer checked")
+    return "; ".join(parts)

@@ -1,0 +1,147 @@
+"""What the gate says of made-up runs."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+import pytest
+from unit.runs import CASES, CHECKS, make_case, make_plan, make_planned, make_result
+
+from harness.gate_records import Decision
+from harness.judge.gate import decide, refuse
+from harness.judge.judgement import judge
+from harness.records import CaseResult, CellResult, CheckOutcome, Expectation
+
+FLOAT16 = Expectation(check=CASES[2], where={"numpy": "<2"}, reason="sums in float16")
+
+
+def cell(name: str, *outcomes: CheckOutcome, **changes: Any) -> CellResult:
+    cases: list[CaseResult] = [
+        make_case(case, outcome) for case, outcome in zip(CASES, outcomes, strict=False)
+    ]
+    return make_result(name, cases=cases, **changes)
+
+
+def gate(
+    *results: CellResult,
+    expectations: tuple[Expectation, ...] = (),
+    before: str = "1.26.2",
+    after: str = "2.4.6",
+) -> Decision:
+    plan = make_plan(
+        make_planned("baseline", axes={"numpy": before}, baseline=True),
+        make_planned("candidate", axes={"numpy": after}),
+        expectations=expectations,
+        subset=True,
+    )
+    return decide(judge(plan, results, CHECKS))
+
+
+def checks(decision: Decision) -> dict[str, list[str]]:
+    """Which cases are in which list."""
+    names = ("new", "before", "gone", "known", "unchecked")
+    found = {name: [each.check for each in getattr(decision, name)] for name in names}
+    return {name: cases for name, cases in found.items() if cases}
+
+
+SKIPS: tuple[CheckOutcome, ...] = ("skip",) * 4
+GOOD = cell("baseline", "pass", "pass", "pass", "pass")
+FINE = cell("candidate", "pass", "pass", "pass", "pass")
+
+
+def test_nothing_new_passes() -> None:
+    found = gate(GOOD, FINE)
+    assert (found.verdict, checks(found)) == ("pass", {})
+    assert found.sentence == "Nothing is red in the candidate that the baseline holds (4 cases)"
+    assert [each.cell for each in found.cells] == ["baseline", "candidate"]
+
+
+def test_only_what_is_new_fails() -> None:
+    found = gate(
+        cell("baseline", "fail", "pass", "error", "pass", status="failed"),
+        cell("candidate", "fail", "fail", "pass", "pass", status="failed"),
+    )
+    assert found.verdict == "regressed"
+    assert checks(found) == {"new": [CASES[1]], "before": [CASES[0]], "gone": [CASES[2]]}
+    assert found.sentence == (
+        "1 case is red that the baseline holds, in L0; first l0.parity/manual/float32: "
+        "worst error 9 ULP at (4, 7), but should be at most 2"
+    )
+
+
+def test_what_was_red_before_passes_and_is_said() -> None:
+    red: tuple[CheckOutcome, ...] = ("fail", "pass", "pass", "pass")
+    found = gate(cell("baseline", *red, status="failed"), cell("candidate", *red, status="failed"))
+    assert (found.verdict, checks(found)) == ("pass", {"before": [CASES[0]]})
+    assert found.sentence.endswith("; 1 was red before")
+
+
+def test_expectations_hold_for_both() -> None:
+    red: tuple[CheckOutcome, ...] = ("pass", "pass", "fail", "pass")
+    expected = (FLOAT16,)
+    baseline, candidate = cell("baseline", *red), cell("candidate", *red)
+    assert checks(gate(baseline, FINE, expectations=expected)) == {}
+    assert checks(gate(baseline, candidate, expectations=expected)) == {"new": [CASES[2]]}
+    found = gate(GOOD, candidate, expectations=expected, before="2.4.6", after="1.26.2")
+    assert (found.verdict, checks(found)) == ("pass", {"known": [CASES[2]]})
+    assert found.sentence.endswith("; 1 known divergence that the baseline does not have")
+
+
+def test_an_expectation_that_ends_with_the_upgrade_is_new() -> None:
+    anywhere = Expectation(check=CASES[2], reason="sums in float16")
+    found = gate(cell("baseline", "pass", "pass", "fail", "pass"), FINE, expectations=(anywhere,))
+    assert [(each.check, each.outcome) for each in found.new] == [(CASES[2], "xpass")]
+    assert found.verdict == "regressed"
+
+
+def test_what_is_skipped_now_is_said() -> None:
+    found = gate(GOOD, cell("candidate", "pass", "pass", "pass", "skip"))
+    assert (found.verdict, checks(found)) == ("pass", {"unchecked": [CASES[3]]})
+    assert found.sentence.endswith("; 1 no longer checked")
+
+
+@pytest.mark.parametrize("status", ["import-error", "crashed", "timed-out"])
+def test_a_candidate_that_dies_is_regressed_even_where_that_is_expected(status: Any) -> None:
+    died = cell("candidate", "pass", status=status, reason="no such name")
+    for expectations in ((), (Expectation(status=status, reason="known"),)):
+        found = gate(GOOD, died, expectations=expectations)
+        assert (found.verdict, found.sentence) == ("regressed", f"The candidate is {status}: no such name")
+
+
+def test_a_case_that_the_candidate_never_came_to_is_new() -> None:
+    found = gate(GOOD, cell("candidate", "pass", "pass", "pass"))
+    assert (found.verdict, checks(found)) == ("regressed", {"new": [CASES[3]]})
+
+
+def test_a_case_that_the_baseline_never_came_to_excuses_nothing() -> None:
+    found = gate(cell("baseline", "pass", "pass", "pass"), cell("candidate", "pass", "pass", "pass", "fail"))
+    assert (found.verdict, checks(found)) == ("regressed", {"new": [CASES[3]]})
+
+
+def test_no_result_of_the_candidate_is_regressed() -> None:
+    assert gate(GOOD).verdict == "regressed"
+
+
+@pytest.mark.parametrize(
+    ("results", "verdict", "said"),
+    [
+        ((cell("baseline", status="crashed", reason="signal 11"), FINE), "inconclusive", "crashed: signal"),
+        ((FINE,), "inconclusive", "The baseline is missing"),
+        ((), "error", "Nothing was measured in the candidate, and the baseline is missing"),
+        ((cell("baseline", *SKIPS), FINE), "inconclusive", "ok, and measured nothing"),
+        ((GOOD, cell("candidate", *SKIPS)), "error", "Nothing was measured in the candidate"),
+        ((GOOD, cell("candidate", status="install-error", reason="disk")), "error", "not be installed: disk"),
+        ((GOOD, msgspec.structs.replace(FINE, status="failed", reason="odd")), "regressed", "red: odd"),
+    ],
+)  # fmt: skip
+def test_what_cannot_be_compared(results: tuple[CellResult, ...], verdict: str, said: str) -> None:
+    found = gate(*results)
+    assert found.verdict == verdict
+    assert said in found.sentence
+
+
+def test_no_solution() -> None:
+    assert refuse("Because.") == Decision(
+        verdict="unsatisfiable", sentence="The candidate has no solution: Because."
+    )
