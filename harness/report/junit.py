@@ -38,7 +38,7 @@ def _suite(run: Run, cell: CellVerdict, findings: Sequence[Finding], result: Cel
     suite = TestSuite(shorten(cell.cell))
     for name, value in sorted(result.facts.items()) if result else ():
         suite.add_property(shorten(name), shorten(value))
-    suite.add_testcase(_whole(run, cell, findings, result))
+    cases = [_whole(run, cell, findings, result)]
     seconds = {case.id: case.seconds for case in result.cases} if result else {}
     died = cell.status not in {"ok", "failed"}
     for finding in findings:
@@ -49,7 +49,8 @@ def _suite(run: Run, cell: CellVerdict, findings: Sequence[Finding], result: Cel
         entry = _entry(finding, died=died)
         if entry is not None:
             case.result = [entry]
-        suite.add_testcase(case)
+        cases.append(case)
+    suite.add_testcases(cases)  # one by one it counts all of them again each time
     return suite
 
 

@@ -69,7 +69,8 @@ def _cost(run: Run) -> str:
     medians = [statistics.median(each) for each in ratios.values()]
     return (
         f"It takes {show_ratio(min(medians))} to {show_ratio(max(medians))} the time of the manual formula "
-        f"(medians over the cells; scenarios: {len(medians)})."
+        f"(medians over the cells; scenarios: {len(medians)}, timed one after the other; python -m "
+        "harness.cell.speed times the two in turns, and so more exactly)."
     )
 
 

@@ -21,10 +21,16 @@ def run_interruptibly(work: Coroutine[Any, Any, T]) -> T:
     Raises:
         KeyboardInterrupt: a signal ended it.
     """
-    return asyncio.run(_heed_signals(work))
+    came_out: list[T] = []
+    asyncio.run(_heed_signals(work, came_out))
+    return came_out[0]
 
 
-async def _heed_signals(work: Coroutine[Any, Any, T]) -> T:
+async def _heed_signals(work: Coroutine[Any, Any, T], came_out: list[T]) -> None:
+    """Put what the work returns into ``came_out``.
+
+    Not returned: CPython's ``signal`` writes out the main task with its result, which takes a second.
+    """
     loop, came = asyncio.get_running_loop(), asyncio.Event()
     task = asyncio.current_task()
     assert task is not None  # noqa: S101 - a coroutine runs in one
@@ -38,7 +44,7 @@ async def _heed_signals(work: Coroutine[Any, Any, T]) -> T:
         if signal.getsignal(number) is signal.SIG_DFL:
             loop.add_signal_handler(number, end)
     try:
-        return await work
+        came_out.append(await work)
     except asyncio.CancelledError:
         if came.is_set():
             raise KeyboardInterrupt from None
