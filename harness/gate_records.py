@@ -83,6 +83,7 @@ class Question(Record, frozen=True, kw_only=True):
 class Decision(Record, frozen=True, kw_only=True):
     """What the gate says of correctness, and what it rests on; findings are those of the candidate.
 
+    ``sentence`` is the gate's own, ``because`` the words of a package, a check or the resolver, if any.
     ``new`` is red in the candidate and not in the baseline: only that fails the gate. ``before`` is red in
     both, ``gone`` in the baseline only (its findings). ``known`` is an expected divergence that the baseline
     does not have, ``unchecked`` what ran in the baseline and is skipped in the candidate.
@@ -90,6 +91,7 @@ class Decision(Record, frozen=True, kw_only=True):
 
     verdict: Verdict
     sentence: str
+    because: str = ""
     cells: tuple[CellVerdict, ...] = ()
     new: tuple[Finding, ...] = ()
     before: tuple[Finding, ...] = ()

@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from harness.records import CellVerdict, Finding, Judgement, Verdict
 
     Findings = Mapping[str, Finding]
+    Said = tuple[Verdict, str, str]
+    """The verdict, the gate's own sentence, and the words of others that it rests on."""
 
 _RAN = {"ok", "failed"}
 _FINE = {"pass", "xfail"}
@@ -29,7 +31,7 @@ def decide(judgement: Judgement) -> Decision:
     new = tuple(each for each in red if not _was_red(before, each))
     known = tuple(e for e in after.values() if e.outcome == "xfail" and _outcome(before, e) != "xfail")
     unchecked = tuple(e for e in after.values() if e.outcome == "skip" and _outcome(before, e) in _MEASURED)
-    verdict, sentence = (
+    verdict, sentence, because = (
         _compare(candidate, old, after, new)
         if _is_whole(old, before) and old is not None
         else _without_baseline(old, after)
@@ -39,6 +41,7 @@ def decide(judgement: Judgement) -> Decision:
     return Decision(
         verdict=verdict,
         sentence=sentence,
+        because=because,
         cells=tuple(cell for cell in (old, candidate) if cell is not None),
         new=new,
         before=tuple(each for each in red if _was_red(before, each)),
@@ -50,7 +53,7 @@ def decide(judgement: Judgement) -> Decision:
 
 def refuse(reason: str) -> Decision:
     """The decision on a candidate for which the resolver finds no solution."""
-    return Decision(verdict="unsatisfiable", sentence=f"The candidate has no solution: {reason}")
+    return Decision(verdict="unsatisfiable", sentence="The candidate has no solution", because=reason)
 
 
 def _findings(judgement: Judgement, cell: str) -> dict[str, Finding]:
@@ -81,19 +84,18 @@ def _measured(findings: Findings) -> bool:
     return any(each.outcome in _MEASURED for each in findings.values())
 
 
-def _without_baseline(old: CellVerdict | None, after: Findings) -> tuple[Verdict, str]:
-    status = "missing" if old is None else old.status
-    because = f": {old.reason}" if old is not None and old.reason else ""
+def _without_baseline(old: CellVerdict | None, after: Findings) -> Said:
+    status, because = ("missing", "") if old is None else (str(old.status), old.reason)
     if status in _RAN:
-        because = ", and measured nothing"
+        status, because = "without any measurement", ""
     if not _measured(after):
-        return "error", f"Nothing was measured in the candidate, and the baseline is {status}{because}"
-    return "inconclusive", f"The baseline is {status}{because}; so nothing says what is new in the candidate"
+        return "error", f"Nothing was measured in the candidate, and the baseline is {status}", because
+    return "inconclusive", f"Nothing says what is new in the candidate: the baseline is {status}", because
 
 
 def _compare(
     candidate: CellVerdict | None, old: CellVerdict, after: Findings, new: Sequence[Finding]
-) -> tuple[Verdict, str]:
+) -> Said:
     """What a candidate is beside a baseline that ran to its end."""
     if candidate is None or candidate.status not in _RAN:
         return _died(candidate)
@@ -101,24 +103,24 @@ def _compare(
         first, layers = in_layer_order(new)[0], dict.fromkeys(each.layer for each in in_layer_order(new))
         count = "1 case is" if len(new) == 1 else f"{len(new)} cases are"
         told = f"{first.check}: {first.message}"
-        return "regressed", f"{count} red that the baseline holds, in {', '.join(layers)}; first {told}"
+        return "regressed", f"{count} red that the baseline holds, in {', '.join(layers)}", told
     if not _measured(after):
-        return "error", "Nothing was measured in the candidate, so nothing can be said"
+        return "error", "Nothing was measured in the candidate, so nothing can be said", ""
     alone = candidate.red and not any(is_red(each.outcome) for each in after.values())
     if alone and not (old.red and old.reason == candidate.reason):
-        return "regressed", f"The candidate is red: {candidate.reason}"
-    return "pass", ""
+        return "regressed", "The candidate is red as a whole", candidate.reason
+    return "pass", "", ""
 
 
-def _died(candidate: CellVerdict | None) -> tuple[Verdict, str]:
+def _died(candidate: CellVerdict | None) -> Said:
     """Expected or not: nobody merges an upgrade that cannot be imported."""
     if candidate is None or candidate.status == "missing":
-        return "regressed", "The candidate left no result, where the baseline ran to its end"
+        return "regressed", "The candidate left no result, where the baseline ran to its end", ""
     if candidate.status == "unsatisfiable":
-        return "unsatisfiable", f"The candidate has no solution: {candidate.reason}"
+        return "unsatisfiable", "The candidate has no solution", candidate.reason
     if candidate.status == "install-error":
-        return "error", f"The candidate could not be installed: {candidate.reason}"
-    return "regressed", f"The candidate is {candidate.status}: {candidate.reason}"
+        return "error", "The candidate could not be installed", candidate.reason
+    return "regressed", f"The candidate is {candidate.status}", candidate.reason
 
 
 def _passed(after: Findings, before: int, known: int, unchecked: int) -> str:

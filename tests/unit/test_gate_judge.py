@@ -64,10 +64,8 @@ def test_only_what_is_new_fails() -> None:
     )
     assert found.verdict == "regressed"
     assert checks(found) == {"new": [CASES[1]], "before": [CASES[0]], "gone": [CASES[2]]}
-    assert found.sentence == (
-        "1 case is red that the baseline holds, in L0; first l0.parity/manual/float32: "
-        "worst error 9 ULP at (4, 7), but should be at most 2"
-    )
+    assert found.sentence == "1 case is red that the baseline holds, in L0"
+    assert found.because == ("l0.parity/manual/float32: worst error 9 ULP at (4, 7), but should be at most 2")
 
 
 def test_what_was_red_before_passes_and_is_said() -> None:
@@ -106,7 +104,8 @@ def test_a_candidate_that_dies_is_regressed_even_where_that_is_expected(status: 
     died = cell("candidate", "pass", status=status, reason="no such name")
     for expectations in ((), (Expectation(status=status, reason="known"),)):
         found = gate(GOOD, died, expectations=expectations)
-        assert (found.verdict, found.sentence) == ("regressed", f"The candidate is {status}: no such name")
+        assert (found.verdict, found.sentence) == ("regressed", f"The candidate is {status}")
+        assert found.because == "no such name"
 
 
 def test_a_case_that_the_candidate_never_came_to_is_new() -> None:
@@ -126,22 +125,22 @@ def test_no_result_of_the_candidate_is_regressed() -> None:
 @pytest.mark.parametrize(
     ("results", "verdict", "said"),
     [
-        ((cell("baseline", status="crashed", reason="signal 11"), FINE), "inconclusive", "crashed: signal"),
-        ((FINE,), "inconclusive", "The baseline is missing"),
+        ((cell("baseline", status="crashed", reason="signal 11"), FINE), "inconclusive", "crashed|signal 11"),
+        ((FINE,), "inconclusive", "the baseline is missing"),
         ((), "error", "Nothing was measured in the candidate, and the baseline is missing"),
-        ((cell("baseline", *SKIPS), FINE), "inconclusive", "ok, and measured nothing"),
+        ((cell("baseline", *SKIPS), FINE), "inconclusive", "is without any measurement"),
         ((GOOD, cell("candidate", *SKIPS)), "error", "Nothing was measured in the candidate"),
-        ((GOOD, cell("candidate", status="install-error", reason="disk")), "error", "not be installed: disk"),
-        ((GOOD, msgspec.structs.replace(FINE, status="failed", reason="odd")), "regressed", "red: odd"),
+        ((GOOD, cell("candidate", status="install-error", reason="disk")), "error", "installed|disk"),
+        ((GOOD, msgspec.structs.replace(FINE, status="failed", reason="odd")), "regressed", "a whole|odd"),
     ],
 )  # fmt: skip
 def test_what_cannot_be_compared(results: tuple[CellResult, ...], verdict: str, said: str) -> None:
     found = gate(*results)
     assert found.verdict == verdict
-    assert said in found.sentence
+    assert said in f"{found.sentence}|{found.because}"
 
 
 def test_no_solution() -> None:
     assert refuse("Because.") == Decision(
-        verdict="unsatisfiable", sentence="The candidate has no solution: Because."
+        verdict="unsatisfiable", sentence="The candidate has no solution", because="Because."
     )
