@@ -26,7 +26,8 @@ def test_it_says_what_this_run_measured_of_it() -> None:
         "Held to the oracle, it passes 1 of 1 cases, the manual formula 0 of 1.",
         (
             "It takes 0.50x to 0.50x the time of the manual formula (medians over the cells; scenarios: 1, "
-            "timed one after the other; python -m harness.cell.speed times the two in turns, and so more exactly)."
+            "timed one after the other; python -m harness.cell.speed times the two in turns, and so more "
+            "exactly)."
         ),
     )
 
