@@ -50,6 +50,12 @@ def cell(session: nox.Session, **versions: str) -> None:
 
 
 @nox.session(venv_backend="none", requires=["setup"], default=False)
+def gate(session: nox.Session) -> None:
+    """Judge an upgrade before it is merged: `nox -s gate -- numpy==2.4.6`."""
+    harness(session, "gate", *session.posargs)
+
+
+@nox.session(venv_backend="none", requires=["setup"], default=False)
 def report(session: nox.Session) -> None:
     """Render the newest run again: `nox -s report -- --open`."""
     harness(session, "report", *session.posargs)

@@ -47,11 +47,20 @@ def judge_again(folder: Path) -> tuple[Run, StoredRun]:
     Raises:
         UsageError: it is not the folder of a run.
     """
-    stored = read_run(folder)
-    kept = _read_kept(folder / "results.json")
-    run = assemble(stored.plan, stored.results, reused=kept.reused, seconds=kept.seconds)
+    run, stored = assemble_again(folder)
     write_renderings(run, folder)
     return run, stored
+
+
+def assemble_again(folder: Path) -> tuple[Run, StoredRun]:
+    """Judge a run once more from what lies in its folder, and write nothing.
+
+    Raises:
+        UsageError: it is not the folder of a run.
+    """
+    stored = read_run(folder)
+    kept = _read_kept(folder / "results.json")
+    return assemble(stored.plan, stored.results, reused=kept.reused, seconds=kept.seconds), stored
 
 
 class _Kept(msgspec.Struct, frozen=True):

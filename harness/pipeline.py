@@ -112,6 +112,19 @@ async def run_plan(request: Request, plan: Plan, settings: IndexSettings, notify
     Raises:
         HarnessError: the harness or the machine failed; a cell that fails has a status instead.
     """
+    run, folder = await measure_plan(request, plan, settings, notify)
+    write_renderings(run, folder)
+    return run
+
+
+async def measure_plan(
+    request: Request, plan: Plan, settings: IndexSettings, notify: Notify
+) -> tuple[Run, Path]:
+    """Run what is planned and judge it; the plan and the results lie in the folder of the run.
+
+    Raises:
+        HarnessError: as ``run_plan``.
+    """
     begun = time.monotonic()
 
     def say(text: str) -> None:
@@ -140,9 +153,7 @@ async def run_plan(request: Request, plan: Plan, settings: IndexSettings, notify
     )
     swept = await sweep(plan, supplies, request.options, notify)
     seconds = {**swept.seconds, "total": round(time.monotonic() - begun, 3)}
-    run = assemble(plan, swept.results, reused=swept.reused, seconds=seconds)
-    write_renderings(run, folder.path)
-    return run
+    return assemble(plan, swept.results, reused=swept.reused, seconds=seconds), folder.path
 
 
 def find_golden(named: Path | None) -> Path | None:

@@ -8,7 +8,7 @@ from typing import NoReturn
 
 import click
 
-from harness.cli import keeping, sweeping
+from harness.cli import gating, keeping, sweeping
 from harness.errors import ExitCode, HarnessError
 
 INTERRUPTED = 130
@@ -24,7 +24,7 @@ def cli() -> None:
     """
 
 
-for command in (*sweeping.COMMANDS, *keeping.COMMANDS):
+for command in (*sweeping.COMMANDS, *gating.COMMANDS, *keeping.COMMANDS):
     cli.add_command(command)
 
 

@@ -10,6 +10,7 @@ from typing import get_args
 import click
 
 from harness import committed, finished, pipeline
+from harness import gate as stages
 from harness.cli.options import (
     open_store,
     parse_size,
@@ -26,6 +27,7 @@ from harness.plan.pip_settings import IndexSettings, read_pip_settings
 from harness.plan.schema import Matrix
 from harness.records import Progress
 from harness.report.escape import disarm_commands
+from harness.report.gate_json import render_gate_schema
 from harness.report.jsonfile import render_schema
 from harness.run.clean import clean_store
 from harness.run.interrupt import run_interruptibly
@@ -96,6 +98,10 @@ async def _write_locks(matrix: Matrix, settings: IndexSettings) -> None:
 def report(*, run: str | None, show: bool, reports: Path) -> int:
     """Judge and render a run again: the newest, or RUN (its id or folder)."""
     folder = finished.find_run(reports, run)
+    if stages.is_gate(folder):
+        gate = stages.decide_again(folder)
+        Screen(plain=True).show_gate(gate, folder)
+        return exit_code(gate.decision.verdict)
     judged, stored = finished.judge_again(folder)
     for problem in stored.problems:
         click.echo(disarm_commands(f"note: {problem}"))
@@ -143,9 +149,10 @@ def clean(*, max_size: str | None, store: Path | None) -> None:
 
 
 @click.command()
-def schema() -> None:
+@click.option("--gate", "of_gate", is_flag=True, help="Of gate.json.")
+def schema(*, of_gate: bool) -> None:
     """Print the JSON schema of results.json."""
-    click.echo(render_schema(), nl=False)
+    click.echo(render_gate_schema() if of_gate else render_schema(), nl=False)
 
 
 COMMANDS = (lock, report, publish, golden, clean, schema)

@@ -13,10 +13,12 @@ import click
 from rich.console import Console, RenderableType
 from rich.live import Live
 
+from harness.gate_records import Gate
 from harness.records import Plan, Progress, Run
 from harness.report.board import BoardState, draw_board, plain_line
 from harness.report.cells import render_cells
 from harness.report.escape import disarm_commands
+from harness.report.gate_text import render_gate_text
 from harness.report.text import render_text
 
 LOG_WIDTH = 100
@@ -91,3 +93,9 @@ class Screen:
         text = render_text(run, width=self.width, color=self.color, unicode=self.unicode)
         click.echo(text, color=self.color)
         click.echo(f"the page: {folder / 'index.html'}")
+
+    def show_gate(self, gate: Gate, folder: Path) -> None:
+        """What a gate decided, and where the rest of it lies."""
+        text = render_gate_text(gate, width=self.width, color=self.color, unicode=self.unicode)
+        click.echo(text, color=self.color)
+        click.echo(f"the comment: {folder / 'gate.md'}")

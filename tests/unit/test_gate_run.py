@@ -1,0 +1,200 @@
+"""The command ``gate`` from end to end: uv over wheels of the test, cells that are a few lines of Python."""
+
+from __future__ import annotations
+
+import json
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from unit import fake_cells
+from unit.fake_cells import CASES, Lab
+from unit.gate_world import make_world
+
+import harness.cli
+from harness import gate, pipeline
+from harness.cli import gating
+from harness.gate_records import Gate, LockChange
+from harness.plan.pip_settings import IndexSettings
+from harness.plan.schema import Matrix
+from harness.report.gate_json import read_gate
+
+World = tuple[Matrix, IndexSettings]
+Say = pytest.CaptureFixture[str]
+MATRIX = ("--matrix", "mine")
+SPOKEN = 'does = name.split("-")[0]'
+BEHAVIOUR = 'does = json.loads(Path(spec["search_path"][0], "does.json").read_text())[name]'
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory: pytest.TempPathFactory) -> World:
+    return make_world(tmp_path_factory.mktemp("world"))
+
+
+@dataclass
+class Front:
+    """The command line over a fake suite; ``does`` says how the cells behave."""
+
+    folder: Path
+    matrix: Matrix
+    monkeypatch: pytest.MonkeyPatch
+
+    def does(self, *, baseline: str = "good", candidate: str = "good") -> None:
+        said = json.dumps({"baseline": baseline, "candidate": candidate})
+        (self.folder / "does.json").write_text(said, encoding="utf-8")
+
+    def run(self, *arguments: str) -> int:
+        places = ("--store", str(self.folder / "store"), "--reports", str(self.folder / "reports"))
+        return self.command("gate", *arguments, "--matrix", str(self.matrix.path), "--plain", *places)
+
+    def command(self, *arguments: str) -> int:
+        self.monkeypatch.setattr(sys, "argv", ["harness", *arguments])
+        with pytest.raises(SystemExit) as left:
+            harness.cli.main()
+        assert isinstance(left.value.code, int)
+        return left.value.code
+
+    @property
+    def runs(self) -> list[Path]:
+        found = (self.folder / "reports" / "runs").glob("2*")
+        return sorted(found, key=lambda path: path.stat().st_mtime_ns)
+
+    def read(self) -> Gate:
+        return read_gate(self.runs[-1] / "gate.json")
+
+
+@pytest.fixture
+def front(world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Front:
+    matrix, settings = world
+    lab = Lab(tmp_path)
+    monkeypatch.setattr(fake_cells, "START", fake_cells.START.replace(SPOKEN, BEHAVIOUR))
+
+    async def read_settings() -> IndexSettings:
+        return settings
+
+    async def prepare(*_: Any, **__: Any) -> Any:
+        return lab.material
+
+    monkeypatch.setattr(gating, "read_pip_settings", read_settings)
+    monkeypatch.setattr(pipeline, "prepare_material", prepare)
+    monkeypatch.setattr(pipeline, "make_environments", lambda *_: SimpleNamespace(use=lab.environment))
+    monkeypatch.setattr(gate, "cases_of", lambda _: CASES)
+    monkeypatch.chdir(tmp_path)
+    found = Front(tmp_path, matrix, monkeypatch)
+    found.does()
+    return found
+
+
+def test_an_upgrade_that_holds(front: Front, capsys: Say) -> None:
+    assert front.run("numpy==2.0.2") == 0
+    found = front.read()
+    assert (found.decision.verdict, found.matrix) == ("pass", "mine")
+    assert found.question.diff.changes == (
+        LockChange(name="numpy", kind="changed", asked=True, before="1.26.2", after="2.0.2"),
+    )
+    said = capsys.readouterr().out
+    assert "This is about correctness alone; latency is not judged." in said
+    assert f"the comment: {front.runs[0] / 'gate.md'}" in said
+    assert {path.name for path in front.runs[0].iterdir()} == {
+        *("cells", "plan.json", "results.json"),
+        *("gate.json", "gate.md", "gate-schema.json", "junit.xml"),
+    }
+
+
+@pytest.mark.parametrize(
+    ("baseline", "candidate", "code", "verdict"),
+    [
+        ("good", "failing", 1, "regressed"),
+        ("failing", "failing", 0, "pass"),
+        ("failing", "good", 0, "pass"),
+        ("good", "missing", 1, "regressed"),
+        ("good", "exiting", 1, "regressed"),
+        ("good", "importing", 1, "regressed"),
+        ("exiting", "good", 4, "inconclusive"),
+        ("importing", "importing", 4, "inconclusive"),
+    ],
+)
+def test_what_the_cells_do_decides(
+    baseline: str, candidate: str, code: int, verdict: str, front: Front
+) -> None:
+    front.does(baseline=baseline, candidate=candidate)
+    assert (front.run("numpy==2.0.2"), front.read().decision.verdict) == (code, verdict)
+
+
+def test_inconclusive_can_be_allowed_and_nothing_else(front: Front) -> None:
+    front.does(baseline="exiting")
+    assert front.run("numpy==2.0.2", "--allow-inconclusive") == 0
+    assert front.read().decision.verdict == "inconclusive"
+    front.does(candidate="failing")
+    assert front.run("numpy==2.0.2", "--allow-inconclusive", "--rerun") == 1
+
+
+def test_finished_cells_are_reused_and_only_some_checks_can_be_asked_for(front: Front) -> None:
+    assert front.run("numpy==2.0.2") == front.run("numpy==2.0.2") == 0
+    assert [cell.reused for cell in front.read().decision.cells] == [True, True]
+    assert front.run("numpy==2.0.2", "--checks", "l0.on*") == 0
+    assert front.read().question.notes == ("only checks that match l0.on*",)
+
+
+def test_no_solution_is_exit_3_with_the_way_out(front: Front, capsys: Say) -> None:
+    assert front.run("numpy==2.4.6") == 3
+    found = front.read()
+    assert found.decision.because.startswith("Because ")
+    assert found.question.way_out is not None
+    assert [each.name for each in found.question.way_out.changes] == ["openvino"]
+    assert "openvino>=2026.0 instead of openvino==2025.4" in capsys.readouterr().out
+    assert front.command("report", str(front.runs[0])) == 3
+
+
+def test_a_gate_is_decided_again_from_its_folder(front: Front) -> None:
+    front.does(candidate="failing")
+    front.run("numpy==2.0.2")
+    folder, before = front.runs[0], front.read()
+    assert front.command("report", str(folder)) == 1
+    assert front.read() == before
+    (folder / "cells" / "candidate" / "result.json").unlink()
+    assert front.command("report", str(folder)) == 1
+    assert front.read().decision.sentence.startswith("The candidate left no result")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "said"),
+    [
+        ((), 2, "which upgrade?"),
+        (("nunpy==2",), 2, "nunpy is neither under test"),
+        (("numpy==1.26.2",), 2, "are the same environment"),
+        (("numpy==1.20",), 2, "is a downgrade"),
+        (("--to", "gone.txt"), 2, "gone.txt: no such file"),
+        (("--to", "main:gone.txt"), 2, "main:gone.txt: no such file, and "),
+        (("numpy==2.0.2", "--from", "does.json"), 2, "does.json: of an unknown kind (.json)"),
+        (("numpy==2.0.2", "--checks", "l9.*"), 2, "--checks 'l9.*' matches no check"),
+        (("numpy==2.0.2", "--golden", "gone"), 2, "--golden gone: no such file"),
+        (("torch==2.13.0", "--from", "broken.txt"), 3, "the baseline (broken.txt) has no solution: Because "),
+    ],
+)
+def test_what_cannot_be_meant_leaves_nothing(
+    arguments: tuple[str, ...], code: int, said: str, front: Front, capsys: Say
+) -> None:
+    (front.folder / "broken.txt").write_text("numpy==2.4.6\nopenvino==2025.4\n", encoding="utf-8")
+    there = sorted(front.folder.iterdir())
+    assert front.run(*arguments) == code
+    assert said in capsys.readouterr().err
+    assert sorted(front.folder.iterdir()) == there
+
+
+def test_no_network_is_exit_5(front: Front, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def nowhere() -> IndexSettings:
+        nothing = str(front.folder / "nothing")
+        return IndexSettings(index=(front.folder / "no-index").as_uri(), find_links=(nothing,))
+
+    monkeypatch.setattr(gating, "read_pip_settings", nowhere)
+    assert front.run("numpy==2.0.2") == 5
+    assert front.runs == []
+
+
+def test_the_schema_is_published(front: Front, capsys: Say) -> None:
+    assert front.command("schema", "--gate") == 0
+    assert json.loads(capsys.readouterr().out)["title"].startswith("A gate of the harness")
