@@ -101,6 +101,8 @@ def report(*, run: str | None, show: bool, reports: Path) -> int:
     if stages.is_gate(folder):
         gate = stages.decide_again(folder)
         Screen(plain=True).show_gate(gate, folder)
+        if show:
+            webbrowser.open((folder / "gate.md").as_uri())
         return exit_code(gate.decision.verdict)
     judged, stored = finished.judge_again(folder)
     for problem in stored.problems:

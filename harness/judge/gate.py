@@ -27,7 +27,8 @@ def decide(judgement: Judgement) -> Decision:
     before, after = _findings(judgement, BASELINE), _findings(judgement, CANDIDATE)
     cells = {cell.cell: cell for cell in judgement.cells}
     old, candidate = cells.get(BASELINE), cells.get(CANDIDATE)
-    red = [each for each in after.values() if is_red(each.outcome)]
+    died = candidate is None or candidate.status not in _RAN  # that is the news, not what it never came to
+    red = [e for e in after.values() if is_red(e.outcome) and not (died and e.outcome == "missing")]
     new = tuple(each for each in red if not _was_red(before, each))
     known = tuple(e for e in after.values() if e.outcome == "xfail" and _outcome(before, e) != "xfail")
     unchecked = tuple(e for e in after.values() if e.outcome == "skip" and _outcome(before, e) in _MEASURED)

@@ -118,7 +118,7 @@ async def _find_needed(
 ) -> set[str]:
     anyhow = msgspec.structs.replace(side, tested={name: name for name in side.tested})
     for asked, constraints in ((side, bounds), (side, ()), (anyhow, ())):
-        cell = asked.to_cell("needed", suite=False)
+        cell = asked.to_cell(side.label, suite=False)
         lock = await resolve(cell, matrix, settings, Guidance(constraints=constraints))
         if not lock.reason:
             return {each.name for each in lock.distributions}

@@ -33,10 +33,9 @@ def render_gate_text(gate: Gate, *, width: int = 80, color: bool = False, unicod
 
 def _parts(gate: Gate, alphabet: Alphabet) -> Iterator[RenderableType]:
     decision, question = gate.decision, gate.question
+    verdict, style = f"{decision.verdict.upper()}: {decision.sentence}", VERDICT_STYLES[decision.verdict]
     because = f": {shorten(decision.because, 600)}" if decision.because else ""
-    said = f"{decision.verdict.upper()}: {decision.sentence}{because}"
-    verdict = alphabet.say(said, VERDICT_STYLES[decision.verdict])
-    yield verdict
+    yield alphabet.say(f"{verdict}{because}", style)
     yield alphabet.say(f"from {shorten(question.baseline)} to {shorten(question.candidate)}", "dim")
     if question.diff.changes:
         yield from _heading(alphabet, "What the upgrade changes")
@@ -61,7 +60,7 @@ def _parts(gate: Gate, alphabet: Alphabet) -> Iterator[RenderableType]:
     yield Text()
     yield alphabet.say(f"again: {shorten(gate_commands(gate)[0], 600)}", "dim")
     yield alphabet.say(NOT_JUDGED)
-    yield verdict
+    yield alphabet.say(verdict, style)
 
 
 def _heading(alphabet: Alphabet, text: str) -> Iterator[RenderableType]:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from harness.errors import UsageError
+from harness.errors import MachineError, UsageError
 from harness.plan.environment_file import EnvironmentFile, read_environment_file
 
 UV_LOCK = """\
@@ -162,6 +162,13 @@ def test_other_encodings_are_told(tmp_path: Path) -> None:
 def git(folder: Path, *arguments: str) -> None:
     identity = ("-c", "user.name=someone", "-c", "user.email=someone@a.example")
     subprocess.run(["git", *identity, *arguments], cwd=folder, check=True, capture_output=True)
+
+
+def test_a_repository_that_git_refuses_is_told(tmp_path: Path) -> None:
+    git(tmp_path, "init", "--quiet")
+    (tmp_path / ".git" / "config").write_text("[core", encoding="utf-8")
+    with pytest.raises(MachineError, match=r"^main:a\.txt: git cannot say: .*bad config"):
+        read(tmp_path, "main:a.txt")
 
 
 def test_a_git_revision(tmp_path: Path) -> None:

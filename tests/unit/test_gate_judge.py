@@ -105,7 +105,7 @@ def test_a_candidate_that_dies_is_regressed_even_where_that_is_expected(status: 
     for expectations in ((), (Expectation(status=status, reason="known"),)):
         found = gate(GOOD, died, expectations=expectations)
         assert (found.verdict, found.sentence) == ("regressed", f"The candidate is {status}")
-        assert found.because == "no such name"
+        assert (found.because, checks(found)) == ("no such name", {})
 
 
 def test_a_case_that_the_candidate_never_came_to_is_new() -> None:
