@@ -70,9 +70,10 @@ async def _read_revision(place: Place, cwd: Path) -> str:
     found = await _git(cwd, "rev-parse", "--verify", "--quiet", "--end-of-options", asked)
     if "not a git repository" in found.stderr:
         raise UsageError(f"{place}: no such file, and {cwd} is in no git repository")
-    if said := " ".join(found.stderr.split()):  # an unknown revision is told by the exit code alone
+    said = " ".join(found.stderr.split())
+    if found.returncode != 0 and said:
         raise MachineError(f"{place}: git cannot say: {said[:400]}")
-    if found.returncode != 0:
+    if found.returncode != 0:  # a revision that is not there has no words
         raise UsageError(
             f"{place}: no such file, and no git revision {place.revision!r} here (is the clone shallow?)"
         )
