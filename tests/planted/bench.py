@@ -117,7 +117,7 @@ class Bench:
 
     def judge_again(self, folder: Path) -> Sweep:
         """Have the run in a folder judged and rendered once more."""
-        done = self.harness.run("report", folder, "--plain", "--reports", self.reports)
+        done = self.harness.run("report", folder, "--reports", self.reports)
         return Sweep(done.returncode, done.stdout + done.stderr, *read_run(folder))
 
     def read(self, exit_code: int, output: str, matrix: str) -> Sweep:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 from dataclasses import dataclass, field
@@ -43,6 +44,8 @@ class Harness:
             env=self.environment(),
             cwd=cwd,
             start_new_session=True,
+            # A script that runs the tests in the background has them ignore Ctrl-C; a terminal does not.
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # noqa: PLW1509 - no threads yet
         )
 
     @staticmethod

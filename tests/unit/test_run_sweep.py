@@ -133,6 +133,8 @@ def test_environments_are_made_while_others_are_checked(lab: Lab) -> None:
 SWEEP = """
 import signal, sys
 from pathlib import Path
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a script in the background ignores it
+signal.signal(signal.SIGHUP, signal.SIG_DFL)
 for name in sys.argv[3:]:
     signal.signal(signal.Signals[name], signal.SIG_IGN)
 from unit.fake_cells import Lab, make_plan, plan_cell
