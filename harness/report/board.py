@@ -112,6 +112,11 @@ class BoardState:
         return (now - since) * (1 - share) / share if share else None
 
 
+def say_stage(stage: str) -> str:
+    """A stage as a person reads it: whether what did not pass was expected is known at the end only."""
+    return "to judge" if stage == "failed" else stage
+
+
 def show_clock(seconds: float) -> str:
     """Minutes and seconds: ``3:07``."""
     minutes, rest = divmod(int(seconds), 60)
@@ -129,7 +134,9 @@ def draw_board(state: BoardState, now: float, *, height: int = 24, unicode: bool
     table = Table.grid(padding=(0, 2, 0, 0))
     for cell in shown:
         progress = state.reported[cell]
-        table.add_row(*(_say(part, unicode=unicode) for part in (cell, progress.stage, _how_far(progress))))
+        table.add_row(
+            *(_say(part, unicode=unicode) for part in (cell, say_stage(progress.stage), _how_far(progress)))
+        )
     bar = Table.grid()  # a bar alone does not end its line
     bar.add_row(ProgressBar(total=max(1, total), completed=total - len(state.unchecked), width=60))
     parts: list[RenderableType] = [title, bar, table]
@@ -150,8 +157,8 @@ def _phase(state: BoardState) -> str:
 
 
 def _counts(state: BoardState) -> str:
-    """How the finished ones ended, and how many wait for latency: ``: 12 ok, 1 failed, 3 checked``."""
-    ends = Counter(state.stage(cell) for cell in state.finished)
+    """How the finished ones ended, and how many wait for latency: ``: 12 ok, 1 to judge, 3 checked``."""
+    ends = Counter(say_stage(state.stage(cell)) for cell in state.finished)
     ends["checked"] = len(state.cells) - len(state.unchecked) - len(state.finished)
     ends = +ends
     said = ", ".join(
@@ -177,5 +184,5 @@ def plain_line(before: BoardState, progress: Progress, now: float) -> str | None
     note = f": {shorten(progress.note, 200)}" if progress.note else ""
     clock = show_clock(now - before.started)
     return disarm_commands(
-        f"[{clock:>5}] {shorten(progress.cell, 100)} {shorten(progress.stage, 40)}{count}{note}"
+        f"[{clock:>5}] {shorten(progress.cell, 100)} {shorten(say_stage(progress.stage), 40)}{count}{note}"
     )

@@ -83,7 +83,7 @@ class Account:
         missing = [case for case in planned if case not in self.cases]
         if not bad and not missing:
             return None
-        said = [f"{len(bad)} of {len(self.cases)} cases failed, the first is {bad[0]}"] if bad else []
+        said = [f"{len(bad)} of {len(self.cases)} cases did not pass, the first is {bad[0]}"] if bad else []
         said += [f"{len(missing)} planned cases are missing, the first is {missing[0]}"] if missing else []
         return CellEndedError("failed", "; ".join(said))
 

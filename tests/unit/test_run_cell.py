@@ -45,7 +45,7 @@ def test_what_a_cell_prints_cannot_break_its_results(lab: Lab) -> None:
 @pytest.mark.parametrize(
     ("cell", "status", "reason"),
     [
-        ("failing", "failed", "1 of 2 cases failed, the first is l0.two"),
+        ("failing", "failed", "1 of 2 cases did not pass, the first is l0.two"),
         ("missing", "failed", "1 planned cases are missing, the first is l0.two"),
         ("exiting", "crashed", "it exited with code 3 before it was finished (stage contract)"),
         (
