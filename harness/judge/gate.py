@@ -127,6 +127,9 @@ def _died(candidate: CellVerdict | None) -> Said:
 def _passed(after: Findings, before: int, known: int, unchecked: int) -> str:
     """Why it passed, and what a person should look at all the same."""
     parts = [f"Nothing is red in the candidate that the baseline holds ({len(after)} cases)"]
+    expected = sum(each.outcome == "xfail" for each in after.values()) - known
+    if expected:
+        parts.append(f"{expected} diverge{'s' if expected == 1 else ''} as expected in both")
     if before:
         parts.append(f"{before} {'was' if before == 1 else 'were'} red before")
     if known:

@@ -81,6 +81,9 @@ def test_expectations_hold_for_both() -> None:
     baseline, candidate = cell("baseline", *red), cell("candidate", *red)
     assert checks(gate(baseline, FINE, expectations=expected)) == {}
     assert checks(gate(baseline, candidate, expectations=expected)) == {"new": [CASES[2]]}
+    same = gate(baseline, candidate, expectations=expected, after="1.26.4")
+    assert (same.verdict, checks(same)) == ("pass", {})
+    assert same.sentence.endswith("; 1 diverges as expected in both")
     found = gate(GOOD, candidate, expectations=expected, before="2.4.6", after="1.26.2")
     assert (found.verdict, checks(found)) == ("pass", {"known": [CASES[2]]})
     assert found.sentence.endswith("; 1 known divergence that the baseline does not have")
