@@ -114,7 +114,7 @@ class BoardState:
 
 def say_stage(stage: str) -> str:
     """A stage as a person reads it: whether what did not pass was expected is known at the end only."""
-    return "to judge" if stage == "failed" else stage
+    return "done" if stage == "failed" else stage
 
 
 def show_clock(seconds: float) -> str:
@@ -157,7 +157,7 @@ def _phase(state: BoardState) -> str:
 
 
 def _counts(state: BoardState) -> str:
-    """How the finished ones ended, and how many wait for latency: ``: 12 ok, 1 to judge, 3 checked``."""
+    """How the finished ones ended, and how many wait for latency: ``: 12 ok, 1 done, 3 checked``."""
     ends = Counter(say_stage(state.stage(cell)) for cell in state.finished)
     ends["checked"] = len(state.cells) - len(state.unchecked) - len(state.finished)
     ends = +ends
