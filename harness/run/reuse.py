@@ -24,7 +24,7 @@ def reuse_results(bench: Bench, jobs: list[Job], latency: str) -> None:
         bench.results.restore_files(job.key, latency, bench.folder.cell(job.id))
         if job.reused:
             bench.folder.write_result(job.result)
-            bench.tell(job.id, "reused", f"{job.result.status}, measured by {job.result.run}")
+            bench.tell(job.id, "reused", f"measured by {job.result.run}")
 
 
 def _join(contract: CellResult, timed: CellResult) -> CellResult:

@@ -83,7 +83,7 @@ def test_latency_is_told_by_the_share_of_its_scenarios() -> None:
 
 
 def test_a_reused_cell_is_finished_and_does_nothing() -> None:
-    state = play((100.1, at("a", "reused", note="ok, measured by run-0")), (101.0, at("b", "contract")))
+    state = play((100.1, at("a", "reused", note="measured by run-0")), (101.0, at("b", "contract")))
     assert (state.finished, state.active) == (("a",), ("b",))
     assert draw(state, 102.0).splitlines()[0] == "1 of 4 cells: 1 reused; 0:02 elapsed"
 

@@ -63,7 +63,7 @@ def test_finished_cells_are_reused_and_said_to_be(lab: Lab) -> None:
     assert second.results[:3] == first.results[:3]
     assert second.results[3].run == "run-2"
     assert stages(lab, "good") == ["reused"]
-    assert [each.note for each in lab.said if each.cell == "failing"] == ["failed, measured by run-1"]
+    assert [each.note for each in lab.said if each.cell == "failing"] == ["measured by run-1"]
     assert read_run(lab.run_folder("run-2")).results == second.results
     assert (lab.run_folder("run-2") / "cells/good/log.txt").exists()
 
