@@ -43,6 +43,7 @@ class Request:
     skip: tuple[str, ...] = ()
     checks: tuple[str, ...] = ()
     golden: Path | None = None
+    command: str = "harness sweep"
     python_downloads: bool = False
     options: Options = field(default_factory=Options)
 
@@ -74,6 +75,7 @@ async def make_plan(request: Request, settings: IndexSettings, notify: Notify) -
         skip=request.skip,
     )
     plan = await build_plan(request.matrix, settings, chosen, machine=read_machine(), notify=notify)
+    plan = msgspec.structs.replace(plan, command=request.command)
     if not request.options.latency:
         plan = msgspec.structs.replace(plan, scenarios=())  # a plan promises what will be measured
     return narrow_checks(plan, request.checks) if request.checks else plan

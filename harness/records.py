@@ -124,6 +124,7 @@ class Plan(Record, frozen=True, kw_only=True):
     scenarios: tuple[ScenarioPlan, ...]
     expectations: tuple[Expectation, ...]
     borrowed: tuple[Expectation, ...] = ()  # shipped ones over somebody's own matrix: may match nothing
+    command: str = "nox -s compat --"  # what a person types to run this matrix again
     subset: bool = False  # --only/--skip left cells out
     baseline_cell: PlannedCell | None = None  # the baseline, where the selection leaves it out
 

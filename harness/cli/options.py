@@ -47,6 +47,13 @@ def open_store(folder: Path | None) -> Store:
     return Store.default() if folder is None else Store(folder.absolute())
 
 
+def say_command(matrix: str) -> str:
+    """What a person types here to sweep this matrix: by nox in a checkout of the harness, else without."""
+    checkout = Path("noxfile.py").exists() and Path("harness").is_dir()
+    front = "nox -s compat --" if checkout else "harness sweep"
+    return front if matrix == "compat" else f"{front} --matrix {matrix}"
+
+
 def parse_size(text: str) -> int:
     """Bytes of a size such as ``20GiB``, as a matrix writes its memory limit.
 

@@ -13,6 +13,7 @@ from harness.cli.options import (
     open_store,
     plain_option,
     reports_option,
+    say_command,
     store_option,
 )
 from harness.cli.screen import Screen
@@ -67,6 +68,7 @@ def sweep(  # noqa: PLR0913 - one parameter an option
         skip=skip,
         checks=checks,
         golden=golden,
+        command=say_command(matrix),
         python_downloads=python_downloads,
         options=Options(
             jobs=jobs or count_cores(),

@@ -20,7 +20,10 @@ if TYPE_CHECKING:
 
 STATUS_ADVICE: dict[CellStatus, str] = {
     "unsatisfiable": "Choose versions whose requirements meet, or exclude this combination.",
-    "install-error": "Look at the installer's log, the disk and the package index, then run it again.",
+    "install-error": (
+        "Look at what the installer said, the disk and the package index (--python-downloads fetches a "
+        "Python that is not here), then run it again."
+    ),
     "import-error": "Pin what the import misses to a release that still has it, or leave this release out.",
     "crashed": "Run just this cell and read its log; nothing after its last case is known.",
     "timed-out": "Run just this cell with more time; if it hangs again, do not upgrade to it.",

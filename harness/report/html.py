@@ -17,8 +17,10 @@ from harness.report.escape import scrub, shorten
 from harness.report.html_cells import anchor_cells, view_cells
 from harness.report.html_latency import view_scenarios
 from harness.report.latency_view import noise_floor, show_ratio, show_seconds
+from harness.report.legend import LAYER_TITLES, describe_machine
 from harness.report.margins import find_margins
 from harness.report.recommended import read_code, recommend
+from harness.report.red import list_red_checks
 from harness.report.view import (
     LEGEND,
     SIGNS,
@@ -94,7 +96,7 @@ def _view(run: Run) -> dict[str, Any]:
     return {
         "plan": run.plan,
         "subset": run.plan.subset,
-        "machine": sorted(run.plan.machine.items()),
+        "machine": describe_machine(run.plan.machine),
         "spent": show_seconds(spent) if spent else "",
         "signs": {kind: unicode for kind, (unicode, _) in SIGNS.items()},
         "legend": LEGEND,
@@ -111,6 +113,7 @@ def _view(run: Run) -> dict[str, Any]:
         "stale": judgement.stale_expectations,
         "known": _known(run),
         "recommended": recommend(run),
+        "layer_titles": LAYER_TITLES,
         "recommended_code": read_code(),
         "claims": [_claim(run, claim) for claim in judgement.claims],
         "margins": find_margins(run),
@@ -128,6 +131,7 @@ def _red(run: Run, anchors: dict[str, str]) -> list[dict[str, Any]]:
             "cells": [{"id": cell.cell, "anchor": anchors[cell.cell]} for cell in group],
             "reason": shorten(group[0].reason, 600),
             "advice": group[0].advice,
+            "checks": list_red_checks(run, group[0].cell)[1:],
             "command": only_command(run, group[0].cell),
         }
         for group in group_red(run)

@@ -10,6 +10,7 @@ from harness.report.escape import code_span, disarm_commands, escape_markdown
 from harness.report.latency_view import noise_floor, show_ratio, show_seconds, summarize_latency
 from harness.report.margins import find_margins
 from harness.report.recommended import recommend
+from harness.report.red import list_red_checks
 from harness.report.view import (
     LEGEND,
     SIGNS,
@@ -109,6 +110,20 @@ def _red(run: Run) -> Iterator[str]:
         for group in group_red(run)
     ]
     yield from _table("Red", ["cells", "why", "advice", "run just this"], rows)
+    checks = [
+        [
+            code_span(group[0].cell),
+            each.layer,
+            code_span(each.check),
+            str(each.cases),
+            code_span(each.message, 200),
+            escape_markdown(each.advice),
+        ]
+        for group in group_red(run)
+        for each in list_red_checks(run, group[0].cell)
+    ]
+    header = ["cell", "layer", "check", "cases", "the first", "advice"]
+    yield from _table("Every red check", header, checks if len(checks) > len(rows) else [])
 
 
 def _expectations(run: Run) -> Iterator[str]:

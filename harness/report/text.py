@@ -12,6 +12,7 @@ from harness.judge.claims import summarize_claim
 from harness.report.escape import shorten
 from harness.report.latency_view import noise_floor, show_ratio, show_seconds
 from harness.report.recommended import recommend
+from harness.report.red import list_red_checks
 from harness.report.terminal import STYLES, Alphabet, print_to_text
 from harness.report.text_tables import draw_latency, draw_map
 from harness.report.view import (
@@ -113,6 +114,9 @@ class _Writer:
         yield self._alphabet.indent(shorten(first.reason, 400), 4)
         if first.advice:
             yield self._alphabet.indent(f"Advice: {shorten(first.advice, 400)}", 4)
+        for each in list_red_checks(self._run, first.cell)[1:]:
+            told = f"{each.layer} {each.check}, cases: {each.cases}; {shorten(each.message, 160)}"
+            yield self._alphabet.indent(told, 4)
         yield self._alphabet.indent(only_command(self._run, shorten(first.cell)), 4, "dim")
 
     def _expectations(self) -> Iterator[RenderableType]:

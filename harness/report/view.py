@@ -124,8 +124,7 @@ def group_red(run: Run) -> list[list[CellVerdict]]:
 
 def only_command(run: Run, cell: str) -> str:
     """The command that runs just this cell."""
-    matrix = "" if run.plan.matrix == "compat" else f"--matrix {run.plan.matrix} "
-    return f"nox -s compat -- {matrix}--only {cell}"
+    return f"{run.plan.command} --only {cell}"
 
 
 @dataclass(frozen=True)
