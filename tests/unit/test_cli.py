@@ -11,6 +11,7 @@ from unit.runs import make_plan, make_planned
 import harness.cli
 from harness import finished, pipeline
 from harness.cli import keeping
+from harness.cli.options import say_command
 from harness.plan.lock_matrix import LockChange
 from harness.run.folder import RunFolder
 
@@ -101,3 +102,15 @@ def test_a_narrowed_plan_narrows_the_baseline_that_stands_by_too() -> None:
     assert narrowed.baseline_cell is not None
     assert (narrowed.cells[0].cases, narrowed.baseline_cell.cases) == (("l0.zero/a",), ("l0.zero/a",))
     assert narrowed.subset
+
+
+def test_the_command_that_is_told_works_where_it_is_told(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert say_command("compat") == "harness sweep"
+    assert say_command("mine.toml") == "harness sweep --matrix mine.toml"
+    (tmp_path / "noxfile.py").touch()
+    assert say_command("smoke") == "harness sweep --matrix smoke"  # somebody else's noxfile
+    (tmp_path / "harness").mkdir()
+    assert say_command("smoke") == "nox -s compat -- --matrix smoke"
