@@ -12,6 +12,9 @@ BASELINE = "baseline"
 CANDIDATE = "candidate"
 """The id of the cell that would be there after the upgrade."""
 
+AGAIN = "again"
+"""The A/A arm of the latency decision: a second process of the baseline."""
+
 ChangeKind = Literal["added", "removed", "changed"]
 
 
@@ -80,8 +83,137 @@ class Question(Record, frozen=True, kw_only=True):
     way_out: WayOut | None = None
 
 
+# --- latency and memory ---------------------------------------------------------------------
+
+
+class Quantity(Record, frozen=True, kw_only=True):
+    """One thing that the gate measures in both environments, and how much of a rise it lets pass.
+
+    ``group`` tells which lean process measures it; ``unit`` is ``s`` (seconds per call, p50 of the rounds of
+    a process) or ``B`` (peak resident memory of the process). ``threshold`` is a ratio, above 1.
+    """
+
+    id: str
+    group: Literal["normalizer", "embedding"]
+    unit: Literal["s", "B"]
+    threshold: float
+
+
+class Block(Record, frozen=True, kw_only=True):
+    """One fresh process an arm, measured in turns in the same slices of time: quantity -> value, per arm.
+
+    ``slots`` are the arms in the order in which their processes were started; it changes from block to block.
+    """
+
+    group: Literal["normalizer", "embedding"]
+    number: int
+    slots: tuple[str, ...]
+    baseline: dict[str, float]
+    again: dict[str, float]
+    candidate: dict[str, float]
+
+
+class Interval(Record, frozen=True, kw_only=True):
+    """A ratio (1 is equal) with its confidence interval."""
+
+    low: float
+    ratio: float
+    high: float
+
+
+QuantityOutcome = Literal["passed", "regressed", "undecided", "control-failed", "unmeasured"]
+"""``control-failed``: the A/A arm differs from itself, so nothing can be said of the candidate."""
+
+
+class QuantityDecision(Record, frozen=True, kw_only=True):
+    """What is said of one quantity, and what it rests on.
+
+    ``baseline`` and ``candidate`` are medians over the processes, in the unit of the quantity. ``change``
+    is candidate over baseline, ``control`` the A/A arm over baseline, both paired process by process, with
+    intervals of simultaneous ``confidence`` (over all quantities and all looks). ``blocks`` counts the
+    processes an arm that were compared.
+    """
+
+    quantity: Quantity
+    outcome: QuantityOutcome
+    baseline: float | None = None
+    candidate: float | None = None
+    change: Interval | None = None
+    control: Interval | None = None
+    blocks: int = 0
+    because: str = ""  # why nothing could be measured
+
+
+class Speed(Record, frozen=True, kw_only=True):
+    """Latency and memory as the gate judged them; ``spent`` and ``budget`` in seconds."""
+
+    quantities: tuple[QuantityDecision, ...]
+    confidence: float
+    spent: float
+    budget: float
+    looks: int = 0
+
+
+# --- who is to blame ------------------------------------------------------------------------
+
+TrialOutcome = Literal["red", "green", "unresolved"]
+"""``unresolved``: no solution, no environment, or an end that says nothing about what is looked for."""
+
+
+class Trial(Record, frozen=True, kw_only=True):
+    """The baseline with a part of the lock diff (``applied``, by name), and whether what failed fails.
+
+    ``moved`` is what the resolver had to move for it, ``applied`` included.
+    """
+
+    applied: tuple[str, ...]
+    moved: tuple[LockChange, ...] = ()
+    outcome: TrialOutcome
+    because: str = ""
+
+
+class ReleaseTrial(Record, frozen=True, kw_only=True):
+    """One release between the baseline's and the candidate's."""
+
+    version: str
+    outcome: TrialOutcome
+    because: str = ""
+
+
+class ReleaseSearch(Record, frozen=True, kw_only=True):
+    """The bisection over the releases of one distribution, ``tried`` in the order in which they were.
+
+    ``last_good`` and ``first_bad`` are neighbours but for ``skipped`` releases, of which nothing is known.
+    """
+
+    name: str
+    last_good: str
+    first_bad: str
+    skipped: tuple[str, ...] = ()
+    releases: int = 0  # how many the index has from the baseline's to the candidate's, both included
+    tried: tuple[ReleaseTrial, ...] = ()
+
+
+class Culprit(Record, frozen=True, kw_only=True):
+    """The smallest part of the lock diff that does it; two or more ``changes`` are an interaction.
+
+    ``looked_for`` are the cases and quantities that failed; ``dragged`` is what had to move along. ``alone``
+    is the outcome of this part alone, ``without`` that of everything but it. Without ``changes`` none was
+    found, and ``sentence`` says why.
+    """
+
+    sentence: str
+    looked_for: tuple[str, ...] = ()
+    changes: tuple[LockChange, ...] = ()
+    dragged: tuple[LockChange, ...] = ()
+    alone: TrialOutcome | None = None
+    without: TrialOutcome | None = None
+    releases: tuple[ReleaseSearch, ...] = ()
+    trials: tuple[Trial, ...] = ()
+
+
 class Decision(Record, frozen=True, kw_only=True):
-    """What the gate says of correctness, and what it rests on; findings are those of the candidate.
+    """What the gate says, and what it rests on as to correctness; findings are those of the candidate.
 
     ``sentence`` is the gate's own, ``because`` the words of a package, a check or the resolver, if any.
     ``new`` is red in the candidate and not in the baseline: only that fails the gate. ``before`` is red in
@@ -109,4 +241,6 @@ class Gate(Record, frozen=True, kw_only=True):
     created: str  # ISO 8601, UTC
     question: Question
     decision: Decision
-    judged: tuple[Literal["correctness"], ...] = ("correctness",)
+    speed: Speed | None = None  # None: latency was not judged
+    culprit: Culprit | None = None  # None: nobody was looked for
+    judged: tuple[Literal["correctness", "latency", "memory"], ...] = ("correctness",)

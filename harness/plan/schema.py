@@ -102,6 +102,22 @@ class Latency(Table, frozen=True, kw_only=True):
     budget_seconds: Seconds = 1.0
 
 
+Threshold = Annotated[float, msgspec.Meta(gt=1, description="a ratio above 1, such as 1.05")]
+
+
+class GateLimits(Table, frozen=True, kw_only=True):
+    """What a gate lets pass: ``latency`` and ``memory`` as ratios of candidate to baseline.
+
+    ``thresholds`` are exceptions: a glob over the ids of what is measured -> its ratio; the last that
+    matches holds. ``budget_seconds`` is how long it samples latency at most.
+    """
+
+    latency: Threshold = 1.05
+    memory: Threshold = 1.10
+    budget_seconds: Seconds = 600.0
+    thresholds: dict[str, Threshold] = {}
+
+
 class MatrixFile(Table, frozen=True, kw_only=True):
     """A matrix file as it is written."""
 
@@ -117,6 +133,7 @@ class MatrixFile(Table, frozen=True, kw_only=True):
     subject: Subject = Subject()
     limits: Limits = Limits()
     latency: Latency = Latency()
+    gate: GateLimits = GateLimits()
     threads: Count = 1
     profile: Literal["default", "explore"] = "default"
     expected: str | tuple[str, ...] | None = None
