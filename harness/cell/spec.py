@@ -37,6 +37,8 @@ class CellSpec:
         profile: Hypothesis profile, ``default`` (derandomized) or ``explore``.
         threads: thread count of every library in the process.
         benchmark_json: where pytest-benchmark writes; None for no file.
+        converted: folder with ``openvino_model.xml`` and ``.bin``, made by ``harness.cell.convert`` of the
+            same environment; None: the subject converts the model by itself.
         workdir: an empty folder that the process may write to.
     """
 
@@ -56,6 +58,7 @@ class CellSpec:
     profile: str = "default"
     threads: int = 1
     benchmark_json: Optional[str] = None
+    converted: Optional[str] = None
 
     @property
     def normalizers(self) -> Tuple[str, ...]:
