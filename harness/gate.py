@@ -36,10 +36,11 @@ GATE_FILE = "gate.json"
 
 @dataclass(frozen=True)
 class Prepared:
-    """A gate before anything of it has run: what is asked, and the plan of both cells."""
+    """A gate before anything of it has run: what is asked, both sides resolved, and the plan of their cells."""
 
     question: Question
     plan: Plan
+    compared: Compared
 
     @property
     def reason(self) -> str:
@@ -82,7 +83,7 @@ async def prepare_gate(
     if request.checks:
         plan = narrow_checks(plan, request.checks)
     question = await _question(compared, request, arguments, settings, notify)
-    return Prepared(question, plan)
+    return Prepared(question, plan, compared)
 
 
 def _cells(compared: Compared) -> tuple[tuple[Cell, Cell], tuple[Lock, Lock]]:
@@ -194,9 +195,9 @@ def decide_again(folder: Path) -> Gate:
     """
     question = read_gate(folder / GATE_FILE).question
     run, stored = assemble_again(folder)
-    prepared = Prepared(question, stored.plan)
-    if not prepared.reason:
+    reason = stored.plan.cells[-1].lock.reason
+    if not reason:
         return _write_gate(run, question, folder)
-    gate = _gate(stored.plan, question, refuse(prepared.reason))
+    gate = _gate(stored.plan, question, refuse(reason))
     _write_files(gate, (), folder)
     return gate
