@@ -36,7 +36,7 @@ GATE_FILE = "gate.json"
 
 @dataclass(frozen=True)
 class Prepared:
-    """A gate before anything of it has run: what is asked, both sides resolved, and the plan of their cells."""
+    """A gate before anything of it has run: what is asked, both sides, and the plan of their cells."""
 
     question: Question
     plan: Plan
