@@ -13,6 +13,7 @@ from packaging.utils import canonicalize_name
 from harness.errors import NoSolutionError, UsageError
 from harness.plan.cells import cells_of
 from harness.plan.environment_file import read_environment_file
+from harness.plan.needed import refuse_lacking
 from harness.plan.pip_settings import IndexSettings
 from harness.plan.plan import locks_for
 from harness.plan.resolve import Guidance, resolve
@@ -91,7 +92,9 @@ async def _baseline(wish: Wish, matrix: Matrix, settings: IndexSettings, cwd: Pa
         return side, (await locks_for([cell], matrix, settings))[0]
     file = await read_environment_file(wish.from_file, side.python, cwd)
     found = await side_of_file(file, matrix_of_today(matrix), settings, otherwise=side)
-    return found, await resolve(found.to_cell("baseline"), matrix_of_today(matrix), settings)
+    lock = await resolve(found.to_cell("baseline"), matrix_of_today(matrix), settings)
+    refuse_lacking(matrix, [lock])  # a candidate that loses one of them is news, not a fault of the matrix
+    return found, lock
 
 
 def parse_changes(wish: Wish) -> dict[str, str]:

@@ -11,6 +11,7 @@ import msgspec
 from harness.errors import UsageError
 from harness.plan.cells import cells_of
 from harness.plan.lockfile import inputs_digest, locks_folder, read_lock, render_lock, write_lock
+from harness.plan.needed import refuse_lacking
 from harness.plan.pip_settings import IndexSettings
 from harness.plan.platforms import platform_tag
 from harness.plan.resolve import Notify, keep_silent, resolve_all
@@ -44,9 +45,11 @@ async def lock_matrix(
     Nothing is written before every cell is resolved; files of cells that are gone are removed.
 
     Raises:
-        UsageError, MachineError: as ``resolve_all``; the committed locks are then as they were.
+        UsageError, MachineError: as ``resolve_all``, or a lock lacks what the suite needs; the committed
+            locks are then as they were.
     """
     locks = await resolve_all(cells_of(matrix), matrix, settings, jobs=jobs, notify=notify)
+    refuse_lacking(matrix, locks)
     folder = locks_folder(matrix, platform_tag())
     changes = [_write(lock, folder / f"{lock.cell}.txt") for lock in locks]
     for path in _orphans(folder, {lock.cell for lock in locks}):

@@ -15,6 +15,7 @@ from harness.plan.cells import cells_of, select
 from harness.plan.expected import borrowed_for, expectations_for
 from harness.plan.lock_matrix import staleness
 from harness.plan.lockfile import locks_folder, read_lock
+from harness.plan.needed import refuse_lacking
 from harness.plan.pip_settings import IndexSettings
 from harness.plan.platforms import platform_tag
 from harness.plan.resolve import Notify, keep_silent, resolve_all
@@ -48,7 +49,7 @@ async def build_plan(
 
     Raises:
         UsageError: a selection without cells, a stale or damaged lock, an expectation that cannot be meant, a
-            package that no index has.
+            package that no index has, or one that the suite needs and a lock lacks.
         MachineError: uv or the network failed.
     """
     cells = cells_of(matrix)
@@ -91,8 +92,10 @@ async def locks_for(
     committed = committed_locks(cells, matrix, stale=options.stale)
     missing = [cell for cell in cells if cell.id not in committed]
     resolved = await resolve_all(missing, matrix, settings, jobs=options.jobs, notify=notify)
-    locks = committed | {lock.cell: lock for lock in resolved}
-    return tuple(locks[cell.id] for cell in cells)
+    found = committed | {lock.cell: lock for lock in resolved}
+    locks = tuple(found[cell.id] for cell in cells)
+    refuse_lacking(matrix, locks)
+    return locks
 
 
 def committed_locks(

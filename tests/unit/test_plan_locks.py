@@ -118,10 +118,11 @@ def settings(tmp_path: Path) -> IndexSettings:
     folder = tmp_path / "wheels"
     folder.mkdir()
     reference = "sentence-transformers"
-    asked = [("numpy", "1.26.2"), ("numpy", "2.4.6"), (reference, "3.3.1"), ("torch", "2.13.0")]
+    asked = [("numpy", "1.26.2"), ("numpy", "2.4.6"), ("openvino", "99"), ("torch", "2.13.0")]
     for name, version in [*asked, *((text.partition(">")[0], "99") for text in suite_requirements())]:
         build_wheel(folder, name, version, {f"{name.replace('-', '_')}.py": ""})
-    build_wheel(folder, reference, "6.2.0", {"reference.py": ""}, requires=["numpy>=2"])
+    build_wheel(folder, reference, "3.3.1", {"reference.py": ""}, requires=["openvino"])
+    build_wheel(folder, reference, "6.2.0", {"reference.py": ""}, requires=["openvino", "numpy>=2"])
     return IndexSettings(find_links=(str(folder),), no_index=True)
 
 

@@ -14,6 +14,7 @@ from harness.errors import UsageError
 from harness.plan.cells import cells_of
 from harness.plan.data import find_matrix
 from harness.plan.lockfile import inputs_digest, locks_folder, make_lock, write_lock
+from harness.plan.needed import NEEDED
 from harness.plan.pip_settings import IndexSettings
 from harness.plan.plan import PlanOptions, build_plan
 from harness.plan.platforms import platform_tag
@@ -27,8 +28,8 @@ def lock_of(cell: Cell, matrix: Matrix, *, reason: str = "", version: str = "1.0
     inputs = inputs_digest(cell, matrix.resolve, platform_tag())
     if reason:
         return make_lock(cell, platform_tag(), inputs, reason=reason)
-    found = (Distribution(name="numpy", version=version, sha256=("a" * 64,)),)
-    return make_lock(cell, platform_tag(), inputs, distributions=found)
+    found = (Distribution(name=name, version=version, sha256=("a" * 64,)) for name in ("numpy", *NEEDED))
+    return make_lock(cell, platform_tag(), inputs, distributions=tuple(found))
 
 
 def put_locks(matrix: Matrix, *locks: Lock) -> None:
