@@ -25,6 +25,18 @@ def peak_bytes() -> int:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * _UNIT
 
 
+def high_water_bytes() -> int:
+    """Highest resident size of this program image, from the kernel.
+
+    On Linux ``peak_bytes`` survives exec: a small process started by a large one would tell the size of the
+    large one. Where there is no ``/proc`` (macOS) it is all that there is.
+    """
+    try:
+        return _read_status()["VmHWM"]
+    except (OSError, KeyError):
+        return peak_bytes()
+
+
 def resident_bytes() -> int:
     """Resident size of this process now; its peak where the kernel does not tell."""
     try:

@@ -49,9 +49,9 @@ def settle(spec: CellSpec) -> None:
     sys.path[:0] = spec.search_path
 
 
-def import_everything(spec: CellSpec, channel: Channel) -> bool:
-    """Import the packages under test and the subject; False, and told, where one cannot be imported."""
-    for module in (*PACKAGES, spec.embedder, spec.normalizer):
+def import_modules(modules: Sequence[str], channel: Channel) -> bool:
+    """Import modules and dotted paths in this order; False, and told, where one cannot be imported."""
+    for module in modules:
         try:
             find = load_dotted if ":" in module else importlib.import_module
             find(module)
@@ -107,7 +107,7 @@ def run(spec: CellSpec, channel: Channel) -> int:
     from harness.cell import facts  # noqa: PLC0415 - after settle
 
     before = facts.observed_versions(spec.locked)
-    if not import_everything(spec, channel):
+    if not import_modules((*PACKAGES, spec.embedder, spec.normalizer), channel):
         return 1
     facts.apply_threads(spec.threads)
     channel.send("facts", facts={**facts.observe_process(), **before})

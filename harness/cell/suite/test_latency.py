@@ -13,6 +13,7 @@ from harness.cell import facts
 from harness.cell.catalogue import Scenario, load_scenarios
 from harness.cell.channel import Channel
 from harness.cell.scenarios import (
+    WARM_UP_CALLS,
     Target,
     make_normalize,
     make_openvino,
@@ -22,8 +23,6 @@ from harness.cell.scenarios import (
 from harness.cell.spec import CellSpec
 from harness.cell.subject import load_normalizer
 from harness.cell.turns import Turns
-
-WARM_UP_CALLS = 3
 
 
 def make_target(scenario: Scenario, spec: CellSpec, request: pytest.FixtureRequest) -> Target:

@@ -1,0 +1,150 @@
+"""What a lean latency process needs, and nothing more: modules to import, the embedder, the calls to time.
+
+Standard library only at import; NumPy and OpenVINO come in with ``modules`` or with what ``load`` sets up.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Dict, List, Optional, Tuple
+
+from harness.cell.catalogue import Scenario, load_scenarios
+from harness.cell.spec import DEFAULT_EMBEDDER
+from harness.cell.subject import SHIPPED, load_dotted, load_normalizer
+
+if TYPE_CHECKING:
+    from harness.cell.scenarios import Target
+    from harness.cell.spec import CellSpec
+
+HEAVY = ("torch", "sentence_transformers", "transformers", "openvino", "pytest")
+"""Modules that a lean process tells when it has them: the smaller the process, the less noise."""
+
+MODEL_FILE = "openvino_model.xml"
+NOTHING_TO_CONVERT = "none"
+"""The file that stands in the folder of a converted model where the subject is not the default embedder."""
+
+
+class NotLeanError(Exception):
+    """The scenario does not belong into a lean process."""
+
+
+@dataclass
+class Lean:
+    """The scenarios of one lean process, and what they share."""
+
+    spec: CellSpec
+    _embedder: Optional[Any] = None
+
+    @cached_property
+    def _planned(self) -> Dict[str, Scenario]:
+        return {scenario.id: scenario for scenario in load_scenarios(self.spec.normalizers)}
+
+    @property
+    def embeds(self) -> bool:
+        """Whether a scenario needs the embedder."""
+        return any(self._kind(scenario) == "embed" for scenario in self.spec.scenarios)
+
+    def modules(self) -> Tuple[str, ...]:
+        """What to import, in this order; dotted paths of subjects last."""
+        paths = {SHIPPED.get(name, self.spec.normalizer) for name in self._normalizers()}
+        embedding = ("openvino", self.spec.embedder) if self.embeds else ()
+        return ("numpy", *embedding, *sorted(paths))
+
+    def hides_torch(self) -> bool:
+        """Whether torch is kept out of the process although it is installed.
+
+        The default embedder with a converted model needs no torch, but its tokenizer brings it in:
+        ``import transformers`` and ``from_pretrained`` took 3.6-5.1 s and 400 MB (transformers 4.57) or 2.1 s
+        and 261 MB (5.22), and 0.8 s and 78-82 MB with torch hidden, with the same tokens (2026-11). For any
+        other subject nothing is hidden: what it imports is what its service has in its process.
+        """
+        own = self.spec.embedder == DEFAULT_EMBEDDER and "subject" not in self.spec.normalizers
+        return self.embeds and own and self.spec.converted is not None
+
+    def load(self, scenario: str) -> Target:
+        """Set up what a scenario calls.
+
+        Raises:
+            NotLeanError: no such scenario, or one of the reference.
+        """
+        from harness.cell import scenarios  # noqa: PLC0415 - NumPy, whose import is told if it fails
+
+        planned = self._planned.get(scenario)
+        if planned is None:
+            raise NotLeanError("the catalogue has no such scenario")
+        if planned.target in ("reference", "sentence-transformers"):
+            raise NotLeanError("a lean process does not import sentence-transformers")
+        if planned.kind == "normalize":
+            return scenarios.make_normalize(planned, self.spec)
+        normalize = load_normalizer(self.spec, self.spec.normalizers[0])
+        return scenarios.make_openvino(self._texts(planned.batch), self._embed(), normalize)
+
+    def _kind(self, scenario: str) -> str:
+        planned = self._planned.get(scenario)
+        return planned.kind if planned is not None else ""
+
+    def _normalizers(self) -> List[str]:
+        planned = [self._planned[name] for name in self.spec.scenarios if name in self._planned]
+        served = [one.target for one in planned if one.kind == "normalize" and one.target != "reference"]
+        return [*served, *([self.spec.normalizers[0]] if self.embeds else [])]
+
+    def _texts(self, batch: int) -> List[str]:
+        from harness.cell.corpus import load_corpus  # noqa: PLC0415 - a normalizer needs no texts
+        from harness.cell.scenarios import pick_texts  # noqa: PLC0415 - NumPy, as above
+
+        return pick_texts([entry.text for entry in load_corpus(self.spec.corpus)], batch)
+
+    def _embed(self) -> Any:
+        if self._embedder is None:
+            self._embedder = make_embedder(self.spec)
+        return self._embedder
+
+
+def hide_torch() -> None:
+    """Make torch a package that is not there, for this process; before anything imports it.
+
+    ``None`` in ``sys.modules`` makes ``import torch`` fail and ``importlib.util.find_spec`` say None, which
+    is how transformers, 4 and 5, asks for it.
+    """
+    sys.modules["torch"] = None  # type: ignore[assignment] # the import system's own word for "not there"
+
+
+def make_embedder(spec: CellSpec) -> Any:
+    """The embedder of the spec, the default one over the model that was converted before.
+
+    Another subject is made by its own factory, which converts by itself.
+
+    Raises:
+        FileNotFoundError: there is no converted model in the folder that the spec names.
+    """
+    factory = load_dotted(spec.embedder)
+    if spec.embedder != DEFAULT_EMBEDDER:
+        return factory(spec.model_dir)
+    if spec.converted is None:
+        return factory(spec.model_dir, threads=spec.threads)
+    path = Path(spec.converted, MODEL_FILE)
+    if not path.is_file():
+        raise FileNotFoundError(f"there is no converted model {path}")
+    import openvino  # noqa: PLC0415 - only where something is embedded
+
+    return factory(spec.model_dir, threads=spec.threads, model=openvino.Core().read_model(path))
+
+
+def imported() -> str:
+    """Those of the heavy modules that are in the process, separated by blanks; empty where none is."""
+    return " ".join(name for name in HEAVY if sys.modules.get(name) is not None)
+
+
+def observe_threads() -> Dict[str, str]:
+    """How many threads the libraries are told to use, and how many the process has."""
+    told = os.environ.get("OMP_NUM_THREADS", "unset")
+    try:
+        lines = Path("/proc/self/status").read_text(encoding="ascii", errors="replace").splitlines()
+        running = next(line.split()[1] for line in lines if line.startswith("Threads:"))
+    except (OSError, StopIteration):
+        running = "unknown"
+    return {"threads.told": told, "threads.running": running}
