@@ -216,9 +216,10 @@ class Decision(Record, frozen=True, kw_only=True):
     """What the gate says, and what it rests on as to correctness; findings are those of the candidate.
 
     ``sentence`` is the gate's own, ``because`` the words of a package, a check or the resolver, if any.
-    ``new`` is red in the candidate and not in the baseline: only that fails the gate. ``before`` is red in
+    ``new`` is red in the candidate and not in the baseline: that fails the gate. ``before`` is red in
     both, ``gone`` in the baseline only (its findings). ``known`` is an expected divergence that the baseline
-    does not have, ``unchecked`` what ran in the baseline and is skipped in the candidate.
+    does not have: it fails the gate too, unless ``accepted``. ``unchecked`` is what ran in the baseline and
+    is skipped in the candidate.
     """
 
     verdict: Verdict
@@ -229,6 +230,7 @@ class Decision(Record, frozen=True, kw_only=True):
     before: tuple[Finding, ...] = ()
     gone: tuple[Finding, ...] = ()
     known: tuple[Finding, ...] = ()
+    accepted: bool = False
     unchecked: tuple[Finding, ...] = ()
 
 

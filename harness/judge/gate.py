@@ -7,23 +7,30 @@ from typing import TYPE_CHECKING
 from harness.gate_records import BASELINE, CANDIDATE, Decision
 from harness.judge.cells import in_layer_order
 from harness.judge.outcomes import is_red
+from harness.judge.slower import with_speed
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from harness.records import CellVerdict, Finding, Judgement, Verdict
+    from harness.gate_records import Speed
+    from harness.judge.slower import Said
+    from harness.records import CellVerdict, Finding, Judgement
 
     Findings = Mapping[str, Finding]
-    Said = tuple[Verdict, str, str]
-    """The verdict, the gate's own sentence, and the words of others that it rests on."""
 
 _RAN = {"ok", "failed"}
 _FINE = {"pass", "xfail"}
 _MEASURED = {"pass", "fail", "error", "xfail", "xpass"}
 
 
-def decide(judgement: Judgement) -> Decision:
-    """Decide from the judged cells ``baseline`` and ``candidate``; a cell that is not there is missing."""
+def decide(judgement: Judgement, speed: Speed | None = None, *, accept_known: bool = False) -> Decision:
+    """Decide from the judged cells ``baseline`` and ``candidate``; a cell that is not there is missing.
+
+    Args:
+        judgement: correctness, of both cells.
+        speed: latency and memory; None where they were not judged.
+        accept_known: a known divergence that only the candidate has does not fail the gate.
+    """
     before, after = _findings(judgement, BASELINE), _findings(judgement, CANDIDATE)
     cells = {cell.cell: cell for cell in judgement.cells}
     old, candidate = cells.get(BASELINE), cells.get(CANDIDATE)
@@ -37,8 +44,11 @@ def decide(judgement: Judgement) -> Decision:
         if _is_whole(old, before) and old is not None
         else _without_baseline(old, after)
     )
+    if verdict == "pass" and known and not accept_known:
+        verdict, sentence, because = _diverges(known)
+    verdict, sentence, because = with_speed((verdict, sentence, because), speed)
     if verdict == "pass":
-        sentence = _passed(after, len(red), len(known), len(unchecked))
+        sentence = "; ".join(filter(None, (_passed(after, len(red), len(known), len(unchecked)), sentence)))
     return Decision(
         verdict=verdict,
         sentence=sentence,
@@ -48,6 +58,7 @@ def decide(judgement: Judgement) -> Decision:
         before=tuple(each for each in red if _was_red(before, each)),
         gone=tuple(e for e in before.values() if is_red(e.outcome) and _outcome(after, e) in _FINE),
         known=known,
+        accepted=accept_known,
         unchecked=unchecked,
     )
 
@@ -111,6 +122,13 @@ def _compare(
     if alone and not (old.red and old.reason == candidate.reason):
         return "regressed", "The candidate is red as a whole", candidate.reason
     return "pass", "", ""
+
+
+def _diverges(known: Sequence[Finding]) -> Said:
+    first = in_layer_order(known)[0]
+    count = "1 known divergence" if len(known) == 1 else f"{len(known)} known divergences"
+    told = f"{first.check}: {first.expectation or first.message}"
+    return "regressed", f"{count} that the baseline does not have, not accepted", told
 
 
 def _died(candidate: CellVerdict | None) -> Said:

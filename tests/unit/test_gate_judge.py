@@ -8,7 +8,7 @@ import msgspec
 import pytest
 from unit.runs import CASES, CHECKS, make_case, make_plan, make_planned, make_result
 
-from harness.gate_records import Decision
+from harness.gate_records import Decision, Speed
 from harness.judge.gate import decide, refuse
 from harness.judge.judgement import judge
 from harness.records import CaseResult, CellResult, CheckOutcome, Expectation
@@ -28,6 +28,8 @@ def gate(
     expectations: tuple[Expectation, ...] = (),
     before: str = "1.26.2",
     after: str = "2.4.6",
+    speed: Speed | None = None,
+    accept_known: bool = False,
 ) -> Decision:
     plan = make_plan(
         make_planned("baseline", axes={"numpy": before}, baseline=True),
@@ -35,7 +37,7 @@ def gate(
         expectations=expectations,
         subset=True,
     )
-    return decide(judge(plan, results, CHECKS))
+    return decide(judge(plan, results, CHECKS), speed, accept_known=accept_known)
 
 
 def checks(decision: Decision) -> dict[str, list[str]]:
@@ -85,7 +87,11 @@ def test_expectations_hold_for_both() -> None:
     assert (same.verdict, checks(same)) == ("pass", {})
     assert same.sentence.endswith("; 1 diverges as expected in both")
     found = gate(GOOD, candidate, expectations=expected, before="2.4.6", after="1.26.2")
-    assert (found.verdict, checks(found)) == ("pass", {"known": [CASES[2]]})
+    assert (found.verdict, checks(found), found.accepted) == ("regressed", {"known": [CASES[2]]}, False)
+    assert found.sentence == "1 known divergence that the baseline does not have, not accepted"
+    assert found.because == f"{CASES[2]}: sums in float16"
+    found = gate(GOOD, candidate, expectations=expected, before="2.4.6", after="1.26.2", accept_known=True)
+    assert (found.verdict, checks(found), found.accepted) == ("pass", {"known": [CASES[2]]}, True)
     assert found.sentence.endswith("; 1 known divergence that the baseline does not have")
 
 

@@ -1,0 +1,124 @@
+"""What is said of each quantity, from blocks and intervals; what is no number never passes. Pure.
+
+The unit of a decision is the process. A block gives one pair of the candidate and the baseline, and one of
+the A/A arm and the baseline; of each the log of the ratio is taken, so that noise that both share cancels.
+"""
+
+from __future__ import annotations
+
+import math
+import statistics
+from collections.abc import Mapping, Sequence
+
+from harness.gate_records import Block, Interval, Quantity, QuantityDecision, QuantityOutcome, Speed
+from harness.judge.sampling import ALPHA
+
+CONTROL = "control:"
+"""Before the id of a quantity: the sample, and the interval, of its A/A arm."""
+
+
+def samples_of(quantities: Sequence[Quantity], blocks: Sequence[Block]) -> dict[str, tuple[float, ...]]:
+    """Paired log ratios, block by block, of candidate over baseline and of the A/A arm over baseline.
+
+    The first lie under ``<id>``, the second under ``control:<id>``. A quantity that a block of its group has
+    no usable value of, in any arm, has no sample.
+    """
+    samples = {}
+    for quantity in quantities:
+        mine = [block for block in blocks if block.group == quantity.group]
+        if mine and not _fault(quantity, mine):
+            samples[quantity.id] = _logs(quantity.id, mine, "candidate")
+            samples[CONTROL + quantity.id] = _logs(quantity.id, mine, "again")
+    return samples
+
+
+def decide_quantity(
+    quantity: Quantity, blocks: Sequence[Block], intervals: Mapping[str, Interval]
+) -> QuantityDecision:
+    """Decide one quantity at a look.
+
+    Args:
+        quantity: what is decided.
+        blocks: every block that the look has seen; those of other groups are left out.
+        intervals: ratios under the names of ``samples_of``, at the confidence of the look; one that is not
+            there could not be had from so few blocks.
+    """
+    mine = [block for block in blocks if block.group == quantity.group]
+    because = "no block was measured" if not mine else _fault(quantity, mine)
+    if because:
+        return unmeasured(quantity, because, blocks=len(mine))
+    change, control = intervals.get(quantity.id), intervals.get(CONTROL + quantity.id)
+    return QuantityDecision(
+        quantity=quantity,
+        outcome=_outcome(quantity.threshold, change, control),
+        baseline=statistics.median(block.baseline[quantity.id] for block in mine),
+        candidate=statistics.median(block.candidate[quantity.id] for block in mine),
+        change=change,
+        control=control,
+        blocks=len(mine),
+    )
+
+
+def unmeasured(quantity: Quantity, because: str, *, blocks: int = 0) -> QuantityDecision:
+    """The decision on a quantity that nothing can be said of, and why."""
+    return QuantityDecision(quantity=quantity, outcome="unmeasured", because=because, blocks=blocks)
+
+
+def judge_speed(
+    planned: Sequence[Quantity],
+    decisions: Mapping[str, QuantityDecision],
+    *,
+    spent: float,
+    budget: float,
+    looks: int,
+) -> Speed:
+    """Latency and memory as a whole: every planned quantity has a decision, in the order of the plan.
+
+    Args:
+        planned: what the gate promised to decide.
+        decisions: by the id of the quantity; one that is not there is unmeasured.
+        spent: seconds that the sampling took.
+        budget: seconds that it was allowed.
+        looks: how often the blocks were looked at.
+    """
+    return Speed(
+        quantities=tuple(
+            decisions.get(each.id) or unmeasured(each, "it was never come to") for each in planned
+        ),
+        confidence=1 - ALPHA,
+        spent=spent,
+        budget=budget,
+        looks=looks,
+    )
+
+
+def _outcome(threshold: float, change: Interval | None, control: Interval | None) -> QuantityOutcome:
+    if change is None or control is None:
+        return "undecided"
+    if not control.low <= 1 <= control.high:  # also where it is no number
+        return "control-failed"
+    if change.low > threshold:
+        return "regressed"
+    return "passed" if change.high < threshold else "undecided"
+
+
+def _logs(quantity: str, blocks: Sequence[Block], arm: str) -> tuple[float, ...]:
+    return tuple(
+        math.log(_arm(block, arm)[quantity]) - math.log(block.baseline[quantity]) for block in blocks
+    )
+
+
+def _arm(block: Block, arm: str) -> dict[str, float]:
+    return {"baseline": block.baseline, "again": block.again, "candidate": block.candidate}[arm]
+
+
+def _fault(quantity: Quantity, blocks: Sequence[Block]) -> str:
+    """The first value that cannot be used; empty where all can."""
+    for block in blocks:
+        for arm in ("baseline", "again", "candidate"):
+            value = _arm(block, arm).get(quantity.id)
+            if value is None:
+                return f"block {block.number} has no value of the arm {arm}"
+            if not (math.isfinite(value) and value > 0):
+                return f"block {block.number} says {value} of the arm {arm}"
+    return ""
