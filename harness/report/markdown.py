@@ -8,6 +8,7 @@ from harness.cell.catalogue import LAYERS
 from harness.judge.claims import summarize_claim
 from harness.report.escape import code_span, disarm_commands, escape_markdown
 from harness.report.latency_view import noise_floor, show_ratio, show_seconds, summarize_latency
+from harness.report.limits import fit_rows
 from harness.report.margins import find_margins
 from harness.report.recommended import recommend
 from harness.report.red import list_red_checks
@@ -76,8 +77,14 @@ def _margins(run: Run) -> Iterator[str]:
 
 def _table(title: str, header: Sequence[str], rows: Sequence[Sequence[str]]) -> Iterator[str]:
     if rows:
+        shown, left = fit_rows([_row(row) for row in rows])
         yield from ("", f"### {title}", "")
-        yield from (_row(header), _row(["---"] * len(header)), *map(_row, rows))
+        yield from (_row(header), _row(["---"] * len(header)), *shown)
+        if left:
+            yield from (
+                "",
+                f"**{left} of {len(rows)} rows are cut off here; the page and results.json have all.**",
+            )
 
 
 def _row(fields: Sequence[str]) -> str:
