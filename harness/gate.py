@@ -12,6 +12,7 @@ import msgspec
 from harness.errors import MachineError
 from harness.finished import assemble_again
 from harness.gate_records import BASELINE, CANDIDATE, Decision, Gate, Question
+from harness.history.revision import read_revision
 from harness.judge.gate import decide, refuse
 from harness.pipeline import Notify, Request, find_golden, measure_plan, narrow_checks
 from harness.plan.candidate import Compared, Wish, compare
@@ -73,6 +74,7 @@ async def prepare_gate(
         title=f"Gate: from {compared.baseline.label} to {compared.candidate.label}",
         created=now.isoformat(timespec="seconds"),
         machine=read_machine(),
+        commit=await read_revision(Path.cwd()),
         baseline=BASELINE,
         cells=planned_cells(*_cells(compared), cases_of(matrix)),
         scenarios=(),

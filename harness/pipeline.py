@@ -15,6 +15,7 @@ import msgspec
 
 from harness.errors import MachineError, UsageError
 from harness.finished import assemble, write_renderings
+from harness.history.revision import read_revision
 from harness.plan.data import find_matrix, shipped_golden
 from harness.plan.matrix import read_matrix
 from harness.plan.pip_settings import IndexSettings
@@ -75,7 +76,7 @@ async def make_plan(request: Request, settings: IndexSettings, notify: Notify) -
         skip=request.skip,
     )
     plan = await build_plan(request.matrix, settings, chosen, machine=read_machine(), notify=notify)
-    plan = msgspec.structs.replace(plan, command=request.command)
+    plan = msgspec.structs.replace(plan, command=request.command, commit=await read_revision(Path.cwd()))
     if not request.options.latency:
         plan = msgspec.structs.replace(plan, scenarios=())  # a plan promises what will be measured
     return narrow_checks(plan, request.checks) if request.checks else plan

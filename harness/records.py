@@ -125,6 +125,7 @@ class Plan(Record, frozen=True, kw_only=True):
     expectations: tuple[Expectation, ...]
     borrowed: tuple[Expectation, ...] = ()  # shipped ones over somebody's own matrix: may match nothing
     command: str = "nox -s compat --"  # what a person types to run this matrix again
+    commit: str = ""  # of the repository it ran in, "+changes" behind it where files differed; empty: none
     subset: bool = False  # --only/--skip left cells out
     baseline_cell: PlannedCell | None = None  # the baseline, where the selection leaves it out
 

@@ -1,0 +1,1 @@
+"""What earlier runs measured, kept in a database beside them."""
