@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from harness.errors import ExitCode
+from harness.judge.outcomes import is_red
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -22,6 +23,7 @@ EXIT_CODES: dict[Verdict, ExitCode] = {
 
 _MEASURED = {"pass", "fail", "error", "xfail", "xpass"}
 _DIED = {"import-error", "crashed", "timed-out"}
+_RAN = {"ok", "failed"}
 
 
 def exit_code(verdict: Verdict) -> ExitCode:
@@ -44,7 +46,8 @@ def judge_verdict(
     red = [cell for cell in cells if cell.red]
     broken = [cell for cell in red if _is_regression(cell)]
     if ran and (broken or stale):
-        return "regressed", _regressed(len(plan.cells), broken, stale)
+        baseline = next((cell for cell in cells if cell.cell == plan.baseline), None)
+        return "regressed", _regressed(len(plan.cells), broken, stale, _beside(baseline, broken, findings))
     uninstalled = [cell.cell for cell in red if cell.status == "install-error"]
     if uninstalled:
         return "error", f"{_cells(uninstalled)}: could not be installed."
@@ -86,15 +89,40 @@ def _is_regression(cell: CellVerdict) -> bool:
     return True
 
 
-def _regressed(total: int, broken: Sequence[CellVerdict], stale: Sequence[str]) -> str:
+def _regressed(total: int, broken: Sequence[CellVerdict], stale: Sequence[str], beside: str) -> str:
     parts = []
     if broken:
         names = _cells([cell.cell for cell in broken])
         parts.append(f"{len(broken)} of {total} cells {'is' if len(broken) == 1 else 'are'} red: {names}")
+    if broken and beside:
+        parts.append(beside)
     if stale:
         noun = "1 expectation matches" if len(stale) == 1 else f"{len(stale)} expectations match"
         parts.append(f"{noun} nothing: {_cells(stale)}")
     return "; ".join(parts) + "."
+
+
+def _beside(baseline: CellVerdict | None, broken: Sequence[CellVerdict], findings: Sequence[Finding]) -> str:
+    """What the baseline says of the red cells: what is red there too, no version has changed."""
+    if baseline is None or (baseline.status == "ok" and not baseline.red):
+        return ""
+    others = [cell for cell in broken if cell.cell != baseline.cell]
+    if not others:
+        return "it is the baseline itself"
+    there = _red_in(baseline, findings)
+    more = [cell.cell for cell in others if not _red_in(cell, findings) <= there]
+    if baseline.red and not more:
+        return f"all of that is red in the baseline {baseline.cell} too"
+    if baseline.status not in _RAN:
+        return f"the baseline {baseline.cell} is {baseline.status}, so nothing says what is new"
+    verb = "is" if len(more) == 1 else "are"
+    return f"the baseline {baseline.cell} is red too, but {_cells(more)} {verb} red where it is not"
+
+
+def _red_in(cell: CellVerdict, findings: Sequence[Finding]) -> set[str]:
+    """The red cases of a cell that ran; of any other, and where no case is to blame, what became of it."""
+    cases = {each.check for each in findings if each.cell == cell.cell and is_red(each.outcome)}
+    return cases if cases and cell.status in _RAN else {f"{cell.status}: {cell.reason}"}
 
 
 def _cells(ids: Sequence[str], limit: int = 3) -> str:

@@ -80,6 +80,74 @@ def test_regressed_by_a_stale_expectation() -> None:
     assert told(plan, GOOD) == ("regressed", "1 expectation matches nothing: l9.*.")
 
 
+def red_in(cell: str, *cases: str) -> CellResult:
+    found = [make_case(case, "fail" if case in cases else "pass") for case in CASES]
+    return make_result(cell, status="failed", cases=found)
+
+
+@pytest.mark.parametrize(
+    ("base", "other", "said"),
+    [
+        (failed("base"), make_result(), "1 of 2 cells is red: base; it is the baseline itself."),
+        (
+            failed("base"),
+            failed(),
+            "2 of 2 cells are red: base, a; all of that is red in the baseline base too.",
+        ),
+        (red_in("base", *CASES[:2]), failed(), "... base, a; all of that is red in the baseline base too."),
+        (
+            failed("base"),
+            red_in("a", *CASES[:2]),
+            "... base, a; the baseline base is red too, but a is red where it is not.",
+        ),
+        (
+            died("crashed", "base"),
+            died("crashed"),
+            "... base, a; all of that is red in the baseline base too.",
+        ),
+        (
+            died("crashed", "base"),
+            died("timed-out"),
+            "... base, a; the baseline base is crashed, so nothing says what is new.",
+        ),
+        (
+            died("install-error", "base"),
+            failed(),
+            "1 of 2 cells is red: a; the baseline base is install-error, so nothing says what is new.",
+        ),
+        (
+            failed("base"),
+            died("crashed"),
+            "... base, a; the baseline base is red too, but a is red where it is not.",
+        ),
+    ],
+)
+def test_what_is_red_in_the_baseline_too_is_said_to_be(
+    base: CellResult, other: CellResult, said: str
+) -> None:
+    whole = said.replace("...", "2 of 2 cells are red:")
+    assert told(make_plan(BASE, make_planned()), base, other) == ("regressed", whole)
+
+
+def test_a_baseline_that_is_red_as_expected_is_no_measure() -> None:
+    known = Expectation(status="crashed", where={"numpy": "<2"}, reason="known")
+    base = make_planned("base", baseline=True, axes={"numpy": "1.26"})
+    plan = make_plan(base, make_planned(), expectations=[known])
+    assert told(plan, died("crashed", "base"), died("crashed")) == (
+        "regressed",
+        "1 of 2 cells is red: a; the baseline base is crashed, so nothing says what is new.",
+    )
+
+
+def test_a_cell_that_no_longer_crashes_is_not_what_a_red_baseline_is() -> None:
+    known = Expectation(status="crashed", where={"numpy": ">=2"}, reason="crashes")
+    base = make_planned("base", baseline=True, axes={"numpy": "1.26"})
+    assert told(make_plan(base, make_planned(), expectations=[known]), failed("base"), make_result()) == (
+        "regressed",
+        "2 of 2 cells are red: base, a; the baseline base is red too, but a is red where it is not.",
+    )
+
+
 def test_error_where_a_cell_could_not_be_installed() -> None:
     plan = make_plan(BASE, make_planned())
     assert told(plan, GOOD, died("install-error")) == ("error", "a: could not be installed.")
