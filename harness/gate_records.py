@@ -103,6 +103,7 @@ class Block(Record, frozen=True, kw_only=True):
     """One fresh process an arm, measured in turns in the same slices of time: quantity -> value, per arm.
 
     ``slots`` are the arms in the order in which their processes were started; it changes from block to block.
+    ``seconds`` is what the block took, starting and ending of the processes included.
     """
 
     group: Literal["normalizer", "embedding"]
@@ -111,6 +112,7 @@ class Block(Record, frozen=True, kw_only=True):
     baseline: dict[str, float]
     again: dict[str, float]
     candidate: dict[str, float]
+    seconds: float = 0.0
 
 
 class Interval(Record, frozen=True, kw_only=True):
