@@ -9,6 +9,7 @@ from typing import NoReturn
 import click
 
 from harness.cli import gating, keeping, sweeping
+from harness.cli.output import outlive_readers
 from harness.errors import ExitCode, HarnessError
 
 INTERRUPTED = 130
@@ -30,6 +31,7 @@ for command in (*sweeping.COMMANDS, *gating.COMMANDS, *keeping.COMMANDS):
 
 def main() -> NoReturn:
     """Run the command line; the exit code is the verdict, or says what went wrong."""
+    outlive_readers()
     try:
         code = cli.main(standalone_mode=False)
     except HarnessError as error:

@@ -1,0 +1,114 @@
+"""Whoever reads what the command prints may leave at any time; the work and its exit code stay."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+FAKE_SWEEP = """
+import asyncio, sys
+from pathlib import Path
+from unit.runs import make_plan, make_planned, make_small_run
+from harness import pipeline
+from harness.cli import main, sweeping
+from harness.records import Progress
+
+async def no_settings():
+    return None
+
+async def make_fake_plan(request, settings, notify):
+    notify(Progress(cell="base", stage="resolving", total=2))
+    return make_small_run().plan
+
+async def run_fake_plan(request, plan, settings, notify):
+    for stage in ("environment", "imports", "contract") * 50:
+        notify(Progress(cell="base", stage=stage))
+    (request.reports / "ended").touch()
+    return make_small_run()
+
+sweeping.read_pip_settings = no_settings
+pipeline.make_plan = make_fake_plan
+pipeline.run_plan = run_fake_plan
+sys.argv = ["harness", "sweep", "--reports", sys.argv[1], "--store", sys.argv[1], *sys.argv[2:]]
+main()
+"""
+
+
+def run_without_reader(root: Path, *argv: str, both: bool = False) -> tuple[int, str]:
+    """Exit code and standard error of a command into a pipe that nobody reads; ``both`` go into it."""
+    reader, writer = os.pipe()
+    os.close(reader)
+    path = os.pathsep.join((str(root), str(root / "tests")))
+    try:
+        done = subprocess.run(
+            [sys.executable, *argv],
+            stdout=writer,
+            stderr=writer if both else subprocess.PIPE,
+            env={**os.environ, "PYTHONPATH": path},
+            check=False,
+            cwd=root,
+        )
+    finally:
+        os.close(writer)
+    return done.returncode, "" if both else done.stderr.decode()
+
+
+@pytest.mark.parametrize("both", [False, True])
+@pytest.mark.parametrize(
+    ("command", "code"),
+    [
+        (("schema",), 0),
+        (("--help",), 0),
+        (("lock", "--check", "--matrix", "smoke"), 0),
+    ],
+)
+def test_a_cheap_command_ends_quietly(root: Path, command: tuple[str, ...], code: int, *, both: bool) -> None:
+    assert run_without_reader(root, "-m", "harness", *command, both=both) == (code, "")
+
+
+def test_a_fault_keeps_its_exit_code(root: Path) -> None:
+    assert run_without_reader(root, "-m", "harness", "sweep", "--matrix", "nope", both=True) == (2, "")
+
+
+@pytest.mark.parametrize("both", [False, True])
+def test_a_sweep_goes_on_to_its_end_and_keeps_its_verdict(root: Path, tmp_path: Path, *, both: bool) -> None:
+    assert run_without_reader(root, "-c", FAKE_SWEEP, str(tmp_path), both=both) == (1, "")  # regressed
+    assert (tmp_path / "ended").exists()
+
+
+def test_a_reader_that_stops_half_way(root: Path, tmp_path: Path) -> None:
+    path = os.pathsep.join((str(root), str(root / "tests")))
+    sweep = subprocess.Popen(
+        [sys.executable, "-c", FAKE_SWEEP, str(tmp_path)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        env={**os.environ, "PYTHONPATH": path},
+    )
+    assert sweep.stdout is not None
+    assert sweep.stderr is not None
+    assert sweep.stdout.readline() == b"resolving base\n"
+    sweep.stdout.close()
+    with sweep.stderr as told:
+        assert told.read() == b""
+    assert sweep.wait(timeout=60) == 1
+    assert (tmp_path / "ended").exists()
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no device here that is always full")
+def test_a_full_disk_is_still_told(root: Path) -> None:
+    with Path("/dev/full").open("w", encoding="ascii") as full:
+        done = subprocess.run(
+            [sys.executable, "-m", "harness", "schema"],
+            stdout=full,
+            stderr=subprocess.PIPE,
+            check=False,
+            cwd=root,
+        )
+    assert (done.returncode, done.stderr.decode()) == (
+        5,
+        "harness: the machine could not do its part: [Errno 28] No space left on device\n",
+    )
