@@ -121,6 +121,7 @@ async def _question(
         baseline=baseline.label,
         candidate=candidate.label,
         arguments=arguments,
+        command=request.command,
         left_out=tuple(dict.fromkeys((*baseline.left_out, *candidate.left_out))),
         notes=(*narrowed, *notes),
     )

@@ -72,11 +72,13 @@ class Question(Record, frozen=True, kw_only=True):
     """What the gate is asked: two environments, what lies between them, and how to ask again.
 
     ``baseline`` and ``candidate`` say where they come from; ``notes`` what a person has to know about that.
+    ``command`` is what is typed before the ``arguments``: by nox in a checkout of the harness, else without.
     """
 
     baseline: str
     candidate: str
     arguments: tuple[str, ...]
+    command: str = "harness gate"
     diff: LockDiff = LockDiff()
     left_out: tuple[LeftOut, ...] = ()
     notes: tuple[str, ...] = ()

@@ -8,7 +8,14 @@ import click
 
 from harness import gate as stages
 from harness import pipeline
-from harness.cli.options import matrix_option, open_store, plain_option, reports_option, store_option
+from harness.cli.options import (
+    matrix_option,
+    open_store,
+    plain_option,
+    reports_option,
+    say_gate_command,
+    store_option,
+)
 from harness.cli.screen import Screen
 from harness.errors import ExitCode
 from harness.gate_records import Gate
@@ -65,6 +72,7 @@ def gate(  # noqa: PLR0913 - one parameter an option
         reports=reports,
         checks=checks,
         golden=golden,
+        command=say_gate_command(),
         python_downloads=python_downloads,
         options=Options(
             jobs=jobs or count_cores(),

@@ -49,9 +49,17 @@ def open_store(folder: Path | None) -> Store:
 
 def say_command(matrix: str) -> str:
     """What a person types here to sweep this matrix: by nox in a checkout of the harness, else without."""
-    checkout = Path("noxfile.py").exists() and Path("harness").is_dir()
-    front = "nox -s compat --" if checkout else "harness sweep"
+    front = "nox -s compat --" if _in_checkout() else "harness sweep"
     return front if matrix == "compat" else f"{front} --matrix {matrix}"
+
+
+def say_gate_command() -> str:
+    """What a person types here before the arguments of a gate."""
+    return "nox -s gate --" if _in_checkout() else "harness gate"
+
+
+def _in_checkout() -> bool:
+    return Path("noxfile.py").exists() and Path("harness").is_dir()
 
 
 def parse_size(text: str) -> int:
