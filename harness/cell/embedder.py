@@ -67,6 +67,11 @@ class OpenVinoEmbedder:
             embeddings[rows] = pool(self.infer(tokens), tokens["attention_mask"], self.folder.pooling)
         return embeddings
 
+    @property
+    def model(self) -> Any:
+        """The ``openvino.Model`` as it was converted: what ``model`` of another embedder can be."""
+        return self._model
+
     def hidden(self, texts: List[str]) -> Tuple[NDArray, NDArray]:
         """Last hidden states (n, t, h), zeros where masked, and the mask (n, t), int64."""
         parts = [

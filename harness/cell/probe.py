@@ -2,7 +2,7 @@
 
 It says on the channel what a cell says in its latency phase, but imports only what its scenarios need: many
 small fresh processes decide better than few large ones. pytest and pytest-benchmark would cost more than
-NumPy, so ``timeit`` does the timing. By hand, without a controller, it prints the median of each scenario.
+NumPy, so ``timeit`` does the timing. By hand, without a controller, it prints the median of each scenario and the peak memory.
 """
 
 from __future__ import annotations
@@ -48,8 +48,12 @@ def run(spec: CellSpec, channel: Channel) -> int:
     channel.send("facts", facts=facts)
     channel.send("stage", name="latency")
     failed = [scenario for scenario in spec.scenarios if not measure(scenario, lean, channel)]
-    channel.send("finished", peak_rss=high_water_bytes())
-    return 1 if failed and not channel.attended else 0
+    peak = high_water_bytes()
+    channel.send("finished", peak_rss=peak)
+    if channel.attended:
+        return 0
+    sys.stdout.write(f"peak memory of the process: {peak / 2**20:.1f} MiB\n")
+    return 1 if failed else 0
 
 
 def measure(scenario: str, lean: Lean, channel: Channel) -> bool:
