@@ -15,7 +15,21 @@ from harness.errors import ExitCode, HarnessError
 INTERRUPTED = 130
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+class Commands(click.Group):
+    """The commands, each with its whole first sentence: click would cut it at the end of the line."""
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the list of commands; a sentence that does not fit goes on in the next line."""
+        said = [
+            (name, command.get_short_help_str(limit=sys.maxsize))
+            for name in self.list_commands(ctx)
+            if (command := self.get_command(ctx, name)) is not None
+        ]
+        with formatter.section("Commands"):
+            formatter.write_dl(said)
+
+
+@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
 @click.version_option(package_name="embedding-parity-harness", message="%(version)s")
 def cli() -> None:
     """Does the OpenVINO embedding plus manual NumPy normalization still equal sentence-transformers?

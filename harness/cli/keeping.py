@@ -38,7 +38,7 @@ from harness.run.interrupt import run_interruptibly
 @click.option("--check", is_flag=True, help="Change nothing; say what is stale (exit 1). No network.")
 @click.option("--resolve", is_flag=True, help="With --check: resolve again too, and compare.")
 def lock(*, names: tuple[str, ...], check: bool, resolve: bool) -> int:
-    """Resolve every cell and write the locks, or check those that are committed."""
+    """Resolve every cell and write the locks, or check them."""
     if resolve and not check:
         raise UsageError("--resolve belongs to --check; `harness lock` alone resolves and writes")
     matrices = _open_matrices(names)
@@ -96,7 +96,10 @@ async def _write_locks(matrix: Matrix, settings: IndexSettings) -> None:
 @click.option("--open", "show", is_flag=True, help="Open the page in a browser.")
 @reports_option
 def report(*, run: str | None, show: bool, reports: Path) -> int:
-    """Judge and render a run again: the newest, or RUN (its id or folder)."""
+    """Judge and render a run again.
+
+    The newest one, or RUN: its id, or its folder.
+    """
     folder = finished.find_run(reports, run)
     if stages.is_gate(folder):
         gate = stages.decide_again(folder)
@@ -117,7 +120,10 @@ def report(*, run: str | None, show: bool, reports: Path) -> int:
 @click.argument("run", required=False)
 @reports_option
 def publish(*, run: str | None, reports: Path) -> None:
-    """Copy a finished run (the newest, or RUN) to reports/<matrix>/, where it is committed."""
+    """Copy a finished run to where it is committed.
+
+    The newest one, or RUN, goes to reports/<matrix>/.
+    """
     for path in committed.publish(finished.find_run(reports, run), reports):
         click.echo(path)
 
@@ -127,7 +133,10 @@ def publish(*, run: str | None, reports: Path) -> None:
 @click.option("--out", type=click.Path(path_type=Path), default=Path("reports/golden"), show_default=True)
 @store_option
 def golden(*, matrix: str, out: Path, store: Path | None) -> None:
-    """Make golden embeddings of the corpus anew, with the reference of the baseline cell."""
+    """Make the golden embeddings anew.
+
+    Those of the corpus, by the reference of the baseline cell.
+    """
     request = pipeline.Request(matrix=pipeline.open_matrix(matrix), store=open_store(store), reports=Path())
 
     async def make() -> Path:
@@ -140,9 +149,9 @@ def golden(*, matrix: str, out: Path, store: Path | None) -> None:
 @click.option("--max-size", metavar="SIZE", help="Keep this much, such as 20GiB; the oldest go first.")
 @store_option
 def clean(*, max_size: str | None, store: Path | None) -> None:
-    """Empty the store of environments, models and finished cells, or make it smaller.
+    """Empty the store, or make it smaller.
 
-    What a running sweep uses is left alone.
+    It keeps environments, models and finished cells. What a running sweep uses is left alone.
     """
     found = open_store(store)
     limit = None if max_size is None else parse_size(max_size)

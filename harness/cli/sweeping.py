@@ -96,7 +96,7 @@ async def _sweep(request: pipeline.Request, screen: Screen) -> Run:
 @cells_options
 @click.option("--json", "as_json", is_flag=True, help="As JSON.")
 def cells(*, matrix: str, only: tuple[str, ...], skip: tuple[str, ...], as_json: bool) -> None:
-    """Show the cells of a matrix, with the lock of each, and run nothing."""
+    """Show the cells of a matrix and their locks; run nothing."""
     request = pipeline.Request(
         matrix=pipeline.open_matrix(matrix), store=Store.default(), reports=Path(), only=only, skip=skip
     )

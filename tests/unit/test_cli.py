@@ -72,6 +72,20 @@ def test_a_fault_never_looks_like_a_verdict(
     assert said in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("columns", ["80", "60", "200"])
+def test_no_description_of_a_command_is_cut(
+    columns: str, monkeypatch: pytest.MonkeyPatch, capsys: Say
+) -> None:
+    monkeypatch.setenv("COLUMNS", columns)
+    assert command(monkeypatch, "--help") == 0
+    usage, _, said = capsys.readouterr().out.partition("\n\n")
+    assert usage.endswith("COMMAND [ARGS]...")  # means more arguments
+    assert [line for line in said.splitlines() if line.endswith("...")] == []
+    for name, each in harness.cli.cli.commands.items():
+        sentence = " ".join((each.help or "").partition("\n\n")[0].split()).removesuffix(".")
+        assert f" {name} {sentence}" in " ".join(said.split())
+
+
 def test_lock_says_what_it_wrote(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: Say) -> None:
     path = put_matrix(tmp_path)
     changes = (LockChange("added", tmp_path / "a.txt"), LockChange("unchanged", tmp_path / "b.txt"))
