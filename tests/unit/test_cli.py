@@ -79,7 +79,7 @@ def test_no_description_of_a_command_is_cut(
     monkeypatch.setenv("COLUMNS", columns)
     assert command(monkeypatch, "--help") == 0
     usage, _, said = capsys.readouterr().out.partition("\n\n")
-    assert usage.endswith("COMMAND [ARGS]...")  # means more arguments
+    assert usage.split()[-1] == "[ARGS]..."  # means more arguments
     assert [line for line in said.splitlines() if line.endswith("...")] == []
     for name, each in harness.cli.cli.commands.items():
         sentence = " ".join((each.help or "").partition("\n\n")[0].split()).removesuffix(".")
