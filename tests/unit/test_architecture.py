@@ -32,7 +32,9 @@ MAY_IMPORT = {
     "judge": BASE | SHARED_WITH_CELLS | {"harness.judge"},
     "report": BASE | SHARED_WITH_CELLS | {"harness.report", "harness.judge"},
     "cell": {"harness.cell"},
+    "statistics": {"harness.statistics", "harness.records", "harness.gate_records"},
 }
+MAY_COMPUTE = {"numpy", "scipy"}  # in harness/statistics, a process of its own that no module may import
 
 
 def modules(folder: str) -> list[Path]:
@@ -73,21 +75,50 @@ def test_imports_go_one_way(folder: str) -> None:
         ("report", "from harness.run import store"),
         ("plan", "from harness.cell.plugin import x"),
         ("records", "from harness import errors"),
+        ("statistics", "from harness.judge.sampling import ALPHA"),
+        ("run", "from harness.statistics.intervals import t_interval"),
+        ("judge", "from harness.statistics.intervals import t_interval"),
     ],
 )
 def test_a_wrong_import_is_seen(folder: str, source: str) -> None:
     assert foreign_imports(folder, source)
 
 
+def under_test(place: Path, source: str) -> list[str]:
+    """Imports of packages under test, or of the process that may have some, in a module that may not."""
+    own_process = HARNESS / "statistics" in place.parents
+    forbidden = UNDER_TEST - MAY_COMPUTE if own_process else UNDER_TEST
+    return [
+        name
+        for name in imports(source)
+        if name.split(".")[0] in forbidden or (name.startswith("harness.statistics") and not own_process)
+    ]
+
+
 def test_the_controller_imports_nothing_under_test() -> None:
-    found = [
-        (str(path.relative_to(ROOT)), name)
+    found = {
+        str(path.relative_to(ROOT)): under_test(path, path.read_text("utf-8"))
         for path in sorted(HARNESS.rglob("*.py"))
         if (HARNESS / "cell") not in path.parents
-        for name in imports(path.read_text("utf-8"))
-        if name.split(".")[0] in UNDER_TEST
-    ]
-    assert found == []
+    }
+    assert {path: names for path, names in found.items() if names} == {}
+
+
+@pytest.mark.parametrize(
+    ("place", "source"),
+    [
+        ("run/estimates.py", "from scipy import stats"),
+        ("run/estimates.py", "from harness.statistics.intervals import METHODS"),
+        ("gate.py", "import harness.statistics"),
+        ("statistics/intervals.py", "import torch"),
+    ],
+)
+def test_a_package_under_test_in_the_controller_is_seen(place: str, source: str) -> None:
+    assert under_test(HARNESS / place, source)
+
+
+def test_the_statistics_may_compute() -> None:
+    assert under_test(HARNESS / "statistics" / "intervals.py", "import numpy\nfrom scipy import stats") == []
 
 
 def calls(source: str) -> Iterator[str]:
@@ -108,13 +139,14 @@ STARTS_PROCESSES = (
 
 
 CLI = {f"harness/cli/{name}.py" for name in ("__init__", "keeping", "screen", "sweeping")}
+OWN_PROCESSES = {"harness/statistics/__main__.py"}
 
 
 @pytest.mark.parametrize(
     ("what", "names", "where"),
     [
         ("starts processes", STARTS_PROCESSES, {"harness/processes.py"}),
-        ("prints or exits", ("print", "click.echo", "sys.exit", "os._exit", "exit"), CLI),
+        ("prints or exits", ("print", "click.echo", "sys.exit", "os._exit", "exit"), CLI | OWN_PROCESSES),
         ("changes the working directory", ("os.chdir", "chdir"), set()),
     ],
 )
