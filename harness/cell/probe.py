@@ -2,7 +2,8 @@
 
 It says on the channel what a cell says in its latency phase, but imports only what its scenarios need: many
 small fresh processes decide better than few large ones. pytest and pytest-benchmark would cost more than
-NumPy, so ``timeit`` does the timing. By hand, without a controller, it prints the median of each scenario and the peak memory.
+NumPy, so ``timeit`` does the timing. By hand, without a controller, it prints the median of each scenario and
+the peak memory.
 """
 
 from __future__ import annotations
