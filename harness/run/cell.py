@@ -35,7 +35,8 @@ class Start:
     """What is needed to start one cell process.
 
     ``python`` is the interpreter of its environment, ``suite`` the folder that holds the suite's snapshot;
-    the spec is written to ``spec_path``, what the process prints is appended to ``log``.
+    the spec is written to ``spec_path``, what the process prints is appended to ``log``; ``module`` is what
+    it runs.
     """
 
     python: Path
@@ -43,12 +44,15 @@ class Start:
     spec: CellSpec
     spec_path: Path
     log: Path
+    module: str = "harness.cell.start"
 
     @property
     def argv(self) -> tuple[str, ...]:
         """The command; with the spec file it can be run by hand again."""
-        module = ("-m", "harness.cell.start")
-        return (str(self.python), "-X", "faulthandler", *module, str(self.spec_path.resolve()))
+        return (
+            *(str(self.python), "-X", "faulthandler"),
+            *("-m", self.module, str(self.spec_path.resolve())),
+        )
 
 
 @dataclass

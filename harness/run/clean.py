@@ -75,6 +75,7 @@ def _list_entries(store: Store) -> list[_Entry]:
     kinds = (
         (store.environments, "env-"),
         (store.models, "model-"),
+        (store.converted, "converted-"),
         (store.suites, "suite-"),
         (store.results, "result-"),
     )
@@ -103,7 +104,7 @@ def _read_inodes(folder: Path) -> Inodes:
 def _remove_leavings(store: Store, *, everything: bool) -> None:
     """What was put aside, and what was begun and never finished."""
     remove_tree(store.root / "aside")
-    for folder in (store.environments, store.models, store.suites):
+    for folder in (store.environments, store.models, store.converted, store.suites):
         for path in _list_folders(folder):
             if path.name.startswith(".making-") and is_stale(path):
                 remove_tree(path)

@@ -91,7 +91,7 @@ class Group:
             await member.get_environment()
             async with self.bench.cores:
                 await member.start()
-                await _await_first(member.process)
+                await await_first(member.process)
         except CellEndedError as ended:
             self.fallen[name] = (ended, member.read_tail())
             await member.end()
@@ -105,7 +105,7 @@ class Group:
         self.arms.append(Arm(name, member.process))
 
 
-async def _await_first(process: CellProcess) -> None:
+async def await_first(process: CellProcess) -> None:
     """Listen until the first scenario is set up, which is when the imports are over."""
     while True:
         event = await process.hear(process.limits.setup, f"the start of at most {process.limits.setup:g} s")

@@ -57,6 +57,11 @@ class Store:
         return self.root / "results"
 
     @property
+    def converted(self) -> Path:
+        """One folder a converted model."""
+        return self.root / "converted"
+
+    @property
     def unfinished(self) -> Path:
         """One mark a run that was begun and not ended."""
         return self.root / "unfinished"

@@ -1,0 +1,182 @@
+"""Latency and memory of a gate: block after block until every quantity is decided or the budget is spent."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import AsyncExitStack
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from harness.gate_looks import Verdicts
+from harness.gate_records import Block, Quantity, Speed
+from harness.gate_rig import set_up
+from harness.judge.sampling import last_look, next_look
+from harness.pipeline import Notify, Request
+from harness.plan.pip_settings import IndexSettings
+from harness.plan.quantities import EMBEDDING, NORMALIZER, Group, scenarios_of_group
+from harness.plan.schema import Matrix
+from harness.records import Plan, Progress
+from harness.run.interrupt import one_error
+from harness.run.probing.block import VoidBlockError, measure_block
+from harness.run.probing.journal import append_block
+from harness.run.probing.rig import Rig, Work, draw_slots
+
+VOID_IN_A_ROW = 3
+"""After so many blocks in a row of which nothing could be used, what they were to measure is given up."""
+
+FIRST_SHARE = 0.5
+"""Of the budget, for the normalizer while the embedding waits; what is open then goes on after it."""
+
+_OTHER = "another harness measures latency; this one goes on when that is over"
+
+
+async def measure_speed(  # noqa: PLR0913 - one parameter an ingredient
+    plan: Plan,
+    request: Request,
+    quantities: Sequence[Quantity],
+    settings: IndexSettings,
+    notify: Notify,
+    *,
+    budget: float,
+    folder: Path,
+) -> Speed:
+    """Measure the cells ``baseline`` and ``candidate`` of a plan until all quantities are decided.
+
+    Args:
+        plan: its two cells, each with a lock.
+        request: the matrix, the store, the limits of processes and the seed of the order.
+        quantities: what to decide; see ``plan.quantities``.
+        settings: where packages come from.
+        notify: told how far it is.
+        budget: seconds for blocks and looks; making environments and converting the model is not in it.
+        folder: of the gate; every block is appended to ``blocks.jsonl`` there.
+
+    Raises:
+        HarnessError: the harness or the machine failed. Processes that fail leave quantities unmeasured.
+    """
+
+    def say(text: str) -> None:
+        notify(Progress(cell="", stage="note", note=text))
+
+    verdicts = Verdicts(tuple(quantities))
+    with one_error():
+        async with AsyncExitStack() as stack:
+            embedding = verdicts.open_in(EMBEDDING)
+            setting = await set_up(stack, plan, request, settings, say, embeds=bool(embedding), folder=folder)
+            if setting.unconverted:
+                say(setting.unconverted)
+                verdicts.give_up(embedding, setting.unconverted)
+            await stack.enter_async_context(request.store.lock("latency", lambda: say(_OTHER)))
+            sampling = Sampling(setting.rig, request.matrix, verdicts, notify, budget, folder)
+            await sampling.run()
+    return verdicts.sum_up(spent=sampling.spent, budget=budget)
+
+
+@dataclass
+class Sampling:
+    """The blocks of one gate, from the first to the last that the budget allows."""
+
+    rig: Rig
+    matrix: Matrix
+    verdicts: Verdicts
+    notify: Notify
+    budget: float
+    folder: Path
+    blocks: dict[Group, list[Block]] = field(default_factory=lambda: {NORMALIZER: [], EMBEDDING: []})
+    void: int = 0  # in a row
+    attempts: int = 0
+    begun: float = field(default_factory=time.monotonic)
+    slots: Iterator[tuple[str, ...]] = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Draw the order of the slots from the seed of the rig."""
+        self.slots = draw_slots(self.rig.order)
+
+    @property
+    def spent(self) -> float:
+        """Seconds since it was begun."""
+        return time.monotonic() - self.begun
+
+    async def run(self) -> None:
+        """Sample group by group; at the end look once more at what the budget cut off between two looks.
+
+        Raises:
+            MachineError: the statistics could not be had.
+            OSError: a block cannot be written.
+        """
+        both = bool(self.verdicts.open_in(EMBEDDING))
+        await self._sample(NORMALIZER, self.budget * (FIRST_SHARE if both else 1.0))
+        await self._sample(EMBEDDING, self.budget)
+        await self._sample(NORMALIZER, self.budget)
+        for group, blocks in self.blocks.items():
+            last = last_look(len(blocks))
+            if last is not None and self.verdicts.open_in(group):
+                await self.verdicts.look(group, blocks, last)
+
+    async def _sample(self, group: Group, until: float) -> None:
+        """Measure and look until a group is decided, or so many seconds are spent."""
+        blocks = self.blocks[group]
+        begun = len(blocks)
+        while self.verdicts.open_in(group) and self._fits(group, until):
+            look = next_look(len(blocks))
+            self._tell(group, look.blocks)
+            if await self._attempt(group, until) and len(blocks) == look.blocks:
+                await self.verdicts.look(group, blocks, look)
+        if len(blocks) > begun:
+            self._tell(group, len(blocks))
+
+    def _fits(self, group: Group, until: float) -> bool:
+        """Whether one more block, by the cost of those so far, is over in time; the first is tried."""
+        costs = [block.seconds for block in self.blocks[group]]
+        return self.spent + (sum(costs) / len(costs) if costs else 0.0) < until
+
+    async def _attempt(self, group: Group, until: float) -> bool:
+        """Measure one block and keep it; False where it is void, or was not over in time."""
+        self.attempts += 1
+        try:
+            async with asyncio.timeout(until - self.spent):
+                block = await measure_block(self.rig, self._work(group), self.attempts, next(self.slots))
+        except TimeoutError:
+            return False
+        except VoidBlockError as void:
+            self._bear(group, void)
+            return False
+        self.void = 0
+        append_block(self.folder, block)
+        self.blocks[group].append(block)
+        return True
+
+    def _work(self, group: Group) -> Work:
+        """Open scenarios only; but memory is that of the whole group, as long as it is open."""
+        wanted = frozenset(each.id for each in self.verdicts.open_in(group))
+        whole = _memory(group) in wanted
+        scenarios = scenarios_of_group(self.matrix, group)
+        return Work(group, tuple(each for each in scenarios if whole or each.id in wanted), wanted)
+
+    def _bear(self, group: Group, void: VoidBlockError) -> None:
+        """Tell of a void block; after some in a row give up what it could not measure."""
+        self.void += 1
+        note = f"a block of the {group} is void: {void.reason}"
+        self.notify(Progress(cell="", stage="note", note=note))
+        if self.void < VOID_IN_A_ROW:
+            return
+        self.void = 0
+        lost = {void.scenario, _memory(group)}  # memory needs every scenario
+        given_up = [e for e in self.verdicts.open_in(group) if not void.scenario or e.id in lost]
+        reason = f"{VOID_IN_A_ROW} blocks in a row were void, the last because of {void.reason}"
+        self.verdicts.give_up(given_up, reason, blocks=len(self.blocks[group]))
+
+    def _tell(self, group: Group, wanted: int) -> None:
+        """How far a group is; the seconds in steps, so that a log without a terminal gets few lines."""
+        planned = sum(each.group == group for each in self.verdicts.planned)
+        still = len(self.verdicts.open_in(group))
+        spent = f"{self.spent // 10 * 10:.0f} of {self.budget:.0f} s"
+        note = f"{still} of {planned} quantities open, {spent}"
+        done = len(self.blocks[group])
+        self.notify(Progress(cell=group, stage="latency", done=done, total=wanted, note=note))
+
+
+def _memory(group: Group) -> str:
+    return f"memory.{group}"

@@ -1,0 +1,88 @@
+"""What a gate measures besides correctness: the latency of what is served, and the memory that it takes."""
+
+from __future__ import annotations
+
+import difflib
+import fnmatch
+from collections.abc import Iterator, Sequence
+from typing import Final, Literal
+
+from harness.cell.catalogue import Scenario, load_scenarios
+from harness.errors import UsageError
+from harness.gate_records import Quantity
+from harness.plan.plan import normalizers_of
+from harness.plan.schema import Matrix
+from harness.records import ScenarioPlan
+
+NORMALIZER: Final = "normalizer"
+EMBEDDING: Final = "embedding"
+
+Group = Literal["normalizer", "embedding"]
+
+ROUNDS: dict[Group, tuple[int, float, float]] = {NORMALIZER: (9, 0.002, 0.2), EMBEDDING: (5, 0.005, 2.0)}
+"""Rounds of a scenario, seconds of a round, and of all rounds at most, in one process."""
+
+
+def plan_quantities(matrix: Matrix, globs: Sequence[str] = ()) -> tuple[Quantity, ...]:
+    """The quantities that a gate over this matrix judges, normalizer first; only those that match a glob.
+
+    The reference is served by nobody, so it is not among them.
+
+    Raises:
+        UsageError: a glob, given or of the matrix, that matches none.
+    """
+    every = tuple(_quantities(matrix))
+    names = [quantity.id for quantity in every]
+    for glob in matrix.gate.thresholds:
+        _refuse_idle(glob, names, f"{matrix.path}: gate.thresholds:")
+    for glob in globs:
+        _refuse_idle(glob, names, "--quantities")
+    return tuple(
+        quantity
+        for quantity in every
+        if not globs or any(fnmatch.fnmatchcase(quantity.id, glob) for glob in globs)
+    )
+
+
+def scenarios_of_group(matrix: Matrix, group: Group) -> tuple[ScenarioPlan, ...]:
+    """The scenarios that the lean processes of a group measure, in their order."""
+    rounds, target, budget = ROUNDS[group]
+    return tuple(
+        ScenarioPlan(id=scenario.id, rounds=rounds, target_seconds=target, budget_seconds=budget)
+        for scenario in _served(matrix)
+        if _group_of(scenario) == group
+    )
+
+
+def _quantities(matrix: Matrix) -> Iterator[Quantity]:
+    groups: tuple[Group, ...] = (NORMALIZER, EMBEDDING)
+    for group in groups:
+        for scenario in _served(matrix):
+            if _group_of(scenario) == group:
+                yield _quantity(matrix, scenario.id, group, "s")
+        yield _quantity(matrix, f"memory.{group}", group, "B")
+
+
+def _served(matrix: Matrix) -> Iterator[Scenario]:
+    first = normalizers_of(matrix)[0]
+    return (each for each in load_scenarios(normalizers_of(matrix)) if each.target in {first, "openvino"})
+
+
+def _group_of(scenario: Scenario) -> Group:
+    return NORMALIZER if scenario.kind == "normalize" else EMBEDDING
+
+
+def _quantity(matrix: Matrix, name: str, group: Group, unit: Literal["s", "B"]) -> Quantity:
+    """With the threshold of the last glob of the matrix that matches."""
+    limits = matrix.gate
+    threshold = limits.latency if unit == "s" else limits.memory
+    for glob, ratio in limits.thresholds.items():
+        if fnmatch.fnmatchcase(name, glob):
+            threshold = ratio
+    return Quantity(id=name, group=group, unit=unit, threshold=threshold)
+
+
+def _refuse_idle(glob: str, names: Sequence[str], where: str) -> None:
+    if not fnmatch.filter(names, glob):
+        near = difflib.get_close_matches(glob, names, n=3, cutoff=0.3)
+        raise UsageError(f"{where} {glob!r} matches nothing that is measured; near it: {', '.join(near)}")

@@ -1,0 +1,161 @@
+"""One block: a fresh lean process an arm, all resident together, rounds taken in turns, everything ended."""
+
+from __future__ import annotations
+
+import asyncio
+import math
+import statistics
+import tempfile
+import time
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from harness.gate_records import Block
+from harness.records import Progress
+from harness.run import events
+from harness.run.cell import CellProcess, Start
+from harness.run.files import copy_whole, remove_tree
+from harness.run.group import await_first
+from harness.run.probing.rig import Rig, Work
+from harness.run.turns import Arm, Turns
+
+PROBE = "harness.cell.probe"
+
+STARTING = 2
+"""Processes that start at once; a third would only slow down the others."""
+
+
+class VoidBlockError(Exception):
+    """A block of which nothing can be used; ``scenario`` is what could not be measured, if it was that."""
+
+    def __init__(self, reason: str, scenario: str = "") -> None:
+        super().__init__(reason)
+        self.reason = reason
+        self.scenario = scenario
+
+
+async def measure_block(rig: Rig, work: Work, number: int, slots: Sequence[str]) -> Block:
+    """Measure one block; of every process one number a quantity is kept.
+
+    Raises:
+        VoidBlockError: a process died, hung, said something that is not due, or could not measure a scenario.
+        OSError: the machine has no room for its files.
+    """
+    begun = time.monotonic()
+    scratch = Path(tempfile.mkdtemp(prefix="harness-probe-"))
+    arms: list[Arm] = []
+    try:
+        await _start_all(rig, work, slots, scratch, arms)
+        values: dict[str, dict[str, float]] = {arm.name: {} for arm in arms}
+        for scenario in work.scenarios:
+            timed = await Turns(scenario, rig.order).measure(arms)
+            _see_whole(arms)
+            for name, median in _take_medians(scenario.id, arms, timed).items():
+                values[name][scenario.id] = median
+        await asyncio.gather(*(arm.attempt(_leave) for arm in arms))
+        _see_whole(arms)
+        for arm in arms:
+            values[arm.name][f"memory.{work.group}"] = _peak(arm)
+    except VoidBlockError:
+        _keep_logs(rig, work, number, slots, scratch)
+        raise
+    finally:
+        await asyncio.gather(*(arm.process.end() for arm in arms))
+        remove_tree(scratch)
+    wanted = {
+        name: {id_: value for id_, value in found.items() if id_ in work.wanted}
+        for name, found in values.items()
+    }
+    seconds = round(time.monotonic() - begun, 3)
+    return Block(group=work.group, number=number, slots=tuple(slots), seconds=seconds, **wanted)
+
+
+async def _start_all(rig: Rig, work: Work, slots: Sequence[str], scratch: Path, arms: list[Arm]) -> None:
+    """Start the processes in the order of their slots; all that were started are in ``arms``, in that order.
+
+    Names of files tell the slot and not the arm: the length of a path moves the stack of a process, and with
+    it its speed, so that arms with longer names would not be alike.
+    """
+    cores = asyncio.Semaphore(STARTING)
+
+    async def start(slot: int, name: str) -> None:
+        workdir = scratch / f"slot-{slot}"
+        workdir.mkdir()
+        spec = rig.make_spec(name, work, workdir)
+        outfit = rig.outfits[name]
+        begin = Start(
+            outfit.python, rig.material.suite, spec, workdir / "spec.json", _log(scratch, slot), PROBE
+        )
+        async with cores:
+            try:
+                process = await CellProcess.start(begin, rig.limits, rig.watch, _keep_quiet)
+            except OSError as error:
+                raise VoidBlockError(f"{name}: its interpreter cannot be started: {error}") from error
+            arm = Arm(name, process)
+            arms.append(arm)
+            await arm.attempt(_get_first)
+
+    try:
+        async with asyncio.TaskGroup() as group:
+            for slot, name in enumerate(slots):
+                group.create_task(start(slot, name))
+    except* VoidBlockError as void:
+        raise void.exceptions[0] from None
+    arms.sort(key=lambda arm: slots.index(arm.name))
+    _see_whole(arms)
+
+
+async def _get_first(process: CellProcess) -> bool:
+    await await_first(process)
+    return True
+
+
+async def _leave(process: CellProcess) -> bool:
+    await process.leave()
+    return True
+
+
+def _see_whole(arms: Iterable[Arm]) -> None:
+    for arm in arms:
+        if arm.ended is not None:
+            raise VoidBlockError(f"{arm.name}: {arm.ended.reason}")
+
+
+def _take_medians(scenario: str, arms: Sequence[Arm], timed: dict[str, events.Timed]) -> dict[str, float]:
+    """The median of the rounds of each arm, in seconds per call."""
+    for arm in arms:
+        if arm.name not in timed:
+            why = arm.process.account.untimed.get(scenario, "it was left out")
+            raise VoidBlockError(f"{arm.name}: {scenario}: {why}", scenario)
+    shapes = {(one.iterations, len(one.rounds)) for one in timed.values()}
+    if len(shapes) > 1 or (0 in next(iter(shapes))):
+        raise VoidBlockError(f"{scenario}: the arms did not measure the same rounds: {sorted(shapes)}")
+    medians = {name: statistics.median(one.rounds) for name, one in timed.items()}
+    for name, median in medians.items():
+        if not (math.isfinite(median) and median > 0):
+            raise VoidBlockError(f"{name}: {scenario}: it said that a call takes {median} s")
+    return medians
+
+
+def _peak(arm: Arm) -> float:
+    peak = arm.process.account.peak_rss
+    if peak <= 0:
+        raise VoidBlockError(f"{arm.name}: it said that its peak of memory is {peak} bytes")
+    return float(peak)
+
+
+def _log(scratch: Path, slot: int) -> Path:
+    return scratch / f"slot-{slot}.log"
+
+
+def _keep_logs(rig: Rig, work: Work, number: int, slots: Sequence[str], scratch: Path) -> None:
+    """Keep specs and logs of a void block: with them a person can run its processes by hand."""
+    for slot, name in enumerate(slots):
+        stem = f"{work.group}-{number}-{name}"
+        copy_whole(scratch / f"slot-{slot}" / "spec.json", rig.kept / f"{stem}.json")
+        copy_whole(_log(scratch, slot), rig.kept / f"{stem}.log")
+
+
+def _keep_quiet(progress: Progress) -> None:
+    """A block lasts seconds; what is told of it is told when it is over."""
+    del progress
