@@ -203,7 +203,8 @@ class Culprit(Record, frozen=True, kw_only=True):
 
     ``looked_for`` are the cases and quantities that failed; ``dragged`` is what had to move along. ``alone``
     is the outcome of this part alone, ``without`` that of everything but it. Without ``changes`` none was
-    found, and ``sentence`` says why.
+    found, and ``sentence`` says why. ``further`` are independent ones: each explains what those before it
+    do not, and the sentence of the first speaks of all.
     """
 
     sentence: str
@@ -214,6 +215,7 @@ class Culprit(Record, frozen=True, kw_only=True):
     without: TrialOutcome | None = None
     releases: tuple[ReleaseSearch, ...] = ()
     trials: tuple[Trial, ...] = ()
+    further: tuple[Culprit, ...] = ()
 
 
 class Decision(Record, frozen=True, kw_only=True):
