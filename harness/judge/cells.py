@@ -9,6 +9,7 @@ import msgspec
 
 from harness.cell.catalogue import LAYERS
 from harness.judge.expectations import of_cell, of_matrix
+from harness.judge.install_words import tell_install_error
 from harness.judge.outcomes import is_red
 from harness.records import CellVerdict
 
@@ -88,6 +89,8 @@ def _judge(
     covering = [each.reason for each in wanted if each.status == status]
     red, expected = status != "ok" and not covering, covering[0] if covering else ""
     advice = "" if not red else STATUS_ADVICE.get(status) or _first_advice(findings)
+    if status == "install-error" and (told := tell_install_error(reason)):
+        reason, advice = told.sentence, advice and told.advice
     if wanted and not covering and status != "missing":
         red = True
         reason = f"expected {wanted[0].status}, but the cell is {status}" + (f": {reason}" if reason else "")
