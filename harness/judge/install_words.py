@@ -70,7 +70,7 @@ _RULES = (
     _Rule(
         r"Failed to extract|Invalid zip|truncated",
         "{it}: its file is damaged",
-        "Delete it from the find-links, or run `uv cache clean`, then run the same again: it is fetched anew.",
+        "Delete it from the find-links, or run `uv cache clean`; then run the same again.",
     ),
 )
 
