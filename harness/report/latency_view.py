@@ -98,3 +98,12 @@ def show_seconds(seconds: float) -> str:
 def show_ratio(ratio: float | None) -> str:
     """A ratio to the baseline: ``1.05x``; a dash where there is none."""
     return "-" if ratio is None else f"{ratio:.2f}x"
+
+
+def beyond_noise(row: LatencyRow) -> str:
+    """An arrow where all of the middle half of the rounds lies beyond the noise floor."""
+    if row.low is None or row.high is None or row.floor is None:
+        return ""
+    if row.low > row.floor:
+        return " ▲"
+    return " ▼" if row.high < 1 / row.floor else ""

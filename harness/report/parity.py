@@ -1,0 +1,162 @@
+"""How large every difference was against its own tolerance: by layer, and by the cells that agree on it."""
+
+from __future__ import annotations
+
+import math
+from collections import defaultdict
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+from harness.cell.catalogue import LAYERS
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from harness.records import Finding, Observation, Run
+
+Kind = Literal["within", "expected", "red"]
+"""Within its tolerance; beyond it as expected; beyond it, and red."""
+
+_UNITS = {"abs", "ulp", "eps"}
+"""Units of a difference; what is counted, or told by yes or no, has no distribution."""
+
+_STEPS = 10
+"""Marks a power of ten: values nearer to each other than that are one mark."""
+
+
+@dataclass(frozen=True)
+class Mark:
+    """Differences of about the same size: ``share`` of what is allowed (None: not finite), how many."""
+
+    share: float | None
+    kind: Kind
+    count: int
+
+
+@dataclass(frozen=True)
+class LayerSpread:
+    """The differences of a layer in a group of cells.
+
+    ``worst`` is the largest finite share, ``infinite`` counts those that are no number, ``control`` is the
+    least that a different model showed, as a share of what is allowed; None where tolerances are derived.
+    """
+
+    layer: str
+    marks: tuple[Mark, ...]
+    cases: int
+    median: float | None
+    worst: float | None
+    infinite: int
+    control: float | None
+
+
+@dataclass(frozen=True)
+class CellGroup:
+    """Cells in which every layer shows the same marks, under one letter."""
+
+    name: str
+    cells: tuple[str, ...]
+    layers: tuple[LayerSpread, ...]
+
+
+def find_parity(run: Run) -> list[CellGroup]:
+    """The groups of cells in the order of the plan; a cell that measured no difference is in none."""
+    found: dict[str, dict[str, list[tuple[Finding, Observation]]]] = defaultdict(lambda: defaultdict(list))
+    for finding in run.judgement.findings:
+        seen = finding.observation
+        if seen is not None and seen.bound == "max" and seen.unit in _UNITS and seen.allowed:
+            found[finding.cell][finding.layer].append((finding, seen))
+    groups: dict[tuple[object, ...], list[str]] = defaultdict(list)
+    spreads: dict[tuple[object, ...], tuple[LayerSpread, ...]] = {}
+    for cell, layers in found.items():
+        spread = tuple(_spread(layer, layers[layer]) for layer in LAYERS if layer in layers)
+        key = tuple((each.layer, each.marks) for each in spread)
+        groups[key].append(cell)
+        spreads.setdefault(key, spread)
+    return [
+        CellGroup(name_group(place), tuple(cells), spreads[key])
+        for place, (key, cells) in enumerate(groups.items())
+    ]
+
+
+def name_group(place: int) -> str:
+    """A, B, ... Z, AA, AB, ...: the letter of a group by its place."""
+    before, letter = divmod(place, 26)
+    return (name_group(before - 1) if before else "") + chr(ord("A") + letter)
+
+
+def _spread(layer: str, pairs: Sequence[tuple[Finding, Observation]]) -> LayerSpread:
+    shares = sorted(_share(seen) for _, seen in pairs)
+    finite = [share for share in shares if math.isfinite(share)]
+    measured = layer != "L0"  # its tolerances are derived, and zeros look the same in every model
+    controls = [
+        seen.control / seen.allowed for _, seen in pairs if seen.control and seen.allowed and measured
+    ]
+    return LayerSpread(
+        layer=layer,
+        marks=_marks(pairs),
+        cases=len(pairs),
+        median=shares[(len(shares) - 1) // 2] if finite else None,
+        worst=max(finite, default=None),
+        infinite=len(shares) - len(finite),
+        control=min(controls, default=None),
+    )
+
+
+def _share(seen: Observation) -> float:
+    return math.inf if seen.value is None else seen.value / (seen.allowed or 1.0)
+
+
+def _marks(pairs: Sequence[tuple[Finding, Observation]]) -> tuple[Mark, ...]:
+    counts: dict[tuple[float, Kind], int] = defaultdict(int)
+    for finding, seen in pairs:
+        counts[_round(_share(seen)), _kind(finding)] += 1
+    return tuple(
+        Mark(share if math.isfinite(share) else None, kind, count)
+        for (share, kind), count in sorted(counts.items())
+    )
+
+
+def _round(share: float) -> float:
+    """To one of ``_STEPS`` marks a power of ten; the side of 1 on which it lies is kept."""
+    if not math.isfinite(share) or share <= 0:
+        return share
+    near = 10 ** (round(math.log10(share) * _STEPS) / _STEPS)
+    return near if (near <= 1) == (share <= 1) else share
+
+
+def _kind(finding: Finding) -> Kind:
+    if finding.outcome == "pass":
+        return "within"
+    return "expected" if finding.outcome == "xfail" else "red"
+
+
+@dataclass(frozen=True)
+class WorstText:
+    """The texts on which a check was furthest off, in ``cells`` cells; ``share`` of what is allowed."""
+
+    check: str
+    kind: Kind
+    value: float | None
+    unit: str
+    share: float
+    sample: str
+    cells: int
+
+
+def find_worst_texts(run: Run, limit: int = 24) -> list[WorstText]:
+    """Where embeddings of texts differ most: the worst of each check, the largest share first."""
+    grouped: dict[tuple[str, str], list[tuple[Finding, Observation]]] = defaultdict(list)
+    for finding in run.judgement.findings:
+        seen = finding.observation
+        if seen is None or finding.layer not in {"L1", "L2", "RT", "GOLD"} or not seen.sample:
+            continue
+        if seen.bound == "max" and seen.unit in _UNITS and seen.allowed and seen.worst:
+            grouped[finding.check, seen.sample].append((finding, seen))
+    found = []
+    for (check, sample), pairs in grouped.items():
+        finding, worst = max(pairs, key=lambda pair: _share(pair[1]))
+        found.append(
+            WorstText(check, _kind(finding), worst.value, worst.unit, _share(worst), sample, len(pairs))
+        )
+    return sorted(found, key=lambda each: -each.share)[:limit]

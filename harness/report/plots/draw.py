@@ -1,0 +1,102 @@
+"""Draws a Vega-Lite specification as inline SVG that the page's policy, its dark mode and a reader accept."""
+
+from __future__ import annotations
+
+from typing import Any
+from xml.etree import ElementTree as ET
+
+import vl_convert
+from markupsafe import Markup
+
+from harness.report.escape import scrub
+
+Spec = dict[str, Any]
+"""A Vega-Lite specification, or a part of one."""
+
+_SVG = "{http://www.w3.org/2000/svg}"
+_DROPPED = {"class", "role", "pointer-events", "aria-hidden", "aria-roledescription", "aria-label", "version"}
+_DROPPED_FONT = {"font-family"}
+_DEFAULTS = {("opacity", "1"), ("stroke-width", "1"), ("transform", "translate(0,0)"), ("fill-opacity", "1")}
+
+
+def ink(name: str) -> str:
+    """A colour of the style sheet: plots follow light and dark as the text does."""
+    return f"var(--{name})"
+
+
+def draw(spec: Spec, *, label: str, key: str) -> Markup:
+    """The specification as one ``<svg>`` element that says ``label`` to those who cannot see it.
+
+    ``key`` is unique in the page: ids inside of the drawing start with it. No style attribute, no script,
+    no reference to anything outside; fonts and colours come from the style sheet.
+    """
+    text = vl_convert.vegalite_to_svg({**_theme(), **spec})
+    root = ET.fromstring(text)  # noqa: S314 - made by the library just now, from our own specification
+    _tidy(root, key)
+    width, height = root.attrib["width"], root.attrib["height"]
+    root.attrib.clear()
+    root.attrib.update(
+        {
+            "class": "plot",
+            "viewBox": f"0 0 {width} {height}",
+            "width": width,
+            "height": height,
+            "role": "img",
+            "aria-label": scrub(label),
+        }
+    )
+    return Markup(ET.tostring(root, encoding="unicode"))  # noqa: S704 - serialized XML: its text is escaped
+
+
+def _theme() -> Spec:
+    """What all plots share; text sizes in pixels, colours by name of the style sheet."""
+    words = {"labelColor": ink("ink"), "titleColor": ink("ink"), "labelFontSize": 11, "titleFontSize": 11}
+    plain = {"titleFontWeight": "normal"}
+    return {
+        "$schema": "https://vega.github.io/schema/vega-lite/v5.json",
+        "background": None,
+        "padding": {"left": 12, "top": 4, "right": 12, "bottom": 4},
+        "config": {
+            "aria": False,
+            "font": "Arial",  # widths are measured with it; the style sheet names it and its equals
+            "view": {"stroke": ink("line")},
+            "axis": {
+                **words,
+                **plain,
+                "labelLimit": 0,
+                "gridColor": ink("line"),
+                "domainColor": ink("soft"),
+                "tickColor": ink("soft"),
+            },
+            "header": {**words, "labelLimit": 0, **plain},
+            "legend": {**words, "labelLimit": 0, "symbolStrokeWidth": 2, "orient": "top", "title": None},
+            "text": {"color": ink("ink"), "fontSize": 10},
+        },
+    }
+
+
+def _tidy(element: ET.Element, key: str) -> None:
+    """Take out what a page does not need: empty elements, attributes with their default value, roles."""
+    element.tag = element.tag.removeprefix(_SVG)
+    for name, value in list(element.attrib.items()):
+        if name in _DROPPED | _DROPPED_FONT or (name, value) in _DEFAULTS:
+            del element.attrib[name]
+        elif name == "id":
+            element.set(name, f"{key}-{value}")
+        elif "url(#" in value:
+            element.set(name, value.replace("url(#", f"url(#{key}-"))
+    children: list[ET.Element] = []
+    for child in list(element):
+        _tidy(child, key)
+        if not _is_empty(child):
+            children += list(child) if child.tag == "g" and not child.attrib else [child]
+    element[:] = children
+
+
+def _is_empty(element: ET.Element) -> bool:
+    """Whether it draws nothing: no area, no colour, or a group that holds nothing."""
+    if element.get("display") == "none" or (element.tag == "g" and not len(element)):
+        return True
+    if element.tag == "path":
+        return not element.get("d") or not (element.get("stroke") or element.get("fill"))
+    return element.tag == "text" and not (element.text or len(element))

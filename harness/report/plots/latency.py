@@ -1,0 +1,173 @@
+"""Ratios to the baseline with their intervals and the noise, and the rounds that they rest on."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+from harness.report.latency_view import beyond_noise
+from harness.report.plots.draw import Spec, ink
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from harness.records import LatencyRow
+    from harness.report.scenarios import Family, Rounds
+
+MOST_CELLS = 60
+"""Cells that one plot shows: those furthest from the baseline; the table has all."""
+
+_NARROWEST = 0.25
+"""Ratios below it, and above its inverse, stand at the edge of the plot."""
+
+_WIDE, _CLOSE = (0.25, 0.5, 1, 2, 4), (0.5, 0.7, 0.8, 1, 1.25, 1.5, 2)
+"""Labels of an axis that reaches far, and of one that does not."""
+
+_WORDS = {"": "within the noise", " ▲": "slower", " ▼": "faster"}
+
+
+def choose_cells(family: Family) -> list[str]:
+    """The cells that a plot has room for, in the order of the plan."""
+    if len(family.cells) <= MOST_CELLS:
+        return list(family.cells)
+    furthest: dict[str, float] = dict.fromkeys(family.cells, 0.0)
+    for _, row in family.rows:
+        if row.ratio:
+            furthest[row.cell] = max(furthest[row.cell], abs(math.log(row.ratio)))
+    kept = set(sorted(family.cells, key=lambda cell: -furthest[cell])[:MOST_CELLS])
+    return [cell for cell in family.cells if cell in kept]
+
+
+def plot_family(family: Family, *, width: int = 190, row: int = 15) -> Spec:
+    """A column for each batch, a row for each cell: noise as a band, quartiles a line, the ratio a mark."""
+    cells = choose_cells(family)
+    rows = [_ratio(batch, each) for batch, each in family.rows if each.ratio and each.cell in set(cells)]
+    x = _ratio_axis([value for each in rows for value in (each["low"], each["high"]) if value])
+    y = {"field": "cell", "type": "nominal", "title": None, "sort": cells}
+    words, shapes = list(_WORDS.values()), ["circle", "triangle-up", "triangle-down"]
+    colours = [ink("soft"), ink("series-2"), ink("series-1")]
+    kind = {"field": "kind", "type": "nominal"}
+    return {
+        "data": {"values": rows},
+        "facet": {
+            "column": {
+                "field": "batch",
+                "type": "nominal",
+                "title": None,
+                "sort": [_name_batch(batch) for batch in family.batches],
+            }
+        },
+        "spacing": 12,
+        "spec": {
+            "width": width,
+            "height": {"step": row},
+            "layer": [
+                {
+                    "mark": {"type": "bar", "color": ink("band"), "height": row - 1},
+                    "encoding": {"y": y, "x": {**x, "field": "under"}, "x2": {"field": "over"}},
+                },
+                {"mark": {"type": "rule", "color": ink("soft")}, "encoding": {"x": {"datum": 1}}},
+                {
+                    "mark": {"type": "rule", "strokeWidth": 1.5, "color": ink("soft")},
+                    "encoding": {"y": y, "x": {**x, "field": "low"}, "x2": {"field": "high"}},
+                },
+                {
+                    "mark": {"type": "point", "filled": True, "size": 34, "opacity": 1},
+                    "encoding": {
+                        "y": y,
+                        "x": x,
+                        "color": {**kind, "scale": {"domain": words, "range": colours}},
+                        "shape": {**kind, "scale": {"domain": words, "range": shapes}},
+                    },
+                },
+            ],
+        },
+    }
+
+
+def _name_batch(batch: int) -> str:
+    return f"batch {batch}"
+
+
+def _ratio(batch: int, row: LatencyRow) -> Spec:
+    floor = row.floor or 1.0
+    return {
+        "cell": row.cell,
+        "batch": _name_batch(batch),
+        "ratio": row.ratio,
+        "low": row.low or row.ratio,
+        "high": row.high or row.ratio,
+        "under": 1 / floor,
+        "over": floor,
+        "kind": _WORDS[beyond_noise(row)],
+    }
+
+
+def _ratio_axis(values: Sequence[float], title: str = "time / baseline") -> Spec:
+    low = max(_NARROWEST, min([0.8, *values]) * 0.97)
+    high = min(1 / _NARROWEST, max([1.25, *values]) * 1.03)
+    ticks = [tick for tick in (_WIDE if high / low > 4 else _CLOSE) if low <= tick <= high]
+    return {
+        "field": "ratio",
+        "type": "quantitative",
+        "title": title,
+        "scale": {"type": "log", "domain": [low, high], "nice": False, "clamp": True},
+        "axis": {"values": ticks, "format": "~g", "grid": False},
+    }
+
+
+def plot_rounds(found: Sequence[Rounds], *, width: int = 560, row: int = 26) -> Spec:
+    """A row for each scenario: every round of the baseline and of its twin, quantiles of all other cells."""
+    ticks: list[Spec] = [
+        {"scenario": each.scenario, "arm": arm, "ratio": round(value, 4)}
+        for each in found
+        for arm, values in (("baseline", each.baseline), ("baseline again", each.again))
+        for value in values
+        if value > 0
+    ]
+    spans: list[Spec] = [
+        {"scenario": each.scenario, "arm": "other cells", "ratio": each.others[2]}
+        | dict(zip(("p10", "p25", "p50", "p75", "p90"), each.others, strict=True))
+        for each in found
+        if each.others
+    ]
+    arms = ["baseline", "baseline again", "other cells"]
+    values = [tick["ratio"] for tick in ticks] + [span[key] for span in spans for key in ("p10", "p90")]
+    x = _ratio_axis(values, "time / median round of the baseline")
+    place = {
+        "y": {
+            "field": "scenario",
+            "type": "nominal",
+            "title": None,
+            "sort": [each.scenario for each in found],
+            "axis": {"grid": True, "tickBand": "extent"},
+        },
+        "yOffset": {"field": "arm", "type": "nominal", "sort": arms, "scale": {"domain": arms}},
+        "color": {
+            "field": "arm",
+            "type": "nominal",
+            "scale": {"domain": arms, "range": [ink("series-1"), ink("series-2"), ink("soft")]},
+        },
+    }
+    return {
+        "width": width,
+        "height": {"step": row, "for": "position"},
+        "layer": [
+            {"mark": {"type": "rule", "color": ink("soft")}, "encoding": {"x": {"datum": 1}}},
+            {
+                "data": {"values": ticks},
+                "mark": {"type": "tick", "thickness": 1.2, "size": 7},
+                "encoding": {"x": x, **place},
+            },
+            {
+                "data": {"values": spans},
+                "mark": {"type": "rule", "strokeWidth": 1},
+                "encoding": {"x": {**x, "field": "p10"}, "x2": {"field": "p90"}, **place},
+            },
+            {
+                "data": {"values": spans},
+                "mark": {"type": "rule", "strokeWidth": 4},
+                "encoding": {"x": {**x, "field": "p25"}, "x2": {"field": "p75"}, **place},
+            },
+        ],
+    }

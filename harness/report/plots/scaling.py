@@ -1,0 +1,122 @@
+"""What one row or text costs at each batch, and what is served against the reference."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from harness.report.plots.draw import Spec, ink
+from harness.report.plots.precision import COLOURS, SHAPES
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from harness.report.scenarios import Against, Scale
+
+
+def plot_scaling(scales: Sequence[Scale], *, width: int = 250, height: int = 190) -> Spec:
+    """A column for each kind and dtype: the baseline as a line, all cells as the area around it."""
+    rows: list[Spec] = [
+        {
+            "of": f"{each.scenario.kind}, {each.scenario.dtype}",
+            "target": each.scenario.target,
+            "batch": each.scenario.batch,
+            "baseline": None if each.baseline is None else each.baseline * 1e6,
+            "lowest": each.lowest * 1e6,
+            "highest": each.highest * 1e6,
+        }
+        for each in scales
+    ]
+    targets = list(dict.fromkeys(row["target"] for row in rows))
+    colours = [COLOURS[place % len(COLOURS)] for place in range(len(targets))]
+    shapes = [SHAPES[place % len(SHAPES)] for place in range(len(targets))]
+    target = {"field": "target", "type": "nominal"}
+    color = {**target, "scale": {"domain": targets, "range": colours}}
+    x = {
+        "field": "batch",
+        "type": "quantitative",
+        "title": "batch",
+        "scale": {"type": "log", "base": 2},
+        "axis": {"values": sorted({row["batch"] for row in rows}), "grid": False, "format": "d"},
+    }
+    y = {
+        "field": "baseline",
+        "type": "quantitative",
+        "title": "\N{MICRO SIGN}s for each row or text",
+        "scale": {"type": "log", "nice": False, "padding": 8},
+        "axis": {"labelExpr": "format(datum.value, '~g')", "tickCount": 4},
+    }
+    area = {"x": x, "y": {**y, "field": "lowest"}, "y2": {"field": "highest"}, "color": color}
+    return {
+        "data": {"values": rows},
+        "facet": {
+            "column": {
+                "field": "of",
+                "type": "nominal",
+                "title": None,
+                "sort": list(dict.fromkeys(row["of"] for row in rows)),
+            }
+        },
+        "resolve": {"scale": {"x": "independent", "y": "independent"}},
+        "spec": {
+            "width": width,
+            "height": height,
+            "layer": [
+                {"mark": {"type": "area", "opacity": 0.25}, "encoding": area},
+                {
+                    "mark": {"type": "line", "strokeWidth": 1.5, "invalid": "break-paths-filter-domains"},
+                    "encoding": {"x": x, "y": y, "color": color},
+                },
+                {
+                    "transform": [{"filter": "datum.baseline !== null"}],
+                    "mark": {"type": "point", "filled": True, "size": 45, "opacity": 1},
+                    "encoding": {
+                        "x": x,
+                        "y": y,
+                        "color": color,
+                        "shape": {**target, "scale": {"domain": targets, "range": shapes}},
+                    },
+                },
+            ],
+        },
+    }
+
+
+def plot_against(found: Sequence[Against], *, width: int = 560, row: int = 22) -> Spec:
+    """A row for each scenario: a tick for each cell, and the median of them."""
+    ticks = [{"name": _name(each), "ratio": round(ratio, 4)} for each in found for ratio in each.ratios]
+    medians = [{"name": _name(each), "ratio": each.median} for each in found]
+    x = {
+        "field": "ratio",
+        "type": "quantitative",
+        "title": f"time / {found[0].reference}" if found else "",
+        "scale": {"type": "log", "nice": False, "padding": 10},
+        "axis": {"labelExpr": "format(datum.value, '~g') + 'x'", "tickCount": 8, "grid": False},
+    }
+    y = {
+        "field": "name",
+        "type": "nominal",
+        "title": None,
+        "sort": None,
+        "axis": {"grid": True, "tickBand": "extent"},
+    }
+    return {
+        "width": width,
+        "height": {"step": row},
+        "layer": [
+            {"mark": {"type": "rule", "color": ink("soft")}, "encoding": {"x": {"datum": 1}}},
+            {
+                "data": {"values": ticks},
+                "mark": {"type": "tick", "thickness": 1.2, "color": ink("series-1")},
+                "encoding": {"x": x, "y": y},
+            },
+            {
+                "data": {"values": medians},
+                "mark": {"type": "point", "filled": True, "size": 60, "opacity": 1, "color": ink("series-2")},
+                "encoding": {"x": x, "y": y},
+            },
+        ],
+    }
+
+
+def _name(each: Against) -> str:
+    return f"{each.scenario.target} {each.scenario.dtype}, batch {each.scenario.batch}"
