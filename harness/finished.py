@@ -9,6 +9,7 @@ import msgspec
 from harness.cell.catalogue import load_checks
 from harness.errors import UsageError
 from harness.judge.judgement import judge
+from harness.plan.front_door import say_sweep
 from harness.records import CellResult, Plan, Run
 from harness.report.html import render_html
 from harness.report.jsonfile import render_json, render_schema
@@ -89,6 +90,6 @@ def find_run(reports: Path, name: str | None) -> Path:
         wanted = Path(name)
     if not wanted.exists():
         there = sorted((path.name for path in runs.glob("2*")), reverse=True)[:5]
-        listed = f"; the newest are: {', '.join(there)}" if there else "; run `nox -s compat` first"
+        listed = f"; the newest are: {', '.join(there)}" if there else f"; run `{say_sweep()}` first"
         raise UsageError(f"{wanted}: no such run{listed}")
     return wanted.resolve()

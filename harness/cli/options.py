@@ -10,6 +10,7 @@ import click
 import msgspec
 
 from harness.errors import UsageError
+from harness.plan.front_door import in_checkout, say_sweep
 from harness.plan.schema import Limits
 from harness.run.store import Store
 
@@ -49,17 +50,13 @@ def open_store(folder: Path | None) -> Store:
 
 def say_command(matrix: str) -> str:
     """What a person types here to sweep this matrix: by nox in a checkout of the harness, else without."""
-    front = "nox -s compat --" if _in_checkout() else "harness sweep"
+    front = f"{say_sweep()} --" if in_checkout() else say_sweep()
     return front if matrix == "compat" else f"{front} --matrix {matrix}"
 
 
 def say_gate_command() -> str:
     """What a person types here before the arguments of a gate."""
-    return "nox -s gate --" if _in_checkout() else "harness gate"
-
-
-def _in_checkout() -> bool:
-    return Path("noxfile.py").exists() and Path("harness").is_dir()
+    return "nox -s gate --" if in_checkout() else "harness gate"
 
 
 def parse_size(text: str) -> int:

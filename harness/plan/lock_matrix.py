@@ -10,6 +10,7 @@ import msgspec
 
 from harness.errors import UsageError
 from harness.plan.cells import cells_of
+from harness.plan.front_door import say_lock
 from harness.plan.lockfile import inputs_digest, locks_folder, read_lock, render_lock, write_lock
 from harness.plan.needed import refuse_lacking
 from harness.plan.pip_settings import IndexSettings
@@ -87,14 +88,18 @@ async def check_locks_by_resolving(
 
 def _check_folder(folder: Path, cells: Mapping[str, Cell], matrix: Matrix) -> list[LockFinding]:
     findings = [
-        LockFinding("orphaned", path, f"{path}: {matrix.name} has no cell of this id; run `nox -s lock`")
+        LockFinding(
+            "orphaned", path, f"{path}: {matrix.name} has no cell of this id; run `{say_lock(matrix.path)}`"
+        )
         for path in _orphans(folder, set(cells))
     ]
     for cell in cells.values():
         path = folder / f"{cell.id}.txt"
         if not path.exists():
             findings.append(
-                LockFinding("missing", path, f"{path}: cell {cell.id} has no lock; run `nox -s lock`")
+                LockFinding(
+                    "missing", path, f"{path}: cell {cell.id} has no lock; run `{say_lock(matrix.path)}`"
+                )
             )
             continue
         try:
@@ -109,10 +114,11 @@ def _check_folder(folder: Path, cells: Mapping[str, Cell], matrix: Matrix) -> li
 
 def staleness(lock: Lock, cell: Cell, matrix: Matrix, *, platform: str) -> str:
     """Why a lock is not the one that this cell asks for; empty when it is."""
+    advice = f"run `{say_lock(matrix.path)}`"
     if (lock.cell, lock.platform) != (cell.id, platform):
-        return f"the file holds the lock of cell {lock.cell} on {lock.platform}; run `nox -s lock`"
+        return f"the file holds the lock of cell {lock.cell} on {lock.platform}; {advice}"
     if lock.inputs != inputs_digest(cell, matrix.resolve, platform):
-        return f"{matrix.name} asks for something else than when {cell.id} was locked; run `nox -s lock`"
+        return f"{matrix.name} asks for something else than when {cell.id} was locked; {advice}"
     return ""
 
 

@@ -13,14 +13,15 @@ import tempfile
 from pathlib import Path
 
 from harness.errors import UsageError
+from harness.plan.front_door import say_lock
 from harness.plan.schema import Matrix, Resolve
 from harness.records import Cell, Distribution, Lock
 
 LOCK_SCHEMA = 1
 
 _ADVICE = """\
-# Every distribution of one cell, pinned and hashed, or why there is no such set. Made by `nox -s lock`
-# (uv pip compile, wheels of this platform only); don't edit: change the matrix and run it again.
+# Every distribution of one cell, pinned and hashed, or why there is no such set. Made by `harness lock`
+# (uv pip compile, wheels of this platform only); don't edit: change the matrix and lock it again.
 """
 _ENTRY = re.compile(r"([a-z0-9-]+)==(\S+)((?: \\\n    --hash=sha256:[0-9a-f]{64})+)\n")
 
@@ -115,19 +116,20 @@ def read_lock(path: Path) -> Lock:
     Raises:
         UsageError: the file is missing, damaged, edited by hand, or of another schema.
     """
+    advice = f"run `{say_lock(_matrix_of(path))}`"
     try:
         text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
-        raise UsageError(f"{path}: cannot be read: {error}; run `nox -s lock`") from None
+        raise UsageError(f"{path}: cannot be read: {error}; {advice}") from None
     facts = dict(
         re.findall(r"^# (schema|cell|platform|python|inputs|digest|unsatisfiable): (.+)$", text, re.MULTILINE)
     )
     if missing := [
         key for key in ("schema", "cell", "platform", "python", "inputs", "digest") if key not in facts
     ]:
-        raise UsageError(f"{path}: no lock file, or damaged: no {missing[0]} in its head; run `nox -s lock`")
+        raise UsageError(f"{path}: no lock file, or damaged: no {missing[0]} in its head; {advice}")
     if facts["schema"] != str(LOCK_SCHEMA):
-        raise UsageError(f"{path}: lock schema {facts['schema']}, not {LOCK_SCHEMA}; run `nox -s lock`")
+        raise UsageError(f"{path}: lock schema {facts['schema']}, not {LOCK_SCHEMA}; {advice}")
     distributions = tuple(
         Distribution(name=name, version=version, sha256=tuple(re.findall(r"sha256:([0-9a-f]{64})", hashes)))
         for name, version, hashes in _ENTRY.findall(text)
@@ -141,10 +143,14 @@ def read_lock(path: Path) -> Lock:
     )
     meant = lock_digest(lock.platform, lock.python, distributions, reason)
     if render_lock(lock) != text or lock.digest != meant or bool(distributions) is bool(reason):
-        raise UsageError(
-            f"{path}: damaged or edited by hand: it does not match its digest; run `nox -s lock`"
-        )
+        raise UsageError(f"{path}: damaged or edited by hand: it does not match its digest; {advice}")
     return lock
+
+
+def _matrix_of(path: Path) -> Path:
+    """The matrix that a lock belongs to; ``locks/<platform>/<matrix>/<cell>.txt`` lies beside its file."""
+    folder = path.absolute().parent
+    return folder.parent.parent.parent / f"{folder.name}.toml"
 
 
 def _sha256(text: str) -> str:

@@ -39,8 +39,8 @@ def command(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> int:
         (("lock", "--resolve"), "--resolve belongs to --check"),
         (("lock", "--check"), "no matrix there; name one with --matrix FILE"),
         (("clean", "--max-size", "20GB"), "--max-size '20GB' is not a size such as 20GiB"),
-        (("report", "nope"), "no such run; run `nox -s compat` first"),
-        (("publish",), "no such run; run `nox -s compat` first"),
+        (("report", "nope"), "no such run; run `harness sweep` first"),
+        (("publish",), "; run `harness sweep` first"),
         (("sweeep",), "No such command 'sweeep'"),
     ],
 )

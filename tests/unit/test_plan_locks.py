@@ -14,6 +14,7 @@ from unit.plan_texts import PLAIN, put_matrix
 from harness.errors import MachineError, UsageError
 from harness.plan import lock_matrix as locking
 from harness.plan.cells import cells_of, suite_requirements
+from harness.plan.front_door import say_lock
 from harness.plan.lockfile import (
     inputs_digest,
     lock_digest,
@@ -34,8 +35,8 @@ FOUND = (
 CELL = Cell(id="numpy-1.26.2", axes={"numpy": "1.26.2"}, requirements=("numpy==1.26.2",), python="3.11")
 REASON = "Because a needs b and there is none, we can conclude that your requirements are unsatisfiable."
 TEXT = f"""\
-# Every distribution of one cell, pinned and hashed, or why there is no such set. Made by `nox -s lock`
-# (uv pip compile, wheels of this platform only); don't edit: change the matrix and run it again.
+# Every distribution of one cell, pinned and hashed, or why there is no such set. Made by `harness lock`
+# (uv pip compile, wheels of this platform only); don't edit: change the matrix and lock it again.
 # schema: 1
 # cell: numpy-1.26.2
 # platform: linux-x86_64
@@ -92,7 +93,7 @@ def test_a_damaged_lock_is_refused(tmp_path: Path, damage: Callable[[str], str],
     with pytest.raises(UsageError, match=said) as told:
         read_lock(path)
     assert str(told.value).startswith(f"{path}: ")
-    assert str(told.value).endswith("run `nox -s lock`")
+    assert str(told.value).endswith(f"run `{say_lock(tmp_path.parents[2] / f'{tmp_path.name}.toml')}`")
 
 
 def test_inputs_tell_what_was_asked_for(tmp_path: Path) -> None:
@@ -186,7 +187,7 @@ def test_faults_of_committed_locks_are_found(tmp_path: Path, settings: IndexSett
     ]
     for finding in locking.check_locks(matrix):
         assert finding.message.startswith(f"{finding.path}: ")
-        assert finding.message.endswith("run `nox -s lock`")
+        assert finding.message.endswith(f"run `{say_lock(matrix.path)}`")
 
 
 def test_locks_of_another_platform_are_checked_too(tmp_path: Path, settings: IndexSettings) -> None:

@@ -13,6 +13,7 @@ from harness.cell.catalogue import load_checks, load_scenarios
 from harness.errors import UsageError
 from harness.plan.cells import cells_of
 from harness.plan.data import find_matrix
+from harness.plan.front_door import say_lock
 from harness.plan.lockfile import inputs_digest, locks_folder, make_lock, write_lock
 from harness.plan.needed import NEEDED
 from harness.plan.pip_settings import IndexSettings
@@ -106,7 +107,7 @@ def test_a_stale_lock_is_refused(matrix: Matrix) -> None:
         plan_of(changed)
     assert str(told.value) == "\n".join(
         f"{folder / cell.id}.txt: stale lock: mine asks for something else than when {cell.id} was locked; "
-        "run `nox -s lock`"
+        f"run `{say_lock(changed.path)}`"
         for cell in cells_of(changed)
     )
     # Asked to resolve anew, it goes to the index, which has nothing here.
