@@ -36,12 +36,14 @@ class Guidance(msgspec.Struct, frozen=True, kw_only=True):
     """What the resolver is told beside the requirements of a cell.
 
     ``constraints`` (PEP 508) bind a package only if it is needed; ``preferred`` (name -> version) is kept
-    wherever the requirements leave the choice; ``lowest`` takes the lowest versions of what is asked for.
+    wherever the requirements leave the choice; ``lowest`` takes the lowest versions of what is asked for;
+    ``alone`` leaves out what that needs.
     """
 
     constraints: tuple[str, ...] = ()
     preferred: Mapping[str, str] = {}
     lowest: bool = False
+    alone: bool = False
 
 
 Notify = Callable[[Progress], None]
@@ -124,6 +126,7 @@ async def _compile(
 def _write_guidance(guidance: Guidance, folder: Path) -> tuple[str, ...]:
     """Put files for uv in its folder, and say what it is told of them; it prefers what an old lock says."""
     arguments = ["--resolution", "lowest-direct"] if guidance.lowest else []
+    arguments += ["--no-deps"] if guidance.alone else []
     if guidance.constraints:
         file = folder / "constraints.txt"
         file.write_text("".join(f"{line}\n" for line in guidance.constraints), encoding="utf-8")

@@ -1,0 +1,163 @@
+"""How a trial is run: the suite, narrowed to what failed, or the lean processes of what got slower."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from glob import escape
+from pathlib import Path
+
+import msgspec
+
+from harness.cell.catalogue import load_checks
+from harness.culprit.symptoms import Seen, Symptoms, see_cell, see_speed
+from harness.culprit.trials import Run
+from harness.errors import MachineError
+from harness.gate_speed import measure_speed
+from harness.judge.judgement import judge
+from harness.pipeline import Notify, Request, find_golden
+from harness.plan.pip_settings import IndexSettings
+from harness.plan.trial import TRIAL
+from harness.records import Cell, Lock, Plan, PlannedCell, Progress
+from harness.run.files import write_whole
+from harness.run.folder import UNFINISHED, RunFolder, format_json
+from harness.run.prepare import make_environments, make_installer, prepare_material
+from harness.run.results import ResultStore
+from harness.run.schedule import Supplies, sweep
+
+SPEED_SECONDS = 180.0
+"""The budget of one trial that measures; what is undecided by then is unresolved."""
+
+
+@dataclass(frozen=True)
+class TrialFolder(RunFolder):
+    """The folder of a trial inside that of its gate; it never becomes the latest run."""
+
+    def begin(self, plan: Plan) -> None:
+        """Write the plan, marked as unfinished.
+
+        Raises:
+            MachineError: it cannot be written.
+        """
+        try:
+            write_whole(self.path / UNFINISHED, b"")
+            write_whole(self.path / "plan.json", format_json(plan))
+        except OSError as error:
+            raise MachineError(f"a trial cannot be written: {error}") from error
+
+    def finish(self) -> None:
+        """The trial is complete."""
+        (self.path / UNFINISHED).unlink(missing_ok=True)
+
+
+@dataclass(frozen=True)
+class Means:
+    """What every trial runs with: the plan of the gate, and the folder for those of the trials."""
+
+    plan: Plan
+    request: Request
+    settings: IndexSettings
+    notify: Notify
+    folder: Path
+
+
+def keep_quiet(_: Progress) -> None:
+    """A trial is told in one line when it is over, not stage by stage."""
+
+
+async def make_suite_runner(symptoms: Symptoms, means: Means) -> Run:
+    """What runs the cases that failed (all of them where the candidate died) in an environment.
+
+    Environments and results come from the store where they are known there.
+
+    Raises:
+        HarnessError: model, suite or store cannot be had.
+    """
+    plan, request = means.plan, means.request
+    planned = _planned(symptoms, plan)
+    only = request.checks if symptoms.status else tuple(map(escape, planned.cases))
+    say: Callable[[str], None] = _saying(means.notify)
+    installer = make_installer(means.settings, downloads=request.python_downloads)
+    material = await prepare_material(
+        request.matrix, request.store, installer, say, golden=find_golden(request.golden), only=only
+    )
+    environments = make_environments(request.store, installer)
+    results = ResultStore(request.store, say, fresh=request.options.fresh, rerun=request.options.rerun)
+    options = replace(request.options, jobs=1, latency=False)
+
+    async def run(lock: Lock, number: int) -> Seen:
+        trial = _trial_plan(plan, planned, lock, number)
+        place = TrialFolder(means.folder / str(number))
+        place.begin(trial)
+        supplies = Supplies(material, environments.use, results, place)
+        swept = await sweep(trial, supplies, options, keep_quiet)
+        judged = judge(trial, swept.results, load_checks())
+        return see_cell(symptoms, judged.cells[0], judged.findings)
+
+    return run
+
+
+def _planned(symptoms: Symptoms, plan: Plan) -> PlannedCell:
+    """The candidate's cell, with the cases that are looked for."""
+    candidate = plan.cells[-1]
+    if symptoms.status:
+        return candidate
+    cases = tuple(case for case in candidate.cases if case in symptoms.cases)
+    return msgspec.structs.replace(candidate, cases=cases)
+
+
+def _trial_plan(plan: Plan, planned: PlannedCell, lock: Lock, number: int) -> Plan:
+    cell = Cell(
+        id=TRIAL,
+        axes={},
+        requirements=planned.cell.requirements,
+        python=planned.cell.python,
+        source=planned.cell.source,
+    )
+    there = PlannedCell(cell=cell, lock=msgspec.structs.replace(lock, cell=TRIAL), cases=planned.cases)
+    return msgspec.structs.replace(
+        plan,
+        run=f"{plan.run}-trial-{number}",
+        title=f"{plan.title}: trial {number}",
+        baseline=None,
+        cells=(there,),
+        baseline_cell=None,
+        scenarios=(),
+        subset=True,
+    )
+
+
+def _saying(notify: Notify) -> Callable[[str], None]:
+    return lambda text: notify(Progress(cell="", stage="note", note=text))
+
+
+def make_speed_runner(symptoms: Symptoms, means: Means) -> Run:
+    """What measures the quantities that got worse, in an environment against the baseline.
+
+    One at a time: two that measure disturb each other.
+    """
+
+    async def run(lock: Lock, number: int) -> Seen:
+        trial = _speed_plan(means.plan, lock, number)
+        place = TrialFolder(means.folder / str(number))
+        place.begin(trial)
+        speed = await measure_speed(
+            trial,
+            means.request,
+            symptoms.quantities,
+            means.settings,
+            keep_quiet,
+            budget=SPEED_SECONDS,
+            folder=place.path,
+        )
+        place.finish()
+        return see_speed(speed.quantities)
+
+    return run
+
+
+def _speed_plan(plan: Plan, lock: Lock, number: int) -> Plan:
+    """The plan of the gate with another candidate."""
+    baseline, candidate = plan.cells
+    there = msgspec.structs.replace(candidate, lock=msgspec.structs.replace(lock, cell=candidate.cell.id))
+    return msgspec.structs.replace(plan, run=f"{plan.run}-trial-{number}", cells=(baseline, there))

@@ -1,0 +1,118 @@
+"""What a trial looks for, and what it has seen of that. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
+
+from harness.gate_records import (
+    BASELINE,
+    CANDIDATE,
+    Decision,
+    Quantity,
+    QuantityDecision,
+    Speed,
+    TrialOutcome,
+)
+from harness.judge.outcomes import WHOLE_CELL
+from harness.records import CellVerdict, Finding
+
+_RAN = {"ok", "failed"}
+_MEASURED = {"pass", "fail", "error", "xfail", "xpass"}
+_FAILS = frozenset({"fail", "error", "xfail"})
+
+
+@dataclass(frozen=True)
+class Symptoms:
+    """What the candidate does and the baseline does not.
+
+    Attributes:
+        status: how the candidate died; then nothing else is looked for.
+        cases: case id -> outcomes that are this failure again.
+        quantities: what got slower or larger.
+    """
+
+    status: str = ""
+    cases: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    quantities: tuple[Quantity, ...] = ()
+
+    @property
+    def of_suite(self) -> tuple[str, ...]:
+        """What a run of the suite can show."""
+        return (f"status {self.status}",) if self.status else tuple(self.cases)
+
+    @property
+    def of_speed(self) -> tuple[str, ...]:
+        """What only measuring can show."""
+        return tuple(quantity.id for quantity in self.quantities)
+
+
+@dataclass(frozen=True)
+class Seen:
+    """What one trial showed: which symptoms came up, which did not, and why nothing is known of the rest."""
+
+    red: frozenset[str] = frozenset()
+    green: frozenset[str] = frozenset()
+    because: str = ""
+
+    def judge(self, wanted: Collection[str]) -> tuple[TrialOutcome, str]:
+        """Outcome as to these symptoms: red if any comes up, green only if none does for certain."""
+        if self.red & set(wanted):
+            return "red", ""
+        unknown = [each for each in wanted if each not in self.green]
+        if not unknown:
+            return "green", ""
+        return "unresolved", self.because or f"nothing is known of {unknown[0]}"
+
+
+def find_symptoms(decision: Decision, speed: Speed | None, findings: Collection[Finding]) -> Symptoms:
+    """What failed the gate; ``findings`` are those of both cells.
+
+    Known divergences count as long as they were not accepted. A case that diverged as expected in the
+    baseline, and fails in the candidate, is looked for as a failure that nobody expects.
+    """
+    candidate = next((cell for cell in decision.cells if cell.cell == CANDIDATE), None)
+    quantities = tuple(e.quantity for e in speed.quantities if e.outcome == "regressed") if speed else ()
+    if candidate is None or candidate.status not in _RAN:
+        return Symptoms(status="missing" if candidate is None else candidate.status)
+    before = {each.check: each.outcome for each in findings if each.cell == BASELINE}
+    new = (*decision.new, *(() if decision.accepted else decision.known))
+    cases = {
+        each.check: _this_failure(each, before.get(each.check, ""))
+        for each in new
+        if each.check != WHOLE_CELL and before.get(each.check) not in {"fail", "error"}
+    }
+    return Symptoms(cases=cases, quantities=quantities)
+
+
+def _this_failure(finding: Finding, before: str) -> frozenset[str]:
+    if finding.outcome not in _FAILS:
+        return frozenset({finding.outcome})
+    return _FAILS - {"xfail"} if before == "xfail" else _FAILS
+
+
+def see_cell(symptoms: Symptoms, cell: CellVerdict, findings: Collection[Finding]) -> Seen:
+    """What a run of the suite showed; ``findings`` are those of its cell."""
+    ran = cell.status in _RAN
+    ended = "" if ran else f"it is {cell.status}: {cell.reason}"
+    if symptoms.status:
+        wanted = frozenset(symptoms.of_suite)
+        if cell.status == symptoms.status:
+            return Seen(red=wanted)
+        return Seen(green=wanted) if ran else Seen(because=ended)
+    if not ran:
+        return Seen(because=ended)
+    mine = [each for each in findings if each.check in symptoms.cases]
+    red = frozenset(each.check for each in mine if each.outcome in symptoms.cases[each.check])
+    measured = frozenset(each.check for each in mine if each.outcome in _MEASURED)
+    unclear = next((f"{e.check}: {e.message}" for e in mine if e.check not in red | measured), "")
+    return Seen(red=red, green=measured - red, because=unclear)
+
+
+def see_speed(quantities: Collection[QuantityDecision]) -> Seen:
+    """What measuring showed; only what is decided counts."""
+    red = frozenset(each.quantity.id for each in quantities if each.outcome == "regressed")
+    green = frozenset(each.quantity.id for each in quantities if each.outcome == "passed")
+    rest = [each for each in quantities if each.quantity.id not in red | green]
+    because = f"{rest[0].quantity.id} is {rest[0].outcome} {rest[0].because}".rstrip() if rest else ""
+    return Seen(red=red, green=green, because=because)

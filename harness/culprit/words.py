@@ -1,0 +1,87 @@
+"""What is said of a culprit, in one sentence."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+
+from harness.gate_records import LockChange, ReleaseSearch, Trial
+
+_SHOWN = 4
+
+
+def say_change(change: LockChange) -> str:
+    """One change: ``numpy 1.26.2 -> 2.4.6``, ``+ hub 2.0``, ``- idna 3.11``."""
+    if change.kind == "added":
+        return f"{change.name} {change.after} (new)"
+    if change.kind == "removed":
+        return f"{change.name} {change.before} (gone)"
+    return f"{change.name} {change.before} -> {change.after}"
+
+
+def say_changes(changes: Sequence[LockChange], limit: int = _SHOWN) -> str:
+    """Several changes, the first few by name."""
+    shown = [say_change(change) for change in changes[:limit]]
+    more = [f"{len(changes) - limit} more"] if len(changes) > limit else []
+    return _join([*shown, *more])
+
+
+def say_found(
+    changes: Sequence[LockChange],
+    dragged: Sequence[LockChange],
+    told: str,
+    without: Trial,
+    releases: Sequence[ReleaseSearch],
+) -> str:
+    """What it is, what it does (``told``, see ``say_share``), both directions, the first bad release."""
+    what, one = say_changes(changes), len(changes) == 1
+    along = f" (which moves {say_changes(dragged, 3)} along)" if dragged else ""
+    head = (
+        f"{what}{along} alone turns {told} red"
+        if one
+        else f"{what}{along} turn {told} red together, and none of them can be left out"
+    )
+    parts = [head, _say_without(without, one=one), *map(_say_release, releases)]
+    return "; ".join(parts)
+
+
+def say_count(wanted: Sequence[str], noun: str) -> str:
+    """How many of them, or which one."""
+    return wanted[0] if len(wanted) == 1 else f"{len(wanted)} {noun}"
+
+
+def say_share(explained: Collection[str], wanted: Collection[str], noun: str) -> str:
+    """How much of what is looked for comes up."""
+    if len(wanted) == 1:
+        return next(iter(explained))
+    if len(explained) == len(wanted):
+        return f"all {len(wanted)} {noun}"
+    return f"{len(explained)} of {len(wanted)} {noun}"
+
+
+def _say_without(without: Trial, *, one: bool) -> str:
+    left = "it" if one else "them"
+    if without.outcome == "unresolved":
+        return f"what all the rest does without {left} is not known ({without.because})"
+    if without.outcome == "red":
+        return f"but without {left} the rest turns the same red, so there is a second cause"
+    if not without.moved:
+        return f"without {left} nothing of the upgrade can stay, and the baseline is green"
+    return f"all the rest without {left} stays green"
+
+
+def _say_release(search: ReleaseSearch) -> str:
+    skipped = f" ({len(search.skipped)} in between could not be tried)" if search.skipped else ""
+    return f"the first bad {search.name} is {search.first_bad}, the last good one {search.last_good}{skipped}"
+
+
+def say_doubts(doubtful: Sequence[str], *, cut_off: bool, trials: int) -> str:
+    """What keeps the part from being the smallest for certain; empty where nothing does."""
+    if cut_off:
+        return f"; the search was cut off after {trials} trials, so a smaller part may do"
+    if doubtful:
+        return f"; whether {_join(doubtful)} {'is' if len(doubtful) == 1 else 'are'} needed is not known"
+    return ""
+
+
+def _join(words: Sequence[str]) -> str:
+    return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} and {words[-1]}" if words else ""

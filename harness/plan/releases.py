@@ -1,0 +1,70 @@
+"""The releases of one distribution between two versions, as the resolver sees them.
+
+uv has no command that lists them (an index lists files that a Python or a platform cannot use, too), so it
+is asked again and again for the newest below and the lowest above what is known already.
+"""
+
+from __future__ import annotations
+
+import asyncio
+
+from packaging.version import Version
+
+from harness.plan.candidate import matrix_of_today
+from harness.plan.pip_settings import IndexSettings
+from harness.plan.resolve import Guidance, resolve
+from harness.plan.schema import Matrix
+from harness.records import Cell
+
+MOST_RELEASES = 200
+"""How often the resolver is asked at most; about half a second each, two at a time."""
+
+
+async def list_between(  # noqa: PLR0913 - one parameter a part of the question
+    name: str, low: str, high: str, matrix: Matrix, settings: IndexSettings, *, python: str
+) -> tuple[str, ...]:
+    """Versions above ``low`` and below ``high`` that this Python and this platform can install, ascending.
+
+    Only wheels count, and, as for a resolution, no pre-releases. Where there are more than ``MOST_RELEASES``
+    those in the middle are left out.
+
+    Raises:
+        MachineError: uv or the network failed.
+    """
+    between = _Between(name, matrix_of_today(matrix), settings, python, Version(low), Version(high))
+    lowest, newest = await asyncio.gather(between.go(up=True), between.go(up=False))
+    return tuple(str(version) for version in sorted({*lowest, *newest}))
+
+
+class _Between:
+    """Two searches that walk towards each other."""
+
+    def __init__(  # noqa: PLR0913, PLR0917 - one parameter a part of the question
+        self, name: str, matrix: Matrix, settings: IndexSettings, python: str, low: Version, high: Version
+    ) -> None:
+        self._name, self._matrix, self._settings, self._python = name, matrix, settings, python
+        self._low, self._high = low, high
+        self._asked = 0
+
+    async def go(self, *, up: bool) -> list[Version]:
+        """The releases from one end on, until the other search is met."""
+        found = []
+        while self._asked < MOST_RELEASES:
+            self._asked += 1
+            version = await self._ask(lowest=up)
+            if version is None or not self._low < version < self._high:
+                break
+            found.append(version)
+            if up:
+                self._low = version
+            else:
+                self._high = version
+        return found
+
+    async def _ask(self, *, lowest: bool) -> Version | None:
+        low, high = self._low.public, self._high.public
+        asked = f"{self._name}>={low},!={low},<{high}"  # ">" alone would leave out post-releases of it
+        cell = Cell(id=self._name, axes={}, requirements=(asked,), python=self._python)
+        guidance = Guidance(lowest=lowest, alone=True)
+        lock = await resolve(cell, self._matrix, self._settings, guidance)
+        return next((Version(each.version) for each in lock.distributions if each.name == self._name), None)

@@ -1,0 +1,188 @@
+"""A trial: one lock with a part of another, made consistent by the resolver with as few moves as it takes."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass
+
+import msgspec
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+from packaging.version import Version
+
+from harness.plan.candidate import Compared, matrix_of_today
+from harness.plan.lockfile import make_lock
+from harness.plan.pip_settings import IndexSettings
+from harness.plan.platforms import platform_tag
+from harness.plan.resolve import Guidance, resolve
+from harness.plan.schema import Matrix
+from harness.plan.side import Side, versions_of
+from harness.records import Cell, Distribution, Lock
+
+ABSENT = ""
+"""Stands for the version of a distribution that shall not be there."""
+
+TRIAL = "trial"
+"""The id of the cell of a trial."""
+
+
+class Start(msgspec.Struct, frozen=True, kw_only=True):
+    """What a trial starts from: a side and its lock, and the lock of the other side.
+
+    What is dragged along stays between the two locks where it can.
+    """
+
+    side: Side
+    lock: Lock
+    other: Lock
+
+
+def starts_of(compared: Compared) -> tuple[Start, Start]:
+    """Where trials start: from the baseline, and, for the opposite direction, from the candidate."""
+    forth = Start(side=compared.baseline, lock=compared.before, other=compared.after)
+    back = Start(side=compared.candidate, lock=compared.after, other=compared.before)
+    return forth, back
+
+
+def part_of(lock: Lock, names: Iterable[str]) -> dict[str, str]:
+    """Name -> version that it has in a lock, ``ABSENT`` where it is not in it."""
+    versions = versions_of(lock)
+    return {name: versions.get(name, ABSENT) for name in names}
+
+
+async def resolve_trial(
+    start: Start, part: Mapping[str, str], matrix: Matrix, settings: IndexSettings
+) -> Lock:
+    """The lock of ``start`` with the versions of ``part`` (name -> version, or ``ABSENT``) in it.
+
+    First everything else is held. Where that has no solution, what the resolver has to move goes to where
+    the other lock has it, so that a trial shows nothing that neither side has. Where that has none either,
+    it goes wherever it can, between the two locks if possible. A lock without distributions carries the
+    reason why there is no solution.
+
+    Raises:
+        MachineError: uv or the network failed.
+    """
+    if all(_is_there(start, name, version) for name, version in part.items()):
+        return msgspec.structs.replace(start.lock, cell=TRIAL)
+    resolver = _Resolver(start, matrix_of_today(matrix), settings)
+    lock = await resolver.hold(part)
+    if lock.reason:
+        loose = await resolver.release(part)
+        lock = loose if loose.reason else await resolver.drag(part, loose) or loose
+    return lock if lock.reason else _with_known_files(lock, start, part)
+
+
+@dataclass(frozen=True)
+class _Resolver:
+    """uv, asked for one start."""
+
+    start: Start
+    matrix: Matrix
+    settings: IndexSettings
+
+    async def hold(self, part: Mapping[str, str]) -> Lock:
+        """The part, and everything else that ``start`` has as it has it."""
+        return await self._ask(_hold(self.start, part), part)
+
+    async def release(self, part: Mapping[str, str]) -> Lock:
+        """The part, and everything else where it can be, as ``start`` has it if it can."""
+        released = _release(self.start, part)
+        lock = await self._ask(released, part, _stay_between(self.start, part))
+        return await self._ask(released, part) if lock.reason else lock
+
+    async def drag(self, part: Mapping[str, str], loose: Lock) -> Lock | None:
+        """What has to move goes where the other lock has it, and what that moves too; None if it cannot."""
+        fixed, lock = dict(part), loose
+        while not lock.reason:
+            moved = part_of(self.start.other, _moved(lock, self.start, fixed))
+            if not moved:
+                return lock
+            fixed |= moved
+            lock = await self.hold(fixed)
+            if not lock.reason:
+                return lock
+            lock = await self.release(fixed)
+        return None
+
+    async def _ask(self, asked: Iterable[str], part: Mapping[str, str], bounds: Iterable[str] = ()) -> Lock:
+        cell = msgspec.structs.replace(self.start.side.to_cell(TRIAL), requirements=tuple(sorted(asked)))
+        constraints = (*_forbid(part), *bounds)
+        guidance = Guidance(constraints=constraints, preferred=_preferred(self.start, part))
+        return await resolve(cell, self.matrix, self.settings, guidance)
+
+
+def _is_there(start: Start, name: str, version: str) -> bool:
+    """Whether a version is in place; of a release that the other lock has with other files it is not."""
+    here, there = _files_of(start.lock).get(name), _files_of(start.other).get(name)
+    if here is None or here.version != version:
+        return here is None and version == ABSENT
+    return there is None or there.version != version or there == here
+
+
+def _hold(start: Start, part: Mapping[str, str]) -> list[str]:
+    """Requirements: the part at its versions, everything else that ``start`` has at its own."""
+    wanted = {**versions_of(start.lock), **part}
+    extras = _extras(start.side)
+    return [f"{name}{extras.get(name, '')}=={version}" for name, version in wanted.items() if version]
+
+
+def _release(start: Start, part: Mapping[str, str]) -> list[str]:
+    """Requirements: the part at its versions, and what is under test at any."""
+    extras = _extras(start.side)
+    roots = (*start.side.tested, *_suite_names(start.side))
+    free = [f"{name}{extras.get(name, '')}" for name in dict.fromkeys(roots) if name not in part]
+    return free + [f"{name}{extras.get(name, '')}=={version}" for name, version in part.items() if version]
+
+
+def _suite_names(side: Side) -> list[str]:
+    return [canonicalize_name(Requirement(text).name) for text in side.to_cell(TRIAL).requirements]
+
+
+def _extras(side: Side) -> dict[str, str]:
+    asked = {canonicalize_name((r := Requirement(text)).name): r for text in side.to_cell(TRIAL).requirements}
+    return {name: f"[{','.join(sorted(each.extras))}]" for name, each in asked.items() if each.extras}
+
+
+def _forbid(part: Mapping[str, str]) -> list[str]:
+    """Constraints that nothing meets, for what shall not be there."""
+    return [f"{name}<0" for name, version in part.items() if version == ABSENT]
+
+
+def _stay_between(start: Start, part: Mapping[str, str]) -> list[str]:
+    """Constraints: what both locks have moves between the two versions only."""
+    here, there = versions_of(start.lock), versions_of(start.other)
+    bounds = []
+    for name in sorted((here.keys() | there.keys()) - part.keys()):
+        known = sorted(Version(found[name]) for found in (here, there) if name in found)
+        bounds.append(f"{name}>={known[0].public},<={known[-1].public}")
+    return bounds
+
+
+def _preferred(start: Start, part: Mapping[str, str]) -> dict[str, str]:
+    """What ``start`` has; of what it has not, what the other lock has."""
+    known = {**versions_of(start.other), **versions_of(start.lock)}
+    return {name: version for name, version in known.items() if name not in part}
+
+
+def _moved(lock: Lock, start: Start, fixed: Collection[str]) -> list[str]:
+    """What moves and is not fixed, of all that the two locks know."""
+    found, was = versions_of(lock), versions_of(start.lock)
+    known = was.keys() | versions_of(start.other).keys()
+    return sorted(name for name in known if name not in fixed and found.get(name) != was.get(name))
+
+
+def _with_known_files(lock: Lock, start: Start, part: Collection[str]) -> Lock:
+    """The lock with the files that the two locks have for the same version: an equal set is an equal lock."""
+    here, there = _files_of(start.lock), _files_of(start.other)
+    files = []
+    for found in lock.distributions:
+        order = (there, here) if found.name in part else (here, there)
+        known = (each[found.name] for each in order if found.name in each)
+        files.append(next((each for each in known if each.version == found.version), found))
+    cell = Cell(id=TRIAL, axes={}, requirements=(), python=lock.python)
+    return make_lock(cell, platform_tag(), lock.inputs, distributions=tuple(files))
+
+
+def _files_of(lock: Lock) -> dict[str, Distribution]:
+    return {found.name: found for found in lock.distributions}
