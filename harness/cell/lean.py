@@ -23,6 +23,9 @@ if TYPE_CHECKING:
 HEAVY = ("torch", "sentence_transformers", "transformers", "openvino", "pytest")
 """Modules that a lean process tells when it has them: the smaller the process, the less noise."""
 
+NOT_SERVED = ("reference", "sentence-transformers")
+"""Targets of scenarios that need sentence-transformers; no service runs them."""
+
 MODEL_FILE = "openvino_model.xml"
 NOTHING_TO_CONVERT = "none"
 """The file that stands in the folder of a converted model where the subject is not the default embedder."""
@@ -46,11 +49,13 @@ class Lean:
     @property
     def embeds(self) -> bool:
         """Whether a scenario needs the embedder."""
-        return any(self._kind(scenario) == "embed" for scenario in self.spec.scenarios)
+        return any(one.kind == "embed" for one in self._served())
 
     def modules(self) -> Tuple[str, ...]:
         """What to import, in this order; dotted paths of subjects last."""
-        paths = {SHIPPED.get(name, self.spec.normalizer) for name in self._normalizers()}
+        names = {one.target for one in self._served() if one.kind == "normalize"}
+        names.update(self.spec.normalizers[:1] if self.embeds else ())
+        paths = {SHIPPED.get(name, self.spec.normalizer) for name in names}
         embedding = ("openvino", self.spec.embedder) if self.embeds else ()
         return ("numpy", *embedding, *sorted(paths))
 
@@ -76,21 +81,17 @@ class Lean:
         planned = self._planned.get(scenario)
         if planned is None:
             raise NotLeanError("the catalogue has no such scenario")
-        if planned.target in ("reference", "sentence-transformers"):
+        if planned.target in NOT_SERVED:
             raise NotLeanError("a lean process does not import sentence-transformers")
         if planned.kind == "normalize":
             return scenarios.make_normalize(planned, self.spec)
         normalize = load_normalizer(self.spec, self.spec.normalizers[0])
         return scenarios.make_openvino(self._texts(planned.batch), self._embed(), normalize)
 
-    def _kind(self, scenario: str) -> str:
-        planned = self._planned.get(scenario)
-        return planned.kind if planned is not None else ""
-
-    def _normalizers(self) -> List[str]:
+    def _served(self) -> List[Scenario]:
+        """The scenarios of the spec that a lean process can measure."""
         planned = [self._planned[name] for name in self.spec.scenarios if name in self._planned]
-        served = [one.target for one in planned if one.kind == "normalize" and one.target != "reference"]
-        return [*served, *([self.spec.normalizers[0]] if self.embeds else [])]
+        return [one for one in planned if one.target not in NOT_SERVED]
 
     def _texts(self, batch: int) -> List[str]:
         from harness.cell.corpus import load_corpus  # noqa: PLC0415 - a normalizer needs no texts

@@ -1,0 +1,167 @@
+"""What a lean process hides and needs, where its memory is read, and the model that is converted for it."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from harness.cell.convert import convert
+from harness.cell.lean import Lean, make_embedder
+from harness.cell.spec import DEFAULT_EMBEDDER, CellSpec
+
+ROOT = Path(__file__).parents[2]
+NORMALIZE = "normalize.manual.float32.1"
+EMBED = "embed.openvino.float32.1"
+SPEC = CellSpec("x", ("latency",), {}, "", "", scenarios=(NORMALIZE,))
+FOREIGN = replace(SPEC, embedder="team:Embedder", scenarios=(EMBED,))
+
+
+def run(*arguments: str) -> subprocess.CompletedProcess[str]:
+    env = {"PATH": os.defpath, "PYTHONPATH": str(ROOT)}
+    return subprocess.run(
+        (sys.executable, *arguments), env=env, capture_output=True, text=True, check=False, cwd=ROOT
+    )
+
+
+@pytest.mark.parametrize(
+    ("spec", "modules"),
+    [
+        (SPEC, ("numpy", "harness.cell.normalizers:manual")),
+        (replace(SPEC, embedder="team:Embedder"), ("numpy", "harness.cell.normalizers:manual")),
+        (
+            replace(SPEC, scenarios=(EMBED,)),
+            ("numpy", "openvino", DEFAULT_EMBEDDER, "harness.cell.normalizers:manual"),
+        ),
+        (
+            replace(FOREIGN, normalizer="team:unit", scenarios=(EMBED, "normalize.stable.float32.1")),
+            ("numpy", "openvino", "team:Embedder", "harness.cell.normalizers:stable", "team:unit"),
+        ),
+        (replace(SPEC, scenarios=("normalize.reference.float32.1", "nothing")), ("numpy",)),
+    ],
+)
+def test_modules_are_those_of_the_scenarios(spec: CellSpec, modules: tuple[str, ...]) -> None:
+    assert Lean(spec).modules() == modules
+
+
+CONVERTED = replace(SPEC, scenarios=(EMBED,), converted="x")
+
+
+@pytest.mark.parametrize(
+    ("spec", "hidden"),
+    [
+        (CONVERTED, True),
+        (replace(CONVERTED, converted=None), False),  # it has to convert by itself
+        (replace(CONVERTED, embedder="team:Embedder"), False),
+        (replace(CONVERTED, normalizer="team:unit"), False),
+        (replace(CONVERTED, scenarios=(NORMALIZE,)), False),
+    ],
+)
+def test_torch_is_hidden_from_the_shipped_subject_only(spec: CellSpec, *, hidden: bool) -> None:
+    assert Lean(spec).hides_torch() is hidden
+
+
+HIDING = """
+import importlib.util, sys
+sys.path.insert(0, sys.argv[1])
+if sys.argv[2] == "hide":
+    from harness.cell.lean import hide_torch
+    hide_torch()
+print(importlib.util.find_spec("torch") is None)
+try:
+    import torch
+    print("imported")
+except ModuleNotFoundError as error:
+    print(error.name)
+from harness.cell.lean import imported
+print(imported())
+"""
+
+
+@pytest.mark.parametrize(
+    ("mode", "seen"), [("hide", "True\ntorch\n\n"), ("show", "False\nimported\ntorch\n")]
+)
+def test_hidden_torch_is_a_package_that_is_not_there(tmp_path: Path, mode: str, seen: str) -> None:
+    (tmp_path / "torch.py").touch()
+    assert run("-c", HIDING, str(tmp_path), mode).stdout == seen
+
+
+def test_a_converted_model_that_is_not_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("harness.cell.lean.load_dotted", lambda _: None)  # openvino is not installed here
+    with pytest.raises(FileNotFoundError, match=r"there is no converted model .*openvino_model\.xml"):
+        make_embedder(replace(SPEC, converted=str(tmp_path)))
+
+
+def test_another_embedder_is_made_by_its_own_factory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "probed_team.py").write_text("def make(folder): return [folder]\n", "utf-8")
+    monkeypatch.syspath_prepend(tmp_path)
+    spec = replace(SPEC, embedder="probed_team:make", model_dir="m", converted=str(tmp_path))
+    assert make_embedder(spec) == ["m"]
+
+
+PEAKS = """
+import os, sys
+from harness.cell.memory import high_water_bytes, peak_bytes
+if len(sys.argv) == 1:
+    whole = bytearray(200 << 20)
+    os.execv(sys.executable, [sys.executable, *sys.orig_argv[1:], "again"])
+print(high_water_bytes() >> 20 < 100, peak_bytes() >> 20 >= 200)
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere the kernel tells one peak only")
+def test_the_peak_is_that_of_this_program_and_not_of_its_starter() -> None:
+    assert run("-c", PEAKS).stdout == "True True\n"
+
+
+# --- converting ---
+
+
+def test_what_is_not_ours_is_not_converted(tmp_path: Path) -> None:
+    folder = tmp_path / "deep" / "model"
+    assert convert(FOREIGN, folder) == "nothing to convert: team:Embedder converts by itself"
+    assert convert(FOREIGN, folder) == "nothing to convert, as was found before"
+    assert [path.name for path in folder.parent.rglob("*")] == ["model", "none"]
+    assert (folder / "none").read_bytes() == b""
+
+
+def test_a_model_converted_before_stays(tmp_path: Path) -> None:
+    (tmp_path / "openvino_model.xml").write_text("<net/>", "ascii")
+    assert convert(SPEC, tmp_path) == "converted before"
+    assert (tmp_path / "openvino_model.xml").read_text("ascii") == "<net/>"
+
+
+def test_another_process_that_was_faster_wins(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = tmp_path / "model"
+
+    def convert_slowly(_: CellSpec, made: Path) -> str:
+        (made / "openvino_model.xml").write_text("late", "ascii")
+        folder.mkdir()
+        (folder / "openvino_model.xml").write_text("early", "ascii")
+        return "converted"
+
+    monkeypatch.setattr("harness.cell.convert._fill", convert_slowly)
+    assert convert(SPEC, folder) == "converted before"
+    assert (folder / "openvino_model.xml").read_text("ascii") == "early"
+    assert list(tmp_path.iterdir()) == [folder]
+
+
+def test_a_conversion_that_fails_leaves_nothing_and_one_line(tmp_path: Path) -> None:
+    spec, folder = tmp_path / "spec.json", tmp_path / "model"
+    replace(SPEC, workdir=str(tmp_path)).write(spec)
+    done = run("-m", "harness.cell.convert", str(spec), str(folder))
+    assert (done.returncode, done.stdout, list(tmp_path.iterdir())) == (1, "", [spec])
+    assert done.stderr == "the model was not converted: ModuleNotFoundError: No module named 'openvino'\n"
+
+
+def test_a_folder_that_holds_something_else_is_in_the_way(tmp_path: Path) -> None:
+    spec, folder = tmp_path / "spec.json", tmp_path / "model"
+    folder.mkdir()
+    SPEC.write(spec)
+    done = run("-m", "harness.cell.convert", str(spec), str(folder))
+    assert done.returncode == 1
+    assert done.stderr.endswith("model is in the way: it holds no converted model\n")
