@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gzip
 import json
+import zlib
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -37,10 +39,11 @@ def read_json(path: Path) -> Run:
     """
     try:
         raw = path.read_bytes()
-    except OSError as error:
-        raise UsageError(
-            f"{path}: cannot be read ({error.strerror}); name a results.json of a run"
-        ) from error
+        if path.suffix == ".gz":  # as it is published
+            raw = gzip.decompress(raw)
+    except (OSError, EOFError, zlib.error) as error:
+        said = getattr(error, "strerror", None) or error
+        raise UsageError(f"{path}: cannot be read ({said}); name a results.json of a run") from error
     _require_schema(path, raw)
     try:
         return msgspec.json.decode(raw, type=Run)

@@ -1,0 +1,168 @@
+"""Two runs in, what they differ in out: pure, with a closed set of kinds, likely causes from the locks."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from harness.errors import UsageError
+from harness.history_records import Comparison, Difference, DifferenceKind
+from harness.judge.causes import Suspicion, fact_changes
+from harness.judge.compare_cases import both_ran, compare_cell, compare_presence
+from harness.judge.compare_latency import baseline_of, compare_latency, compare_quantities, pair_latency
+from harness.judge.snapshot import summarize_snapshot
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from harness.history_records import Snapshot
+    from harness.judge.compare_latency import Pairs
+
+MOVED = 0.1
+"""A value that moved by a tenth of what is allowed is told of, unless a person says otherwise."""
+
+_OF_CELLS: frozenset[DifferenceKind] = frozenset(
+    {"cell-appeared", "cell-vanished", "lock-changed", "surroundings-changed"}
+)
+
+
+def compare(before: Snapshot, after: Snapshot, *, moved: float = MOVED) -> Comparison:
+    """Everything that is not in ``after`` as it was in ``before``.
+
+    Args:
+        before: the earlier run, or whatever the other is held against.
+        after: the later one: what is worse in it makes the comparison fail.
+        moved: share of the allowed value (of the value itself, where nothing is allowed) by which a
+            measured value has to move to be told of.
+
+    Raises:
+        UsageError: they have no cell in common.
+    """
+    suspicion = Suspicion.between(before, after)
+    if not suspicion.cells and (before.cells or after.cells):
+        raise UsageError(
+            f"{before.run} ({before.kind}, {before.matrix}) and {after.run} ({after.kind}, {after.matrix}) "
+            "have no cell in common, so there is nothing to compare"
+        )
+    same_class = bool(after.machine_class) and before.machine_class == after.machine_class
+    same_baseline = baseline_of(before) == baseline_of(after)
+    pairs = pair_latency(before, after) if same_class and same_baseline else None
+    found = list(_differences(suspicion, pairs, moved=moved, same_class=same_class))
+    return Comparison(
+        before=summarize_snapshot(before),
+        after=summarize_snapshot(after),
+        same_class=same_class,
+        cells=len(suspicion.cells),
+        cases=sum(
+            len({case.id for case in was.cases} & {case.id for case in now.cases})
+            for was, now in suspicion.cells.values()
+            if both_ran(was, now)
+        ),
+        latency=len(pairs.usable) if pairs else 0,
+        notes=tuple(_notes(suspicion, pairs, same_class=same_class, same_baseline=same_baseline)),
+        differences=tuple(_explain(found, suspicion, pairs)),
+    )
+
+
+def _differences(
+    suspicion: Suspicion, pairs: Pairs | None, *, moved: float, same_class: bool
+) -> Iterator[Difference]:
+    before, after = suspicion.before, suspicion.after
+    whole = not before.subset and not after.subset
+    if whole:
+        yield from _presence_of_cells(before, after)
+    for name, (was, now) in suspicion.cells.items():
+        changes = suspicion.locks[name]
+        if changes:
+            yield Difference(kind="lock-changed", cell=name, changes=changes)
+        if same_class and fact_changes(was, now):
+            facts = "; ".join(f"{fact}: {old} -> {new}" for fact, old, new in fact_changes(was, now))
+            yield Difference(kind="surroundings-changed", cell=name, after=facts)
+        yield from compare_cell(was, now, moved=moved)
+        if whole:
+            yield from sorted(compare_presence(was, now), key=lambda each: each.what)
+    if pairs is not None:
+        yield from compare_latency(pairs, baseline_of(after))
+    yield from compare_quantities(before, after, same_class=same_class)
+
+
+def _presence_of_cells(before: Snapshot, after: Snapshot) -> Iterator[Difference]:
+    old, new = {cell.id for cell in before.cells}, {cell.id for cell in after.cells}
+    for cell in after.cells:
+        if cell.id not in old:
+            yield Difference(kind="cell-appeared", cell=cell.id, after=cell.status, worse=cell.red)
+    for cell in before.cells:
+        if cell.id not in new:
+            yield Difference(kind="cell-vanished", cell=cell.id, before=cell.status, worse=True)
+
+
+def _explain(found: Iterable[Difference], suspicion: Suspicion, pairs: Pairs | None) -> Iterator[Difference]:
+    """Each difference with its likely causes: what changed where it happened, and not where it did not.
+
+    Latency that changed between two runs of the very same is told, but is not worse: nothing that anybody
+    did can have made it so.
+    """
+    differences = list(found)
+    changed: dict[tuple[str, str], set[str]] = defaultdict(set)
+    for each in differences:
+        changed[_family(each), each.what].add(each.cell)
+    baseline = baseline_of(suspicion.after)
+    for each in differences:
+        if each.kind in _OF_CELLS:
+            yield each
+            continue
+        where = changed[_family(each), each.what]
+        unchanged = _compared_cells(each, suspicion, pairs) - where
+        suspects = suspicion.suspects(each.cell, where, unchanged)
+        causes, worse = suspicion.causes(each.cell, suspects), each.worse
+        if each.kind == "latency-changed":
+            if each.cell != baseline and suspicion.locks.get(baseline or ""):
+                causes = (*causes, "the lock of the baseline changed too")
+            worse = worse and not all(map(suspicion.is_same, {each.cell, baseline}))
+        yield msgspec.structs.replace(each, causes=causes, changes=suspects, worse=worse)
+
+
+def _family(difference: Difference) -> str:
+    """Differences of one case are one thing, whatever came of it."""
+    return difference.kind if difference.kind in {"latency-changed", "quantity-changed"} else "case"
+
+
+def _compared_cells(each: Difference, suspicion: Suspicion, pairs: Pairs | None) -> set[str]:
+    if each.kind == "latency-changed":
+        return {cell for cell, scenario in (pairs.usable if pairs else ()) if scenario == each.what}
+    if not each.what:
+        return set(suspicion.cells)
+    return {
+        name
+        for name, (was, now) in suspicion.cells.items()
+        if both_ran(was, now) and any(case.id == each.what for case in now.cases)
+    }
+
+
+def _notes(
+    suspicion: Suspicion, pairs: Pairs | None, *, same_class: bool, same_baseline: bool
+) -> Iterator[str]:
+    before, after = suspicion.before, suspicion.after
+    if before.matrix != after.matrix:
+        yield f"of two matrices, {before.matrix} and {after.matrix}: only cells that both have are compared"
+    if before.subset or after.subset:
+        yield "one of them ran a part of its matrix only: what is in one alone is not told"
+    if not same_class:
+        names = [each.machine.get("cpu", "unknown machine") for each in (before, after)]
+        yield (
+            "measured on different classes of machine, so correctness alone is compared, "
+            f"latency and memory are not ({names[0]}; {names[1]})"
+        )
+    elif not same_baseline:
+        yield "held against different baselines, so latency is not compared"
+    if pairs is not None:
+        yield from (
+            f"latency of {count} scenarios not compared: {why}" for why, count in pairs.left_out.items()
+        )
+        if pairs.drift is not None:
+            yield (
+                f"the baseline ran at {pairs.drift:.2f}x its time of before over all its scenarios: taken "
+                "for the machine's doing, and taken out"
+            )

@@ -1,0 +1,161 @@
+"""From a judged run, or a gate, to what the history keeps of it."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import TYPE_CHECKING
+
+from harness.history_records import CaseMeasure, CellMeasures, LatencyMeasure, PastRun, Snapshot
+from harness.judge.latency import session_floors
+from harness.judge.outcomes import Results, is_red
+from harness.records import CellStatus, CellVerdict
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from harness.gate_records import Gate
+    from harness.records import CellResult, Finding, Judgement, Plan, PlannedCell
+
+_OF_VERSIONS = ("version.", "module.")
+"""Facts that the lock tells as well."""
+
+
+def take_snapshot(
+    plan: Plan,
+    results: tuple[CellResult, ...],
+    judgement: Judgement | None,
+    gate: Gate | None = None,
+) -> Snapshot:
+    """What is kept of a run.
+
+    Args:
+        plan: what was promised.
+        results: what the cells left.
+        judgement: None for a gate that was refused before anything ran.
+        gate: what was decided, where it was a gate; its verdict is that of the run.
+
+    Raises:
+        ValueError: neither a judgement nor a gate: nobody said what it means.
+    """
+    said = gate.decision if gate is not None else judgement
+    if said is None:
+        raise ValueError(f"{plan.run}: neither judged nor decided")
+    found = Results.of(results)
+    cases = _cases(judgement.findings if judgement else ())
+    verdicts = {each.cell: each for each in (judgement.cells if judgement else ())}
+    return Snapshot(
+        run=plan.run,
+        kind="sweep" if gate is None else "gate",
+        matrix=plan.matrix,
+        title=plan.title,
+        created=plan.created,
+        commit=plan.commit,
+        machine=plan.machine,
+        verdict=said.verdict,
+        sentence=said.sentence,
+        subset=plan.subset,
+        cells=tuple(
+            _cell(each, found.one_for(each), verdicts.get(each.cell.id), cases) for each in plan.cells
+        ),
+        latency=tuple(_latency(plan, found, judgement)) if judgement else (),
+        quantities=gate.speed.quantities if gate is not None and gate.speed is not None else (),
+    )
+
+
+def _cases(findings: Iterable[Finding]) -> dict[str, dict[str, Finding]]:
+    """The findings of each cell by case; of several of one case a red one."""
+    found: dict[str, dict[str, Finding]] = {}
+    for finding in findings:
+        mine = found.setdefault(finding.cell, {})
+        if finding.check not in mine or is_red(finding.outcome):
+            mine[finding.check] = finding
+    return found
+
+
+def _cell(
+    planned: PlannedCell,
+    result: CellResult | None,
+    verdict: CellVerdict | None,
+    cases: Mapping[str, Mapping[str, Finding]],
+) -> CellMeasures:
+    cell, lock = planned.cell, planned.lock
+    if verdict is None:  # of a gate that was refused
+        status: CellStatus = "unsatisfiable" if lock.reason else "missing"
+        verdict = CellVerdict(cell=cell.id, status=status, red=bool(lock.reason))
+    facts = result.facts if result else {}
+    return CellMeasures(
+        id=cell.id,
+        axes=cell.axes,
+        python=cell.python,
+        status=verdict.status,
+        red=verdict.red,
+        baseline=cell.baseline,
+        lock=lock.digest,
+        key=result.key if result else "",
+        measured_by=result.run if result else "",
+        peak_rss=result.peak_rss if result else 0,
+        versions={each.name: each.version for each in lock.distributions},
+        facts={name: text for name, text in facts.items() if not name.startswith(_OF_VERSIONS)},
+        cases=tuple(map(_case, cases.get(cell.id, {}).values())),
+    )
+
+
+def _case(finding: Finding) -> CaseMeasure:
+    seen = finding.observation
+    if seen is None:
+        return CaseMeasure(id=finding.check, outcome=finding.outcome)
+    return CaseMeasure(
+        id=finding.check,
+        outcome=finding.outcome,
+        value=seen.value,
+        allowed=seen.allowed,
+        unit=seen.unit,
+        bound=seen.bound,
+    )
+
+
+def _latency(plan: Plan, results: Results, judgement: Judgement) -> Iterable[LatencyMeasure]:
+    planned = {each.cell.id: each for each in plan.cells}
+    floors = session_floors([result for several in results.by_cell.values() for result in several])
+    for row in judgement.latency:
+        result = results.one_for(planned[row.cell]) if row.cell in planned else None
+        sessions = {timing.scenario: timing.session for timing in (result.timings if result else ())}
+        session = sessions.get(row.scenario, "")
+        yield LatencyMeasure(
+            cell=row.cell,
+            scenario=row.scenario,
+            session=session,
+            p50=row.p50,
+            ratio=row.ratio,
+            low=row.low,
+            high=row.high,
+            floor=row.floor,
+            noise=floors.get(session),
+            rounds=row.rounds,
+            iterations=row.iterations,
+        )
+
+
+def summarize_snapshot(snapshot: Snapshot, *, pinned: bool = False) -> PastRun:
+    """The line of the history that tells of a run."""
+    return PastRun(
+        run=snapshot.run,
+        kind=snapshot.kind,
+        matrix=snapshot.matrix,
+        created=snapshot.created,
+        commit=snapshot.commit,
+        machine_class=snapshot.machine_class,
+        verdict=snapshot.verdict,
+        sentence=snapshot.sentence,
+        subset=snapshot.subset,
+        cells=len(snapshot.cells),
+        red_cells=sum(cell.red for cell in snapshot.cells),
+        red=count_red(snapshot),
+        pinned=pinned,
+    )
+
+
+def count_red(snapshot: Snapshot) -> dict[str, int]:
+    """Red cases by outcome, sorted by outcome; what is missing in a cell that was expected to die is none."""
+    outcomes = (case.outcome for cell in snapshot.cells if cell.red for case in cell.cases)
+    return dict(sorted(Counter(outcome for outcome in outcomes if is_red(outcome)).items()))

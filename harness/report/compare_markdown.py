@@ -1,0 +1,70 @@
+"""A comparison for a pull request or a job's page."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from harness.report.compare_view import (
+    TITLES,
+    group_differences,
+    say_cells,
+    say_compared,
+    say_comparison,
+    say_run,
+)
+from harness.report.escape import code_span, disarm_commands, escape_markdown
+from harness.report.limits import fit_rows
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from harness.history_records import Comparison
+    from harness.report.compare_view import Group
+
+_TABLE_BYTES = 45_000
+"""There are fourteen kinds of differences, so all of them stay below what GitHub shows."""
+
+
+def render_comparison_markdown(comparison: Comparison) -> str:
+    """Render a comparison as GitHub-flavoured Markdown; what packages wrote stands in code spans."""
+    word = "WORSE" if comparison.worse else "NOT WORSE"
+    lines = [
+        f"**{word}**: {escape_markdown(say_comparison(comparison), 600)}",
+        "",
+        f"- before: {code_span(say_run(comparison.before), table=False)}",
+        f"- after: {code_span(say_run(comparison.after), table=False)}",
+        f"- {escape_markdown(say_compared(comparison))}",
+        *(f"- {code_span(note, 600, table=False)}" for note in comparison.notes),
+        *_tables(comparison),
+    ]
+    return disarm_commands("\n".join(lines) + "\n")
+
+
+def _tables(comparison: Comparison) -> Iterator[str]:
+    for kind, groups in group_differences(comparison).items():
+        rows = [_row(group, comparison.cells) for group in groups]
+        shown, left = fit_rows(rows, _TABLE_BYTES)
+        yield from ("", f"### {TITLES[kind]}", "")
+        yield "| | what | cells | cases | for example | likely cause |"
+        yield "| --- | --- | --- | --- | --- | --- |"
+        yield from shown
+        if left:
+            yield from (
+                "",
+                f"**{left} of {len(rows)} rows are cut off here; `harness compare --json` has all.**",
+            )
+
+
+def _row(group: Group, total: int) -> str:
+    each = group.example
+    seen = f"{each.what}: {each.before} -> {each.after}" if each.what else ""
+    factor = f" {each.ratio:.2f}x" if each.ratio is not None else ""
+    fields = (
+        "✗" if group.worse else "",
+        code_span(group.name),
+        code_span(say_cells(group, total), 600),
+        str(group.cases),
+        f"{code_span(seen, 400)}{factor}",
+        code_span("; ".join(each.causes), 600),
+    )
+    return f"| {' | '.join(fields)} |"

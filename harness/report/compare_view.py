@@ -1,0 +1,135 @@
+"""What every rendering shows of a comparison: differences of one kind and cause together, the worst first."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from harness.judge.causes import say_change
+from harness.judge.outcomes import check_of
+
+if TYPE_CHECKING:
+    from harness.history_records import Comparison, Difference, DifferenceKind, PastRun
+
+TITLES: dict[DifferenceKind, str] = {
+    "status-changed": "Status of the cell",
+    "new-red": "Newly red",
+    "check-vanished": "No longer checked",
+    "cell-vanished": "Cells that are gone",
+    "outcome-changed": "Another outcome",
+    "quantity-changed": "Latency and memory of the gate",
+    "latency-changed": "Latency, as ratio to the baseline",
+    "value-moved": "Measured values that moved",
+    "allowed-changed": "Another value is allowed",
+    "gone-red": "No longer red",
+    "check-appeared": "New checks",
+    "cell-appeared": "New cells",
+    "lock-changed": "Locks",
+    "surroundings-changed": "Surroundings of the cell",
+}
+"""Every kind of difference, in the order in which a person wants to know."""
+
+_WORDS: dict[DifferenceKind, tuple[str, str]] = {
+    "status-changed": ("cell has another status", "cells have another status"),
+    "new-red": ("case is newly red", "cases are newly red"),
+    "check-vanished": ("case is no longer checked", "cases are no longer checked"),
+    "cell-vanished": ("cell is gone", "cells are gone"),
+    "outcome-changed": ("case has a worse outcome", "cases have a worse outcome"),
+    "quantity-changed": ("quantity is worse", "quantities are worse"),
+    "latency-changed": ("latency is higher", "latencies are higher"),
+    "cell-appeared": ("new cell is red", "new cells are red"),
+}
+
+
+@dataclass(frozen=True)
+class Group:
+    """Differences of one kind, of one check, scenario or package, with the same likely causes."""
+
+    kind: DifferenceKind
+    name: str
+    differences: tuple[Difference, ...]
+
+    @property
+    def worse(self) -> bool:
+        """Whether one of them makes the comparison fail."""
+        return any(each.worse for each in self.differences)
+
+    @property
+    def example(self) -> Difference:
+        """The one that is shown: the one that changed most, where that can be said."""
+        return max(self.differences, key=lambda each: abs((each.ratio or 1.0) - 1.0))
+
+    @property
+    def cells(self) -> tuple[str, ...]:
+        """The cells that it happened in."""
+        return tuple(dict.fromkeys(each.cell for each in self.differences))
+
+    @property
+    def cases(self) -> int:
+        """How many cases of the check, over all cells."""
+        return len(self.differences)
+
+
+def group_differences(comparison: Comparison) -> dict[DifferenceKind, list[Group]]:
+    """Kind -> groups, the worse first, equal causes together; each check, scenario, package is in one."""
+    grouped: dict[tuple[DifferenceKind, str, tuple[str, ...]], list[Difference]] = defaultdict(list)
+    for each in comparison.differences:
+        for name in _names(each):
+            grouped[each.kind, name, each.causes].append(each)
+    by_kind: dict[DifferenceKind, list[Group]] = {kind: [] for kind in TITLES}
+    for (kind, name, _), several in grouped.items():
+        by_kind[kind].append(Group(kind, name, tuple(several)))
+    return {kind: sorted(groups, key=_order) for kind, groups in by_kind.items() if groups}
+
+
+def _order(group: Group) -> tuple[bool, tuple[str, ...]]:
+    return not group.worse, group.example.causes
+
+
+def _names(difference: Difference) -> list[str]:
+    if difference.kind == "lock-changed":
+        return [say_change(change) for change in difference.changes]
+    if difference.kind in {"latency-changed", "quantity-changed"}:
+        return [difference.what]
+    if difference.kind == "surroundings-changed":
+        return difference.after.split("; ")
+    if not difference.what:
+        change = " -> ".join(text for text in (difference.before, difference.after) if text)
+        return [change]
+    return [check_of(difference.what)]
+
+
+def say_comparison(comparison: Comparison) -> str:
+    """One sentence: what got worse, or that nothing did."""
+    counts: dict[DifferenceKind, int] = defaultdict(int)
+    for each in comparison.worse:
+        counts[each.kind] += 1
+    if not counts:
+        rest = len(comparison.differences)
+        other = f"; {rest} difference{'' if rest == 1 else 's'} otherwise" if rest else ", nothing differs"
+        return f"Nothing got worse{other}."
+    parts = [f"{counts[kind]} {_WORDS[kind][counts[kind] > 1]}" for kind in TITLES if counts[kind]]
+    return f"{'; '.join(parts)}."
+
+
+def say_compared(comparison: Comparison) -> str:
+    """How much was compared: silence about the rest is no news."""
+    latency = f"{comparison.latency} latencies" if comparison.same_class else "no latency"
+    return f"compared: {comparison.cells} cells, {comparison.cases} cases, {latency}"
+
+
+def say_run(run: PastRun) -> str:
+    """A run in one line."""
+    commit = f", commit {run.commit[:10]}{'+' if '+' in run.commit else ''}" if run.commit else ""
+    part = ", a part of it" if run.subset else ""
+    return f"{run.run} ({run.kind} of {run.matrix}{part}{commit}): {run.verdict}"
+
+
+def say_cells(group: Group, total: int, limit: int = 3) -> str:
+    """The cells of a group, shortened: ``all 21 cells``, or the first of them."""
+    cells = group.cells
+    if len(cells) == total > 1:
+        return "both cells" if total == 2 else f"all {total} cells"
+    shown = ", ".join(cells[:limit])
+    return f"{shown} and {len(cells) - limit} more" if len(cells) > limit else shown
