@@ -16,7 +16,7 @@ from harness.report.jsonfile import render_json, render_schema
 from harness.report.junit import render_junit
 from harness.report.markdown import render_markdown
 from harness.run.files import write_whole
-from harness.run.folder import LATEST, StoredRun, read_run
+from harness.run.folder import GATE_FILE, LATEST, UNFINISHED, StoredRun, read_run
 
 RENDERINGS = {
     "results.json": render_json,
@@ -76,6 +76,20 @@ def _read_kept(path: Path) -> _Kept:
         return msgspec.json.decode(path.read_bytes(), type=_Kept)
     except (FileNotFoundError, msgspec.DecodeError):  # cut off before it was written; or it is made anew now
         return _Kept()
+
+
+def find_sweep(reports: Path, name: str | None) -> Path:
+    """The folder of a sweep: named by id or path, or the newest that is complete; a gate is none.
+
+    Raises:
+        UsageError: there is none.
+    """
+    if name is not None:
+        return find_run(reports, name)
+    for folder in sorted((reports / "runs").glob("2*"), key=lambda path: path.name, reverse=True):
+        if not (folder / GATE_FILE).exists() and not (folder / UNFINISHED).exists():
+            return folder.resolve()
+    raise UsageError(f"{reports / 'runs'}: no complete sweep there; run `{say_sweep()}` first")
 
 
 def find_run(reports: Path, name: str | None) -> Path:

@@ -5,43 +5,60 @@ from __future__ import annotations
 import datetime
 import secrets
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 import msgspec
 
-from harness.errors import MachineError
-from harness.finished import assemble_again
-from harness.gate_records import BASELINE, CANDIDATE, Decision, Gate, Question
+from harness.gate_files import write_gate, write_refusal
+from harness.gate_looks import Verdicts
+from harness.gate_records import BASELINE, CANDIDATE, Culprit, Decision, Gate, Quantity, Question
+from harness.gate_speed import measure_speed
 from harness.history.revision import read_revision
-from harness.judge.gate import decide, refuse
 from harness.pipeline import Notify, Request, find_golden, measure_plan, narrow_checks
 from harness.plan.candidate import Compared, Wish, compare
 from harness.plan.expected import borrowed_for, expectations_for
 from harness.plan.lock_diff import diff_locks
 from harness.plan.pip_settings import IndexSettings
 from harness.plan.plan import cases_of, planned_cells
+from harness.plan.quantities import plan_quantities
 from harness.plan.side import Side, versions_of
 from harness.plan.way_out import find_way_out
-from harness.records import Cell, Finding, Lock, Plan, Progress, Run
-from harness.report.gate_json import read_gate, render_gate_json, render_gate_schema
-from harness.report.gate_junit import render_gate_junit
-from harness.report.gate_markdown import render_gate_markdown
-from harness.report.jsonfile import render_json
-from harness.run.files import write_whole
-from harness.run.folder import RunFolder
+from harness.records import Cell, Lock, Plan, Progress, Run
 from harness.run.machine import read_machine
 
-GATE_FILE = "gate.json"
-"""Tells the folder of a gate from that of a sweep."""
+
+@dataclass(frozen=True)
+class Terms:
+    """What a gate judges besides correctness, and what it lets pass.
+
+    Attributes:
+        latency: whether latency and memory are judged.
+        culprit: whether somebody is looked for to blame.
+        accept_known: a known divergence that only the candidate has does not fail it.
+        budget: seconds for latency and memory; None for those of the matrix.
+        quantities: globs over what is measured; empty for all.
+    """
+
+    latency: bool = True
+    culprit: bool = True
+    accept_known: bool = False
+    budget: float | None = None
+    quantities: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
 class Prepared:
-    """A gate before anything of it has run: what is asked, both sides, and the plan of their cells."""
+    """A gate before anything of it has run: what is asked, both sides, and the plan of their cells.
+
+    ``quantities`` are those of latency and memory, none where they are not judged.
+    """
 
     question: Question
     plan: Plan
     compared: Compared
+    terms: Terms = Terms()
+    quantities: tuple[Quantity, ...] = ()
 
     @property
     def reason(self) -> str:
@@ -49,19 +66,27 @@ class Prepared:
         return self.plan.cells[-1].lock.reason
 
 
-async def prepare_gate(
-    request: Request, wish: Wish, arguments: tuple[str, ...], settings: IndexSettings, notify: Notify
+async def prepare_gate(  # noqa: PLR0913 - what is asked, how, and of whom
+    request: Request,
+    wish: Wish,
+    arguments: tuple[str, ...],
+    settings: IndexSettings,
+    notify: Notify,
+    *,
+    terms: Terms | None = None,
 ) -> Prepared:
     """Resolve both environments and plan their cells; nothing is written yet.
 
-    ``arguments`` are those of the command line with which a person can ask again.
+    ``arguments`` are those of the command line with which a person can ask again; without ``terms``
+    everything is judged.
 
     Raises:
         UsageError: what is asked for cannot be meant.
         NoSolutionError: the baseline has no solution.
         MachineError: uv, git or the network failed.
     """
-    matrix = request.matrix
+    matrix, terms = request.matrix, terms or Terms()
+    quantities = plan_quantities(matrix, terms.quantities) if terms.latency else ()
     expectations, borrowed = expectations_for(matrix), borrowed_for(matrix)  # before the network is asked
     find_golden(request.golden)
     notify(Progress(cell="", stage="note", note="resolving baseline and candidate"))
@@ -85,7 +110,10 @@ async def prepare_gate(
     if request.checks:
         plan = narrow_checks(plan, request.checks)
     question = await _question(compared, request, arguments, settings, notify)
-    return Prepared(question, plan, compared)
+    if terms.latency and terms.quantities:
+        only = f"only quantities that match {', '.join(terms.quantities)}"
+        question = msgspec.structs.replace(question, notes=(only, *question.notes))
+    return Prepared(question, plan, compared, terms, quantities)
 
 
 def _cells(compared: Compared) -> tuple[tuple[Cell, Cell], tuple[Lock, Lock]]:
@@ -137,70 +165,40 @@ async def _question(
 async def run_gate(
     prepared: Prepared, request: Request, settings: IndexSettings, notify: Notify
 ) -> tuple[Gate, Path]:
-    """Run both cells, decide, and write everything that a gate leaves; returns its folder too.
+    """Run both cells, measure latency, decide, and look for the culprit; returns the folder of the gate too.
+
+    What is known is written after each step, so that a gate that is cut off says what it knew, and never
+    more than that.
 
     Raises:
         HarnessError: the harness or the machine failed; a cell that fails has a status instead.
     """
     if prepared.reason:
-        return _write_refusal(prepared, request.reports)
+        return write_refusal(prepared.plan, prepared.question, request.reports)
     without_latency = replace(request, options=replace(request.options, latency=False))
     run, folder = await measure_plan(without_latency, prepared.plan, settings, notify)
-    return _write_gate(run, prepared.question, folder), folder
+    write = partial(write_gate, run, prepared.question, folder, accept_known=prepared.terms.accept_known)
+    gate = write()
+    if prepared.quantities and _can_be_timed(gate.decision):
+        budget = prepared.terms.budget or request.matrix.gate.budget_seconds
+        write(speed=Verdicts(prepared.quantities).sum_up(spent=0.0, budget=budget))
+        speed = await measure_speed(
+            prepared.plan, request, prepared.quantities, settings, notify, budget=budget, folder=folder
+        )
+        gate = write(speed=speed)
+    if gate.decision.verdict == "regressed" and prepared.terms.culprit:
+        culprit = await _blame(prepared, request, run, gate, folder)
+        gate = write(speed=gate.speed, culprit=culprit)
+    return gate, folder
 
 
-def _write_refusal(prepared: Prepared, reports: Path) -> tuple[Gate, Path]:
-    try:
-        folder = RunFolder.create(reports / "runs", prepared.plan)
-        gate = _gate(prepared.plan, prepared.question, refuse(prepared.reason))
-        _write_files(gate, (), folder.path)
-        folder.finish()
-    except OSError as error:
-        raise MachineError(
-            f"the run cannot be written: {error}; name another folder with --reports"
-        ) from error
-    return gate, folder.path
+def _can_be_timed(decision: Decision) -> bool:
+    """Not where the candidate died, or the baseline is not whole."""
+    alive = all(cell.status in {"ok", "failed"} for cell in decision.cells)
+    return alive and decision.verdict in {"pass", "regressed"}
 
 
-def _write_gate(run: Run, question: Question, folder: Path) -> Gate:
-    gate = _gate(run.plan, question, decide(run.judgement))
-    write_whole(folder / "results.json", render_json(run).encode())
-    findings = tuple(each for each in run.judgement.findings if each.cell == CANDIDATE)
-    _write_files(gate, findings, folder)
-    return gate
-
-
-def _gate(plan: Plan, question: Question, decision: Decision) -> Gate:
-    return Gate(run=plan.run, matrix=plan.matrix, created=plan.created, question=question, decision=decision)
-
-
-def _write_files(gate: Gate, findings: tuple[Finding, ...], folder: Path) -> None:
-    contents = {
-        GATE_FILE: render_gate_json(gate),
-        "gate.md": render_gate_markdown(gate),
-        "junit.xml": render_gate_junit(gate, findings),
-        "gate-schema.json": render_gate_schema(),
-    }
-    for name, content in contents.items():
-        write_whole(folder / name, content.encode())
-
-
-def is_gate(folder: Path) -> bool:
-    """Whether the folder of a run is that of a gate."""
-    return (folder / GATE_FILE).exists()
-
-
-def decide_again(folder: Path) -> Gate:
-    """Decide and render a gate once more from what lies in its folder; a result that is gone is missing.
-
-    Raises:
-        UsageError: it is not the folder of a gate.
-    """
-    question = read_gate(folder / GATE_FILE).question
-    run, stored = assemble_again(folder)
-    reason = stored.plan.cells[-1].lock.reason
-    if not reason:
-        return _write_gate(run, question, folder)
-    gate = _gate(stored.plan, question, refuse(reason))
-    _write_files(gate, (), folder)
-    return gate
+async def _blame(prepared: Prepared, request: Request, run: Run, gate: Gate, folder: Path) -> Culprit | None:
+    """Who is to blame for a gate that is regressed; None where nobody was looked for."""
+    del prepared, request, run, gate, folder
+    return None  # the seam: harness.culprit.find_culprit

@@ -3,27 +3,21 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Unpack
 
 import click
 
 from harness import gate as stages
 from harness import pipeline
-from harness.cli.options import (
-    matrix_option,
-    open_store,
-    plain_option,
-    reports_option,
-    say_gate_command,
-    store_option,
-)
+from harness.cli.options import matrix_option, say_gate_command
+from harness.cli.running import Running, make_request, parse_budget, running_options
 from harness.cli.screen import Screen
-from harness.errors import ExitCode
+from harness.errors import ExitCode, UsageError
 from harness.gate_records import Gate
 from harness.judge.verdict import exit_code
 from harness.plan.candidate import Wish, parse_changes
 from harness.plan.pip_settings import read_pip_settings
 from harness.run.interrupt import run_interruptibly
-from harness.run.options import Limits, Options, count_cores
 
 
 @click.command()
@@ -31,84 +25,83 @@ from harness.run.options import Limits, Options, count_cores
 @click.option("--from", "from_file", metavar="FILE", help="The baseline.  [default: of the matrix]")
 @click.option("--to", "to_file", metavar="FILE", help="The candidate, instead of changes.")
 @matrix_option
-@click.option("--checks", multiple=True, metavar="GLOB", help="Only checks whose case id matches.")
+@click.option("--no-latency", is_flag=True, help="Judge correctness alone.")
+@click.option("--quantities", multiple=True, metavar="GLOB", help="Of latency and memory, only what matches.")
+@click.option("--budget", metavar="TIME", help="For latency and memory: 10m, 90s.  [default: of the matrix]")
+@click.option("--accept-known", is_flag=True, help="A known divergence that is new does not fail it.")
+@click.option("--no-culprit", is_flag=True, help="Do not look for the package to blame.")
 @click.option("--allow-inconclusive", is_flag=True, help="Exit 0 where nothing can be said (4).")
-@click.option("--jobs", type=click.IntRange(1), help="Cells at once.  [default: one a core]")
-@click.option("--fresh", is_flag=True, help="Do not carry on with a run that was cut off.")
-@click.option("--rerun", is_flag=True, help="Run finished cells again.")
-@click.option("--golden", type=click.Path(path_type=Path), help="Golden embeddings to compare with.")
-@click.option("--python-downloads", is_flag=True, help="Let uv fetch a Python that is not there.")
-@store_option
-@reports_option
-@plain_option
+@running_options
 def gate(  # noqa: PLR0913 - one parameter an option
     *,
     changes: tuple[str, ...],
     from_file: str | None,
     to_file: str | None,
     matrix: str,
-    checks: tuple[str, ...],
+    no_latency: bool,
+    quantities: tuple[str, ...],
+    budget: str | None,
+    accept_known: bool,
+    no_culprit: bool,
     allow_inconclusive: bool,
-    jobs: int | None,
-    fresh: bool,
-    rerun: bool,
-    golden: Path | None,
-    python_downloads: bool,
-    store: Path | None,
-    reports: Path,
     plain: bool,
+    **running: Unpack[Running],
 ) -> int:
-    """Judge an upgrade before it is merged: what does it break that holds now?
+    """Judge an upgrade before it is merged: what does it break, and what does it slow down?
 
     A CHANGE is a requirement such as numpy==2.4.6. A FILE is a requirements file, the output of pip freeze,
-    a uv.lock or a pylock.toml, or one of a git revision (main:requirements.txt). Latency is not judged.
+    a uv.lock or a pylock.toml, or one of a git revision (main:requirements.txt). Correctness comes first;
+    then the latency and the memory of what is served are measured until each is decided, or the budget is
+    spent (which leaves the gate inconclusive).
     """
     wish = Wish(changes=changes, from_file=from_file, to_file=to_file)
     parse_changes(wish)  # before anything is read
-    found = pipeline.open_matrix(matrix)
-    request = pipeline.Request(
-        matrix=found,
-        store=open_store(store),
-        reports=reports,
-        checks=checks,
-        golden=golden,
-        command=say_gate_command(),
-        python_downloads=python_downloads,
-        options=Options(
-            jobs=jobs or count_cores(),
-            latency=False,
-            fresh=fresh,
-            rerun=rerun,
-            limits=Limits(contract=found.limits.time, memory=found.limits.memory_bytes),
-        ),
+    if no_latency and (quantities or budget):
+        raise UsageError("--no-latency judges correctness alone; leave out --quantities and --budget")
+    terms = stages.Terms(
+        latency=not no_latency,
+        culprit=not no_culprit,
+        accept_known=accept_known,
+        budget=None if budget is None else parse_budget(budget),
+        quantities=quantities,
     )
+    request = make_request(pipeline.open_matrix(matrix), running, command=say_gate_command(), latency=False)
     screen = Screen(plain=plain)
-    judged, folder = run_interruptibly(_gate(request, wish, _arguments(wish, matrix), screen))
+    arguments = _arguments(wish, matrix, running, terms)
+    judged, folder = run_interruptibly(_gate(request, wish, arguments, terms, screen))
     screen.show_gate(judged, folder)
     allowed = allow_inconclusive and judged.decision.verdict == "inconclusive"
     return ExitCode.PASS if allowed else exit_code(judged.decision.verdict)
 
 
 async def _gate(
-    request: pipeline.Request, wish: Wish, arguments: tuple[str, ...], screen: Screen
+    request: pipeline.Request, wish: Wish, arguments: tuple[str, ...], terms: stages.Terms, screen: Screen
 ) -> tuple[Gate, Path]:
     settings = await read_pip_settings()
-    prepared = await stages.prepare_gate(request, wish, arguments, settings, screen.notify)
+    prepared = await stages.prepare_gate(request, wish, arguments, settings, screen.notify, terms=terms)
     if prepared.reason:
         return await stages.run_gate(prepared, request, settings, screen.notify)
     with screen.board(prepared.plan):
         return await stages.run_gate(prepared, request, settings, screen.notify)
 
 
-def _arguments(wish: Wish, matrix: str) -> tuple[str, ...]:
-    """What has to be typed to ask the same again."""
-    named = {
-        "--from": wish.from_file,
-        "--to": wish.to_file,
-        "--matrix": matrix if matrix != "compat" else None,
-    }
-    options = (word for option, value in named.items() if value is not None for word in (option, value))
-    return (*wish.changes, *options)
+def _arguments(wish: Wish, matrix: str, running: Running, terms: stages.Terms) -> tuple[str, ...]:
+    """What has to be typed to ask the same again: all that the verdict depends on."""
+    named = [
+        ("--from", wish.from_file),
+        ("--to", wish.to_file),
+        ("--matrix", matrix if matrix != "compat" else None),
+        *(("--checks", glob) for glob in running["checks"]),
+        *(("--quantities", glob) for glob in terms.quantities),
+        ("--budget", None if terms.budget is None else f"{terms.budget:g}s"),
+        ("--golden", None if running["golden"] is None else str(running["golden"])),
+    ]
+    flags = {"--no-latency": not terms.latency, "--accept-known": terms.accept_known}
+    return (
+        *wish.changes,
+        *(word for option, value in named if value is not None for word in (option, value)),
+        *(flag for flag, is_set in flags.items() if is_set),
+    )
 
 
 COMMANDS = (gate,)

@@ -9,8 +9,7 @@ from typing import get_args
 
 import click
 
-from harness import committed, finished, pipeline
-from harness import gate as stages
+from harness import committed, finished, gate_files, pipeline
 from harness.cli.options import (
     open_store,
     parse_size,
@@ -101,8 +100,8 @@ def report(*, run: str | None, show: bool, reports: Path) -> int:
     The newest one, or RUN: its id, or its folder.
     """
     folder = finished.find_run(reports, run)
-    if stages.is_gate(folder):
-        gate = stages.decide_again(folder)
+    if gate_files.is_gate(folder):
+        gate = gate_files.decide_again(folder)
         Screen(plain=True).show_gate(gate, folder)
         if show:
             webbrowser.open((folder / "gate.md").as_uri())
@@ -122,9 +121,9 @@ def report(*, run: str | None, show: bool, reports: Path) -> int:
 def publish(*, run: str | None, reports: Path) -> None:
     """Copy a finished run to where it is committed.
 
-    The newest one, or RUN, goes to reports/<matrix>/.
+    The newest sweep, or RUN, goes to reports/<matrix>/; a gate is no sweep.
     """
-    for path in committed.publish(finished.find_run(reports, run), reports):
+    for path in committed.publish(finished.find_sweep(reports, run), reports):
         click.echo(path)
 
 

@@ -17,6 +17,9 @@ from harness.run.results import read_result
 UNFINISHED = "unfinished"
 LATEST = "latest"
 
+GATE_FILE = "gate.json"
+"""Tells the folder of a gate from that of a sweep."""
+
 
 @dataclass(frozen=True)
 class RunFolder:

@@ -46,9 +46,10 @@ class Front:
         said = json.dumps({"baseline": baseline, "candidate": candidate})
         (self.folder / "does.json").write_text(said, encoding="utf-8")
 
-    def run(self, *arguments: str) -> int:
+    def run(self, *arguments: str, latency: bool = False) -> int:
         places = ("--store", str(self.folder / "store"), "--reports", str(self.folder / "reports"))
-        return self.command("gate", *arguments, "--matrix", str(self.matrix.path), "--plain", *places)
+        asked = (*arguments, "--matrix", str(self.matrix.path), "--plain", *places)
+        return self.command("gate", *asked, *(() if latency else ("--no-latency",)))
 
     def command(self, *arguments: str) -> int:
         self.monkeypatch.setattr(sys, "argv", ["harness", *arguments])

@@ -1,0 +1,123 @@
+"""What a gate leaves in its folder: written, told from a sweep, and decided again from there."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Literal
+
+from harness.errors import MachineError
+from harness.finished import assemble_again
+from harness.gate_looks import look_again
+from harness.gate_records import CANDIDATE, Culprit, Decision, Gate, Question, Speed
+from harness.judge.gate import decide, refuse
+from harness.records import Finding, Plan, Run
+from harness.report.gate_json import read_gate, render_gate_json, render_gate_schema
+from harness.report.gate_junit import render_gate_junit
+from harness.report.gate_markdown import render_gate_markdown
+from harness.report.jsonfile import render_json
+from harness.run.files import write_whole
+from harness.run.folder import GATE_FILE, RunFolder
+from harness.run.interrupt import run_interruptibly
+from harness.run.probing.journal import read_blocks
+
+
+def write_gate(  # noqa: PLR0913 - one parameter a part of the gate
+    run: Run,
+    question: Question,
+    folder: Path,
+    *,
+    speed: Speed | None = None,
+    culprit: Culprit | None = None,
+    accept_known: bool = False,
+) -> Gate:
+    """Decide, and write everything that a gate leaves.
+
+    Raises:
+        OSError: it cannot be written.
+    """
+    gate = Gate(
+        run=run.plan.run,
+        matrix=run.plan.matrix,
+        created=run.plan.created,
+        question=question,
+        decision=decide(run.judgement, speed, accept_known=accept_known),
+        speed=speed,
+        culprit=culprit,
+        judged=("correctness", *dict.fromkeys(_kinds(speed))),
+    )
+    write_whole(folder / "results.json", render_json(run).encode())
+    findings = tuple(each for each in run.judgement.findings if each.cell == CANDIDATE)
+    _write_files(gate, findings, folder)
+    return gate
+
+
+def _kinds(speed: Speed | None) -> Iterator[Literal["latency", "memory"]]:
+    for each in () if speed is None else speed.quantities:
+        yield "latency" if each.quantity.unit == "s" else "memory"
+
+
+def write_refusal(plan: Plan, question: Question, reports: Path) -> tuple[Gate, Path]:
+    """Write a gate whose candidate has no solution; returns its folder too.
+
+    Raises:
+        MachineError: it cannot be written.
+    """
+    try:
+        folder = RunFolder.create(reports / "runs", plan)
+        gate = _refuse(plan, question, folder.path)
+        folder.finish()
+    except OSError as error:
+        raise MachineError(
+            f"the run cannot be written: {error}; name another folder with --reports"
+        ) from error
+    return gate, folder.path
+
+
+def _refuse(plan: Plan, question: Question, folder: Path) -> Gate:
+    decision: Decision = refuse(plan.cells[-1].lock.reason)
+    gate = Gate(run=plan.run, matrix=plan.matrix, created=plan.created, question=question, decision=decision)
+    _write_files(gate, (), folder)
+    return gate
+
+
+def _write_files(gate: Gate, findings: tuple[Finding, ...], folder: Path) -> None:
+    contents = {
+        GATE_FILE: render_gate_json(gate),
+        "gate.md": render_gate_markdown(gate),
+        "junit.xml": render_gate_junit(gate, findings),
+        "gate-schema.json": render_gate_schema(),
+    }
+    for name, content in contents.items():
+        write_whole(folder / name, content.encode())
+
+
+def is_gate(folder: Path) -> bool:
+    """Whether the folder of a run is that of a gate."""
+    return (folder / GATE_FILE).exists()
+
+
+def decide_again(folder: Path) -> Gate:
+    """Decide and render a gate once more from what lies in its folder; a result that is gone is missing.
+
+    Latency is decided from the blocks that it left, also where it was cut off before it came to a decision.
+
+    Raises:
+        UsageError: it is not the folder of a gate.
+        MachineError: the statistics could not be had.
+    """
+    before = read_gate(folder / GATE_FILE)
+    run, stored = assemble_again(folder)
+    if stored.plan.cells[-1].lock.reason:
+        return _refuse(stored.plan, before.question, folder)
+    speed = None
+    if before.speed is not None:
+        speed = run_interruptibly(look_again(before.speed, read_blocks(folder)))
+    return write_gate(
+        run,
+        before.question,
+        folder,
+        speed=speed,
+        culprit=before.culprit,
+        accept_known=before.decision.accepted,
+    )
