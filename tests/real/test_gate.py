@@ -34,7 +34,8 @@ class Front:
     def ask(self, *arguments: str) -> tuple[int, str]:
         """Exit code, and what it said."""
         places = ("--store", self.bench.store, "--reports", self.bench.reports, "--plain")
-        done = self.bench.harness.run("gate", *arguments, "--matrix", self.matrix, *places)
+        alone = ("--no-latency", "--no-culprit")
+        done = self.bench.harness.run("gate", *arguments, "--matrix", self.matrix, *places, *alone)
         return done.returncode, done.stdout + done.stderr
 
     def decide(self, *arguments: str) -> tuple[int, Gate, str]:
