@@ -1,4 +1,4 @@
-"""The gate as JUnit XML: a case for the verdict and one for each check of the candidate."""
+"""The gate as JUnit XML: a case for the verdict, one for each check and each quantity of the candidate."""
 
 from __future__ import annotations
 
@@ -7,13 +7,29 @@ from typing import TYPE_CHECKING
 from junitparser import Error, Failure, JUnitXml, Skipped, TestCase, TestSuite
 
 from harness.gate_records import CANDIDATE
-from harness.report.escape import scrub, shorten
-from harness.report.gate_view import NOT_JUDGED, gate_commands, say_way_out
+from harness.report.escape import disarm_commands, scrub, shorten
+from harness.report.gate_culprit_view import say_culprit, say_evidence
+from harness.report.gate_speed_view import (
+    find_remedies,
+    say_why,
+    show_change,
+    show_floor,
+    show_threshold,
+    show_value,
+)
+from harness.report.gate_view import (
+    ACCEPT_KNOWN,
+    checks_command,
+    fresh_findings,
+    gate_command,
+    say_judged,
+    say_way_out,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from harness.gate_records import Gate
+    from harness.gate_records import Culprit, Gate, QuantityDecision
     from harness.records import Finding
 
 
@@ -24,19 +40,21 @@ def render_gate_junit(gate: Gate, findings: Sequence[Finding] = ()) -> str:
     """
     suite = TestSuite("gate")
     suite.add_testcase(_verdict(gate))
-    new = {each.check for each in gate.decision.new}
+    new = {each.check for each in fresh_findings(gate)}
     before = {each.check for each in gate.decision.before}
     for finding in findings:
-        case = TestCase(shorten(finding.check), classname=f"{CANDIDATE}.{finding.layer}")
+        case = TestCase(_line(finding.check), classname=_line(f"{CANDIDATE}.{finding.layer}"))
         if finding.check in new:
             case.result = [_red(gate, finding)]
         elif finding.check in before:
-            case.result = [Skipped(shorten(f"red before: {finding.message}", 600))]
+            case.result = [Skipped(_line(f"red before: {finding.message}", 600))]
         elif finding.outcome == "xfail":
-            case.result = [Skipped(shorten(f"expected: {finding.expectation} ({finding.message})", 600))]
+            case.result = [Skipped(_line(f"expected: {finding.expectation} ({finding.message})", 600))]
         elif finding.outcome == "skip":
-            case.result = [Skipped(shorten(finding.message, 600))]
+            case.result = [Skipped(_line(finding.message, 600))]
         suite.add_testcase(case)
+    for decision in gate.speed.quantities if gate.speed is not None else ():
+        suite.add_testcase(_quantity(gate, decision))
     document = JUnitXml("harness")
     document.add_testsuite(suite)
     document.update_statistics()  # type: ignore[no-untyped-call]  # junitparser has few annotations
@@ -48,21 +66,65 @@ def _verdict(gate: Gate) -> TestCase:
     decision, way = gate.decision, gate.question.way_out
     case = TestCase("verdict", classname="gate")
     said = ": ".join(filter(None, [decision.verdict, decision.sentence, decision.because]))
-    lines = [said, NOT_JUDGED, gate_commands(gate)[1]]
+    lines = [said, say_judged(gate), gate_command(gate)]
     if way is not None:
         lines += [f"{each.name}>={each.lowest} instead of {each.held}" for each in way.changes]
         lines.append(say_way_out(way))
+    if gate.culprit is not None:
+        lines += _blame(gate.culprit)
     if decision.verdict != "pass":
         kind = Failure if decision.verdict == "regressed" else Error
-        entry = kind(shorten(said, 600), decision.verdict)
-        entry.text = scrub("\n".join(lines))
+        entry = kind(_line(said, 600), decision.verdict)
+        entry.text = _plain(lines)
         case.result = [entry]
     return case
 
 
+def _blame(culprit: Culprit) -> list[str]:
+    if not culprit.changes:
+        return [culprit.sentence]
+    return [f"to blame: {say_culprit(culprit, shorten)}: {culprit.sentence}", *say_evidence(culprit, shorten)]
+
+
 def _red(gate: Gate, finding: Finding) -> Failure | Error:
-    kind = Failure if finding.outcome in {"fail", "xpass"} else Error
-    entry = kind(shorten(finding.message, 600), finding.outcome)
-    again = gate_commands(gate, "--checks", finding.check)[1]
-    entry.text = scrub("\n".join(filter(None, [finding.message, finding.advice, again])))
+    kind = Error if finding.outcome in {"error", "missing"} else Failure
+    known = f"known, but new here: {finding.expectation} ({ACCEPT_KNOWN} lets it pass)"
+    message = f"{known}: {finding.message}" if finding.outcome == "xfail" else finding.message
+    entry = kind(_line(message, 600), finding.outcome)
+    entry.text = _plain([message, finding.advice, checks_command(gate, [finding.check])])
     return entry
+
+
+def _quantity(gate: Gate, decision: QuantityDecision) -> TestCase:
+    """Risen beyond its threshold is a failure; one that nothing can be said of is an error."""
+    quantity = decision.quantity
+    kind = "latency" if quantity.unit == "s" else "memory"
+    case = TestCase(_line(quantity.id), classname=f"{CANDIDATE}.{kind}")
+    before, after = (show_value(each, quantity.unit) for each in (decision.baseline, decision.candidate))
+    told = (
+        f"{show_change(decision.change)} of the baseline, where {show_threshold(decision)} is allowed; "
+        f"{before} -> {after}, noise {show_floor(decision.control)}, {decision.blocks} processes an arm"
+    )
+    if decision.outcome == "regressed":
+        entry: Failure | Error = Failure(_line(told, 600), decision.outcome)
+        entry.text = _plain([told, gate_command(gate, "--quantities", quantity.id)])
+        case.result = [entry]
+    elif decision.outcome != "passed" and gate.speed is not None:
+        why = ": ".join(filter(None, [say_why(decision, gate.speed), decision.because]))
+        entry = Error(_line(why, 600), decision.outcome)
+        entry.text = _plain(
+            [why, told, *(f"{e.advice}: {e.command}" for e in find_remedies(gate, [decision]))]
+        )
+        case.result = [entry]
+    else:
+        case.system_out = told
+    return case
+
+
+def _line(text: str, limit: int = 300) -> str:
+    return disarm_commands(shorten(text, limit))
+
+
+def _plain(lines: Sequence[str]) -> str:
+    """Lines as they may stand in a log: some CI systems print them there."""
+    return disarm_commands(scrub("\n".join(filter(None, lines))))

@@ -3,53 +3,52 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from harness.report.escape import code_span, disarm_commands, escape_markdown
-from harness.report.gate_view import NOT_JUDGED, gate_commands, say_origin, say_unchanged, say_way_out
+from harness.report.escape import code_span, disarm_commands
+from harness.report.gate_culprit_view import say_culprit
+from harness.report.gate_escape import escape_prose
+from harness.report.gate_markdown_new import (
+    culprit_section,
+    fresh_sections,
+    slower_section,
+    speed_section,
+    unclear_section,
+)
+from harness.report.gate_markdown_parts import Room, Section, quote_command, span
+from harness.report.gate_markdown_rest import rest_sections, way_out_section
+from harness.report.gate_view import (
+    checks_command,
+    count_changes,
+    fresh_findings,
+    gate_command,
+    group_findings,
+    say_judged,
+)
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from harness.gate_records import Gate
 
-    from harness.gate_records import Gate, Question
-    from harness.records import Finding
+LIMIT = 65_536
+"""GitHub takes no comment of more characters. Bytes are counted, of which there are never fewer."""
 
-MOST_ROWS = 25
-"""Rows of a table of findings: GitHub takes no comment of more than 65,536 characters."""
-
-MOST_CHANGES = 100
-"""Rows of the lock diff."""
+ROOMS = tuple(Room(*rows) for rows in ((25, 25), (25, 10), (25, 3), (25, 0), (10, 0), (3, 0), (0, 0)))
+"""Rows of a table: of what is new, and of the rest, which has to give way first."""
 
 
-def render_gate_markdown(gate: Gate) -> str:
-    """Render a gate as GitHub-flavoured Markdown; what packages and files wrote stands in code spans."""
-    decision, question = gate.decision, gate.question
-    because = f": {code_span(decision.because, 400, table=False)}" if decision.because else ""
-    lines = [
-        f"**{decision.verdict.upper()}**: {escape_markdown(decision.sentence, 600)}{because}",
-        "",
-        f"{_origin(question)} Matrix {_span(gate.matrix)}, run {_span(gate.run)}. {NOT_JUDGED}",
-        *_way_out(gate),
-        *_findings("New in the candidate", decision.new, lambda each: _just_this(gate, each)),
-        *_lock_diff(gate),
-        *_findings("Known divergences that the baseline does not have", decision.known, _expected),
-        *_findings("No longer checked", decision.unchecked, None),
-        *_findings("Red before", decision.before, None),
-        *_findings("No longer red", decision.gone, None),
-        *_left_out(gate),
-        *_again(gate),
-        "",
-        marker(gate.matrix),
-    ]
-    return disarm_commands("\n".join(lines) + "\n")
+def render_gate_markdown(gate: Gate, limit: int = LIMIT) -> str:
+    """Render a gate as GitHub-flavoured Markdown of at most ``limit`` bytes; what was cut is said.
 
-
-def _origin(question: Question) -> str:
-    return f"From {_span(question.baseline)} to {_span(question.candidate)}."
-
-
-def _span(text: str) -> str:
-    return code_span(text, table=False)
+    What packages and files wrote stands in code spans, where no forge knows links, mentions or commands.
+    """
+    text = ""
+    for room in ROOMS:
+        cut = "" if room == ROOMS[0] else "Shortened to what a comment may hold; the whole is in `gate.json`."
+        text = disarm_commands("\n".join(_lines(gate, room, cut)) + "\n")
+        if len(text.encode()) <= limit:
+            break
+    return text
 
 
 def marker(matrix: str) -> str:
@@ -57,85 +56,45 @@ def marker(matrix: str) -> str:
     return f"<!-- harness-gate:{re.sub(r'[^a-z0-9_.]+', '-', matrix.lower())} -->"
 
 
-def _table(
-    title: str, header: Sequence[str], rows: Sequence[Sequence[str]], most: int = MOST_ROWS
-) -> Iterator[str]:
-    if not rows:
-        return
-    yield from ("", f"### {title}", "")
-    yield from (_row(header), _row(["---"] * len(header)), *map(_row, rows[:most]))
-    if len(rows) > most:
-        yield from ("", f"And {len(rows) - most} more, in `gate.json`.")
+def _lines(gate: Gate, room: Room, cut: str) -> Iterator[str]:
+    decision = gate.decision
+    because = f": {code_span(decision.because, 400, table=False)}" if decision.because else ""
+    yield f"**{decision.verdict.upper()}**: {escape_prose(decision.sentence)}{because}"
+    yield from ("", _origin(gate))
+    for section in _sections(gate, room):
+        yield from section.lines()
+    yield from _again(gate)
+    if cut:
+        yield from ("", cut)
+    yield from ("", marker(gate.matrix))
 
 
-def _row(fields: Sequence[str]) -> str:
-    return f"| {' | '.join(fields)} |"
+def _origin(gate: Gate) -> str:
+    question = gate.question
+    parts = [f"From {span(question.baseline)} to {span(question.candidate)}"]
+    if question.diff.changes:
+        parts.append(f" ({count_changes(gate)})")
+    if gate.culprit is not None and gate.culprit.changes:
+        parts.append(f"; to blame: **{say_culprit(gate.culprit, span, '→')}**")
+    return f"{''.join(parts)}. {say_judged(gate)}"
 
 
-def _lock_diff(gate: Gate) -> Iterator[str]:
-    rows = [
-        [
-            code_span(each.name, 100),
-            code_span(each.before, 100) or "-",
-            code_span(each.after, 100) or "-",
-            say_origin(each),
-        ]
-        for each in gate.question.diff.changes
-    ]
-    yield from _table("What the upgrade changes", ["package", "from", "to", ""], rows, MOST_CHANGES)
-    if rows:
-        yield from ("", say_unchanged(gate))
-
-
-def _way_out(gate: Gate) -> Iterator[str]:
-    way = gate.question.way_out
-    if way is None:
-        return
-    rows = [
-        [code_span(each.held), code_span(f"{each.name}>={each.lowest}"), code_span(each.newest)]
-        for each in way.changes
-    ]
-    yield from _table("What would make it possible", ["held", "needed", "newest that works"], rows)
-    yield from ("", say_way_out(way))
-
-
-def _findings(
-    title: str, findings: Sequence[Finding], last: Callable[[Finding], str] | None
-) -> Iterator[str]:
-    rows = [
-        [
-            code_span(each.check, 120),
-            each.outcome,
-            code_span(each.message, 200),
-            *([last(each)] if last is not None else []),
-        ]
-        for each in findings
-    ]
-    header = ["check", "outcome", "why", *([""] if last is not None else [])]
-    yield from _table(title, header, rows)
-
-
-def _just_this(gate: Gate, finding: Finding) -> str:
-    """The advice, and the command that runs this check alone."""
-    command = code_span(gate_commands(gate, "--checks", finding.check)[0])
-    return f"{escape_markdown(finding.advice)} {command}".strip()
-
-
-def _expected(finding: Finding) -> str:
-    return escape_markdown(finding.expectation)
-
-
-def _left_out(gate: Gate) -> Iterator[str]:
-    rows = [
-        [code_span(each.name, 100), code_span(each.file), escape_markdown(each.reason)]
-        for each in gate.question.left_out
-    ]
-    yield from _table("Left out", ["package", "file", "because"], rows)
-    if gate.question.notes:
-        yield ""
-        yield from (f"- {code_span(note, table=False)}" for note in gate.question.notes[:MOST_ROWS])
+def _sections(gate: Gate, room: Room) -> Iterator[Section]:
+    """What a person has to see first, then what can be unfolded."""
+    yield from way_out_section(gate, room)
+    yield from fresh_sections(gate, room)
+    yield from slower_section(gate, room)
+    yield from culprit_section(gate)
+    yield from unclear_section(gate, room)
+    yield from speed_section(gate, room)
+    yield from rest_sections(gate, room)
 
 
 def _again(gate: Gate) -> Iterator[str]:
-    checkout, installed = (code_span(each, 1000, table=False) for each in gate_commands(gate))
-    yield from ("", "### Run it yourself", "", f"In a checkout: {checkout}", "", f"Installed: {installed}")
+    """How to see it on one's own machine: all of it, and what is new alone."""
+    yield from ("", "### Run it yourself", "", f"All of it: {quote_command(gate_command(gate))}")
+    groups = group_findings(fresh_findings(gate))
+    if groups:
+        command = checks_command(gate, [each.glob for each in groups[:4]])
+        yield from ("", f"What is red alone: {quote_command(command)}")
+    yield from ("", f"Matrix {span(gate.matrix)}, run {span(gate.run)}, {span(gate.created)}.")

@@ -2,33 +2,47 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
-from rich.console import Group
+from rich.console import Group as Parts
 from rich.table import Table
 from rich.text import Text
 
 from harness.report.escape import shorten
-from harness.report.gate_view import NOT_JUDGED, gate_commands, say_origin, say_unchanged, say_way_out
+from harness.report.gate_culprit_view import culprit_command, say_culprit, say_evidence
+from harness.report.gate_text_speed import draw_speed
+from harness.report.gate_view import (
+    ACCEPT_KNOWN,
+    LONGEST_COMMAND,
+    accepts_known,
+    checks_command,
+    count_changes,
+    fresh_findings,
+    gate_command,
+    group_findings,
+    say_judged,
+    say_origin,
+    say_unchanged,
+    say_way_out,
+)
 from harness.report.terminal import Alphabet, print_to_text
 from harness.report.text import VERDICT_STYLES
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
-
     from rich.console import RenderableType
 
     from harness.gate_records import Gate
     from harness.records import Finding
 
 MOST_LINES = 12
-"""Findings of a kind that are told; the rest is in the files."""
+"""Checks of a kind that are told; the rest is in the files."""
 
 
 def render_gate_text(gate: Gate, *, width: int = 80, color: bool = False, unicode: bool = True) -> str:
     """Render a gate for a terminal ``width`` columns wide."""
-    parts = _parts(gate, Alphabet(unicode))
-    return print_to_text(Group(*parts), width=width, color=color, unicode=unicode)
+    parts = Parts(*_parts(gate, Alphabet(unicode)))
+    return print_to_text(parts, width=width, color=color, unicode=unicode)
 
 
 def _parts(gate: Gate, alphabet: Alphabet) -> Iterator[RenderableType]:
@@ -37,56 +51,96 @@ def _parts(gate: Gate, alphabet: Alphabet) -> Iterator[RenderableType]:
     because = f": {shorten(decision.because, 600)}" if decision.because else ""
     yield alphabet.say(f"{verdict}{because}", style)
     yield alphabet.say(f"from {shorten(question.baseline)} to {shorten(question.candidate)}", "dim")
-    if question.diff.changes:
-        yield from _heading(alphabet, "What the upgrade changes")
-        yield _diff(gate, alphabet)
-        yield alphabet.indent(say_unchanged(gate), style="dim")
-    if question.way_out is not None:
-        yield from _heading(alphabet, "What would make it possible")
-        for way in question.way_out.changes:
-            line = f"{way.name}>={way.lowest} instead of {way.held} (newest that works: {way.newest})"
-            yield alphabet.indent(shorten(line))
-        yield alphabet.indent(say_way_out(question.way_out))
-    yield from _findings(alphabet, "New in the candidate", decision.new, advice=True)
-    yield from _findings(alphabet, "Known divergences that the baseline does not have", decision.known)
+    yield from _lock_diff(gate, alphabet)
+    yield from _way_out(gate, alphabet)
+    yield from _findings(alphabet, "New in the candidate", fresh_findings(gate), advice=True)
+    yield from draw_speed(gate, alphabet)
+    yield from _culprit(gate, alphabet)
+    if accepts_known(gate):
+        yield from _findings(alphabet, "Known divergences that were accepted", decision.known)
     yield from _findings(alphabet, "No longer checked", decision.unchecked)
     yield from _findings(alphabet, "Red before", decision.before)
     yield from _findings(alphabet, "No longer red", decision.gone)
     if question.left_out:
-        yield from _heading(alphabet, "Left out: neither under test nor needed by what is")
+        yield from heading(alphabet, "Left out: neither under test nor needed by what is")
         yield alphabet.indent(shorten(", ".join(sorted({each.name for each in question.left_out})), 600))
     for note in question.notes:
         yield alphabet.indent(f"note: {shorten(note)}", 0)
     yield Text()
-    yield alphabet.say(f"again: {shorten(gate_commands(gate)[0], 600)}", "dim")
-    yield alphabet.say(NOT_JUDGED)
+    yield from _again(gate, alphabet)
+    yield alphabet.say(say_judged(gate))
     yield alphabet.say(verdict, style)
 
 
-def _heading(alphabet: Alphabet, text: str) -> Iterator[RenderableType]:
+def heading(alphabet: Alphabet, text: str) -> Iterator[RenderableType]:
+    """An empty line and a title."""
     yield Text()
     yield alphabet.say(text, "bold")
 
 
-def _diff(gate: Gate, alphabet: Alphabet) -> Table:
+def _lock_diff(gate: Gate, alphabet: Alphabet) -> Iterator[RenderableType]:
+    if not gate.question.diff.changes:
+        return
+    yield from heading(alphabet, f"What the upgrade changes: {count_changes(gate)}")
     table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False, show_header=False)
     for _ in range(5):
         table.add_column(overflow="fold")
     for each in gate.question.diff.changes:
         fields = (each.name, each.before or "-", each.after or "-", say_origin(each))
         table.add_row("", *(alphabet.say(shorten(field), "bold" if each.asked else "") for field in fields))
-    return table
+    yield table
+    yield alphabet.indent(say_unchanged(gate), style="dim")
+
+
+def _way_out(gate: Gate, alphabet: Alphabet) -> Iterator[RenderableType]:
+    way = gate.question.way_out
+    if way is None:
+        return
+    yield from heading(alphabet, "What would make it possible")
+    for each in way.changes:
+        line = f"{each.name}>={each.lowest} instead of {each.held} (newest that works: {each.newest})"
+        yield alphabet.indent(shorten(line))
+    yield alphabet.indent(say_way_out(way))
 
 
 def _findings(
     alphabet: Alphabet, title: str, findings: Sequence[Finding], *, advice: bool = False
 ) -> Iterator[RenderableType]:
-    if findings:
-        yield from _heading(alphabet, f"{title}: {len(findings)}")
-    for each in findings[:MOST_LINES]:
+    if not findings:
+        return
+    yield from heading(alphabet, f"{title}: {len(findings)}")
+    groups = group_findings(findings)
+    for each in groups[:MOST_LINES]:
+        name = each.cases[0] if len(each.cases) == 1 else f"{each.check} ({len(each.cases)} cases)"
         message = f": {shorten(each.message)}" if each.message else ""
-        yield alphabet.indent(f"{each.outcome} {shorten(each.check)}{message}")
+        yield alphabet.indent(f"{each.outcome} {shorten(name)}{message}")
+        if each.expectation:
+            yield alphabet.indent(f"Known: {shorten(each.expectation, 400)}", 4)
+        if advice and each.outcome == "xfail":
+            yield alphabet.indent(f"It is new here all the same; {ACCEPT_KNOWN} lets it pass.", 4)
         if advice and each.advice:
             yield alphabet.indent(f"Advice: {shorten(each.advice, 400)}", 4)
-    if len(findings) > MOST_LINES:
-        yield alphabet.indent(f"and {len(findings) - MOST_LINES} more, in gate.json", style="dim")
+    if len(groups) > MOST_LINES:
+        yield alphabet.indent(f"and {len(groups) - MOST_LINES} more checks, in gate.json", style="dim")
+
+
+def _culprit(gate: Gate, alphabet: Alphabet) -> Iterator[RenderableType]:
+    culprit = gate.culprit
+    if culprit is None:
+        return
+    yield from heading(alphabet, "Who is to blame")
+    if culprit.changes:
+        yield alphabet.indent(say_culprit(culprit, shorten), style="bold red")
+    yield alphabet.indent(shorten(culprit.sentence, 600))
+    for each in say_evidence(culprit, shorten) if culprit.changes else ():
+        yield alphabet.indent(f"- {each}")
+    if command := culprit_command(gate):
+        yield alphabet.indent(f"just this: {shorten(command, LONGEST_COMMAND)}", style="dim")
+
+
+def _again(gate: Gate, alphabet: Alphabet) -> Iterator[RenderableType]:
+    yield alphabet.say(f"again: {shorten(gate_command(gate), LONGEST_COMMAND)}", "dim")
+    groups = group_findings(fresh_findings(gate))
+    if groups:
+        command = checks_command(gate, [each.glob for each in groups[:4]])
+        yield alphabet.say(f"what is red alone: {shorten(command, LONGEST_COMMAND)}", "dim")

@@ -3,18 +3,47 @@
 from __future__ import annotations
 
 import shlex
+from collections import defaultdict
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from harness.judge.cells import in_layer_order
+from harness.judge.outcomes import check_of
+
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from harness.gate_records import Gate, LockChange, WayOut
+    from harness.records import Finding, Outcome
 
 NOT_JUDGED = "This is about correctness alone; latency is not judged."
+"""What has to be said of a gate that measured no latency."""
+
+ACCEPT_KNOWN = "--accept-known"
+"""The option that lets a known divergence pass that only the candidate has."""
 
 
-def gate_commands(gate: Gate, *more: str) -> tuple[str, str]:
-    """The command that asks again, in a checkout of the harness and where it is installed."""
-    arguments = shlex.join((*gate.question.arguments, *more))
-    return f"nox -s gate -- {arguments}", f"harness gate {arguments}"
+LONGEST_COMMAND = 4000
+"""Characters of a command that are shown: half of one would do something else."""
+
+
+def gate_command(gate: Gate, *more: str) -> str:
+    """The command that asks again where the gate was asked, with ``more`` options."""
+    return f"{gate.question.command} {shlex.join((*gate.question.arguments, *more))}"
+
+
+def checks_command(gate: Gate, checks: Sequence[str]) -> str:
+    """The command that runs these checks alone: no latency, and nobody to blame."""
+    globs = [word for check in checks for word in ("--checks", check)]
+    return gate_command(gate, *globs, "--no-latency", "--no-culprit")
+
+
+def say_judged(gate: Gate) -> str:
+    """What the verdict speaks of."""
+    if set(gate.judged) == {"correctness"}:
+        return NOT_JUDGED
+    *first, last = gate.judged
+    return f"Judged: {', '.join(first)} and {last}." if first else f"Judged: {last} alone."
 
 
 def say_origin(change: LockChange) -> str:
@@ -31,6 +60,13 @@ def say_unchanged(gate: Gate) -> str:
     return f"{count} {'other is' if count == 1 else 'others are'} the same."
 
 
+def count_changes(gate: Gate) -> str:
+    """How many distributions move, and why."""
+    changes = gate.question.diff.changes
+    asked = sum(each.asked for each in changes)
+    return f"{asked} asked for, {len(changes) - asked} dragged along"
+
+
 def say_way_out(way: WayOut) -> str:
     """What the search for further changes came to; the changes themselves are told beside it."""
     asked = f"the resolver was asked {way.calls} {'time' if way.calls == 1 else 'times'}"
@@ -41,3 +77,48 @@ def say_way_out(way: WayOut) -> str:
             f"It would be possible with {'this' if len(way.changes) == 1 else 'these two'} as well ({asked})."
         )
     return f"It would be possible with these as well; fewer may do ({asked})."
+
+
+@dataclass(frozen=True)
+class Group:
+    """The findings of one check and outcome: the first of them speaks for all."""
+
+    check: str
+    outcome: Outcome
+    cases: tuple[str, ...]
+    message: str
+    advice: str
+    expectation: str
+
+    @property
+    def glob(self) -> str:
+        """What ``--checks`` takes to run them all."""
+        return self.cases[0] if len(self.cases) == 1 else f"{self.check}/*"
+
+
+def group_findings(findings: Sequence[Finding]) -> list[Group]:
+    """Findings check by check, the lowest layer first: a person reads checks, not their parameters."""
+    grouped: dict[tuple[str, Outcome], list[Finding]] = defaultdict(list)
+    for each in in_layer_order(findings):
+        grouped[check_of(each.check), each.outcome].append(each)
+    return [
+        Group(
+            check=check,
+            outcome=outcome,
+            cases=tuple(each.check for each in found),
+            message=found[0].message,
+            advice=found[0].advice,
+            expectation=found[0].expectation,
+        )
+        for (check, outcome), found in grouped.items()
+    ]
+
+
+def fresh_findings(gate: Gate) -> tuple[Finding, ...]:
+    """What is new in the candidate, a known divergence too unless it was accepted."""
+    return gate.decision.new if accepts_known(gate) else (*gate.decision.new, *gate.decision.known)
+
+
+def accepts_known(gate: Gate) -> bool:
+    """Whether whoever asked lets a known divergence pass that the baseline does not have."""
+    return ACCEPT_KNOWN in gate.question.arguments

@@ -1,190 +1,256 @@
-"""The renderings of a gate, and that nothing in them can be injected."""
+"""The renderings of a gate: what they say, and what they leave out."""
 
 from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
 from xml.etree import ElementTree
 
 import jsonschema
 import msgspec
 import pytest
-from unit.runs import seen
+from unit.gate_samples import EVIL, NUMPY, finding, make_culprit, make_gate, make_question, quantity
 
 from harness.errors import UsageError
-from harness.gate_records import (
-    Decision,
-    FurtherChange,
-    Gate,
-    LeftOut,
-    LockChange,
-    LockDiff,
-    Question,
-    WayOut,
-)
-from harness.records import Finding
+from harness.gate_records import Culprit, Decision, Gate, LockChange, Speed
 from harness.report.gate_json import read_gate, render_gate_json, render_gate_schema
 from harness.report.gate_junit import render_gate_junit
-from harness.report.gate_markdown import MOST_ROWS, marker, render_gate_markdown
+from harness.report.gate_markdown import LIMIT, ROOMS, marker, render_gate_markdown
+from harness.report.gate_markdown_parts import Room
 from harness.report.gate_text import render_gate_text
 from harness.report.gate_view import NOT_JUDGED
 
-EVIL = "|`</code>\n::set-output::x\n<!-- --> <b>@team</b> [a](https://a.example) ]]> \x1b[2J ##[command]x"
+REPLACE = msgspec.structs.replace
 
 
-def finding(check: str = "l0.zero/manual", **changes: Any) -> Finding:
-    values: dict[str, Any] = {
-        "cell": "candidate",
-        "check": check,
-        "layer": "L0",
-        "outcome": "fail",
-        "message": "9 ULP",
-    }
-    return Finding(**(values | {"advice": "Keep the eps.", "observation": seen(9.0)} | changes))
+def correctness_alone() -> Gate:
+    return make_gate(speed=None, culprit=None, judged=("correctness",))
 
 
-def make_gate(text: str = "", **changes: Any) -> Gate:
-    diff = LockDiff(
-        changes=(
-            LockChange(name="numpy", kind="changed", asked=True, before="1.26.2", after="2.4.6"),
-            LockChange(name=f"hub{text}", kind="added", asked=False, after=f"2{text}"),
-        ),
-        unchanged=40,
+def headings(text: str) -> list[str]:
+    return [line for line in text.splitlines() if line.startswith(("#", "<details>"))]
+
+
+def test_the_comment_says_first_what_matters_first() -> None:
+    text = render_gate_markdown(make_gate())
+    lines = text.splitlines()
+    assert lines[0] == (
+        "**REGRESSED**: 1 case is red that the baseline holds, in L0: `l0.zero/manual: 9 ULP`"
     )
-    question = Question(
-        baseline=f"base{text}",
-        candidate="base with numpy==2.4.6",
-        arguments=("numpy==2.4.6", "--from", f"a b{text}.txt"),
-        diff=diff,
-        left_out=(LeftOut(file=f"a{text}.txt", name=f"flask{text}", reason="not needed"),),
-        notes=(f"a note{text}",),
-        way_out=WayOut(
-            changes=(
-                FurtherChange(name="openvino", held=f"openvino==1{text}", lowest="2", newest=f"3{text}"),
-            ),
-            smallest=True,
-            calls=3,
-        ),
+    assert lines[2] == (
+        "From `base` to `base with numpy==2.4.6` (1 asked for, 1 dragged along); "
+        "to blame: **`numpy` `1.26.2` → `2.4.6`**. Judged: correctness, latency and memory."
     )
-    decision = Decision(
-        verdict="regressed",
-        sentence="1 case is red",
-        because=f"9 ULP{text}",
-        new=(finding(message=f"9 ULP{text}"),),
-        before=(finding("l0.old", message=f"7 ULP{text}"),),
-        gone=(finding("l0.gone", cell="baseline", message=text),),
-        known=(finding("l0.known", outcome="xfail", expectation=f"known{text}"),),
-        unchecked=(finding("l0.skipped", outcome="skip", message=f"no kernel{text}"),),
-    )
-    values: dict[str, Any] = {
-        "run": "run-1",
-        "matrix": "compat",
-        "created": "now",
-        "question": question,
-        "decision": decision,
-    }
-    return Gate(**(values | changes))
-
-
-def test_the_comment() -> None:
-    lines = render_gate_markdown(make_gate()).splitlines()
-    assert lines[0] == "**REGRESSED**: 1 case is red: `9 ULP`"
     assert lines[-1] == "<!-- harness-gate:compat -->"
-    assert [line for line in lines if line.startswith("#")] == [
+    assert headings(text) == [
         "### What would make it possible",
-        "### New in the candidate",
-        "### What the upgrade changes",
-        "### Known divergences that the baseline does not have",
-        "### No longer checked",
-        "### Red before",
-        "### No longer red",
-        "### Left out",
+        "### New in the candidate: 2 cases",
+        "### Slower, or larger: 1",
+        "### Who is to blame",
+        "### Undecided: 3",
+        (
+            "<details><summary>Latency and memory: 1 regressed, 1 control-failed, 1 unmeasured, 1 undecided, "
+            "2 passed</summary>"
+        ),
+        "<details><summary>What the upgrade changes: 1 asked for, 1 dragged along</summary>",
+        "<details><summary>No longer checked: 1</summary>",
+        "<details><summary>Red before: 1</summary>",
+        "<details><summary>No longer red: 1</summary>",
+        "<details><summary>What was tried to find who is to blame: 4</summary>",
+        "<details><summary>Left out: 1</summary>",
+        "<details><summary>Notes: 1</summary>",
         "### Run it yourself",
     ]
     for line in (
-        f"From `base` to `base with numpy==2.4.6`. Matrix `compat`, run `run-1`. {NOT_JUDGED}",
         "| `openvino==1` | `openvino>=2` | `3` |",
         "It would be possible with this as well (the resolver was asked 3 times).",
+        "| `l0.zero` | 1 | `9 ULP` | Keep the eps. |",
         "| `numpy` | `1.26.2` | `2.4.6` | asked for |",
         "| `hub` | - | `2` | dragged along, added |",
         "40 others are the same.",
         "| `flask` | `a.txt` | not needed |",
         "- `a note`",
-        "In a checkout: `nox -s gate -- numpy==2.4.6 --from 'a b.txt'`",
+        "All of it: `harness gate numpy==2.4.6 --from 'a b.txt'`",
+        (
+            "What is red alone: `harness gate numpy==2.4.6 --from 'a b.txt' --checks l0.zero/manual "
+            "--checks l0.known --no-latency --no-culprit`"
+        ),
     ):
         assert line in lines
 
 
-def test_nothing_can_be_injected() -> None:
-    text = render_gate_markdown(make_gate(EVIL, matrix=f"mine{EVIL}"))
-    plain = render_gate_markdown(make_gate())
-    assert len(text.splitlines()) == len(plain.splitlines())
-    assert text.splitlines()[-1] == marker(f"mine{EVIL}")
-    assert "--" not in marker(f"mine{EVIL}")[5:-4]
-    for word in ("\x1b", "\n::", "##["):
-        assert word not in text
-    for line in text.splitlines()[:-1]:
-        outside = line
-        for fence in ("``", "`"):
-            outside = "".join(outside.split(fence)[::2])
-        assert "<" not in outside
-        assert "@" not in outside
+def test_the_comment_of_a_gate_that_passed_is_short() -> None:
+    decision = Decision(verdict="pass", sentence="Nothing is red")
+    question = make_question(left_out=(), notes=())
+    speed = Speed(quantities=(quantity(),), confidence=0.99, spent=61, budget=600)
+    gate = make_gate(decision=decision, question=question, speed=speed, culprit=None)
+    assert headings(render_gate_markdown(gate)) == [
+        "<details><summary>Latency and memory: 1 passed</summary>",
+        "<details><summary>What the upgrade changes: 1 asked for, 1 dragged along</summary>",
+        "### Run it yourself",
+    ]
 
 
-def test_long_lists_are_cut_and_said_to_be() -> None:
-    many = tuple(finding(f"l0.zero/{number}", message="m" * 900) for number in range(300))
-    known = tuple(msgspec.structs.replace(each, outcome="xfail", expectation="e" * 900) for each in many)
+def test_latency_that_was_not_judged_is_said_not_to_be() -> None:
+    gate = correctness_alone()
+    assert f" (1 asked for, 1 dragged along). {NOT_JUDGED}" in render_gate_markdown(gate)
+    assert NOT_JUDGED in render_gate_text(gate).splitlines()
+    assert NOT_JUDGED in render_gate_junit(gate)
+    memory = make_gate(judged=("memory",))
+    assert "Judged: memory alone." in render_gate_markdown(memory)
+
+
+def test_the_command_is_right_where_it_is_read() -> None:
+    checkout = make_gate(question=make_question(command="nox -s gate --"))
+    for render in (render_gate_markdown, render_gate_text, render_gate_junit):
+        assert "nox -s gate -- numpy==2.4.6" in render(checkout)
+        assert "harness gate" not in render(checkout)
+        assert "harness gate numpy==2.4.6" in render(make_gate())
+        assert "nox" not in render(make_gate())
+
+
+def test_a_known_divergence_is_new_unless_it_is_accepted() -> None:
+    accepted = make_gate(question=make_question(arguments=("numpy==2.4.6", "--accept-known")))
+    known = accepted.decision.known
+    told = "A known divergence is new here too; `--accept-known` lets it pass."
+    assert told in render_gate_markdown(make_gate())
+    assert told not in render_gate_markdown(accepted)
+    title = "Known divergences that were accepted: 1"
+    assert f"<details><summary>{title}</summary>" in render_gate_markdown(accepted)
+    assert title in render_gate_text(accepted).splitlines()
+    assert title not in render_gate_text(make_gate())
+    assert outcomes(make_gate(), known)["l0.known"] == ["failure"]
+    assert outcomes(accepted, known)["l0.known"] == ["skipped"]
+
+
+def test_cases_of_one_check_are_one_row() -> None:
+    new = tuple(finding(f"l0.zero/float{bits}") for bits in (16, 32))
+    gate = make_gate(decision=Decision(verdict="regressed", sentence="s", new=new))
+    text = render_gate_markdown(gate)
+    assert "| `l0.zero` | 2 | `9 ULP` | Keep the eps. |" in text
+    assert "<details><summary>Every new case: 2 cases</summary>" in text
+    assert "--checks 'l0.zero/*'" in text
+    assert "  fail l0.zero (2 cases): 9 ULP" in render_gate_text(gate).splitlines()
+
+
+def many_of_everything() -> Gate:
+    """As long as a gate can be, in characters of four bytes."""
+    long = "\N{PILE OF POO}" * 900
+    many = tuple(finding(f"l0.zero{number}/{long}", message=long, advice=long) for number in range(300))
+    known = tuple(REPLACE(each, outcome="xfail", expectation=long) for each in many)
     decision = Decision(
-        verdict="regressed", sentence="s", new=many, before=many, gone=many, known=known, unchecked=many
+        verdict="regressed",
+        sentence=long,
+        because=long,
+        new=many,
+        before=many,
+        gone=many,
+        known=known,
+        unchecked=many,
     )
-    text = render_gate_markdown(make_gate(decision=decision))
-    assert f"And {300 - MOST_ROWS} more, in `gate.json`." in text
-    assert len(text) < 65_536
+    changes = tuple(
+        LockChange(name=f"p{number}", kind="changed", asked=False, before=long, after=long)
+        for number in range(300)
+    )
+    question = make_question(notes=(long,) * 300)
+    question = REPLACE(question, diff=REPLACE(question.diff, changes=changes))
+    return make_gate(decision=decision, question=question)
+
+
+def test_what_does_not_fit_into_a_comment_is_cut_and_said_to_be() -> None:
+    text = render_gate_markdown(many_of_everything())
+    assert len(text.encode()) <= LIMIT
+    assert text.splitlines()[-3:] == [
+        "Shortened to what a comment may hold; the whole is in `gate.json`.",
+        "",
+        "<!-- harness-gate:compat -->",
+    ]
+    assert "And 590 more, in `gate.json`." in text
+    assert "Shortened" not in render_gate_markdown(make_gate())
+
+
+def test_the_rest_gives_way_before_what_is_new() -> None:
+    decision = many_of_everything().decision
+    gate = make_gate(decision=REPLACE(decision, new=decision.new[:3], known=()))
+    text = render_gate_markdown(gate)
+    assert text.count("| `l0.zero") >= 3
+    assert "### New in the candidate: 3 cases" in text
+
+
+@pytest.mark.parametrize("room", ROOMS)
+def test_every_room_is_smaller_than_the_one_before(room: Room) -> None:
+    index = ROOMS.index(room)
+    if index:
+        before = ROOMS[index - 1]
+        assert (ROOMS[index].fresh, ROOMS[index].rest) < (before.fresh, before.rest)
 
 
 def test_the_terminal() -> None:
     lines = render_gate_text(make_gate(), width=100).splitlines()
-    assert (lines[0], lines[-1]) == ("REGRESSED: 1 case is red: 9 ULP", "REGRESSED: 1 case is red")
+    assert (lines[0], lines[-1]) == (
+        "REGRESSED: 1 case is red that the baseline holds, in L0: l0.zero/manual: 9 ULP",
+        "REGRESSED: 1 case is red that the baseline holds, in L0",
+    )
     for line in (
         "  openvino>=2 instead of openvino==1 (newest that works: 3)",
-        "New in the candidate: 1",
+        "New in the candidate: 2",
         "  fail l0.zero/manual: 9 ULP",
         "    Advice: Keep the eps.",
-        NOT_JUDGED,
+        "Who is to blame",
+        "  numpy 1.26.2 -> 2.4.6",
+        "  - everything but this stays green",
+        "Judged: correctness, latency and memory.",
     ):
         assert line in lines
-    evil = render_gate_text(make_gate(EVIL), unicode=False)
-    assert evil.isascii()
-    assert not [line for line in evil.splitlines() if line.startswith("::")]
 
 
-def test_junit_fails_for_what_is_new_only() -> None:
-    gate = make_gate(EVIL)
+@pytest.mark.parametrize("unicode", [True, False])
+def test_eighty_columns_are_enough(*, unicode: bool) -> None:
+    text = render_gate_text(make_gate(), unicode=unicode)
+    assert max(map(len, text.splitlines())) <= 80
+    assert text.isascii() is not unicode
+    row = "  normalize.manual.float32.32  12.3 µs   14.8 µs 1.203x 1.183-1.223 1.005x 20"
+    assert (row if unicode else row.replace("µ", "u")) in text.splitlines()
+
+
+def outcomes(gate: Gate, cases: tuple[object, ...]) -> dict[str | None, list[str]]:
+    document = render_gate_junit(gate, cases)  # type: ignore[arg-type]  # findings, as the callers know
+    root = ElementTree.fromstring(document)  # noqa: S314 - this test wrote it
+    return {case.get("name"): [child.tag for child in case] for case in root.iter("testcase")}
+
+
+def test_junit_fails_for_what_is_new_and_for_every_quantity_that_does_not_pass() -> None:
+    gate = make_gate()
     fine = finding("l0.fine", outcome="pass", message="")
     decision = gate.decision
     cases = (*decision.new, *decision.before, *decision.known, *decision.unchecked, fine)
-    root = ElementTree.fromstring(render_gate_junit(gate, cases))  # noqa: S314 - this test wrote it
-    found = {case.get("name"): [child.tag for child in case] for case in root.iter("testcase")}
-    assert found == {
+    assert outcomes(gate, cases) == {
         "verdict": ["failure"],
         "l0.zero/manual": ["failure"],
         "l0.old": ["skipped"],
-        "l0.known": ["skipped"],
+        "l0.known": ["failure"],
         "l0.skipped": ["skipped"],
         "l0.fine": [],
+        "normalize.manual.float16.1": ["system-out"],
+        "normalize.manual.float32.32": ["failure"],
+        "normalize.manual.float32.4096": ["error"],
+        "embed.openvino.float32.1": ["error"],
+        "embed.openvino.float32.32": ["error"],
+        "memory.normalizer": ["system-out"],
     }
-    assert (root.get("failures"), root.get("errors"), root.get("tests")) == ("2", "0", "6")
+    root = ElementTree.fromstring(render_gate_junit(gate, cases))  # noqa: S314 - this test wrote it
+    assert (root.get("failures"), root.get("errors"), root.get("tests")) == ("4", "3", "12")
 
 
 def test_json_is_what_its_schema_says_and_is_read_back(tmp_path: Path) -> None:
-    gate = make_gate(EVIL)
-    text = render_gate_json(gate)
-    jsonschema.validate(json.loads(text), json.loads(render_gate_schema()))
+    schema = json.loads(render_gate_schema())
     path = tmp_path / "gate.json"
-    path.write_text(text, encoding="utf-8")
-    assert read_gate(path) == gate
-    assert json.loads(text)["judged"] == ["correctness"]
+    for gate in (make_gate(EVIL), correctness_alone()):
+        text = render_gate_json(gate)
+        jsonschema.validate(json.loads(text), schema)
+        path.write_text(text, encoding="utf-8")
+        assert read_gate(path) == gate
+        assert json.loads(text)["judged"] == list(gate.judged)
 
 
 @pytest.mark.parametrize(
@@ -197,3 +263,41 @@ def test_what_is_no_gate(text: str | None, said: str, tmp_path: Path) -> None:
         path.write_text(text, encoding="utf-8")
     with pytest.raises(UsageError, match=said):
         read_gate(path)
+
+
+def test_the_culprit_can_be_asked_for_alone() -> None:
+    question = make_question(arguments=("--from", "main:a.txt", "--to", "a.txt", "--matrix", "m.toml"))
+    text = render_gate_markdown(make_gate(question=question))
+    assert "Just this: `harness gate numpy==2.0.0 --from main:a.txt --matrix m.toml`" in text
+
+
+def test_an_interaction_is_said_to_be_one() -> None:
+    torch = LockChange(name="torch", kind="changed", asked=False, before="2.1", after="2.13.0+cpu")
+    culprit = REPLACE(make_culprit(), changes=(NUMPY, torch), releases=(), without="red")
+    text = render_gate_markdown(make_gate(culprit=culprit))
+    for line in (
+        "**`numpy` `1.26.2` → `2.4.6` together with `torch` `2.1` → `2.13.0+cpu`**: numpy alone does it",
+        "- these together alone turns it red",
+        "- an interaction: no smaller part of the upgrade does it",
+        "Just this: `harness gate numpy==2.4.6 torch==2.13.0 --from 'a b.txt'`",
+    ):
+        assert line in text.splitlines()
+
+
+def test_nobody_to_blame_says_why() -> None:
+    gate = make_gate(culprit=Culprit(sentence="No part of it does it again"))
+    assert "### Who is to blame\n\nNo part of it does it again\n" in render_gate_markdown(gate)
+    assert "  No part of it does it again" in render_gate_text(gate).splitlines()
+    assert "No part of it does it again" in render_gate_junit(gate)
+
+
+def test_a_removed_package_cannot_be_asked_for() -> None:
+    gone = LockChange(name="hub", kind="removed", asked=False, before="1")
+    text = render_gate_markdown(make_gate(culprit=REPLACE(make_culprit(), changes=(gone,))))
+    assert "**`hub` `1` (removed)**" in text
+    assert "Just this" not in text
+
+
+def test_one_marker_a_matrix() -> None:
+    assert marker(f"Mine{EVIL}") != marker("mine")
+    assert "--" not in marker(f"mine{EVIL}")[5:-4]

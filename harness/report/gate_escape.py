@@ -1,0 +1,20 @@
+"""Prose for a comment in which nothing that forges would obey is left: no mention, no link, no reference."""
+
+from __future__ import annotations
+
+import re
+
+from harness.report.escape import escape_markdown
+
+_INVISIBLE = "\u200b"
+# Forges look for these in the text that Markdown has become, so a backslash does not stop them: mentions,
+# issues, merge requests, labels, milestones, snippets, epics, and what looks like an address.
+_REFERENCE = re.compile(r"(?i)[@#!~%$&](?=[\w\"'])|:(?=//)|www(?=\.)")
+
+
+def escape_prose(text: str, limit: int = 600) -> str:
+    """One line of words in which names or labels of others may stand, shown as it is and linked to nothing.
+
+    What a package wrote as a whole belongs into a code span instead.
+    """
+    return escape_markdown(_REFERENCE.sub(lambda found: found[0] + _INVISIBLE, text), limit)

@@ -1,0 +1,177 @@
+"""Latency and memory of a gate in the words and units of a person."""
+
+from __future__ import annotations
+
+import math
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from harness.report.gate_view import gate_command
+
+if TYPE_CHECKING:
+    from harness.gate_records import Gate, Interval, QuantityDecision, QuantityOutcome, Speed
+
+WORST_FIRST: tuple[QuantityOutcome, ...] = (
+    "regressed",
+    "control-failed",
+    "unmeasured",
+    "undecided",
+    "passed",
+)
+"""The order in which a person wants to read outcomes."""
+
+MOST_TIMES = 8
+"""A budget this many times as long is the largest that is worth a try."""
+
+_MORE_TIME = "Give it more time"
+_AT_THRESHOLD = (
+    "As good as at its threshold, which no budget decides: look at the numbers, and set what it may be in "
+    "[gate] of the matrix"
+)
+
+
+def show_value(value: float | None, unit: str, *, unicode: bool = True) -> str:
+    """Seconds or bytes in the unit that a person reads: ``12.3 µs``, ``1.25 ms``, ``312 MB``."""
+    if value is None or not math.isfinite(value):
+        return "-"
+    if unit == "B":
+        return f"{value / 1e6:.0f} MB" if value >= 1e8 else f"{value / 1e6:.3g} MB"
+    rounded = float(f"{value:.3g}")  # first, or 999.9 µs would be 1e+03 µs
+    for factor, name in ((1.0, "s"), (1e3, "ms"), (1e6, "µs")):
+        if rounded * factor >= 1 or factor == 1e6:
+            return f"{rounded * factor:.3g} {name if unicode else name.replace('µ', 'u')}"
+    raise AssertionError(unit)
+
+
+def show_change(change: Interval | None) -> str:
+    """A ratio, and its interval: ``1.021x``, ``1.012 to 1.030``; a dash where there is none."""
+    return "-" if change is None else f"{change.ratio:.3f}x ({show_interval(change)})"
+
+
+def show_interval(interval: Interval | None) -> str:
+    """From where to where a ratio may lie."""
+    return "-" if interval is None else f"{interval.low:.3f} to {interval.high:.3f}"
+
+
+def show_threshold(decision: QuantityDecision) -> str:
+    """The ratio that a quantity may have at most."""
+    return f"{decision.quantity.threshold:.2f}x"
+
+
+def show_floor(control: Interval | None) -> str:
+    """How far two processes of the baseline may be apart, as a factor >= 1: the noise floor."""
+    if control is None or control.low <= 0 or not math.isfinite(control.high):
+        return "-"
+    return f"{max(control.high, 1 / control.low):.3f}x"
+
+
+def show_duration(seconds: float) -> str:
+    """Seconds as a person says them: ``45 s``, ``8 min 12 s``."""
+    minutes, rest = divmod(round(seconds), 60)
+    return " ".join(filter(None, [f"{minutes} min" if minutes else "", f"{rest} s" if rest else ""])) or "0 s"
+
+
+def worst_first(speed: Speed) -> list[QuantityDecision]:
+    """The quantities, the worst outcome first; else in the order of the plan."""
+    return sorted(speed.quantities, key=lambda each: WORST_FIRST.index(each.outcome))
+
+
+def regressed(speed: Speed | None) -> list[QuantityDecision]:
+    """Quantities of which it is certain that they have risen beyond their threshold."""
+    return [] if speed is None else [each for each in speed.quantities if each.outcome == "regressed"]
+
+
+def unclear(speed: Speed | None) -> list[QuantityDecision]:
+    """Quantities of which nothing can be said, the worst reason first."""
+    if speed is None:
+        return []
+    return [each for each in worst_first(speed) if each.outcome not in {"regressed", "passed"}]
+
+
+def count_outcomes(decisions: Sequence[QuantityDecision]) -> str:
+    """How many quantities have which outcome."""
+    outcomes = [each.outcome for each in decisions]
+    counts = {outcome: outcomes.count(outcome) for outcome in WORST_FIRST}
+    return ", ".join(f"{count} {outcome}" for outcome, count in counts.items() if count) or "none"
+
+
+def say_effort(speed: Speed) -> str:
+    """What the numbers rest on."""
+    return (
+        f"Candidate over baseline, fresh processes in pairs; intervals hold together with a confidence of "
+        f"{speed.confidence * 100:g} %. Noise: the baseline against itself. "
+        f"Measured for {show_duration(speed.spent)} of {show_duration(speed.budget)}."
+    )
+
+
+def say_why(decision: QuantityDecision, speed: Speed) -> str:
+    """Why nothing can be said of a quantity; the words of others come after it."""
+    limit, count = show_threshold(decision), decision.blocks
+    processes = f"{count} {'process' if count == 1 else 'processes'} an arm"
+    if decision.outcome == "control-failed":
+        apart = show_interval(decision.control)
+        return f"The baseline differs from itself ({apart}), so the machine decides, not the candidate"
+    if decision.outcome == "unmeasured":
+        return "It could not be measured"
+    spent = f"the budget of {show_duration(speed.budget)} is spent"
+    if decision.change is None:
+        return f"{processes} {'is' if count == 1 else 'are'} too few for an interval, and {spent}"
+    return f"{show_interval(decision.change)} lies on both sides of {limit} after {processes}, and {spent}"
+
+
+@dataclass(frozen=True)
+class Remedy:
+    """What to do about quantities of which nothing can be said, and the command for it."""
+
+    advice: str
+    command: str
+
+
+def find_remedies(gate: Gate, decisions: Sequence[QuantityDecision]) -> list[Remedy]:
+    """What to do about these quantities, those together that need the same."""
+    grouped: dict[str, list[QuantityDecision]] = defaultdict(list)
+    for each in decisions:
+        grouped[_advise(each)].append(each)
+    return [
+        Remedy(advice, gate_command(gate, *_options(gate, found), *_more_time(gate, found, advice)))
+        for advice, found in grouped.items()
+    ]
+
+
+def _advise(decision: QuantityDecision) -> str:
+    if decision.outcome == "control-failed":
+        return "Run it again where nothing else runs"
+    if decision.outcome == "unmeasured":
+        return "See the logs of the run, then run it again"
+    return _AT_THRESHOLD if times_longer(decision) > MOST_TIMES else _MORE_TIME
+
+
+def _options(gate: Gate, decisions: Sequence[QuantityDecision]) -> Iterator[str]:
+    """Those quantities alone, unless they are all that there are."""
+    if gate.speed is not None and len(decisions) < len(gate.speed.quantities):
+        yield from (word for each in decisions for word in ("--quantities", each.quantity.id))
+
+
+def _more_time(gate: Gate, decisions: Sequence[QuantityDecision], advice: str) -> tuple[str, ...]:
+    if gate.speed is None or advice != _MORE_TIME:
+        return ()
+    return ("--budget", _write_budget(gate.speed.budget * max(map(times_longer, decisions))))
+
+
+def times_longer(decision: QuantityDecision) -> int:
+    """How many times as many processes would decide, at least 2: intervals shrink with the root of them."""
+    change = decision.change
+    if change is None or min(change.low, change.ratio) <= 0:
+        return 2
+    away = abs(math.log(change.ratio) - math.log(decision.quantity.threshold))
+    half = (math.log(change.high) - math.log(change.low)) / 2
+    hopeless = away**2 * MOST_TIMES < half**2
+    return MOST_TIMES + 1 if hopeless else max(2, math.ceil((half / away) ** 2 - 1e-9)) if away else 2
+
+
+def _write_budget(seconds: float) -> str:
+    """A budget as ``--budget`` takes it."""
+    whole = math.ceil(seconds)
+    return f"{whole // 60}m" if whole % 60 == 0 else f"{whole}s"
