@@ -56,6 +56,12 @@ def gate(session: nox.Session) -> None:
 
 
 @nox.session(venv_backend="none", requires=["setup"], default=False)
+def bisect(session: nox.Session) -> None:
+    """Find the first bad release of a package: `nox -s bisect -- numpy`."""
+    harness(session, "bisect", *session.posargs)
+
+
+@nox.session(venv_backend="none", requires=["setup"], default=False)
 def report(session: nox.Session) -> None:
     """Render the newest run again: `nox -s report -- --open`."""
     harness(session, "report", *session.posargs)

@@ -10,9 +10,10 @@ from pathlib import Path
 
 import msgspec
 
+from harness.culprit.blame import Suspicion, find_culprit
 from harness.gate_files import write_gate, write_refusal
 from harness.gate_looks import Verdicts
-from harness.gate_records import BASELINE, CANDIDATE, Culprit, Decision, Gate, Quantity, Question
+from harness.gate_records import BASELINE, CANDIDATE, Decision, Gate, Quantity, Question
 from harness.gate_speed import measure_speed
 from harness.history.revision import read_revision
 from harness.pipeline import Notify, Request, find_golden, measure_plan, narrow_checks
@@ -187,7 +188,7 @@ async def run_gate(
         )
         gate = write(speed=speed)
     if gate.decision.verdict == "regressed" and prepared.terms.culprit:
-        culprit = await _blame(prepared, request, run, gate, folder)
+        culprit = await find_culprit(_suspect(prepared, run, gate), request, settings, notify, folder)
         gate = write(speed=gate.speed, culprit=culprit)
     return gate, folder
 
@@ -198,7 +199,13 @@ def _can_be_timed(decision: Decision) -> bool:
     return alive and decision.verdict in {"pass", "regressed"}
 
 
-async def _blame(prepared: Prepared, request: Request, run: Run, gate: Gate, folder: Path) -> Culprit | None:
-    """Who is to blame for a gate that is regressed; None where nobody was looked for."""
-    del prepared, request, run, gate, folder
-    return None  # the seam: harness.culprit.find_culprit
+def _suspect(prepared: Prepared, run: Run, gate: Gate) -> Suspicion:
+    """What the search for the culprit starts from."""
+    return Suspicion(
+        compared=prepared.compared,
+        diff=prepared.question.diff,
+        plan=prepared.plan,
+        decision=gate.decision,
+        findings=run.judgement.findings,
+        speed=gate.speed,
+    )

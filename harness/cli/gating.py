@@ -67,16 +67,17 @@ def gate(  # noqa: PLR0913 - one parameter an option
     )
     request = make_request(pipeline.open_matrix(matrix), running, command=say_gate_command(), latency=False)
     screen = Screen(plain=plain)
-    arguments = _arguments(wish, matrix, running, terms)
-    judged, folder = run_interruptibly(_gate(request, wish, arguments, terms, screen))
+    arguments = say_arguments(wish, matrix, running, terms)
+    judged, folder = run_interruptibly(judge_upgrade(request, wish, arguments, terms, screen))
     screen.show_gate(judged, folder)
     allowed = allow_inconclusive and judged.decision.verdict == "inconclusive"
     return ExitCode.PASS if allowed else exit_code(judged.decision.verdict)
 
 
-async def _gate(
+async def judge_upgrade(
     request: pipeline.Request, wish: Wish, arguments: tuple[str, ...], terms: stages.Terms, screen: Screen
 ) -> tuple[Gate, Path]:
+    """Prepare a gate and run it, on a screen."""
     settings = await read_pip_settings()
     prepared = await stages.prepare_gate(request, wish, arguments, settings, screen.notify, terms=terms)
     if prepared.reason:
@@ -85,7 +86,7 @@ async def _gate(
         return await stages.run_gate(prepared, request, settings, screen.notify)
 
 
-def _arguments(wish: Wish, matrix: str, running: Running, terms: stages.Terms) -> tuple[str, ...]:
+def say_arguments(wish: Wish, matrix: str, running: Running, terms: stages.Terms) -> tuple[str, ...]:
     """What has to be typed to ask the same again: all that the verdict depends on."""
     named = [
         ("--from", wish.from_file),

@@ -1,0 +1,73 @@
+"""The command ``bisect``: since which release of a package does it not hold any more?"""
+
+from __future__ import annotations
+
+from typing import Unpack
+
+import click
+
+from harness import gate as stages
+from harness import pipeline
+from harness.cli.gating import judge_upgrade, say_arguments
+from harness.cli.options import matrix_option, say_gate_command
+from harness.cli.running import Running, make_request, parse_budget, running_options
+from harness.cli.screen import Screen
+from harness.errors import UsageError
+from harness.gate_records import Gate
+from harness.judge.verdict import exit_code
+from harness.plan.candidate import Wish, parse_changes
+from harness.records import Progress
+from harness.run.interrupt import run_interruptibly
+
+
+@click.command()
+@click.argument("package", metavar="NAME[SPECIFIER]")
+@click.option("--from", "from_file", metavar="FILE", help="The baseline.  [default: of the matrix]")
+@matrix_option
+@click.option("--quantities", multiple=True, metavar="GLOB", help="Latency and memory that match, too.")
+@click.option("--budget", metavar="TIME", help="For these: 10m, 90s.  [default: of the matrix]")
+@click.option("--accept-known", is_flag=True, help="Known divergences are not looked for.")
+@running_options
+def bisect(  # noqa: PLR0913 - one parameter an option
+    *,
+    package: str,
+    from_file: str | None,
+    matrix: str,
+    quantities: tuple[str, ...],
+    budget: str | None,
+    accept_known: bool,
+    plain: bool,
+    **running: Unpack[Running],
+) -> int:
+    """Find the first bad release of a package: `harness bisect numpy`, `harness bisect 'numpy<2.3'`.
+
+    The baseline is compared with the newest release that goes with it (or the newest that the specifier
+    allows). Where that is red, releases in between are tried, only with what failed; packages that have to
+    move along are told. Exit 0: there is nothing to find. Exit 1: found, or at least narrowed down.
+    """
+    wish = Wish(changes=(package,), from_file=from_file)
+    parse_changes(wish)  # before anything is read
+    if budget is not None and not quantities:
+        raise UsageError("--budget is that of --quantities; say which")
+    terms = stages.Terms(
+        latency=bool(quantities),
+        accept_known=accept_known,
+        budget=None if budget is None else parse_budget(budget),
+        quantities=quantities,
+    )
+    request = make_request(pipeline.open_matrix(matrix), running, command=say_gate_command(), latency=False)
+    screen = Screen(plain=plain)
+    arguments = say_arguments(wish, matrix, running, terms)
+    judged, folder = run_interruptibly(judge_upgrade(request, wish, arguments, terms, screen))
+    screen.show_gate(judged, folder)
+    if judged.decision.verdict == "pass":
+        screen.notify(Progress(cell="", stage="note", note=f"nothing to find: {_say_compared(judged)} holds"))
+    return exit_code(judged.decision.verdict)
+
+
+def _say_compared(judged: Gate) -> str:
+    asked = [f"{change.name} {change.after}" for change in judged.question.diff.changes if change.asked]
+    return " ".join(asked) or judged.question.candidate
+
+
+COMMANDS = (bisect,)
