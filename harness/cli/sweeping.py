@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from harness import committed, perf, pipeline
+from harness.cli.comparing import remember
 from harness.cli.options import (
     cells_options,
     matrix_option,
@@ -17,6 +18,7 @@ from harness.cli.options import (
     store_option,
 )
 from harness.cli.screen import Screen
+from harness.errors import ExitCode
 from harness.judge.verdict import exit_code
 from harness.plan.cells import cells_of, select
 from harness.plan.pip_settings import read_pip_settings
@@ -80,7 +82,9 @@ def sweep(  # noqa: PLR0913 - one parameter an option
     )
     screen = Screen(plain=plain)
     run = run_interruptibly(_sweep(request, screen))
-    screen.show(run, reports / "runs" / run.plan.run)
+    folder = reports / "runs" / run.plan.run
+    screen.show(run, folder)
+    remember(folder, reports)
     return exit_code(run.judgement.verdict)
 
 
@@ -123,7 +127,7 @@ def cells(*, matrix: str, only: tuple[str, ...], skip: tuple[str, ...], as_json:
 )
 def measure(  # noqa: PLR0913 - one parameter an option
     *, matrix: str, only: str | None, rounds: int, plain_rounds: int, whole: bool, keep: Path | None
-) -> None:
+) -> int:
     """Show what the harness costs, the plain way beside it."""
     found = pipeline.open_matrix(matrix)
     measured = select(cells_of(found), (only or committed.baseline_of(found),))[0]
@@ -135,10 +139,9 @@ def measure(  # noqa: PLR0913 - one parameter an option
             scratch=scratch,
             say=lambda text: click.echo(f"{text} ...", err=True),
         )
-        figures = run_interruptibly(
-            perf.measure(bench, rounds=rounds, plain_rounds=plain_rounds, whole=whole)
-        )
-    click.echo(perf.render_figures(figures))
+        costs = run_interruptibly(perf.measure(bench, rounds=rounds, plain_rounds=plain_rounds, whole=whole))
+    click.echo(perf.render_costs(costs))
+    return ExitCode.ERROR if costs.failures else ExitCode.PASS
 
 
 COMMANDS = (sweep, cells, measure)
