@@ -8,7 +8,7 @@ from typing import NoReturn
 
 import click
 
-from harness.cli import bisecting, gating, keeping, sweeping
+from harness.cli import bisecting, comparing, gating, keeping, sweeping
 from harness.cli.output import outlive_readers
 from harness.errors import ExitCode, HarnessError
 
@@ -39,7 +39,13 @@ def cli() -> None:
     """
 
 
-for command in (*sweeping.COMMANDS, *gating.COMMANDS, *bisecting.COMMANDS, *keeping.COMMANDS):
+for command in (
+    *sweeping.COMMANDS,
+    *gating.COMMANDS,
+    *bisecting.COMMANDS,
+    *comparing.COMMANDS,
+    *keeping.COMMANDS,
+):
     cli.add_command(command)
 
 

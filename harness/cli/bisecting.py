@@ -8,6 +8,7 @@ import click
 
 from harness import gate as stages
 from harness import pipeline
+from harness.cli.comparing import remember
 from harness.cli.gating import judge_upgrade, say_arguments
 from harness.cli.options import matrix_option, say_gate_command
 from harness.cli.running import Running, make_request, parse_budget, running_options
@@ -60,6 +61,7 @@ def bisect(  # noqa: PLR0913 - one parameter an option
     arguments = say_arguments(wish, matrix, running, terms)
     judged, folder = run_interruptibly(judge_upgrade(request, wish, arguments, terms, screen))
     screen.show_gate(judged, folder)
+    remember(folder, running["reports"])
     if judged.decision.verdict == "pass":
         screen.notify(Progress(cell="", stage="note", note=f"nothing to find: {_say_compared(judged)} holds"))
     return exit_code(judged.decision.verdict)

@@ -9,6 +9,7 @@ import click
 
 from harness import gate as stages
 from harness import pipeline
+from harness.cli.comparing import remember
 from harness.cli.options import matrix_option, say_gate_command
 from harness.cli.running import Running, make_request, parse_budget, running_options
 from harness.cli.screen import Screen
@@ -70,6 +71,7 @@ def gate(  # noqa: PLR0913 - one parameter an option
     arguments = say_arguments(wish, matrix, running, terms)
     judged, folder = run_interruptibly(judge_upgrade(request, wish, arguments, terms, screen))
     screen.show_gate(judged, folder)
+    remember(folder, running["reports"])
     allowed = allow_inconclusive and judged.decision.verdict == "inconclusive"
     return ExitCode.PASS if allowed else exit_code(judged.decision.verdict)
 

@@ -10,6 +10,7 @@ from typing import get_args
 import click
 
 from harness import committed, finished, gate_files, pipeline
+from harness.cli.comparing import remember
 from harness.cli.options import (
     open_store,
     parse_size,
@@ -29,6 +30,7 @@ from harness.report.escape import disarm_commands
 from harness.report.gate_json import render_gate_schema
 from harness.report.jsonfile import render_schema
 from harness.run.clean import clean_store
+from harness.run.folder import UNFINISHED
 from harness.run.interrupt import run_interruptibly
 
 
@@ -103,6 +105,7 @@ def report(*, run: str | None, show: bool, reports: Path) -> int:
     if gate_files.is_gate(folder):
         gate = gate_files.decide_again(folder)
         Screen(plain=True).show_gate(gate, folder)
+        _remember_again(folder, reports)
         if show:
             webbrowser.open((folder / "gate.md").as_uri())
         return exit_code(gate.decision.verdict)
@@ -110,9 +113,16 @@ def report(*, run: str | None, show: bool, reports: Path) -> int:
     for problem in stored.problems:
         click.echo(disarm_commands(f"note: {problem}"))
     Screen(plain=True).show(judged, folder)
+    _remember_again(folder, reports)
     if show:
         webbrowser.open((folder / "index.html").as_uri())
     return exit_code(judged.judgement.verdict)
+
+
+def _remember_again(folder: Path, reports: Path) -> None:
+    """What is judged anew may mean something else now; a run of somebody else's is none of this history."""
+    if folder.parent == (reports / "runs").resolve() and not (folder / UNFINISHED).exists():
+        remember(folder, reports)
 
 
 @click.command()

@@ -10,10 +10,9 @@ from harness.history_records import Snapshot
 from harness.judge.snapshot import take_snapshot
 from harness.report.gate_json import read_gate
 from harness.report.jsonfile import read_json
-from harness.run.folder import UNFINISHED, read_run
+from harness.run.folder import GATE_FILE, UNFINISHED, read_run
 
 RESULTS = ("results.json", "results.json.gz")
-GATE = "gate.json"
 
 
 def read_folder(path: Path) -> Snapshot:
@@ -23,20 +22,20 @@ def read_folder(path: Path) -> Snapshot:
         UsageError: there is none, it was cut off, or it is not as this version writes it.
     """
     if path.is_file():
-        return read_folder(path.parent) if path.name == GATE else _read_results(path)
+        return read_folder(path.parent) if path.name == GATE_FILE else _read_results(path)
     if (path / UNFINISHED).exists():
         raise UsageError(f"{path}: a run that was cut off; its results are not complete")
     results = next((path / name for name in RESULTS if (path / name).is_file()), None)
     if results is not None:
         return _read_results(results)
-    if not (path / GATE).is_file():
+    if not (path / GATE_FILE).is_file():
         raise UsageError(f"{path}: no run: no results.json, results.json.gz or gate.json in it")
-    return take_snapshot(read_run(path).plan, (), None, read_gate(path / GATE))  # it was refused
+    return take_snapshot(read_run(path).plan, (), None, read_gate(path / GATE_FILE))  # it was refused
 
 
 def _read_results(path: Path) -> Snapshot:
     run = read_json(path)
-    beside = path.parent / GATE
+    beside = path.parent / GATE_FILE
     gate = read_gate(beside) if beside.is_file() else None
     if gate is not None and gate.run != run.plan.run:
         raise UsageError(f"{beside}: of run {gate.run}, but beside it lie the results of {run.plan.run}")
@@ -60,4 +59,4 @@ def find_folders(path: Path) -> Iterator[Path]:
 
 
 def _is_run(path: Path) -> bool:
-    return path.is_dir() and any((path / name).is_file() for name in (*RESULTS, GATE, "plan.json"))
+    return path.is_dir() and any((path / name).is_file() for name in (*RESULTS, GATE_FILE, "plan.json"))

@@ -20,16 +20,32 @@ UNDER_TEST = {
     "scipy",
     "tokenizers",
 }
-BASE = {"harness", "harness.records", "harness.gate_records", "harness.errors"}
+BASE = {
+    "harness",
+    "harness.records",
+    "harness.gate_records",
+    "harness.history_records",
+    "harness.errors",
+}
 SHARED_WITH_CELLS = {"harness.cell.catalogue", "harness.cell.spec"}
 MAY_IMPORT = {
     "records": set(),
     "gate_records": {"harness.records"},
+    "history_records": {"harness.records", "harness.gate_records"},
     "errors": set(),
     "processes": set(),
     "plan": BASE | SHARED_WITH_CELLS | {"harness.plan", "harness.processes"},
     "run": BASE | SHARED_WITH_CELLS | {"harness.plan", "harness.run", "harness.processes"},
     "judge": BASE | SHARED_WITH_CELLS | {"harness.judge"},
+    "history": BASE
+    | {
+        "harness.history",
+        "harness.judge",
+        "harness.processes",
+        "harness.report.gate_json",  # the way back from what a run left
+        "harness.report.jsonfile",
+        "harness.run.folder",
+    },
     "report": BASE | SHARED_WITH_CELLS | {"harness.report", "harness.judge"},
     "cell": {"harness.cell"},
     "statistics": {"harness.statistics", "harness.records", "harness.gate_records"},
@@ -138,7 +154,7 @@ STARTS_PROCESSES = (
 )
 
 
-CLI = {f"harness/cli/{name}.py" for name in ("__init__", "keeping", "screen", "sweeping")}
+CLI = {f"harness/cli/{name}.py" for name in ("__init__", "comparing", "keeping", "screen", "sweeping")}
 OWN_PROCESSES = {"harness/statistics/__main__.py"}
 
 

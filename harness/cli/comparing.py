@@ -1,0 +1,198 @@
+"""Commands about earlier runs: ``history``, ``compare``, ``export``; and what a finished run leaves there."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+
+import click
+import msgspec
+
+from harness.cli.options import reports_option
+from harness.cli.screen import Screen
+from harness.errors import ExitCode, UsageError
+from harness.history.database import read_history
+from harness.history.finding import LATEST, PREVIOUS, find_snapshot
+from harness.history.folders import find_folders, read_folder
+from harness.history.reading import list_runs, match_run, read_snapshot
+from harness.history.recording import History, keep_newest, pin_run, record_folder, record_runs
+from harness.judge.compare import MOVED
+from harness.judge.compare import compare as compare_snapshots
+from harness.report.compare_json import render_comparison_json
+from harness.report.compare_markdown import render_comparison_markdown
+from harness.report.compare_text import render_comparison_text
+from harness.report.escape import disarm_commands
+from harness.report.history_text import render_history_text
+from harness.report.measurements_csv import render_measurements_of
+from harness.run.files import write_whole
+
+FILE_VARIABLE = "HARNESS_HISTORY"
+"""Where the history lies, instead of beside the runs."""
+
+KEEP_VARIABLE = "HARNESS_KEEP_RUNS"
+"""How many runs of each matrix and kind it keeps; 0: nothing is recorded."""
+
+
+def say(text: str) -> None:
+    """Tell a person beside the output, which may be read by a program."""
+    click.echo(disarm_commands(f"note: {text}"), err=True)
+
+
+def remember(folder: Path, reports: Path) -> None:
+    """Take a finished run, of a sweep or a gate, into the history; what gets in the way is a note."""
+    try:
+        history = open_history_of(reports)
+    except UsageError as error:
+        say(f"this run is not in the history: {error}")
+        return
+    record_folder(folder, history, say)
+
+
+def open_history_of(reports: Path) -> History:
+    """The history of these reports, as the environment variables have it.
+
+    Raises:
+        UsageError: ``HARNESS_KEEP_RUNS`` is no number.
+    """
+    named, keep = os.environ.get(FILE_VARIABLE), os.environ.get(KEEP_VARIABLE)
+    history = History.beside(reports)
+    if named:
+        history = History(Path(named), history.keep)
+    if not keep:
+        return history
+    if not keep.isascii() or not keep.isdigit():
+        raise UsageError(f"{KEEP_VARIABLE}={keep!r}: a number of runs was meant, such as 200, or 0 for none")
+    return History(history.path, int(keep))
+
+
+@click.command()
+@click.option("--matrix", metavar="NAME", help="Only runs of this matrix.")
+@click.option("--limit", type=click.IntRange(1), help="Only so many of the newest.")
+@click.option("--json", "as_json", is_flag=True, help="As JSON.")
+@click.option(
+    "--import", "folders", multiple=True, metavar="FOLDER", help="Take in a run, or a folder of runs."
+)
+@click.option("--keep-runs", type=click.IntRange(1), help="Remove all but so many of each matrix and kind.")
+@click.option("--pin", metavar="RUN", help="Keep this run for ever; trends are measured against it.")
+@click.option("--unpin", metavar="RUN", help="Undo --pin.")
+@reports_option
+def history(  # noqa: PLR0913 - one parameter an option
+    *,
+    matrix: str | None,
+    limit: int | None,
+    as_json: bool,
+    folders: tuple[str, ...],
+    keep_runs: int | None,
+    pin: str | None,
+    unpin: str | None,
+    reports: Path,
+) -> None:
+    """List the runs that were recorded, the newest first.
+
+    Every run is recorded when it is over, in reports/runs/history.sqlite3 or where HARNESS_HISTORY says;
+    the newest 200 of each matrix and kind are kept, or HARNESS_KEEP_RUNS.
+    """
+    place = open_history_of(reports)
+    if folders:
+        _import(folders, place)
+    if keep_runs is not None:
+        keep_newest(History(place.path, keep_runs), say)
+    for name, pinned in ((pin, True), (unpin, False)):
+        if name is not None:
+            pin_run(_match(name, place), place, say, pinned=pinned)
+    with read_history(place.path, say) as connection:
+        runs = list_runs(connection, matrix)[:limit]
+    if as_json:
+        click.echo(msgspec.json.format(msgspec.json.encode(runs), indent=1))
+        return
+    if not runs:
+        click.echo(f"no runs in {place.path}")
+        return
+    screen = Screen(plain=True)
+    text = render_history_text(runs, width=screen.width, color=screen.color, unicode=screen.unicode)
+    click.echo(text, color=screen.color, nl=False)
+
+
+def _import(folders: tuple[str, ...], place: History) -> None:
+    taken = 0
+    for path in [found for folder in folders for found in find_folders(Path(folder))]:
+        try:
+            snapshot = read_folder(path)
+        except UsageError as error:
+            say(f"left out: {error}")
+            continue
+        record_runs([snapshot], History(place.path, sys.maxsize), say)  # what is asked for is not removed
+        taken += 1
+    click.echo(f"took in {taken} run{'' if taken == 1 else 's'}")
+
+
+def _match(name: str, place: History) -> str:
+    with read_history(place.path, say) as connection:
+        if name == LATEST:
+            runs = list_runs(connection)
+            found = runs[0].run if runs else None
+        else:
+            found = match_run(connection, name)
+    if found is None:
+        raise UsageError(f"{name}: no such run in the history; `harness history` lists them")
+    return found
+
+
+@click.command()
+@click.argument("before", metavar="[RUN]", default=PREVIOUS)
+@click.argument("after", metavar="[RUN]", default=LATEST)
+@click.option(
+    "--moved",
+    type=click.FloatRange(min=0),
+    default=MOVED,
+    show_default=True,
+    help="Tell of a measured value that moved by this share of what is allowed.",
+)
+@click.option("--json", "form", flag_value="json", help="As JSON: every single difference.")
+@click.option("--markdown", "form", flag_value="markdown", help="As Markdown.")
+@reports_option
+def compare(*, before: str, after: str, moved: float, form: str | None, reports: Path) -> int:
+    """Say what is not as it was in the run before, and why.
+
+    A RUN is an id or the beginning of one, a folder such as reports/compat, a results.json, `latest`, or
+    `previous` (the run of the same matrix before the latest). Exit 1 if something got worse.
+    """
+    place = open_history_of(reports)
+    first, second = (find_snapshot(name, reports, place, say) for name in (before, after))
+    found = compare_snapshots(first, second, moved=moved)
+    if form == "json":
+        click.echo(render_comparison_json(found), nl=False)
+    elif form == "markdown":
+        click.echo(render_comparison_markdown(found), nl=False)
+    else:
+        screen = Screen(plain=True)
+        text = render_comparison_text(found, width=screen.width, color=screen.color, unicode=screen.unicode)
+        click.echo(text, color=screen.color, nl=False)
+    return ExitCode.REGRESSED if found.worse else ExitCode.PASS
+
+
+@click.command()
+@click.argument("runs", nargs=-1, metavar="[RUN]...")
+@click.option("--all", "everything", is_flag=True, help="Every run of the history.")
+@click.option("--out", type=click.Path(dir_okay=False, path_type=Path), help="Into a file.")
+@reports_option
+def export(*, runs: tuple[str, ...], everything: bool, out: Path | None, reports: Path) -> None:
+    """Write all measurements as CSV, one row each.
+
+    Of the newest run, or of each RUN, named as for `harness compare`.
+    """
+    place = open_history_of(reports)
+    if everything:
+        with read_history(place.path, say) as connection:
+            snapshots = [read_snapshot(connection, each.run) for each in list_runs(connection)]
+    else:
+        snapshots = [find_snapshot(run, reports, place, say) for run in runs or (LATEST,)]
+    text = render_measurements_of(snapshots)
+    if out is None:
+        click.echo(text, nl=False)
+    else:
+        write_whole(out, text.encode())
+
+
+COMMANDS = (history, compare, export)
