@@ -9,7 +9,6 @@ from harness.report.escape import code_span
 from harness.report.gate_escape import escape_prose
 from harness.report.gate_markdown_parts import Room, Section, draw_table, span
 from harness.report.gate_view import (
-    accepts_known,
     count_changes,
     group_findings,
     say_origin,
@@ -39,7 +38,7 @@ def rest_sections(gate: Gate, room: Room) -> Iterator[Section]:
     """Everything that does not decide, folded."""
     decision = gate.decision
     yield from _lock_diff(gate, room)
-    known = decision.known if accepts_known(gate) else ()
+    known = decision.known if gate.decision.accepted else ()
     yield from _findings("Known divergences that were accepted", known, room)
     yield from _findings("No longer checked", decision.unchecked, room)
     yield from _findings("Red before", decision.before, room)

@@ -15,7 +15,6 @@ from harness.report.gate_text_speed import draw_speed
 from harness.report.gate_view import (
     ACCEPT_KNOWN,
     LONGEST_COMMAND,
-    accepts_known,
     checks_command,
     count_changes,
     fresh_findings,
@@ -56,7 +55,7 @@ def _parts(gate: Gate, alphabet: Alphabet) -> Iterator[RenderableType]:
     yield from _findings(alphabet, "New in the candidate", fresh_findings(gate), advice=True)
     yield from draw_speed(gate, alphabet)
     yield from _culprit(gate, alphabet)
-    if accepts_known(gate):
+    if gate.decision.accepted:
         yield from _findings(alphabet, "Known divergences that were accepted", decision.known)
     yield from _findings(alphabet, "No longer checked", decision.unchecked)
     yield from _findings(alphabet, "Red before", decision.before)

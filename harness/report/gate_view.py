@@ -116,9 +116,4 @@ def group_findings(findings: Sequence[Finding]) -> list[Group]:
 
 def fresh_findings(gate: Gate) -> tuple[Finding, ...]:
     """What is new in the candidate, a known divergence too unless it was accepted."""
-    return gate.decision.new if accepts_known(gate) else (*gate.decision.new, *gate.decision.known)
-
-
-def accepts_known(gate: Gate) -> bool:
-    """Whether whoever asked lets a known divergence pass that the baseline does not have."""
-    return ACCEPT_KNOWN in gate.question.arguments
+    return gate.decision.new if gate.decision.accepted else (*gate.decision.new, *gate.decision.known)
