@@ -15,6 +15,7 @@ from harness.report.html import render_html
 from harness.report.jsonfile import render_json, render_schema
 from harness.report.junit import render_junit
 from harness.report.markdown import render_markdown
+from harness.report.measurements_csv import render_measurements
 from harness.run.files import write_whole
 from harness.run.folder import GATE_FILE, LATEST, UNFINISHED, StoredRun, read_run
 
@@ -22,6 +23,7 @@ RENDERINGS = {
     "results.json": render_json,
     "summary.md": render_markdown,
     "junit.xml": render_junit,
+    "measurements.csv": render_measurements,
     "index.html": render_html,
 }
 """What a run leaves beside the folders of its cells: file name -> renderer."""
