@@ -41,6 +41,7 @@ class Front:
     folder: Path
     matrix: Matrix
     monkeypatch: pytest.MonkeyPatch
+    lab: Lab
 
     def does(self, *, baseline: str = "good", candidate: str = "good") -> None:
         said = json.dumps({"baseline": baseline, "candidate": candidate})
@@ -84,7 +85,7 @@ def front(world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Fron
     monkeypatch.setattr(pipeline, "make_environments", lambda *_: SimpleNamespace(use=lab.environment))
     monkeypatch.setattr(gate, "cases_of", lambda _: CASES)
     monkeypatch.chdir(tmp_path)
-    found = Front(tmp_path, matrix, monkeypatch)
+    found = Front(tmp_path, matrix, monkeypatch, lab)
     found.does()
     return found
 
