@@ -22,11 +22,11 @@ ROWS = expand(nox.project.load_toml("matrices/compat.toml"))
 AXES = [axis.replace("-", "_") for axis in ROWS[0]]
 
 
-def harness(session: nox.Session, *arguments: str) -> None:
+def harness(session: nox.Session, *arguments: str, module: str = "harness") -> None:
     """Run the harness of this checkout in the environment that ``setup`` made."""
     folder = Path(session.cache_dir).parent / "setup" / ("Scripts" if sys.platform == "win32" else "bin")
     # The exit code carries the verdict; nox turns any but 0 into a failed session.
-    session.run(str(folder / "python"), "-m", "harness", *arguments, external=True)
+    session.run(str(folder / "python"), "-m", module, *arguments, external=True)
 
 
 @nox.session(python=PYTHON, default=False)
@@ -83,6 +83,12 @@ def publish(session: nox.Session) -> None:
 def perf(session: nox.Session) -> None:
     """Show what the harness costs: warm environments, overhead of a cell, an unchanged sweep."""
     harness(session, "perf", *session.posargs)
+
+
+@nox.session(venv_backend="none", requires=["setup"], default=False)
+def prove(session: nox.Session) -> None:
+    """How often the gate's decision on latency is right: `nox -s prove -- --real 20` takes hours."""
+    harness(session, *session.posargs, module="harness.proof")
 
 
 @nox.session(python=PYTHON, allow_parallel=True)

@@ -155,7 +155,7 @@ STARTS_PROCESSES = (
 
 
 CLI = {f"harness/cli/{name}.py" for name in ("__init__", "comparing", "keeping", "screen", "sweeping")}
-OWN_PROCESSES = {"harness/statistics/__main__.py"}
+OWN_PROCESSES = {f"harness/{name}/__main__.py" for name in ("proof", "statistics")}
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,87 @@
+"""``python -m harness.proof``: how often the gate's decision on latency is right, simulated and for real.
+
+Simulated: blocks of identical environments are measured first (``--record`` seconds, kept), then gates are
+made of them and decided by the gate's own code, as they are and with a slow-down planted.
+
+Real (``--real N``): N gates of identical environments, N with a normalizer that is 20% slower, N with 10%.
+
+What is measured is kept in ``--folder``: cut off, the same command goes on. Exit code 1: a goal is missed.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import click
+
+from harness.errors import HarnessError
+from harness.plan.pip_settings import read_pip_settings
+from harness.proof.goals import Row
+from harness.proof.stages import Wanted, choose, prove
+from harness.proof.table import render_rows
+from harness.records import Progress
+from harness.run.interrupt import run_interruptibly
+from harness.run.store import Store
+
+INTERRUPTED = 130
+
+
+def _say(progress: Progress) -> None:
+    if progress.stage == "note" or not progress.stage:
+        click.echo(progress.note, err=True)
+
+
+@click.command(help=__doc__)
+@click.option("--gates", default=1000, show_default=True, help="Simulated gates, each way.")
+@click.option(
+    "--record", default=600.0, show_default=True, help="Seconds of measured noise to simulate with."
+)
+@click.option("--real", default=0, show_default=True, help="Real gates, each way.")
+@click.option("--budget", default=600.0, show_default=True, help="Seconds of a real gate that is identical.")
+@click.option(
+    "--choice", is_flag=True, help="Only: compare the two intervals, on measured and made-up noise."
+)
+@click.option("--folder", default=Path("build/proof"), show_default=True, type=click.Path(path_type=Path))
+@click.option("--store", type=click.Path(path_type=Path), help="As of the harness.")
+@click.option("--fresh", is_flag=True, help="Forget what was measured before.")
+def main(  # noqa: PLR0913 - one parameter an option
+    *,
+    gates: int,
+    record: float,
+    real: int,
+    budget: float,
+    choice: bool,
+    folder: Path,
+    store: Path | None,
+    fresh: bool,
+) -> int:
+    """See the module."""
+    place = Store.default() if store is None else Store(store.absolute())
+    wanted = Wanted(folder, place, gates=gates, record=record, real=real, budget=budget, fresh=fresh)
+
+    async def work() -> list[Row]:
+        settings = await read_pip_settings()
+        return await (choose if choice else prove)(wanted, settings, _say)
+
+    rows = run_interruptibly(work())
+    click.echo(render_rows(rows), nl=False)
+    return int(any(row.holds is False for row in rows))
+
+
+def _exit_code() -> int:
+    try:
+        return int(main.main(standalone_mode=False) or 0)
+    except HarnessError as error:
+        click.echo(f"harness.proof: {error}", err=True)
+        return int(error.exit_code)
+    except click.ClickException as error:
+        error.show()
+        return error.exit_code
+    except (KeyboardInterrupt, click.Abort):
+        click.echo("harness.proof: interrupted; what is measured is kept, the same command goes on", err=True)
+        return INTERRUPTED
+
+
+if __name__ == "__main__":
+    sys.exit(_exit_code())
