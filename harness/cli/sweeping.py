@@ -2,21 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
+from typing import Unpack
 
 import click
 
 from harness import committed, perf, pipeline
 from harness.cli.comparing import remember
-from harness.cli.options import (
-    cells_options,
-    matrix_option,
-    open_store,
-    plain_option,
-    reports_option,
-    say_command,
-    store_option,
-)
+from harness.cli.options import cells_options, matrix_option, say_command
+from harness.cli.running import Running, make_request, running_options
 from harness.cli.screen import Screen
 from harness.errors import ExitCode
 from harness.judge.verdict import exit_code
@@ -25,66 +20,35 @@ from harness.plan.pip_settings import read_pip_settings
 from harness.records import Plan, Run
 from harness.report.cells import render_cells_json
 from harness.run.interrupt import run_interruptibly
-from harness.run.options import Limits, Options, count_cores
+from harness.run.options import count_cores
 from harness.run.store import Store
 
 
 @click.command()
 @matrix_option
 @cells_options
-@click.option("--checks", multiple=True, metavar="GLOB", help="Only checks whose case id matches.")
-@click.option("--jobs", type=click.IntRange(1), help="Cells at once.  [default: one a core]")
-@click.option("--fresh", is_flag=True, help="Do not carry on with a run that was cut off.")
-@click.option("--rerun", is_flag=True, help="Run finished cells again.")
 @click.option("--latency/--no-latency", default=True, help="Measure latency.  [default: latency]")
 @click.option("--rounds", type=click.IntRange(1), help="Latency rounds, instead of the matrix's.")
-@click.option("--golden", type=click.Path(path_type=Path), help="Golden embeddings to compare with.")
-@click.option("--python-downloads", is_flag=True, help="Let uv fetch a Python that is not there.")
-@store_option
-@reports_option
-@plain_option
+@running_options
 def sweep(  # noqa: PLR0913 - one parameter an option
     *,
     matrix: str,
     only: tuple[str, ...],
     skip: tuple[str, ...],
-    checks: tuple[str, ...],
-    jobs: int | None,
-    fresh: bool,
-    rerun: bool,
     latency: bool,
     rounds: int | None,
-    golden: Path | None,
-    python_downloads: bool,
-    store: Path | None,
-    reports: Path,
     plain: bool,
+    **running: Unpack[Running],
 ) -> int:
     """Run every cell of a matrix and judge what comes out."""
     found = pipeline.open_matrix(matrix, rounds=rounds)
-    request = pipeline.Request(
-        matrix=found,
-        store=open_store(store),
-        reports=reports,
-        only=only,
-        skip=skip,
-        checks=checks,
-        golden=golden,
-        command=say_command(matrix),
-        python_downloads=python_downloads,
-        options=Options(
-            jobs=jobs or count_cores(),
-            latency=latency,
-            fresh=fresh,
-            rerun=rerun,
-            limits=Limits(contract=found.limits.time, memory=found.limits.memory_bytes),
-        ),
-    )
+    request = make_request(found, running, command=say_command(matrix), latency=latency)
+    request = replace(request, only=only, skip=skip)
     screen = Screen(plain=plain)
     run = run_interruptibly(_sweep(request, screen))
-    folder = reports / "runs" / run.plan.run
+    folder = running["reports"] / "runs" / run.plan.run
     screen.show(run, folder)
-    remember(folder, reports)
+    remember(folder, running["reports"])
     return exit_code(run.judgement.verdict)
 
 

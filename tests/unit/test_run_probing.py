@@ -1,0 +1,124 @@
+"""What the blocks of a gate are planned from, and the file that keeps them."""
+
+from __future__ import annotations
+
+import itertools
+import random
+from pathlib import Path
+
+import pytest
+from unit.plan_texts import PLAIN, make_matrix
+
+from harness.cli.running import parse_budget
+from harness.errors import UsageError
+from harness.finished import find_sweep
+from harness.gate_records import Block, Quantity
+from harness.plan.quantities import plan_quantities, scenarios_of_group
+from harness.run.folder import GATE_FILE, UNFINISHED
+from harness.run.probing.journal import BLOCKS, append_block, read_blocks
+from harness.run.probing.rig import ARMS, draw_slots
+
+OWN = '[subject]\nnormalizer = "service.norm:normalize"\n'
+
+
+def make_block(number: int) -> Block:
+    values = {"memory.normalizer": 5e7 + number}
+    arms = {"baseline": values, "again": values, "candidate": values}
+    return Block(group="normalizer", number=number, slots=ARMS, seconds=1.5, **arms)
+
+
+def test_what_a_gate_judges(tmp_path: Path) -> None:
+    gate = '[gate]\nlatency = 1.2\nthresholds = { "*.float16.*" = 1.5, "*.1" = 2.0, "memory.e*" = 3.0 }\n'
+    found = plan_quantities(make_matrix(tmp_path, PLAIN + gate))
+    assert [(each.id, each.group, each.unit, each.threshold) for each in found] == [
+        ("normalize.manual.float32.1", "normalizer", "s", 2.0),
+        ("normalize.manual.float32.32", "normalizer", "s", 1.2),
+        ("normalize.manual.float32.256", "normalizer", "s", 1.2),
+        ("normalize.manual.float32.4096", "normalizer", "s", 1.2),
+        ("normalize.manual.float16.1", "normalizer", "s", 2.0),  # the last glob that matches
+        ("normalize.manual.float16.32", "normalizer", "s", 1.5),
+        ("normalize.manual.float16.256", "normalizer", "s", 1.5),
+        ("normalize.manual.float16.4096", "normalizer", "s", 1.5),
+        ("memory.normalizer", "normalizer", "B", 1.1),
+        ("embed.openvino.float32.1", "embedding", "s", 2.0),
+        ("embed.openvino.float32.8", "embedding", "s", 1.2),
+        ("embed.openvino.float32.32", "embedding", "s", 1.2),
+        ("memory.embedding", "embedding", "B", 3.0),
+    ]
+
+
+def test_the_normalizer_of_a_team_is_what_is_served(tmp_path: Path) -> None:
+    matrix = make_matrix(tmp_path, PLAIN + OWN)
+    found = plan_quantities(matrix, ("normalize.*.1", "memory.*"))
+    assert [each.id for each in found] == [
+        "normalize.subject.float32.1",
+        "normalize.subject.float16.1",
+        "memory.normalizer",
+        "memory.embedding",
+    ]
+    assert found[0] == Quantity(id=found[0].id, group="normalizer", unit="s", threshold=1.05)
+    assert len(scenarios_of_group(matrix, "normalizer")) == 8
+    assert [each.id for each in scenarios_of_group(matrix, "embedding")] == [
+        f"embed.openvino.float32.{batch}" for batch in (1, 8, 32)
+    ]
+
+
+def test_a_glob_that_matches_nothing_is_refused(tmp_path: Path) -> None:
+    matrix = make_matrix(tmp_path, PLAIN + '[gate]\nthresholds = { "normalise.*" = 1.5 }\n')
+    with pytest.raises(UsageError, match=r"gate.thresholds: 'normalise.\*' matches nothing that is measured"):
+        plan_quantities(matrix)
+    with pytest.raises(UsageError, match=r"--quantities 'embed.reference.\*' matches nothing"):
+        plan_quantities(make_matrix(tmp_path), ("embed.*", "embed.reference.*"))
+
+
+def test_slots_are_swapped_from_block_to_block() -> None:
+    def draw() -> list[tuple[str, ...]]:
+        order = random.Random(1)  # noqa: S311 - the order is no secret
+        return list(itertools.islice(draw_slots(order), 200))
+
+    slots = draw()
+    assert all(second == first[::-1] for first, second in zip(slots[::2], slots[1::2], strict=True))
+    assert {tuple(each) for each in slots} == set(itertools.permutations(ARMS))
+    first = sum(each.index("candidate") < each.index("baseline") for each in slots)
+    assert first == 100
+    assert slots == draw()
+
+
+def test_blocks_are_read_back_but_for_half_a_last_line(tmp_path: Path) -> None:
+    assert read_blocks(tmp_path) == ()
+    for number in (1, 2, 3):
+        append_block(tmp_path, make_block(number))
+    whole = (make_block(1), make_block(2), make_block(3))
+    assert read_blocks(tmp_path) == whole
+    file = tmp_path / BLOCKS
+    file.write_bytes(file.read_bytes()[:-20])
+    assert read_blocks(tmp_path) == whole[:2]
+    file.write_bytes(b'{"group": "other"}\n' + file.read_bytes())
+    with pytest.raises(UsageError, match=r"blocks.jsonl: line 1 is not a block as this version writes it"):
+        read_blocks(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"), [("600", 600), ("90s", 90), ("10m", 600), ("1.5h", 5400), (" 0.5s ", 0.5)]
+)
+def test_a_budget_is_a_duration(text: str, seconds: float) -> None:
+    assert parse_budget(text) == seconds
+
+
+@pytest.mark.parametrize("text", ["", "0", "0m", "-5s", "ten", "10 d", "1e3", "nan", "inf"])
+def test_what_is_no_budget(text: str) -> None:
+    with pytest.raises(UsageError, match="is not a duration such as 10m, 90s or 600"):
+        parse_budget(text)
+
+
+def test_the_newest_sweep_is_published_and_no_gate(tmp_path: Path) -> None:
+    runs = tmp_path / "runs"
+    with pytest.raises(UsageError, match="no complete sweep there"):
+        find_sweep(tmp_path, None)
+    for name, file in (("2026-1", ""), ("2026-2", ""), ("2026-3", GATE_FILE), ("2026-4", UNFINISHED)):
+        (runs / name).mkdir(parents=True)
+        if file:
+            (runs / name / file).touch()
+    (runs / "latest").symlink_to("2026-3")
+    assert find_sweep(tmp_path, None) == (runs / "2026-2").resolve()
+    assert find_sweep(tmp_path, "2026-3") == (runs / "2026-3").resolve()
