@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 from harness.report.escape import shorten
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
     from harness.records import Finding, Outcome, Run
 
 _SEEN = {"pass", "fail", "error", "xfail", "xpass"}
@@ -37,23 +39,33 @@ def find_differences(run: Run) -> list[Difference]:
     Numbers differ in their last digits everywhere: only outcomes count, and the words that were recorded
     (types and messages of exceptions, for one).
     """
-    cases: dict[str, dict[tuple[Outcome, str], list[str]]] = defaultdict(lambda: defaultdict(list))
+    cases: dict[str, dict[tuple[Outcome, tuple[str, ...]], list[str]]] = defaultdict(
+        lambda: defaultdict(list)
+    )
     for finding in run.judgement.findings:
         if finding.outcome in _SEEN:
-            cases[finding.check][finding.outcome, _sample(finding)].append(finding.cell)
-    return [
-        Difference(
-            case, tuple(Seen(outcome, sample, tuple(cells)) for (outcome, sample), cells in seen.items())
-        )
-        for case, seen in cases.items()
-        if len(seen) > 1
-    ]
+            cases[finding.check][finding.outcome, _words(finding)].append(finding.cell)
+    return [found for case, seen in cases.items() if len(seen) > 1 and (found := _difference(case, seen))]
 
 
-def _sample(finding: Finding) -> str:
+def _difference(
+    case: str, seen: Mapping[tuple[Outcome, tuple[str, ...]], Sequence[str]]
+) -> Difference | None:
+    """What was seen as a page shows it; None where all of it looks the same there."""
+    shown: dict[tuple[Outcome, str], list[str]] = defaultdict(list)
+    for (outcome, words), cells in seen.items():
+        shown[outcome, shorten("; ".join(words), 240)] += cells
+    if len(shown) < 2:
+        return None
+    return Difference(
+        case, tuple(Seen(outcome, sample, tuple(cells)) for (outcome, sample), cells in shown.items())
+    )
+
+
+def _words(finding: Finding) -> tuple[str, ...]:
     observation = finding.observation
     if observation is None:
-        return ""
-    told = [f"{name}: {value}" for name, value in observation.facts.items() if isinstance(value, str)]
+        return ()
+    told = (f"{name}: {value}" for name, value in observation.facts.items() if isinstance(value, str))
     recorded = observation.sample if observation.bound == "none" else ""
-    return shorten("; ".join(filter(None, [recorded, *told])), 240)
+    return (recorded, *told) if recorded else tuple(told)

@@ -25,6 +25,8 @@ _COMMAND = re.compile(r"(?m)^((?:\x1b\[[0-9;]*m|\s)*)::")
 
 def scrub(text: str) -> str:
     """Text without terminal sequences; what else does not print, but tab and newline, becomes U+FFFD."""
+    if text.isascii() and text.isprintable():
+        return text  # most text by far: a large page scrubs some 100,000 strings
     plain = _SEQUENCE.sub("", text.replace("\r\n", "\n").replace("\r", "\n"))
     return _CONTROL.sub("\ufffd", plain)
 

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from harness.cell.catalogue import LAYERS
-from harness.judge.outcomes import is_red
 from harness.report.escape import scrub, shorten
+from harness.report.html_checks import find_told, view_cases, view_checks
 from harness.report.latency_view import show_seconds
+from harness.report.nearest import Nearest, find_nearest
 from harness.report.view import (
+    axis_names,
     findings_by_cell,
     only_command,
     planned_by_cell,
@@ -22,13 +24,12 @@ from harness.report.view import (
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from harness.records import CellResult, CellVerdict, Finding, Observation, PlannedCell, Run
+    from harness.records import CellResult, CellVerdict, Finding, PlannedCell, Run
 
-_RED_SHOWN = 60
-"""Red cases shown of one cell: enough to see what it is, without a page of many megabytes."""
-
-_LOG_LINES = 60
-_LOG_CHARACTERS = 8000
+_RED_SHOWN, _RED_IN_ALL = 60, 1200
+_LOG_OF_GREEN = 800
+_LOG_LINES, _LOG_CHARACTERS, _LOGS_IN_ALL = 60, 8000, 400_000
+"""Red cases and log lines of one cell, and of all: enough to see what it is, in a page of a few megabytes."""
 
 
 def anchor_cells(run: Run) -> dict[str, str]:
@@ -39,15 +40,24 @@ def anchor_cells(run: Run) -> dict[str, str]:
 def view_cells(run: Run) -> list[dict[str, Any]]:
     """Everything that the template says of each cell, in the order of the plan."""
     planned, results, findings = planned_by_cell(run), results_by_cell(run), findings_by_cell(run)
-    anchors = anchor_cells(run)
+    anchors, nearest, axes = anchor_cells(run), find_nearest(run), axis_names(run)
+    room, shared, told = Room.share(run), dict(view_shared_facts(run)), find_told(run, findings)
     return [
         {
+            "axis_values": [planned[cell.cell].cell.axes.get(axis, "-") for axis in axes],
+            "nearest": _nearest(nearest.get(cell.cell), anchors),
+            **view_checks(cell, findings.get(cell.cell, []), told),
             "anchor": anchors[cell.cell],
             "command": only_command(run, cell.cell),
             "baseline": cell.cell == run.plan.baseline,
             **_verdict(cell),
-            **_cases(cell, findings.get(cell.cell, [])),
-            **_process(results.get(cell.cell)),
+            **view_cases(cell, findings.get(cell.cell, []), room.cases),
+            **_process(
+                results.get(cell.cell),
+                planned.get(cell.cell),
+                shared,
+                room.log if cell.red else _LOG_OF_GREEN,
+            ),
             **_lock(planned.get(cell.cell)),
             "notes": [
                 *_plan_notes(planned.get(cell.cell), findings.get(cell.cell, [])),
@@ -56,6 +66,38 @@ def view_cells(run: Run) -> list[dict[str, Any]]:
         }
         for cell in run.judgement.cells
     ]
+
+
+@dataclass(frozen=True)
+class Room:
+    """How much of each red cell the page has room for, so that a sweep that is all red stays readable."""
+
+    cases: int
+    log: int  # characters
+
+    @classmethod
+    def share(cls, run: Run) -> Room:
+        """The room of each, by how many there are."""
+        red = max(1, sum(cell.red for cell in run.judgement.cells))
+        return cls(
+            min(_RED_SHOWN, max(4, _RED_IN_ALL // red)), min(_LOG_CHARACTERS, max(600, _LOGS_IN_ALL // red))
+        )
+
+
+def view_shared_facts(run: Run) -> list[tuple[str, str]]:
+    """What was the same in every process that told of itself, told once; nothing where there is one only."""
+    told = [result.facts for result in run.results if result.facts]
+    if len(told) < 2:
+        return []
+    same = set(told[0].items()).intersection(*(facts.items() for facts in told[1:]))
+    return sorted((name, value) for name, value in same if not name.startswith("version."))
+
+
+def _nearest(nearest: Nearest | None, anchors: dict[str, str]) -> dict[str, Any] | None:
+    if nearest is None:
+        return None
+    what = "the green cell with the nearest versions" if nearest.by_axes else "the nearest green lock"
+    return {"cell": nearest.cell, "anchor": anchors[nearest.cell], "steps": nearest.steps, "what": what}
 
 
 def _verdict(cell: CellVerdict) -> dict[str, Any]:
@@ -70,32 +112,23 @@ def _verdict(cell: CellVerdict) -> dict[str, Any]:
     }
 
 
-def _cases(cell: CellVerdict, findings: Sequence[Finding]) -> dict[str, Any]:
-    """Red, expected and skipped cases; those that a dead cell never came to are told by its status."""
-    died = cell.status not in {"ok", "failed"}
-    red = [each for each in findings if is_red(each.outcome) and not (died and each.outcome == "missing")]
-    return {
-        "red_findings": _advise_once([_row(finding) for finding in red[:_RED_SHOWN]]),
-        "red_left": max(0, len(red) - _RED_SHOWN),
-        "expected_findings": _by_reason(findings),
-        "skipped": _skipped(findings),
+def _process(
+    result: CellResult | None, planned: PlannedCell | None, shared: dict[str, str], room: int
+) -> dict[str, Any]:
+    """What the process told, but for what all others tell too, and for versions that are as locked."""
+    if result is None:
+        return {"untimed": [], "log_tail": "", "facts": []}
+    locked = {
+        (f"version.{each.name}", each.version) for each in (planned.lock.distributions if planned else ())
     }
-
-
-def _advise_once(rows: list[dict[str, str]]) -> list[dict[str, str]]:
-    """Leave out an advice that the row above gives already: cases of one check share it."""
-    before = ["", *(row["advice"] for row in rows)]
-    return [
-        {**row, "advice": ""} if row["advice"] == last else row
-        for last, row in zip(before, rows, strict=False)
-    ]
-
-
-def _process(result: CellResult | None) -> dict[str, Any]:
     return {
-        "untimed": [(name, shorten(why)) for name, why in result.untimed.items()] if result else [],
-        "log_tail": _tail(result),
-        "facts": sorted(result.facts.items()) if result else [],
+        "untimed": [(name, shorten(why)) for name, why in result.untimed.items()],
+        "log_tail": scrub("\n".join(result.log_tail[-_LOG_LINES:]))[-room:],
+        "facts": sorted(
+            (name, value)
+            for name, value in result.facts.items()
+            if shared.get(name) != value and (name, value) not in locked
+        ),
     }
 
 
@@ -124,57 +157,3 @@ def _result_notes(cell: CellVerdict, result: CellResult | None) -> list[str]:
     if result.peak_rss:
         notes.append(f"peak memory {result.peak_rss / 1e6:.0f} MB")
     return [*notes, f"reused from run {result.run}"] if cell.reused else notes
-
-
-def _row(finding: Finding) -> dict[str, str]:
-    seen = finding.observation
-    return {
-        "check": finding.check,
-        "kind": "missing" if finding.outcome == "missing" else "red",
-        "outcome": finding.outcome,
-        "measured": show_measured(seen),
-        "allowed": show_allowed(seen),
-        "worst": f"({', '.join(map(str, seen.worst))})" if seen and seen.worst else "",
-        "blame": seen.blame if seen else "",
-        "message": shorten(finding.message),
-        "advice": finding.advice,
-    }
-
-
-def show_measured(seen: Observation | None) -> str:
-    """What was measured, in its unit, with the share of elements beyond what is allowed."""
-    if seen is None:
-        return ""
-    value = "not finite" if seen.value is None else f"{seen.value:.4g} {seen.unit}".strip()
-    return value if seen.share is None else f"{value}; {seen.share:.2%} beyond"
-
-
-def show_allowed(seen: Observation | None) -> str:
-    """What is allowed, with the control that shows what a really different model measures."""
-    if seen is None or seen.allowed is None:
-        return ""
-    word = {"max": "at most ", "min": "at least ", "equal": "", "none": ""}[seen.bound]
-    control = "" if seen.control is None else f" (control {seen.control:.4g})"
-    return f"{word}{seen.allowed:.4g}{control}"
-
-
-def _by_reason(findings: Sequence[Finding]) -> list[tuple[str, list[dict[str, str]]]]:
-    grouped: dict[str, list[dict[str, str]]] = defaultdict(list)
-    for finding in findings:
-        if finding.outcome == "xfail":
-            grouped[finding.expectation].append(_row(finding))
-    return list(grouped.items())
-
-
-def _skipped(findings: Sequence[Finding]) -> list[tuple[str, list[str]]]:
-    grouped: dict[str, list[str]] = defaultdict(list)
-    for finding in findings:
-        if finding.outcome == "skip":
-            grouped[shorten(finding.message)].append(finding.check)
-    return list(grouped.items())
-
-
-def _tail(result: CellResult | None) -> str:
-    if result is None:
-        return ""
-    return scrub("\n".join(result.log_tail[-_LOG_LINES:]))[-_LOG_CHARACTERS:]

@@ -1,73 +1,173 @@
-"""What the page shows of latency: a table and a small drawing for each scenario."""
+"""What the page shows of latency: each family of scenarios, its scale, its rounds, and the reference."""
 
 from __future__ import annotations
 
-import math
-from collections import defaultdict
 from typing import TYPE_CHECKING, Any
 
-from harness.report.latency_view import show_ratio, show_seconds, summarize_latency
+from harness.report.html_numbers import view_plot
+from harness.report.latency_view import beyond_noise, noise_floor, show_ratio, show_seconds
+from harness.report.plots.latency import choose_cells, plot_family, plot_rounds
+from harness.report.plots.scaling import name_against, plot_against, plot_scaling
+from harness.report.scenarios import (
+    REFERENCES,
+    Against,
+    Family,
+    Rounds,
+    find_against,
+    find_families,
+    find_rounds,
+    find_scaling,
+)
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from harness.records import LatencyRow, Run
 
-_WIDTH = 200
-_REACH = math.log(4)
-"""The drawing reaches from a quarter of the baseline to four times it."""
+_NOTHING = {"p50": "-", "ratio": "-", "spread": "-"}
+_HEADINGS = {
+    "embed": "OpenVINO against sentence-transformers",
+    "normalize": "Normalizers against the reference",
+}
 
 
-def view_scenarios(run: Run) -> list[dict[str, Any]]:
-    """Each scenario with its summary and one row a cell."""
-    rows: dict[str, list[LatencyRow]] = defaultdict(list)
-    for row in run.judgement.latency:
-        rows[row.scenario].append(row)
-    return [
-        {
-            "scenario": each.scenario,
-            "baseline": "-" if each.baseline_p50 is None else show_seconds(each.baseline_p50),
-            "lowest": show_ratio(each.lowest.ratio if each.lowest else None),
-            "highest": show_ratio(each.highest.ratio if each.highest else None),
-            "median": show_ratio(each.median),
-            "floor": show_ratio(each.floor),
-            "rows": [_row(row) for row in rows[each.scenario]],
-        }
-        for each in summarize_latency(run)
-    ]
-
-
-def _row(row: LatencyRow) -> dict[str, Any]:
+def view_latency(run: Run) -> dict[str, Any]:
+    """Everything that the template says of latency; empty where nothing was timed."""
+    floor, against = noise_floor(run), find_against(run)
     return {
-        "cell": row.cell,
-        "p50": show_seconds(row.p50),
-        "ratio": show_ratio(row.ratio),
-        "beyond": beyond_noise(row),
-        "spread": f"{show_ratio(row.low)} - {show_ratio(row.high)}" if row.low is not None else "-",
-        "floor": show_ratio(row.floor),
-        "rounds": f"{row.rounds} x {row.iterations}",
-        "bar": _bar(row),
+        "families": [_family(run, place, each) for place, each in enumerate(find_families(run))],
+        "floor": show_ratio(floor) if floor is not None else "",
+        "scaling": _scaling(run),
+        "against": [
+            _against(kind, found)
+            for kind in ("embed", "normalize")
+            if (found := [each for each in against if each.scenario.kind == kind])
+        ],
+        "rounds": _rounds(find_rounds(run)),
     }
 
 
-def beyond_noise(row: LatencyRow) -> str:
-    """An arrow where all of the middle half of the rounds lies beyond the noise floor."""
-    if row.low is None or row.high is None or row.floor is None:
-        return ""
-    if row.low > row.floor:
-        return " ▲"
-    return " ▼" if row.high < 1 / row.floor else ""
+def _family(run: Run, place: int, family: Family) -> dict[str, Any]:
+    rows = {(row.cell, batch): row for batch, row in family.rows}
+    numbers = {cell.cell: number for number, cell in enumerate(run.judgement.cells)}
+    shown = len(choose_cells(family))
+    summary = _summarize(run, family)
+    return {
+        "name": family.name,
+        "summary": summary,
+        "shown": shown,
+        "left": len(family.cells) - shown,
+        "plot": view_plot(
+            plot_family(family), title=f"{family.name}: time over that of the baseline",
+            key=f"family-{place}", said=summary,
+        ),
+        "batches": [
+            {"size": batch, "floor": show_ratio(_floor([row for size, row in family.rows if size == batch]))}
+            for batch in family.batches
+        ],
+        "rows": [
+            {
+                "cell": cell,
+                "number": numbers[cell],
+                "values": [_numbers(rows.get((cell, batch))) for batch in family.batches],
+            }
+            for cell in family.cells
+        ],
+    }  # fmt: skip
 
 
-def _bar(row: LatencyRow) -> dict[str, Any] | None:
-    if row.ratio is None or row.low is None or row.high is None:
+def _summarize(run: Run, family: Family) -> str:
+    """From the lowest to the highest ratio, and the largest noise."""
+    others = [row for _, row in family.rows if row.cell != run.plan.baseline]
+    ratios = [row.ratio for row in others if row.ratio is not None]
+    span = f"{show_ratio(min(ratios))} to {show_ratio(max(ratios))}" if ratios else "no other cell"
+    slower = sum(beyond_noise(row) == " ▲" for row in others)
+    faster = sum(beyond_noise(row) == " ▼" for row in others)
+    floor = show_ratio(_floor([row for _, row in family.rows]))
+    return f"{span}; noise up to {floor}; of {len(others)} medians {slower} slower, {faster} faster than it"
+
+
+def _floor(rows: Sequence[LatencyRow]) -> float | None:
+    return max((row.floor for row in rows if row.floor is not None), default=None)
+
+
+def _numbers(row: LatencyRow | None) -> dict[str, str]:
+    if row is None:
+        return _NOTHING
+    return {
+        "p50": show_seconds(row.p50),
+        "ratio": f"{show_ratio(row.ratio)}{beyond_noise(row)}",
+        "spread": f"{show_ratio(row.low)} - {show_ratio(row.high)}" if row.low is not None else "-",
+    }
+
+
+def _scaling(run: Run) -> dict[str, Any] | None:
+    found = find_scaling(run)
+    if not found:
         return None
-    band = None
-    if row.floor is not None:
-        left, right = _place(1 / row.floor), _place(row.floor)
-        band = (left, round(right - left, 1))
-    return {"low": _place(row.low), "middle": _place(row.ratio), "high": _place(row.high), "band": band}
+    return {
+        "plot": view_plot(
+            plot_scaling(found), title="Time for each row or text, by batch", key="scaling",
+            said="The table below has its numbers.",
+        ),
+        "rows": [
+            {
+                "family": each.scenario.family,
+                "batch": each.scenario.batch,
+                "baseline": "-" if each.baseline is None else show_seconds(each.baseline),
+                "lowest": show_seconds(each.lowest),
+                "highest": show_seconds(each.highest),
+            }
+            for each in found
+        ],
+    }  # fmt: skip
 
 
-def _place(ratio: float) -> float:
-    """Where a ratio stands in the drawing, 1 in the middle."""
-    share = min(1.0, max(-1.0, math.log(ratio) / _REACH))
-    return round(_WIDTH / 2 * (1 + share), 1)
+def _against(kind: str, found: Sequence[Against]) -> dict[str, Any]:
+    medians = sorted(each.median for each in found)
+    sentence = (
+        f"Time over that of {REFERENCES[kind]} at the same batch, in the same cell: "
+        f"medians from {show_ratio(medians[0])} to {show_ratio(medians[-1])}."
+    )
+    return {
+        "anchor": f"against-{kind}",
+        "heading": _HEADINGS[kind],
+        "sentence": sentence,
+        "plot": view_plot(plot_against(found), title=_HEADINGS[kind], key=f"against-{kind}", said=sentence),
+        "rows": [
+            {
+                "name": name_against(each),
+                "median": show_ratio(each.median),
+                "lowest": show_ratio(min(each.ratios)),
+                "highest": show_ratio(max(each.ratios)),
+                "cells": len(each.ratios),
+            }
+            for each in found
+        ],
+    }
+
+
+def _rounds(found: Sequence[Rounds]) -> dict[str, Any] | None:
+    if not found:
+        return None
+    return {
+        "plot": view_plot(
+            plot_rounds(found), title="Rounds of each scenario", key="rounds",
+            said="The table below has its numbers.",
+        ),
+        "rows": [
+            {
+                "scenario": each.scenario,
+                "typical": show_seconds(each.typical),
+                "count": len(each.baseline),
+                "baseline": _span(each.baseline),
+                "again": _span(each.again),
+                "others": _span(each.others[1:4]) if each.others else "-",
+            }
+            for each in found
+        ],
+    }  # fmt: skip
+
+
+def _span(ratios: Sequence[float]) -> str:
+    return f"{show_ratio(min(ratios))} - {show_ratio(max(ratios))}" if ratios else "-"

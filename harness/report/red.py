@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from dataclasses import dataclass
 
+from harness.cell.catalogue import LAYERS
 from harness.judge.cells import in_layer_order
 from harness.judge.outcomes import check_of
 from harness.records import Finding, Run
@@ -37,3 +38,19 @@ def list_red_checks(run: Run, cell: str) -> list[RedCheck]:
         )
         for check, found in grouped.items()
     ]
+
+
+def count_kinds(run: Run) -> list[str]:
+    """What is red, by kind: cells by status, then the layers with red checks, and in how many cells."""
+    statuses = Counter(cell.status for cell in run.judgement.cells if cell.red)
+    layers: dict[str, set[str]] = defaultdict(set)
+    for finding in broken_findings(run.judgement.findings):
+        layers[finding.layer].add(finding.cell)
+    return [
+        *(f"{_count(number, 'cell')} {status}" for status, number in statuses.most_common()),
+        *(f"{layer} red in {_count(len(layers[layer]), 'cell')}" for layer in LAYERS if layer in layers),
+    ]
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"

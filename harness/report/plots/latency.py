@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from harness.records import LatencyRow
     from harness.report.scenarios import Family, Rounds
 
-MOST_CELLS = 60
+MOST_CELLS = 40
 """Cells that one plot shows: those furthest from the baseline; the table has all."""
 
 _NARROWEST = 0.25

@@ -83,8 +83,10 @@ def plot_scaling(scales: Sequence[Scale], *, width: int = 250, height: int = 190
 
 def plot_against(found: Sequence[Against], *, width: int = 560, row: int = 22) -> Spec:
     """A row for each scenario: a tick for each cell, and the median of them."""
-    ticks = [{"name": _name(each), "ratio": round(ratio, 4)} for each in found for ratio in each.ratios]
-    medians = [{"name": _name(each), "ratio": each.median} for each in found]
+    ticks = [
+        {"name": name_against(each), "ratio": round(ratio, 4)} for each in found for ratio in each.ratios
+    ]
+    medians = [{"name": name_against(each), "ratio": each.median} for each in found]
     x = {
         "field": "ratio",
         "type": "quantitative",
@@ -118,5 +120,6 @@ def plot_against(found: Sequence[Against], *, width: int = 560, row: int = 22) -
     }
 
 
-def _name(each: Against) -> str:
+def name_against(each: Against) -> str:
+    """The row of a scenario, in the plot and in the table beside it."""
     return f"{each.scenario.target} {each.scenario.dtype}, batch {each.scenario.batch}"
