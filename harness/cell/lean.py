@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Dict, List, Optional, Tuple
@@ -40,7 +40,7 @@ class Lean:
     """The scenarios of one lean process, and what they share."""
 
     spec: CellSpec
-    _embedder: Optional[Any] = None
+    _embedder: Optional[Any] = field(default=None, init=False)
 
     @cached_property
     def _planned(self) -> Dict[str, Scenario]:
@@ -64,8 +64,9 @@ class Lean:
 
         The default embedder with a converted model needs no torch, but its tokenizer brings it in:
         ``import transformers`` and ``from_pretrained`` took 3.6-5.1 s and 400 MB (transformers 4.57) or 2.1 s
-        and 261 MB (5.22), and 0.8 s and 78-82 MB with torch hidden, with the same tokens (2026-11). For any
-        other subject nothing is hidden: what it imports is what its service has in its process.
+        and 261 MB (5.22), and 0.8 s and 78-82 MB with torch hidden, with the same tokens (2026-11). From a
+        subject of a team's own nothing is hidden: code that can do without torch would silently go another
+        way than in its service, and another way would be timed.
         """
         own = self.spec.embedder == DEFAULT_EMBEDDER and "subject" not in self.spec.normalizers
         return self.embeds and own and self.spec.converted is not None
