@@ -44,6 +44,11 @@ _RULES = (
         "Python {1} is not on this machine",
         "Install it, let uv fetch it (--python-downloads), or take it out of the matrix.",
     ),
+    _Rule(
+        r"Failed to inspect Python interpreter[^`]*`[^`]*?([^/`]+)`",
+        "{1}: the first of this name on the PATH does not start",
+        "Put one on the PATH that starts; a shim of pyenv starts only what `pyenv global` names.",
+    ),
     _Rule(r"Hash mismatch", "{it}: the file here is not the one that was locked", _LOCK_AGAIN),
     _Rule(r"was not found in the", "{it}: no index here has it", _WHERE_FROM),
     _Rule(r"there (?:is|are) no versions? of", "{it}: no index here has this release", _WHERE_FROM),

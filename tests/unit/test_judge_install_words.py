@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import io
+import os
 import re
 import sys
 import tarfile
@@ -121,6 +122,16 @@ def no_python(place: Place) -> str:
     return str(told.value)
 
 
+def python_that_does_not_start(place: Place) -> str:
+    """As a shim of pyenv for a version that is installed, but not chosen."""
+    shim = place.folder / "python3.99"
+    shim.write_text("#!/bin/sh\nexit 127\n", encoding="ascii")
+    shim.chmod(0o755)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PATH", f"{place.folder}{os.pathsep}{os.environ['PATH']}")
+        return no_python(place)
+
+
 @pytest.mark.parametrize(
     ("complain", "sentence", "advice"),
     [
@@ -136,6 +147,11 @@ def no_python(place: Place) -> str:
             "`source`",
         ),
         (source_that_cannot_be_built, "leg 1.0: it could not be built from its source", "has a wheel"),
+        (
+            python_that_does_not_start,
+            "python3.99: the first of this name on the PATH does not start",
+            "pyenv global",
+        ),
         (no_python, "Python 3.99 is not on this machine", "--python-downloads"),
     ],
     ids=lambda value: value.__name__ if callable(value) else None,
