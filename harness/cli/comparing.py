@@ -96,11 +96,11 @@ def history(  # noqa: PLR0913 - one parameter an option
     place = open_history_of(reports)
     if folders:
         _import(folders, place)
-    if keep_runs is not None:
-        keep_newest(History(place.path, keep_runs), say)
     for name, pinned in ((pin, True), (unpin, False)):
         if name is not None:
             pin_run(_match(name, place), place, say, pinned=pinned)
+    if keep_runs is not None:
+        keep_newest(History(place.path, keep_runs), say)
     with read_history(place.path, say) as connection:
         runs = list_runs(connection, matrix)[:limit]
     if as_json:

@@ -118,7 +118,6 @@ def _connect(path: Path, mode: str) -> Iterator[sqlite3.Connection]:
         sqlite3.connect(address, uri=True, timeout=_WAIT_SECONDS, isolation_level=None)
     ) as connection:
         connection.execute("PRAGMA foreign_keys = ON")
-        connection.execute("PRAGMA auto_vacuum = INCREMENTAL")  # counts only before the first table
         yield connection
 
 
@@ -169,6 +168,8 @@ def _bring_up_to_date(connection: sqlite3.Connection, path: Path) -> None:
         )
     if version == len(STEPS):
         return
+    if version == 0:
+        connection.execute("PRAGMA auto_vacuum = INCREMENTAL")  # counts only before the first table
     with transaction(connection):
         for step in STEPS[version:]:
             for statement in _split(step):
