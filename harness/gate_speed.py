@@ -9,6 +9,8 @@ from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import msgspec
+
 from harness.gate_looks import Verdicts
 from harness.gate_records import Block, Quantity, Speed
 from harness.gate_rig import set_up
@@ -17,7 +19,7 @@ from harness.pipeline import Notify, Request
 from harness.plan.pip_settings import IndexSettings
 from harness.plan.quantities import EMBEDDING, NORMALIZER, Group, scenarios_of_group
 from harness.plan.schema import Matrix
-from harness.records import Plan, Progress
+from harness.records import Plan, Progress, ScenarioPlan
 from harness.run.interrupt import one_error
 from harness.run.probing.block import VoidBlockError, measure_block
 from harness.run.probing.journal import append_block
@@ -28,6 +30,10 @@ VOID_IN_A_ROW = 3
 
 FIRST_SHARE = 0.5
 """Of the budget, for the normalizer while the embedding waits; what is open then goes on after it."""
+
+MOST_ROUNDS = 4
+"""When few scenarios are left, each gets up to so many times the rounds: what is left open is what is noisy
+within a process too, and to start the processes costs the same."""
 
 _OTHER = "another harness measures latency; this one goes on when that is over"
 
@@ -152,8 +158,10 @@ class Sampling:
         """Open scenarios only; but memory is that of the whole group, as long as it is open."""
         wanted = frozenset(each.id for each in self.verdicts.open_in(group))
         whole = _memory(group) in wanted
-        scenarios = scenarios_of_group(self.matrix, group)
-        return Work(group, tuple(each for each in scenarios if whole or each.id in wanted), wanted)
+        every = scenarios_of_group(self.matrix, group)
+        scenarios = [each for each in every if whole or each.id in wanted]
+        more = min(MOST_ROUNDS, len(every) // len(scenarios))
+        return Work(group, tuple(_lengthen(each, more) for each in scenarios), wanted)
 
     def _bear(self, group: Group, void: VoidBlockError) -> None:
         """Tell of a void block; after some in a row give up what it could not measure."""
@@ -176,6 +184,12 @@ class Sampling:
         note = f"{still} of {planned} quantities open, {spent}"
         done = len(self.blocks[group])
         self.notify(Progress(cell=group, stage="latency", done=done, total=wanted, note=note))
+
+
+def _lengthen(scenario: ScenarioPlan, times: int) -> ScenarioPlan:
+    return msgspec.structs.replace(
+        scenario, rounds=scenario.rounds * times, budget_seconds=scenario.budget_seconds * times
+    )
 
 
 def _memory(group: Group) -> str:
