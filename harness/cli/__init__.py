@@ -8,7 +8,7 @@ from typing import NoReturn
 
 import click
 
-from harness.cli import bisecting, comparing, gating, keeping, sweeping
+from harness.cli import bisecting, comparing, gating, keeping, sweeping, workflows
 from harness.cli.output import outlive_readers
 from harness.errors import ExitCode, HarnessError
 
@@ -45,6 +45,7 @@ for command in (
     *bisecting.COMMANDS,
     *comparing.COMMANDS,
     *keeping.COMMANDS,
+    *workflows.COMMANDS,
 ):
     cli.add_command(command)
 

@@ -154,7 +154,10 @@ STARTS_PROCESSES = (
 )
 
 
-CLI = {f"harness/cli/{name}.py" for name in ("__init__", "comparing", "keeping", "screen", "sweeping")}
+CLI = {
+    f"harness/cli/{name}.py"
+    for name in ("__init__", "comparing", "keeping", "screen", "sweeping", "workflows")
+}
 OWN_PROCESSES = {f"harness/{name}/__main__.py" for name in ("proof", "statistics")}
 
 

@@ -1,0 +1,36 @@
+"""The command ``workflow``: a pipeline with the gate in it, ready to be committed."""
+
+from __future__ import annotations
+
+from typing import get_args
+
+import click
+
+from harness.report.gate_workflow import Forge, Pipeline, render_workflow
+
+
+@click.command()
+@click.argument("forge", type=click.Choice(get_args(Forge)))
+@click.option("--file", default="requirements.txt", show_default=True, help="The dependency file.")
+@click.option("--matrix", default="compat", show_default=True, metavar="NAME|FILE", help="The matrix.")
+@click.option(
+    "--install",
+    required=True,
+    metavar="REQUIREMENT",
+    help="What pip installs to have the harness, such as git+https://HOST/OWNER/REPOSITORY@COMMIT.",
+)
+@click.option("--budget", default="10m", show_default=True, metavar="TIME", help="For latency and memory.")
+@click.option("--python", default="3.11", show_default=True, metavar="VERSION", help="Of the harness.")
+def workflow(  # noqa: PLR0913 - one parameter an option
+    *, forge: Forge, file: str, matrix: str, install: str, budget: str, python: str
+) -> None:
+    """Print a CI pipeline that runs the gate when a dependency file changes, and comments what it finds.
+
+    For GitHub: harness workflow github --install ... > .github/workflows/gate.yml
+    """
+    pipeline = Pipeline(file=file, matrix=matrix, install=install, budget=budget, python=python)
+    click.echo(render_workflow(forge, pipeline), nl=False)
+
+
+COMMANDS = (workflow,)
+"""What ``harness`` has of this module."""

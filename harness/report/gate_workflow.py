@@ -1,0 +1,113 @@
+"""Pipelines that stand in front of a dependency upgrade, ready for somebody's repository."""
+
+from __future__ import annotations
+
+import json
+import re
+import textwrap
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import Literal
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+from harness.errors import UsageError
+from harness.report.gate_markdown import marker
+
+Forge = Literal["github", "gitlab"]
+
+_TEMPLATES = Path(__file__).parent / "workflows"
+_DEPENDENCY_FILES = (
+    "**/requirements*.txt",
+    "**/requirements/*.txt",
+    "**/uv.lock",
+    "**/pylock*.toml",
+    "**/pyproject.toml",
+)
+_PIPELINES = {"github": ".github/workflows/gate.yml", "gitlab": ".gitlab-ci.yml"}
+_PATH = re.compile(r"[A-Za-z0-9_.][A-Za-z0-9_./ -]*")
+_REQUIREMENT = re.compile(r"[!-#%-,.-~][ -#%-~]*")  # one line of ASCII; '$' and '-' would mean something
+_BUDGET = re.compile(r"[1-9][0-9]{0,5}[sm]?")
+_PYTHON = re.compile(r"3\.[0-9]{1,2}")
+_REST_MINUTES = 35
+"""What a gate may take beside its budget: environments from nothing, the suite, and who is to blame."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Pipeline:
+    """What a pipeline has to know of a repository.
+
+    ``file`` is the dependency file that is compared with itself on the target branch; ``matrix`` is the name
+    of a shipped matrix or the path of one's own; ``install`` is what pip installs to have the harness.
+    """
+
+    file: str
+    matrix: str
+    install: str
+    budget: str = "10m"
+    python: str = "3.11"
+
+
+def render_workflow(forge: Forge, pipeline: Pipeline) -> str:
+    """Render the pipeline of a forge as YAML.
+
+    Raises:
+        UsageError: a value would mean something else in YAML, in a shell or as a pattern.
+    """
+    _check(pipeline)
+    environment = Environment(
+        loader=FileSystemLoader(_TEMPLATES),
+        undefined=StrictUndefined,
+        autoescape=False,  # noqa: S701 - it is YAML: every value is checked above and quoted below
+        variable_start_string="[[",
+        variable_end_string="]]",
+        block_start_string="[%",
+        block_end_string="%]",
+        trim_blocks=True,
+        keep_trailing_newline=True,
+    )
+    script = (_TEMPLATES / f"{forge}_comment.py").read_text(encoding="utf-8")
+    matrix = PurePosixPath(pipeline.matrix)
+    return environment.get_template(f"{forge}.yml.j2").render(
+        file=json.dumps(pipeline.file),
+        matrix=json.dumps(pipeline.matrix),
+        marker=json.dumps(marker(matrix.stem if matrix.suffix == ".toml" else pipeline.matrix)),
+        install=json.dumps(pipeline.install),
+        budget=json.dumps(pipeline.budget),
+        python=json.dumps(pipeline.python),
+        image=json.dumps(f"python:{pipeline.python}"),
+        minutes=_budget_minutes(pipeline.budget) + _REST_MINUTES,
+        paths=[json.dumps(path) for path in _paths(forge, pipeline)],
+        hashed=f"'{pipeline.file}'",
+        script=textwrap.indent(script.rstrip(), " " * (10 if forge == "github" else 6)),
+    )
+
+
+def _check(pipeline: Pipeline) -> None:
+    for option, path in (("--file", pipeline.file), ("--matrix", pipeline.matrix)):
+        if not _PATH.fullmatch(path) or ".." in PurePosixPath(path).parts:
+            raise UsageError(
+                f"{option} {path!r}: a path inside the repository was meant, of letters, digits, spaces "
+                "and _ . / -"
+            )
+    for option, value, pattern, meant in (
+        ("--install", pipeline.install, _REQUIREMENT, "what pip installs, in one line without $"),
+        ("--budget", pipeline.budget, _BUDGET, "a time such as 10m or 600s"),
+        ("--python", pipeline.python, _PYTHON, "a version such as 3.11"),
+    ):
+        if not pattern.fullmatch(value):
+            raise UsageError(f"{option} {value!r}: {meant} was meant")
+
+
+def _budget_minutes(budget: str) -> int:
+    number = int(budget.rstrip("sm"))
+    return number if budget.endswith("m") else -(-number // 60)
+
+
+def _paths(forge: Forge, pipeline: Pipeline) -> list[str]:
+    """What has to change for the pipeline to run: dependencies, the matrix and its neighbours, itself."""
+    matrix = PurePosixPath(pipeline.matrix)
+    own = [str(matrix), f"{matrix.parent}/*.toml"] if matrix.suffix == ".toml" else []
+    if str(matrix.parent) == ".":
+        own = own[:1]
+    return list(dict.fromkeys([pipeline.file, *_DEPENDENCY_FILES, *own, _PIPELINES[forge]]))

@@ -1,0 +1,65 @@
+"""Keep one comment of the gate on a pull request: made once, then brought up to date in place.
+
+It stands in the workflow that `harness workflow github` prints, and needs nothing but Python. Ours is the
+comment that the token's own account wrote and whose last line is the marker.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import urllib.error
+import urllib.request
+from pathlib import Path
+from typing import Any
+
+MARKER = os.environ["MARKER"]
+AUTHOR = os.environ.get("AUTHOR", "github-actions[bot]")  # who the token of a workflow is
+REPOSITORY = f"{os.environ['GITHUB_API_URL']}/repos/{os.environ['GITHUB_REPOSITORY']}"
+COMMENTS = f"{REPOSITORY}/issues/{int(os.environ['PULL_REQUEST'])}/comments"
+PAGE = 100
+
+
+def ask(method: str, url: str, content: dict[str, str] | None = None) -> Any:
+    """What the API answers."""
+    headers = {
+        "Accept": "application/vnd.github+json",
+        "Authorization": f"Bearer {os.environ['GITHUB_TOKEN']}",
+        "Content-Type": "application/json",
+        "User-Agent": "harness-gate",
+    }
+    data = None if content is None else json.dumps(content).encode()
+    request = urllib.request.Request(url, data, headers, method=method)
+    try:
+        with urllib.request.urlopen(request, timeout=60) as answer:
+            return json.load(answer)
+    except urllib.error.HTTPError as error:
+        raise SystemExit(f"the comment was not written: {method} says {error.code}") from None
+
+
+def is_ours(comment: dict[str, Any]) -> bool:
+    """Whether a comment is the one to bring up to date: somebody else may quote the marker."""
+    author = (comment["user"] or {}).get("login")
+    last = ["", *(comment["body"] or "").strip().splitlines()][-1]
+    return bool(author == AUTHOR and last.strip() == MARKER)
+
+
+def find_comment() -> int | None:
+    """The id of our comment, None where there is none yet."""
+    number = 1
+    while True:
+        comments = ask("GET", f"{COMMENTS}?per_page={PAGE}&page={number}")
+        ours = [each["id"] for each in comments if is_ours(each)]
+        if ours or len(comments) < PAGE:
+            return ours[0] if ours else None
+        number += 1
+
+
+text = Path("gate.md").read_text(encoding="utf-8").rstrip()
+if text.splitlines()[-1:] != [MARKER]:
+    text = f"{text}\n\n{MARKER}"
+found = find_comment()
+if found is None:
+    ask("POST", COMMENTS, {"body": text})
+else:
+    ask("PATCH", f"{REPOSITORY}/issues/comments/{found}", {"body": text})

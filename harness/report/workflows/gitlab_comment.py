@@ -1,0 +1,63 @@
+"""Keep one note of the gate on a merge request: made once, then brought up to date in place.
+
+It stands in the pipeline that `harness workflow gitlab` prints, and needs nothing but Python. Ours is the
+note that the token's own account wrote and whose last line is the marker.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import urllib.error
+import urllib.request
+from pathlib import Path
+from typing import Any
+
+MARKER = os.environ["GATE_MARKER"]
+API = os.environ["CI_API_V4_URL"]
+REQUEST = f"merge_requests/{int(os.environ['CI_MERGE_REQUEST_IID'])}"
+NOTES = f"{API}/projects/{int(os.environ['CI_PROJECT_ID'])}/{REQUEST}/notes"
+PAGE = 100
+
+
+def ask(method: str, url: str, content: dict[str, str] | None = None) -> Any:
+    """What the API answers."""
+    headers = {
+        "Content-Type": "application/json",
+        "PRIVATE-TOKEN": os.environ["GATE_TOKEN"],
+        "User-Agent": "harness-gate",
+    }
+    data = None if content is None else json.dumps(content).encode()
+    request = urllib.request.Request(url, data, headers, method=method)
+    try:
+        with urllib.request.urlopen(request, timeout=60) as answer:
+            return json.load(answer)
+    except urllib.error.HTTPError as error:
+        raise SystemExit(f"the note was not written: {method} says {error.code}") from None
+
+
+def is_ours(note: dict[str, Any], account: int) -> bool:
+    """Whether a note is the one to bring up to date: somebody else may quote the marker."""
+    last = ["", *(note["body"] or "").strip().splitlines()][-1]
+    return bool(note["author"]["id"] == account and last.strip() == MARKER)
+
+
+def find_note() -> int | None:
+    """The id of our note, None where there is none yet."""
+    account, number = ask("GET", f"{API}/user")["id"], 1
+    while True:
+        notes = ask("GET", f"{NOTES}?sort=asc&per_page={PAGE}&page={number}")
+        ours = [each["id"] for each in notes if is_ours(each, account)]
+        if ours or len(notes) < PAGE:
+            return ours[0] if ours else None
+        number += 1
+
+
+text = Path("harness-gate/gate.md").read_text(encoding="utf-8").rstrip()
+if text.splitlines()[-1:] != [MARKER]:
+    text = f"{text}\n\n{MARKER}"
+found = find_note()
+if found is None:
+    ask("POST", NOTES, {"body": text})
+else:
+    ask("PUT", f"{NOTES}/{found}", {"body": text})

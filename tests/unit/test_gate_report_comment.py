@@ -1,0 +1,228 @@
+"""The step that keeps one comment up to date, run against a server that plays the forge."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+from ruamel.yaml import YAML
+
+from harness.report.gate_markdown import marker
+from harness.report.gate_workflow import Forge, Pipeline, render_workflow
+
+MARKER = marker("compat")
+TOKEN = "the token"  # noqa: S105 - of a server that this test plays
+OLD, NEW = f"**PASS**: before\n\n{MARKER}", f"**REGRESSED**: now\n\n{MARKER}"
+PIPELINE = Pipeline(file="requirements.txt", matrix="compat", install="x")
+US, THEM = 7, 8
+
+
+@dataclass
+class FakeForge:
+    """The comments of one pull request, as both forges' interfaces show them."""
+
+    comments: list[dict[str, Any]] = field(default_factory=list)
+    refuse: int = 0
+    asked: list[str] = field(default_factory=list)
+    address: str = ""
+
+    def add(self, body: str | None, author: int = US) -> None:
+        login = {US: "github-actions[bot]", THEM: "somebody"}[author]
+        user = {"login": login, "id": author}
+        self.comments.append({"id": len(self.comments) + 1, "body": body, "user": user, "author": user})
+
+    @property
+    def bodies(self) -> list[Any]:
+        return [each["body"] for each in self.comments]
+
+    def answer(self, method: str, url: str, content: dict[str, str] | None) -> Any:
+        parts = urlsplit(url)
+        if parts.path.endswith("/user"):
+            return {"id": US}
+        if method == "GET":
+            asked = {name: int(values[0]) for name, values in parse_qs(parts.query).items() if name != "sort"}
+            first = asked["per_page"] * (asked["page"] - 1)
+            return self.comments[first : first + asked["per_page"]]
+        assert content is not None
+        if method == "POST":
+            self.add(content["body"])
+            return self.comments[-1]
+        (found,) = (each for each in self.comments if each["id"] == int(parts.path.rpartition("/")[2]))
+        found["body"] = content["body"]
+        return found
+
+
+def handler_of(forge: FakeForge) -> type[BaseHTTPRequestHandler]:
+    class Handler(BaseHTTPRequestHandler):
+        def answer(self) -> None:
+            forge.asked.append(f"{self.command} {urlsplit(self.path).path}")
+            length = int(self.headers.get("Content-Length") or 0)
+            content = json.loads(self.rfile.read(length)) if length else None
+            known = TOKEN in {self.headers.get("PRIVATE-TOKEN"), str(self.headers.get("Authorization"))[7:]}
+            status = forge.refuse or (200 if known else 401)
+            answer = forge.answer(self.command, self.path, content) if status == 200 else {}
+            self.send_response(status)
+            self.end_headers()
+            self.wfile.write(json.dumps(answer).encode())
+
+        do_GET = do_POST = do_PATCH = do_PUT = answer  # noqa: N815 - the names that the server looks for
+
+        def log_message(self, *_: object) -> None:
+            """Keep quiet."""
+
+    return Handler
+
+
+@pytest.fixture
+def forge() -> Iterator[FakeForge]:
+    found = FakeForge()
+    server = ThreadingHTTPServer(("127.0.0.1", 0), handler_of(found))
+    thread = threading.Thread(target=server.serve_forever, args=(0.01,))
+    thread.start()
+    found.address = f"http://127.0.0.1:{server.server_port}"
+    yield found
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+def script_of(kind: Forge) -> str:
+    """The Python that the pipeline holds."""
+    document = YAML(typ="safe").load(render_workflow(kind, PIPELINE))
+    if kind == "github":
+        return str(document["jobs"]["comment"]["steps"][-1]["run"])
+    found = re.fullmatch(r"python -I - <<'END'\n(.*\n)END\n?", document["gate-note"]["script"][0], re.DOTALL)
+    assert found is not None
+    return found[1]
+
+
+def keep_comment(
+    kind: Forge, forge: FakeForge, folder: Path, body: str = NEW, **variables: str
+) -> subprocess.CompletedProcess[str]:
+    report = folder / ("gate.md" if kind == "github" else "harness-gate/gate.md")
+    report.parent.mkdir(exist_ok=True)
+    report.write_text(f"{body}\n", encoding="utf-8")
+    (folder / "json.py").write_text("raise SystemExit('hijacked')")  # what an artifact might bring along
+    values = {
+        "github": {
+            "GITHUB_API_URL": forge.address,
+            "GITHUB_REPOSITORY": "team/service",
+            "GITHUB_TOKEN": TOKEN,
+            "MARKER": MARKER,
+            "PULL_REQUEST": "12",
+        },
+        "gitlab": {
+            "CI_API_V4_URL": forge.address,
+            "CI_PROJECT_ID": "3",
+            "CI_MERGE_REQUEST_IID": "12",
+            "GATE_MARKER": MARKER,
+            "GATE_TOKEN": TOKEN,
+        },
+    }[kind]
+    return subprocess.run(
+        [sys.executable, "-I", "-"],
+        input=script_of(kind),
+        cwd=folder,
+        env=values | {"no_proxy": "127.0.0.1"} | variables,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+
+KINDS: list[Forge] = ["github", "gitlab"]
+PLACES = {"github": "/repos/team/service/issues/12/comments", "gitlab": "/projects/3/merge_requests/12/notes"}
+both = pytest.mark.parametrize("kind", KINDS)
+
+
+@both
+def test_the_first_comment_is_made(kind: Forge, forge: FakeForge, tmp_path: Path) -> None:
+    found = keep_comment(kind, forge, tmp_path)
+    assert (found.returncode, found.stdout, found.stderr) == (0, "", "")
+    assert forge.bodies == [NEW]
+    assert forge.asked[-1] == f"POST {PLACES[kind]}"
+
+
+@both
+def test_the_comment_that_is_there_is_brought_up_to_date(
+    kind: Forge, forge: FakeForge, tmp_path: Path
+) -> None:
+    forge.add("hello", THEM)
+    forge.add(OLD.replace("\n", "\r\n") + "\r\n")
+    assert keep_comment(kind, forge, tmp_path).returncode == 0
+    assert forge.bodies == ["hello", NEW]
+    assert keep_comment(kind, forge, tmp_path, OLD).returncode == 0
+    assert forge.bodies == ["hello", OLD]
+
+
+@both
+def test_a_comment_on_a_later_page_is_found(kind: Forge, forge: FakeForge, tmp_path: Path) -> None:
+    for number in range(200):
+        forge.add(f"{number}", THEM)
+    forge.add(OLD)
+    assert keep_comment(kind, forge, tmp_path).returncode == 0
+    assert forge.bodies[-1] == NEW
+    assert len(forge.comments) == 201
+
+
+@both
+@pytest.mark.parametrize(
+    ("body", "author"),
+    [
+        (f"> {MARKER}\n\nwhat does this mean?", THEM),
+        (f"look:\n{MARKER}", THEM),
+        (f"quoted {MARKER} in the middle\n\nby the bot for something else", US),
+        (f"**PASS**: of another matrix\n\n{marker('openvino')}", US),
+        ("", US),
+        (None, US),
+    ],
+)
+def test_somebody_elses_comment_stays(
+    kind: Forge, body: str | None, author: int, forge: FakeForge, tmp_path: Path
+) -> None:
+    forge.add(body, author)
+    assert keep_comment(kind, forge, tmp_path).returncode == 0
+    assert forge.bodies == [body, NEW]
+
+
+def test_a_comment_of_an_account_that_is_gone_stays(forge: FakeForge, tmp_path: Path) -> None:
+    forge.add(OLD)
+    forge.comments[0]["user"] = None
+    assert keep_comment("github", forge, tmp_path).returncode == 0
+    assert forge.bodies == [OLD, NEW]
+
+
+@both
+def test_a_report_without_the_marker_gets_it(kind: Forge, forge: FakeForge, tmp_path: Path) -> None:
+    assert keep_comment(kind, forge, tmp_path, "**PASS**: fine").returncode == 0
+    assert forge.bodies == [f"**PASS**: fine\n\n{MARKER}"]
+
+
+@both
+def test_a_refusal_is_said_and_tells_nothing_of_the_token(
+    kind: Forge, forge: FakeForge, tmp_path: Path
+) -> None:
+    forge.refuse = 403
+    found = keep_comment(kind, forge, tmp_path)
+    assert found.returncode == 1
+    assert "was not written: GET says 403" in found.stderr
+    assert TOKEN not in found.stderr
+    assert forge.bodies == []
+
+
+@both
+def test_a_number_that_is_none_asks_nobody(kind: Forge, forge: FakeForge, tmp_path: Path) -> None:
+    bad = {"github": {"PULL_REQUEST": "1/../2"}, "gitlab": {"CI_MERGE_REQUEST_IID": "1/../2"}}[kind]
+    assert keep_comment(kind, forge, tmp_path, **bad).returncode == 1
+    assert forge.asked == []

@@ -1,0 +1,279 @@
+"""The pipelines that `harness workflow` prints: linted, and each of their own rules with a planted fault."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, get_args
+
+import pytest
+from click.testing import CliRunner
+from ruamel.yaml import YAML
+
+from harness.cli import cli
+from harness.errors import UsageError
+from harness.report.gate_markdown import marker
+from harness.report.gate_workflow import Forge, Pipeline, render_workflow
+from harness.run.store import Store
+
+ROOT = Path(__file__).parents[2]
+WORKFLOWS = sorted((ROOT / ".github" / "workflows").glob("*.yml"))
+FORGES: tuple[Forge, ...] = get_args(Forge)
+USUAL = Pipeline(file="requirements.txt", matrix="compat", install="git+https://example.org/x@0123456")
+ODD = Pipeline(
+    file="app one/locked.txt",
+    matrix="matrices/My service.toml",
+    install="harness[x] @ file:///a \"b\" 'c' {{ d }} # e",
+    budget="90s",
+    python="3.12",
+)
+
+
+def parse(text: str) -> Any:
+    return YAML(typ="safe").load(text)
+
+
+def run(*words: str | Path) -> subprocess.CompletedProcess[str]:
+    """Run a tool of the environment that this test runs in."""
+    tool = shutil.which(str(words[0]), path=str(Path(sys.executable).parent))
+    if tool is None:
+        pytest.skip(f"{words[0]} is not installed beside Python")
+    shellcheck = ("-shellcheck", str(Path(tool).with_name("shellcheck"))) if words[0] == "actionlint" else ()
+    command = [tool, *shellcheck, *map(str, words[1:])]
+    return subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+
+
+LINTERS: dict[str, tuple[str, ...]] = {
+    "actionlint": ("actionlint", "-no-color"),
+    "zizmor": ("zizmor", "--offline", "--no-progress", "--persona", "auditor", "--min-severity", "low"),
+    "schema": ("check-jsonschema", "--builtin-schema", "vendor.github-workflows"),
+}
+
+
+def write(folder: Path, text: str) -> Path:
+    path = folder / ".github" / "workflows" / "gate.yml"  # where linters know what it is
+    path.parent.mkdir(parents=True)
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+@pytest.mark.parametrize("linter", LINTERS)
+@pytest.mark.parametrize("pipeline", [USUAL, ODD])
+def test_the_github_workflow_is_clean(linter: str, pipeline: Pipeline, tmp_path: Path) -> None:
+    found = run(*LINTERS[linter], write(tmp_path, render_workflow("github", pipeline)))
+    assert found.returncode == 0, found.stdout + found.stderr
+
+
+@pytest.mark.parametrize("linter", LINTERS)
+@pytest.mark.parametrize("path", WORKFLOWS, ids=lambda path: path.name)
+def test_our_own_workflows_are_clean(linter: str, path: Path) -> None:
+    found = run(*LINTERS[linter], path)
+    assert found.returncode == 0, found.stdout + found.stderr
+
+
+@pytest.mark.parametrize(
+    ("linter", "old", "new"),
+    [
+        ("actionlint", "needs: gate", "needs: gaet"),
+        ("actionlint", "[ -f .harness-gate/runs/latest/gate.md ]", "[ -f $MARKER ]"),
+        ("zizmor", "  pull_request:\n", "  pull_request_target:\n"),
+        ("zizmor", 'pip install "$HARNESS"', "pip install ${{ github.head_ref }}"),
+        ("zizmor", "persist-credentials: false", "persist-credentials: true"),
+        ("zizmor", "actions/checkout@de0fac2e4500dabe0009e67214ff5f5447ce83dd", "actions/checkout@v6"),
+        ("schema", "runs-on: ubuntu-24.04", "run-on: ubuntu-24.04"),
+    ],
+)
+def test_the_linters_see_a_fault(linter: str, old: str, new: str, tmp_path: Path) -> None:
+    text = render_workflow("github", USUAL)
+    assert old in text
+    found = run(*LINTERS[linter], write(tmp_path, text.replace(old, new)))
+    assert found.returncode not in {0, 2}, found.stdout + found.stderr
+
+
+def test_the_gitlab_pipeline_is_what_its_schema_says(tmp_path: Path) -> None:
+    path = tmp_path / ".gitlab-ci.yml"
+    check = (
+        "check-jsonschema",
+        "--builtin-schema",
+        "vendor.gitlab-ci",
+        "--data-transform",
+        "gitlab-ci",
+        path,
+    )
+    for pipeline in (USUAL, ODD):
+        path.write_text(render_workflow("gitlab", pipeline), encoding="utf-8")
+        found = run(*check)
+        assert found.returncode == 0, found.stdout + found.stderr
+    path.write_text(render_workflow("gitlab", USUAL).replace("when: always", "when: sometimes"))
+    assert run(*check).returncode == 1
+
+
+def scripts(forge: Forge, document: Any) -> Iterator[str]:
+    """Every script of a pipeline."""
+    if forge == "github":
+        yield from (
+            step["run"] for job in document["jobs"].values() for step in job["steps"] if "run" in step
+        )
+        return
+    for job in document.values():
+        yield from (*job.get("script", ()), *job.get("after_script", ()))
+
+
+@pytest.mark.parametrize("forge", FORGES)
+@pytest.mark.parametrize("pipeline", [USUAL, ODD])
+def test_no_value_stands_in_a_script(forge: Forge, pipeline: Pipeline) -> None:
+    for script in scripts(forge, parse(render_workflow(forge, pipeline))):
+        assert "${{" not in script
+        for value in (pipeline.file, pipeline.install, marker("compat"), marker("my-service")):
+            assert value not in script
+
+
+@pytest.mark.parametrize("forge", FORGES)
+def test_shellcheck_finds_nothing(forge: Forge) -> None:
+    for script in scripts(forge, parse(render_workflow(forge, USUAL))):
+        if "urllib" not in script:
+            tool = shutil.which("shellcheck", path=str(Path(sys.executable).parent))
+            if tool is None:
+                pytest.skip("shellcheck is not installed beside Python")
+            found = subprocess.run(
+                [tool, "-s", "sh", "-"], input=script, capture_output=True, text=True, check=False
+            )
+            assert found.returncode == 0, found.stdout
+
+
+def test_github_gives_away_as_little_as_it_can() -> None:
+    document = parse(render_workflow("github", USUAL))
+    assert list(document["on"]) == ["pull_request"]
+    assert document["permissions"] == {"contents": "read"}
+    jobs = document["jobs"]
+    assert {name: job.get("permissions") for name, job in jobs.items()} == {
+        "gate": None,
+        "comment": {"pull-requests": "write"},
+    }
+    assert document["concurrency"]["cancel-in-progress"] is True
+    assert all(job["timeout-minutes"] <= 60 for job in jobs.values())
+    used = [step["uses"] for job in jobs.values() for step in job["steps"] if "uses" in step]
+    assert [each for each in used if not re.fullmatch(r"actions/[a-z/-]+@[0-9a-f]{40}", each)] == []
+    # The job that may write checks nothing out and installs nothing.
+    assert [step.get("uses", "").split("@")[0] for step in jobs["comment"]["steps"]] == [
+        "actions/download-artifact",
+        "",
+    ]
+    assert jobs["comment"]["steps"][1]["shell"] == "python -I {0}"
+    assert "head.repo.full_name == github.repository" in jobs["comment"]["if"]
+
+
+def test_gitlab_gives_the_token_to_nobody_else() -> None:
+    document = parse(render_workflow("gitlab", USUAL))
+    assert [name for name, job in document.items() if "GATE_TOKEN" in str(job)] == ["gate-note"]
+    note = document["gate-note"]
+    assert note["variables"] == {"GIT_STRATEGY": "none"}
+    assert "$CI_MERGE_REQUEST_SOURCE_PROJECT_ID == $CI_PROJECT_ID" in note["rules"][0]["if"]
+    assert note["script"][0].startswith("python -I - <<'END'\n")
+    assert document["gate"]["artifacts"]["reports"] == {"junit": "harness-gate/junit.xml"}
+
+
+@pytest.mark.parametrize("forge", FORGES)
+def test_it_runs_when_a_dependency_changes(forge: Forge) -> None:
+    document = parse(render_workflow(forge, ODD))
+    if forge == "github":
+        paths = document["on"]["pull_request"]["paths"]
+    else:
+        paths = document["gate"]["rules"][0]["changes"]
+        assert document["gate-note"]["rules"][0]["changes"] == paths
+    assert paths[:-1] == [
+        "app one/locked.txt",
+        "**/requirements*.txt",
+        "**/requirements/*.txt",
+        "**/uv.lock",
+        "**/pylock*.toml",
+        "**/pyproject.toml",
+        "matrices/My service.toml",
+        "matrices/*.toml",
+    ]
+    assert paths[-1] == {"github": ".github/workflows/gate.yml", "gitlab": ".gitlab-ci.yml"}[forge]
+
+
+@pytest.mark.parametrize("forge", FORGES)
+def test_the_command_knows_its_options(forge: Forge) -> None:
+    (line,) = (
+        line
+        for script in scripts(forge, parse(render_workflow(forge, USUAL)))
+        for line in script.splitlines()
+        if line.startswith("harness gate")
+    )
+    known = {name for each in cli.commands["gate"].params for name in each.opts}
+    asked = re.findall(r" (--[a-z-]+)", line)
+    assert asked == ["--from", "--to", "--matrix", "--budget", "--plain", "--reports"]
+    assert set(asked) <= known
+
+
+def test_what_is_kept_is_what_the_store_has() -> None:
+    store = Store.default()
+    kept = {f"{path.parent.name}/{path.name}" for path in (store.models, store.converted)}
+    github = parse(render_workflow("github", USUAL))["jobs"]["gate"]["steps"]
+    for step in (each for each in github if "actions/cache" in each.get("uses", "")):
+        paths = {str(Path(path).relative_to("~/.cache")) for path in step["with"]["path"].split()}
+        assert paths == {"uv", *kept}
+    gitlab = parse(render_workflow("gitlab", USUAL))["gate"]["cache"]["paths"]
+    assert {path.rpartition("/")[2] for path in gitlab} == {"uv", store.models.name, store.converted.name}
+
+
+@pytest.mark.parametrize("forge", FORGES)
+@pytest.mark.parametrize("whole", [True, False])
+def test_what_the_gate_leaves_is_collected(forge: Forge, tmp_path: Path, *, whole: bool) -> None:
+    (script,) = (each for each in scripts(forge, parse(render_workflow(forge, USUAL))) if "mkdir" in each)
+    if whole:
+        run_folder = tmp_path / ".harness-gate" / "runs" / "run-1"
+        run_folder.mkdir(parents=True)
+        (run_folder / "gate.md").write_text("**PASS**: fine\n")
+        run_folder.with_name("latest").symlink_to("run-1")
+    shell = [shutil.which("bash") or "bash", "-eo", "pipefail", "-c", script]
+    variables = {
+        "PATH": "/usr/bin:/bin",
+        "MARKER": marker("compat"),
+        "GATE_MARKER": marker("compat"),
+        "GITHUB_STEP_SUMMARY": str(tmp_path / "summary"),
+    }
+    subprocess.run(shell, cwd=tmp_path, env=variables, check=True, timeout=60)
+    lost = f"**ERROR**: the gate came to no verdict, see the log of its job.\n\n{marker('compat')}\n"
+    told = "**PASS**: fine\n" if whole else lost
+    assert (tmp_path / "harness-gate" / "gate.md").read_text() == told
+    if forge == "github":
+        assert (tmp_path / "summary").read_text() == told
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"file": "../a.txt"}, "--file '../a.txt': a path inside"),
+        ({"file": "/a.txt"}, "--file '/a.txt': a path inside"),
+        ({"file": "-r.txt"}, "--file '-r.txt': a path inside"),
+        ({"file": "${{ x }}.txt"}, "a path inside"),
+        ({"file": "a\n.txt"}, "a path inside"),
+        ({"file": "a'.txt"}, "a path inside"),
+        ({"file": "*.txt"}, "a path inside"),
+        ({"matrix": "$(x).toml"}, "--matrix "),
+        ({"install": "--index-url=x"}, "--install "),
+        ({"install": "${{ secrets.x }}"}, "--install "),
+        ({"install": "a\nb"}, "--install "),
+        ({"install": ""}, "--install "),
+        ({"budget": "1h"}, "--budget '1h': a time such as 10m or 600s was meant"),
+        ({"python": "3.x"}, "--python '3.x': a version such as 3.11 was meant"),
+    ],
+)
+def test_what_would_mean_something_else_is_refused(changes: dict[str, str], said: str) -> None:
+    values = {"file": "a.txt", "matrix": "compat", "install": "x"} | changes
+    with pytest.raises(UsageError, match=re.escape(said)):
+        render_workflow("github", Pipeline(**values))
+
+
+def test_the_command_prints_it() -> None:
+    asked = ["workflow", "github", "--install", USUAL.install]
+    assert CliRunner().invoke(cli, asked).output == render_workflow("github", USUAL)
+    assert CliRunner().invoke(cli, asked[:2]).exit_code == 2
+    assert CliRunner().invoke(cli, ["workflow", "else", *asked[2:]]).exit_code == 2
