@@ -39,6 +39,12 @@ _WORDS: dict[DifferenceKind, tuple[str, str]] = {
     "quantity-changed": ("quantity is worse", "quantities are worse"),
     "latency-changed": ("latency is higher", "latencies are higher"),
     "cell-appeared": ("new cell is red", "new cells are red"),
+    "value-moved": ("value moved", "values moved"),
+    "allowed-changed": ("tolerance changed", "tolerances changed"),
+    "gone-red": ("case is no longer red", "cases are no longer red"),
+    "check-appeared": ("case is new", "cases are new"),
+    "lock-changed": ("lock changed", "locks changed"),
+    "surroundings-changed": ("cell has other surroundings", "cells have other surroundings"),
 }
 
 

@@ -335,7 +335,9 @@ def git(folder: Path, *arguments: str) -> str:
 
 @pytest.mark.skipif(shutil.which("git") is None, reason="no git here")
 def test_the_commit_is_that_of_the_repository_and_says_when_files_differ(tmp_path: Path) -> None:
-    revision = lambda: asyncio.run(read_revision(tmp_path))  # noqa: E731 - asked four times
+    def revision() -> str:
+        return asyncio.run(read_revision(tmp_path))
+
     assert revision() == ""
     git(tmp_path, "init", "-q")
     assert revision() == ""
