@@ -10,13 +10,18 @@ import argparse
 import shutil
 import sys
 import tempfile
+from dataclasses import replace
 from pathlib import Path
-from typing import Optional, Sequence
+from typing import Any, Optional, Sequence
 
-from harness.cell.lean import MODEL_FILE, NOTHING_TO_CONVERT
+from harness.cell.lean import MODEL_FILE, NOTHING_TO_CONVERT, make_embedder
 from harness.cell.record import clean
 from harness.cell.spec import DEFAULT_EMBEDDER, CellSpec
 from harness.cell.start import leave, settle
+
+TEXTS = ["a first text to compare by", "and a shorter one"]
+CLOSE = 1e-5
+"""Seen: no bit differs (OpenVINO 2024.6, 2026.4); with weights in float16 9e-4 of the largest value."""
 
 
 def convert(spec: CellSpec, folder: Path) -> str:
@@ -27,6 +32,7 @@ def convert(spec: CellSpec, folder: Path) -> str:
 
     Raises:
         OSError: the folder cannot be written, or is there and holds no model.
+        ValueError: read back, the model embeds otherwise.
         Exception: whatever converting raises.
     """
     if folder.exists():
@@ -54,14 +60,26 @@ def _fill(spec: CellSpec, made: Path) -> str:
 
     from harness.cell.embedder import OpenVinoEmbedder  # noqa: PLC0415 - likewise
 
-    model = OpenVinoEmbedder(spec.model_dir, threads=spec.threads).model
-    # In float16 the weights would be others than those that the correctness checks have seen.
+    embedder = OpenVinoEmbedder(spec.model_dir, threads=spec.threads)
     try:
-        openvino.save_model(model, str(made / MODEL_FILE), compress_to_fp16=False)
+        # In float16 the weights would be others than those that the correctness checks have seen.
+        openvino.save_model(embedder.model, str(made / MODEL_FILE), compress_to_fp16=False)
     except RuntimeError as error:  # what it raises on a full disk speaks of iostreams only
         free = shutil.disk_usage(made).free >> 20
         raise OSError(f"{made.parent} cannot be written to ({free} MiB are free there): {error}") from error
+    _compare(embedder(TEXTS), make_embedder(replace(spec, converted=str(made)))(TEXTS))
     return "converted"
+
+
+def _compare(before: Any, after: Any) -> None:
+    """Hold what is read back to what was converted: the gate times the one, the checks have seen the other.
+
+    Raises:
+        ValueError: embeddings (n, d) of the two differ by more than ``CLOSE``.
+    """
+    error = float(abs(after - before).max() / abs(before).max())
+    if not error <= CLOSE:
+        raise ValueError(f"read back it embeds otherwise: {error:.2g} of the largest value, allowed {CLOSE}")
 
 
 def _say_what_is_there(folder: Path) -> str:

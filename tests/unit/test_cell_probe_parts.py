@@ -6,8 +6,11 @@ import os
 import subprocess
 import sys
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
+from types import SimpleNamespace
 
+import numpy as np
 import pytest
 
 from harness.cell.convert import convert
@@ -148,6 +151,63 @@ def test_another_process_that_was_faster_wins(tmp_path: Path, monkeypatch: pytes
     assert convert(SPEC, folder) == "converted before"
     assert (folder / "openvino_model.xml").read_text("ascii") == "early"
     assert list(tmp_path.iterdir()) == [folder]
+
+
+class Model:
+    """Stands in for a converted model, and for the embedder over it: what it embeds, shape (1, 2)."""
+
+    def __init__(self, *_: object, model: Model | None = None, weights: float = 1.0, **__: object) -> None:
+        self.weights: float = model.weights if model is not None else weights
+        self.model = self
+
+    def __call__(self, texts: list[str]) -> np.ndarray:
+        return np.array([[self.weights, len(texts) / 100]], dtype=np.float32)
+
+
+@pytest.fixture
+def openvino(monkeypatch: pytest.MonkeyPatch) -> SimpleNamespace:
+    """An openvino that writes weights as text, rounded where they are compressed."""
+
+    def save_model(model: Model, path: str, *, compress_to_fp16: bool = True) -> None:
+        Path(path).write_text(str(np.float16(model.weights) if compress_to_fp16 else model.weights), "ascii")
+
+    def read_model(path: Path) -> Model:
+        return Model(weights=float(path.read_text("ascii")))
+
+    fake = SimpleNamespace(save_model=save_model, Core=lambda: SimpleNamespace(read_model=read_model))
+    monkeypatch.setitem(sys.modules, "openvino", fake)
+    embedder = SimpleNamespace(OpenVinoEmbedder=partial(Model, weights=0.1))
+    monkeypatch.setitem(sys.modules, "harness.cell.embedder", embedder)
+    return fake
+
+
+@pytest.mark.usefixtures("openvino")
+def test_a_model_is_converted_with_its_weights_as_they_are(tmp_path: Path) -> None:
+    folder = tmp_path / "model"
+    assert convert(SPEC, folder) == "converted"
+    assert {path.name: path.read_text("ascii") for path in folder.iterdir()} == {"openvino_model.xml": "0.1"}
+
+
+def test_a_model_that_embeds_otherwise_when_it_is_read_back_is_refused(
+    tmp_path: Path, openvino: SimpleNamespace
+) -> None:
+    def compress(model: Model, path: str, **_: object) -> None:
+        Path(path).write_text(str(float(np.float16(model.weights))), "ascii")
+
+    openvino.save_model = compress
+    with pytest.raises(ValueError, match=r"read back it embeds otherwise: 0\.00024 of the largest"):
+        convert(SPEC, tmp_path / "model")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_full_disk_is_told_as_such(tmp_path: Path, openvino: SimpleNamespace) -> None:
+    def fill(*_: object, **__: object) -> None:
+        raise RuntimeError("basic_ios::clear")
+
+    openvino.save_model = fill
+    with pytest.raises(OSError, match=r"cannot be written to \(\d+ MiB are free there\): basic_ios::clear"):
+        convert(SPEC, tmp_path / "model")
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_conversion_that_fails_leaves_nothing_and_one_line(tmp_path: Path) -> None:
