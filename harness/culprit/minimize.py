@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import itertools
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 
 from harness.gate_records import Trial, TrialOutcome
@@ -16,6 +16,9 @@ from harness.gate_records import Trial, TrialOutcome
 Part = tuple[str, ...]
 TryPart = Callable[[frozenset[str]], Awaitable[Trial]]
 """Applies a part of the changes, and says whether what is looked for comes up."""
+
+TryLess = Callable[[frozenset[str], str], Awaitable[Trial]]
+"""Takes one name back out of what a part moves, and with it only what cannot stay without it."""
 
 
 @dataclass(frozen=True)
@@ -42,12 +45,21 @@ class _SpentError(Exception):
 
 @dataclass
 class _Search:
-    """The trials of one search: none is made twice, and no more than ``most``."""
+    """The trials of one search: none twice, and no more than ``most``; ``part`` is the best so far."""
 
     try_part: TryPart
+    try_less: TryLess
     at_once: int
     most: int
-    known: dict[frozenset[str], TrialOutcome] = field(default_factory=dict)
+    names: Part
+    part: Part = ()
+    known: dict[frozenset[str], Trial] = field(default_factory=dict)
+    less: dict[tuple[frozenset[str], str], TrialOutcome] = field(default_factory=dict)
+
+    def outcome(self, part: Iterable[str]) -> TrialOutcome | None:
+        """What came of a part; None where it was not tried."""
+        trial = self.known.get(frozenset(part))
+        return None if trial is None else trial.outcome
 
     async def find_red(self, parts: Sequence[Part]) -> Part | None:
         """The first of these that is red; trials are made ``at_once``, and those behind it are spared.
@@ -59,56 +71,97 @@ class _Search:
             some = parts[at : at + self.at_once]
             await self._try(some)
             for part in some:
-                if self.known.get(frozenset(part)) == "red":
+                if self.outcome(part) == "red":
                     return part
-            if any(frozenset(part) not in self.known for part in some):
+            if any(self.outcome(part) is None for part in some):
                 raise _SpentError
         return None
 
     async def _try(self, parts: Sequence[Part]) -> None:
         new = [part for part in dict.fromkeys(map(frozenset, parts)) if part not in self.known]
-        new = new[: max(0, self.most - len(self.known))]
+        new = new[: max(0, self.most - len(self.known) - len(self.less))]
         async with asyncio.TaskGroup() as group:
             tasks = {part: group.create_task(_await(self.try_part(part))) for part in new}
-        self.known |= {part: task.result().outcome for part, task in tasks.items()}
+        self.known |= {part: task.result() for part, task in tasks.items()}
+
+    async def reduce(self, part: Part) -> None:
+        """Ddmin: make ``part``, which is red, as small as it gets."""
+        self.part, pieces = part, 2
+        while len(self.part) > 1:
+            chunks = _split(self.part, pieces)
+            rests = [_without(self.part, chunk) for chunk in chunks] if pieces > 2 else []
+            found = await self.find_red([*chunks, *rests])
+            if found is None and pieces >= len(self.part):
+                return
+            if found is None:
+                pieces = min(len(self.part), 2 * pieces)
+            else:
+                pieces = 2 if found in chunks else max(2, pieces - 1)
+                self.part = found
+
+    async def find_fewer(self) -> Part | None:
+        """Something red that moves less than the best part: what that drags along may do it without it."""
+        moved = self._moved(self.part)
+        for name in self.part if len(moved) > len(self.part) else ():
+            if len(self.known) + len(self.less) >= self.most:
+                raise _SpentError
+            trial = await self.try_less(frozenset(self.part), name)
+            self.less[frozenset(self.part), name] = trial.outcome
+            left = tuple(each.name for each in trial.moved if each.name in self.names)
+            if trial.outcome == "red" and set(left) < set(moved) and await self.find_red([left]):
+                return left
+        return None
+
+    def _moved(self, part: Part) -> Part:
+        """All of the names that a part moves."""
+        trial = self.known[frozenset(part)]
+        there = {*part, *(change.name for change in trial.moved)}
+        return tuple(name for name in self.names if name in there)
+
+    def doubtful(self) -> Part:
+        """Names without which there is no answer, or was no time for one."""
+        return tuple(name for name in self.part if self._is_doubtful(name))
+
+    def _is_doubtful(self, name: str) -> bool:
+        rest, whole = _without(self.part, (name,)), frozenset(self.part)
+        tried = [self.outcome(rest)] if rest else []
+        if len(self._moved(self.part)) > len(self.part):
+            tried.append(self.less.get((whole, name)))
+        return any(outcome in {"unresolved", None} for outcome in tried)
 
 
 async def _await(trial: Awaitable[Trial]) -> Trial:
     return await trial
 
 
-async def minimize(names: Sequence[str], try_part: TryPart, *, at_once: int = 1, most: int = 40) -> Minimum:
+async def minimize(
+    names: Sequence[str], try_part: TryPart, try_less: TryLess, *, at_once: int = 1, most: int = 40
+) -> Minimum:
     """Find a part of ``names`` that is red, and of which no single name can be left out.
 
-    A part without an answer is never taken for a green one: it is tried to do without it, and where that
-    does not help the result names it as doubtful. That nothing applied is green is the caller's to know.
+    What a part drags along (``Trial.moved``) counts: one that moves less is smaller. A part without an answer
+    is never taken for a green one: it is tried to do without it, and where that does not help the result
+    names it as doubtful. That nothing applied is green is the caller's to know.
 
     Args:
-        names: what can be applied; what is likely belongs together is better put side by side.
+        names: what can be applied; what is likely to belong together is better put side by side.
         try_part: makes a trial.
+        try_less: makes a trial of what a part moves, without one name; asked only where a part drags along.
         at_once: trials made at the same time.
         most: trials made at most, that of the whole included.
     """
-    search = _Search(try_part, at_once, most)
     whole = tuple(dict.fromkeys(names))
+    search = _Search(try_part, try_less, at_once, most, whole)
     if await search.find_red([whole]) is None:
-        return Minimum((), search.known[frozenset(whole)])
-    part, pieces = whole, 2
+        return Minimum((), search.known[frozenset(whole)].outcome)
+    cut_off, fewer = False, whole
     try:
-        while len(part) > 1:
-            chunks = _split(part, pieces)
-            rests = [_without(part, chunk) for chunk in chunks] if pieces > 2 else []
-            found = await search.find_red([*chunks, *rests])
-            if found is None and pieces >= len(part):
-                break
-            if found is None:
-                pieces = min(len(part), 2 * pieces)
-            else:
-                pieces = 2 if found in chunks else max(2, pieces - 1)
-                part = found
+        while fewer:
+            await search.reduce(fewer)
+            fewer = await search.find_fewer() or ()
     except _SpentError:
-        return Minimum(part, "red", doubtful=_doubtful(part, search), cut_off=True)
-    return Minimum(part, "red", doubtful=_doubtful(part, search))
+        cut_off = True
+    return Minimum(search.part, "red", doubtful=search.doubtful(), cut_off=cut_off)
 
 
 def _split(part: Part, pieces: int) -> list[Part]:
@@ -119,10 +172,3 @@ def _split(part: Part, pieces: int) -> list[Part]:
 
 def _without(part: Part, left_out: Part) -> Part:
     return tuple(name for name in part if name not in left_out)
-
-
-def _doubtful(part: Part, search: _Search) -> Part:
-    """Names without which there is no answer, or was no time for one; alone is never doubtful."""
-    if len(part) == 1:
-        return ()
-    return tuple(n for n in part if search.known.get(frozenset(_without(part, (n,)))) != "green")

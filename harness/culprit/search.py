@@ -1,20 +1,17 @@
-"""The search for a culprit: the smallest part that does it, both directions, the first bad release."""
+"""The search for a culprit: does it come back, what is the smallest part that does it, and is that all?"""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Collection, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 import msgspec
 
-from harness.culprit.bisect import bisect_releases
-from harness.culprit.minimize import Minimum, minimize
+from harness.culprit.inquiry import Inquiry
 from harness.culprit.trials import Trials
-from harness.culprit.words import say_doubts, say_found, say_share
-from harness.gate_records import Culprit, LockChange, ReleaseSearch, ReleaseTrial, Trial
-from harness.plan.releases import list_between
-from harness.plan.trial import part_of
+from harness.culprit.words import say_apart, say_doubts, say_found, say_share
+from harness.gate_records import Culprit, Trial
 
 MOST_TRIALS = 40
 """Of one part; most are known by then, and one that is not takes as long as the suite takes to start."""
@@ -42,7 +39,7 @@ class Hunt:
     python: str
     at_once: int = 1
     most: int = MOST_TRIALS
-    _told: int = field(default=0)
+    _told: int = 0
 
     async def search(self) -> Culprit:
         """The culprit, with those that are independent of it as ``further``."""
@@ -78,63 +75,29 @@ class Hunt:
         return new
 
     async def _find_one(self, wanted: Sequence[str]) -> Culprit:
-        async def try_part(names: frozenset[str]) -> Trial:
-            return await self.trials.try_part(names, wanted)
-
-        minimum = await minimize(self.trials.names, try_part, at_once=self.at_once, most=self.most)
+        """One culprit of these, tried in both directions."""
+        minimum = await self.trials.minimize(wanted, at_once=self.at_once, most=self.most)
         if not minimum.part:
             sentence = "what is left does not fail again"
             return Culprit(sentence=sentence, looked_for=tuple(wanted), trials=self._new_trials())
-        return await self._confirm(minimum, wanted)
-
-    async def _confirm(self, minimum: Minimum, wanted: Sequence[str]) -> Culprit:
-        trials, part = self.trials, minimum.part
-        alone = await trials.try_part(part, wanted)
-        explained = await self._explained(part, wanted)
-        without = await trials.try_without(part, explained)
-        changes = tuple(change for change in trials.diff.changes if change.name in part)
-        dragged = tuple(change for change in alone.moved if change.name not in part)
-        releases = [await self._bisect(change, part, explained) for change in changes if _spans(change)]
-        told = say_share(explained, wanted, self.noun)
-        sentence = say_found(changes, dragged, told, without, releases)
-        doubts = say_doubts(minimum.doubtful, cut_off=minimum.cut_off, trials=self.most)
+        found = await Inquiry(self.trials, wanted, self.python, self.at_once, self.most).inquire(minimum.part)
+        told = say_share(found.explained, wanted, self.noun)
+        sentence = say_found(found.changes, found.dragged, told, found.without, found.releases)
+        if found.through:
+            sentence += say_apart(found.through)
+        there = {change.name for change in found.changes}
+        doubtful = tuple(name for name in minimum.doubtful if name in there)
+        doubts = say_doubts(doubtful, cut_off=minimum.cut_off, trials=self.most)
         return Culprit(
             sentence=sentence + doubts,
-            looked_for=tuple(explained),
-            changes=changes,
-            dragged=dragged,
-            alone=alone.outcome,
-            without=without.outcome,
-            releases=tuple(releases),
+            looked_for=tuple(found.explained),
+            changes=found.changes,
+            dragged=found.dragged,
+            alone=found.alone.outcome,
+            without=found.without.outcome,
+            releases=(*found.releases, *found.through),
             trials=self._new_trials(),
         )
-
-    async def _explained(self, part: Collection[str], wanted: Sequence[str]) -> list[str]:
-        """What of it comes up with this part."""
-        lock = await self.trials.resolve_part(part)
-        seen = await self.trials.look(lock)
-        return [each for each in wanted if each in seen.red]
-
-    async def _bisect(
-        self, change: LockChange, part: Collection[str], explained: Sequence[str]
-    ) -> ReleaseSearch:
-        trials = self.trials
-        trials.say(f"looking up the releases of {change.name} from {change.before} to {change.after}")
-        between = await list_between(
-            change.name, change.before, change.after, trials.matrix, trials.settings, python=self.python
-        )
-
-        async def try_release(version: str) -> ReleaseTrial:
-            versions = {**part_of(trials.compared.after, part), change.name: version}
-            trial = await trials.try_versions(versions, explained)
-            return ReleaseTrial(version=version, outcome=trial.outcome, because=trial.because)
-
-        return await bisect_releases(change, between, try_release, at_once=self.at_once)
-
-
-def _spans(change: LockChange) -> bool:
-    """Whether there can be releases in between."""
-    return change.kind == "changed" and change.before != change.after
 
 
 def _say_gone(whole: Trial) -> str:
@@ -157,5 +120,5 @@ def _join(found: Sequence[Culprit], *, unexplained: int, noun: str) -> Culprit:
     first, *further = found
     parts = [culprit.sentence for culprit in found if culprit.changes] or [first.sentence]
     if unexplained:
-        parts.append(f"{unexplained} {noun} are explained by none of this")
+        parts.append(f"{unexplained} more {noun} are red, which were not looked into")
     return msgspec.structs.replace(first, sentence=". Beside that, ".join(parts), further=tuple(further))

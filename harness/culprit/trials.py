@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 from collections import defaultdict
-from collections.abc import Awaitable, Callable, Collection, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Awaitable, Callable, Collection, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 
+import msgspec
+
+from harness.culprit.minimize import Minimum, minimize
 from harness.culprit.symptoms import Seen
 from harness.culprit.words import say_changes
 from harness.errors import UsageError
@@ -14,6 +18,7 @@ from harness.gate_records import LockChange, LockDiff, Trial
 from harness.plan.candidate import Compared
 from harness.plan.lock_diff import diff_locks
 from harness.plan.pip_settings import IndexSettings
+from harness.plan.requirers import find_requirers
 from harness.plan.schema import Matrix
 from harness.plan.trial import Start, part_of, resolve_trial, starts_of
 from harness.records import Lock
@@ -38,6 +43,7 @@ class Trials:
         seen: what is known, by the digest of the lock.
         made: the trials in the order in which they were told.
         locks: what was resolved already.
+        origin: the baseline of the gate, where ``compared`` is something in between.
     """
 
     compared: Compared
@@ -48,8 +54,9 @@ class Trials:
     say: Say
     seen: dict[str, Seen] = field(default_factory=dict)
     made: list[Trial] = field(default_factory=list)
-    locks: dict[tuple[str, frozenset[tuple[str, str]]], Lock] = field(default_factory=dict)
-    _runs: int = 0
+    locks: dict[tuple[str, str, frozenset[tuple[str, str]]], Lock] = field(default_factory=dict)
+    origin: Lock | None = None
+    _numbers: Iterator[int] = field(default_factory=lambda: itertools.count(1))
     _turns: defaultdict[str, asyncio.Lock] = field(default_factory=lambda: defaultdict(asyncio.Lock))
 
     @property
@@ -66,23 +73,73 @@ class Trials:
         forth, _ = starts_of(self.compared)
         return await self._try(forth, versions, self._in_order(versions), wanted)
 
+    async def try_less(self, names: Collection[str], without: str, wanted: Collection[str]) -> Trial:
+        """What ``try_part`` moves, with one distribution taken back to the baseline's version."""
+        lock = await self.resolve_part(names)
+        back = Start(side=self.compared.candidate, lock=lock, other=self.compared.before)
+        applied = tuple(change.name for change in self.changes_of(lock) if change.name != without)
+        return await self._try(back, part_of(self.compared.before, [without]), applied, wanted)
+
     async def try_without(self, names: Collection[str], wanted: Collection[str]) -> Trial:
         """The candidate with these distributions as the baseline has them."""
         _, back = starts_of(self.compared)
         applied = tuple(name for name in self.names if name not in names)
         return await self._try(back, part_of(self.compared.before, names), applied, wanted)
 
+    async def minimize(self, wanted: Collection[str], *, at_once: int, most: int) -> Minimum:
+        """The smallest part that turns any of the wanted red."""
+
+        async def try_part(names: frozenset[str]) -> Trial:
+            return await self.try_part(names, wanted)
+
+        async def try_less(names: frozenset[str], without: str) -> Trial:
+            return await self.try_less(names, without, wanted)
+
+        found = await minimize(self.names, try_part, try_less, at_once=at_once, most=most)
+        return replace(found, part=await self._climb(found.part))
+
+    async def _climb(self, part: tuple[str, ...]) -> tuple[str, ...]:
+        """The same part by other names: of packages that only move together, who needs the others."""
+        if not part:
+            return part
+        whole = await self.resolve_part(part)
+        moved = {change.name for change in self.changes_of(whole)} & set(self.names)
+        if len(moved) <= len(part):
+            return part
+        needed_by = await find_requirers(whole, self.compared.candidate, self.matrix, self.settings)
+        names, tried = list(part), set(part)
+        for at, name in enumerate(part):
+            above = [each for each in needed_by.get(name, ()) if each in moved]
+            while above:
+                higher = above.pop()
+                if higher in tried:
+                    continue
+                tried.add(higher)
+                instead = [*names[:at], higher, *names[at + 1 :]]
+                if (await self.resolve_part(instead)).digest == whole.digest:
+                    names, above = instead, [e for e in needed_by.get(higher, ()) if e in moved]
+        return self._in_order(names)
+
+    def between(self, before: Lock, after: Lock) -> Trials:
+        """Trials between two other locks; what is known is shared."""
+        compared = msgspec.structs.replace(self.compared, before=before, after=after)
+        diff = diff_locks(before, after, {change.name for change in self.diff.changes if change.asked})
+        return replace(self, compared=compared, diff=diff, origin=self.origin or self.compared.before)
+
     async def resolve_part(self, names: Collection[str]) -> Lock:
         """The environment of ``try_part``."""
+        return await self.resolve_versions(part_of(self.compared.after, names))
+
+    async def resolve_versions(self, versions: Mapping[str, str]) -> Lock:
+        """The environment of ``try_versions``."""
         forth, _ = starts_of(self.compared)
-        return await self._resolve(forth, part_of(self.compared.after, names))
+        return await self._resolve(forth, versions)
 
     async def look(self, lock: Lock) -> Seen:
         """What an environment shows; looked at once."""
         async with self._turns[lock.digest]:
             if lock.digest not in self.seen:
-                self._runs += 1
-                self.seen[lock.digest] = await self.run(lock, self._runs)
+                self.seen[lock.digest] = await self.run(lock, next(self._numbers))
         return self.seen[lock.digest]
 
     def changes_of(self, lock: Lock) -> tuple[LockChange, ...]:
@@ -98,26 +155,33 @@ class Trials:
     ) -> Trial:
         try:
             lock = await self._resolve(start, versions)
+            reason = lock.reason
         except UsageError as error:  # a package that no index has
-            return self._tell(Trial(applied=applied, outcome="unresolved", because=str(error)), new=True)
-        if lock.reason:
-            because = f"no solution: {lock.reason}"
-            return self._tell(Trial(applied=applied, outcome="unresolved", because=because), new=True)
+            reason = str(error)
+        if reason:
+            trial = Trial(applied=applied, outcome="unresolved", because=f"no solution: {reason}")
+            return self._tell(trial, moved=(), new=True)
         new = lock.digest not in self.seen
         outcome, because = (await self.look(lock)).judge(wanted)
         trial = Trial(applied=applied, moved=self.changes_of(lock), outcome=outcome, because=because)
-        return self._tell(trial, new=new)
+        asked = {change.name for change in self.diff.changes if change.asked}
+        return self._tell(trial, moved=diff_locks(self._origin, lock, asked).changes, new=new)
+
+    @property
+    def _origin(self) -> Lock:
+        return self.compared.before if self.origin is None else self.origin
 
     async def _resolve(self, start: Start, versions: Mapping[str, str]) -> Lock:
-        asked = (start.lock.digest, frozenset(versions.items()))
+        asked = (start.lock.digest, start.other.digest, frozenset(versions.items()))
         if asked not in self.locks:
             self.locks[asked] = await resolve_trial(start, versions, self.matrix, self.settings)
         return self.locks[asked]
 
-    def _tell(self, trial: Trial, *, new: bool) -> Trial:
-        self.made.append(trial)
+    def _tell(self, trial: Trial, *, moved: tuple[LockChange, ...], new: bool) -> Trial:
+        """Keep a trial with all that it moves from the baseline of the gate."""
+        self.made.append(msgspec.structs.replace(trial, moved=moved))
         if new:
-            what = say_changes(trial.moved) or ", ".join(trial.applied) or "the baseline"
+            what = say_changes(moved) or ", ".join(trial.applied) or "the baseline"
             because = f" ({trial.because})" if trial.because else ""
             self.say(f"trial with {what}: {trial.outcome}{because}")
         return trial

@@ -20,9 +20,7 @@ def say_change(change: LockChange) -> str:
 
 def say_changes(changes: Sequence[LockChange], limit: int = _SHOWN) -> str:
     """Several changes, the first few by name."""
-    shown = [say_change(change) for change in changes[:limit]]
-    more = [f"{len(changes) - limit} more"] if len(changes) > limit else []
-    return _join([*shown, *more])
+    return _join(_shorten([say_change(change) for change in changes], limit))
 
 
 def say_found(
@@ -66,12 +64,25 @@ def _say_without(without: Trial, *, one: bool) -> str:
         return f"but without {left} the rest turns the same red, so there is a second cause"
     if not without.moved:
         return f"without {left} nothing of the upgrade can stay, and the baseline is green"
-    return f"all the rest without {left} stays green"
+    gone = {change.name for change in without.moved}
+    back = [name for name in without.applied if name not in gone]
+    less = f" (and without {_join(_shorten(back))}, which cannot stay)" if back else ""
+    return f"all the rest without {left}{less} stays green"
 
 
 def _say_release(search: ReleaseSearch) -> str:
     skipped = f" ({len(search.skipped)} in between could not be tried)" if search.skipped else ""
     return f"the first bad {search.name} is {search.first_bad}, the last good one {search.last_good}{skipped}"
+
+
+def say_apart(through: Sequence[ReleaseSearch]) -> str:
+    """Which packages bring the culprit along, and how the two were told apart."""
+    told = (
+        f"{search.name} brings it along from {search.first_bad} on, and is not to blame: with "
+        f"{search.last_good} of it the same comes up"
+        for search in through
+    )
+    return "".join(f"; {each}" for each in told)
 
 
 def say_doubts(doubtful: Sequence[str], *, cut_off: bool, trials: int) -> str:
@@ -81,6 +92,10 @@ def say_doubts(doubtful: Sequence[str], *, cut_off: bool, trials: int) -> str:
     if doubtful:
         return f"; whether {_join(doubtful)} {'is' if len(doubtful) == 1 else 'are'} needed is not known"
     return ""
+
+
+def _shorten(words: Sequence[str], limit: int = _SHOWN) -> list[str]:
+    return [*words[:limit], *([f"{len(words) - limit} more"] if len(words) > limit else [])]
 
 
 def _join(words: Sequence[str]) -> str:

@@ -86,10 +86,15 @@ class _Resolver:
         return await self._ask(_hold(self.start, part), part)
 
     async def release(self, part: Mapping[str, str]) -> Lock:
-        """The part, and everything else where it can be, as ``start`` has it if it can."""
-        released = _release(self.start, part)
-        lock = await self._ask(released, part, _stay_between(self.start, part))
-        return await self._ask(released, part) if lock.reason else lock
+        """The part, and everything else where it can be, as ``start`` has it if it can.
+
+        First all of that has to be there, then only what is under test, in the end anywhere.
+        """
+        bounds = _stay_between(self.start, part)
+        everything, tested = _release(self.start, part, all_=True), _release(self.start, part, all_=False)
+        lock = await self._ask(everything, part, bounds)
+        lock = await self._ask(tested, part, bounds) if lock.reason else lock
+        return await self._ask(tested, part) if lock.reason else lock
 
     async def drag(self, part: Mapping[str, str], loose: Lock) -> Lock | None:
         """What has to move goes where the other lock has it, and what that moves too; None if it cannot."""
@@ -127,10 +132,10 @@ def _hold(start: Start, part: Mapping[str, str]) -> list[str]:
     return [f"{name}{extras.get(name, '')}=={version}" for name, version in wanted.items() if version]
 
 
-def _release(start: Start, part: Mapping[str, str]) -> list[str]:
-    """Requirements: the part at its versions, and what is under test at any."""
+def _release(start: Start, part: Mapping[str, str], *, all_: bool) -> list[str]:
+    """Requirements: the part at its versions, and what is under test (or all that there is) at any."""
     extras = _extras(start.side)
-    roots = (*start.side.tested, *_suite_names(start.side))
+    roots = (*start.side.tested, *_suite_names(start.side), *(versions_of(start.lock) if all_ else ()))
     free = [f"{name}{extras.get(name, '')}" for name in dict.fromkeys(roots) if name not in part]
     return free + [f"{name}{extras.get(name, '')}=={version}" for name, version in part.items() if version]
 

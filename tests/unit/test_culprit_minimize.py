@@ -36,7 +36,10 @@ class World:
         return Trial(applied=tuple(sorted(part)), outcome=self.rule(part))
 
     def minimize(self, names: tuple[str, ...], *, at_once: int = 1, most: int = 40) -> Minimum:
-        return asyncio.run(minimize(names, self.try_part, at_once=at_once, most=most))
+        return asyncio.run(minimize(names, self.try_part, self.try_less, at_once=at_once, most=most))
+
+    async def try_less(self, part: frozenset[str], name: str) -> Trial:
+        raise AssertionError(f"nothing is dragged along, and {name} of {part} is asked for")
 
 
 def needs(*names: str) -> Rule:

@@ -1,0 +1,200 @@
+"""The whole search over wheels of the test, and a made-up suite that knows what each version breaks."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+import pytest
+from planted.wheels import build_wheel
+from unit.gate_world import make_world
+
+from harness.culprit.search import Hunt
+from harness.culprit.symptoms import Seen
+from harness.culprit.trials import Trials
+from harness.gate_records import Culprit, LockChange
+from harness.plan.candidate import Compared, Wish, compare
+from harness.plan.lock_diff import diff_locks
+from harness.plan.pip_settings import IndexSettings
+from harness.plan.schema import Matrix
+from harness.plan.side import versions_of
+from harness.records import Lock
+
+Suite = Callable[[Mapping[str, str]], set[str]]
+"""Versions -> cases that fail with them."""
+
+CASES = ("l0.one", "l0.two", "l1.three")
+NUMPY = LockChange(name="numpy", kind="changed", asked=True, before="1.26.2", after="2.4.6")
+OPENVINO = LockChange(name="openvino", kind="changed", asked=True, before="2025.4", after="2026.4")
+
+
+@dataclass
+class Bench:
+    """An upgrade of four packages, and what its environments show."""
+
+    compared: Compared
+    matrix: Matrix
+    settings: IndexSettings
+    looked: list[dict[str, str]] = field(default_factory=list)
+    said: list[str] = field(default_factory=list)
+
+    def search(self, suite: Suite, *, at_once: int = 1, most: int = 40) -> Culprit:
+        self.looked.clear()
+
+        async def run(lock: Lock, number: int) -> Seen:
+            self.looked.append(versions_of(lock))
+            assert number == len(self.looked)
+            await asyncio.sleep(0)
+            red = frozenset(suite(versions_of(lock)))
+            unknown = frozenset({"?"}) & red
+            green = frozenset() if unknown else frozenset(CASES) - red
+            return Seen(red=red - unknown, green=green, because="it is crashed: no" if unknown else "")
+
+        diff = diff_locks(self.compared.before, self.compared.after, self.compared.asked)
+        trials = Trials(self.compared, diff, self.matrix, self.settings, run, self.said.append)
+        hunt = Hunt(trials, CASES[:2], "cases", "3.11", at_once=at_once, most=most)
+        return asyncio.run(hunt.search())
+
+
+@pytest.fixture(scope="module")
+def upgrade(tmp_path_factory: pytest.TempPathFactory) -> Bench:
+    folder = tmp_path_factory.mktemp("world")
+    matrix, settings = make_world(folder)
+    for version in ("2.1.0", "2.2.0", "2.3.0"):
+        build_wheel(folder / "wheels", "numpy", version, {})
+    for version, needs in {"5.0": "transformers", "5.2": "transformers", "6.0": "transformers>=5"}.items():
+        build_wheel(
+            folder / "wheels", "sentence-transformers", version, {}, requires=["numpy", "torch", needs]
+        )
+    for version in ("5.0", "5.0.1"):
+        build_wheel(folder / "wheels", "transformers", version, {}, requires=["tokenizers>=1", "hub"])
+    changes = ("numpy==2.4.6", "openvino==2026.4", "sentence-transformers==6.2.0")
+    compared = asyncio.run(compare(Wish(changes=changes), matrix, settings, folder))
+    return Bench(compared, matrix, settings)
+
+
+@pytest.fixture
+def bench(upgrade: Bench) -> Bench:
+    return Bench(upgrade.compared, upgrade.matrix, upgrade.settings)
+
+
+def numpy_from(low: str) -> Suite:
+    return lambda there: {"l0.one", "l0.two"} if there["numpy"] >= low else set()
+
+
+@pytest.mark.parametrize("at_once", [1, 2])
+def test_one_package_and_its_first_bad_release(at_once: int, bench: Bench) -> None:
+    found = bench.search(numpy_from("2.2"), at_once=at_once)
+
+    assert found.looked_for == ("l0.one", "l0.two")
+    assert [change.name for change in found.changes] == ["numpy"]
+    assert found.changes == (NUMPY,)
+    assert (found.alone, found.without) == ("red", "green")
+    (search,) = found.releases
+    assert (search.last_good, search.first_bad, search.skipped, search.releases) == ("2.1.0", "2.2.0", (), 6)
+    digests = [tuple(sorted(there.items())) for there in bench.looked]
+    assert len(digests) == len(set(digests)), "an environment was looked at twice"
+
+
+def test_the_sentence_says_it_all(bench: Bench) -> None:
+    """numpy 2.4.6 needs a newer openvino, so that comes along; releases below do not."""
+    assert bench.search(numpy_from("2.2")).sentence == (
+        "numpy 1.26.2 -> 2.4.6 (which moves openvino 2025.4 -> 2026.4 along) alone turns all 2 cases red; "
+        "all the rest without it (and without sentence-transformers, tokenizers and transformers, which "
+        "cannot stay) stays green; the first bad numpy is 2.2.0, the last good one 2.1.0"
+    )
+
+
+def test_an_interaction_of_two(bench: Bench) -> None:
+    def suite(there: Mapping[str, str]) -> set[str]:
+        return {"l0.one"} if there["openvino"] >= "2026" and "hub" in there else set()
+
+    found = bench.search(suite)
+    assert [change.name for change in found.changes] == ["openvino", "hub"]
+    assert found.dragged == ()
+    assert (found.alone, found.without, found.looked_for) == ("red", "green", ("l0.one",))
+    assert "together, and none of them can be left out" in found.sentence
+
+
+def test_what_only_brings_the_culprit_along_is_not_blamed(bench: Bench) -> None:
+    """sentence-transformers 6 needs transformers 5, which breaks it; 5.2 goes with both and can tell."""
+    found = bench.search(lambda there: {"l0.one"} if there["transformers"] >= "5" else set())
+    assert [change.name for change in found.changes] == ["transformers"]
+    assert "sentence-transformers" in {change.name for change in found.dragged}
+    assert (found.alone, found.without) == ("red", "green")
+    first, through = found.releases
+    assert (first.name, first.last_good, first.first_bad) == ("transformers", "4.57.6", "5.0")
+    assert (through.name, through.last_good, through.first_bad) == ("sentence-transformers", "5.2", "6.0")
+    told = "sentence-transformers brings it along from 6.0 on, and is not to blame: with 5.2 of it the same"
+    assert f"; {told} comes up" in found.sentence
+
+
+def test_what_breaks_later_is_told_apart(bench: Bench) -> None:
+    """One package, two releases of it that break something."""
+
+    def suite(there: Mapping[str, str]) -> set[str]:
+        found = {"l0.one"} if there["numpy"] >= "2.1" else set()
+        return found | {"l0.two"} if there["numpy"] >= "2.3" else found
+
+    found = bench.search(suite)
+    (other,) = found.further
+    assert [change.name for change in (*found.changes, *other.changes)] == ["numpy", "numpy"]
+    assert [(each.looked_for, each.releases[0].first_bad) for each in (found, other)] == [
+        (("l0.one",), "2.1.0"),
+        (("l0.two",), "2.3.0"),
+    ]
+
+
+def test_independent_ones_are_no_interaction(bench: Bench) -> None:
+    def suite(there: Mapping[str, str]) -> set[str]:
+        found = {"l0.one"} if there["openvino"] >= "2026" else set()
+        return found | {"l0.two"} if "hub" in there else found
+
+    found = bench.search(suite)
+    (other,) = found.further
+    names = {each.looked_for[0]: [change.name for change in each.changes] for each in (found, other)}
+    assert names == {"l0.one": ["openvino"], "l0.two": ["hub"]}
+    assert found.sentence.count("alone turns") == 2
+    assert ". Beside that, " in found.sentence
+    assert [each.without for each in (found, other)] == ["green", "green"]
+    trials = [*found.trials, *other.trials]
+    assert len(trials) == len(found.trials) + len(other.trials) > 0
+
+
+def test_a_second_cause_of_the_same_is_said(bench: Bench) -> None:
+    found = bench.search(lambda t: {"l0.one"} if t["openvino"] >= "2026" or "hub" in t else set())
+    assert (len(found.changes), found.alone, found.without) == (1, "red", "red")
+    assert "the rest turns the same red, so there is a second cause" in found.sentence
+
+
+def test_an_end_that_says_nothing_is_unresolved(bench: Bench) -> None:
+    """With numpy 2 before openvino 2026 the suite crashes: that is another fault, and no answer."""
+
+    def suite(there: Mapping[str, str]) -> set[str]:
+        if there["numpy"] >= "2" and there["openvino"] < "2026":
+            return {"?"}
+        return {"l0.one"} if there["numpy"] >= "2.2" else set()
+
+    found = bench.search(suite)
+    assert [change.name for change in found.changes] == ["numpy"]
+    (search,) = found.releases
+    assert (search.last_good, search.first_bad, search.skipped) == ("2.1.0", "2.2.0", ())
+    assert ("unresolved", "it is crashed: no") not in {(t.outcome, t.because) for t in search.tried}
+
+
+def test_the_bound_is_said(bench: Bench) -> None:
+    found = bench.search(lambda t: {"l0.one"} if "hub" in t and t["openvino"] > "2026" else set(), most=3)
+    assert found.changes
+    assert "the search was cut off after 3 trials, so a smaller part may do" in found.sentence
+
+
+def test_what_is_flaky_is_said(bench: Bench) -> None:
+    found = bench.search(lambda _: set())
+    assert found.changes == ()
+    assert found.sentence == (
+        "what failed does not fail when it is run again by itself in the same environment: it is flaky"
+    )
+    assert [trial.outcome for trial in found.trials] == ["green"]
+    found = bench.search(lambda _: {"l0.one", "l0.two"})
+    assert found.sentence == "what failed fails in the baseline too when it is run again: it is flaky"
