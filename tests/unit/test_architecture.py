@@ -29,7 +29,7 @@ BASE = {
 }
 SHARED_WITH_CELLS = {"harness.cell.catalogue", "harness.cell.spec"}
 MAY_IMPORT = {
-    "records": set(),
+    "records": {"harness.records"},
     "gate_records": {"harness.records"},
     "history_records": {"harness.records", "harness.gate_records"},
     "errors": set(),

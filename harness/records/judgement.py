@@ -1,0 +1,97 @@
+"""What the judge says of a run, and the whole run as it is written."""
+
+from __future__ import annotations
+
+from harness.records.base import SCHEMA, CellStatus, Outcome, Record, Verdict
+from harness.records.plan import Plan
+from harness.records.results import CellResult, Observation
+
+
+class Finding(Record, frozen=True, kw_only=True):
+    """The judged outcome of one case in one cell."""
+
+    cell: str
+    check: str
+    layer: str
+    outcome: Outcome
+    message: str = ""
+    advice: str = ""
+    expectation: str = ""  # the reason of the expectation that applied
+    observation: Observation | None = None
+
+
+class CellVerdict(Record, frozen=True, kw_only=True):
+    """One row of the final table: the status of a cell, its layers, and why it is red.
+
+    ``divergent`` counts the expected divergences that the baseline does not have: such a cell is ``ok``, and
+    yet no upgrade to make blindly.
+    """
+
+    cell: str
+    status: CellStatus
+    red: bool
+    expected: str = ""  # the reason of the expectation that covers its status
+    reason: str = ""
+    advice: str = ""
+    reused: bool = False
+    divergent: int = 0
+    layers: dict[str, dict[str, int]] = {}  # layer -> outcome -> count
+
+
+class ClaimRow(Record, frozen=True, kw_only=True):
+    """A documented claim in one cell: whether it holds, and the numbers that say so."""
+
+    claim: str
+    cell: str
+    holds: bool | None  # None: could not be measured
+    measured: str
+
+
+class Claim(Record, frozen=True, kw_only=True):
+    """A documented claim, judged in every cell."""
+
+    id: str
+    text: str
+    rows: tuple[ClaimRow, ...]
+
+
+class LatencyRow(Record, frozen=True, kw_only=True):
+    """One scenario in one cell: p50 in seconds, ratio to the baseline and the noise floor of the session.
+
+    ``ratio`` is exp(median of the paired log ratios) with its spread ``low``..``high`` (quartiles over the
+    rounds); ``floor`` the same measure of the A/A arm, as a factor >= 1.
+    """
+
+    cell: str
+    scenario: str
+    p50: float
+    ratio: float | None
+    low: float | None
+    high: float | None
+    floor: float | None
+    rounds: int
+    iterations: int
+
+
+class Judgement(Record, frozen=True, kw_only=True):
+    """A judged run: the verdict and everything that it rests on."""
+
+    schema: int = SCHEMA
+    verdict: Verdict
+    sentence: str
+    cells: tuple[CellVerdict, ...]
+    findings: tuple[Finding, ...]
+    stale_expectations: tuple[str, ...]
+    claims: tuple[Claim, ...]
+    latency: tuple[LatencyRow, ...]
+
+
+class Run(Record, frozen=True, kw_only=True):
+    """A whole run as it is written to ``results.json``: the plan, the results and the judgement."""
+
+    schema: int = SCHEMA
+    plan: Plan
+    results: tuple[CellResult, ...]
+    judgement: Judgement
+    reused: tuple[str, ...] = ()
+    seconds: dict[str, float] = {}

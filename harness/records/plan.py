@@ -1,0 +1,105 @@
+"""What a run promises before it starts: cells, locks, scenarios, expectations."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from harness.records.base import SCHEMA, CellStatus, Record
+
+
+class Cell(Record, frozen=True, kw_only=True):
+    """One combination of versions.
+
+    ``axes`` holds what tells this cell from the others (axis -> version, ``python`` among them when it is
+    swept); ``requirements`` every version specifier asked for (PEP 508, sorted: axes, pins, suite, subject).
+    """
+
+    id: str
+    axes: dict[str, str]
+    requirements: tuple[str, ...]
+    python: str
+    source: tuple[str, ...] = ()  # distributions that exist as sdist only and may be built
+    baseline: bool = False
+
+
+class Distribution(Record, frozen=True, kw_only=True):
+    """One locked distribution: normalized name, exact version, sha256 of the files that may be installed."""
+
+    name: str
+    version: str
+    sha256: tuple[str, ...]
+
+
+class Lock(Record, frozen=True, kw_only=True):
+    """The complete resolved set of a cell, or the resolver's reason why there is none.
+
+    ``origin`` is ``committed`` (read from ``matrices/locks``) or ``resolved`` (just now, on the fly);
+    ``digest`` is the sha256 of the canonical text of platform, python and distributions: equal digests are
+    equal environments. Exactly one of ``distributions`` and ``reason`` is non-empty.
+    """
+
+    cell: str
+    platform: str
+    python: str
+    inputs: str  # sha256 of what was asked for; tells a stale lock
+    origin: Literal["committed", "resolved"]
+    digest: str
+    distributions: tuple[Distribution, ...] = ()
+    reason: str = ""
+
+
+class ScenarioPlan(Record, frozen=True, kw_only=True):
+    """One latency scenario: ``rounds`` timed rounds a cell, each lasting about ``target_seconds``.
+
+    A call that takes longer gets fewer rounds: about ``budget_seconds`` a cell in all, but at least five.
+    """
+
+    id: str
+    rounds: int
+    target_seconds: float
+    budget_seconds: float = 1.0
+
+
+class Expectation(Record, frozen=True, kw_only=True, rename="kebab"):
+    """A known divergence; strict: a check that passes all the same, or no match at all, is red.
+
+    ``check`` is a glob over case ids, or ``status`` names the status of the whole cell; ``where`` maps a
+    distribution (or ``python``) to a version specifier that the cell's lock must satisfy.
+    """
+
+    reason: str
+    check: str | None = None
+    status: CellStatus | None = None
+    where: dict[str, str] = {}
+    matrix: tuple[str, ...] = ()  # names of the matrices it belongs to; empty: all
+    link: str = ""
+
+
+class PlannedCell(Record, frozen=True, kw_only=True):
+    """A cell with its lock and the cases that it owes; ``same_as`` names the cell whose run it shares."""
+
+    cell: Cell
+    lock: Lock
+    cases: tuple[str, ...]
+    same_as: str | None = None
+
+
+class Plan(Record, frozen=True, kw_only=True):
+    """Everything that a run promises before it starts; the judge walks it, so that nothing can vanish."""
+
+    schema: int = SCHEMA
+    run: str
+    matrix: str
+    matrix_path: str
+    title: str
+    created: str  # ISO 8601, UTC
+    machine: dict[str, str]
+    baseline: str | None
+    cells: tuple[PlannedCell, ...]
+    scenarios: tuple[ScenarioPlan, ...]
+    expectations: tuple[Expectation, ...]
+    borrowed: tuple[Expectation, ...] = ()  # shipped ones over somebody's own matrix: may match nothing
+    command: str = "nox -s compat --"  # what a person types to run this matrix again
+    commit: str = ""  # of the repository it ran in, "+changes" behind it where files differed; empty: none
+    subset: bool = False  # --only/--skip left cells out
+    baseline_cell: PlannedCell | None = None  # the baseline, where the selection leaves it out

@@ -1,0 +1,82 @@
+"""What a cell says, and where it is while it runs."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from harness.records.base import SCHEMA, CellStatus, CheckOutcome, Record
+
+
+class Observation(Record, frozen=True, kw_only=True):
+    """What a check measured.
+
+    ``value`` in ``unit``; ``bound`` says how ``allowed`` binds it (``max``: value <= allowed, ``min``: value
+    >= allowed, ``equal``, or ``none`` for something only recorded). A ``value`` of None is a measured
+    non-finite number and never passes. ``worst`` is the index of the worst element, ``share`` the share of
+    elements beyond ``allowed``, ``control`` the same measure for a really different model, ``blame`` who is
+    wrong by the oracle (``subject``, ``reference``, ``both``, ``neither``).
+    """
+
+    value: float | None
+    unit: str
+    bound: Literal["max", "min", "equal", "none"] = "none"
+    allowed: float | None = None
+    worst: tuple[int, ...] = ()
+    share: float | None = None
+    sample: str = ""
+    control: float | None = None
+    blame: Literal["", "subject", "reference", "both", "neither"] = ""
+    facts: dict[str, str | float | int | bool | None] = {}
+
+
+class CaseResult(Record, frozen=True, kw_only=True):
+    """One check with its parameters, run in one cell; a pass or a fail carries an observation."""
+
+    id: str
+    outcome: CheckOutcome
+    message: str = ""  # why it failed or was skipped; empty for a pass
+    seconds: float = 0.0
+    observation: Observation | None = None
+
+
+class Timing(Record, frozen=True, kw_only=True):
+    """The rounds of one scenario in one process: seconds per call, in the order of the rounds.
+
+    ``baseline`` and ``control`` (the A/A arm: a second process of the baseline) hold the rounds that the
+    two measured in the same slices of time; ``session`` names the interleaved session.
+    """
+
+    scenario: str
+    session: str
+    iterations: int
+    rounds: tuple[float, ...]
+    baseline: tuple[float, ...] = ()
+    control: tuple[float, ...] = ()
+
+
+class CellResult(Record, frozen=True, kw_only=True):
+    """What one cell left behind, whatever became of it."""
+
+    schema: int = SCHEMA
+    cell: str
+    key: str  # lock, suite, subject, model, machine, settings: equal keys need no second run
+    run: str  # the run that measured it
+    status: CellStatus
+    reason: str = ""  # one sentence; empty when ok
+    log_tail: tuple[str, ...] = ()
+    facts: dict[str, str] = {}  # versions, BLAS, threads, CPU flags, precision: what really is in the process
+    cases: tuple[CaseResult, ...] = ()
+    timings: tuple[Timing, ...] = ()
+    untimed: dict[str, str] = {}  # scenario -> why there is no timing
+    seconds: dict[str, float] = {}  # stage -> wall seconds: environment, imports, contract, latency
+    peak_rss: int = 0  # bytes
+
+
+class Progress(Record, frozen=True, kw_only=True):
+    """Where a cell is right now, for the board; ``stage`` is a CellStatus or what it does at the moment."""
+
+    cell: str
+    stage: str
+    done: int = 0
+    total: int = 0
+    note: str = ""
