@@ -35,7 +35,7 @@ async def find_requirers(
         try:
             done = await run(
                 (*argv, "--annotation-style", "line"),
-                env=environment,
+                env=os.environ | settings.environment(),
                 cwd=Path(folder),
                 timeout=TIMEOUT_SECONDS,
             )
