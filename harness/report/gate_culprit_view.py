@@ -8,21 +8,13 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from harness.gate_records import Culprit, Gate, LockChange, ReleaseSearch, TrialOutcome
+    from harness.gate_records import Culprit, Gate, LockChange, ReleaseSearch
 
 Quote = Callable[[str], str]
 """Makes what a package wrote harmless for where it is going to stand."""
 
-_ALONE: dict[TrialOutcome, str] = {
-    "red": "turns it red",
-    "green": "does not turn it red",
-    "unresolved": "could not be tried",
-}
-_WITHOUT: dict[TrialOutcome, str] = {
-    "green": "stays green",
-    "red": "is red all the same",
-    "unresolved": "could not be tried",
-}
+MOST = 6
+"""Names in a list within a sentence."""
 
 
 def say_move(change: LockChange, quote: Quote, arrow: str = "->") -> str:
@@ -39,40 +31,20 @@ def say_culprit(culprit: Culprit, quote: Quote, arrow: str = "->") -> str:
     return " together with ".join(say_move(each, quote, arrow) for each in culprit.changes)
 
 
-def say_evidence(culprit: Culprit, quote: Quote, arrow: str = "->") -> list[str]:
-    """What the blame rests on: both directions, what had to come along, the first bad release."""
-    this = "this" if len(culprit.changes) == 1 else "these together"
+def say_search(culprit: Culprit, quote: Quote) -> list[str]:
+    """What was looked for, and how many releases were: what the sentence of the search does not say."""
     said = []
-    if culprit.changes and culprit.alone is not None:
-        said.append(f"{this} alone {_ALONE[culprit.alone]}")
-    if culprit.changes and culprit.without is not None:
-        said.append(f"everything but {this} {_WITHOUT[culprit.without]}")
-    if len(culprit.changes) > 1:
-        said.append("an interaction: no smaller part of the upgrade does it")
-    if culprit.dragged:
-        moves = ", ".join(say_move(each, quote, arrow) for each in culprit.dragged[:6])
-        more = f" and {len(culprit.dragged) - 6} more" if len(culprit.dragged) > 6 else ""
-        said.append(f"had to move along: {moves}{more}")
-    said += [say_release(each, quote) for each in culprit.releases]
     if culprit.looked_for:
-        cases = ", ".join(quote(each) for each in culprit.looked_for[:3])
-        more = f" and {len(culprit.looked_for) - 3} more" if len(culprit.looked_for) > 3 else ""
-        said.append(f"looked for: {cases}{more}")
-    return said
+        cases = ", ".join(quote(each) for each in culprit.looked_for[:MOST])
+        more = f" and {len(culprit.looked_for) - MOST} more" if len(culprit.looked_for) > MOST else ""
+        said.append(f"Looked for: {cases}{more}.")
+    return said + [_say_releases(each, quote) for each in culprit.releases]
 
 
-def say_release(search: ReleaseSearch, quote: Quote) -> str:
-    """The first bad release, its last good neighbour, and how sure that is."""
-    tried = len(search.tried)
-    told = (
-        f"first bad release: {quote(search.name)} {quote(search.first_bad)}; "
-        f"the last good one is {quote(search.last_good)}"
-    )
-    if search.releases:
-        told += f" (of {search.releases} releases {tried} {'was' if tried == 1 else 'were'} tried)"
-    if search.skipped:
-        told += f"; nothing is known of {', '.join(quote(each) for each in search.skipped[:6])} between them"
-    return told
+def _say_releases(search: ReleaseSearch, quote: Quote) -> str:
+    told = f"Of {search.releases} releases of {quote(search.name)} {len(search.tried)} were tried"
+    unknown = ", ".join(quote(each) for each in search.skipped[:MOST])
+    return f"{told}; nothing is known of {unknown}." if unknown else f"{told}."
 
 
 def culprit_command(gate: Gate) -> str:

@@ -8,7 +8,7 @@ from junitparser import Error, Failure, JUnitXml, Skipped, TestCase, TestSuite
 
 from harness.gate_records import CANDIDATE
 from harness.report.escape import disarm_commands, scrub, shorten
-from harness.report.gate_culprit_view import say_culprit, say_evidence
+from harness.report.gate_culprit_view import say_culprit
 from harness.report.gate_speed_view import (
     find_remedies,
     say_why,
@@ -83,7 +83,7 @@ def _verdict(gate: Gate) -> TestCase:
 def _blame(culprit: Culprit) -> list[str]:
     if not culprit.changes:
         return [culprit.sentence]
-    return [f"to blame: {say_culprit(culprit, shorten)}: {culprit.sentence}", *say_evidence(culprit, shorten)]
+    return [f"to blame: {say_culprit(culprit, shorten)}: {culprit.sentence}"]
 
 
 def _red(gate: Gate, finding: Finding) -> Failure | Error:

@@ -6,15 +6,15 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from harness.report.escape import code_span
-from harness.report.gate_culprit_view import culprit_command, say_culprit, say_evidence
+from harness.report.gate_culprit_view import culprit_command, say_culprit
 from harness.report.gate_escape import escape_prose
 from harness.report.gate_markdown_parts import Room, Section, draw_table, quote_command, span
 from harness.report.gate_speed_view import (
     count_outcomes,
     find_remedies,
+    group_why,
     regressed,
     say_effort,
-    say_why,
     show_change,
     show_floor,
     show_threshold,
@@ -22,38 +22,60 @@ from harness.report.gate_speed_view import (
     unclear,
     worst_first,
 )
-from harness.report.gate_view import ACCEPT_KNOWN, fresh_findings, group_findings
+from harness.report.gate_view import (
+    ACCEPT_KNOWN,
+    count_cases,
+    fresh_findings,
+    fresh_known,
+    group_findings,
+    group_known,
+)
 
 if TYPE_CHECKING:
     from harness.gate_records import Gate, QuantityDecision
-    from harness.report.gate_view import Group
+    from harness.records import Finding
+
+LONGEST = 1200
+"""Characters of a sentence about a culprit."""
 
 HEADER = ("quantity", "baseline", "candidate", "ratio", "may be", "noise", "processes", "outcome")
 
 
 def fresh_sections(gate: Gate, room: Room) -> Iterator[Section]:
-    """What is red in the candidate alone, one row a check; every case of it folded below."""
-    findings = fresh_findings(gate)
-    groups = group_findings(findings)
-    if not groups:
-        return
-    rows = [
-        [code_span(each.check, 120), str(len(each.cases)), _why(each), escape_prose(each.advice)]
-        for each in groups
-    ]
-    count = f"{len(findings)} case{'s' if len(findings) > 1 else ''}"
-    body = draw_table(("check", "cases", "why", "advice"), rows, room.fresh)
-    if any(each.outcome == "xfail" for each in groups):
-        body += ("", f"A known divergence is new here too; `{ACCEPT_KNOWN}` lets it pass.")
-    yield Section(f"New in the candidate: {count}", body)
+    """What fails in the candidate alone, one row a check or a known reason; every case of it folded below."""
+    groups, known, findings = group_findings(gate.decision.new), fresh_known(gate), fresh_findings(gate)
+    if groups:
+        rows = [
+            [
+                code_span(each.check, 120),
+                str(len(each.cases)),
+                code_span(each.message, 200) or each.outcome,
+                escape_prose(each.advice),
+            ]
+            for each in groups
+        ]
+        body = draw_table(("check", "cases", "why", "advice"), rows, room.fresh)
+        yield Section(f"New in the candidate: {count_cases(len(gate.decision.new))}", body)
+    if known:
+        yield _known(known, room)
     if len(findings) > len(groups):
         cases = [[code_span(each.check, 120), code_span(each.message, 200)] for each in findings]
-        yield Section(f"Every new case: {count}", draw_table(("case", "why"), cases, room.rest), folded=True)
+        title = f"Every new case: {len(findings)}"
+        yield Section(title, draw_table(("case", "why"), cases, room.rest), folded=True)
 
 
-def _why(group: Group) -> str:
-    known = f"known: {escape_prose(group.expectation)} " if group.outcome == "xfail" else ""
-    return f"{known}{code_span(group.message, 200)}".strip() or group.outcome
+def _known(findings: Sequence[Finding], room: Room) -> Section:
+    rows = [
+        [
+            escape_prose(each.reason),
+            code_span(", ".join(each.checks), 200),
+            str(each.cases),
+        ]
+        for each in group_known(findings)
+    ]
+    table = draw_table(("known divergence", "checks", "cases"), rows, room.fresh)
+    title = f"Known, and new in the candidate: {count_cases(len(findings))}"
+    return Section(title, (*table, "", f"`{ACCEPT_KNOWN}` lets these pass."))
 
 
 def slower_section(gate: Gate, room: Room) -> Iterator[Section]:
@@ -96,13 +118,12 @@ def unclear_section(gate: Gate, room: Room) -> Iterator[Section]:
         return
     rows = [
         [
-            code_span(each.quantity.id, 120),
-            escape_prose(say_why(each, gate.speed)),
-            code_span(each.because, 200),
+            " ".join(code_span(each, 120) for each in quantities),
+            ": ".join(filter(None, [escape_prose(why), code_span(because, 200)])),
         ]
-        for each in undecided
+        for (why, because), quantities in group_why(undecided, gate.speed).items()
     ]
-    body = draw_table(("quantity", "why", ""), rows, room.fresh)
+    body = draw_table(("quantity", "why"), rows, room.fresh)
     for remedy in find_remedies(gate, undecided):
         body += ("", f"{escape_prose(remedy.advice)}: {quote_command(remedy.command)}")
     yield Section(f"Undecided: {len(undecided)}", body)
@@ -114,10 +135,9 @@ def culprit_section(gate: Gate) -> Iterator[Section]:
     if culprit is None:
         return
     if not culprit.changes:
-        yield Section("Who is to blame", (f"{escape_prose(culprit.sentence)}",))
+        yield Section("Who is to blame", (escape_prose(culprit.sentence, LONGEST),))
         return
-    lines = [f"**{say_culprit(culprit, span, '→')}**: {escape_prose(culprit.sentence)}", ""]
-    lines += [f"- {each}" for each in say_evidence(culprit, span, "→")]
+    lines = [f"**{say_culprit(culprit, span, '→')}**: {escape_prose(culprit.sentence, LONGEST)}"]
     command = culprit_command(gate)
     if command:
         lines += ["", f"Just this: {quote_command(command)}"]

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from harness.report.escape import code_span
+from harness.report.gate_culprit_view import say_search
 from harness.report.gate_escape import escape_prose
 from harness.report.gate_markdown_parts import Room, Section, draw_table, span
 from harness.report.gate_view import (
@@ -91,8 +92,10 @@ def _trials(culprit: Culprit, room: Room) -> Iterator[Section]:
         for each in search.tried
     ]
     if rows:
+        said = tuple(line for each in say_search(culprit, span) for line in (each, ""))
         table = draw_table(("tried", "outcome", "because"), rows, room.rest)
-        yield Section(f"What was tried to find who is to blame: {len(rows)}", table, folded=True)
+        title = f"What was tried to find who is to blame: {len(rows)}"
+        yield Section(title, (*said, *table), folded=True)
 
 
 def _left_out(gate: Gate, room: Room) -> Iterator[Section]:

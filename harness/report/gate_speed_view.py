@@ -115,10 +115,20 @@ def say_why(decision: QuantityDecision, speed: Speed) -> str:
         return f"The baseline differs from itself ({apart}), so the machine decides, not the candidate"
     if decision.outcome == "unmeasured":
         return "It could not be measured"
-    spent = f"the budget of {show_duration(speed.budget)} is spent"
+    budget = show_duration(speed.budget)
+    whole = speed.spent >= 0.9 * speed.budget  # the last block does not fit in to the second
+    spent = f"the budget of {budget} is spent" if whole else f"it ended after {show_duration(speed.spent)}"
     if decision.change is None:
         return f"{processes} {'is' if count == 1 else 'are'} too few for an interval, and {spent}"
     return f"{show_interval(decision.change)} lies on both sides of {limit} after {processes}, and {spent}"
+
+
+def group_why(decisions: Sequence[QuantityDecision], speed: Speed) -> dict[tuple[str, str], list[str]]:
+    """The quantities that share a reason, in the gate's words and in those of others."""
+    grouped: dict[tuple[str, str], list[str]] = defaultdict(list)
+    for each in decisions:
+        grouped[say_why(each, speed), each.because].append(each.quantity.id)
+    return grouped
 
 
 @dataclass(frozen=True)

@@ -10,16 +10,19 @@ from rich.table import Table
 from rich.text import Text
 
 from harness.report.escape import shorten
-from harness.report.gate_culprit_view import culprit_command, say_culprit, say_evidence
+from harness.report.gate_culprit_view import culprit_command, say_culprit
 from harness.report.gate_text_speed import draw_speed
 from harness.report.gate_view import (
     ACCEPT_KNOWN,
     LONGEST_COMMAND,
     checks_command,
+    count_cases,
     count_changes,
     fresh_findings,
+    fresh_known,
     gate_command,
     group_findings,
+    group_known,
     say_judged,
     say_origin,
     say_unchanged,
@@ -52,11 +55,14 @@ def _parts(gate: Gate, alphabet: Alphabet) -> Iterator[RenderableType]:
     yield alphabet.say(f"from {shorten(question.baseline)} to {shorten(question.candidate)}", "dim")
     yield from _lock_diff(gate, alphabet)
     yield from _way_out(gate, alphabet)
-    yield from _findings(alphabet, "New in the candidate", fresh_findings(gate), advice=True)
+    yield from _findings(alphabet, "New in the candidate", decision.new, advice=True)
+    yield from _known(alphabet, "Known, and new in the candidate", fresh_known(gate))
+    if fresh_known(gate):
+        yield alphabet.indent(f"{ACCEPT_KNOWN} lets these pass.")
     yield from draw_speed(gate, alphabet)
     yield from _culprit(gate, alphabet)
     if gate.decision.accepted:
-        yield from _findings(alphabet, "Known divergences that were accepted", decision.known)
+        yield from _known(alphabet, "Known divergences that were accepted", decision.known)
     yield from _findings(alphabet, "No longer checked", decision.unchecked)
     yield from _findings(alphabet, "Red before", decision.before)
     yield from _findings(alphabet, "No longer red", decision.gone)
@@ -113,14 +119,20 @@ def _findings(
         name = each.cases[0] if len(each.cases) == 1 else f"{each.check} ({len(each.cases)} cases)"
         message = f": {shorten(each.message)}" if each.message else ""
         yield alphabet.indent(f"{each.outcome} {shorten(name)}{message}")
-        if each.expectation:
-            yield alphabet.indent(f"Known: {shorten(each.expectation, 400)}", 4)
-        if advice and each.outcome == "xfail":
-            yield alphabet.indent(f"It is new here all the same; {ACCEPT_KNOWN} lets it pass.", 4)
         if advice and each.advice:
             yield alphabet.indent(f"Advice: {shorten(each.advice, 400)}", 4)
     if len(groups) > MOST_LINES:
         yield alphabet.indent(f"and {len(groups) - MOST_LINES} more checks, in gate.json", style="dim")
+
+
+def _known(alphabet: Alphabet, title: str, findings: Sequence[Finding]) -> Iterator[RenderableType]:
+    """Each known divergence with the checks that it covers."""
+    if not findings:
+        return
+    yield from heading(alphabet, f"{title}: {len(findings)}")
+    for each in group_known(findings):
+        yield alphabet.indent(shorten(each.reason, 400))
+        yield alphabet.indent(f"{count_cases(each.cases)} of {shorten(', '.join(each.checks))}", 4, "dim")
 
 
 def _culprit(gate: Gate, alphabet: Alphabet) -> Iterator[RenderableType]:
@@ -130,9 +142,7 @@ def _culprit(gate: Gate, alphabet: Alphabet) -> Iterator[RenderableType]:
     yield from heading(alphabet, "Who is to blame")
     if culprit.changes:
         yield alphabet.indent(say_culprit(culprit, shorten), style="bold red")
-    yield alphabet.indent(shorten(culprit.sentence, 600))
-    for each in say_evidence(culprit, shorten) if culprit.changes else ():
-        yield alphabet.indent(f"- {each}")
+    yield alphabet.indent(shorten(culprit.sentence, 1200))
     if command := culprit_command(gate):
         yield alphabet.indent(f"just this: {shorten(command, LONGEST_COMMAND)}", style="dim")
 

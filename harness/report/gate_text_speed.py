@@ -13,8 +13,8 @@ from harness.report.escape import shorten
 from harness.report.gate_speed_view import (
     WORST_FIRST,
     find_remedies,
+    group_why,
     say_effort,
-    say_why,
     show_floor,
     show_interval,
     show_value,
@@ -46,7 +46,7 @@ def draw_speed(gate: Gate, alphabet: Alphabet) -> Iterator[RenderableType]:
         if decisions:
             yield Text()
             yield alphabet.say(f"{TITLES[outcome]}: {len(decisions)}", "bold")
-            if outcome != "unmeasured":
+            if any(each.baseline is not None for each in decisions):
                 yield Padding(_table(decisions, alphabet), (0, 0, 0, 2))
             if outcome not in {"regressed", "passed"}:
                 yield from _unclear(gate, decisions, alphabet)
@@ -76,8 +76,8 @@ def _unclear(
     """Why nothing can be said of each, and what to do."""
     if gate.speed is None:
         return
-    for each in decisions:
-        because = f": {shorten(each.because)}" if each.because else ""
-        yield alphabet.indent(f"{shorten(each.quantity.id)}: {say_why(each, gate.speed)}{because}")
+    for (why, because), quantities in group_why(decisions, gate.speed).items():
+        told = f"{why}: {shorten(because)}" if because else why
+        yield alphabet.indent(f"{shorten(', '.join(quantities), 600)}: {told}")
     for remedy in find_remedies(gate, decisions):
         yield alphabet.indent(f"{remedy.advice}: {shorten(remedy.command, LONGEST_COMMAND)}", style="dim")

@@ -35,7 +35,8 @@ def gate_command(gate: Gate, *more: str) -> str:
 def checks_command(gate: Gate, checks: Sequence[str]) -> str:
     """The command that runs these checks alone: no latency, and nobody to blame."""
     globs = [word for check in checks for word in ("--checks", check)]
-    return gate_command(gate, *globs, "--no-latency", "--no-culprit")
+    alone = [word for word in ("--no-latency", "--no-culprit") if word not in gate.question.arguments]
+    return gate_command(gate, *globs, *alone)
 
 
 def say_judged(gate: Gate) -> str:
@@ -114,6 +115,36 @@ def group_findings(findings: Sequence[Finding]) -> list[Group]:
     ]
 
 
+@dataclass(frozen=True)
+class Known:
+    """What one known divergence covers: the reason that the matrix gives for it stands for all of it."""
+
+    reason: str
+    checks: tuple[str, ...]
+    cases: int
+
+
+def group_known(findings: Sequence[Finding]) -> list[Known]:
+    """Known divergences by their reason, the lowest layer first."""
+    grouped: dict[str, list[Finding]] = defaultdict(list)
+    for each in in_layer_order(findings):
+        grouped[each.expectation].append(each)
+    return [
+        Known(reason, tuple(dict.fromkeys(check_of(each.check) for each in found)), len(found))
+        for reason, found in grouped.items()
+    ]
+
+
+def fresh_known(gate: Gate) -> tuple[Finding, ...]:
+    """Known divergences that only the candidate has, unless they were accepted: they fail the gate too."""
+    return () if gate.decision.accepted else gate.decision.known
+
+
 def fresh_findings(gate: Gate) -> tuple[Finding, ...]:
-    """What is new in the candidate, a known divergence too unless it was accepted."""
-    return gate.decision.new if gate.decision.accepted else (*gate.decision.new, *gate.decision.known)
+    """Everything that is new in the candidate and fails the gate."""
+    return (*gate.decision.new, *fresh_known(gate))
+
+
+def count_cases(number: int) -> str:
+    """How many cases, in words."""
+    return "1 case" if number == 1 else f"{number} cases"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import msgspec
 import pytest
 from unit.gate_samples import interval, make_gate, make_speed, quantity
 
@@ -10,6 +11,7 @@ from harness.report.gate_speed_view import (
     Remedy,
     count_outcomes,
     find_remedies,
+    group_why,
     regressed,
     say_why,
     show_change,
@@ -21,6 +23,7 @@ from harness.report.gate_speed_view import (
     unclear,
     worst_first,
 )
+from harness.report.gate_text import render_gate_text
 
 
 @pytest.mark.parametrize(
@@ -81,7 +84,7 @@ def speed_of(*decisions: QuantityDecision) -> Speed:
 
 
 def test_why_nothing_can_be_said() -> None:
-    speed = make_speed()
+    speed = msgspec.structs.replace(make_speed(), spent=598)
     few = quantity(change=None, blocks=1, outcome="undecided")
     assert [say_why(each, speed) for each in (*unclear(speed), few)] == [
         "The baseline differs from itself (0.890 to 0.910), so the machine decides, not the candidate",
@@ -92,6 +95,14 @@ def test_why_nothing_can_be_said() -> None:
         ),
         "1 process an arm is too few for an interval, and the budget of 10 min is spent",
     ]
+    assert say_why(few, make_speed()).endswith(", and it ended after 8 min 12 s")
+
+
+def test_quantities_with_the_same_fault_are_told_together() -> None:
+    broken = [quantity(name, change=None, blocks=0, because="x", outcome="unmeasured") for name in "ab"]
+    assert group_why(broken, make_speed()) == {("It could not be measured", "x"): ["a", "b"]}
+    text = render_gate_text(make_gate(speed=speed_of(*broken)))
+    assert "  a, b: It could not be measured: x" in text.splitlines()
 
 
 @pytest.mark.parametrize(
