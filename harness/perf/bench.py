@@ -49,6 +49,20 @@ class Bench:
             )
         return time.perf_counter() - begun
 
+    async def tell(self, argv: Sequence[str]) -> dict[str, float]:
+        """What a command that measures itself prints, as JSON.
+
+        Raises:
+            MachineError: it failed, or printed something else.
+        """
+        done = await run(argv, cwd=Path.cwd())
+        if done.returncode != 0:
+            raise MachineError(f"{' '.join(argv)}: exit {done.returncode}\n{done.stderr[-2000:]}")
+        try:
+            return msgspec.json.decode(done.stdout, type=dict[str, float])
+        except msgspec.DecodeError as error:
+            raise MachineError(f"{' '.join(argv)}: {error}: {done.stdout[:200]}") from error
+
     def make_folder(self, name: str) -> Path:
         """A folder that nothing was ever in, also where the scratch folder was kept from another time."""
         return Path(tempfile.mkdtemp(dir=self.scratch, prefix=f"{name}-"))

@@ -13,6 +13,7 @@ from uv import find_uv_bin
 from harness.errors import MachineError
 from harness.perf.bench import Bench
 from harness.perf.figures import Costs, Figure, compare
+from harness.perf.pages import measure_pages
 from harness.run.options import count_cores
 from harness.run.store import Store
 from harness.run.suite import snapshot_suite
@@ -33,6 +34,7 @@ async def measure(bench: Bench, *, rounds: int, plain_rounds: int, whole: bool) 
         "a warm environment": lambda: _environments(bench, rounds, plain_rounds),
         "the overhead of a cell": lambda: _overhead(bench, rounds),
         "how busy the cores are": lambda: _cores(bench),
+        "rendering a large sweep": lambda: measure_pages(bench, rounds),
     }
     if whole:
         parts["the whole sweep"] = lambda: _sweeps(bench, rounds)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gzip
 import json
 import sys
 from collections.abc import Callable, Iterator, Sequence
@@ -11,12 +12,14 @@ from pathlib import Path
 
 import msgspec
 import pytest
-from unit.runs import make_plan, make_planned, make_result
+from unit.runs import make_plan, make_planned, make_result, make_small_run
 
 from harness.errors import MachineError
 from harness.perf import Bench, Costs, Figure, measure, open_scratch, render_costs
 from harness.perf.figures import compare
+from harness.perf.rendering import main, multiply
 from harness.records import CellResult
+from harness.report.jsonfile import render_json
 
 ENVIRONMENT = "2" * 20
 
@@ -67,6 +70,11 @@ class FakeBench(Bench):
             self.leave_run(f"run-{len(self.ran)}")
         return spent
 
+    async def tell(self, argv: Sequence[str]) -> dict[str, float]:
+        self.cost(argv)
+        assert argv[1:] == ("-m", "harness.perf.rendering", "reports/openvino/results.json.gz", "200")
+        return {"page": 2.0, "terminal": 0.5, "bytes": 3_000_000.0}
+
     def leave_run(self, name: str) -> None:
         folder = self.scratch / "reports" / "runs" / name
         cell = folder / "cells" / "a"
@@ -82,6 +90,8 @@ class FakeBench(Bench):
 def name_of(argv: Sequence[str]) -> str:
     if "harness.cell.start" in argv:
         return "by hand"
+    if "harness.perf.rendering" in argv:
+        return "rendering"
     if "tool" in argv:
         return "plain"
     return " ".join(["sweep", *(word for word in ("--only", "--rerun", "--checks") if word in argv)])
@@ -94,6 +104,13 @@ def make_bench(folder: Path, **changes: object) -> FakeBench:
 
 def costs_of(bench: FakeBench, *, plain_rounds: int = 1, whole: bool = False) -> Costs:
     return asyncio.run(measure(bench, rounds=2, plain_rounds=plain_rounds, whole=whole))
+
+
+RENDERING = (
+    Figure("the page of 200 cells", "s", (2.0, 2.0), "at most 3"),
+    Figure("the size of it", "MB", (3.0, 3.0), "at most 5"),
+    Figure("the terminal report of 200 cells", "s", (0.5, 0.5), "at most 1"),
+)
 
 
 def test_every_figure_in_its_order(tmp_path: Path) -> None:
@@ -115,6 +132,7 @@ def test_every_figure_in_its_order(tmp_path: Path) -> None:
         Figure("its suite by hand", "s", (10.0, 10.0)),
         Figure("through the harness / by hand", "x", (1.1, 1.1), "at most 1.10"),
         Figure("cores busy during the contract phase", "%", busy.values),
+        *RENDERING,
         Figure("the whole sweep", "s", (500.0,), "at most 720"),
         Figure("the sweep with nothing changed", "s", (3.0, 3.0), "at most 5"),
     )
@@ -137,6 +155,7 @@ def test_without_the_plain_way_and_the_whole_sweep(tmp_path: Path) -> None:
         "its suite by hand",
         "through the harness / by hand",
         "cores busy during the contract phase",
+        *(figure.name for figure in RENDERING),
     ]
 
 
@@ -155,6 +174,7 @@ def test_a_part_that_fails_costs_nobody_the_others(tmp_path: Path) -> None:
         "one cell through the harness",
         "its suite by hand",
         "through the harness / by hand",
+        *(figure.name for figure in RENDERING),
     ]
     assert costs.failures == ("a warm environment: it could not", "how busy the cores are: it could not")
 
@@ -221,3 +241,39 @@ def test_a_scratch_folder_is_kept_only_where_that_is_asked_for(opened: Path) -> 
     with open_scratch(None) as scratch:
         assert scratch.is_dir()
     assert not scratch.exists()
+
+
+def test_a_large_sweep_has_the_cells_of_a_small_one_several_times() -> None:
+    small = make_small_run()
+    large = multiply(small, 5)
+    assert [planned.cell.id for planned in large.plan.cells] == [
+        "copy-1_base",
+        "copy-1_new",
+        "copy-2_base",
+        "copy-2_new",
+        "copy-3_base",
+    ]
+    assert [planned.cell.baseline for planned in large.plan.cells] == [True, False, False, False, False]
+    assert large.plan.baseline == "copy-1_base"
+    assert [cell.status for cell in large.judgement.cells] == ["ok", "failed", "ok", "failed", "ok"]
+    assert len(large.judgement.findings) == 5 * 4
+
+
+def test_rendering_tells_what_it_took(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "results.json.gz"
+    path.write_bytes(gzip.compress(render_json(make_small_run()).encode()))
+    main([str(path), "3"])
+    told = json.loads(capsys.readouterr().out)
+    assert told.keys() == {"page", "terminal", "bytes"}
+    assert all(value > 0 for value in told.values())
+    path.write_bytes(b"no gzip")
+    with pytest.raises(MachineError, match="no published sweep to render"):
+        main([str(path), "3"])
+
+
+def test_what_a_command_tells_is_read(tmp_path: Path) -> None:
+    bench = make_bench(tmp_path)
+    assert asyncio.run(Bench.tell(bench, (sys.executable, "-c", "print('{\"a\": 1.5}')"))) == {"a": 1.5}
+    for script in ("print('words')", "raise SystemExit(3)"):
+        with pytest.raises(MachineError):
+            asyncio.run(Bench.tell(bench, (sys.executable, "-c", script)))

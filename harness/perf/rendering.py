@@ -1,0 +1,75 @@
+"""Renders a large sweep once, in a process of its own, and tells what it took.
+
+Run as ``python -m harness.perf.rendering RESULTS CELLS``, it prints the seconds and the bytes as JSON.
+"""
+
+from __future__ import annotations
+
+import gzip
+import json
+import sys
+import time
+from pathlib import Path
+
+import msgspec
+
+from harness.cell.catalogue import load_checks
+from harness.errors import MachineError
+from harness.judge.judgement import judge
+from harness.records import CellResult, PlannedCell, Run
+from harness.report.html import render_html
+from harness.report.text import render_text
+
+
+def multiply(run: Run, count: int) -> Run:
+    """The cells of a run again and again, on an axis of their own, until there are ``count``; judged anew."""
+    cells: list[PlannedCell] = []
+    results: list[CellResult] = []
+    own = {result.cell: result for result in run.results}
+    change = msgspec.structs.replace
+    while len(cells) < count:
+        copy = str(len(cells) // len(run.plan.cells) + 1)
+        for planned in run.plan.cells[: count - len(cells)]:
+            cell = planned.cell
+            name = f"copy-{copy}_{cell.id}"
+            axes = {**cell.axes, "copy": copy}
+            cells.append(
+                change(
+                    planned,
+                    cell=change(cell, id=name, axes=axes, baseline=cell.baseline and copy == "1"),
+                    same_as=planned.same_as and f"copy-{copy}_{planned.same_as}",
+                )
+            )
+            if cell.id in own:
+                results.append(change(own[cell.id], cell=name))
+    baseline = run.plan.baseline and f"copy-1_{run.plan.baseline}"
+    plan = change(run.plan, cells=tuple(cells), baseline=baseline)
+    judgement = judge(plan, tuple(results), load_checks())
+    return change(run, plan=plan, results=tuple(results), judgement=judgement, reused=())
+
+
+def read_published(path: Path) -> Run:
+    """A published sweep.
+
+    Raises:
+        MachineError: it is not there, or no run.
+    """
+    try:
+        return msgspec.json.decode(gzip.decompress(path.read_bytes()), type=Run)
+    except (OSError, EOFError, msgspec.DecodeError) as error:
+        raise MachineError(f"{path}: no published sweep to render ({error})") from error
+
+
+def main(arguments: list[str]) -> None:
+    """Render both once, from nothing as a sweep does, and tell what it took."""
+    large = multiply(read_published(Path(arguments[0])), int(arguments[1]))
+    begun = time.perf_counter()
+    page = render_html(large)
+    between = time.perf_counter()
+    render_text(large)
+    told = {"page": between - begun, "terminal": time.perf_counter() - between, "bytes": len(page.encode())}
+    sys.stdout.write(json.dumps(told))
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
