@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 def view_map(run: Run) -> dict[str, Any]:
     """The grids, each slot with what the template says of the cells in it."""
     anchors = anchor_cells(run)
+    base = next((cell for cell in run.judgement.cells if cell.cell == run.plan.baseline), None)
     slots = {
         cell.cell: {
             "id": cell.cell,
@@ -23,7 +24,7 @@ def view_map(run: Run) -> dict[str, Any]:
             "anchor": anchors[cell.cell],
             "kind": sign_cell(cell),
             "status": status_word(cell),
-            "where": _where(cell),
+            "where": _where(cell, base),
             "baseline": cell.cell == run.plan.baseline,
         }
         for number, cell in enumerate(run.judgement.cells)
@@ -49,11 +50,17 @@ def view_map(run: Run) -> dict[str, Any]:
     }
 
 
-def _where(cell: CellVerdict) -> str:
-    """The layers that are red, of a cell that ran."""
+def _where(cell: CellVerdict, base: CellVerdict | None) -> str:
+    """The layers of a cell that ran which are red, or in which more diverges than in the baseline."""
     if cell.status not in {"ok", "failed"}:
         return ""
-    return " ".join(layer for layer in LAYERS if sign_layer(cell, layer).kind in {"red", "missing"})
+    signs = {layer: sign_layer(cell, layer) for layer in LAYERS}
+    red = [layer for layer, sign in signs.items() if sign.kind in {"red", "missing"}]
+    if red or base is None:
+        return " ".join(red)
+    return " ".join(
+        layer for layer, sign in signs.items() if sign.kind == "xfail" and sign != sign_layer(base, layer)
+    )
 
 
 def view_filter(run: Run) -> dict[str, Any]:

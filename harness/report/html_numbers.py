@@ -113,4 +113,4 @@ def show_share(share: float | None) -> str:
     """A share of what is allowed: ``0.19x``; ``not finite`` for what is no number, a dash for none."""
     if share is None:
         return "-"
-    return f"{share:.2g}x" if math.isfinite(share) else "not finite"
+    return f"{share:.3g}x" if math.isfinite(share) else "not finite"

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 from harness.cell.catalogue import LAYERS
+from harness.judge.outcomes import check_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -152,11 +153,19 @@ def find_worst_texts(run: Run, limit: int = 24) -> list[WorstText]:
         if seen is None or finding.layer not in {"L1", "L2", "RT", "GOLD"} or not seen.sample:
             continue
         if seen.bound == "max" and seen.unit in _UNITS and seen.allowed and seen.worst:
-            grouped[finding.check, seen.sample].append((finding, seen))
+            grouped[check_of(finding.check), seen.sample].append((finding, seen))
     found = []
     for (check, sample), pairs in grouped.items():
         finding, worst = max(pairs, key=lambda pair: _share(pair[1]))
         found.append(
-            WorstText(check, _kind(finding), worst.value, worst.unit, _share(worst), sample, len(pairs))
+            WorstText(
+                check,
+                _kind(finding),
+                worst.value,
+                worst.unit,
+                _share(worst),
+                sample,
+                len({each.cell for each, _ in pairs}),
+            )
         )
     return sorted(found, key=lambda each: -each.share)[:limit]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
 from harness.report.plots.draw import Spec, ink
@@ -38,13 +39,20 @@ def plot_precision(precision: Precision, *, width: int = 470, height: int = 230)
         "type": "quantitative",
         "title": "worst error, ULP",
         "scale": {"type": "log", "domain": [_LOWEST, top]},
-        "axis": {"labelExpr": "format(datum.value, '~e')", "tickCount": 6, "grid": False},
+        "axis": {"labelExpr": "format(datum.value, '~e')", "values": _powers_of_ten(top), "grid": False},
     }
     return {
         "width": width,
         "height": height,
         "layer": [_landmarks(marks), *_lines(rows, names, y)],
     }
+
+
+def _powers_of_ten(top: float) -> list[float]:
+    """About six of them up to ``top``."""
+    last = math.floor(math.log10(top))
+    step = max(1, math.ceil(last / 6))
+    return [10.0**power for power in range(0, last + 1, step)]
 
 
 def name_series(precision: Precision) -> list[str]:
