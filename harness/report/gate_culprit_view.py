@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import itertools
-import shlex
 from collections.abc import Callable
 from typing import TYPE_CHECKING
+
+from harness.report.gate_view import changes_command
 
 if TYPE_CHECKING:
     from harness.gate_records import Culprit, Gate, LockChange, ReleaseSearch
@@ -56,11 +56,4 @@ def culprit_command(gate: Gate) -> str:
     wanted = [
         f"{each.name}=={first.get(each.name, each.after).partition('+')[0]}" for each in culprit.changes
     ]
-    arguments = gate.question.arguments
-    kept = [
-        word
-        for option, value in itertools.pairwise(arguments)
-        if option in {"--from", "--matrix"}
-        for word in (option, value)
-    ]
-    return f"{gate.question.command} {shlex.join((*wanted, *kept))}"
+    return changes_command(gate, wanted)

@@ -19,11 +19,13 @@ from harness.report.gate_markdown_new import (
 from harness.report.gate_markdown_parts import Room, Section, quote_command, span
 from harness.report.gate_markdown_rest import rest_sections, way_out_section
 from harness.report.gate_view import (
+    MOST_CHECKS,
     checks_command,
     count_changes,
     fresh_findings,
     gate_command,
     group_findings,
+    name_red,
     say_judged,
 )
 
@@ -95,6 +97,6 @@ def _again(gate: Gate) -> Iterator[str]:
     yield from ("", "### Run it yourself", "", f"All of it: {quote_command(gate_command(gate))}")
     groups = group_findings(fresh_findings(gate))
     if groups:
-        command = checks_command(gate, [each.glob for each in groups[:4]])
-        yield from ("", f"What is red alone: {quote_command(command)}")
+        command = checks_command(gate, [each.glob for each in groups[:MOST_CHECKS]])
+        yield from ("", f"{name_red(groups)}: {quote_command(command)}")
     yield from ("", f"Matrix {span(gate.matrix)}, run {span(gate.run)}, {span(gate.created)}.")

@@ -15,6 +15,7 @@ from harness.report.gate_text_speed import draw_speed
 from harness.report.gate_view import (
     ACCEPT_KNOWN,
     LONGEST_COMMAND,
+    MOST_CHECKS,
     checks_command,
     count_cases,
     count_changes,
@@ -23,6 +24,7 @@ from harness.report.gate_view import (
     gate_command,
     group_findings,
     group_known,
+    name_red,
     say_judged,
     say_origin,
     say_unchanged,
@@ -151,5 +153,5 @@ def _again(gate: Gate, alphabet: Alphabet) -> Iterator[RenderableType]:
     yield alphabet.say(f"again: {shorten(gate_command(gate), LONGEST_COMMAND)}", "dim")
     groups = group_findings(fresh_findings(gate))
     if groups:
-        command = checks_command(gate, [each.glob for each in groups[:4]])
-        yield alphabet.say(f"what is red alone: {shorten(command, LONGEST_COMMAND)}", "dim")
+        command = checks_command(gate, [each.glob for each in groups[:MOST_CHECKS]])
+        yield alphabet.say(f"{name_red(groups).lower()}: {shorten(command, LONGEST_COMMAND)}", "dim")

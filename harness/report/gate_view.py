@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import shlex
 from collections import defaultdict
 from dataclasses import dataclass
@@ -27,16 +28,41 @@ LONGEST_COMMAND = 4000
 """Characters of a command that are shown: half of one would do something else."""
 
 
-def gate_command(gate: Gate, *more: str) -> str:
-    """The command that asks again where the gate was asked, with ``more`` options."""
-    return f"{gate.question.command} {shlex.join((*gate.question.arguments, *more))}"
+_VALUED = frozenset({"--from", "--to", "--matrix", "--checks", "--quantities", "--budget", "--golden"})
+"""Options of the gate after which a value stands."""
+
+
+def gate_command(gate: Gate, *more: str, without: Sequence[str] = ()) -> str:
+    """The command that asks again where the gate was asked.
+
+    What is among ``more`` replaces what was given; ``without`` are options to leave out.
+    """
+    given = _without(gate.question.arguments, (*more, *without))
+    there = {word for word in given if word.startswith("--")} - _VALUED
+    added = [word for word in more if word not in there]
+    return f"{gate.question.command} {shlex.join((*given, *added))}"
 
 
 def checks_command(gate: Gate, checks: Sequence[str]) -> str:
     """The command that runs these checks alone: no latency, and nobody to blame."""
     globs = [word for check in checks for word in ("--checks", check)]
-    alone = [word for word in ("--no-latency", "--no-culprit") if word not in gate.question.arguments]
-    return gate_command(gate, *globs, *alone)
+    return gate_command(gate, *globs, "--no-latency", "--no-culprit", without=("--quantities", "--budget"))
+
+
+def changes_command(gate: Gate, changes: Sequence[str]) -> str:
+    """The command that asks for these changes instead of what was asked for."""
+    options = itertools.dropwhile(lambda word: not word.startswith("--"), gate.question.arguments)
+    return f"{gate.question.command} {shlex.join((*changes, *_without(tuple(options), ('--to',))))}"
+
+
+def _without(arguments: Sequence[str], options: Sequence[str]) -> list[str]:
+    """Arguments but for these options and their values."""
+    dropped = _VALUED.intersection(options)
+    return [
+        word
+        for before, word in itertools.pairwise(("", *arguments))
+        if not (word in dropped or before in dropped)
+    ]
 
 
 def say_judged(gate: Gate) -> str:
@@ -148,3 +174,12 @@ def fresh_findings(gate: Gate) -> tuple[Finding, ...]:
 def count_cases(number: int) -> str:
     """How many cases, in words."""
     return "1 case" if number == 1 else f"{number} cases"
+
+
+MOST_CHECKS = 8
+"""Checks that one command runs."""
+
+
+def name_red(groups: Sequence[Group]) -> str:
+    """What the command runs that is told beside what is red."""
+    return "What is red alone" if len(groups) <= MOST_CHECKS else f"The first {MOST_CHECKS} red checks alone"

@@ -6,11 +6,13 @@ import json
 from pathlib import Path
 from xml.etree import ElementTree
 
+import click
 import jsonschema
 import msgspec
 import pytest
 from unit.gate_samples import EVIL, NUMPY, finding, make_culprit, make_gate, make_question, quantity
 
+from harness.cli.gating import gate as gate_cli
 from harness.errors import UsageError
 from harness.gate_records import Culprit, Decision, Gate, LockChange, Speed
 from harness.report.gate_json import read_gate, render_gate_json, render_gate_schema
@@ -18,7 +20,7 @@ from harness.report.gate_junit import render_gate_junit
 from harness.report.gate_markdown import LIMIT, ROOMS, marker, render_gate_markdown
 from harness.report.gate_markdown_parts import Room
 from harness.report.gate_text import render_gate_text
-from harness.report.gate_view import NOT_JUDGED
+from harness.report.gate_view import _VALUED, NOT_JUDGED, checks_command, gate_command
 
 REPLACE = msgspec.structs.replace
 
@@ -275,9 +277,11 @@ def test_what_is_no_gate(text: str | None, said: str, tmp_path: Path) -> None:
 
 
 def test_the_culprit_can_be_asked_for_alone() -> None:
-    question = make_question(arguments=("--from", "main:a.txt", "--to", "a.txt", "--matrix", "m.toml"))
+    question = make_question(
+        arguments=("--from", "main:a.txt", "--to", "a.txt", "--matrix", "m.toml", "--no-latency")
+    )
     text = render_gate_markdown(make_gate(question=question))
-    assert "Just this: `harness gate numpy==2.0.0 --from main:a.txt --matrix m.toml`" in text
+    assert "Just this: `harness gate numpy==2.0.0 --from main:a.txt --matrix m.toml --no-latency`" in text
 
 
 def test_an_interaction_is_said_to_be_one() -> None:
@@ -308,3 +312,29 @@ def test_a_removed_package_cannot_be_asked_for() -> None:
 def test_one_marker_a_matrix() -> None:
     assert marker(f"Mine{EVIL}") != marker("mine")
     assert "--" not in marker(f"mine{EVIL}")[5:-4]
+
+
+def test_a_command_is_not_asked_the_same_twice() -> None:
+    arguments = ("numpy==2.4.6", "--checks", "l0.*", "--quantities", "n*", "--budget", "90s", "--no-latency")
+    gate = make_gate(question=make_question(arguments=arguments), speed=None)
+    assert checks_command(gate, ["l0.zero/a", "l2.b"]) == (
+        "harness gate numpy==2.4.6 --no-latency --checks l0.zero/a --checks l2.b --no-culprit"
+    )
+    assert gate_command(gate, "--quantities", "a", "--quantities", "b", "--budget", "20m") == (
+        "harness gate numpy==2.4.6 --checks 'l0.*' --no-latency --quantities a --quantities b --budget 20m"
+    )
+    assert gate_command(gate) == (
+        "harness gate numpy==2.4.6 --checks 'l0.*' --quantities 'n*' --budget 90s --no-latency"
+    )
+
+
+def test_a_command_with_too_many_checks_says_that_it_is_not_all() -> None:
+    many = tuple(finding(f"l0.check{number}") for number in range(9))
+    text = render_gate_markdown(make_gate(decision=Decision(verdict="regressed", sentence="s", new=many)))
+    assert "The first 8 red checks alone: `harness gate" in text
+    assert "l0.check7 --no-latency" in text
+
+
+def test_options_with_a_value_are_what_the_command_takes_for_such() -> None:
+    options = [each for each in gate_cli.params if isinstance(each, click.Option) and not each.is_flag]
+    assert {name for each in options for name in each.opts} >= _VALUED
