@@ -30,7 +30,7 @@ BASE = {
 SHARED_WITH_CELLS = {"harness.cell.catalogue", "harness.cell.spec"}
 MAY_IMPORT = {
     "records": {"harness.records"},
-    "gate_records": {"harness.records"},
+    "gate_records": {"harness.records", "harness.gate_records"},
     "history_records": {"harness.records", "harness.gate_records"},
     "errors": set(),
     "processes": set(),

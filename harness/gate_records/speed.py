@@ -1,0 +1,77 @@
+"""Latency and memory: what is measured, and what is said of each quantity."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from harness.records import Record
+
+
+class Quantity(Record, frozen=True, kw_only=True):
+    """One thing that the gate measures in both environments, and how much of a rise it lets pass.
+
+    ``group`` tells which lean process measures it; ``unit`` is ``s`` (seconds per call, p50 of the rounds of
+    a process) or ``B`` (peak resident memory of the process). ``threshold`` is a ratio, above 1.
+    """
+
+    id: str
+    group: Literal["normalizer", "embedding"]
+    unit: Literal["s", "B"]
+    threshold: float
+
+
+class Block(Record, frozen=True, kw_only=True):
+    """One fresh process an arm, measured in turns in the same slices of time: quantity -> value, per arm.
+
+    ``slots`` are the arms in the order in which their processes were started; it changes from block to block.
+    ``seconds`` is what the block took, starting and ending of the processes included.
+    """
+
+    group: Literal["normalizer", "embedding"]
+    number: int
+    slots: tuple[str, ...]
+    baseline: dict[str, float]
+    again: dict[str, float]
+    candidate: dict[str, float]
+    seconds: float = 0.0
+
+
+class Interval(Record, frozen=True, kw_only=True):
+    """A ratio (1 is equal) with its confidence interval."""
+
+    low: float
+    ratio: float
+    high: float
+
+
+QuantityOutcome = Literal["passed", "regressed", "undecided", "control-failed", "unmeasured"]
+"""``control-failed``: the A/A arm differs from itself, so nothing can be said of the candidate."""
+
+
+class QuantityDecision(Record, frozen=True, kw_only=True):
+    """What is said of one quantity, and what it rests on.
+
+    ``baseline`` and ``candidate`` are medians over the processes, in the unit of the quantity. ``change``
+    is candidate over baseline, ``control`` the A/A arm over baseline, both paired process by process, with
+    intervals of simultaneous ``confidence`` (over all quantities and all looks). ``blocks`` counts the
+    processes an arm that were compared.
+    """
+
+    quantity: Quantity
+    outcome: QuantityOutcome
+    baseline: float | None = None
+    candidate: float | None = None
+    change: Interval | None = None
+    control: Interval | None = None
+    blocks: int = 0
+    because: str = ""  # why nothing could be measured
+
+
+class Speed(Record, frozen=True, kw_only=True):
+    """Latency and memory as the gate judged them; ``spent`` and ``budget`` in seconds."""
+
+    quantities: tuple[QuantityDecision, ...]
+    confidence: float
+    spent: float
+    budget: float
+    looks: int = 0
