@@ -1,0 +1,186 @@
+"""Gate and bisect from end to end: who is to blame, with cells that are a few lines of Python."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from planted.wheels import build_wheel
+from unit import fake_cells
+from unit.fake_cells import CASES, Lab
+from unit.gate_world import make_world
+
+import harness.cli
+from harness import gate, pipeline
+from harness.cli import gating
+from harness.culprit import blame, running
+from harness.errors import MachineError
+from harness.gate_records import Culprit, Gate
+from harness.plan.pip_settings import IndexSettings
+from harness.plan.schema import Matrix
+from harness.report.gate_json import read_gate
+from harness.run.folder import UNFINISHED, read_run
+
+World = tuple[Matrix, IndexSettings]
+Say = pytest.CaptureFixture[str]
+SPOKEN = 'does = name.split("-")[0]'
+BEHAVIOUR = 'does = eval(Path(spec["search_path"][0], "rule.txt").read_text(), dict(spec["locked"]))'
+NEW_NUMPY = "'failing' if numpy >= '2.2' else 'good'"
+UPGRADE = ("numpy==2.4.6", "openvino==2026.4")
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory: pytest.TempPathFactory) -> World:
+    folder = tmp_path_factory.mktemp("world")
+    found = make_world(folder)
+    build_wheel(folder / "wheels", "numpy", "2.2.0", {})
+    return found
+
+
+@dataclass
+class Front:
+    """The command line over a fake suite; ``rule`` is Python: versions -> how a cell behaves."""
+
+    folder: Path
+    matrix: Matrix
+    monkeypatch: pytest.MonkeyPatch
+
+    def run(self, rule: str, *arguments: str) -> int:
+        (self.folder / "rule.txt").write_text(rule, encoding="utf-8")
+        places = ("--store", str(self.folder / "store"), "--reports", str(self.folder / "reports"))
+        asked = (*arguments, "--matrix", str(self.matrix.path), "--plain", *places)
+        self.monkeypatch.setattr(sys, "argv", ["harness", *asked])
+        with pytest.raises(SystemExit) as left:
+            harness.cli.main()
+        assert isinstance(left.value.code, int)
+        return left.value.code
+
+    @property
+    def gate_folder(self) -> Path:
+        (found,) = (self.folder / "reports" / "runs").glob("2*")
+        return found
+
+    def read(self) -> Gate:
+        return read_gate(self.gate_folder / "gate.json")
+
+    def blame(self, rule: str, *changes: str) -> Culprit:
+        """Of a gate that says no."""
+        assert self.run(rule, "gate", *changes, "--no-latency") == 1
+        culprit = self.read().culprit
+        assert culprit is not None
+        return culprit
+
+
+@pytest.fixture
+def front(world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Front:
+    matrix, settings = world
+    lab = Lab(tmp_path)
+    monkeypatch.setattr(fake_cells, "START", fake_cells.START.replace(SPOKEN, BEHAVIOUR))
+
+    async def read_settings() -> IndexSettings:
+        return settings
+
+    async def prepare(*_: Any, **__: Any) -> Any:
+        return lab.material
+
+    monkeypatch.setattr(gating, "read_pip_settings", read_settings)
+    for module in (pipeline, running):
+        monkeypatch.setattr(module, "prepare_material", prepare)
+        monkeypatch.setattr(module, "make_environments", lambda *_: SimpleNamespace(use=lab.environment))
+    monkeypatch.setattr(gate, "cases_of", lambda _: CASES)
+    monkeypatch.chdir(tmp_path)
+    return Front(tmp_path, matrix, monkeypatch)
+
+
+def test_a_gate_that_says_no_names_the_package(front: Front, capsys: Say) -> None:
+    culprit = front.blame(NEW_NUMPY, *UPGRADE)
+    assert [change.name for change in culprit.changes] == ["numpy"]
+    assert (culprit.looked_for, culprit.alone, culprit.without) == (("l0.two",), "red", "green")
+    (search,) = culprit.releases
+    assert (search.last_good, search.first_bad, search.releases) == ("2.0.2", "2.2.0", 4)
+
+    said = capsys.readouterr().out
+    assert "note: culprit: looking for the part of the upgrade that turns l0.two red" in said
+    assert "trial with numpy 1.26.2 -> 2.2.0 and openvino 2025.4 -> 2026.4: red" in said
+    assert "the first bad numpy is 2.2.0" in said.replace("\n", " ")
+
+
+def test_trials_lie_within_the_gate_and_are_never_the_latest(front: Front) -> None:
+    front.blame(NEW_NUMPY, *UPGRADE)
+    folders = sorted((front.gate_folder / "culprit").iterdir())
+    assert [folder.name for folder in folders] == [str(number + 1) for number in range(len(folders))]
+    runs = [read_run(folder) for folder in folders]
+    assert [[planned.cases for planned in run.plan.cells] for run in runs] == [[("l0.two",)]] * len(runs)
+    assert all(run.finished and not run.problems for run in runs)
+    assert not (front.gate_folder / UNFINISHED).exists()
+    assert (front.folder / "reports" / "runs" / "latest").resolve() == front.gate_folder
+
+
+def test_nobody_is_looked_for_unless_asked(front: Front) -> None:
+    assert front.run(NEW_NUMPY, "gate", *UPGRADE, "--no-latency", "--no-culprit") == 1
+    assert front.read().culprit is None
+    assert not (front.gate_folder / "culprit").exists()
+
+
+def test_a_candidate_that_died_is_looked_for_by_its_end(front: Front) -> None:
+    """numpy 2.0 ends in another way: that is no answer to who crashes."""
+    rule = "'exiting' if numpy >= '2.2' else 'importing' if numpy >= '2' else 'good'"
+    culprit = front.blame(rule, *UPGRADE)
+    assert culprit.looked_for == ("status crashed",)
+    assert [change.name for change in culprit.changes] == ["numpy"]
+    (search,) = culprit.releases
+    assert (search.last_good, search.first_bad, search.skipped) == ("1.26.2", "2.2.0", ("2.0.2",))
+    assert [trial.because for trial in search.tried if trial.version == "2.0.2"] == [
+        "it is import-error: importing torch failed: ImportError: no"
+    ]
+
+
+def test_what_was_there_before_is_not_blamed(front: Front) -> None:
+    assert front.run("'failing'", "gate", *UPGRADE, "--no-latency") == 0
+    assert front.read().culprit is None
+
+
+def test_a_search_that_breaks_off_leaves_the_verdict(front: Front) -> None:
+    async def fail(*_: object) -> object:
+        raise MachineError("no space left")
+
+    front.monkeypatch.setattr(blame, "make_suite_runner", fail)
+    culprit = front.blame(NEW_NUMPY, *UPGRADE)
+    assert culprit.sentence == "the search for the culprit broke off: no space left"
+    assert culprit.changes == ()
+
+
+def test_bisect_finds_the_first_bad_release(front: Front, capsys: Say) -> None:
+    """The newest one by itself; openvino has to move along."""
+    assert front.run("'failing' if numpy >= '2.0' else 'good'", "bisect", "numpy<2.1") == 1
+    culprit = front.read().culprit
+    assert culprit is not None
+    assert [(each.name, each.last_good, each.first_bad) for each in culprit.releases] == [
+        ("numpy", "1.26.2", "2.0.2")
+    ]
+    assert "the first bad numpy is 2.0.2" in capsys.readouterr().out.replace("\n", " ")
+
+
+def test_bisect_says_when_there_is_nothing_to_find(front: Front, capsys: Say) -> None:
+    assert front.run(NEW_NUMPY, "bisect", "numpy") == 0
+    assert "note: nothing to find: numpy 2.0.2 holds" in capsys.readouterr().out
+    assert front.read().culprit is None
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("numpy", "--budget", "60"), "--budget is that of --quantities; say which"),
+        (("numpy==",), "'numpy==' is not a change such as numpy==2.4.6"),
+        (("nunpy",), "nunpy is neither under test nor needed by what is under test"),
+        (("numpy", "--quantities", "nothing.*"), "--quantities 'nothing.*' matches nothing that is measured"),
+    ],
+)
+def test_what_cannot_be_meant(arguments: tuple[str, ...], said: str, front: Front, capsys: Say) -> None:
+    assert front.run("'good'", "bisect", *arguments) == 2
+    assert said in capsys.readouterr().err
+    assert not (front.folder / "reports").exists()
