@@ -28,8 +28,12 @@ from harness.run.probing.rig import Rig, Work, draw_slots
 VOID_IN_A_ROW = 3
 """After so many blocks in a row of which nothing could be used, what they were to measure is given up."""
 
-FIRST_SHARE = 0.5
-"""Of the budget, for the normalizer while the embedding waits; what is open then goes on after it."""
+FIRST_SHARE = 0.3
+"""Of the budget, for the normalizer while the embedding waits; what is open then goes on after it.
+
+On a machine that others kept busy one noisy quantity of the normalizer took half of ten minutes, and the
+embedding, at 22 s a block instead of 7, never came to its first look (2026-11).
+"""
 
 MOST_ROUNDS = 4
 """When few scenarios are left, each gets up to so many times the rounds: what is left open is what is noisy

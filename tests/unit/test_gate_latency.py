@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import threading
 from pathlib import Path
 from types import SimpleNamespace
@@ -13,11 +14,11 @@ import pytest
 from unit.fake_probes import add_probes, estimate_simply, read_probes, say_probes
 from unit.test_gate_run import Front, front, world  # noqa: F401 - fixtures
 
-from harness import gate_looks, gate_rig
+from harness import gate_looks, gate_rig, gate_speed
 from harness.gate_records import Block, QuantityDecision
 from harness.judge import sampling
 from harness.run.probing import rig
-from harness.run.probing.journal import read_blocks
+from harness.run.probing.journal import append_block, read_blocks
 
 Say = pytest.CaptureFixture[str]
 
@@ -215,6 +216,21 @@ def test_a_gate_that_is_cut_off_ends_every_process_and_leaves_what_it_measured(l
     speed = lean.read().speed
     assert speed is not None
     assert speed.spent == pytest.approx(sum(block.seconds for block in blocks_of(lean)), abs=0.05)
+
+
+def test_a_full_disk_ends_it_with_what_was_measured(
+    lean: Front, monkeypatch: pytest.MonkeyPatch, capsys: Say
+) -> None:
+    def append(folder: Path, block: Block) -> None:
+        if block.number == 2:
+            raise OSError(errno.ENOSPC, "No space left on device", str(folder / "blocks.jsonl"))
+        append_block(folder, block)
+
+    monkeypatch.setattr(gate_speed, "append_block", append)
+    assert ask(lean, "--quantities", "memory.normalizer") == 5
+    assert "No space left on device" in capsys.readouterr().err
+    assert len(blocks_of(lean)) == 1
+    assert lean.read().decision.verdict == "inconclusive"
 
 
 def test_a_model_that_cannot_be_converted_leaves_the_embedding_unmeasured(lean: Front) -> None:
