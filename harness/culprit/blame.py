@@ -21,6 +21,9 @@ from harness.run.interrupt import one_error
 FOLDER = "culprit"
 """Inside the folder of a gate: one folder a trial."""
 
+MOST_MEASURED = 12
+"""Environments that are measured at most; each takes minutes."""
+
 SUITE, SPEED = "cases", "quantities"
 """What is looked for, for a person."""
 
@@ -86,7 +89,9 @@ async def _search_suite(suspicion: Suspicion, symptoms: Symptoms, means: Means, 
 async def _search_speed(suspicion: Suspicion, symptoms: Symptoms, means: Means, say: Say) -> Culprit:
     compared, wanted = suspicion.compared, symptoms.of_speed
     run = make_speed_runner(symptoms, replace(means, folder=means.folder / "speed"))
-    trials = Trials(compared, suspicion.diff, means.request.matrix, means.settings, run, say)
+    trials = Trials(
+        compared, suspicion.diff, means.request.matrix, means.settings, run, say, most=MOST_MEASURED
+    )
     trials.seen[compared.before.digest] = Seen(green=frozenset(wanted))  # so says the A/A arm of the gate
     if suspicion.speed is not None:  # many processes said so: that is not measured again
         trials.seen[compared.after.digest] = see_speed(suspicion.speed.quantities)

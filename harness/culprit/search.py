@@ -47,7 +47,9 @@ class Hunt:
         if not trials.names:
             return self._nothing("both locks are the same, so no package can be to blame")
         if self.at_once > 1:
-            await asyncio.gather(trials.look(compared.before), trials.look(compared.after))
+            async with asyncio.TaskGroup() as group:
+                for lock in (compared.before, compared.after):
+                    group.create_task(trials.look(lock))
         whole = await trials.try_part(trials.names, self.wanted)
         if whole.outcome != "red":
             return self._nothing(_say_gone(whole))

@@ -40,6 +40,7 @@ class Trials:
         settings: where distributions come from.
         run: looks at one environment.
         say: is told of each trial, for a person.
+        most: environments looked at, at most; nothing is known of the rest.
         seen: what is known, by the digest of the lock.
         made: the trials in the order in which they were told.
         locks: what was resolved already.
@@ -52,6 +53,7 @@ class Trials:
     settings: IndexSettings
     run: Run
     say: Say
+    most: int = 60
     seen: dict[str, Seen] = field(default_factory=dict)
     made: list[Trial] = field(default_factory=list)
     locks: dict[tuple[str, str, frozenset[tuple[str, str]]], Lock] = field(default_factory=dict)
@@ -139,7 +141,10 @@ class Trials:
         """What an environment shows; looked at once."""
         async with self._turns[lock.digest]:
             if lock.digest not in self.seen:
-                self.seen[lock.digest] = await self.run(lock, next(self._numbers))
+                number = next(self._numbers)
+                if number > self.most:
+                    return Seen(because=f"{self.most} trials were run, and that is the limit")
+                self.seen[lock.digest] = await self.run(lock, number)
         return self.seen[lock.digest]
 
     def changes_of(self, lock: Lock) -> tuple[LockChange, ...]:

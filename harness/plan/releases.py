@@ -29,11 +29,12 @@ async def list_between(  # noqa: PLR0913 - one parameter a part of the question
     those in the middle are left out.
 
     Raises:
-        MachineError: uv or the network failed.
+        MachineError: uv or the network failed (in an exception group).
     """
     between = _Between(name, matrix_of_today(matrix), settings, python, Version(low), Version(high))
-    lowest, newest = await asyncio.gather(between.go(up=True), between.go(up=False))
-    return tuple(str(version) for version in sorted({*lowest, *newest}))
+    async with asyncio.TaskGroup() as group:
+        walks = [group.create_task(between.go(up=up)) for up in (True, False)]
+    return tuple(str(version) for version in sorted({*walks[0].result(), *walks[1].result()}))
 
 
 class _Between:

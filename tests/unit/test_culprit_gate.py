@@ -19,9 +19,10 @@ from harness import gate, pipeline
 from harness.cli import gating
 from harness.culprit import blame, running
 from harness.errors import MachineError
-from harness.gate_records import Culprit, Gate
+from harness.gate_records import Culprit, Gate, QuantityDecision, QuantityOutcome, Speed
 from harness.plan.pip_settings import IndexSettings
 from harness.plan.schema import Matrix
+from harness.records import Plan
 from harness.report.gate_json import read_gate
 from harness.run.folder import UNFINISHED, read_run
 
@@ -137,6 +138,36 @@ def test_a_candidate_that_died_is_looked_for_by_its_end(front: Front) -> None:
     assert [trial.because for trial in search.tried if trial.version == "2.0.2"] == [
         "it is import-error: importing torch failed: ImportError: no"
     ]
+
+
+def test_what_is_slower_is_measured_one_by_one(front: Front) -> None:
+    """What many processes of the gate said of the whole is not measured again."""
+    measured, budgets = [], set()
+
+    async def measure(plan: Plan, *rest: Any, budget: float, **_: Any) -> Speed:
+        there = {each.name: each.version for each in plan.cells[-1].lock.distributions}
+        measured.append((plan.cells[-1].cell.id, there["numpy"], there["openvino"]))
+        budgets.add(budget)
+        outcome: QuantityOutcome = "regressed" if there["openvino"] >= "2026.4" else "passed"
+        decided = tuple(QuantityDecision(quantity=each, outcome=outcome) for each in rest[1])
+        return Speed(quantities=decided, confidence=0.99, spent=1.0, budget=budget)
+
+    for module in (gate, running):
+        front.monkeypatch.setattr(module, "measure_speed", measure)
+    asked = ("--quantities", "normalize.*.256", "--budget", "50")
+    assert front.run("'good'", "gate", *UPGRADE, *asked) == 1
+    culprit = front.read().culprit
+    assert culprit is not None
+    assert culprit.looked_for == ("normalize.manual.float32.256", "normalize.manual.float16.256")
+    assert [change.name for change in culprit.changes] == ["openvino"]
+    (search,) = culprit.releases
+    assert (culprit.alone, culprit.without, search.last_good, search.first_bad) == (
+        *("red", "green"),
+        *("2026.0", "2026.4"),
+    )
+    assert len(measured) == len(set(measured))
+    assert ("candidate", "2.4.6", "2026.4") in measured
+    assert budgets == {50.0, running.SPEED_SECONDS}
 
 
 def test_what_was_there_before_is_not_blamed(front: Front) -> None:

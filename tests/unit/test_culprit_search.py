@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 import pytest
 from planted.wheels import build_wheel
@@ -36,10 +37,11 @@ class Bench:
     compared: Compared
     matrix: Matrix
     settings: IndexSettings
+    locks: dict[Any, Lock] = field(default_factory=dict)  # what was resolved for one test holds for all
     looked: list[dict[str, str]] = field(default_factory=list)
     said: list[str] = field(default_factory=list)
 
-    def search(self, suite: Suite, *, at_once: int = 1, most: int = 40) -> Culprit:
+    def search(self, suite: Suite, *, at_once: int = 1, most: int = 40, limit: int = 60) -> Culprit:
         self.looked.clear()
 
         async def run(lock: Lock, number: int) -> Seen:
@@ -52,7 +54,8 @@ class Bench:
             return Seen(red=red - unknown, green=green, because="it is crashed: no" if unknown else "")
 
         diff = diff_locks(self.compared.before, self.compared.after, self.compared.asked)
-        trials = Trials(self.compared, diff, self.matrix, self.settings, run, self.said.append)
+        trials = Trials(self.compared, diff, self.matrix, self.settings, run, self.said.append, most=limit)
+        trials.locks = self.locks
         hunt = Hunt(trials, CASES[:2], "cases", "3.11", at_once=at_once, most=most)
         return asyncio.run(hunt.search())
 
@@ -76,7 +79,7 @@ def upgrade(tmp_path_factory: pytest.TempPathFactory) -> Bench:
 
 @pytest.fixture
 def bench(upgrade: Bench) -> Bench:
-    return Bench(upgrade.compared, upgrade.matrix, upgrade.settings)
+    return Bench(upgrade.compared, upgrade.matrix, upgrade.settings, upgrade.locks)
 
 
 def numpy_from(low: str) -> Suite:
@@ -187,6 +190,13 @@ def test_the_bound_is_said(bench: Bench) -> None:
     found = bench.search(lambda t: {"l0.one"} if "hub" in t and t["openvino"] > "2026" else set(), most=3)
     assert found.changes
     assert "the search was cut off after 3 trials, so a smaller part may do" in found.sentence
+
+
+def test_no_more_environments_are_looked_at_than_allowed(bench: Bench) -> None:
+    """Red by then is numpy with all that it moves; of what is left nothing is known, and that is said."""
+    found = bench.search(numpy_from("2.2"), limit=4)
+    assert len(bench.looked) == 4
+    assert "4 trials were run, and that is the limit" in found.sentence
 
 
 def test_what_is_flaky_is_said(bench: Bench) -> None:
