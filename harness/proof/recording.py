@@ -21,7 +21,7 @@ NEVER_DECIDED = 1 + 1e-9
 async def record_blocks(
     world: World, folder: Path, seconds: float, notify: Notify, *, globs: Sequence[str] = ()
 ) -> tuple[Block, ...]:
-    """Measure for so many seconds, half of them each group, and return all blocks that ``folder`` then holds.
+    """Measure for so many seconds, shared by the groups as in a gate; return all blocks in ``folder``.
 
     A quantity whose A/A arm happens to fail is measured no longer, so a few late blocks may lack it.
 
