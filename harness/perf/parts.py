@@ -117,7 +117,7 @@ async def _cores(bench: Bench) -> list[Figure]:
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
     wall = await bench.seconds(bench.harness("sweep", "--no-latency", "--rerun", *only))
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
-    cpu = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+    cpu = (after.ru_utime - before.ru_utime) + (after.ru_stime - before.ru_stime)
     return [Figure("cores busy during the contract phase", "%", (100 * cpu / (wall * count_cores()),))]
 
 

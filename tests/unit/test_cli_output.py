@@ -38,17 +38,22 @@ main()
 """
 
 
+def surroundings(root: Path) -> dict[str, str]:
+    """Variables of the command: the builders of the tests are there, and a history is not its business."""
+    path = os.pathsep.join((str(root), str(root / "tests")))
+    return {**os.environ, "PYTHONPATH": path, "HARNESS_KEEP_RUNS": "0"}
+
+
 def run_without_reader(root: Path, *argv: str, both: bool = False) -> tuple[int, str]:
     """Exit code and standard error of a command into a pipe that nobody reads; ``both`` go into it."""
     reader, writer = os.pipe()
     os.close(reader)
-    path = os.pathsep.join((str(root), str(root / "tests")))
     try:
         done = subprocess.run(
             [sys.executable, *argv],
             stdout=writer,
             stderr=writer if both else subprocess.PIPE,
-            env={**os.environ, "PYTHONPATH": path},
+            env=surroundings(root),
             check=False,
             cwd=root,
         )
@@ -81,20 +86,13 @@ def test_a_sweep_goes_on_to_its_end_and_keeps_its_verdict(root: Path, tmp_path: 
 
 
 def test_a_reader_that_stops_half_way(root: Path, tmp_path: Path) -> None:
-    path = os.pathsep.join((str(root), str(root / "tests")))
-    sweep = subprocess.Popen(
-        [sys.executable, "-c", FAKE_SWEEP, str(tmp_path)],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        env={**os.environ, "PYTHONPATH": path},
-    )
-    assert sweep.stdout is not None
-    assert sweep.stderr is not None
-    assert sweep.stdout.readline() == b"resolving base\n"
-    sweep.stdout.close()
-    with sweep.stderr as told:
-        assert told.read() == b""
-    assert sweep.wait(timeout=60) == 1
+    command = [sys.executable, "-c", FAKE_SWEEP, str(tmp_path)]
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    with subprocess.Popen(command, **pipes, env=surroundings(root)) as sweep:  # type: ignore[call-overload] # two pipes
+        first = sweep.stdout.readline()
+        sweep.stdout.close()
+        told = sweep.stderr.read()
+    assert (first, told, sweep.returncode) == (b"resolving base\n", b"", 1)
     assert (tmp_path / "ended").exists()
 
 
