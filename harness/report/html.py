@@ -12,6 +12,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from harness.cell.catalogue import LAYERS
 from harness.report.escape import scrub, shorten
 from harness.report.html_cells import view_cells, view_shared_facts
+from harness.report.html_changes import view_changes
 from harness.report.html_findings import view_claims, view_differences, view_known, view_red
 from harness.report.html_latency import view_latency
 from harness.report.html_map import view_filter, view_map
@@ -24,6 +25,7 @@ from harness.report.red import count_kinds
 from harness.report.view import LEGEND, SIGNS, SignKind, count_verdicts, describe_locks
 
 if TYPE_CHECKING:
+    from harness.history_records import Comparison
     from harness.records import Run, Verdict
 
 _PAGE = Path(__file__).parent / "page"
@@ -37,8 +39,8 @@ VERDICT_KINDS: dict[Verdict, SignKind] = {
 }
 
 
-def render_html(run: Run) -> str:
-    """Render a judged run as one page of HTML."""
+def render_html(run: Run, since: Comparison | None = None) -> str:
+    """Render a judged run as one page of HTML; ``since`` is what it differs in from the run before."""
     style, script = ((_PAGE / name).read_text(encoding="utf-8") for name in ("page.css", "filter.js"))
     environment = Environment(
         loader=FileSystemLoader(_PAGE), autoescape=True, undefined=StrictUndefined, finalize=_clean
@@ -48,7 +50,7 @@ def render_html(run: Run) -> str:
         style_hash=hash_source(style),
         script=script,
         script_hash=hash_source(script),
-        **_view(run),
+        **_view(run, since),
     )
 
 
@@ -63,9 +65,10 @@ def _clean(value: object) -> object:
     return scrub(value) if isinstance(value, str) and not hasattr(value, "__html__") else value
 
 
-def _view(run: Run) -> dict[str, Any]:
+def _view(run: Run, since: Comparison | None) -> dict[str, Any]:
     view = {
         **_top(run),
+        "changes": view_changes(since),
         **view_filter(run),
         "map": view_map(run),
         "cells": view_cells(run),
@@ -111,6 +114,7 @@ def _top(run: Run) -> dict[str, Any]:
 def _sections(view: dict[str, Any]) -> list[tuple[str, str]]:
     """The sections that this page has, for the links at its top: anchor and words."""
     links = (
+        ("changes", "Since the last run", view["changes"]),
         ("cells", "Compatibility", True),
         ("red", "Red", view["red"]),
         ("layers", "Layers", True),

@@ -6,6 +6,7 @@ from collections import defaultdict
 from typing import TYPE_CHECKING, Any
 
 from harness.judge.claims import summarize_claim
+from harness.report.cell_names import CellNames
 from harness.report.check_rows import OUTCOME_KINDS
 from harness.report.differences import find_differences
 from harness.report.escape import shorten
@@ -21,27 +22,15 @@ from harness.report.view import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from harness.records import Claim, Run
 
 _DIFFERENCES_SHOWN = 150
-_CELLS_NAMED = 12
 
 _HOLDS: dict[bool | None, tuple[SignKind, str]] = {
     True: ("pass", "yes"),
     False: ("red", "no"),
     None: ("none", "not measured"),
 }
-
-
-def name_cells(cells: Sequence[str], everyone: int) -> str:
-    """The names of cells, or their number where all of them, or too many to read, are meant."""
-    if len(cells) == everyone and everyone > 1:
-        return f"all {everyone} cells"
-    if len(cells) <= _CELLS_NAMED:
-        return ", ".join(cells)
-    return f"{', '.join(cells[:_CELLS_NAMED])} and {len(cells) - _CELLS_NAMED} more"
 
 
 def view_red(run: Run) -> list[dict[str, Any]]:
@@ -80,10 +69,11 @@ def view_known(run: Run) -> list[dict[str, Any]]:
 
 def view_claims(run: Run) -> list[dict[str, Any]]:
     """The documented claims, with the cells together that measured the same."""
-    return [_claim(run, claim) for claim in run.judgement.claims]
+    names = CellNames.of(run)
+    return [_claim(run, claim, names) for claim in run.judgement.claims]
 
 
-def _claim(run: Run, claim: Claim) -> dict[str, Any]:
+def _claim(run: Run, claim: Claim, names: CellNames) -> dict[str, Any]:
     grouped: dict[tuple[bool | None, str], list[str]] = defaultdict(list)
     for row in claim.rows:
         grouped[row.holds, row.measured].append(row.cell)
@@ -98,7 +88,7 @@ def _claim(run: Run, claim: Claim) -> dict[str, Any]:
                 "kind": _HOLDS[holds][0],
                 "word": _HOLDS[holds][1],
                 "measured": measured,
-                "cells": name_cells(cells, len(run.plan.cells)),
+                "cells": names.say(cells),
             }
             for (holds, measured), cells in grouped.items()
         ],
@@ -107,7 +97,7 @@ def _claim(run: Run, claim: Claim) -> dict[str, Any]:
 
 def view_differences(run: Run) -> dict[str, Any]:
     """Cases on which cells differ, and how many more there are than the page has room for."""
-    found = find_differences(run)
+    found, names = find_differences(run), CellNames.of(run)
     return {
         "differences": [
             {
@@ -117,7 +107,7 @@ def view_differences(run: Run) -> dict[str, Any]:
                         "kind": OUTCOME_KINDS[seen.outcome],
                         "outcome": seen.outcome,
                         "sample": seen.sample,
-                        "cells": name_cells(seen.cells, len(run.plan.cells)),
+                        "cells": names.say(seen.cells),
                     }
                     for seen in difference.values
                 ],

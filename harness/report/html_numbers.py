@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Any
 
-from harness.report.html_findings import name_cells
+from harness.report.cell_names import CellNames
 from harness.report.parity import Kind, find_parity, find_worst_texts
 from harness.report.plots.draw import Spec, draw
 from harness.report.plots.parity import plot_parity
@@ -33,10 +33,10 @@ def view_precision(run: Run) -> list[dict[str, Any]]:
 
 
 def _precision(run: Run, precision: Precision) -> dict[str, Any]:
-    names = name_series(precision)
+    names, names_of = name_series(precision), CellNames.of(run)
     sentences = []
     for name, series in zip(names, precision.series, strict=True):
-        cells = "" if name == series.who else f" In {name_cells(series.cells, len(run.plan.cells))}."
+        cells = "" if name == series.who else f" In {names_of.say(series.cells)}."
         sentences.append(f"{name}{describe(series).removeprefix(series.who)}{cells}")
     powers = sorted({power for series in precision.series for power, _ in series.points})
     values = [dict(series.points) for series in precision.series]
@@ -78,12 +78,12 @@ def view_parity(run: Run) -> dict[str, Any]:
 
 
 def _parity(run: Run, groups: list[CellGroup]) -> dict[str, Any]:
-    shown = groups[:_GROUPS_SHOWN]
+    shown, names = groups[:_GROUPS_SHOWN], CellNames.of(run)
     return {
         "groups": [
             {
                 "name": group.name,
-                "cells": [name_cells(group.cells, len(run.plan.cells))],
+                "cells": names.say(group.cells),
                 "layers": [_layer(each) for each in group.layers],
             }
             for group in shown

@@ -30,9 +30,10 @@ def draw(spec: Spec, *, label: str, key: str) -> Markup:
     ``key`` is unique in the page: ids inside of the drawing start with it. No style attribute, no script,
     no reference to anything outside; fonts and colours come from the style sheet.
     """
-    text = vl_convert.vegalite_to_svg({**_theme(), **spec})
+    text = vl_convert.vegalite_to_svg(_scrub({**_theme(), **spec}))
     root = ET.fromstring(text)  # noqa: S314 - made by the library just now, from our own specification
-    _tidy(root, key)
+    _tidy(root)
+    _name_anew(root, key)
     width, height = root.attrib["width"], root.attrib["height"]
     root.attrib.clear()
     root.attrib.update(
@@ -48,12 +49,24 @@ def draw(spec: Spec, *, label: str, key: str) -> Markup:
     return Markup(ET.tostring(root, encoding="unicode"))  # noqa: S704 - serialized XML: its text is escaped
 
 
+def _scrub(value: Any) -> Any:
+    """The same with all its text scrubbed: a character that XML forbids would end the process in the library.
+
+    Seen with vl-convert 1.9.0 (2026-11): it panics, which no exception handler sees.
+    """
+    if isinstance(value, dict):
+        return {key: _scrub(each) for key, each in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_scrub(each) for each in value]
+    return scrub(value) if isinstance(value, str) else value
+
+
 def _theme() -> Spec:
     """What all plots share; text sizes in pixels, colours by name of the style sheet."""
     words = {"labelColor": ink("ink"), "titleColor": ink("ink"), "labelFontSize": 11, "titleFontSize": 11}
     plain = {"titleFontWeight": "normal"}
     return {
-        "$schema": "https://vega.github.io/schema/vega-lite/v5.json",
+        "$schema": "https://vega.github.io/schema/vega-lite/v6.json",
         "background": None,
         "padding": {"left": 12, "top": 4, "right": 12, "bottom": 4},
         "config": {
@@ -75,19 +88,27 @@ def _theme() -> Spec:
     }
 
 
-def _tidy(element: ET.Element, key: str) -> None:
+def _name_anew(root: ET.Element, key: str) -> None:
+    """Number the ids from the start: the library goes on counting from one drawing to the next."""
+    named = [element for element in root.iter() if "id" in element.attrib]
+    names = {element.attrib["id"]: f"{key}-{place}" for place, element in enumerate(named)}
+    for element in root.iter():
+        for name, value in element.attrib.items():
+            if name == "id":
+                element.set(name, names[value])
+            elif value.startswith("url(#"):
+                element.set(name, f"url(#{names[value[5:-1]]})")
+
+
+def _tidy(element: ET.Element) -> None:
     """Take out what a page does not need: empty elements, attributes with their default value, roles."""
     element.tag = element.tag.removeprefix(_SVG)
     for name, value in list(element.attrib.items()):
         if name in _DROPPED | _DROPPED_FONT or (name, value) in _DEFAULTS:
             del element.attrib[name]
-        elif name == "id":
-            element.set(name, f"{key}-{value}")
-        elif "url(#" in value:
-            element.set(name, value.replace("url(#", f"url(#{key}-"))
     children: list[ET.Element] = []
     for child in list(element):
-        _tidy(child, key)
+        _tidy(child)
         if not _is_empty(child):
             children += list(child) if child.tag == "g" and not child.attrib else [child]
     element[:] = children

@@ -1,0 +1,96 @@
+from __future__ import annotations
+
+import pytest
+from unit.runs import make_plan, make_planned, make_result, make_run, make_timing
+
+from harness.records import Run, ScenarioPlan
+from harness.report.latency_view import beyond_noise
+from harness.report.plots.latency import MOST_CELLS, choose_cells
+from harness.report.scenarios import (
+    Against,
+    Rounds,
+    Scale,
+    Scenario,
+    find_against,
+    find_families,
+    find_rounds,
+    find_scaling,
+    read_scenario,
+)
+
+
+def timed_run(cells: dict[str, dict[str, float]]) -> Run:
+    """Cells with the seconds of each scenario, the first the baseline at 1 s."""
+    names = list(dict.fromkeys(name for found in cells.values() for name in found))
+    plan = make_plan(
+        *(make_planned(cell, baseline=cell == next(iter(cells))) for cell in cells),
+        scenarios=tuple(ScenarioPlan(id=name, rounds=4, target_seconds=0.01) for name in names),
+    )
+    results = [
+        make_result(
+            cell,
+            timings=tuple(
+                make_timing(name, rounds=(seconds,) * 4, baseline=(1.0,) * 4, control=(1.1,) * 4)
+                for name, seconds in found.items()
+            ),
+        )
+        for cell, found in cells.items()
+    ]
+    return make_run(plan, *results)
+
+
+@pytest.mark.parametrize(
+    ("name", "read"),
+    [
+        ("normalize.manual.float32.32", Scenario("normalize", "manual", "float32", 32)),
+        ("embed.my.own.float16.1", Scenario("embed", "my.own", "float16", 1)),
+        ("memory.peak", None),
+        ("normalize.manual.float32.many", None),
+        ("", None),
+    ],
+)
+def test_what_the_id_of_a_scenario_says(name: str, read: Scenario | None) -> None:
+    assert read_scenario(name) == read
+
+
+def test_families_hold_their_batches_from_small_to_large() -> None:
+    run = timed_run({"base": {"normalize.a.float32.256": 1.0, "normalize.a.float32.8": 1.0, "other": 1.0}})
+    (family,) = find_families(run)
+    assert (family.name, family.batches, family.cells) == ("normalize.a.float32", (8, 256), ("base",))
+
+
+def test_what_one_row_costs() -> None:
+    run = timed_run({"base": {"embed.a.float32.8": 1.0}, "b": {"embed.a.float32.8": 4.0}})
+    assert find_scaling(run) == [Scale(Scenario("embed", "a", "float32", 8), 0.125, 0.125, 0.5, 2)]
+
+
+def test_against_the_reference_of_the_same_cell_and_batch() -> None:
+    run = timed_run(
+        {
+            "base": {"embed.openvino.float32.8": 1.0, "embed.sentence-transformers.float32.8": 2.0},
+            "b": {"embed.openvino.float32.8": 3.0, "embed.sentence-transformers.float32.8": 2.0},
+            "c": {"embed.openvino.float32.8": 3.0},
+        }
+    )
+    (found,) = find_against(run)
+    assert found == Against(Scenario("embed", "openvino", "float32", 8), "sentence-transformers", (0.5, 1.5))
+    assert found.median == 1.0
+
+
+def test_rounds_are_factors_of_the_typical_round_of_the_baseline() -> None:
+    run = timed_run({"base": {"normalize.a.float32.8": 1.0}, "b": {"normalize.a.float32.8": 2.0}})
+    assert find_rounds(run) == [Rounds("normalize.a.float32.8", 1.0, (1.0,) * 4, (1.1,) * 4, (2.0,) * 5)]
+    assert find_rounds(make_run(make_plan())) == []
+
+
+def test_a_plot_shows_the_cells_furthest_from_the_baseline() -> None:
+    cells = {f"c{number}": {"normalize.a.float32.8": 1 + number / 100} for number in range(MOST_CELLS + 5)}
+    (family,) = find_families(timed_run(cells))
+    assert choose_cells(family) == list(cells)[5:]
+
+
+def test_arrows_only_beyond_the_noise() -> None:
+    cells = {"base": 1.0, "slow": 1.2, "same": 1.05, "fast": 0.8}
+    run = timed_run({cell: {"normalize.a.float32.8": seconds} for cell, seconds in cells.items()})
+    arrows = {row.cell: beyond_noise(row).strip() for row in run.judgement.latency}
+    assert arrows == {"base": "", "slow": "▲", "same": "", "fast": "▼"}
