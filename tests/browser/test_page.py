@@ -1,0 +1,165 @@
+"""The page in a real browser: nothing asked for, nothing complained of, and what a person does works."""
+
+from __future__ import annotations
+
+from functools import cache
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from browser.conftest import Opener
+from planted.command import ROOT
+from unit.runs import make_full_run, make_plan, make_run
+
+from harness.perf.pages import PUBLISHED
+from harness.perf.rendering import multiply, read_published
+from harness.report.html import render_html
+
+pytestmark = pytest.mark.browser
+
+EVIL = "<img src=https://example.invalid/x onerror=alert(1)><script>alert(2)</script> ]]> \x1b[31m &amp;"
+PAGES = ("real", "every-status", "evil", "empty", "large")
+
+
+@cache
+def render(name: str) -> str:
+    """One of the pages that are looked at."""
+    if name == "empty":
+        return render_html(make_run(make_plan()))
+    if name in {"every-status", "evil"}:
+        return render_html(make_full_run(EVIL if name == "evil" else ""))
+    published = read_published(ROOT / PUBLISHED)
+    counts = {"large": 200, "small": 2}
+    return render_html(multiply(published, counts[name]) if name in counts else published)
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_nothing_is_asked_for_and_nothing_complained_of(opener: Opener, name: str) -> None:
+    found = opener(render(name))
+    assert found.page.locator("h1").is_visible()
+    assert found.requests == []
+    assert found.complaints == []
+
+
+def test_a_page_that_loads_something_is_seen(opener: Opener) -> None:
+    planted = render("empty").replace("</main>", '<img src="https://example.invalid/x.png" alt=""></main>')
+    found = opener(planted)
+    assert "violates the following Content Security Policy" in "".join(found.complaints)
+    open_door = planted.replace("default-src 'none'", "default-src *")
+    assert opener(open_door).requests == ["https://example.invalid/x.png"]
+
+
+def test_a_script_of_another_hash_does_not_run(opener: Opener) -> None:
+    planted = render("empty").replace("</main>", "<script>document.title = 'taken'</script></main>")
+    found = opener(planted)
+    assert found.page.title() != "taken"
+    assert found.complaints != []
+
+
+@pytest.mark.parametrize("name", ["small", "every-status", "empty"])
+@pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
+def test_accessibility(opener: Opener, name: str, *, dark: bool) -> None:
+    page = opener(render(name), dark=dark).page
+    page.evaluate("document.querySelectorAll('details').forEach((each) => { each.open = true; })")
+    found = Axe().run(page).response["violations"]
+    assert [
+        (each["id"], each["nodes"][0]["html"][:200], each["nodes"][0]["failureSummary"])
+        for each in found
+        if each["impact"] in {"serious", "critical"}
+    ] == []
+
+
+def test_accessibility_can_fail(opener: Opener) -> None:
+    planted = render("empty").replace("</main>", "<button></button></main>")
+    found = Axe().run(opener(planted).page).response["violations"]
+    assert [each["id"] for each in found if each["impact"] in {"serious", "critical"}] == ["button-name"]
+
+
+@pytest.mark.parametrize("name", ["real", "every-status", "empty", "large"])
+def test_a_phone_scrolls_in_one_direction(opener: Opener, name: str) -> None:
+    page = opener(render(name), width=390).page
+    assert page.evaluate("document.documentElement.scrollWidth") <= 390
+
+
+@pytest.mark.parametrize("scripts", [True, False], ids=["script", "no-script"])
+def test_a_click_on_the_map_leads_to_the_cell(opener: Opener, *, scripts: bool) -> None:
+    page = opener(render("every-status"), scripts=scripts).page
+    assert not page.locator("#cell-2").is_visible()
+    page.locator(".slot[href='#cell-2']").click()
+    cell = page.locator("#cell-2")
+    cell.wait_for(state="visible")
+    for said in ("nox -s compat -- --only red", "boom", "last words", "Lock against"):
+        assert said in cell.inner_text()
+
+
+def test_a_link_from_outside_opens_its_cell(opener: Opener) -> None:
+    page = opener(render("every-status"), anchor="cell-7").page
+    page.locator("#cell-7").wait_for(state="visible")
+
+
+def test_every_link_leads_somewhere(opener: Opener) -> None:
+    page = opener(render("real")).page
+    lost = page.evaluate(
+        "[...document.querySelectorAll('a[href]')].map((each) => each.getAttribute('href'))"
+        ".filter((href) => !document.getElementById(href.slice(1)))"
+    )
+    assert lost == []
+
+
+def test_filters(opener: Opener) -> None:
+    page = opener(render("real")).page
+    shown = page.locator("#cell-table tr[data-cell]:visible")
+    output = page.locator("#filter output")
+    assert output.inner_text() == "all 36 cells"
+    page.get_by_role("combobox", name="Status").select_option("unsatisfiable")
+    assert (shown.count(), output.inner_text()) == (8, "8 of 36 cells")
+    assert page.locator("details[data-cell]:visible").count() == 8
+    assert page.locator(".slot:visible").count() == 8
+    page.get_by_role("combobox", name="openvino").select_option("2024.6.0")
+    assert shown.count() == 2
+    page.get_by_role("button", name="Show all").click()
+    page.wait_for_function("document.querySelector('#filter output').textContent === 'all 36 cells'")
+    assert shown.count() == 36
+
+
+def test_filter_by_text(opener: Opener) -> None:
+    page = opener(render("every-status")).page
+    page.get_by_role("searchbox", name="Text").fill("LAST WORDS")
+    rows = page.locator("#cell-table tr[data-cell]:visible")
+    assert [row.inner_text().split()[0] for row in rows.all()] == ["red"]
+
+
+def test_without_a_script_everything_is_there(opener: Opener) -> None:
+    page = opener(render("real"), scripts=False).page
+    assert not page.locator("#filter").is_visible()
+    assert page.locator("#cell-table tr[data-cell]:visible").count() == 36
+    assert page.locator("svg.plot").count() == 16
+
+
+def test_the_keyboard_reaches_the_filter_and_the_map(opener: Opener) -> None:
+    page = opener(render("every-status")).page
+    page.keyboard.press("Tab")
+    assert page.evaluate("document.activeElement.textContent") == "Skip to the cells"
+    page.keyboard.press("Enter")
+    reached = []
+    for _ in range(12):
+        page.keyboard.press("Tab")
+        reached.append(page.evaluate("document.activeElement.name || document.activeElement.className"))
+    assert reached[:3] == ["status", "axis-0", "text"]
+    assert any(each.startswith("slot") for each in reached)
+
+
+def test_plots_follow_light_and_dark(opener: Opener) -> None:
+    colours = {
+        dark: opener(render("real"), dark=dark).page.evaluate(
+            "getComputedStyle(document.querySelector('svg.plot text')).fill"
+        )
+        for dark in (False, True)
+    }
+    assert colours == {False: "rgb(27, 31, 36)", True: "rgb(228, 232, 236)"}
+
+
+def test_printed_pages_show_what_is_closed(opener: Opener) -> None:
+    page = opener(render("every-status")).page
+    page.emulate_media(media="print")
+    assert page.locator("#cell-2").is_visible()
+    assert not page.locator("#filter").is_visible()
