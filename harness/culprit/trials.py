@@ -12,7 +12,7 @@ import msgspec
 
 from harness.culprit.minimize import Minimum, minimize
 from harness.culprit.symptoms import Seen
-from harness.culprit.words import say_changes
+from harness.culprit.words import by_weight, say_changes
 from harness.errors import UsageError
 from harness.gate_records import LockChange, LockDiff, Trial
 from harness.plan.candidate import Compared
@@ -63,8 +63,8 @@ class Trials:
 
     @property
     def names(self) -> tuple[str, ...]:
-        """All that the upgrade changes, those asked for first."""
-        return tuple(change.name for change in self.diff.changes)
+        """All that the upgrade changes, the likely ones first: they are together in a half, and named."""
+        return tuple(change.name for change in by_weight(self.diff.changes))
 
     async def try_part(self, names: Collection[str], wanted: Collection[str]) -> Trial:
         """The baseline with these distributions as the candidate has them."""

@@ -18,9 +18,15 @@ def say_change(change: LockChange) -> str:
     return f"{change.name} {change.before} -> {change.after}"
 
 
+def by_weight(changes: Sequence[LockChange]) -> list[LockChange]:
+    """Those asked for first, then those that have another version, then what is gone or new."""
+    kinds = ("changed", "removed", "added")
+    return sorted(changes, key=lambda change: (not change.asked, kinds.index(change.kind)))
+
+
 def say_changes(changes: Sequence[LockChange], limit: int = _SHOWN) -> str:
-    """Several changes, the first few by name."""
-    return _join(_shorten([say_change(change) for change in changes], limit))
+    """Several changes, the weightiest few by name."""
+    return _join(_shorten([say_change(change) for change in by_weight(changes)], limit))
 
 
 def say_found(
