@@ -5,7 +5,7 @@ from unit.runs import make_plan, make_planned, make_result, make_run, make_timin
 
 from harness.records import Run, ScenarioPlan
 from harness.report.latency_view import beyond_noise
-from harness.report.plots.latency import MOST_CELLS, choose_cells
+from harness.report.plots.latency import CELLS_OF_MANY, MOST_CELLS, choose_cells
 from harness.report.scenarios import (
     Against,
     Rounds,
@@ -84,9 +84,9 @@ def test_rounds_are_factors_of_the_typical_round_of_the_baseline() -> None:
 
 
 def test_a_plot_shows_the_cells_furthest_from_the_baseline() -> None:
-    cells = {f"c{number}": {"normalize.a.float32.8": 1 + number / 100} for number in range(MOST_CELLS + 5)}
+    cells = {f"c{number}": {"normalize.a.float32.8": 1 + number / 100} for number in range(MOST_CELLS + 1)}
     (family,) = find_families(timed_run(cells))
-    assert choose_cells(family) == list(cells)[5:]
+    assert choose_cells(family) == list(cells)[-CELLS_OF_MANY:]
 
 
 def test_arrows_only_beyond_the_noise() -> None:
