@@ -8,7 +8,7 @@ from typing import NoReturn
 
 import click
 
-from harness.cli import bisecting, comparing, gating, keeping, sweeping, workflows
+from harness.cli import bisecting, comparing, gating, keeping, sweeping, trending, workflows
 from harness.cli.output import outlive_readers
 from harness.errors import ExitCode, HarnessError
 
@@ -44,6 +44,7 @@ for command in (
     *gating.COMMANDS,
     *bisecting.COMMANDS,
     *comparing.COMMANDS,
+    *trending.COMMANDS,
     *keeping.COMMANDS,
     *workflows.COMMANDS,
 ):

@@ -7,7 +7,7 @@ import sys
 import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Literal
+from typing import Literal, TypeVar
 
 import msgspec
 
@@ -17,6 +17,9 @@ from harness.processes import run
 
 ANSWER_SECONDS = 120.0
 """A look takes about a second, most of it the import of scipy; this is for a machine that stands still."""
+
+
+T = TypeVar("T")
 
 
 class _Answer(msgspec.Struct, frozen=True):
@@ -44,17 +47,22 @@ async def estimate(
     Raises:
         MachineError: the statistics could not be had; the last line of the process says why.
     """
-    request = msgspec.json.encode({"samples": dict(samples), "confidence": confidence, "method": method})
+    request = {"samples": dict(samples), "confidence": confidence, "method": method}
+    answer = await ask_statistics(msgspec.json.encode(request), _Answer, seconds=seconds)
+    return answer.intervals
+
+
+async def ask_statistics(request: bytes, kind: type[T], *, seconds: float = ANSWER_SECONDS) -> T:
+    """The answer of the statistics process to a request.
+
+    Raises:
+        MachineError: the statistics could not be had; the last line of the process says why.
+    """
     with tempfile.TemporaryDirectory(prefix="harness-estimate-") as folder:
         path = Path(folder) / "request.json"
         path.write_bytes(request)
-        argv = (
-            sys.executable,
-            "-P",
-            "-m",
-            "harness.statistics",
-            str(path),
-        )  # -P: not what lies in the folder
+        # -P: not what lies in the folder
+        argv = (sys.executable, "-P", "-m", "harness.statistics", str(path))
         try:
             done = await run(argv, env=_surroundings(), timeout=seconds)
         except TimeoutError as error:
@@ -64,7 +72,7 @@ async def estimate(
         why = said[-1] if said else "it said nothing"
         raise MachineError(f"the statistics failed (exit {done.returncode}): {why}")
     try:
-        return msgspec.json.decode(done.stdout, type=_Answer).intervals
+        return msgspec.json.decode(done.stdout, type=kind)
     except msgspec.DecodeError as error:
         raise MachineError(f"the statistics said what cannot be read: {error}") from error
 

@@ -11,6 +11,7 @@ import msgspec
 import numpy as np
 
 from harness.gate_records import Interval
+from harness.statistics.changes import Changes, SeriesRequest, find_changes
 from harness.statistics.intervals import METHODS
 
 
@@ -26,6 +27,12 @@ class Answer(msgspec.Struct, frozen=True):
     """Ratios: exp of the ends on the log scale; a sample too small for its confidence has none."""
 
     intervals: dict[str, Interval]
+
+
+class _Kind(msgspec.Struct, frozen=True):
+    """What tells one kind of request from the other."""
+
+    series: msgspec.Raw | msgspec.UnsetType = msgspec.UNSET
 
 
 def estimate(request: Request) -> Answer:
@@ -52,11 +59,22 @@ def estimate(request: Request) -> Answer:
     return Answer(found)
 
 
+def answer_request(raw: bytes) -> Answer | Changes:
+    """Answer what is asked: of ``samples`` their intervals, of ``series`` how they changed.
+
+    Raises:
+        ValueError: it is no such request.
+    """
+    if msgspec.json.decode(raw, type=_Kind).series is not msgspec.UNSET:
+        return find_changes(msgspec.json.decode(raw, type=SeriesRequest))
+    return estimate(msgspec.json.decode(raw, type=Request))
+
+
 def main(arguments: list[str]) -> int:
     """Answer one request; 0, or 2 with one line on stderr."""
     try:
         raw = Path(arguments[0]).read_bytes() if arguments else sys.stdin.buffer.read()
-        answer = estimate(msgspec.json.decode(raw, type=Request))
+        answer = answer_request(raw)
     except (OSError, ValueError) as error:  # what msgspec raises is a ValueError
         sys.stderr.write(f"harness.statistics: {error}\n")
         return 2

@@ -156,7 +156,7 @@ STARTS_PROCESSES = (
 
 CLI = {
     f"harness/cli/{name}.py"
-    for name in ("__init__", "comparing", "keeping", "screen", "sweeping", "workflows")
+    for name in ("__init__", "comparing", "keeping", "screen", "sweeping", "trending", "workflows")
 }
 OWN_PROCESSES = {f"harness/{name}/__main__.py" for name in ("proof", "statistics")}
 

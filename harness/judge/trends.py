@@ -1,0 +1,184 @@
+"""What a scenario did over many runs: nothing, a step, or a slow creep that no two runs show. Pure."""
+
+from __future__ import annotations
+
+import itertools
+import math
+import statistics
+from collections import defaultdict
+from typing import TYPE_CHECKING, Protocol
+
+from harness.history_records import ChangePoint, Trend, TrendKind, TrendPoint
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from harness.gate_records import Interval
+
+NEWEST = 3
+"""Runs whose median is the level of today; as many, up to the reference, are that of the reference."""
+
+_OF_MEDIAN = {1: 1.0, 2: 0.707, 3: 0.670}
+"""Standard deviation of the median of so many values over that of one, for normal noise."""
+
+Key = tuple[str, str]
+"""Cell and scenario."""
+
+
+class TimedRun(Protocol):
+    """One scenario in one cell of one run, as ``harness.history.series`` reads it."""
+
+    @property
+    def run(self) -> str: ...  # noqa: D102 - as in TrendPoint
+    @property
+    def created(self) -> str: ...  # noqa: D102 - as in TrendPoint
+    @property
+    def commit(self) -> str: ...  # noqa: D102 - as in TrendPoint
+    @property
+    def cell(self) -> str: ...  # noqa: D102 - as in Trend
+    @property
+    def baseline(self) -> bool: ...  # noqa: D102 - as in Trend
+    @property
+    def scenario(self) -> str: ...  # noqa: D102 - as in Trend
+    @property
+    def p50(self) -> float: ...  # noqa: D102 - seconds a call
+    @property
+    def ratio(self) -> float: ...  # noqa: D102 - to the baseline of the same session
+    @property
+    def noise(self) -> float: ...  # noqa: D102 - as in TrendPoint
+
+
+def collect_points(timed: Iterable[TimedRun]) -> dict[tuple[Key, bool], tuple[TrendPoint, ...]]:
+    """(cell and scenario, is it the baseline) -> points, in their order, the oldest first."""
+    several = list(timed)
+    values = {**_ratios(several), **_own_times([each for each in several if each.baseline])}
+    found: dict[tuple[Key, bool], list[TrendPoint]] = defaultdict(list)
+    for each in several:
+        point = TrendPoint(
+            run=each.run,
+            created=each.created,
+            commit=each.commit,
+            value=values[each.run, each.cell, each.scenario],
+            noise=each.noise,
+        )
+        found[(each.cell, each.scenario), each.baseline].append(point)
+    return {key: tuple(points) for key, points in found.items()}
+
+
+def _ratios(timed: Sequence[TimedRun]) -> dict[tuple[str, str, str], float]:
+    return {(each.run, each.cell, each.scenario): each.ratio for each in timed if not each.baseline}
+
+
+def _own_times(timed: Sequence[TimedRun]) -> dict[tuple[str, str, str], float]:
+    """Of the baseline: p50 over that of its first run, less the median of that over all scenarios."""
+    first: dict[Key, float] = {}
+    logs = {}
+    for each in timed:
+        start = first.setdefault((each.cell, each.scenario), each.p50)
+        logs[each.run, each.cell, each.scenario] = math.log(each.p50 / start)
+    by_run: dict[str, list[float]] = defaultdict(list)
+    for (run, _, _), value in logs.items():
+        by_run[run].append(value)
+    drift = {run: statistics.median(several) for run, several in by_run.items()}
+    return {key: math.exp(value - drift[key[0]]) for key, value in logs.items()}
+
+
+def place_of(reference: str, points: Sequence[TrendPoint], order: Mapping[str, int]) -> int:
+    """The place of the reference, or of the last run before it that was timed; 0 if all came later."""
+    at = order[reference]
+    return max((place for place, point in enumerate(points) if order[point.run] <= at), default=0)
+
+
+def judge_trend(  # noqa: PLR0913 - one parameter a thing that is known
+    key: Key,
+    points: tuple[TrendPoint, ...],
+    reference: int,
+    changes: Sequence[int],
+    slope: Interval | None,
+    *,
+    baseline: bool = False,
+) -> Trend:
+    """What the points say.
+
+    Args:
+        key: cell and scenario.
+        points: the oldest first.
+        reference: the place that the newest are held against.
+        changes: places at which a new level begins.
+        slope: what one run adds since the reference, as a ratio with its interval.
+        baseline: whether the cell is the baseline.
+    """
+    changes = [place for place in changes if _is_seen(points, place)]
+    steps = _steps(points, changes)
+    after = points[reference + 1 :]
+    if len(after) < NEWEST:
+        kind: TrendKind = "unclear" if after else "steady"
+        return Trend(cell=key[0], scenario=key[1], baseline=baseline, kind=kind, points=points, changes=steps)
+    before = points[max(0, reference + 1 - NEWEST) : reference + 1]
+    since = _level(after[-NEWEST:]) / _level(before)
+    beyond = _noise(points, before, after[-NEWEST:])
+    later = [_step_at(points, place) for place in changes if place > reference]
+    return Trend(
+        cell=key[0],
+        scenario=key[1],
+        baseline=baseline,
+        kind=_name(since, beyond, later, slope),
+        points=points,
+        changes=steps,
+        since=since,
+        beyond=beyond,
+        a_run=slope,
+    )
+
+
+def _steps(points: Sequence[TrendPoint], changes: Sequence[int]) -> tuple[ChangePoint, ...]:
+    ends = (0, *changes, len(points))
+    return tuple(
+        ChangePoint(
+            last=points[place - 1].run,
+            first=points[place].run,
+            before=_level(points[begin:place]),
+            after=_level(points[place:end]),
+        )
+        for begin, place, end in zip(ends, ends[1:], ends[2:], strict=False)
+    )
+
+
+def _step_at(points: Sequence[TrendPoint], place: int) -> float:
+    """What happened between two neighbours: the level of the few runs from there on over the few before."""
+    return _level(points[place : place + NEWEST]) / _level(points[max(0, place - NEWEST) : place])
+
+
+def _is_seen(points: Sequence[TrendPoint], place: int) -> bool:
+    """Whether a change point is one where it is: a creep is cut into levels too, but steps nowhere."""
+    before, after = points[max(0, place - NEWEST) : place], points[place : place + NEWEST]
+    return abs(math.log(_step_at(points, place))) > math.log(_noise(points, before, after))
+
+
+def _name(since: float, beyond: float, steps: Sequence[float], slope: Interval | None) -> TrendKind:
+    """A step is one that explains half of the change by itself; a creep has a slope of its direction."""
+    total = math.log(since)
+    if abs(total) <= math.log(beyond):
+        return "steady"
+    if any(math.log(step) / total >= 0.5 for step in steps):
+        return "stepped"
+    crept = slope is not None and (slope.low > 1 if total > 0 else slope.high < 1)
+    return "crept" if crept else "unclear"
+
+
+def _level(points: Sequence[TrendPoint]) -> float:
+    return statistics.median(point.value for point in points)
+
+
+def _noise(points: Sequence[TrendPoint], one: Sequence[TrendPoint], other: Sequence[TrendPoint]) -> float:
+    """The factor by which the levels of ``one`` and ``other`` differ through noise alone.
+
+    From run to run, as the differences of neighbours show it, which neither a step nor a creep makes much
+    larger: three standard deviations of the difference of two medians. Of too few runs to tell: what the
+    A/A arms of those that are compared say.
+    """
+    if len(points) < 2 * NEWEST:
+        return statistics.median(point.noise for point in (*one, *other)) ** 2
+    logs = [math.log(point.value) for point in points]
+    single = 1.4826 * statistics.median(abs(b - a) for a, b in itertools.pairwise(logs)) / math.sqrt(2)
+    return math.exp(3 * math.hypot(_OF_MEDIAN[len(one)], _OF_MEDIAN[len(other)]) * single)
