@@ -38,7 +38,7 @@ def say_found(
 ) -> str:
     """What it is, what it does (``told``, see ``say_share``), both directions, the first bad release."""
     what, one = say_changes(changes), len(changes) == 1
-    along = f" (which moves {say_changes(dragged, 3)} along)" if dragged else ""
+    along = f" (which moves {say_changes(dragged, 2)} along)" if dragged else ""
     head = (
         f"{what}{along} alone turns {told} red"
         if one
@@ -72,7 +72,7 @@ def _say_without(without: Trial, *, one: bool) -> str:
         return f"without {left} nothing of the upgrade can stay, and the baseline is green"
     gone = {change.name for change in without.moved}
     back = [name for name in without.applied if name not in gone]
-    less = f" (and without {_join(_shorten(back))}, which cannot stay)" if back else ""
+    less = f" (and without {_join(_shorten(back, 3))}, which cannot stay)" if back else ""
     return f"all the rest without {left}{less} stays green"
 
 
