@@ -117,7 +117,7 @@ class PastRun(Record, frozen=True, kw_only=True):
 TrendKind = Literal["steady", "stepped", "crept", "unclear"]
 """What a scenario did since the reference: nothing beyond noise, one step, or many small ones.
 
-``unclear``: it is not where it was, but nothing says how it came there.
+``unclear``: it is not where it was, but nothing says how it came there; or there are too few runs since.
 """
 
 

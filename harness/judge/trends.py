@@ -112,8 +112,9 @@ def judge_trend(  # noqa: PLR0913 - one parameter a thing that is known
     steps = _steps(points, changes)
     after = points[reference + 1 :]
     if len(after) < NEWEST:
-        kind: TrendKind = "unclear" if after else "steady"
-        return Trend(cell=key[0], scenario=key[1], baseline=baseline, kind=kind, points=points, changes=steps)
+        return Trend(
+            cell=key[0], scenario=key[1], baseline=baseline, kind="unclear", points=points, changes=steps
+        )
     before = points[max(0, reference + 1 - NEWEST) : reference + 1]
     since = _level(after[-NEWEST:]) / _level(before)
     beyond = _noise(points, before, after[-NEWEST:])

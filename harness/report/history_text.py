@@ -35,7 +35,7 @@ def render_history_text(
             alphabet.say(run.created[:16].replace("T", " ")),
             alphabet.say(shorten(run.matrix)),
             alphabet.say(run.verdict, _STYLES.get(run.verdict, "yellow")),
-            alphabet.say(f"{run.cells}{'-' if run.subset and run.kind == 'sweep' else ''}"),
+            alphabet.say(str(run.cells)),
             alphabet.say(_say_red(run)),
         )
     return print_to_text(table, width=width, color=color, unicode=unicode)

@@ -54,7 +54,7 @@ def _draw(trends: Trends, alphabet: Alphabet, *, everything: bool) -> Iterator[R
         yield Text()
         yield from _draw_trend(each, alphabet)
     if not shown and trends.trends:
-        yield alphabet.say("of nothing can be said that it changed")
+        yield alphabet.say("nothing is known to have changed")
 
 
 def _order(trend: Trend) -> float:

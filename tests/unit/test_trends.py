@@ -155,7 +155,7 @@ def test_the_command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Sa
         {"steady"},
     )
     assert command(monkeypatch, "trends", *place) == 0
-    assert "of nothing can be said that it changed" in capsys.readouterr().out
+    assert "nothing is known to have changed" in capsys.readouterr().out
 
 
 def test_a_history_without_latency_says_so(tmp_path: Path) -> None:
@@ -164,3 +164,8 @@ def test_a_history_without_latency_says_so(tmp_path: Path) -> None:
     found = trends(path)
     assert (found.trends, found.notes[-1]) == ((), "no run measured latency with a noise floor")
     assert "nothing was timed" in render_trends_text(found)
+
+
+def test_one_run_says_nothing(tmp_path: Path) -> None:
+    write_runs(tmp_path / "h.sqlite3", 1)
+    assert {each.kind for each in trends(tmp_path / "h.sqlite3").trends} == {"unclear"}
