@@ -158,8 +158,11 @@ def test_plots_follow_light_and_dark(opener: Opener) -> None:
     assert colours == {False: "rgb(27, 31, 36)", True: "rgb(228, 232, 236)"}
 
 
-def test_printed_pages_show_what_is_closed(opener: Opener) -> None:
-    page = opener(render("every-status")).page
+def test_print_opens_what_is_red_and_is_never_dark(opener: Opener) -> None:
+    page = opener(render("every-status"), dark=True).page
     page.emulate_media(media="print")
-    assert page.locator("#cell-2").is_visible()
+    red, green = page.locator("#cell-2"), page.locator("#cell-0")
+    assert (red.is_visible(), green.is_visible()) == (True, False)
     assert not page.locator("#filter").is_visible()
+    assert page.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(255, 255, 255)"
+    assert page.evaluate("getComputedStyle(document.querySelector('.slot.red')).color") == "rgb(155, 20, 32)"
