@@ -22,9 +22,12 @@ def find_browser() -> str | None:
     return shutil.which(named) if named else next(filter(None, map(shutil.which, NAMES)), None)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    """One browser for all pages."""
+    """One browser for the pages of a module.
+
+    As long as it is open playwright keeps an event loop running, and tests of other modules have their own.
+    """
     path = find_browser()
     if path is None:
         pytest.skip(f"no Chromium here (looked for {', '.join(NAMES)}; {VARIABLE} names another)")
