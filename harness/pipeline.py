@@ -14,7 +14,7 @@ from pathlib import Path
 import msgspec
 
 from harness.errors import MachineError, UsageError
-from harness.finished import assemble, write_renderings
+from harness.finished import Since, assemble, since_nothing, write_renderings
 from harness.history.revision import read_revision
 from harness.plan.data import find_matrix, shipped_golden
 from harness.plan.matrix import read_matrix
@@ -109,14 +109,16 @@ def narrow_checks(plan: Plan, globs: Sequence[str]) -> Plan:
     )
 
 
-async def run_plan(request: Request, plan: Plan, settings: IndexSettings, notify: Notify) -> Run:
+async def run_plan(
+    request: Request, plan: Plan, settings: IndexSettings, notify: Notify, since: Since = since_nothing
+) -> Run:
     """Run what is planned, judge it, and write everything that a run leaves.
 
     Raises:
         HarnessError: the harness or the machine failed; a cell that fails has a status instead.
     """
     run, folder = await measure_plan(request, plan, settings, notify)
-    write_renderings(run, folder)
+    write_renderings(run, folder, since)
     return run
 
 

@@ -12,13 +12,17 @@ import msgspec
 from harness.cli.options import reports_option
 from harness.cli.screen import Screen
 from harness.errors import ExitCode, UsageError
+from harness.finished import Since
 from harness.history.database import read_history
 from harness.history.finding import LATEST, PREVIOUS, find_snapshot
 from harness.history.folders import find_folders, read_folder
 from harness.history.reading import list_runs, match_run, read_snapshot
 from harness.history.recording import History, keep_newest, pin_run, record_folder, record_runs
+from harness.history.since import compare_with_last
+from harness.history_records import Comparison
 from harness.judge.compare import MOVED
 from harness.judge.compare import compare as compare_snapshots
+from harness.records import Run
 from harness.report.compare_json import render_comparison_json
 from harness.report.compare_markdown import render_comparison_markdown
 from harness.report.compare_text import render_comparison_text
@@ -47,6 +51,19 @@ def remember(folder: Path, reports: Path) -> None:
         say(f"this run is not in the history: {error}")
         return
     record_folder(folder, history, say)
+
+
+def since_last(reports: Path) -> Since:
+    """How the page of a run in these reports learns what changed since the last one."""
+
+    def compare_run(run: Run) -> Comparison | None:
+        try:
+            return compare_with_last(run, open_history_of(reports), say)
+        except UsageError as error:
+            say(f"the page tells nothing of the last run: {error}")
+            return None
+
+    return compare_run
 
 
 def open_history_of(reports: Path) -> History:

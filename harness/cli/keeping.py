@@ -10,7 +10,7 @@ from typing import get_args
 import click
 
 from harness import committed, finished, gate_files, pipeline
-from harness.cli.comparing import remember
+from harness.cli.comparing import remember, since_last
 from harness.cli.options import (
     open_store,
     parse_size,
@@ -109,7 +109,7 @@ def report(*, run: str | None, show: bool, reports: Path) -> int:
         if show:
             webbrowser.open((folder / "gate.md").as_uri())
         return exit_code(gate.decision.verdict)
-    judged, stored = finished.judge_again(folder)
+    judged, stored = finished.judge_again(folder, since_last(reports))
     for problem in stored.problems:
         click.echo(disarm_commands(f"note: {problem}"))
     Screen(plain=True).show(judged, folder)
