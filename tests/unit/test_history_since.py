@@ -40,7 +40,11 @@ def test_the_page_tells_what_is_new_since_the_newest_run_before(tmp_path: Path) 
     run = make("now", NOW, red=True)
     found = compare_with_last(run, history, said.append)
     assert found is not None
-    assert (found.before.run, found.worse, said) == ("before", True, [])
+    assert (found.before.run, {each.kind for each in found.worse}, said) == (
+        "before",
+        {"status-changed", "new-red"},
+        [],
+    )
     write_renderings(run, tmp_path, lambda it: compare_with_last(it, history, said.append))
     assert "Since the last run" in (tmp_path / "index.html").read_text(encoding="utf-8")
 
