@@ -31,6 +31,17 @@ def say_culprit(culprit: Culprit, quote: Quote, arrow: str = "->") -> str:
     return " together with ".join(say_move(each, quote, arrow) for each in culprit.changes)
 
 
+def culprits_of(gate: Gate) -> list[Culprit]:
+    """The culprit and the independent ones beside it: those that were found, the weightiest first."""
+    first = gate.culprit
+    return [] if first is None else [each for each in (first, *first.further) if each.changes]
+
+
+def say_culprits(gate: Gate, quote: Quote, arrow: str = "->") -> str:
+    """All that is to blame in one line; empty where nothing was found."""
+    return "; ".join(say_culprit(each, quote, arrow) for each in culprits_of(gate))
+
+
 def say_search(culprit: Culprit, quote: Quote) -> list[str]:
     """What was looked for, and how many releases were: what the sentence of the search does not say."""
     said = []
@@ -47,10 +58,9 @@ def _say_releases(search: ReleaseSearch, quote: Quote) -> str:
     return f"{told}; nothing is known of {unknown}." if unknown else f"{told}."
 
 
-def culprit_command(gate: Gate) -> str:
-    """The gate of the culprit alone, at its first bad release; empty where a change cannot be asked for."""
-    culprit = gate.culprit
-    if culprit is None or not culprit.changes or any(not each.after for each in culprit.changes):
+def culprit_command(gate: Gate, culprit: Culprit) -> str:
+    """The gate of a culprit alone, at its first bad release; empty where a change cannot be asked for."""
+    if not culprit.changes or any(not each.after for each in culprit.changes):
         return ""
     first = {search.name: search.first_bad for search in culprit.releases}
     wanted = [

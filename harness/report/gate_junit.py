@@ -8,7 +8,7 @@ from junitparser import Error, Failure, JUnitXml, Skipped, TestCase, TestSuite
 
 from harness.gate_records import CANDIDATE
 from harness.report.escape import disarm_commands, scrub, shorten
-from harness.report.gate_culprit_view import say_culprit
+from harness.report.gate_culprit_view import say_culprits
 from harness.report.gate_speed_view import (
     find_remedies,
     say_why,
@@ -71,7 +71,7 @@ def _verdict(gate: Gate) -> TestCase:
         lines += [f"{each.name}>={each.lowest} instead of {each.held}" for each in way.changes]
         lines.append(say_way_out(way))
     if gate.culprit is not None:
-        lines += _blame(gate.culprit)
+        lines += _blame(gate, gate.culprit)
     if decision.verdict != "pass":
         kind = Failure if decision.verdict == "regressed" else Error
         entry = kind(_line(said, 600), decision.verdict)
@@ -80,10 +80,9 @@ def _verdict(gate: Gate) -> TestCase:
     return case
 
 
-def _blame(culprit: Culprit) -> list[str]:
-    if not culprit.changes:
-        return [culprit.sentence]
-    return [f"to blame: {say_culprit(culprit, shorten)}: {culprit.sentence}"]
+def _blame(gate: Gate, culprit: Culprit) -> list[str]:
+    to_blame = say_culprits(gate, shorten)
+    return [f"to blame: {to_blame}: {culprit.sentence}" if to_blame else culprit.sentence]
 
 
 def _red(gate: Gate, finding: Finding) -> Failure | Error:

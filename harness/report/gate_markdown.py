@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from harness.report.escape import code_span, disarm_commands
-from harness.report.gate_culprit_view import say_culprit
+from harness.report.gate_culprit_view import say_culprits
 from harness.report.gate_escape import escape_prose
 from harness.report.gate_markdown_new import (
     culprit_section,
@@ -76,8 +76,8 @@ def _origin(gate: Gate) -> str:
     parts = [f"From {span(question.baseline)} to {span(question.candidate)}"]
     if question.diff.changes:
         parts.append(f" ({count_changes(gate)})")
-    if gate.culprit is not None and gate.culprit.changes:
-        parts.append(f"; to blame: **{say_culprit(gate.culprit, span, '→')}**")
+    if to_blame := say_culprits(gate, span, "→"):
+        parts.append(f"; to blame: **{to_blame}**")
     return f"{''.join(parts)}. {say_judged(gate)}"
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from harness.report.escape import code_span
-from harness.report.gate_culprit_view import culprit_command, say_culprit
+from harness.report.gate_culprit_view import culprit_command, culprits_of, say_culprits
 from harness.report.gate_escape import escape_prose
 from harness.report.gate_markdown_parts import Room, Section, draw_table, quote_command, span
 from harness.report.gate_speed_view import (
@@ -130,15 +130,15 @@ def unclear_section(gate: Gate, room: Room) -> Iterator[Section]:
 
 
 def culprit_section(gate: Gate) -> Iterator[Section]:
-    """The part of the upgrade to blame, what says so, and how to see it alone."""
+    """The parts of the upgrade to blame, what says so, and how to see each alone."""
     culprit = gate.culprit
     if culprit is None:
         return
     if not culprit.changes:
         yield Section("Who is to blame", (escape_prose(culprit.sentence, LONGEST),))
         return
-    lines = [f"**{say_culprit(culprit, span, '→')}**: {escape_prose(culprit.sentence, LONGEST)}"]
-    command = culprit_command(gate)
-    if command:
+    lines = [f"**{say_culprits(gate, span, '→')}**: {escape_prose(culprit.sentence, LONGEST)}"]
+    commands = [command for each in culprits_of(gate) if (command := culprit_command(gate, each))]
+    for command in commands:
         lines += ["", f"Just this: {quote_command(command)}"]
     yield Section("Who is to blame", tuple(lines))

@@ -10,7 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from harness.report.escape import shorten
-from harness.report.gate_culprit_view import culprit_command, say_culprit
+from harness.report.gate_culprit_view import culprit_command, culprits_of, say_culprit
 from harness.report.gate_text_speed import draw_speed
 from harness.report.gate_view import (
     ACCEPT_KNOWN,
@@ -142,11 +142,11 @@ def _culprit(gate: Gate, alphabet: Alphabet) -> Iterator[RenderableType]:
     if culprit is None:
         return
     yield from heading(alphabet, "Who is to blame")
-    if culprit.changes:
-        yield alphabet.indent(say_culprit(culprit, shorten), style="bold red")
+    for each in culprits_of(gate):
+        yield alphabet.indent(say_culprit(each, shorten), style="bold red")
+        if command := culprit_command(gate, each):
+            yield alphabet.indent(f"just this: {shorten(command, LONGEST_COMMAND)}", style="dim")
     yield alphabet.indent(shorten(culprit.sentence, 1200))
-    if command := culprit_command(gate):
-        yield alphabet.indent(f"just this: {shorten(command, LONGEST_COMMAND)}", style="dim")
 
 
 def _again(gate: Gate, alphabet: Alphabet) -> Iterator[RenderableType]:
