@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import os
 import sys
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Dict, List, Optional, Tuple
+from typing import TYPE_CHECKING, Any, Dict, Iterator, List, Optional, Tuple
 
 from harness.cell.catalogue import Scenario, load_scenarios
 from harness.cell.spec import DEFAULT_EMBEDDER
@@ -59,18 +60,6 @@ class Lean:
         embedding = ("openvino", self.spec.embedder) if self.embeds else ()
         return ("numpy", *embedding, *sorted(paths))
 
-    def hides_torch(self) -> bool:
-        """Whether torch is kept out of the process although it is installed.
-
-        The default embedder with a converted model needs no torch, but its tokenizer brings it in:
-        ``import transformers`` and ``from_pretrained`` took 3.6-5.1 s and 400 MB (transformers 4.57) or 2.1 s
-        and 261 MB (5.22), and 0.8 s and 78-82 MB with torch hidden, with the same tokens (2026-11). From a
-        subject of a team's own nothing is hidden: code that can do without torch would silently go another
-        way than in its service, and another way would be timed.
-        """
-        own = self.spec.embedder == DEFAULT_EMBEDDER and "subject" not in self.spec.normalizers
-        return self.embeds and own and self.spec.converted is not None
-
     def load(self, scenario: str) -> Target:
         """Set up what a scenario calls.
 
@@ -106,19 +95,32 @@ class Lean:
         return self._embedder
 
 
-def hide_torch() -> None:
-    """Make torch a package that is not there, for this process; before anything imports it.
+@contextmanager
+def torch_hidden() -> Iterator[None]:
+    """Make torch a package that is not there, until the end of the block; one that is there already stays.
 
     ``None`` in ``sys.modules`` makes ``import torch`` fail and ``importlib.util.find_spec`` say None, which
-    is how transformers, 4 and 5, asks for it.
+    is how transformers, 4 and 5, asks for it, once.
     """
+    if "torch" in sys.modules:
+        yield
+        return
     sys.modules["torch"] = None  # type: ignore[assignment] # the import system's own word for "not there"
+    try:
+        yield
+    finally:
+        del sys.modules["torch"]
 
 
 def make_embedder(spec: CellSpec) -> Any:
     """The embedder of the spec, the default one over the model that was converted before.
 
-    Another subject is made by its own factory, which converts by itself.
+    That one needs no torch, but its tokenizer brings it in: ``import transformers`` and ``from_pretrained``
+    took 3.6-5.1 s and 400 MB (transformers 4.57) or 2.1 s and 261 MB (5.22), and 0.8 s and 78-82 MB with
+    torch hidden, with the same tokens (2026-11). So torch is hidden while it is made. From code of a team's
+    own nothing is hidden, for code that can do without torch would silently go another way than in its
+    service: its normalizer is imported before and called after, its embedder is made by its own factory,
+    which converts by itself.
 
     Raises:
         FileNotFoundError: there is no converted model in the folder that the spec names.
@@ -133,7 +135,11 @@ def make_embedder(spec: CellSpec) -> Any:
         raise FileNotFoundError(f"there is no converted model {path}")
     import openvino  # noqa: PLC0415 - only where something is embedded
 
-    return factory(spec.model_dir, threads=spec.threads, model=openvino.Core().read_model(path))
+    model = openvino.Core().read_model(path)
+    with torch_hidden():
+        embedder = factory(spec.model_dir, threads=spec.threads, model=model)
+        embedder(["transformers asks for torch at the first text at the latest"])
+    return embedder
 
 
 def imported() -> str:

@@ -17,7 +17,7 @@ from timeit import Timer
 from typing import Any, Callable, List, Optional, Sequence, Tuple
 
 from harness.cell.channel import Channel, ChannelClosedError
-from harness.cell.lean import Lean, hide_torch, imported, observe_threads
+from harness.cell.lean import Lean, imported, observe_threads
 from harness.cell.memory import high_water_bytes
 from harness.cell.record import clean
 from harness.cell.spec import CellSpec
@@ -38,8 +38,6 @@ def run(spec: CellSpec, channel: Channel) -> int:
     settle(spec)
     channel.send("stage", name="imports")
     lean = Lean(spec)
-    if lean.hides_torch():
-        hide_torch()
     if not import_modules(lean.modules(), channel):
         return 1
     from harness.cell.facts import module_versions  # noqa: PLC0415 - looks at what has been imported

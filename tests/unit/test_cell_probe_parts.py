@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import os
 import subprocess
 import sys
@@ -51,46 +52,64 @@ def test_modules_are_those_of_the_scenarios(spec: CellSpec, modules: tuple[str, 
     assert Lean(spec).modules() == modules
 
 
-CONVERTED = replace(SPEC, scenarios=(EMBED,), converted="x")
-
-
-@pytest.mark.parametrize(
-    ("spec", "hidden"),
-    [
-        (CONVERTED, True),
-        (replace(CONVERTED, converted=None), False),  # it has to convert by itself
-        (replace(CONVERTED, embedder="team:Embedder"), False),
-        (replace(CONVERTED, normalizer="team:unit"), False),
-        (replace(CONVERTED, scenarios=(NORMALIZE,)), False),
-    ],
-)
-def test_torch_is_hidden_from_the_shipped_subject_only(spec: CellSpec, *, hidden: bool) -> None:
-    assert Lean(spec).hides_torch() is hidden
-
-
 HIDING = """
 import importlib.util, sys
 sys.path.insert(0, sys.argv[1])
-if sys.argv[2] == "hide":
-    from harness.cell.lean import hide_torch
-    hide_torch()
-print(importlib.util.find_spec("torch") is None)
-try:
+from harness.cell.lean import imported, torch_hidden
+
+def ask():
+    found = importlib.util.find_spec("torch") is not None
+    try:
+        import torch
+        return found, "imported"
+    except ModuleNotFoundError as error:
+        return found, error.name
+
+if sys.argv[2] == "there":
     import torch
-    print("imported")
-except ModuleNotFoundError as error:
-    print(error.name)
-from harness.cell.lean import imported
-print(imported())
+with torch_hidden():
+    print(*ask(), imported() or "-")
+print(*ask(), imported())
 """
 
 
 @pytest.mark.parametrize(
-    ("mode", "seen"), [("hide", "True\ntorch\n\n"), ("show", "False\nimported\ntorch\n")]
+    ("mode", "seen"),
+    [
+        ("hidden", "False torch -\nTrue imported torch\n"),
+        ("there", "True imported torch\nTrue imported torch\n"),  # the service's own code had it imported
+    ],
 )
-def test_hidden_torch_is_a_package_that_is_not_there(tmp_path: Path, mode: str, seen: str) -> None:
+def test_hidden_torch_is_a_package_that_is_not_there_and_comes_back(
+    tmp_path: Path, mode: str, seen: str
+) -> None:
     (tmp_path / "torch.py").touch()
     assert run("-c", HIDING, str(tmp_path), mode).stdout == seen
+
+
+ASKING = """
+import importlib.util
+def make(folder, **options):
+    seen = [importlib.util.find_spec("torch") is not None]
+    def embed(texts):
+        seen.append(importlib.util.find_spec("torch") is not None)
+        return seen
+    return embed
+"""
+
+
+def test_torch_is_hidden_while_the_shipped_embedder_is_made_and_no_longer(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "torch.py").touch()
+    (tmp_path / "probed_asking.py").write_text(ASKING, "utf-8")
+    (tmp_path / "openvino.py").write_text("class Core:\n    read_model = staticmethod(str)\n", "utf-8")
+    (tmp_path / "openvino_model.xml").touch()
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setattr(
+        "harness.cell.lean.load_dotted", lambda _: importlib.import_module("probed_asking").make
+    )
+    assert make_embedder(replace(SPEC, converted=str(tmp_path)))(["text"]) == [False, False, True]
 
 
 def test_a_converted_model_that_is_not_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
