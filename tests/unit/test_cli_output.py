@@ -24,7 +24,7 @@ async def make_fake_plan(request, settings, notify):
     notify(Progress(cell="base", stage="resolving", total=2))
     return make_small_run().plan
 
-async def run_fake_plan(request, plan, settings, notify):
+async def run_fake_plan(request, plan, settings, notify, since):
     for stage in ("environment", "imports", "contract") * 50:
         notify(Progress(cell="base", stage=stage))
     (request.reports / "ended").touch()
