@@ -3,10 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from collections.abc import Set as AbstractSet
 
 import msgspec
-from packaging.markers import default_environment
+from packaging.markers import (
+    EvaluateContext,
+    InvalidMarker,
+    Marker,
+    UndefinedComparison,
+    UndefinedEnvironmentName,
+    default_environment,
+)
 from packaging.specifiers import SpecifierSet
+
+from harness.errors import UsageError
 
 
 class FilePackage(msgspec.Struct, frozen=True, kw_only=True):
@@ -46,6 +56,27 @@ def merge_packages(packages: Iterable[FilePackage]) -> dict[str, FilePackage]:
             fault=fault,
         )
     return merged
+
+
+def holds(
+    marker: Marker | str,
+    environment: Mapping[str, str | AbstractSet[str]],
+    where: str,
+    context: EvaluateContext = "metadata",
+) -> bool:
+    """Whether a marker holds in ``environment``.
+
+    Raises:
+        UsageError: it is none, or compares what cannot be compared.
+    """
+    try:
+        return (Marker(marker) if isinstance(marker, str) else marker).evaluate(environment, context)
+    except InvalidMarker as error:
+        raise UsageError(f"{where}: {marker!r} is no marker: {str(error).splitlines()[0]}") from None
+    except UndefinedComparison:
+        raise UsageError(f"{where}: marker '{marker}' compares what cannot be compared so") from None
+    except UndefinedEnvironmentName as error:
+        raise UsageError(f"{where}: marker '{marker}' speaks of {error}, which has no value here") from None
 
 
 def marker_environment(python: str) -> Mapping[str, str]:

@@ -7,12 +7,12 @@ from collections.abc import Set as AbstractSet
 from typing import Any
 
 import msgspec
-from packaging.markers import InvalidMarker, Marker
 from packaging.pylock import Pylock, PylockUnsupportedVersionError, PylockValidationError
-from packaging.utils import canonicalize_name
+from packaging.specifiers import InvalidSpecifier, SpecifierSet
+from packaging.utils import InvalidName, NormalizedName, canonicalize_name
 
 from harness.errors import UsageError
-from harness.plan.file_package import FilePackage
+from harness.plan.file_package import FilePackage, holds
 
 
 class UvPackage(msgspec.Struct, frozen=True, rename="kebab"):
@@ -54,23 +54,36 @@ def read_uv_lock(
         if lock.version != 1:
             raise UsageError(f"{where}: version {lock.version} of the format of uv.lock; 1 is known")
         for package in lock.package:
-            markers = [Marker(text) for text in package.resolution_markers]
-            if markers and not any(marker.evaluate(dict(environment)) for marker in markers):
+            markers = package.resolution_markers
+            place = f"{where}: package {package.name!r}"
+            if markers and not any(holds(text, environment, place) for text in markers):
                 continue
             if not {"editable", "virtual"} & package.source.keys():
                 yield _uv_package(package, where)
-    except (msgspec.ValidationError, InvalidMarker) as error:
+    except msgspec.ValidationError as error:
         raise UsageError(f"{where}: not a uv.lock: {error}") from None
 
 
 def _uv_package(package: UvPackage, where: str) -> FilePackage:
     indexed = "registry" in package.source and package.version
+    specifier = f"=={package.version}" if package.version else ""
+    try:
+        SpecifierSet(specifier)
+    except InvalidSpecifier:
+        raise UsageError(f"{where}: package {package.name!r}: {package.version!r} is no version") from None
     return FilePackage(
-        name=canonicalize_name(package.name),
+        name=_read_name(package.name, where),
         where=where,
-        specifier=f"=={package.version}" if package.version else "",
+        specifier=specifier,
         fault="" if indexed else f"it comes from {next(iter(package.source), 'nowhere')}, not from an index",
     )
+
+
+def _read_name(name: str, where: str) -> NormalizedName:
+    try:
+        return canonicalize_name(name, validate=True)
+    except InvalidName:
+        raise UsageError(f"{where}: {name!r} is no name of a package") from None
 
 
 def read_pylock(
@@ -91,7 +104,8 @@ def read_pylock(
         "dependency_groups": frozenset(lock.default_groups or ()),
     }
     for package in lock.packages:
-        if package.marker is not None and not package.marker.evaluate(around, context="lock_file"):
+        place = f"{where}: package {package.name!r}"
+        if package.marker is not None and not holds(package.marker, around, place, "lock_file"):
             continue
         elsewhere = package.vcs or package.directory or package.archive
         yield FilePackage(

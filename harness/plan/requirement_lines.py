@@ -10,7 +10,7 @@ from packaging.requirements import InvalidRequirement, Requirement
 from packaging.utils import canonicalize_name
 
 from harness.errors import UsageError
-from harness.plan.file_package import FilePackage
+from harness.plan.file_package import FilePackage, holds
 from harness.plan.places import Place
 
 Read = Callable[[Place], Awaitable[str]]
@@ -79,7 +79,7 @@ def _package(line: str, where: str, environment: Mapping[str, str]) -> list[File
         raise UsageError(
             f"{where}: {line[:80]!r} is not a requirement: {str(error).splitlines()[0]}"
         ) from None
-    if asked.marker is not None and not asked.marker.evaluate(dict(environment)):
+    if asked.marker is not None and not holds(asked.marker, environment, where):
         return []
     name = canonicalize_name(asked.name)
     return [

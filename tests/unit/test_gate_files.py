@@ -57,6 +57,11 @@ wheels = [{ path = "ruff-1.0-py3-none-any.whl", hashes = { sha256 = "00" } }]
 """
 
 
+def make_uv_lock(name: str = "numpy", version: str = "1", marker: str = "") -> str:
+    package = f'name = "{name}"\nversion = "{version}"\nsource = {{ registry = "an-index" }}\n'
+    return f"version = 1\n[[package]]\n{package}" + (f'resolution-markers = ["{marker}"]\n' if marker else "")
+
+
 def read(folder: Path, name: str, text: str | None = None) -> EnvironmentFile:
     if text is not None:
         (folder / name).write_text(text, encoding="utf-8")
@@ -144,6 +149,39 @@ def test_a_pin_twice_is_a_fault_of_that_package_only(tmp_path: Path) -> None:
             "uv.lock: not a uv.lock: Expected `str`, got `int`",
         ),
         ("pylock.toml", 'lock-version = "1.0"\npackages = []\n', "pylock.toml: not a pylock file: "),
+        (
+            "a.txt",
+            "tqdm\nnumpy==1.2; sys_platform ~= 'linux'\n",
+            "a.txt:2: marker 'sys_platform ~= \"linux\"' compares what cannot be compared so",
+        ),
+        (
+            "a.txt",
+            "numpy; 'dev' in dependency_groups\n",
+            "a.txt:1: marker '\"dev\" in dependency_groups' speaks of 'dependency_groups', which has",
+        ),
+        ("uv.lock", make_uv_lock(version="abc"), "uv.lock: package 'numpy': 'abc' is no version"),
+        ("uv.lock", make_uv_lock(name="a b"), "uv.lock: 'a b' is no name of a package"),
+        (
+            "uv.lock",
+            make_uv_lock(marker="sys_platform ~= 'linux'"),
+            "uv.lock: package 'numpy': marker 'sys_platform ~= 'linux'' compares what",
+        ),
+        (
+            "uv.lock",
+            make_uv_lock(marker="'dev' in dependency_groups"),
+            "uv.lock: package 'numpy': marker ''dev' in dependency_groups' speaks of",
+        ),
+        (
+            "uv.lock",
+            make_uv_lock(marker="linux"),
+            "uv.lock: package 'numpy': 'linux' is no marker: ",
+        ),
+        (
+            "pylock.toml",
+            PYLOCK.replace("'dev' in dependency_groups", "sys_platform ~= 'linux'"),
+            "pylock.toml: package 'ruff': marker 'sys_platform ~= ",
+        ),
+        ("pylock.toml", PYLOCK.replace("2.4.6", "abc"), "pylock.toml: not a pylock file: Invalid version"),
         ("nobody:a.txt", None, "nobody:a.txt: no such file, and "),
     ],
 )
