@@ -155,7 +155,7 @@ async def _question(
         notes=(*narrowed, *notes),
     )
     if not compared.after.reason:
-        diff = diff_locks(compared.before, compared.after, compared.asked)
+        diff = diff_locks(compared.before, compared.after, compared.asked, compared.pinned)
         return msgspec.structs.replace(question, diff=diff)
     note = "the candidate has no solution; looking for the fewest further upgrades that give it one"
     notify(Progress(cell="", stage="note", note=note))

@@ -21,13 +21,15 @@ ChangeKind = Literal["added", "removed", "changed"]
 class LockChange(Record, frozen=True, kw_only=True):
     """One distribution that the upgrade moves; ``asked`` tells what was asked for from what comes along.
 
-    Versions are exact; ``before`` is empty for an added one, ``after`` for a removed one. Equal versions are
+    ``pinned``: asked for only by the file that is the candidate, as a package that others need. Versions
+    are exact; ``before`` is empty for an added one, ``after`` for a removed one. Equal versions are
     another file of the same release.
     """
 
     name: str
     kind: ChangeKind
     asked: bool
+    pinned: bool = False
     before: str = ""
     after: str = ""
 

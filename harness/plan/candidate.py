@@ -32,13 +32,18 @@ class Wish(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Compared(msgspec.Struct, frozen=True, kw_only=True):
-    """Both sides and their locks; ``asked`` are the names that the candidate asks for differently."""
+    """Both sides and their locks.
+
+    ``asked`` are the names that the candidate asks for differently; ``pinned`` are those among them that
+    its file pins only because others need them.
+    """
 
     baseline: Side
     before: Lock
     candidate: Side
     after: Lock
     asked: frozenset[str]
+    pinned: frozenset[str] = frozenset()
     guidance: Guidance
 
 
@@ -46,6 +51,8 @@ async def compare(wish: Wish, matrix: Matrix, settings: IndexSettings, cwd: Path
     """Resolve both environments; a candidate without a solution has a lock with the reason.
 
     What the candidate does not ask for stays as it is in the baseline wherever the resolver has the choice.
+    What is under test may not go down. What else a file pins may, for the resolver that made the file had
+    its reasons; it is noted.
 
     Raises:
         UsageError: a file or a change that cannot be meant, a downgrade, or two equal environments.
@@ -67,16 +74,35 @@ async def compare(wish: Wish, matrix: Matrix, settings: IndexSettings, cwd: Path
     tested = frozenset((*candidate.tested, *changes)) & asked
     refuse_downgrades(_pinned(candidate, tested), there, tested)
     kept = {name: version for name, version in there.items() if name not in asked}
-    guidance = Guidance(preferred=kept)
+    guidance = Guidance(preferred=kept, origins=candidate.origins)
     after = await resolve(candidate.to_cell("candidate"), anyhow, settings, guidance)
     refuse_downgrades(versions_of(after), there, tested)
     if after.digest == before.digest:
         raise UsageError(
             f"{baseline.label} and {candidate.label} are the same environment, so there is nothing to judge"
         )
+    pinned = asked & candidate.held.keys()
+    lower = _say_lower(candidate, versions_of(after), there, pinned)
     return Compared(
-        baseline=baseline, before=before, candidate=candidate, after=after, asked=asked, guidance=guidance
+        baseline=baseline,
+        before=before,
+        candidate=msgspec.structs.replace(candidate, notes=(*candidate.notes, *lower)),
+        after=after,
+        asked=asked,
+        pinned=pinned,
+        guidance=guidance,
     )
+
+
+def _say_lower(
+    side: Side, after: Mapping[str, str], before: Mapping[str, str], pinned: Collection[str]
+) -> list[str]:
+    """Tell of each pin of a file that goes down."""
+    return [
+        f"{name} {before[name]} -> {after[name]} is a downgrade, pinned by {side.label}: judged with the rest"
+        for name in sorted(pinned)
+        if name in after and name in before and is_lower(after[name], before[name])
+    ]
 
 
 def matrix_of_today(matrix: Matrix) -> Matrix:
@@ -92,7 +118,9 @@ async def _baseline(wish: Wish, matrix: Matrix, settings: IndexSettings, cwd: Pa
         return side, (await locks_for([cell], matrix, settings))[0]
     file = await read_environment_file(wish.from_file, side.python, cwd)
     found = await side_of_file(file, matrix_of_today(matrix), settings, otherwise=side)
-    lock = await resolve(found.to_cell("baseline"), matrix_of_today(matrix), settings)
+    lock = await resolve(
+        found.to_cell("baseline"), matrix_of_today(matrix), settings, Guidance(origins=found.origins)
+    )
     refuse_lacking(matrix, [lock])  # a candidate that loses one of them is news, not a fault of the matrix
     return found, lock
 
@@ -137,7 +165,10 @@ def change_side(baseline: Side, changes: Mapping[str, str], there: Collection[st
             raise UsageError(f"{name} is neither under test nor needed by what is under test{hint}")
     label = f"{baseline.label} with {' '.join(changes.values())}"
     tested = baseline.tested | dict(changes)
-    return msgspec.structs.replace(baseline, label=label, tested=tested, held={}, left_out=(), notes=())
+    origins = baseline.origins | {name: f"the change {text}" for name, text in changes.items()}
+    return msgspec.structs.replace(
+        baseline, label=label, tested=tested, origins=origins, held={}, left_out=(), notes=()
+    )
 
 
 def _pinned(side: Side, names: Collection[str]) -> dict[str, str]:

@@ -8,8 +8,12 @@ from harness.gate_records import ChangeKind, LockChange, LockDiff
 from harness.records import Lock
 
 
-def diff_locks(before: Lock, after: Lock, asked: Collection[str]) -> LockDiff:
-    """Every distribution that differs; ``asked`` are the normalized names of those that were asked for."""
+def diff_locks(before: Lock, after: Lock, asked: Collection[str], pinned: Collection[str] = ()) -> LockDiff:
+    """Every distribution that differs.
+
+    ``asked`` are the normalized names of those that were asked for, ``pinned`` those among them that only
+    the file of the candidate asks for.
+    """
     old = {found.name: found for found in before.distributions}
     new = {found.name: found for found in after.distributions}
     changes = []
@@ -23,6 +27,7 @@ def diff_locks(before: Lock, after: Lock, asked: Collection[str]) -> LockDiff:
                 name=name,
                 kind=kind,
                 asked=name in asked,
+                pinned=name in pinned,
                 before="" if was is None else was.version,
                 after="" if now is None else now.version,
             )

@@ -37,13 +37,15 @@ class Guidance(msgspec.Struct, frozen=True, kw_only=True):
 
     ``constraints`` (PEP 508) bind a package only if it is needed; ``preferred`` (name -> version) is kept
     wherever the requirements leave the choice; ``lowest`` takes the lowest versions of what is asked for;
-    ``alone`` leaves out what that needs.
+    ``alone`` leaves out what that needs. ``origins`` (name -> place) says who asks for what, where that is
+    not the matrix.
     """
 
     constraints: tuple[str, ...] = ()
     preferred: Mapping[str, str] = {}
     lowest: bool = False
     alone: bool = False
+    origins: Mapping[str, str] = {}
 
 
 Notify = Callable[[Progress], None]
@@ -93,7 +95,7 @@ async def resolve(
     """The lock of one cell on the running platform; one without a solution carries the reason.
 
     Raises:
-        UsageError: the matrix names a package that no index has.
+        UsageError: a package is asked for that no index has; the message names the place.
         MachineError: uv or the network failed.
     """
     with tempfile.TemporaryDirectory(prefix="harness-resolve-") as folder:
@@ -104,7 +106,7 @@ async def resolve(
     if document is not None:
         distributions = distributions_of(document, wheel_tags(cell.python))
         return make_lock(cell, platform_tag(), inputs, distributions=distributions)
-    return make_lock(cell, platform_tag(), inputs, reason=_reason(done, cell, matrix))
+    return make_lock(cell, platform_tag(), inputs, reason=_reason(done, cell, matrix, guidance.origins))
 
 
 async def _compile(
@@ -160,7 +162,7 @@ def compile_arguments(cell: Cell, resolve: Resolve, settings: IndexSettings) -> 
     )
 
 
-def _reason(done: Completed, cell: Cell, matrix: Matrix) -> str:
+def _reason(done: Completed, cell: Cell, matrix: Matrix, origins: Mapping[str, str]) -> str:
     """The resolver's reason; anything that is not the cell's own fate is raised."""
     found = read_no_solution(done.stderr)
     if found is None:
@@ -172,17 +174,16 @@ def _reason(done: Completed, cell: Cell, matrix: Matrix) -> str:
             f"resolving {cell.id}: the index here gives no upload times for {names}, so none of its files "
             f"count under exclude-newer; list it in resolve.undated of {matrix.path}, or delete exclude-newer"
         )
-    _refuse_unknown(found, cell, matrix)
+    _refuse_unknown(found, cell, matrix, origins)
     return found.reason
 
 
-def _refuse_unknown(found: NoSolution, cell: Cell, matrix: Matrix) -> None:
+def _refuse_unknown(found: NoSolution, cell: Cell, matrix: Matrix, origins: Mapping[str, str]) -> None:
     asked = {canonicalize_name(Requirement(text).name) for text in cell.requirements}
     for name in found.unknown:
         if canonicalize_name(name) in asked:  # one that only a dependency asks for is the cell's fate
-            raise UsageError(
-                f"{matrix.path}: {_key_of(name, matrix)}: no index here has a package {name!r}; correct it"
-            )
+            place = origins.get(canonicalize_name(name)) or f"{matrix.path}: {_key_of(name, matrix)}"
+            raise UsageError(f"{place}: no index here has a package {name!r}; correct it")
 
 
 def _key_of(name: str, matrix: Matrix) -> str:

@@ -23,7 +23,8 @@ class Side(msgspec.Struct, frozen=True, kw_only=True):
     """An environment before it is resolved.
 
     ``label`` says where it comes from. ``tested`` (name -> requirement) is what is under test, ``held`` what
-    a file pins besides and what is needed; ``source`` are the names that may be built.
+    a file pins besides and what is needed; ``source`` are the names that may be built. ``origins`` (name ->
+    place) says where that is not the matrix.
     """
 
     label: str
@@ -31,6 +32,7 @@ class Side(msgspec.Struct, frozen=True, kw_only=True):
     tested: dict[str, str]
     held: dict[str, str] = {}
     source: tuple[str, ...] = ()
+    origins: dict[str, str] = {}
     left_out: tuple[LeftOut, ...] = ()
     notes: tuple[str, ...] = ()
 
@@ -100,7 +102,10 @@ async def side_of_file(
     _refuse_faults(file, tested)
     if absent := [name for name in tested if name not in file.packages]:
         notes.append(f"{file.place} does not name {', '.join(absent)}: as in {otherwise.label}")
-    side = Side(label=file.place, python=otherwise.python, tested=tested, source=otherwise.source)
+    origins = otherwise.origins | {name: package.where for name, package in file.packages.items()}
+    side = Side(
+        label=file.place, python=otherwise.python, tested=tested, source=otherwise.source, origins=origins
+    )
     others = {name: text for name, text in found.items() if name not in tested}
     bounds = tuple(sorted(_without_extras(text) for text in others.values()))
     needed = await _find_needed(side, bounds, matrix, settings)
@@ -119,7 +124,8 @@ async def _find_needed(
     anyhow = msgspec.structs.replace(side, tested={name: name for name in side.tested})
     for asked, constraints in ((side, bounds), (side, ()), (anyhow, ())):
         cell = asked.to_cell(side.label, suite=False)
-        lock = await resolve(cell, matrix, settings, Guidance(constraints=constraints))
+        guidance = Guidance(constraints=constraints, origins=side.origins)
+        lock = await resolve(cell, matrix, settings, guidance)
         if not lock.reason:
             return {each.name for each in lock.distributions}
     return set()

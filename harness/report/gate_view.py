@@ -75,7 +75,7 @@ def say_judged(gate: Gate) -> str:
 
 def say_origin(change: LockChange) -> str:
     """Why a distribution moves."""
-    origin = "asked for" if change.asked else "dragged along"
+    origin = "pinned by the file" if change.pinned else "asked for" if change.asked else "dragged along"
     if change.kind != "changed":
         return f"{origin}, {change.kind}"
     return f"{origin}, another file" if change.before == change.after else origin
@@ -90,8 +90,10 @@ def say_unchanged(gate: Gate) -> str:
 def count_changes(gate: Gate) -> str:
     """How many distributions move, and why."""
     changes = gate.question.diff.changes
-    asked = sum(each.asked for each in changes)
-    return f"{asked} asked for, {len(changes) - asked} dragged along"
+    pinned = sum(each.pinned for each in changes)
+    asked = sum(each.asked for each in changes) - pinned
+    told = f", {pinned} pinned by the file" if pinned else ""
+    return f"{asked} asked for{told}, {len(changes) - asked - pinned} dragged along"
 
 
 def say_way_out(way: WayOut) -> str:

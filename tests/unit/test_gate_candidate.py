@@ -6,7 +6,8 @@ import asyncio
 from pathlib import Path
 
 import pytest
-from unit.gate_world import make_world
+from unit.gate_world import MATRIX, make_world
+from unit.plan_texts import make_matrix
 
 from harness.errors import MachineError, NoSolutionError, UsageError
 from harness.gate_records import LeftOut
@@ -14,6 +15,7 @@ from harness.plan.candidate import Compared, Wish, compare
 from harness.plan.lock_diff import diff_locks
 from harness.plan.pip_settings import IndexSettings
 from harness.plan.schema import Matrix
+from harness.report.gate_view import say_origin
 
 BASELINE = "numpy-1.26.2_sentence-transformers-3.3.1"
 
@@ -71,6 +73,31 @@ def test_files_leave_out_what_nobody_needs(world: World, tmp_path: Path) -> None
     )
     assert found.baseline.notes == (f"from_file.txt does not name openvino: as in {BASELINE}",)
     assert found.candidate.notes == ("to_file.txt does not name openvino: as in from_file.txt",)
+
+
+def test_a_downgrade_that_a_file_pins_besides_is_judged_and_told(world: World, tmp_path: Path) -> None:
+    files = {"from_file": "numpy==1.26.2 tokenizers==0.23", "to_file": "numpy==2.0.2 tokenizers==0.22"}
+    found = ask(world, tmp_path, **files)
+    diff = diff_locks(found.before, found.after, found.asked, found.pinned)
+    assert [(change.name, say_origin(change)) for change in diff.changes] == [
+        ("numpy", "asked for"),
+        ("tokenizers", "pinned by the file"),
+    ]
+    told = "tokenizers 0.23 -> 0.22 is a downgrade, pinned by to_file.txt: judged with the rest"
+    assert found.candidate.notes[-1] == told
+    turned = ask(world, tmp_path, **files | {"from_file": "numpy==1.26.2 tokenizers==0.22"})
+    assert [each for each in turned.candidate.notes if "downgrade" in each] == []
+
+
+def test_a_package_that_no_index_has_is_told_where_it_is_asked_for(world: World, tmp_path: Path) -> None:
+    text = MATRIX.replace("openvino =", "ghost =").replace("openvino", "ghost")
+    ghostly = make_matrix(tmp_path / "matrices", text), world[1]
+    with pytest.raises(UsageError, match=r"\.toml: pins\.ghost: no index here has a package"):
+        ask(ghostly, tmp_path, "numpy==2.0.2")
+    with pytest.raises(
+        UsageError, match=r"^from_file\.txt:2: no index here has a package 'ghost'; correct it"
+    ):
+        ask(ghostly, tmp_path, "numpy==2.0.2", from_file="numpy==1.26.2 ghost==1.0")
 
 
 def test_a_change_of_a_file_may_move_what_the_file_pins(world: World, tmp_path: Path) -> None:
