@@ -95,4 +95,5 @@ async def _search_speed(suspicion: Suspicion, symptoms: Symptoms, means: Means, 
     trials.seen[compared.before.digest] = Seen(green=frozenset(wanted))  # so says the A/A arm of the gate
     if suspicion.speed is not None:  # many processes said so: that is not measured again
         trials.seen[compared.after.digest] = see_speed(suspicion.speed.quantities)
-    return await Hunt(trials, wanted, SPEED, compared.baseline.python).search()
+    units = {quantity.id: quantity.unit for quantity in symptoms.quantities}
+    return await Hunt(trials, wanted, SPEED, compared.baseline.python, units=units).search()

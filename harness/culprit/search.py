@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
 import msgspec
 
 from harness.culprit.inquiry import Inquiry
 from harness.culprit.trials import Trials
-from harness.culprit.words import say_apart, say_doubts, say_found, say_share
+from harness.culprit.words import say_apart, say_doubts, say_found, say_share, say_worse
 from harness.gate_records import Culprit, Trial
 
 MOST_TRIALS = 40
@@ -31,6 +31,7 @@ class Hunt:
         python: for which releases have to be there.
         at_once: trials at the same time.
         most: trials of one part at most.
+        units: of quantities, by id; cases have none.
     """
 
     trials: Trials
@@ -39,6 +40,7 @@ class Hunt:
     python: str
     at_once: int = 1
     most: int = MOST_TRIALS
+    units: Mapping[str, str] = field(default_factory=dict)
     _told: int = 0
 
     async def search(self) -> Culprit:
@@ -65,7 +67,8 @@ class Hunt:
             if not one.changes:
                 break
             left = [each for each in left if each not in one.looked_for]
-        return _join(found, unexplained=len(left), noun=self.noun)
+        worse = say_worse([self.units[each] for each in left if each in self.units])
+        return _join(found, f"{len(left)} more {self.noun} are {worse}" if left else "")
 
     def _nothing(self, sentence: str) -> Culprit:
         return Culprit(sentence=sentence, looked_for=self.wanted, trials=self._new_trials())
@@ -84,9 +87,8 @@ class Hunt:
             return Culprit(sentence=sentence, looked_for=tuple(wanted), trials=self._new_trials())
         found = await Inquiry(self.trials, wanted, self.python, self.at_once, self.most).inquire(minimum.part)
         told = say_share(found.explained, wanted, self.noun)
-        sentence = say_found(found.changes, found.dragged, told, found.without, found.releases)
-        if found.through:
-            sentence += say_apart(found.through)
+        worse = say_worse([self.units[each] for each in found.explained if each in self.units])
+        sentence = say_found(found, told, worse) + say_apart(found)
         there = {change.name for change in found.changes}
         doubtful = tuple(name for name in minimum.doubtful if name in there)
         doubts = say_doubts(doubtful, cut_off=minimum.cut_off, trials=self.most)
@@ -117,10 +119,10 @@ def join_kinds(found: Sequence[Culprit]) -> Culprit:
     return msgspec.structs.replace(first, sentence=sentence, further=flat)
 
 
-def _join(found: Sequence[Culprit], *, unexplained: int, noun: str) -> Culprit:
+def _join(found: Sequence[Culprit], more: str) -> Culprit:
     """One record: the first, with the others as further ones, and a sentence that speaks of all."""
     first, *further = found
     parts = [culprit.sentence for culprit in found if culprit.changes] or [first.sentence]
-    if unexplained:
-        parts.append(f"{unexplained} more {noun} are red, which were not looked into")
+    if more:
+        parts.append(f"{more}, which were not looked into")
     return msgspec.structs.replace(first, sentence=". Beside that, ".join(parts), further=tuple(further))

@@ -3,8 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from harness.gate_records import LockChange, ReleaseSearch, Trial
+
+if TYPE_CHECKING:
+    from harness.culprit.inquiry import Found
+
+RED = "red"
+"""What becomes of a case."""
+
+_GROWN = {"s": "slower", "B": "larger"}
 
 _SHOWN = 4
 
@@ -29,23 +39,42 @@ def say_changes(changes: Sequence[LockChange], limit: int = _SHOWN) -> str:
     return _join(_shorten([say_change(change) for change in by_weight(changes)], limit))
 
 
-def say_found(
-    changes: Sequence[LockChange],
-    dragged: Sequence[LockChange],
-    told: str,
-    without: Trial,
-    releases: Sequence[ReleaseSearch],
-) -> str:
+def say_worse(units: Collection[str]) -> str:
+    """What becomes of what is looked for: cases, which have no unit, turn red; seconds and bytes grow."""
+    return " or ".join(_GROWN[unit] for unit in sorted(set(units), reverse=True)) or RED
+
+
+def say_found(found: Found, told: str, worse: str) -> str:
     """What it is, what it does (``told``, see ``say_share``), both directions, the first bad release."""
-    what, one = say_changes(changes), len(changes) == 1
+    one, dragged = len(found.changes) == 1, found.dragged
     along = f" (which moves {say_changes(dragged, 2)} along)" if dragged else ""
-    head = (
-        f"{what}{along} alone turns {told} red"
-        if one
-        else f"{what}{along} turn {told} red together, and none of them can be left out"
-    )
-    parts = [head, _say_without(without, one=one), *map(_say_release, releases)]
-    return "; ".join(parts)
+    head = _say_alone(say_changes(found.changes) + along, found.alone, _Effect(told, worse), one=one)
+    return "; ".join([head, _say_without(found.without, worse, one=one), *map(_say_release, found.releases)])
+
+
+@dataclass(frozen=True)
+class _Effect:
+    """``told`` is what is looked for, ``worse`` what becomes of it."""
+
+    told: str
+    worse: str
+
+    def say(self, *, one: bool) -> str:
+        """With the verb, for one package or for several."""
+        verb = ("turn" if self.worse == RED else "make") + ("s" if one else "")
+        return f"{verb} {self.told} {self.worse}"
+
+
+def _say_alone(what: str, alone: Trial, effect: _Effect, *, one: bool) -> str:
+    """Only a trial of this part alone that was red says that it is this part alone."""
+    if alone.outcome == "red":
+        does = effect.say(one=one)
+        return f"{what} alone {does}" if one else f"{what} {does} together, and none of them can be left out"
+    head = f"{what} {'is' if one else 'are'} in what {effect.say(one=True)}"
+    left = "it" if one else "they"
+    if alone.outcome == "green":
+        return f"{head}, but alone {left} {'does' if one else 'do'} not"
+    return f"{head}; what {left} {'does' if one else 'do'} alone is not known ({alone.because})"
 
 
 def say_count(wanted: Sequence[str], noun: str) -> str:
@@ -62,18 +91,20 @@ def say_share(explained: Collection[str], wanted: Collection[str], noun: str) ->
     return f"{len(explained)} of {len(wanted)} {noun}"
 
 
-def _say_without(without: Trial, *, one: bool) -> str:
+def _say_without(without: Trial, worse: str, *, one: bool) -> str:
     left = "it" if one else "them"
     if without.outcome == "unresolved":
         return f"what all the rest does without {left} is not known ({without.because})"
     if without.outcome == "red":
-        return f"but without {left} the rest turns the same red, so there is a second cause"
+        same = _Effect("the same", worse).say(one=True)
+        return f"but without {left} the rest {same}, so there is a second cause"
     if not without.moved:
-        return f"without {left} nothing of the upgrade can stay, and the baseline is green"
+        green = ", and the baseline is green" if worse == RED else ""
+        return f"without {left} nothing of the upgrade can stay{green}"
     gone = {change.name for change in without.moved}
     back = [name for name in without.applied if name not in gone]
     less = f" (and without {_join(_shorten(back, 3))}, which cannot stay)" if back else ""
-    return f"all the rest without {left}{less} stays green"
+    return f"all the rest without {left}{less} {'stays green' if worse == RED else 'does not'}"
 
 
 def _say_release(search: ReleaseSearch) -> str:
@@ -81,12 +112,13 @@ def _say_release(search: ReleaseSearch) -> str:
     return f"the first bad {search.name} is {search.first_bad}, the last good one {search.last_good}{skipped}"
 
 
-def say_apart(through: Sequence[ReleaseSearch]) -> str:
+def say_apart(found: Found) -> str:
     """Which packages bring the culprit along, and how the two were told apart."""
+    free = ", and is not to blame" if found.alone.outcome == "red" else ""
     told = (
-        f"{search.name} brings it along from {search.first_bad} on, and is not to blame: with "
+        f"{search.name} brings it along from {search.first_bad} on{free}: with "
         f"{search.last_good} of it the same comes up"
-        for search in through
+        for search in found.through
     )
     return "".join(f"; {each}" for each in told)
 

@@ -199,6 +199,27 @@ def test_no_more_environments_are_looked_at_than_allowed(bench: Bench) -> None:
     assert "4 trials were run, and that is the limit" in found.sentence
 
 
+@pytest.mark.parametrize(
+    ("old_numpy", "alone", "said"),
+    [
+        (set(), "green", "is in what turns l0.one red, but alone it does not; "),
+        ({"?"}, "unresolved", "is in what turns l0.one red; what it does alone is not known (it is"),
+    ],
+)
+def test_alone_is_said_of_what_is_red_alone(old_numpy: set[str], alone: str, said: str, bench: Bench) -> None:
+    """numpy 2.4.6 brings openvino along, which breaks it together with any numpy 2."""
+
+    def suite(there: Mapping[str, str]) -> set[str]:
+        if there["openvino"] < "2026":
+            return set()
+        return {"l0.one"} if there["numpy"] >= "2" else old_numpy
+
+    found = bench.search(suite)
+    assert ([change.name for change in found.changes], found.alone) == (["openvino"], alone)
+    assert found.sentence.startswith(f"openvino 2025.4 -> 2026.4 {said}")
+    assert "not to blame" not in found.sentence
+
+
 def test_what_is_flaky_is_said(bench: Bench) -> None:
     found = bench.search(lambda _: set())
     assert found.changes == ()
