@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from harness.culprit.running import Means, make_speed_runner, make_suite_runner
+from harness.culprit.running import Means, make_speed_runner, make_suite_runner, trial_seconds
 from harness.culprit.search import Hunt, join_kinds
 from harness.culprit.symptoms import Seen, Symptoms, find_symptoms, see_speed
 from harness.culprit.trials import Say, Trials
@@ -17,6 +17,7 @@ from harness.plan.candidate import Compared
 from harness.plan.pip_settings import IndexSettings
 from harness.records import Finding, Plan, Progress
 from harness.run.interrupt import one_error
+from harness.run.probing.journal import read_blocks
 
 FOLDER = "culprit"
 """Inside the folder of a gate: one folder a trial."""
@@ -88,7 +89,8 @@ async def _search_suite(suspicion: Suspicion, symptoms: Symptoms, means: Means, 
 
 async def _search_speed(suspicion: Suspicion, symptoms: Symptoms, means: Means, say: Say) -> Culprit:
     compared, wanted = suspicion.compared, symptoms.of_speed
-    run = make_speed_runner(symptoms, replace(means, folder=means.folder / "speed"))
+    seconds = trial_seconds(symptoms.quantities, read_blocks(means.folder.parent))
+    run = make_speed_runner(symptoms, replace(means, folder=means.folder / "speed"), seconds)
     trials = Trials(
         compared, suspicion.diff, means.request.matrix, means.settings, run, say, most=MOST_MEASURED
     )

@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import itertools
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from glob import escape
 from pathlib import Path
+from statistics import fmean
 
 import msgspec
 
 from harness.cell.catalogue import load_checks
 from harness.culprit.symptoms import Seen, Symptoms, see_cell, see_speed
 from harness.culprit.trials import Run
-from harness.errors import MachineError
+from harness.errors import MachineError, StoreError
+from harness.gate_records import Block, Quantity
 from harness.gate_speed import measure_speed
 from harness.judge.judgement import judge
+from harness.judge.sampling import looks
 from harness.pipeline import Notify, Request, find_golden
 from harness.plan.pip_settings import IndexSettings
 from harness.plan.trial import TRIAL
@@ -26,7 +30,10 @@ from harness.run.results import ResultStore
 from harness.run.schedule import Supplies, sweep
 
 SPEED_SECONDS = 180.0
-"""The budget of one trial that measures; what is undecided by then is unresolved."""
+"""The least budget of one trial that measures; what is undecided by then is unresolved."""
+
+LOOKS = 2
+"""So many looks of each group fit into the budget of a trial that measures."""
 
 
 @dataclass(frozen=True)
@@ -131,25 +138,43 @@ def _saying(notify: Notify) -> Callable[[str], None]:
     return lambda text: notify(Progress(cell="", stage="note", note=text))
 
 
-def make_speed_runner(symptoms: Symptoms, means: Means) -> Run:
+def trial_seconds(quantities: Iterable[Quantity], blocks: Iterable[Block]) -> float:
+    """The budget of one trial that measures ``quantities``, by what ``blocks`` of the gate took.
+
+    A trial measures no more in a block than the gate did, so that is enough; one more a group is for the
+    time between them.
+    """
+    *_, last = itertools.islice(looks(), LOOKS)
+    wanted = {quantity.group for quantity in quantities}
+    costs: dict[str, list[float]] = {}
+    for block in blocks:
+        if block.group in wanted:
+            costs.setdefault(block.group, []).append(block.seconds)
+    return max(SPEED_SECONDS, sum((last.blocks + 1) * fmean(mine) for mine in costs.values()))
+
+
+def make_speed_runner(symptoms: Symptoms, means: Means, budget: float) -> Run:
     """What measures the quantities that got worse, in an environment against the baseline.
 
-    One at a time: two that measure disturb each other.
+    One at a time, each within ``budget`` seconds: two that measure disturb each other.
     """
 
     async def run(lock: Lock, number: int) -> Seen:
         trial = _speed_plan(means.plan, lock, number)
         place = TrialFolder(means.folder / str(number))
         place.begin(trial)
-        speed = await measure_speed(
-            trial,
-            means.request,
-            symptoms.quantities,
-            means.settings,
-            keep_quiet,
-            budget=SPEED_SECONDS,
-            folder=place.path,
-        )
+        try:
+            speed = await measure_speed(
+                trial,
+                means.request,
+                symptoms.quantities,
+                means.settings,
+                keep_quiet,
+                budget=budget,
+                folder=place.path,
+            )
+        except StoreError as error:  # of this environment; the next one may be there
+            return Seen(because=str(error))
         place.finish()
         return see_speed(speed.quantities)
 

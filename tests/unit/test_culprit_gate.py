@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import itertools
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 from planted.wheels import build_wheel
@@ -18,13 +19,16 @@ import harness.cli
 from harness import gate, pipeline
 from harness.cli import gating
 from harness.culprit import blame, running
-from harness.errors import MachineError
-from harness.gate_records import Culprit, Gate, QuantityDecision, QuantityOutcome, Speed
+from harness.errors import MachineError, StoreError
+from harness.gate_records import Block, Culprit, Gate, Quantity, QuantityDecision, QuantityOutcome, Speed
+from harness.judge import sampling
+from harness.judge.sampling import looks
 from harness.plan.pip_settings import IndexSettings
 from harness.plan.schema import Matrix
 from harness.records import Plan
 from harness.report.gate_json import read_gate
 from harness.run.folder import UNFINISHED, read_run
+from harness.run.probing.journal import append_block
 
 World = tuple[Matrix, IndexSettings]
 Say = pytest.CaptureFixture[str]
@@ -140,34 +144,104 @@ def test_a_candidate_that_died_is_looked_for_by_its_end(front: Front) -> None:
     ]
 
 
-def test_what_is_slower_is_measured_one_by_one(front: Front) -> None:
-    """What many processes of the gate said of the whole is not measured again."""
-    measured, budgets = [], set()
+@dataclass
+class Meter:
+    """Stands for ``measure_speed``: everything is slower from openvino 2026.4 on.
 
-    async def measure(plan: Plan, *rest: Any, budget: float, **_: Any) -> Speed:
+    ``broken`` are releases of openvino that cannot be installed; ``costs`` is written into ``blocks.jsonl``,
+    group -> seconds of two blocks of the gate.
+    """
+
+    measured: list[tuple[str, str, str]] = field(default_factory=list)
+    budgets: set[float] = field(default_factory=set)
+    broken: str = ""
+    costs: dict[Literal["normalizer", "embedding"], tuple[float, float]] = field(default_factory=dict)
+
+    async def measure(self, plan: Plan, *rest: Any, budget: float, folder: Path) -> Speed:
         there = {each.name: each.version for each in plan.cells[-1].lock.distributions}
-        measured.append((plan.cells[-1].cell.id, there["numpy"], there["openvino"]))
-        budgets.add(budget)
+        self.measured.append((plan.cells[-1].cell.id, there["numpy"], there["openvino"]))
+        self.budgets.add(budget)
+        if there["openvino"] == self.broken:
+            raise StoreError("no wheel of openvino could be unpacked")
+        for group, costs in self.costs.items() if folder.parent.name != "speed" else ():
+            for number, seconds in enumerate(costs):
+                values: Any = {"slots": (), "baseline": {}, "again": {}, "candidate": {}}
+                append_block(folder, Block(group=group, number=number, seconds=seconds, **values))
         outcome: QuantityOutcome = "regressed" if there["openvino"] >= "2026.4" else "passed"
         decided = tuple(QuantityDecision(quantity=each, outcome=outcome) for each in rest[1])
         return Speed(quantities=decided, confidence=0.99, spent=1.0, budget=budget)
 
+
+@pytest.fixture
+def meter(front: Front) -> Meter:
+    found = Meter()
     for module in (gate, running):
-        front.monkeypatch.setattr(module, "measure_speed", measure)
-    asked = ("--quantities", "normalize.*.256", "--budget", "50")
-    assert front.run("'good'", "gate", *UPGRADE, *asked) == 1
+        front.monkeypatch.setattr(module, "measure_speed", found.measure)
+    return found
+
+
+def blame_speed(front: Front, *quantities: str) -> Culprit:
+    asked = [word for glob in quantities for word in ("--quantities", glob)]
+    assert front.run("'good'", "gate", *UPGRADE, *asked, "--budget", "50") == 1
     culprit = front.read().culprit
     assert culprit is not None
+    return culprit
+
+
+def test_what_is_slower_is_measured_one_by_one(front: Front, meter: Meter) -> None:
+    """What many processes of the gate said of the whole is not measured again."""
+    culprit = blame_speed(front, "normalize.*.256")
     assert culprit.looked_for == ("normalize.manual.float32.256", "normalize.manual.float16.256")
     assert [change.name for change in culprit.changes] == ["openvino"]
+    assert culprit.sentence.startswith(
+        "openvino 2025.4 -> 2026.4 alone makes all 2 quantities slower; "
+        "without it nothing of the upgrade can stay; "
+    )
     (search,) = culprit.releases
     assert (culprit.alone, culprit.without, search.last_good, search.first_bad) == (
         *("red", "green"),
         *("2026.0", "2026.4"),
     )
-    assert len(measured) == len(set(measured))
-    assert ("candidate", "2.4.6", "2026.4") in measured
-    assert budgets == {50.0, running.SPEED_SECONDS}
+    assert len(meter.measured) == len(set(meter.measured))
+    assert ("candidate", "2.4.6", "2026.4") in meter.measured
+    assert meter.budgets == {50.0, running.SPEED_SECONDS}
+
+
+def test_a_release_that_cannot_be_installed_is_stepped_over_when_measuring(
+    front: Front, meter: Meter
+) -> None:
+    meter.broken = "2026.0"
+    culprit = blame_speed(front, "memory.normalizer")
+    assert culprit.sentence.startswith("openvino 2025.4 -> 2026.4 alone makes memory.normalizer larger; ")
+    (search,) = culprit.releases
+    assert (search.last_good, search.first_bad, search.skipped) == ("2025.4", "2026.4", ("2026.0",))
+    assert [(each.outcome, each.because) for each in search.tried] == [
+        ("unresolved", "no wheel of openvino could be unpacked")
+    ]
+
+
+def test_a_trial_has_time_for_two_looks_by_what_blocks_took(front: Front, meter: Meter) -> None:
+    meter.costs = {"normalizer": (5.0, 9.0), "embedding": (20.0, 24.0)}
+    blame_speed(front, "embed.*.8")
+    _, second = itertools.islice(looks(), 2)
+    assert meter.budgets == {50.0, (second.blocks + 1) * 22.0}
+
+
+@pytest.mark.parametrize(
+    ("groups", "seconds"), [("n", 180.0), ("e", 21 * 22.0), ("ne", 21 * 22.0 + 21 * 7.0)]
+)
+def test_the_budget_of_a_trial(groups: str, seconds: float, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The second look comes after 20 blocks."""
+    monkeypatch.setattr(sampling, "FIRST", 13)
+    names: dict[str, Literal["normalizer", "embedding"]] = {"n": "normalizer", "e": "embedding"}
+    wanted = [Quantity(id=each, group=names[each], unit="s", threshold=1.05) for each in groups]
+    blocks = [
+        Block(group=group, number=1, slots=(), baseline={}, again={}, candidate={}, seconds=seconds)
+        for group, costs in ((names["n"], (5.0, 9.0)), (names["e"], (20.0, 24.0)))
+        for seconds in costs
+    ]
+    assert running.trial_seconds(wanted, blocks) == seconds
+    assert running.trial_seconds(wanted, []) == 180.0
 
 
 def test_what_was_there_before_is_not_blamed(front: Front) -> None:
