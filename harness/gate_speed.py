@@ -12,7 +12,7 @@ from pathlib import Path
 import msgspec
 
 from harness.gate_looks import Verdicts
-from harness.gate_records import Block, Quantity, Speed
+from harness.gate_records import Block, Quantity, Speed, VoidBlock
 from harness.gate_rig import set_up
 from harness.judge.sampling import last_look, next_look
 from harness.pipeline import Notify, Request
@@ -24,9 +24,6 @@ from harness.run.interrupt import one_error
 from harness.run.probing.block import VoidBlockError, measure_block
 from harness.run.probing.journal import append_block
 from harness.run.probing.rig import Rig, Work, draw_slots
-
-VOID_IN_A_ROW = 3
-"""After so many blocks in a row of which nothing could be used, what they were to measure is given up."""
 
 FIRST_SHARE = 0.3
 """Of the budget, for the normalizer while the embedding waits; what is open then goes on after it.
@@ -61,7 +58,7 @@ async def measure_speed(  # noqa: PLR0913 - one parameter an ingredient
         settings: where packages come from.
         notify: told how far it is.
         budget: seconds for blocks and looks; making environments and converting the model is not in it.
-        folder: of the gate; every block is appended to ``blocks.jsonl`` there.
+        folder: of the gate; every block, void or not, is appended to ``blocks.jsonl`` there.
 
     Raises:
         HarnessError: the harness or the machine failed. Processes that fail leave quantities unmeasured.
@@ -81,7 +78,8 @@ async def measure_speed(  # noqa: PLR0913 - one parameter an ingredient
             await stack.enter_async_context(request.store.lock("latency", lambda: say(_OTHER)))
             sampling = Sampling(setting.rig, request.matrix, verdicts, notify, budget, folder)
             await sampling.run()
-    return verdicts.sum_up(spent=sampling.spent, budget=budget)
+    measured: dict[str, int] = {group: len(blocks) for group, blocks in sampling.blocks.items()}
+    return verdicts.sum_up(spent=sampling.spent, budget=budget, measured=measured)
 
 
 @dataclass
@@ -95,7 +93,6 @@ class Sampling:
     budget: float
     folder: Path
     blocks: dict[Group, list[Block]] = field(default_factory=lambda: {NORMALIZER: [], EMBEDDING: []})
-    void: int = 0  # in a row
     attempts: int = 0
     begun: float = field(default_factory=time.monotonic)
     slots: Iterator[tuple[str, ...]] = field(init=False)
@@ -145,16 +142,26 @@ class Sampling:
     async def _attempt(self, group: Group, until: float) -> bool:
         """Measure one block and keep it; False where it is void, or was not over in time."""
         self.attempts += 1
+        slots, begun = next(self.slots), self.spent
         try:
             async with asyncio.timeout(until - self.spent):
-                block = await measure_block(self.rig, self._work(group), self.attempts, next(self.slots))
+                block = await measure_block(self.rig, self._work(group), self.attempts, slots)
         except TimeoutError:
             return False
-        except VoidBlockError as void:
-            self._bear(group, void)
+        except VoidBlockError as error:
+            void = VoidBlock(
+                group=group,
+                number=self.attempts,
+                slots=slots,
+                arms=error.arms,
+                void=error.reason,
+                scenario=error.scenario,
+                seconds=round(self.spent - begun, 3),
+            )
+            self._bear(void)
             return False
-        self.void = 0
         append_block(self.folder, block)
+        self.verdicts.end_row(group)
         self.blocks[group].append(block)
         return True
 
@@ -167,18 +174,12 @@ class Sampling:
         more = min(MOST_ROUNDS, len(every) // len(scenarios))
         return Work(group, tuple(_lengthen(each, more) for each in scenarios), wanted)
 
-    def _bear(self, group: Group, void: VoidBlockError) -> None:
-        """Tell of a void block; after some in a row give up what it could not measure."""
-        self.void += 1
-        note = f"a block of the {group} is void: {void.reason}"
+    def _bear(self, void: VoidBlock) -> None:
+        """Keep a void block and tell of it: its values are lost, but not that it was."""
+        append_block(self.folder, void)
+        self.verdicts.bear(void, len(self.blocks[void.group]))
+        note = f"a block of the {void.group} is void: {void.void}"
         self.notify(Progress(cell="", stage="note", note=note))
-        if self.void < VOID_IN_A_ROW:
-            return
-        self.void = 0
-        lost = {void.scenario, _memory(group)}  # memory needs every scenario
-        given_up = [e for e in self.verdicts.open_in(group) if not void.scenario or e.id in lost]
-        reason = f"{VOID_IN_A_ROW} blocks in a row were void, the last because of {void.reason}"
-        self.verdicts.give_up(given_up, reason, blocks=len(self.blocks[group]))
 
     def _tell(self, group: Group, wanted: int) -> None:
         """How far a group is; the seconds in steps, so that a log without a terminal gets few lines."""

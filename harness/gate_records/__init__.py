@@ -2,7 +2,14 @@
 
 from __future__ import annotations
 
-from harness.gate_records.culprit import Culprit, ReleaseSearch, ReleaseTrial, Trial, TrialOutcome
+from harness.gate_records.culprit import (
+    CULPRIT_SECONDS,
+    Culprit,
+    ReleaseSearch,
+    ReleaseTrial,
+    Trial,
+    TrialOutcome,
+)
 from harness.gate_records.decision import Decision, Gate
 from harness.gate_records.question import (
     AGAIN,
@@ -16,12 +23,21 @@ from harness.gate_records.question import (
     Question,
     WayOut,
 )
-from harness.gate_records.speed import Block, Interval, Quantity, QuantityDecision, QuantityOutcome, Speed
+from harness.gate_records.speed import (
+    Block,
+    Interval,
+    Quantity,
+    QuantityDecision,
+    QuantityOutcome,
+    Speed,
+    VoidBlock,
+)
 
 __all__ = [
     "AGAIN",
     "BASELINE",
     "CANDIDATE",
+    "CULPRIT_SECONDS",
     "Block",
     "ChangeKind",
     "Culprit",
@@ -41,5 +57,6 @@ __all__ = [
     "Speed",
     "Trial",
     "TrialOutcome",
+    "VoidBlock",
     "WayOut",
 ]

@@ -36,6 +36,22 @@ class Block(Record, frozen=True, kw_only=True):
     seconds: float = 0.0
 
 
+class VoidBlock(Record, frozen=True, kw_only=True):
+    """A block of which nothing can be used: the values of its other processes are thrown away with it.
+
+    ``arms`` are those that ended badly or could not measure, ``void`` is why. ``scenario`` is what could not
+    be measured; empty where a process went wrong as a whole.
+    """
+
+    group: Literal["normalizer", "embedding"]
+    number: int
+    slots: tuple[str, ...]
+    arms: tuple[str, ...]
+    void: str
+    scenario: str = ""
+    seconds: float = 0.0
+
+
 class Interval(Record, frozen=True, kw_only=True):
     """A ratio (1 is equal) with its confidence interval."""
 
@@ -68,10 +84,15 @@ class QuantityDecision(Record, frozen=True, kw_only=True):
 
 
 class Speed(Record, frozen=True, kw_only=True):
-    """Latency and memory as the gate judged them; ``spent`` and ``budget`` in seconds."""
+    """Latency and memory as the gate judged them; ``spent`` and ``budget`` in seconds.
+
+    ``void`` are the blocks that could not be used. Too many of them leave quantities unmeasured: what is
+    thrown away may well be what is slow.
+    """
 
     quantities: tuple[QuantityDecision, ...]
     confidence: float
     spent: float
     budget: float
     looks: int = 0
+    void: tuple[VoidBlock, ...] = ()

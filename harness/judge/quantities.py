@@ -10,7 +10,15 @@ import math
 import statistics
 from collections.abc import Mapping, Sequence
 
-from harness.gate_records import Block, Interval, Quantity, QuantityDecision, QuantityOutcome, Speed
+from harness.gate_records import (
+    Block,
+    Interval,
+    Quantity,
+    QuantityDecision,
+    QuantityOutcome,
+    Speed,
+    VoidBlock,
+)
 from harness.judge.sampling import ALPHA
 
 CONTROL = "control:"
@@ -64,13 +72,14 @@ def unmeasured(quantity: Quantity, because: str, *, blocks: int = 0) -> Quantity
     return QuantityDecision(quantity=quantity, outcome="unmeasured", because=because, blocks=blocks)
 
 
-def judge_speed(
+def judge_speed(  # noqa: PLR0913 - one parameter a fact
     planned: Sequence[Quantity],
     decisions: Mapping[str, QuantityDecision],
     *,
     spent: float,
     budget: float,
     looks: int,
+    void: Sequence[VoidBlock] = (),
 ) -> Speed:
     """Latency and memory as a whole: every planned quantity has a decision, in the order of the plan.
 
@@ -80,6 +89,7 @@ def judge_speed(
         spent: seconds that the sampling took.
         budget: seconds that it was allowed.
         looks: how often the blocks were looked at.
+        void: the blocks that could not be used.
     """
     return Speed(
         quantities=tuple(
@@ -89,6 +99,7 @@ def judge_speed(
         spent=spent,
         budget=budget,
         looks=looks,
+        void=tuple(void),
     )
 
 

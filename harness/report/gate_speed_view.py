@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -98,12 +98,21 @@ def count_outcomes(decisions: Sequence[QuantityDecision]) -> str:
 
 
 def say_effort(speed: Speed) -> str:
-    """What the numbers rest on."""
+    """What the numbers rest on, and which blocks could not be used."""
+    void = f" {_say_void(speed)}." if speed.void else ""
     return (
         f"Candidate over baseline, fresh processes in pairs; intervals hold together with a confidence of "
         f"{speed.confidence * 100:g} %. Noise: the baseline against itself. "
-        f"Measured for {show_duration(speed.spent)} of {show_duration(speed.budget)}."
+        f"Measured for {show_duration(speed.spent)} of {show_duration(speed.budget)}.{void}"
     )
+
+
+def _say_void(speed: Speed) -> str:
+    """``3 blocks were void and left out: 2 of the normalizer by candidate, 1 of the embedding by again``."""
+    causes = Counter((each.group, " and ".join(each.arms) or "no arm alone") for each in speed.void)
+    told = ", ".join(f"{count} of the {group} by {arms}" for (group, arms), count in causes.items())
+    count = len(speed.void)
+    return f"{count} {'block was' if count == 1 else 'blocks were'} void and left out: {told}"
 
 
 def say_why(decision: QuantityDecision, speed: Speed) -> str:

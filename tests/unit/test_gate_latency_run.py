@@ -9,6 +9,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import filelock
+import msgspec
 import psutil
 import pytest
 from unit.fake_probes import add_probes, estimate_simply, read_probes, say_probes
@@ -17,8 +18,9 @@ from unit.test_gate_run import Front, front, world  # noqa: F401 - fixtures
 from harness import gate_looks, gate_rig, gate_speed
 from harness.gate_records import Block, QuantityDecision
 from harness.judge import sampling
+from harness.report.gate_json import render_gate_json
 from harness.run.probing import rig
-from harness.run.probing.journal import append_block, read_blocks
+from harness.run.probing.journal import append_block, read_blocks, read_void
 
 Say = pytest.CaptureFixture[str]
 
@@ -84,7 +86,8 @@ def test_an_upgrade_that_costs_nothing_passes(lean: Front) -> None:
     assert blocks[0].slots == blocks[1].slots[::-1]
     assert {tuple(sorted(block.slots)) for block in blocks} == {("again", "baseline", "candidate")}
     assert list(blocks[0].candidate) == [*LATENCIES, "memory.normalizer"]
-    assert [arm for _, arm, _ in read_probes(lean.folder)][:3] == list(blocks[0].slots)
+    started = sorted(read_probes(lean.folder)[:3])  # two start at once, and either writes first
+    assert [arm for _, arm, _ in started] == list(blocks[0].slots)
     assert not any(psutil.pid_exists(pid) for pid, _, _ in read_probes(lean.folder))
     assert not (lean.runs[-1] / "probes").exists(), "no block was void"
 
@@ -137,6 +140,42 @@ def test_a_process_that_goes_wrong_leaves_quantities_unmeasured(
         for end in ("json", "log")
     }
     assert not any(psutil.pid_exists(pid) for pid, _, _ in read_probes(lean.folder))
+
+
+def test_a_candidate_that_crashes_now_and_then_does_not_pass(lean: Front) -> None:
+    """What is left out may well be what is slow: the rest says too little."""
+    say_probes(lean.folder, candidate="dying-twice-in-three")
+    assert ask(lean, "--quantities", "*normali*") == 4
+    assert outcomes(lean) == dict.fromkeys([*LATENCIES, "memory.normalizer"], "unmeasured")
+    because = find(lean, LATENCIES[0]).because
+    assert because == (
+        "6 of 9 blocks were void, always by the candidate and never by the baseline, the last because of "
+        "candidate: it exited with code 9 before it was finished (stage latency)"
+    )
+    speed, void = lean.read().speed, read_void(lean.runs[0])
+    assert speed is not None
+    assert [(each.number, each.arms) for each in speed.void] == [
+        (number, ("candidate",)) for number in (1, 2, 4, 5, 7, 8)
+    ]
+    assert (speed.void, len(blocks_of(lean)), void[0].slots[::-1]) == (void, 3, void[1].slots)
+    before = lean.read()
+    assert lean.command("report", str(lean.runs[0])) == 4
+    assert lean.read().speed == before.speed
+    assert lean.read() == before
+
+
+def test_a_gate_that_was_cut_off_remembers_its_void_blocks(lean: Front) -> None:
+    say_probes(lean.folder, candidate="dying-twice-in-three")
+    assert ask(lean, "--quantities", "memory.normalizer") == 4
+    folder, whole = lean.runs[0], lean.read()
+    assert whole.speed is not None
+    waiting = tuple(
+        QuantityDecision(quantity=e.quantity, outcome="undecided") for e in whole.speed.quantities
+    )
+    cut_off = msgspec.structs.replace(whole.speed, quantities=waiting, void=(), looks=0)
+    (folder / "gate.json").write_text(render_gate_json(msgspec.structs.replace(whole, speed=cut_off)))
+    assert lean.command("report", str(folder)) == 4
+    assert lean.read().speed == whole.speed
 
 
 def test_one_scenario_that_cannot_be_measured_costs_only_that_and_memory(lean: Front) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import msgspec
 import pytest
 from unit.gate_samples import interval, make_gate, make_speed, quantity
+from unit.test_judge_void import void
 
 from harness.gate_records import Interval, QuantityDecision, Speed
 from harness.report.gate_speed_view import (
@@ -13,6 +14,7 @@ from harness.report.gate_speed_view import (
     find_remedies,
     group_why,
     regressed,
+    say_effort,
     say_why,
     show_change,
     show_duration,
@@ -145,3 +147,17 @@ def test_all_quantities_need_no_names() -> None:
         assert [each.command for each in find_remedies(make_gate(speed=speed), [few])] == [
             f"harness gate numpy==2.4.6 --from 'a b.txt' --budget {budget}"
         ]
+
+
+def test_void_blocks_are_told() -> None:
+    blocks = [void(1), void(2), void(3, "again", "baseline"), msgspec.structs.replace(void(4), arms=())]
+    speed = msgspec.structs.replace(make_speed(), void=tuple(blocks))
+    told = (
+        "4 blocks were void and left out: 2 of the normalizer by candidate, 1 of the normalizer by again and "
+        "baseline, 1 of the normalizer by no arm alone."
+    )
+    assert say_effort(speed).endswith(f" {told}")
+    one = msgspec.structs.replace(speed, void=(void(),))
+    assert say_effort(one).endswith(" 1 block was void and left out: 1 of the normalizer by candidate.")
+    assert "void" not in say_effort(make_speed())
+    assert told in " ".join(render_gate_text(make_gate(speed=speed)).split())

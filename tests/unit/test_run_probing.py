@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import itertools
 import random
+import tempfile
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 from unit.plan_texts import PLAIN, make_matrix
@@ -12,11 +16,14 @@ from unit.plan_texts import PLAIN, make_matrix
 from harness.cli.running import parse_budget
 from harness.errors import UsageError
 from harness.finished import find_sweep
-from harness.gate_records import Block, Quantity
+from harness.gate_records import Block, Quantity, VoidBlock
 from harness.plan.quantities import plan_quantities, scenarios_of_group
 from harness.run.folder import GATE_FILE, UNFINISHED
-from harness.run.probing.journal import BLOCKS, append_block, read_blocks
-from harness.run.probing.rig import ARMS, draw_slots
+from harness.run.probing import block as block_module
+from harness.run.probing.block import VoidBlockError, measure_block
+from harness.run.probing.journal import BLOCKS, append_block, read_blocks, read_void
+from harness.run.probing.rig import ARMS, Work, draw_slots
+from harness.run.turns import Arm
 
 OWN = '[subject]\nnormalizer = "service.norm:normalize"\n'
 
@@ -90,12 +97,37 @@ def test_blocks_are_read_back_but_for_half_a_last_line(tmp_path: Path) -> None:
         append_block(tmp_path, make_block(number))
     whole = (make_block(1), make_block(2), make_block(3))
     assert read_blocks(tmp_path) == whole
+    void = VoidBlock(group="normalizer", number=4, slots=ARMS, arms=("candidate",), void="it hung")
+    append_block(tmp_path, void)
+    append_block(tmp_path, make_block(5))
+    assert (read_blocks(tmp_path), read_void(tmp_path)) == ((*whole, make_block(5)), (void,))
     file = tmp_path / BLOCKS
+    file.write_bytes(b"".join(file.read_bytes().splitlines(keepends=True)[:3]))
+    assert read_void(tmp_path) == ()
     file.write_bytes(file.read_bytes()[:-20])
     assert read_blocks(tmp_path) == whole[:2]
     file.write_bytes(b'{"group": "other"}\n' + file.read_bytes())
     with pytest.raises(UsageError, match=r"blocks.jsonl: line 1 is not a block as this version writes it"):
         read_blocks(tmp_path)
+
+
+def test_a_block_whose_end_is_cancelled_leaves_no_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def cancel() -> None:
+        raise asyncio.CancelledError
+
+    async def start(_rig: Any, _work: Work, _slots: Any, scratch: Path, arms: list[Arm]) -> None:
+        (scratch / "slot-0").mkdir()
+        arms.append(Arm("baseline", SimpleNamespace(end=cancel)))  # type: ignore[arg-type] # a double
+        raise VoidBlockError("no")
+
+    monkeypatch.setattr(block_module, "_start_all", start)
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    rig = SimpleNamespace(kept=tmp_path / "kept")
+    with pytest.raises(asyncio.CancelledError):
+        asyncio.run(measure_block(rig, Work("normalizer", (), frozenset()), 1, ()))  # type: ignore[arg-type] # a double
+    assert list(tmp_path.glob("harness-probe-*")) == []
 
 
 @pytest.mark.parametrize(

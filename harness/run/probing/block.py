@@ -26,11 +26,15 @@ STARTING = 2
 
 
 class VoidBlockError(Exception):
-    """A block of which nothing can be used; ``scenario`` is what could not be measured, if it was that."""
+    """A block of which nothing can be used, because of these ``arms``.
 
-    def __init__(self, reason: str, scenario: str = "") -> None:
+    ``scenario`` is what could not be measured, if it was that and no process that ended.
+    """
+
+    def __init__(self, reason: str, arms: Sequence[str] = (), scenario: str = "") -> None:
         super().__init__(reason)
         self.reason = reason
+        self.arms = tuple(arms)
         self.scenario = scenario
 
 
@@ -60,8 +64,10 @@ async def measure_block(rig: Rig, work: Work, number: int, slots: Sequence[str])
         _keep_logs(rig, work, number, slots, scratch)
         raise
     finally:
-        await asyncio.gather(*(arm.process.end() for arm in arms))
-        remove_tree(scratch)
+        try:
+            await asyncio.gather(*(arm.process.end() for arm in arms))
+        finally:  # also where the ending is cancelled
+            remove_tree(scratch)
     wanted = {
         name: {id_: value for id_, value in found.items() if id_ in work.wanted}
         for name, found in values.items()
@@ -90,7 +96,9 @@ async def _start_all(rig: Rig, work: Work, slots: Sequence[str], scratch: Path, 
             try:
                 process = await CellProcess.start(begin, rig.limits, rig.watch, _keep_quiet)
             except OSError as error:
-                raise VoidBlockError(f"{name}: its interpreter cannot be started: {error}") from error
+                raise VoidBlockError(
+                    f"{name}: its interpreter cannot be started: {error}", (name,)
+                ) from error
             arm = Arm(name, process)
             arms.append(arm)
             await arm.attempt(_get_first)
@@ -116,31 +124,32 @@ async def _leave(process: CellProcess) -> bool:
 
 
 def _see_whole(arms: Iterable[Arm]) -> None:
-    for arm in arms:
-        if arm.ended is not None:
-            raise VoidBlockError(f"{arm.name}: {arm.ended.reason}")
+    ended = [(arm.name, arm.ended.reason) for arm in arms if arm.ended is not None]
+    if ended:
+        raise VoidBlockError("; ".join(f"{name}: {reason}" for name, reason in ended), [e[0] for e in ended])
 
 
 def _take_medians(scenario: str, arms: Sequence[Arm], timed: dict[str, events.Timed]) -> dict[str, float]:
     """The median of the rounds of each arm, in seconds per call."""
-    for arm in arms:
-        if arm.name not in timed:
-            why = arm.process.account.untimed.get(scenario, "it was left out")
-            raise VoidBlockError(f"{arm.name}: {scenario}: {why}", scenario)
+    left_out = [arm for arm in arms if arm.name not in timed]
+    if left_out:
+        whys = (arm.process.account.untimed.get(scenario, "it was left out") for arm in left_out)
+        told = [f"{arm.name}: {scenario}: {why}" for arm, why in zip(left_out, whys, strict=True)]
+        raise VoidBlockError("; ".join(told), [arm.name for arm in left_out], scenario)
     shapes = {(one.iterations, len(one.rounds)) for one in timed.values()}
     if len(shapes) > 1 or (0 in next(iter(shapes))):
         raise VoidBlockError(f"{scenario}: the arms did not measure the same rounds: {sorted(shapes)}")
     medians = {name: statistics.median(one.rounds) for name, one in timed.items()}
     for name, median in medians.items():
         if not (math.isfinite(median) and median > 0):
-            raise VoidBlockError(f"{name}: {scenario}: it said that a call takes {median} s")
+            raise VoidBlockError(f"{name}: {scenario}: it said that a call takes {median} s", (name,))
     return medians
 
 
 def _peak(arm: Arm) -> float:
     peak = arm.process.account.peak_rss
     if peak <= 0:
-        raise VoidBlockError(f"{arm.name}: it said that its peak of memory is {peak} bytes")
+        raise VoidBlockError(f"{arm.name}: it said that its peak of memory is {peak} bytes", (arm.name,))
     return float(peak)
 
 

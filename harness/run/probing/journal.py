@@ -8,13 +8,13 @@ from pathlib import Path
 import msgspec
 
 from harness.errors import UsageError
-from harness.gate_records import Block
+from harness.gate_records import Block, VoidBlock
 
 BLOCKS = "blocks.jsonl"
 
 
-def append_block(folder: Path, block: Block) -> None:
-    """Write one more line, and see that it is on the disk.
+def append_block(folder: Path, block: Block | VoidBlock) -> None:
+    """Write one more line, of a block that is void too, and see that it is on the disk.
 
     Raises:
         OSError: no room, no permission.
@@ -31,6 +31,19 @@ def read_blocks(folder: Path) -> tuple[Block, ...]:
     Raises:
         UsageError: a line that is no block.
     """
+    return tuple(each for each in _read_lines(folder) if isinstance(each, Block))
+
+
+def read_void(folder: Path) -> tuple[VoidBlock, ...]:
+    """The blocks that were void, in their order; none in a folder of before they were written.
+
+    Raises:
+        UsageError: a line that is no block.
+    """
+    return tuple(each for each in _read_lines(folder) if isinstance(each, VoidBlock))
+
+
+def _read_lines(folder: Path) -> tuple[Block | VoidBlock, ...]:
     path = folder / BLOCKS
     if not path.exists():
         return ()
@@ -38,8 +51,11 @@ def read_blocks(folder: Path) -> tuple[Block, ...]:
     return tuple(_read(path, number, line) for number, line in enumerate(lines, 1))
 
 
-def _read(path: Path, number: int, line: bytes) -> Block:
+def _read(path: Path, number: int, line: bytes) -> Block | VoidBlock:
     try:
-        return msgspec.json.decode(line, type=Block)
+        found = msgspec.json.decode(line, type=dict[str, object])
+        if "void" in found:
+            return msgspec.convert(found, VoidBlock)
+        return msgspec.convert(found, Block)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise UsageError(f"{path}: line {number} is not a block as this version writes it: {error}") from None
