@@ -13,7 +13,7 @@ import msgspec
 from harness.culprit.blame import Suspicion, find_culprit
 from harness.gate_files import write_gate, write_refusal
 from harness.gate_looks import Verdicts
-from harness.gate_records import BASELINE, CANDIDATE, Decision, Gate, Quantity, Question
+from harness.gate_records import BASELINE, CANDIDATE, CULPRIT_SECONDS, Decision, Gate, Quantity, Question
 from harness.gate_speed import measure_speed
 from harness.history.revision import read_revision
 from harness.pipeline import Notify, Request, find_golden, measure_plan, narrow_checks
@@ -36,6 +36,7 @@ class Terms:
     Attributes:
         latency: whether latency and memory are judged.
         culprit: whether somebody is looked for to blame.
+        culprit_budget: seconds for that.
         accept_known: a known divergence that only the candidate has does not fail it.
         budget: seconds for latency and memory; None for those of the matrix.
         quantities: globs over what is measured; empty for all.
@@ -46,6 +47,7 @@ class Terms:
     accept_known: bool = False
     budget: float | None = None
     quantities: tuple[str, ...] = ()
+    culprit_budget: float = CULPRIT_SECONDS
 
 
 @dataclass(frozen=True)
@@ -188,7 +190,8 @@ async def run_gate(
         )
         gate = write(speed=speed)
     if gate.decision.verdict == "regressed" and prepared.terms.culprit:
-        culprit = await find_culprit(_suspect(prepared, run, gate), request, settings, notify, folder)
+        suspicion, seconds = _suspect(prepared, run, gate), prepared.terms.culprit_budget
+        culprit = await find_culprit(suspicion, request, settings, notify, folder, seconds=seconds)
         gate = write(speed=gate.speed, culprit=culprit)
     return gate, folder
 

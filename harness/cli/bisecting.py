@@ -11,7 +11,14 @@ from harness import pipeline
 from harness.cli.comparing import remember
 from harness.cli.gating import judge_upgrade, say_arguments
 from harness.cli.options import matrix_option, say_gate_command
-from harness.cli.running import Running, make_request, parse_budget, running_options
+from harness.cli.running import (
+    Running,
+    culprit_budget_option,
+    make_request,
+    parse_budget,
+    parse_culprit_budget,
+    running_options,
+)
 from harness.cli.screen import Screen
 from harness.errors import UsageError
 from harness.gate_records import Gate
@@ -28,6 +35,7 @@ from harness.run.interrupt import run_interruptibly
 @click.option("--quantities", multiple=True, metavar="GLOB", help="Latency and memory that match, too.")
 @click.option("--budget", metavar="TIME", help="For these: 10m, 90s.  [default: of the matrix]")
 @click.option("--accept-known", is_flag=True, help="Known divergences are not looked for.")
+@culprit_budget_option
 @running_options
 def bisect(  # noqa: PLR0913 - one parameter an option
     *,
@@ -37,6 +45,7 @@ def bisect(  # noqa: PLR0913 - one parameter an option
     quantities: tuple[str, ...],
     budget: str | None,
     accept_known: bool,
+    culprit_budget: str | None,
     plain: bool,
     **running: Unpack[Running],
 ) -> int:
@@ -55,6 +64,7 @@ def bisect(  # noqa: PLR0913 - one parameter an option
         accept_known=accept_known,
         budget=None if budget is None else parse_budget(budget),
         quantities=quantities,
+        culprit_budget=parse_culprit_budget(culprit_budget),
     )
     request = make_request(pipeline.open_matrix(matrix), running, command=say_gate_command(), latency=False)
     screen = Screen(plain=plain)

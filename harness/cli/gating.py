@@ -11,7 +11,14 @@ from harness import gate as stages
 from harness import pipeline
 from harness.cli.comparing import remember
 from harness.cli.options import matrix_option, say_gate_command
-from harness.cli.running import Running, make_request, parse_budget, running_options
+from harness.cli.running import (
+    Running,
+    culprit_budget_option,
+    make_request,
+    parse_budget,
+    parse_culprit_budget,
+    running_options,
+)
 from harness.cli.screen import Screen
 from harness.errors import ExitCode, UsageError
 from harness.gate_records import Gate
@@ -31,6 +38,7 @@ from harness.run.interrupt import run_interruptibly
 @click.option("--budget", metavar="TIME", help="For latency and memory: 10m, 90s.  [default: of the matrix]")
 @click.option("--accept-known", is_flag=True, help="A known divergence that is new does not fail it.")
 @click.option("--no-culprit", is_flag=True, help="Do not look for the package to blame.")
+@culprit_budget_option
 @click.option("--allow-inconclusive", is_flag=True, help="Exit 0 where nothing can be said (4).")
 @running_options
 def gate(  # noqa: PLR0913 - one parameter an option
@@ -44,6 +52,7 @@ def gate(  # noqa: PLR0913 - one parameter an option
     budget: str | None,
     accept_known: bool,
     no_culprit: bool,
+    culprit_budget: str | None,
     allow_inconclusive: bool,
     plain: bool,
     **running: Unpack[Running],
@@ -59,12 +68,15 @@ def gate(  # noqa: PLR0913 - one parameter an option
     parse_changes(wish)  # before anything is read
     if no_latency and (quantities or budget):
         raise UsageError("--no-latency judges correctness alone; leave out --quantities and --budget")
+    if no_culprit and culprit_budget:
+        raise UsageError("--no-culprit looks for nobody; leave out --culprit-budget")
     terms = stages.Terms(
         latency=not no_latency,
         culprit=not no_culprit,
         accept_known=accept_known,
         budget=None if budget is None else parse_budget(budget),
         quantities=quantities,
+        culprit_budget=parse_culprit_budget(culprit_budget),
     )
     request = make_request(pipeline.open_matrix(matrix), running, command=say_gate_command(), latency=False)
     screen = Screen(plain=plain)

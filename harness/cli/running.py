@@ -12,12 +12,18 @@ import click
 from harness import pipeline
 from harness.cli.options import open_store, plain_option, reports_option, store_option
 from harness.errors import UsageError
+from harness.gate_records import CULPRIT_SECONDS
 from harness.plan.schema import Matrix
 from harness.run.options import Limits, Options, count_cores
 
 Command = Callable[..., Any]
 
 _UNITS = {"": 1.0, "s": 1.0, "m": 60.0, "h": 3600.0}
+
+
+culprit_budget_option = click.option(
+    "--culprit-budget", metavar="TIME", help="For the package to blame: 20m, 90s.  [default: 20m]"
+)
 
 
 class Running(TypedDict):
@@ -71,8 +77,8 @@ def make_request(matrix: Matrix, running: Running, *, command: str, latency: boo
     )
 
 
-def parse_budget(text: str) -> float:
-    """Seconds of a duration such as ``10m``, ``90s``, ``1.5h`` or ``600``.
+def parse_budget(text: str, option: str = "--budget") -> float:
+    """Seconds of a duration such as ``10m``, ``90s``, ``1.5h`` or ``600``; ``option`` is what says it.
 
     Raises:
         UsageError: it is no such duration, or none at all.
@@ -80,5 +86,14 @@ def parse_budget(text: str) -> float:
     found = re.fullmatch(r"([0-9]+(?:\.[0-9]+)?)([smh]?)", text.strip())
     seconds = float(found[1]) * _UNITS[found[2]] if found else 0.0
     if seconds <= 0:
-        raise UsageError(f"--budget {text!r} is not a duration such as 10m, 90s or 600 (seconds)")
+        raise UsageError(f"{option} {text!r} is not a duration such as 10m, 90s or 600 (seconds)")
     return seconds
+
+
+def parse_culprit_budget(text: str | None) -> float:
+    """Seconds for the search for the culprit; where nobody says so, ``CULPRIT_SECONDS``.
+
+    Raises:
+        UsageError: it is no duration.
+    """
+    return CULPRIT_SECONDS if text is None else parse_budget(text, "--culprit-budget")

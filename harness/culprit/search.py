@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 import msgspec
 
 from harness.culprit.inquiry import Inquiry
-from harness.culprit.trials import Trials
-from harness.culprit.words import say_apart, say_doubts, say_found, say_share, say_worse
+from harness.culprit.trials import Red, Trials
+from harness.culprit.words import say_apart, say_doubts, say_found, say_share, say_so_far, say_worse
 from harness.gate_records import Culprit, Trial
 
 MOST_TRIALS = 40
@@ -42,6 +42,12 @@ class Hunt:
     most: int = MOST_TRIALS
     units: Mapping[str, str] = field(default_factory=dict)
     _told: int = 0
+    _found: list[Culprit] = field(default_factory=list)
+    _left: tuple[str, ...] = field(init=False)
+
+    def __post_init__(self) -> None:
+        """In the beginning all is left."""
+        self._left = self.wanted
 
     async def search(self) -> Culprit:
         """The culprit, with those that are independent of it as ``further``."""
@@ -57,21 +63,49 @@ class Hunt:
             return self._nothing(_say_gone(whole))
         baseline = await trials.look(compared.before)
         there = (await trials.look(compared.after)).red
-        left = [each for each in self.wanted if each in there and each not in baseline.red]
-        if not left:
+        self._left = tuple(each for each in self.wanted if each in there and each not in baseline.red)
+        if not self._left:
             return self._nothing("what failed fails in the baseline too when it is run again: it is flaky")
-        found: list[Culprit] = []
-        while left and len(found) < MOST_CULPRITS:
-            one = await self._find_one(left)
-            found.append(one)
+        while self._left and len(self._found) < MOST_CULPRITS:
+            one = await self._find_one(self._left)
+            self._found.append(one)
             if not one.changes:
                 break
-            left = [each for each in left if each not in one.looked_for]
-        worse = say_worse([self.units[each] for each in left if each in self.units])
-        return _join(found, f"{len(left)} more {self.noun} are {worse}" if left else "")
+            self._left = tuple(each for each in self._left if each not in one.looked_for)
+        return _join(self._found, f"{self._say_left()}, which were not looked into" if self._left else "")
+
+    def stop(self, because: str) -> Culprit:
+        """What is known when the search was ended from outside; ``because`` says by what."""
+        reds = [each for each in self.trials.reds if set(each.explained) & set(self._left)]
+        smaller = [each for each in reds if each.digest != self.trials.compared.after.digest]
+        if smaller:
+            so_far = self._so_far(min(reversed(smaller), key=_size), because)
+            return _join([*self._found, so_far], "")
+        so_far = self._nothing(f"{because}, and no part smaller than the whole upgrade was known to do it")
+        return _join([*self._found, so_far], f"{self._say_left()}; {because}" if self._found else "")
+
+    def _so_far(self, red: Red, because: str) -> Culprit:
+        explained = tuple(each for each in red.explained if each in self._left)
+        told = say_share(explained, self._left, self.noun)
+        return Culprit(
+            sentence=say_so_far(red, told, self._worse(explained), because),
+            looked_for=explained,
+            changes=red.changes,
+            dragged=red.dragged,
+            alone="red",
+            trials=self._new_trials(),
+        )
+
+    def _say_left(self) -> str:
+        one = len(self._left) == 1
+        what = f"1 more of the {self.noun} is" if one else f"{len(self._left)} more {self.noun} are"
+        return f"{what} {self._worse(self._left)}"
+
+    def _worse(self, wanted: Sequence[str]) -> str:
+        return say_worse([self.units[each] for each in wanted if each in self.units])
 
     def _nothing(self, sentence: str) -> Culprit:
-        return Culprit(sentence=sentence, looked_for=self.wanted, trials=self._new_trials())
+        return Culprit(sentence=sentence, looked_for=self._left or self.wanted, trials=self._new_trials())
 
     def _new_trials(self) -> tuple[Trial, ...]:
         """Those that nobody was told of yet."""
@@ -87,8 +121,7 @@ class Hunt:
             return Culprit(sentence=sentence, looked_for=tuple(wanted), trials=self._new_trials())
         found = await Inquiry(self.trials, wanted, self.python, self.at_once, self.most).inquire(minimum.part)
         told = say_share(found.explained, wanted, self.noun)
-        worse = say_worse([self.units[each] for each in found.explained if each in self.units])
-        sentence = say_found(found, told, worse) + say_apart(found)
+        sentence = say_found(found, told, self._worse(found.explained)) + say_apart(found)
         there = {change.name for change in found.changes}
         doubtful = tuple(name for name in minimum.doubtful if name in there)
         doubts = say_doubts(doubtful, cut_off=minimum.cut_off, trials=self.most)
@@ -110,9 +143,13 @@ def _say_gone(whole: Trial) -> str:
     return f"what failed could not be seen again: {whole.because}"
 
 
+def _size(red: Red) -> int:
+    return len(red.changes) + len(red.dragged)
+
+
 def join_kinds(found: Sequence[Culprit]) -> Culprit:
-    """One record of what was found for several kinds of symptoms."""
-    first, *others = found
+    """One record of what was found for several kinds of symptoms; one that names somebody comes first."""
+    first, *others = sorted(found, key=lambda culprit: not culprit.changes)
     further = (*first.further, *(each for other in others for each in (other, *other.further)))
     sentence = ". ".join(culprit.sentence for culprit in found)
     flat = tuple(msgspec.structs.replace(each, further=()) for each in further)
@@ -123,6 +160,5 @@ def _join(found: Sequence[Culprit], more: str) -> Culprit:
     """One record: the first, with the others as further ones, and a sentence that speaks of all."""
     first, *further = found
     parts = [culprit.sentence for culprit in found if culprit.changes] or [first.sentence]
-    if more:
-        parts.append(f"{more}, which were not looked into")
-    return msgspec.structs.replace(first, sentence=". Beside that, ".join(parts), further=tuple(further))
+    sentence = ". Beside that, ".join([*parts, more] if more else parts)
+    return msgspec.structs.replace(first, sentence=sentence, further=tuple(further))

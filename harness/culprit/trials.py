@@ -29,6 +29,16 @@ Run = Callable[[Lock, int], Awaitable[Seen]]
 Say = Callable[[str], None]
 
 
+@dataclass(frozen=True)
+class Red:
+    """A part that was red: what was applied, what moved along, and what of the wanted came up."""
+
+    digest: str
+    changes: tuple[LockChange, ...]
+    dragged: tuple[LockChange, ...]
+    explained: tuple[str, ...]
+
+
 @dataclass
 class Trials:
     """Applies parts of the lock diff; an environment that was looked at is not looked at again.
@@ -43,6 +53,7 @@ class Trials:
         most: environments looked at, at most; nothing is known of the rest.
         seen: what is known, by the digest of the lock.
         made: the trials in the order in which they were told.
+        reds: those of them that were red.
         locks: what was resolved already.
         origin: the baseline of the gate, where ``compared`` is something in between.
     """
@@ -56,6 +67,7 @@ class Trials:
     most: int = 60
     seen: dict[str, Seen] = field(default_factory=dict)
     made: list[Trial] = field(default_factory=list)
+    reds: list[Red] = field(default_factory=list)
     locks: dict[tuple[str, str, frozenset[tuple[str, str]]], Lock] = field(default_factory=dict)
     origin: Lock | None = None
     _numbers: Iterator[int] = field(default_factory=lambda: itertools.count(1))
@@ -167,14 +179,24 @@ class Trials:
             trial = Trial(applied=applied, outcome="unresolved", because=f"no solution: {reason}")
             return self._tell(trial, moved=(), new=True)
         new = lock.digest not in self.seen
-        outcome, because = (await self.look(lock)).judge(wanted)
+        seen = await self.look(lock)
+        outcome, because = seen.judge(wanted)
         trial = Trial(applied=applied, moved=self.changes_of(lock), outcome=outcome, because=because)
         asked = {change.name for change in self.diff.changes if change.asked}
-        return self._tell(trial, moved=diff_locks(self._origin, lock, asked).changes, new=new)
+        origin = self.compared.before if self.origin is None else self.origin
+        moved = diff_locks(origin, lock, asked).changes
+        if outcome == "red":
+            self._keep(lock, trial, moved, tuple(each for each in wanted if each in seen.red))
+        return self._tell(trial, moved=moved, new=new)
 
-    @property
-    def _origin(self) -> Lock:
-        return self.compared.before if self.origin is None else self.origin
+    def _keep(
+        self, lock: Lock, trial: Trial, moved: tuple[LockChange, ...], explained: tuple[str, ...]
+    ) -> None:
+        """From something in between, what was applied is not all that it takes."""
+        applied = trial.applied if self.origin is None else {change.name for change in moved}
+        changes = tuple(change for change in moved if change.name in applied)
+        dragged = tuple(change for change in moved if change.name not in applied)
+        self.reds.append(Red(lock.digest, changes, dragged, explained))
 
     async def _resolve(self, start: Start, versions: Mapping[str, str]) -> Lock:
         asked = (start.lock.digest, start.other.digest, frozenset(versions.items()))

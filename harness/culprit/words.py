@@ -10,6 +10,7 @@ from harness.gate_records import LockChange, ReleaseSearch, Trial
 
 if TYPE_CHECKING:
     from harness.culprit.inquiry import Found
+    from harness.culprit.trials import Red
 
 RED = "red"
 """What becomes of a case."""
@@ -50,6 +51,20 @@ def say_found(found: Found, told: str, worse: str) -> str:
     along = f" (which moves {say_changes(dragged, 2)} along)" if dragged else ""
     head = _say_alone(say_changes(found.changes) + along, found.alone, _Effect(told, worse), one=one)
     return "; ".join([head, _say_without(found.without, worse, one=one), *map(_say_release, found.releases)])
+
+
+def say_so_far(red: Red, told: str, worse: str, because: str) -> str:
+    """The smallest part known to do it when the search was ended; ``because`` says by what."""
+    what, one = say_changes(red.changes), len(red.changes) == 1
+    along = f" (which moves {say_changes(red.dragged, 2)} along)" if red.dragged else ""
+    does = _Effect(told, worse).say(one=one)
+    head = f"{what}{along} alone {does}" if one else f"{what}{along} {does} together"
+    return f"{head}; {because}, so a smaller part or an earlier release may do"
+
+
+def say_seconds(seconds: float) -> str:
+    """A duration as a person says it."""
+    return f"{seconds / 60:.0f} minutes" if seconds >= 120 else f"{seconds:g} seconds"
 
 
 @dataclass(frozen=True)

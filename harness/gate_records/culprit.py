@@ -7,6 +7,9 @@ from typing import Literal
 from harness.gate_records.question import LockChange
 from harness.records import Record
 
+CULPRIT_SECONDS = 1200.0
+"""What the search for a culprit may take unless somebody says so."""
+
 TrialOutcome = Literal["red", "green", "unresolved"]
 """``unresolved``: no solution, no environment, or an end that says nothing about what is looked for."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import itertools
 import sys
 from dataclasses import dataclass, field
@@ -125,6 +126,11 @@ def test_trials_lie_within_the_gate_and_are_never_the_latest(front: Front) -> No
     assert (front.folder / "reports" / "runs" / "latest").resolve() == front.gate_folder
 
 
+def test_a_budget_for_nobody_cannot_be_meant(front: Front, capsys: Say) -> None:
+    assert front.run("'good'", "gate", *UPGRADE, "--no-culprit", "--culprit-budget", "9m") == 2
+    assert "--no-culprit looks for nobody; leave out --culprit-budget" in capsys.readouterr().err
+
+
 def test_nobody_is_looked_for_unless_asked(front: Front) -> None:
     assert front.run(NEW_NUMPY, "gate", *UPGRADE, "--no-latency", "--no-culprit") == 1
     assert front.read().culprit is None
@@ -148,22 +154,30 @@ def test_a_candidate_that_died_is_looked_for_by_its_end(front: Front) -> None:
 class Meter:
     """Stands for ``measure_speed``: everything is slower from openvino 2026.4 on.
 
-    ``broken`` are releases of openvino that cannot be installed; ``costs`` is written into ``blocks.jsonl``,
+    ``error`` ends the first trial, ``hangs`` lets none come to an end.
+    ``broken`` is a release of openvino that cannot be installed; ``costs`` is written into ``blocks.jsonl``,
     group -> seconds of two blocks of the gate.
     """
 
     measured: list[tuple[str, str, str]] = field(default_factory=list)
     budgets: set[float] = field(default_factory=set)
     broken: str = ""
+    error: Exception | None = None
+    hangs: bool = False
     costs: dict[Literal["normalizer", "embedding"], tuple[float, float]] = field(default_factory=dict)
 
     async def measure(self, plan: Plan, *rest: Any, budget: float, folder: Path) -> Speed:
         there = {each.name: each.version for each in plan.cells[-1].lock.distributions}
         self.measured.append((plan.cells[-1].cell.id, there["numpy"], there["openvino"]))
         self.budgets.add(budget)
+        in_trial = folder.parent.name == "speed"
+        if in_trial and self.error:
+            raise self.error
+        if in_trial and self.hangs:
+            await asyncio.Event().wait()
         if there["openvino"] == self.broken:
             raise StoreError("no wheel of openvino could be unpacked")
-        for group, costs in self.costs.items() if folder.parent.name != "speed" else ():
+        for group, costs in self.costs.items() if not in_trial else ():
             for number, seconds in enumerate(costs):
                 values: Any = {"slots": (), "baseline": {}, "again": {}, "candidate": {}}
                 append_block(folder, Block(group=group, number=number, seconds=seconds, **values))
@@ -180,9 +194,9 @@ def meter(front: Front) -> Meter:
     return found
 
 
-def blame_speed(front: Front, *quantities: str) -> Culprit:
-    asked = [word for glob in quantities for word in ("--quantities", glob)]
-    assert front.run("'good'", "gate", *UPGRADE, *asked, "--budget", "50") == 1
+def blame_speed(front: Front, quantities: str, *more: str, rule: str = "'good'") -> Culprit:
+    asked = ("--quantities", quantities, "--budget", "50", *more)
+    assert front.run(rule, "gate", *UPGRADE, *asked) == 1
     culprit = front.read().culprit
     assert culprit is not None
     return culprit
@@ -244,6 +258,46 @@ def test_the_budget_of_a_trial(groups: str, seconds: float, monkeypatch: pytest.
     assert running.trial_seconds(wanted, []) == 180.0
 
 
+def test_a_kind_that_breaks_off_leaves_what_was_found_of_the_other(front: Front, meter: Meter) -> None:
+    meter.error = MachineError("no space left")
+    culprit = blame_speed(front, "memory.normalizer", rule=NEW_NUMPY)
+    assert ([change.name for change in culprit.changes], culprit.looked_for) == (["numpy"], ("l0.two",))
+    (other,) = culprit.further
+    broke_off = (
+        "the search for the culprit broke off: no space left, and no part smaller than the whole upgrade was "
+        "known to do it"
+    )
+    assert (other.sentence, other.changes, other.looked_for) == (broke_off, (), ("memory.normalizer",))
+    assert culprit.sentence.startswith("numpy 1.26.2 -> 2.4.6 ")
+    assert culprit.sentence.endswith(f"the last good one 2.0.2. {broke_off}")
+
+
+def test_who_is_named_comes_first_whichever_kind_broke_off(front: Front, meter: Meter) -> None:
+    async def fail(*_: object) -> object:
+        raise MachineError("no space left")
+
+    front.monkeypatch.setattr(blame, "make_suite_runner", fail)
+    culprit = blame_speed(front, "memory.normalizer", rule=NEW_NUMPY)
+    assert [change.name for change in culprit.changes] == ["openvino"]
+    assert meter.measured
+    assert [each.looked_for for each in culprit.further] == [("l0.two",)]
+    assert culprit.sentence.startswith(
+        "the search for the culprit broke off: no space left. openvino 2025.4 -> 2026.4 alone makes "
+    )
+
+
+def test_a_search_that_takes_too_long_is_cut_off(front: Front, meter: Meter, capsys: Say) -> None:
+    meter.hangs = True
+    culprit = blame_speed(front, "memory.normalizer", "--culprit-budget", "2s")
+    assert culprit.sentence == (
+        "the search was cut off after 2 seconds, and no part smaller than the whole upgrade was known to do "
+        "it"
+    )
+    assert (culprit.looked_for, culprit.changes) == (("memory.normalizer",), ())
+    assert {trial.outcome for trial in culprit.trials} == {"red"}  # of all, by the names of several parts
+    assert "note: culprit: the search was cut off after 2 seconds" in capsys.readouterr().out
+
+
 def test_what_was_there_before_is_not_blamed(front: Front) -> None:
     assert front.run("'failing'", "gate", *UPGRADE, "--no-latency") == 0
     assert front.read().culprit is None
@@ -280,6 +334,7 @@ def test_bisect_says_when_there_is_nothing_to_find(front: Front, capsys: Say) ->
     ("arguments", "said"),
     [
         (("numpy", "--budget", "60"), "--budget is that of --quantities; say which"),
+        (("numpy", "--culprit-budget", "soon"), "--culprit-budget 'soon' is not a duration such as 10m"),
         (("numpy==",), "'numpy==' is not a change such as numpy==2.4.6"),
         (("nunpy",), "nunpy is neither under test nor needed by what is under test"),
         (("numpy", "--quantities", "nothing.*"), "--quantities 'nothing.*' matches nothing that is measured"),
