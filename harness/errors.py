@@ -14,6 +14,7 @@ class ExitCode(IntEnum):
     UNSATISFIABLE = 3
     INCONCLUSIVE = 4
     ERROR = 5
+    INTERRUPTED = 130  # as a shell has it: 128 and the number of SIGINT
 
 
 class HarnessError(Exception):
@@ -38,6 +39,12 @@ class MachineError(HarnessError):
     """The machine could not do its part: no network, no disk, no interpreter (exit 5)."""
 
     exit_code = ExitCode.ERROR
+
+
+class InterruptedGateError(HarnessError):
+    """Somebody ended a gate before it was over; its text says what is kept (exit 130)."""
+
+    exit_code = ExitCode.INTERRUPTED
 
 
 class StoreError(MachineError):

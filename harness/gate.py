@@ -11,11 +11,12 @@ from pathlib import Path
 import msgspec
 
 from harness.culprit.blame import Suspicion, find_culprit
-from harness.gate_files import write_gate, write_refusal
+from harness.gate_files import begin_gate, runs_nothing, write_gate, write_unrun
 from harness.gate_looks import Verdicts
 from harness.gate_records import BASELINE, CANDIDATE, CULPRIT_SECONDS, Decision, Gate, Quantity, Question
 from harness.gate_speed import measure_speed
 from harness.history.revision import read_revision
+from harness.judge.gate import decide
 from harness.pipeline import Notify, Request, find_golden, measure_plan, narrow_checks
 from harness.plan.candidate import Compared, Wish, compare
 from harness.plan.expected import borrowed_for, expectations_for
@@ -26,6 +27,7 @@ from harness.plan.quantities import plan_quantities
 from harness.plan.side import Side, versions_of
 from harness.plan.way_out import find_way_out
 from harness.records import Cell, Lock, Plan, Progress, Run
+from harness.run.folder import RunFolder
 from harness.run.machine import read_machine
 
 
@@ -64,9 +66,9 @@ class Prepared:
     quantities: tuple[Quantity, ...] = ()
 
     @property
-    def reason(self) -> str:
-        """Why the candidate has no solution; empty where it has one."""
-        return self.plan.cells[-1].lock.reason
+    def runs_nothing(self) -> bool:
+        """Whether it is decided already: the candidate has no solution, or is equal."""
+        return runs_nothing(self.plan)
 
 
 async def prepare_gate(  # noqa: PLR0913 - what is asked, how, and of whom
@@ -170,29 +172,31 @@ async def run_gate(
 ) -> tuple[Gate, Path]:
     """Run both cells, measure latency, decide, and look for the culprit; returns the folder of the gate too.
 
-    What is known is written after each step, so that a gate that is cut off says what it knew, and never
-    more than that.
+    Until it is over its folder is marked as unfinished. What is there first says that it was cut off; what
+    it knew by then can be decided from its results and blocks.
 
     Raises:
         HarnessError: the harness or the machine failed; a cell that fails has a status instead.
     """
-    if prepared.reason:
-        return write_refusal(prepared.plan, prepared.question, request.reports)
+    plan, question, quantities = prepared.plan, prepared.question, prepared.quantities
+    if prepared.runs_nothing:
+        return write_unrun(plan, question, request.reports)
+    budget = prepared.terms.budget or request.matrix.gate.budget_seconds
+    waiting = Verdicts(quantities).sum_up(spent=0.0, budget=budget) if quantities else None
+    accepted = prepared.terms.accept_known
+    begin = partial(begin_gate, plan, question, waiting, accept_known=accepted)
     without_latency = replace(request, options=replace(request.options, latency=False))
-    run, folder = await measure_plan(without_latency, prepared.plan, settings, notify)
-    write = partial(write_gate, run, prepared.question, folder, accept_known=prepared.terms.accept_known)
-    gate = write()
-    if prepared.quantities and _can_be_timed(gate.decision):
-        budget = prepared.terms.budget or request.matrix.gate.budget_seconds
-        write(speed=Verdicts(prepared.quantities).sum_up(spent=0.0, budget=budget))
-        speed = await measure_speed(
-            prepared.plan, request, prepared.quantities, settings, notify, budget=budget, folder=folder
-        )
-        gate = write(speed=speed)
+    run, folder = await measure_plan(without_latency, plan, settings, notify, begin)
+    speed = None
+    if quantities and _can_be_timed(decide(run.judgement, accept_known=accepted)):
+        speed = await measure_speed(plan, request, quantities, settings, notify, budget=budget, folder=folder)
+    write = partial(write_gate, run, question, folder, accept_known=accepted)
+    gate = write(speed=speed)
     if gate.decision.verdict == "regressed" and prepared.terms.culprit:
         suspicion, seconds = _suspect(prepared, run, gate), prepared.terms.culprit_budget
         culprit = await find_culprit(suspicion, request, settings, notify, folder, seconds=seconds)
-        gate = write(speed=gate.speed, culprit=culprit)
+        gate = write(speed=speed, culprit=culprit)
+    RunFolder(folder).finish()
     return gate, folder
 
 

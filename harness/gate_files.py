@@ -6,6 +6,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Literal
 
+import msgspec
+
 from harness.errors import MachineError
 from harness.finished import assemble_again
 from harness.gate_looks import look_again
@@ -19,7 +21,13 @@ from harness.report.jsonfile import render_json
 from harness.run.files import write_whole
 from harness.run.folder import GATE_FILE, RunFolder
 from harness.run.interrupt import run_interruptibly
-from harness.run.probing.journal import read_blocks
+from harness.run.probing.journal import read_blocks, read_void
+
+CUT_OFF = "The gate was cut off before it came to a decision"
+"""Stands in the folder of a gate from its first moment on."""
+
+EQUAL = "Nothing under test changes: both environments are the same, so nothing was compared"
+"""The sentence of a gate that was allowed to have nothing to do."""
 
 
 def write_gate(  # noqa: PLR0913 - one parameter a part of the gate
@@ -36,12 +44,8 @@ def write_gate(  # noqa: PLR0913 - one parameter a part of the gate
     Raises:
         OSError: it cannot be written.
     """
-    gate = Gate(
-        run=run.plan.run,
-        matrix=run.plan.matrix,
-        created=run.plan.created,
-        question=question,
-        decision=decide(run.judgement, speed, accept_known=accept_known),
+    gate = msgspec.structs.replace(
+        _gate(run.plan, question, decide(run.judgement, speed, accept_known=accept_known)),
         speed=speed,
         culprit=culprit,
         judged=("correctness", *dict.fromkeys(_kinds(speed))),
@@ -52,20 +56,44 @@ def write_gate(  # noqa: PLR0913 - one parameter a part of the gate
     return gate
 
 
+def begin_gate(
+    plan: Plan, question: Question, speed: Speed | None, folder: Path, *, accept_known: bool
+) -> None:
+    """Write a gate that has not come to a decision yet: that is what it is where it is cut off.
+
+    ``speed`` says what is planned, so that it can be decided later from the blocks that are there.
+
+    Raises:
+        OSError: it cannot be written.
+    """
+    decision = Decision(verdict="inconclusive", sentence=CUT_OFF, accepted=accept_known)
+    gate = _gate(plan, question, decision)
+    _write_files(msgspec.structs.replace(gate, speed=speed), (), folder)
+
+
 def _kinds(speed: Speed | None) -> Iterator[Literal["latency", "memory"]]:
     for each in () if speed is None else speed.quantities:
         yield "latency" if each.quantity.unit == "s" else "memory"
 
 
-def write_refusal(plan: Plan, question: Question, reports: Path) -> tuple[Gate, Path]:
-    """Write a gate whose candidate has no solution; returns its folder too.
+def _gate(plan: Plan, question: Question, decision: Decision) -> Gate:
+    return Gate(run=plan.run, matrix=plan.matrix, created=plan.created, question=question, decision=decision)
+
+
+def runs_nothing(plan: Plan) -> bool:
+    """Whether a gate is decided before anything runs: no solution, or two equal environments."""
+    return bool(plan.cells[-1].lock.reason) or plan.cells[-1].same_as is not None
+
+
+def write_unrun(plan: Plan, question: Question, reports: Path) -> tuple[Gate, Path]:
+    """Write a gate that ``runs_nothing``; returns its folder too.
 
     Raises:
         MachineError: it cannot be written.
     """
     try:
         folder = RunFolder.create(reports / "runs", plan)
-        gate = _refuse(plan, question, folder.path)
+        gate = _decide_unrun(plan, question, folder.path)
         folder.finish()
     except OSError as error:
         raise MachineError(
@@ -74,9 +102,13 @@ def write_refusal(plan: Plan, question: Question, reports: Path) -> tuple[Gate, 
     return gate, folder.path
 
 
-def _refuse(plan: Plan, question: Question, folder: Path) -> Gate:
-    decision: Decision = refuse(plan.cells[-1].lock.reason)
-    gate = Gate(run=plan.run, matrix=plan.matrix, created=plan.created, question=question, decision=decision)
+def _decide_unrun(plan: Plan, question: Question, folder: Path) -> Gate:
+    reason = plan.cells[-1].lock.reason
+    if reason:
+        gate = _gate(plan, question, refuse(reason))
+    else:
+        equal = _gate(plan, question, Decision(verdict="pass", sentence=EQUAL))
+        gate = msgspec.structs.replace(equal, judged=())
     _write_files(gate, (), folder)
     return gate
 
@@ -108,11 +140,13 @@ def decide_again(folder: Path) -> Gate:
     """
     before = read_gate(folder / GATE_FILE)
     run, stored = assemble_again(folder)
-    if stored.plan.cells[-1].lock.reason:
-        return _refuse(stored.plan, before.question, folder)
+    if runs_nothing(stored.plan):
+        return _decide_unrun(stored.plan, before.question, folder)
+    if stored.problems and not stored.finished:
+        return before  # a result that is not there yet says nothing of the candidate
     speed = None
     if before.speed is not None:
-        speed = run_interruptibly(look_again(before.speed, read_blocks(folder)))
+        speed = run_interruptibly(look_again(before.speed, read_blocks(folder), read_void(folder)))
     return write_gate(
         run,
         before.question,

@@ -119,13 +119,25 @@ async def run_plan(
     """
     run, folder = await measure_plan(request, plan, settings, notify)
     write_renderings(run, folder, since)
+    RunFolder(folder).finish()
     return run
 
 
+def begin_nothing(_: Path) -> None:
+    """A sweep leaves nothing beside its plan before its cells have run."""
+
+
 async def measure_plan(
-    request: Request, plan: Plan, settings: IndexSettings, notify: Notify
+    request: Request,
+    plan: Plan,
+    settings: IndexSettings,
+    notify: Notify,
+    begin: Callable[[Path], None] = begin_nothing,
 ) -> tuple[Run, Path]:
     """Run what is planned and judge it; the plan and the results lie in the folder of the run.
+
+    The folder stays marked as unfinished: whoever called goes on in it. ``begin`` is called with it before
+    anything runs.
 
     Raises:
         HarnessError: as ``run_plan``.
@@ -146,6 +158,7 @@ async def measure_plan(
     )
     try:
         folder = RunFolder.create(request.reports / "runs", plan)
+        begin(folder.path)
     except OSError as error:
         raise MachineError(
             f"the run cannot be written: {error}; name another folder with --reports"

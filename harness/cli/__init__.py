@@ -12,8 +12,6 @@ from harness.cli import bisecting, comparing, gating, keeping, sweeping, trendin
 from harness.cli.output import outlive_readers
 from harness.errors import ExitCode, HarnessError
 
-INTERRUPTED = 130
-
 
 class Commands(click.Group):
     """The commands, each with its whole first sentence: click would cut it at the end of the line."""
@@ -64,7 +62,7 @@ def main() -> NoReturn:
         code = ExitCode.USAGE
     except (KeyboardInterrupt, click.Abort):
         click.echo("harness: interrupted; finished cells are kept, the same command carries on", err=True)
-        code = INTERRUPTED
+        code = ExitCode.INTERRUPTED
     except OSError as error:
         click.echo(f"harness: the machine could not do its part: {error}", err=True)
         code = ExitCode.ERROR

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import shlex
 from pathlib import Path
 from typing import Unpack
 
@@ -20,11 +22,12 @@ from harness.cli.running import (
     running_options,
 )
 from harness.cli.screen import Screen
-from harness.errors import ExitCode, UsageError
+from harness.errors import ExitCode, InterruptedGateError, UsageError
 from harness.gate_records import Gate
 from harness.judge.verdict import exit_code
 from harness.plan.candidate import Wish, parse_changes
 from harness.plan.pip_settings import read_pip_settings
+from harness.run.folder import GATE_FILE
 from harness.run.interrupt import run_interruptibly
 
 
@@ -39,6 +42,7 @@ from harness.run.interrupt import run_interruptibly
 @click.option("--accept-known", is_flag=True, help="A known divergence that is new does not fail it.")
 @click.option("--no-culprit", is_flag=True, help="Do not look for the package to blame.")
 @culprit_budget_option
+@click.option("--allow-equal", is_flag=True, help="Pass where both environments are the same.")
 @click.option("--allow-inconclusive", is_flag=True, help="Exit 0 where nothing can be said (4).")
 @running_options
 def gate(  # noqa: PLR0913 - one parameter an option
@@ -53,6 +57,7 @@ def gate(  # noqa: PLR0913 - one parameter an option
     accept_known: bool,
     no_culprit: bool,
     culprit_budget: str | None,
+    allow_equal: bool,
     allow_inconclusive: bool,
     plain: bool,
     **running: Unpack[Running],
@@ -64,7 +69,7 @@ def gate(  # noqa: PLR0913 - one parameter an option
     then the latency and the memory of what is served are measured until each is decided, or the budget is
     spent (which leaves the gate inconclusive).
     """
-    wish = Wish(changes=changes, from_file=from_file, to_file=to_file)
+    wish = Wish(changes=changes, from_file=from_file, to_file=to_file, allow_equal=allow_equal)
     parse_changes(wish)  # before anything is read
     if no_latency and (quantities or budget):
         raise UsageError("--no-latency judges correctness alone; leave out --quantities and --budget")
@@ -91,13 +96,31 @@ def gate(  # noqa: PLR0913 - one parameter an option
 async def judge_upgrade(
     request: pipeline.Request, wish: Wish, arguments: tuple[str, ...], terms: stages.Terms, screen: Screen
 ) -> tuple[Gate, Path]:
-    """Prepare a gate and run it, on a screen."""
+    """Prepare a gate and run it, on a screen.
+
+    Raises:
+        InterruptedGateError: a signal ended it; with how to go on.
+        HarnessError: as the stages.
+    """
     settings = await read_pip_settings()
     prepared = await stages.prepare_gate(request, wish, arguments, settings, screen.notify, terms=terms)
-    if prepared.reason:
+    if prepared.runs_nothing:
         return await stages.run_gate(prepared, request, settings, screen.notify)
-    with screen.board(prepared.plan):
-        return await stages.run_gate(prepared, request, settings, screen.notify)
+    try:
+        with screen.board(prepared.plan):
+            return await stages.run_gate(prepared, request, settings, screen.notify)
+    except asyncio.CancelledError:
+        folder = request.reports / "runs" / prepared.plan.run
+        raise InterruptedGateError(say_interrupted(folder, latency=bool(prepared.quantities))) from None
+
+
+def say_interrupted(folder: Path, *, latency: bool) -> str:
+    """What is kept of a gate that was cut off, and how to go on."""
+    kept = "interrupted; what finished of the suite is kept, and the same command carries on from there"
+    anew = ", but measures latency anew" if latency else ""
+    if not (folder / GATE_FILE).exists():
+        return f"{kept}{anew}"
+    return f"{kept}{anew}; `harness report {shlex.quote(str(folder))}` decides from what is there"
 
 
 def say_arguments(wish: Wish, matrix: str, running: Running, terms: stages.Terms) -> tuple[str, ...]:
@@ -111,7 +134,11 @@ def say_arguments(wish: Wish, matrix: str, running: Running, terms: stages.Terms
         ("--budget", None if terms.budget is None else f"{terms.budget:g}s"),
         ("--golden", None if running["golden"] is None else str(running["golden"])),
     ]
-    flags = {"--no-latency": not terms.latency, "--accept-known": terms.accept_known}
+    flags = {
+        "--no-latency": not terms.latency,
+        "--accept-known": terms.accept_known,
+        "--allow-equal": wish.allow_equal,
+    }
     return (
         *wish.changes,
         *(word for option, value in named if value is not None for word in (option, value)),

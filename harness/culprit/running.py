@@ -98,6 +98,7 @@ async def make_suite_runner(symptoms: Symptoms, means: Means) -> Run:
         place.begin(trial)
         supplies = Supplies(material, environments.use, results, place)
         swept = await sweep(trial, supplies, options, keep_quiet)
+        place.finish()
         judged = judge(trial, swept.results, load_checks())
         return see_cell(symptoms, judged.cells[0], judged.findings)
 

@@ -24,11 +24,15 @@ from harness.records import Lock
 
 
 class Wish(msgspec.Struct, frozen=True, kw_only=True):
-    """What a person asked for: requirements to change, or files (paths, or ``REV:path``)."""
+    """What a person asked for: requirements to change, or files (paths, or ``REV:path``).
+
+    ``allow_equal``: a pipeline asks whatever a pull request changes, and two equal environments are no fault.
+    """
 
     changes: tuple[str, ...] = ()
     from_file: str | None = None
     to_file: str | None = None
+    allow_equal: bool = False
 
 
 class Compared(msgspec.Struct, frozen=True, kw_only=True):
@@ -55,7 +59,8 @@ async def compare(wish: Wish, matrix: Matrix, settings: IndexSettings, cwd: Path
     its reasons; it is noted.
 
     Raises:
-        UsageError: a file or a change that cannot be meant, a downgrade, or two equal environments.
+        UsageError: a file or a change that cannot be meant, a downgrade, or two equal environments
+            that are not allowed.
         NoSolutionError: the baseline has no solution.
         MachineError: uv, git or the network failed.
     """
@@ -77,9 +82,10 @@ async def compare(wish: Wish, matrix: Matrix, settings: IndexSettings, cwd: Path
     guidance = Guidance(preferred=kept, origins=candidate.origins)
     after = await resolve(candidate.to_cell("candidate"), anyhow, settings, guidance)
     refuse_downgrades(versions_of(after), there, tested)
-    if after.digest == before.digest:
+    if after.digest == before.digest and not wish.allow_equal:
         raise UsageError(
-            f"{baseline.label} and {candidate.label} are the same environment, so there is nothing to judge"
+            f"{baseline.label} and {candidate.label} are the same environment, so there is nothing to judge; "
+            "`harness gate --allow-equal` makes a pass of that"
         )
     pinned = asked & candidate.held.keys()
     lower = _say_lower(candidate, versions_of(after), there, pinned)

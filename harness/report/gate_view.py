@@ -67,6 +67,8 @@ def _without(arguments: Sequence[str], options: Sequence[str]) -> list[str]:
 
 def say_judged(gate: Gate) -> str:
     """What the verdict speaks of."""
+    if not gate.judged:
+        return "Nothing was judged."
     if set(gate.judged) == {"correctness"}:
         return NOT_JUDGED
     *first, last = gate.judged

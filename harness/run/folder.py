@@ -50,7 +50,7 @@ class RunFolder:
         write_whole(self.cell(result.cell) / "result.json", format_json(result))
 
     def finish(self) -> None:
-        """Every planned cell has a result: the run is complete, and the latest."""
+        """Everything that the run was to leave is there: it is complete, and the latest."""
         (self.path / UNFINISHED).unlink(missing_ok=True)
         link = self.path.parent / f".{LATEST}-{os.getpid()}"
         with contextlib.suppress(OSError):  # a file system without links goes without

@@ -143,7 +143,6 @@ def _finish(bench: Bench, jobs: list[Job], seconds: dict[str, float]) -> Swept:
             bench.folder.write_result(result)
         if planned.same_as is not None:
             bench.tell(result.cell, result.status, f"as {planned.same_as}")
-    bench.folder.finish()
     bench.results.finish(sorted({bench.plan.run, *(result.run for result in results)}))
     reused = {job.id for job in jobs if job.reused}
     cells = [planned for planned in bench.plan.cells if (planned.same_as or planned.cell.id) in reused]

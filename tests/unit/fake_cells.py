@@ -229,7 +229,9 @@ class Lab:
         results = ResultStore(self.store, self.complaints.append, fresh=options.fresh, rerun=options.rerun)
         folder = RunFolder.create(self.folder / "runs", plan)
         supplies = Supplies(self.material, self.environment, results, folder)
-        return await sweep(plan, supplies, options, self.said.append)
+        swept = await sweep(plan, supplies, options, self.said.append)
+        folder.finish()
+        return swept
 
     def run(self, plan: Plan, **changes: object) -> Swept:
         return run_interruptibly(self.sweep(plan, **changes))

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
+import os
+import signal
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,10 +20,14 @@ from unit.gate_world import make_world
 import harness.cli
 from harness import gate, pipeline
 from harness.cli import gating
-from harness.gate_records import Gate, LockChange
+from harness.errors import UsageError
+from harness.finished import find_sweep
+from harness.gate_records import Decision, Gate, LockChange
 from harness.plan.pip_settings import IndexSettings
 from harness.plan.schema import Matrix
 from harness.report.gate_json import read_gate
+from harness.run.folder import LATEST, UNFINISHED
+from harness.run.schedule import sweep
 
 World = tuple[Matrix, IndexSettings]
 Say = pytest.CaptureFixture[str]
@@ -132,6 +139,98 @@ def test_inconclusive_can_be_allowed_and_nothing_else(front: Front) -> None:
     assert front.read().decision.verdict == "inconclusive"
     front.does(candidate="failing")
     assert front.run("numpy==2.0.2", "--allow-inconclusive", "--rerun") == 1
+
+
+def test_two_equal_environments_can_be_allowed_and_are_said_to_be_no_comparison(
+    front: Front, capsys: Say
+) -> None:
+    pinned = "numpy==1.26.2\nsentence-transformers==3.3.1\n"
+    (front.folder / "old.txt").write_text(f"{pinned}flask==2.0\n", encoding="utf-8")
+    (front.folder / "new.txt").write_text(f"{pinned}# a comment\nflask==3.0\n", encoding="utf-8")
+    asked = ("--from", "old.txt", "--to", "new.txt")
+    assert front.run(*asked) == 2
+    assert "--allow-equal` makes a pass of that" in capsys.readouterr().err
+    assert front.runs == []
+    assert front.run(*asked, "--allow-equal") == 0
+    found, folder = front.read(), front.runs[0]
+    sentence = "Nothing under test changes: both environments are the same, so nothing was compared"
+    assert found.decision == Decision(verdict="pass", sentence=sentence)
+    assert (found.judged, found.speed, found.question.diff.changes) == ((), None, ())
+    assert "--allow-equal" in found.question.arguments
+    said = capsys.readouterr().out
+    assert f"PASS: {sentence}" in said
+    assert "Nothing was judged." in said
+    comment = (folder / "gate.md").read_text(encoding="utf-8")
+    assert comment.startswith(f"**PASS**: {sentence}")
+    assert 'tests="1" errors="0" failures="0"' in (folder / "junit.xml").read_text(encoding="utf-8")
+    assert not (folder / "cells").exists()
+    assert front.lab.contracts() == []
+    assert front.command("report", str(folder)) == 0
+    assert front.read() == found
+    assert "not in the history" not in said
+    front.does(candidate="failing")
+    assert front.run("numpy==2.0.2", "--allow-equal") == 1, "what differs is judged"
+
+
+def test_a_gate_is_no_finished_run_before_it_is_over(front: Front, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def watch(*arguments: Any) -> Any:
+        seen.append(look(front))
+        swept = await sweep(*arguments)
+        seen.append(look(front))
+        return swept
+
+    seen: list[tuple[str, str]] = []
+    monkeypatch.setattr(pipeline, "sweep", watch)
+    assert front.run("numpy==2.0.2") == 0
+    assert seen == [("inconclusive", "The gate was cut off before it came to a decision")] * 2
+    assert not (front.runs[0] / UNFINISHED).exists()
+    assert (front.folder / "reports" / "runs" / LATEST).resolve() == front.runs[0]
+
+
+def look(front: Front) -> tuple[str, str]:
+    """What a gate says that runs."""
+    reports = front.folder / "reports"
+    assert (front.runs[-1] / UNFINISHED).exists()
+    assert not (reports / "runs" / LATEST).exists()
+    with pytest.raises(UsageError):
+        find_sweep(reports, None)
+    return front.read().decision.verdict, front.read().decision.sentence
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_an_interrupt_says_what_is_kept(
+    number: int, front: Front, monkeypatch: pytest.MonkeyPatch, capsys: Say
+) -> None:
+    async def wait(*arguments: Any) -> Any:
+        await sweep(*arguments)
+        os.kill(os.getpid(), number)
+        await asyncio.sleep(60)
+
+    monkeypatch.setattr(pipeline, "sweep", wait)
+    assert front.run("numpy==2.0.2") == 130
+    said = capsys.readouterr().err
+    command = f"harness report {front.runs[0]}"
+    assert said.strip() == (
+        "harness: interrupted; what finished of the suite is kept, and the same command carries on from "
+        f"there; `{command}` decides from what is there"
+    )
+    assert front.command("report", str(front.runs[0])) == 0, "the whole suite was over"
+    assert front.run("numpy==2.0.2", latency=True) == 130
+    assert "carries on from there, but measures latency anew; `harness report" in capsys.readouterr().err
+
+
+def test_a_gate_that_is_cut_off_in_its_suite_blames_nobody(
+    front: Front, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def cut_off(*arguments: Any) -> Any:
+        await sweep(*arguments)
+        (front.runs[-1] / "cells" / "candidate" / "result.json").unlink()
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(pipeline, "sweep", cut_off)
+    assert front.run("numpy==2.0.2") == 130
+    assert front.command("report", str(front.runs[0])) == 4
+    assert front.read().decision.sentence == "The gate was cut off before it came to a decision"
 
 
 def test_finished_cells_are_reused_and_only_some_checks_can_be_asked_for(front: Front) -> None:
