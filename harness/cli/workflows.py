@@ -20,15 +20,25 @@ from harness.report.gate_workflow import Forge, Pipeline, render_workflow
     help="What pip installs to have the harness, such as git+https://HOST/OWNER/REPOSITORY@COMMIT.",
 )
 @click.option("--budget", default="10m", show_default=True, metavar="TIME", help="For latency and memory.")
+@click.option(
+    "--culprit-budget", default="20m", show_default=True, metavar="TIME", help="For who is to blame."
+)
 @click.option("--python", default="3.11", show_default=True, metavar="VERSION", help="Of the harness.")
 def workflow(  # noqa: PLR0913 - one parameter an option
-    *, forge: Forge, file: str, matrix: str, install: str, budget: str, python: str
+    *, forge: Forge, file: str, matrix: str, install: str, budget: str, culprit_budget: str, python: str
 ) -> None:
     """Print a CI pipeline that runs the gate when a dependency file changes, and comments what it finds.
 
     For GitHub: harness workflow github --install ... > .github/workflows/gate.yml
     """
-    pipeline = Pipeline(file=file, matrix=matrix, install=install, budget=budget, python=python)
+    pipeline = Pipeline(
+        file=file,
+        matrix=matrix,
+        install=install,
+        budget=budget,
+        culprit_budget=culprit_budget,
+        python=python,
+    )
     click.echo(render_workflow(forge, pipeline), nl=False)
 
 

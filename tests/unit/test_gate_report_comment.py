@@ -204,9 +204,36 @@ def test_a_comment_of_an_account_that_is_gone_stays(forge: FakeForge, tmp_path: 
 
 
 @both
-def test_a_report_without_the_marker_gets_it(kind: Forge, forge: FakeForge, tmp_path: Path) -> None:
-    assert keep_comment(kind, forge, tmp_path, "**PASS**: fine").returncode == 0
-    assert forge.bodies == [f"**PASS**: fine\n\n{MARKER}"]
+@pytest.mark.parametrize(
+    ("body", "said"),
+    [
+        ("**PASS**: fine", "the last line of "),
+        (f"{MARKER}\n\n**PASS**: fine", "the last line of "),
+        (f"**PASS**: fine\n\n{marker('openvino')}", "the last line of "),
+        ("", "the last line of "),
+        (f"{'x' * 65_536}\n{MARKER}", "has more than 65536 bytes"),
+        (f"{'é' * 32_768}\n{MARKER}", "has more than 65536 bytes"),
+    ],
+)
+def test_a_report_that_no_gate_writes_is_refused(
+    kind: Forge, body: str, said: str, forge: FakeForge, tmp_path: Path
+) -> None:
+    found = keep_comment(kind, forge, tmp_path, body)
+    assert (found.returncode, said in found.stderr) == (1, True)
+    assert (forge.bodies, forge.asked) == ([], [])
+
+
+@both
+def test_the_largest_report_is_taken(kind: Forge, forge: FakeForge, tmp_path: Path) -> None:
+    body = f"{'x' * (65_536 - len(MARKER) - 2)}\n{MARKER}"
+    assert keep_comment(kind, forge, tmp_path, body).returncode == 0
+    assert forge.bodies == [body]
+
+
+def test_without_a_token_there_is_no_note_and_no_fault(forge: FakeForge, tmp_path: Path) -> None:
+    found = keep_comment("gitlab", forge, tmp_path, GATE_TOKEN="")
+    assert (found.returncode, forge.asked) == (0, [])
+    assert found.stdout == "no note: there is no GATE_TOKEN with the environment scope gate-note\n"
 
 
 @both

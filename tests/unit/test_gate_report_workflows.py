@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, get_args
 
@@ -155,7 +156,6 @@ def test_github_gives_away_as_little_as_it_can() -> None:
         "comment": {"pull-requests": "write"},
     }
     assert document["concurrency"]["cancel-in-progress"] is True
-    assert all(job["timeout-minutes"] <= 60 for job in jobs.values())
     used = [step["uses"] for job in jobs.values() for step in job["steps"] if "uses" in step]
     assert [each for each in used if not re.fullmatch(r"actions/[a-z/-]+@[0-9a-f]{40}", each)] == []
     # The job that may write checks nothing out and installs nothing.
@@ -169,12 +169,40 @@ def test_github_gives_away_as_little_as_it_can() -> None:
 
 def test_gitlab_gives_the_token_to_nobody_else() -> None:
     document = parse(render_workflow("gitlab", USUAL))
-    assert [name for name, job in document.items() if "GATE_TOKEN" in str(job)] == ["gate-note"]
     note = document["gate-note"]
+    environments = {name: job.get("environment") for name, job in document.items()}
+    assert environments == {
+        ".gate": None,
+        "gate": None,
+        "gate-note": {"name": "gate-note", "action": "access"},
+    }
+    # A variable with an environment scope is not there yet when rules are read.
+    assert [name for name, job in document.items() if "GATE_TOKEN" in str(job.get("rules"))] == []
     assert note["variables"] == {"GIT_STRATEGY": "none"}
     assert "$CI_MERGE_REQUEST_SOURCE_PROJECT_ID == $CI_PROJECT_ID" in note["rules"][0]["if"]
     assert note["script"][0].startswith("python -I - <<'END'\n")
     assert document["gate"]["artifacts"]["reports"] == {"junit": "harness-gate/junit.xml"}
+
+
+@pytest.mark.parametrize(("token", "code"), [("secret", 2), ("", 0)])
+def test_a_token_that_reaches_the_gate_stops_it(token: str, code: int) -> None:
+    first = parse(render_workflow("gitlab", USUAL))["gate"]["script"][0]
+    found = subprocess.run(
+        ["sh", "-eu", "-c", first], env={"GATE_TOKEN": token}, capture_output=True, text=True, check=False
+    )
+    assert (found.returncode, "environment scope gate-note" in found.stderr) == (code, bool(code))
+    assert "secret" not in found.stdout + found.stderr
+
+
+@pytest.mark.parametrize(
+    ("budget", "culprit_budget", "minutes"), [("10m", "20m", 55), ("90s", "20m", 47), ("10m", "61s", 37)]
+)
+def test_a_gate_has_the_time_of_all_its_parts(budget: str, culprit_budget: str, minutes: int) -> None:
+    pipeline = replace(USUAL, budget=budget, culprit_budget=culprit_budget)
+    job = parse(render_workflow("github", pipeline))["jobs"]["gate"]
+    (step,) = (each for each in job["steps"] if each.get("name") == "Gate")
+    assert (step["timeout-minutes"], job["timeout-minutes"]) == (minutes, minutes + 15)
+    assert parse(render_workflow("gitlab", pipeline))["gate"]["timeout"] == f"{minutes + 15} minutes"
 
 
 @pytest.mark.parametrize("forge", FORGES)
@@ -208,7 +236,10 @@ def test_the_command_knows_its_options(forge: Forge) -> None:
     )
     known = {name for each in cli.commands["gate"].params for name in each.opts}
     asked = re.findall(r" (--[a-z-]+)", line)
-    assert asked == ["--from", "--to", "--matrix", "--budget", "--plain", "--reports"]
+    assert asked == [
+        *("--from", "--to", "--matrix", "--budget", "--culprit-budget"),
+        *("--allow-equal", "--plain", "--reports"),
+    ]
     assert set(asked) <= known
 
 
@@ -263,6 +294,7 @@ def test_what_the_gate_leaves_is_collected(forge: Forge, tmp_path: Path, *, whol
         ({"install": "a\nb"}, "--install "),
         ({"install": ""}, "--install "),
         ({"budget": "1h"}, "--budget '1h': a time such as 10m or 600s was meant"),
+        ({"culprit_budget": "1 h"}, "--culprit-budget '1 h': a time such as 20m or 600s was meant"),
         ({"python": "3.x"}, "--python '3.x': a version such as 3.11 was meant"),
     ],
 )

@@ -18,6 +18,23 @@ AUTHOR = os.environ.get("AUTHOR", "github-actions[bot]")  # who the token of a w
 REPOSITORY = f"{os.environ['GITHUB_API_URL']}/repos/{os.environ['GITHUB_REPOSITORY']}"
 COMMENTS = f"{REPOSITORY}/issues/{int(os.environ['PULL_REQUEST'])}/comments"
 PAGE = 100
+REPORT = Path("gate.md")
+LIMIT = 65_536  # bytes; the gate writes no more
+
+
+def read_report() -> str:
+    """What the gate left: of the usual size, and with the marker in its last line, as the gate writes it."""
+    with REPORT.open("rb") as file:
+        content = file.read(LIMIT + 1)
+    if len(content) > LIMIT:
+        raise SystemExit(f"the comment was not written: {REPORT} has more than {LIMIT} bytes")
+    try:
+        found = content.decode().rstrip()
+    except UnicodeDecodeError:
+        raise SystemExit(f"the comment was not written: {REPORT} is no UTF-8 text") from None
+    if found.splitlines()[-1:] != [MARKER]:
+        raise SystemExit(f"the comment was not written: the last line of {REPORT} is not {MARKER}")
+    return found
 
 
 def ask(method: str, url: str, content: dict[str, str] | None = None) -> Any:
@@ -55,9 +72,7 @@ def find_comment() -> int | None:
         number += 1
 
 
-text = Path("gate.md").read_text(encoding="utf-8").rstrip()
-if text.splitlines()[-1:] != [MARKER]:
-    text = f"{text}\n\n{MARKER}"
+text = read_report()
 found = find_comment()
 if found is None:
     ask("POST", COMMENTS, {"body": text})
