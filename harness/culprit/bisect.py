@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 
 from harness.gate_records import LockChange, ReleaseSearch, ReleaseTrial, TrialOutcome
+from harness.plan.releases import Listed
 
 TryRelease = Callable[[str], Awaitable[ReleaseTrial]]
 """Puts one release in the place of the candidate's."""
@@ -13,7 +14,7 @@ TryRelease = Callable[[str], Awaitable[ReleaseTrial]]
 
 async def bisect_releases(
     change: LockChange,
-    between: Sequence[str],
+    listed: Listed,
     try_release: TryRelease,
     *,
     at_once: int = 1,
@@ -23,12 +24,12 @@ async def bisect_releases(
 
     Args:
         change: a distribution that both sides have.
-        between: the releases in between, ascending.
+        listed: the releases in between.
         try_release: makes a trial.
         at_once: releases tried at the same time.
         most: releases tried at most; what is left between the ends then is skipped.
     """
-    versions = (change.before, *between, change.after)
+    versions, gap = (change.before, *listed.versions, change.after), listed.gap
     good, bad = 0, len(versions) - 1
     known: dict[int, TrialOutcome] = {}
     tried: list[ReleaseTrial] = []
@@ -46,6 +47,7 @@ async def bisect_releases(
         last_good=versions[good],
         first_bad=versions[bad],
         skipped=tuple(versions[good + 1 : bad]),
+        unlisted=None if gap is None else (versions[gap], versions[gap + 1]),
         releases=len(versions),
         tried=tuple(tried),
     )

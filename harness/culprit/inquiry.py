@@ -119,7 +119,7 @@ class Inquiry:
         if change.kind != "changed" or change.before == change.after:
             return None
         trials.say(f"looking up the releases of {name} from {change.before} to {change.after}")
-        between = await list_between(
+        listed = await list_between(
             name, change.before, change.after, trials.matrix, trials.settings, python=self.python
         )
 
@@ -127,7 +127,7 @@ class Inquiry:
             trial = await trials.try_versions(context.versions({name: version}), explained)
             return ReleaseTrial(version=version, outcome=trial.outcome, because=trial.because)
 
-        return await bisect_releases(change, between, try_release, at_once=self.at_once)
+        return await bisect_releases(change, listed, try_release, at_once=self.at_once)
 
     async def _tell_apart(
         self, search: ReleaseSearch, context: _Context, explained: Sequence[str]

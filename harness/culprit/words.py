@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from packaging.version import Version
 
 from harness.gate_records import LockChange, ReleaseSearch, Trial
 
@@ -123,8 +126,17 @@ def _say_without(without: Trial, worse: str, *, one: bool) -> str:
 
 
 def _say_release(search: ReleaseSearch) -> str:
-    skipped = f" ({len(search.skipped)} in between could not be tried)" if search.skipped else ""
-    return f"the first bad {search.name} is {search.first_bad}, the last good one {search.last_good}{skipped}"
+    doubts = [f"{len(search.skipped)} in between could not be tried"] if search.skipped else []
+    if search.unlisted and _lies_within(search.unlisted, search):
+        low, high = search.unlisted
+        doubts.append(f"there are too many to look up all: what lies between {low} and {high} was left out")
+    told = f"the first bad {search.name} is {search.first_bad}, the last good one {search.last_good}"
+    return f"{told} ({'; '.join(doubts)})" if doubts else told
+
+
+def _lies_within(gap: tuple[str, str], search: ReleaseSearch) -> bool:
+    ends = (search.last_good, gap[0], gap[1], search.first_bad)
+    return all(Version(low) <= Version(high) for low, high in itertools.pairwise(ends))
 
 
 def say_apart(found: Found) -> str:

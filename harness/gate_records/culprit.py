@@ -37,14 +37,18 @@ class ReleaseTrial(Record, frozen=True, kw_only=True):
 class ReleaseSearch(Record, frozen=True, kw_only=True):
     """The bisection over the releases of one distribution, ``tried`` in the order in which they were.
 
-    ``last_good`` and ``first_bad`` are neighbours but for ``skipped`` releases, of which nothing is known.
+    ``last_good`` and ``first_bad`` are neighbours but for ``skipped`` releases, of which nothing is known,
+    and for what is ``unlisted``: between these two there are more releases, which were not looked up.
     """
 
     name: str
     last_good: str
     first_bad: str
     skipped: tuple[str, ...] = ()
-    releases: int = 0  # how many the index has from the baseline's to the candidate's, both included
+    unlisted: tuple[str, str] | None = None
+    releases: int = (
+        0  # how many there are from the baseline's to the candidate's, both included, if all listed
+    )
     tried: tuple[ReleaseTrial, ...] = ()
 
 

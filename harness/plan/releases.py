@@ -7,7 +7,9 @@ is asked again and again for the newest below and the lowest above what is known
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 
+import msgspec
 from packaging.version import Version
 
 from harness.plan.candidate import matrix_of_today
@@ -20,13 +22,23 @@ MOST_RELEASES = 200
 """How often the resolver is asked at most; about half a second each, two at a time."""
 
 
+class Listed(msgspec.Struct, frozen=True):
+    """Releases, ascending; after the first ``gap`` of them others were left out, nobody knows how many.
+
+    ``gap`` is None where all are there.
+    """
+
+    versions: tuple[str, ...]
+    gap: int | None = None
+
+
 async def list_between(  # noqa: PLR0913 - one parameter a part of the question
     name: str, low: str, high: str, matrix: Matrix, settings: IndexSettings, *, python: str
-) -> tuple[str, ...]:
+) -> Listed:
     """Versions above ``low`` and below ``high`` that this Python and this platform can install, ascending.
 
     Only wheels count, and, as for a resolution, no pre-releases. Where there are more than ``MOST_RELEASES``
-    those in the middle are left out.
+    those in the middle are left out, and where that is.
 
     Raises:
         MachineError: uv or the network failed (in an exception group).
@@ -34,7 +46,9 @@ async def list_between(  # noqa: PLR0913 - one parameter a part of the question
     between = _Between(name, matrix_of_today(matrix), settings, python, Version(low), Version(high))
     async with asyncio.TaskGroup() as group:
         walks = [group.create_task(between.go(up=up)) for up in (True, False)]
-    return tuple(str(version) for version in sorted({*walks[0].result(), *walks[1].result()}))
+    versions = sorted({*walks[0].result(), *walks[1].result()})
+    gap = await between.find_gap(versions)
+    return Listed(tuple(map(str, versions)), gap)
 
 
 class _Between:
@@ -61,6 +75,15 @@ class _Between:
             else:
                 self._high = version
         return found
+
+    async def find_gap(self, versions: Sequence[Version]) -> int | None:
+        """After how many of them the searches stopped without having met."""
+        if self._asked < MOST_RELEASES:
+            return None
+        more = await self._ask(lowest=True)
+        if more is None or not self._low < more < self._high:
+            return None
+        return sum(version <= self._low for version in versions)
 
     async def _ask(self, *, lowest: bool) -> Version | None:
         low, high = self._low.public, self._high.public

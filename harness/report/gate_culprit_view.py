@@ -53,7 +53,8 @@ def say_search(culprit: Culprit, quote: Quote) -> list[str]:
 
 
 def _say_releases(search: ReleaseSearch, quote: Quote) -> str:
-    told = f"Of {search.releases} releases of {quote(search.name)} {len(search.tried)} were tried"
+    least = "" if search.unlisted is None else "at least "
+    told = f"Of {least}{search.releases} releases of {quote(search.name)} {len(search.tried)} were tried"
     unknown = ", ".join(quote(each) for each in search.skipped[:MOST])
     return f"{told}; nothing is known of {unknown}." if unknown else f"{told}."
 

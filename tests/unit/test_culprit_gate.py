@@ -294,7 +294,7 @@ def test_a_search_that_takes_too_long_is_cut_off(front: Front, meter: Meter, cap
         "it"
     )
     assert (culprit.looked_for, culprit.changes) == (("memory.normalizer",), ())
-    assert {trial.outcome for trial in culprit.trials} == {"red"}  # of all, by the names of several parts
+    assert {trial.outcome for trial in culprit.trials} <= {"red"}  # of all, by the names of several parts
     assert "note: culprit: the search was cut off after 2 seconds" in capsys.readouterr().out
 
 

@@ -10,8 +10,11 @@ from dataclasses import dataclass, field
 import pytest
 
 from harness.culprit.bisect import bisect_releases
+from harness.culprit.inquiry import Found
 from harness.culprit.minimize import Minimum, minimize
+from harness.culprit.words import say_found
 from harness.gate_records import LockChange, ReleaseSearch, ReleaseTrial, Trial, TrialOutcome
+from harness.plan.releases import Listed
 
 Rule = Callable[[Collection[str]], TrialOutcome]
 FOUR = ("a", "b", "c", "d")
@@ -105,7 +108,7 @@ CHANGE = LockChange(name="p", kind="changed", asked=True, before="0", after="9")
 BETWEEN = tuple("12345678")
 
 
-def bisect(outcomes: str, *, at_once: int = 1, most: int = 24) -> ReleaseSearch:
+def bisect(outcomes: str, *, at_once: int = 1, most: int = 24, gap: int | None = None) -> ReleaseSearch:
     """One letter a release, from 1 on: g, r or u."""
     words: dict[str, TrialOutcome] = {"g": "green", "r": "red", "u": "unresolved"}
 
@@ -113,7 +116,7 @@ def bisect(outcomes: str, *, at_once: int = 1, most: int = 24) -> ReleaseSearch:
         return ReleaseTrial(version=version, outcome=words[outcomes[int(version) - 1]])
 
     between = BETWEEN[: len(outcomes)]
-    return asyncio.run(bisect_releases(CHANGE, between, try_release, at_once=at_once, most=most))
+    return asyncio.run(bisect_releases(CHANGE, Listed(between, gap), try_release, at_once=at_once, most=most))
 
 
 @pytest.mark.parametrize("at_once", [1, 2])
@@ -140,3 +143,37 @@ def test_neighbours_need_no_trial() -> None:
 def test_what_a_bound_leaves_untried_is_skipped() -> None:
     found = bisect("ggggggrr", most=1)
     assert (found.last_good, found.first_bad, found.skipped) == ("5", "9", ("6", "7", "8"))
+
+
+@pytest.mark.parametrize(
+    ("outcomes", "said"),
+    [
+        (
+            "ggggrrrr",
+            (
+                "the first bad p is 5, the last good one 4 (there are too many to look up all: what lies "
+                "between 4 and 5 was left out)"
+            ),
+        ),
+        (
+            "gggurrrr",
+            (
+                "the first bad p is 5, the last good one 3 (1 in between could not be tried; there are "
+                "too many to look up all: what lies between 4 and 5 was left out)"
+            ),
+        ),
+        ("gggggrrr", "the first bad p is 6, the last good one 5"),
+        ("gggrrrrr", "the first bad p is 4, the last good one 3"),
+    ],
+)
+def test_releases_that_were_left_out_are_said_where_they_matter(outcomes: str, said: str) -> None:
+    search = bisect(outcomes, gap=4)
+    assert search.unlisted == ("4", "5")
+    red, green = (Trial(applied=("p",), outcome=outcome) for outcome in ("red", "green"))
+    found = Found((CHANGE,), (), ("a",), alone=red, without=green, releases=(search,))
+    assert say_found(found, "a", "red").split("; ", 2)[2] == said
+
+
+def test_the_gap_may_lie_at_the_ends() -> None:
+    assert bisect("", gap=0).unlisted == ("0", "9")
+    assert bisect("gr", gap=2).unlisted == ("2", "9")

@@ -11,10 +11,11 @@ from planted.wheels import build_wheel
 from unit.gate_world import make_world
 from unit.plan_texts import make_matrix
 
+from harness.plan import releases
 from harness.plan.candidate import Compared, Wish, compare
 from harness.plan.lock_diff import diff_locks
 from harness.plan.pip_settings import IndexSettings
-from harness.plan.releases import list_between
+from harness.plan.releases import Listed, list_between
 from harness.plan.resolve import resolve
 from harness.plan.schema import Matrix
 from harness.plan.trial import ABSENT, part_of, resolve_trial, starts_of
@@ -179,7 +180,23 @@ def test_other_files_of_the_same_release_are_a_change(tmp_path: Path) -> None:
 )
 def test_the_releases_in_between(low: str, high: str, found: tuple[str, ...], bench: Bench) -> None:
     listed = list_between("numpy", low, high, bench.matrix, bench.settings, python="3.11")
-    assert asyncio.run(listed) == found
+    assert asyncio.run(listed) == Listed(found)
+
+
+@pytest.mark.parametrize(
+    ("most", "found", "gap"),
+    [
+        (1, ("1.26.2",), 1),
+        (2, ("1.26.2", "2.4.6"), 1),
+        (4, ("1.26.2", "2.0.2", "2.2.0", "2.4.6"), None),
+    ],
+)
+def test_where_releases_were_left_out_is_told(
+    most: int, found: tuple[str, ...], gap: int | None, bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(releases, "MOST_RELEASES", most)
+    listed = list_between("numpy", "1.0", "3.0", bench.matrix, bench.settings, python="3.11")
+    assert asyncio.run(listed) == Listed(found, gap)
 
 
 def test_only_releases_that_can_be_installed_count(tmp_path: Path) -> None:
@@ -192,4 +209,4 @@ def test_only_releases_that_can_be_installed_count(tmp_path: Path) -> None:
             made.rename(made.with_name("p-1.3-cp27-cp27m-win32.whl"))
     settings = IndexSettings(find_links=(str(links),), no_index=True)
     listed = list_between("p", "1.0", "2.0", make_matrix(tmp_path), settings, python="3.11")
-    assert asyncio.run(listed) == ("1.2", "1.2.post1", "1.4")
+    assert asyncio.run(listed) == Listed(("1.2", "1.2.post1", "1.4"))
