@@ -39,7 +39,11 @@ from harness.run.interrupt import run_interruptibly
 @click.option("--no-latency", is_flag=True, help="Judge correctness alone.")
 @click.option("--quantities", multiple=True, metavar="GLOB", help="Of latency and memory, only what matches.")
 @click.option("--budget", metavar="TIME", help="For latency and memory: 10m, 90s.  [default: of the matrix]")
-@click.option("--accept-known", is_flag=True, help="A known divergence that is new does not fail it.")
+@click.option(
+    "--accept-known",
+    is_flag=True,
+    help="A known divergence, or a check that no longer runs, does not fail it.",
+)
 @click.option("--no-culprit", is_flag=True, help="Do not look for the package to blame.")
 @culprit_budget_option
 @click.option("--allow-equal", is_flag=True, help="Pass where both environments are the same.")

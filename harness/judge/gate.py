@@ -10,7 +10,7 @@ from harness.judge.outcomes import is_red
 from harness.judge.slower import with_speed
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from harness.gate_records import Speed
     from harness.judge.slower import Said
@@ -20,7 +20,10 @@ if TYPE_CHECKING:
 
 _RAN = {"ok", "failed"}
 _FINE = {"pass", "xfail"}
-_MEASURED = {"pass", "fail", "error", "xfail", "xpass"}
+_MEASURED = {"pass", "fail", "xfail", "xpass"}
+"""Outcomes that tell of a package; an error tells that a check could not be made."""
+
+_RUN = _MEASURED | {"error"}
 
 
 def decide(judgement: Judgement, speed: Speed | None = None, *, accept_known: bool = False) -> Decision:
@@ -29,7 +32,8 @@ def decide(judgement: Judgement, speed: Speed | None = None, *, accept_known: bo
     Args:
         judgement: correctness, of both cells.
         speed: latency and memory; None where they were not judged.
-        accept_known: a known divergence that only the candidate has does not fail the gate.
+        accept_known: a known divergence that only the candidate has does not fail the gate, nor does a check
+            that the candidate skips and the baseline does not.
     """
     before, after = _findings(judgement, BASELINE), _findings(judgement, CANDIDATE)
     cells = {cell.cell: cell for cell in judgement.cells}
@@ -38,17 +42,20 @@ def decide(judgement: Judgement, speed: Speed | None = None, *, accept_known: bo
     red = [e for e in after.values() if is_red(e.outcome) and not (died and e.outcome == "missing")]
     new = tuple(each for each in red if not _was_red(before, each))
     known = tuple(e for e in after.values() if e.outcome == "xfail" and _outcome(before, e) != "xfail")
-    unchecked = tuple(e for e in after.values() if e.outcome == "skip" and _outcome(before, e) in _MEASURED)
+    unchecked = tuple(e for e in after.values() if e.outcome == "skip" and _outcome(before, e) in _RUN)
     verdict, sentence, because = (
         _compare(candidate, old, after, new)
         if _is_whole(old, before) and old is not None
-        else _without_baseline(old, after)
+        else _without_baseline(old, before, after)
     )
     if verdict == "pass" and known and not accept_known:
         verdict, sentence, because = _diverges(known)
+    if verdict == "pass" and unchecked and not accept_known:
+        verdict, sentence, because = _skips(unchecked)
     verdict, sentence, because = with_speed((verdict, sentence, because), speed)
     if verdict == "pass":
-        sentence = "; ".join(filter(None, (_passed(after, len(red), len(known), len(unchecked)), sentence)))
+        passed = _passed(after, len(red), len(known), len(unchecked))
+        sentence = "; ".join(filter(None, (passed, _uncompared(before.values()), sentence)))
     return Decision(
         verdict=verdict,
         sentence=sentence,
@@ -93,14 +100,18 @@ def _is_whole(cell: CellVerdict | None, findings: Findings) -> bool:
 
 
 def _measured(findings: Findings) -> bool:
-    return any(each.outcome in _MEASURED for each in findings.values())
+    """Whether anything tells of a package; that the environment is what was locked does not, by itself."""
+    of_packages = [each for each in findings.values() if each.layer != "ENV"] or findings.values()
+    return any(each.outcome in _MEASURED for each in of_packages)
 
 
-def _without_baseline(old: CellVerdict | None, after: Findings) -> Said:
+def _without_baseline(old: CellVerdict | None, before: Findings, after: Findings) -> Said:
     status, because = ("missing", "") if old is None else (str(old.status), old.reason)
     if status in _RAN:
         status, because = "without any measurement", ""
-    if not _measured(after):
+        if any(each.outcome == "error" for each in before.values()):
+            status += ", its checks end in errors"
+    if not any(each.outcome in _RUN for each in after.values()):
         return "error", f"Nothing was measured in the candidate, and the baseline is {status}", because
     return "inconclusive", f"Nothing says what is new in the candidate: the baseline is {status}", because
 
@@ -129,6 +140,26 @@ def _diverges(known: Sequence[Finding]) -> Said:
     count = "1 known divergence" if len(known) == 1 else f"{len(known)} known divergences"
     told = f"{first.check}: {first.expectation or first.message}"
     return "regressed", f"{count} that the baseline does not have, not accepted", told
+
+
+def _skips(unchecked: Sequence[Finding]) -> Said:
+    """A check that skips itself has not found that nothing is wrong."""
+    first = in_layer_order(unchecked)[0]
+    one = len(unchecked) == 1
+    count = "1 case of the baseline is" if one else f"{len(unchecked)} cases of the baseline are"
+    why = f"which only --accept-known lets pass: {first.check}"
+    return "inconclusive", f"{count} no longer checked in the candidate, {why}", first.message
+
+
+def _uncompared(before: Iterable[Finding]) -> str:
+    """Layers of which the baseline has errors only: there nothing could be new."""
+    outcomes: dict[str, set[str]] = {}
+    for each in before:
+        outcomes.setdefault(each.layer, set()).add(each.outcome)
+    broken = [
+        layer for layer, found in sorted(outcomes.items()) if "error" in found and not found & _MEASURED
+    ]
+    return f"nothing is compared in {', '.join(broken)}, where the baseline has only errors" if broken else ""
 
 
 def _died(candidate: CellVerdict | None) -> Said:

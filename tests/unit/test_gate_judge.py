@@ -102,10 +102,53 @@ def test_an_expectation_that_ends_with_the_upgrade_is_new() -> None:
     assert found.verdict == "regressed"
 
 
-def test_what_is_skipped_now_is_said() -> None:
-    found = gate(GOOD, cell("candidate", "pass", "pass", "pass", "skip"))
+def test_what_is_skipped_now_does_not_pass_unless_it_is_accepted() -> None:
+    candidate = cell("candidate", "pass", "pass", "pass", "skip")
+    found = gate(GOOD, candidate)
+    assert (found.verdict, checks(found)) == ("inconclusive", {"unchecked": [CASES[3]]})
+    assert found.sentence == (
+        "1 case of the baseline is no longer checked in the candidate, which only --accept-known lets pass: "
+        "l2.end-to-end/float32"
+    )
+    found = gate(GOOD, cell("candidate", "pass", "pass", "skip", "skip"))
+    assert (found.verdict, found.sentence.split(" of ")[0]) == ("inconclusive", "2 cases")
+    assert gate(cell("baseline", "pass", "pass", "pass", "skip"), candidate).verdict == "pass"
+    found = gate(GOOD, candidate, accept_known=True)
     assert (found.verdict, checks(found)) == ("pass", {"unchecked": [CASES[3]]})
     assert found.sentence.endswith("; 1 no longer checked")
+
+
+ERRORS: tuple[CheckOutcome, ...] = ("error",) * 4
+FAILS: tuple[CheckOutcome, ...] = ("fail",) * 4
+
+
+def test_a_suite_that_only_errors_compares_nothing() -> None:
+    broken = cell("baseline", *ERRORS, status="failed")
+    env_only = cell("baseline", "pass", "error", "error", "error", status="failed")
+    failing = cell("candidate", *ERRORS, status="failed")
+    for baseline, candidate in ((broken, FINE), (broken, failing), (env_only, FINE)):
+        found = gate(baseline, candidate)
+        assert (found.verdict, found.sentence) == (
+            "inconclusive",
+            (
+                "Nothing says what is new in the candidate: the baseline is without any measurement, its "
+                "checks end in errors"
+            ),
+        )
+    mixed = cell("baseline", "error", "skip", "skip", "error", status="failed")
+    assert gate(mixed, FINE).verdict == "inconclusive"
+    found = gate(cell("baseline", *FAILS), cell("candidate", *ERRORS, status="failed"))
+    assert (found.verdict, found.sentence) == (
+        "error",
+        "Nothing was measured in the candidate, so nothing can be said",
+    )
+
+
+def test_a_layer_in_which_the_baseline_only_errors_is_said() -> None:
+    outcomes: tuple[CheckOutcome, ...] = ("pass", "pass", "error", "error")
+    found = gate(cell("baseline", *outcomes, status="failed"), cell("candidate", *outcomes, status="failed"))
+    assert found.verdict == "pass"
+    assert found.sentence.endswith("; nothing is compared in L2, where the baseline has only errors")
 
 
 @pytest.mark.parametrize("status", ["import-error", "crashed", "timed-out"])
