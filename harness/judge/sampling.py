@@ -2,10 +2,10 @@
 
 The gate may go on for as long as its budget lasts, so nobody knows how many looks there will be. Look k gets
 the share 1 / (k (k + 1)) of the error that the whole gate is allowed: 1/2, 1/6, 1/12, ..., which is 1 in all,
-however many there are. What a look gets is divided equally among the quantities that the gate has planned
-(Bonferroni), not among those that are still open: which are open has been chosen by looking. So by the
-union bound every interval of every look covers at once, with confidence ``1 - ALPHA``, whatever the
-quantities have to do with each other.
+however many there are. What a look gets is divided equally among the intervals of all quantities that the
+gate has planned (Bonferroni), not of those that are still open: which are open has been chosen by looking.
+Each quantity has two, of the change and of its A/A arm. So by the union bound every interval of every look
+covers at once, with confidence ``1 - ALPHA``, whatever the quantities have to do with each other.
 """
 
 from __future__ import annotations
@@ -17,13 +17,16 @@ from dataclasses import dataclass
 ALPHA = 0.01
 """How often one of all the intervals that a gate rests on may miss what it is to cover."""
 
-FIRST = 13
+INTERVALS = 2
+"""Of each quantity at a look: the change, and the control."""
+
+FIRST = 14
 """Blocks before the first look. For the 13 quantities of a gate the first look needs intervals that miss in
-at most 1 of 2,600 cases; of 12 pairs even the most extreme signs have a probability of 1 in 2,048 (2 ** -11),
-of 13 pairs 1 in 4,096."""
+at most 1 of 5,200 cases; of 13 pairs even the most extreme signs have a probability of 1 in 4,096 (2 ** -12),
+of 14 pairs 1 in 8,192."""
 
 GROWTH = 1.5
-"""Each look has half as many blocks again as the one before: 13, 20, 30, 45, 68, ..."""
+"""Each look has half as many blocks again as the one before: 14, 21, 32, 48, 72, ..."""
 
 
 @dataclass(frozen=True)
@@ -76,4 +79,4 @@ def confidence_at(look: Look, quantities: int) -> float:
     """
     if quantities < 1:
         raise ValueError("a gate without quantities looks at nothing")
-    return 1 - ALPHA * look.share / quantities
+    return 1 - ALPHA * look.share / (INTERVALS * quantities)

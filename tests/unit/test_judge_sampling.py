@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
+from unit.plan_texts import make_matrix
 
 from harness.judge import sampling
 from harness.judge.sampling import ALPHA, Look, confidence_at, last_look, looks, next_look, share_of
+from harness.plan.quantities import plan_quantities
 
 
 def spent(share: Callable[[int], float], number: int = 2000) -> float:
@@ -28,38 +31,41 @@ def test_a_schedule_that_spends_too_much_is_caught(share: Callable[[int], float]
 def test_looks_come_after_growing_numbers_of_blocks() -> None:
     first = list(itertools.islice(looks(), 6))
     assert [(look.number, look.blocks) for look in first] == [
-        (1, 13),
-        (2, 20),
-        (3, 30),
-        (4, 45),
-        (5, 68),
-        (6, 102),
+        (1, 14),
+        (2, 21),
+        (3, 32),
+        (4, 48),
+        (5, 72),
+        (6, 108),
     ]
     assert [look.share for look in first] == [share_of(number) for number in range(1, 7)]
 
 
-@pytest.mark.parametrize(("blocks", "due"), [(0, 13), (12, 13), (13, 20), (44, 45), (45, 68)])
+@pytest.mark.parametrize(("blocks", "due"), [(0, 14), (13, 14), (14, 21), (47, 48), (48, 72)])
 def test_the_next_look_is_one_that_has_not_been(blocks: int, due: int) -> None:
     assert next_look(blocks).blocks == due
 
 
 @pytest.mark.parametrize(
     ("blocks", "look"),
-    [(0, None), (12, None), (13, None), (14, Look(2, 14, 1 / 6)), (20, None), (44, Look(4, 44, 1 / 20))],
+    [(0, None), (13, None), (14, None), (15, Look(2, 15, 1 / 6)), (21, None), (47, Look(4, 47, 1 / 20))],
 )
 def test_the_last_look_takes_the_share_of_the_next(blocks: int, look: Look | None) -> None:
     assert last_look(blocks) == look
 
 
-def test_the_error_is_divided_among_all_planned_quantities() -> None:
-    assert confidence_at(next_look(0), 13) == pytest.approx(1 - 0.01 / 2 / 13)
-    spent_by_all = sum(13 * (1 - confidence_at(look, 13)) for look in itertools.islice(looks(), 20))
-    assert spent_by_all < ALPHA
+def test_the_error_is_divided_among_both_intervals_of_all_planned_quantities() -> None:
+    assert confidence_at(next_look(0), 13) == pytest.approx(1 - 0.01 / 2 / 26)
+    all_looks = [Look(number, 14, share_of(number)) for number in range(1, 2000)]
+    spent_by_all = sum(2 * 13 * (1 - confidence_at(look, 13)) for look in all_looks)
+    assert 0.999 * ALPHA < spent_by_all < ALPHA
     with pytest.raises(ValueError, match="without quantities"):
         confidence_at(next_look(0), 0)
 
 
-def test_the_first_look_has_just_enough_blocks_for_the_quantities_of_a_gate() -> None:
+def test_the_first_look_has_just_enough_blocks_for_the_quantities_of_a_gate(tmp_path: Path) -> None:
     """The exact interval of n pairs exists down to an error of 2 ** (1 - n)."""
-    needed = 1 - confidence_at(next_look(0), 13)
-    assert 2.0 ** (1 - sampling.FIRST) <= needed < 2.0 ** (2 - sampling.FIRST)
+    quantities = len(plan_quantities(make_matrix(tmp_path)))
+    needed = 1 - confidence_at(next_look(0), quantities)
+    enough = next(n for n in itertools.count(1) if 2.0 ** (1 - n) <= needed)
+    assert (quantities, enough) == (13, sampling.FIRST)
