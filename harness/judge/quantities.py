@@ -10,6 +10,8 @@ import math
 import statistics
 from collections.abc import Mapping, Sequence
 
+import msgspec
+
 from harness.gate_records import (
     Block,
     Interval,
@@ -91,16 +93,31 @@ def judge_speed(  # noqa: PLR0913 - one parameter a fact
         looks: how often the blocks were looked at.
         void: the blocks that could not be used.
     """
+    every = [decisions.get(each.id) or unmeasured(each, "it was never come to") for each in planned]
     return Speed(
-        quantities=tuple(
-            decisions.get(each.id) or unmeasured(each, "it was never come to") for each in planned
-        ),
+        quantities=tuple(_distrust(each, every) for each in every),
         confidence=1 - ALPHA,
         spent=spent,
         budget=budget,
         looks=looks,
         void=tuple(void),
     )
+
+
+def _distrust(decision: QuantityDecision, every: Sequence[QuantityDecision]) -> QuantityDecision:
+    """Nothing is said of a latency where half of those of its group fail their control: that is the machine.
+
+    Memory has no part in it: a busy machine makes nothing larger.
+    """
+    what = decision.quantity
+    mine = [e for e in every if (e.quantity.group, e.quantity.unit) == (what.group, "s")]
+    failed = sum(each.outcome == "control-failed" for each in mine)
+    if what.unit != "s" or 2 * failed < len(mine) or decision.outcome in {"control-failed", "unmeasured"}:
+        return decision
+    because = (
+        f"{failed} of {len(mine)} latencies of the {what.group} differ between processes of the baseline"
+    )
+    return msgspec.structs.replace(decision, outcome="control-failed", because=because)
 
 
 def _outcome(threshold: float, change: Interval | None, control: Interval | None) -> QuantityOutcome:

@@ -18,13 +18,18 @@ _WHY: dict[QuantityOutcome, str] = {
 """Outcomes that leave the gate inconclusive, worst first."""
 
 
+NAMED = 3
+"""So many quantities are named in a sentence."""
+
+
 def with_speed(correctness: Said, speed: Speed | None) -> Said:
     """What is said of correctness, worsened by what latency and memory say; they never better it."""
     if speed is None or correctness[0] in {"error", "unsatisfiable", "regressed"}:
         return correctness
     slower = [each for each in speed.quantities if each.outcome == "regressed"]
     if slower:
-        return "regressed", _regressed(slower), ""
+        failed = [each for each in speed.quantities if each.outcome == "control-failed"]
+        return "regressed", _regressed(slower) + _besides(failed), ""
     if correctness[0] != "pass":
         return correctness
     return _without_regression(speed.quantities)
@@ -35,6 +40,8 @@ def _without_regression(quantities: Sequence[QuantityDecision]) -> Said:
         return "inconclusive", "No quantity of latency or memory was measured", ""
     for outcome in _WHY:
         unclear = [each for each in quantities if each.outcome == outcome]
+        if outcome == "control-failed":  # those that failed by themselves before those that failed with them
+            unclear.sort(key=lambda each: bool(each.because))
         if unclear:
             return "inconclusive", _unclear(outcome, unclear, len(quantities)), unclear[0].because
     count = (
@@ -62,6 +69,17 @@ def _regressed(slower: Sequence[QuantityDecision]) -> str:
     return told + (
         f"; {more} more {'quantity has' if more == 1 else 'quantities have'} regressed" if more else ""
     )
+
+
+def _besides(failed: Sequence[QuantityDecision]) -> str:
+    """Controls that failed beside a regression: a person should know that the machine was not quiet."""
+    if not failed:
+        return ""
+    verb = "differs" if len(failed) == 1 else "differ"
+    names = ", ".join(each.quantity.id for each in failed[:NAMED])
+    if len(failed) > NAMED:
+        names += f" and {len(failed) - NAMED} more"
+    return f"; but {names} {verb} between processes of the baseline itself"
 
 
 def _unclear(outcome: QuantityOutcome, unclear: Sequence[QuantityDecision], planned: int) -> str:

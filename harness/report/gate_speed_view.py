@@ -119,6 +119,8 @@ def say_why(decision: QuantityDecision, speed: Speed) -> str:
     """Why nothing can be said of a quantity; the words of others come after it."""
     limit, count = show_threshold(decision), decision.blocks
     processes = f"{count} {'process' if count == 1 else 'processes'} an arm"
+    if decision.outcome == "control-failed" and decision.because:
+        return "Too much of its group differs from itself, so the machine decides, not the candidate"
     if decision.outcome == "control-failed":
         apart = show_interval(decision.control)
         return f"The baseline differs from itself ({apart}), so the machine decides, not the candidate"

@@ -94,6 +94,56 @@ def test_every_planned_quantity_has_a_decision() -> None:
     assert (found.confidence, found.spent, found.budget, found.looks) == (0.99, 9.0, 60.0, 1)
 
 
+@pytest.mark.parametrize(
+    ("outcomes", "judged"),
+    [
+        (
+            ("control-failed", "passed", "regressed", "passed"),
+            ("control-failed", "passed", "regressed", "passed"),
+        ),
+        (
+            ("control-failed", "regressed", "control-failed", "passed"),
+            ("control-failed", "control-failed", "control-failed", "control-failed"),
+        ),
+        (
+            ("control-failed", "undecided", "control-failed", "unmeasured"),
+            ("control-failed", "control-failed", "control-failed", "unmeasured"),
+        ),
+    ],
+)
+def test_where_half_of_a_group_fails_its_control_the_machine_is_at_fault(
+    outcomes: tuple[QuantityOutcome, ...], judged: tuple[QuantityOutcome, ...]
+) -> None:
+    latencies = [msgspec.structs.replace(SMALL, id=f"normalize.{number}") for number in range(4)]
+    heap = Quantity(id="memory.normalizer", group="normalizer", unit="B", threshold=1.1)
+    embedding = msgspec.structs.replace(SMALL, id="embed.1", group="embedding")
+    planned = (*latencies, heap, embedding)
+    said: tuple[QuantityOutcome, ...] = (*outcomes, "regressed", "regressed")
+    decisions = {
+        each.id: QuantityDecision(quantity=each, outcome=outcome)
+        for each, outcome in zip(planned, said, strict=True)
+    }
+    found = judge_speed(planned, decisions, spent=1.0, budget=2.0, looks=1).quantities
+    assert tuple(each.outcome for each in found) == (*judged, "regressed", "regressed")
+    reason = "2 of 4 latencies of the normalizer differ between processes of the baseline"
+    assert {each.because for each in found} == ({"", reason} if judged != outcomes else {""})
+
+
+def test_a_control_that_failed_is_named_beside_a_regression() -> None:
+    third = msgspec.structs.replace(SMALL, id="normalize.third")
+    planned = (SMALL, LARGE, third)
+    outcomes: tuple[QuantityOutcome, ...] = ("control-failed", "regressed", "passed")
+    decisions = {
+        each.id: QuantityDecision(quantity=each, outcome=outcome, change=EQUAL)
+        for each, outcome in zip(planned, outcomes, strict=True)
+    }
+    found = gate(GOOD, FINE, speed=judge_speed(planned, decisions, spent=1.0, budget=2.0, looks=1))
+    assert found.verdict == "regressed"
+    assert found.sentence.endswith(
+        "; but normalize.manual.float32.1 differs between processes of the baseline itself"
+    )
+
+
 # --- the gate as a whole ---------------------------------------------------------------------
 
 
@@ -140,11 +190,21 @@ def speed(*outcomes: QuantityOutcome) -> Speed:
             "",
         ),
         (
+            ("regressed", "regressed", "passed"),
+            "regressed",
+            (
+                "normalize.manual.float32.1 takes 1.203 (1.170 to 1.241) times as long, where 1.05 is "
+                "allowed; 1 more quantity has regressed"
+            ),
+            "",
+        ),
+        (
             ("control-failed", "regressed", "regressed"),
             "regressed",
             (
-                "normalize.manual.float32.256 takes 1.203 (1.170 to 1.241) times as long, where 1.05 is "
-                "allowed; 1 more quantity has regressed"
+                "memory.embedding needs 1.203 (1.170 to 1.241) times as much memory, where 1.1 is allowed; "
+                "but normalize.manual.float32.1, normalize.manual.float32.256 differ between processes of "
+                "the baseline itself"
             ),
             "",
         ),
@@ -164,7 +224,7 @@ def speed(*outcomes: QuantityOutcome) -> Speed:
             ("undecided", "control-failed", "passed"),
             "inconclusive",
             (
-                "1 of 3 quantities differ between processes of the baseline itself: "
+                "2 of 3 quantities differ between processes of the baseline itself: "
                 "normalize.manual.float32.256, 1.020 (1.010 to 1.030)"
             ),
             "",
