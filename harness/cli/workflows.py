@@ -21,7 +21,11 @@ from harness.report.gate_workflow import Forge, Pipeline, render_workflow
 )
 @click.option("--budget", default="10m", show_default=True, metavar="TIME", help="For latency and memory.")
 @click.option(
-    "--culprit-budget", default="20m", show_default=True, metavar="TIME", help="For who is to blame."
+    "--culprit-budget",
+    default=Pipeline.culprit_budget,
+    show_default=True,
+    metavar="TIME",
+    help="For who is to blame.",
 )
 @click.option("--python", default="3.11", show_default=True, metavar="VERSION", help="Of the harness.")
 def workflow(  # noqa: PLR0913 - one parameter an option

@@ -12,6 +12,7 @@ from typing import Literal
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from harness.errors import UsageError
+from harness.gate_records import CULPRIT_SECONDS
 from harness.report.gate_markdown import marker
 
 Forge = Literal["github", "gitlab"]
@@ -48,7 +49,7 @@ class Pipeline:
     matrix: str
     install: str
     budget: str = "10m"
-    culprit_budget: str = "20m"
+    culprit_budget: str = f"{CULPRIT_SECONDS / 60:.0f}m"
     python: str = "3.11"
 
 

@@ -28,7 +28,7 @@ from harness.records import Finding
 
 EVIL = (
     "|`</code>\n::set-output::x\n/close\n```\n<!-- --> <b>@team</b> [a](https://a.example) "
-    "]]> \x1b[2J ##[command]x"
+    "]]> \x1b[2J ##[command]x GH-123 a5c3785ed8d6a35868bc169f07e40e889087fd2e"
 )
 
 NUMPY = LockChange(name="numpy", kind="changed", asked=True, before="1.26.2", after="2.4.6")

@@ -21,7 +21,7 @@ from harness.report.gate_markdown import render_gate_markdown
 from harness.report.gate_text import render_gate_text
 
 OURS = re.compile(r"<details><summary>[^<`]*</summary>|</details>|<!-- harness-gate:[a-z0-9_.-]+ -->")
-ASKED = re.compile(r"(?i)[@#!~%$&]\w|://|www\.")
+ASKED = re.compile(r"(?i)[@#!~%$&]\w|://|www\.|\bGH-\d|\[[a-z_]+:|\b[0-9a-f]{7,}\b")
 
 
 def plain_of(gate: Gate) -> Any:
@@ -127,6 +127,12 @@ def test_all_of_it_at_once_has_the_same_shape() -> None:
         "www.a.example",
         "!3 ~bug %1 $2 &4",
         "a@b.example",
+        "GH-123",
+        "gh-1",
+        "see a5c3785ed8d6a35868bc169f07e40e889087fd2e",
+        "a5c3785",
+        "A5C3785ED8D6A",
+        "[vulnerability:123]",
         "<b>",
         "[a](b)",
     ],
