@@ -8,6 +8,7 @@ from typing import Literal
 
 import msgspec
 
+from harness.culprit.symptoms import find_symptoms, keep_culprit
 from harness.errors import MachineError
 from harness.finished import assemble_again
 from harness.gate_looks import look_again
@@ -132,6 +133,8 @@ def is_gate(folder: Path) -> bool:
 def decide_again(folder: Path) -> Gate:
     """Decide and render a gate once more from what lies in its folder; a result that is gone is missing.
 
+    Its culprit stays where what was looked for is still what speaks against the candidate.
+
     Latency is decided from the blocks that it left, also where it was cut off before it came to a decision.
 
     Raises:
@@ -147,11 +150,8 @@ def decide_again(folder: Path) -> Gate:
     speed = None
     if before.speed is not None:
         speed = run_interruptibly(look_again(before.speed, read_blocks(folder), read_void(folder)))
-    return write_gate(
-        run,
-        before.question,
-        folder,
-        speed=speed,
-        culprit=before.culprit,
-        accept_known=before.decision.accepted,
-    )
+    accepted = before.decision.accepted
+    decision = decide(run.judgement, speed, accept_known=accepted)
+    symptoms = find_symptoms(decision, speed, run.judgement.findings)
+    culprit = keep_culprit(before.culprit, decision, symptoms)
+    return write_gate(run, before.question, folder, speed=speed, culprit=culprit, accept_known=accepted)

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from harness.gate_records import (
     BASELINE,
     CANDIDATE,
+    Culprit,
     Decision,
     Quantity,
     QuantityDecision,
@@ -89,6 +90,17 @@ def _this_failure(finding: Finding, before: str) -> frozenset[str]:
     if finding.outcome not in _FAILS:
         return frozenset({finding.outcome})
     return _FAILS - {"xfail"} if before == "xfail" else _FAILS
+
+
+def keep_culprit(culprit: Culprit | None, decision: Decision, symptoms: Symptoms) -> Culprit | None:
+    """The culprit of a gate that was decided once more: it stays where all that it explains is still so.
+
+    Its sentence speaks of all that was looked for at once, so it stays as a whole, or not.
+    """
+    if culprit is None or decision.verdict != "regressed":
+        return None
+    looked_for = {each for one in (culprit, *culprit.further) for each in one.looked_for}
+    return culprit if looked_for <= {*symptoms.of_suite, *symptoms.of_speed} else None
 
 
 def see_cell(symptoms: Symptoms, cell: CellVerdict, findings: Collection[Finding]) -> Seen:

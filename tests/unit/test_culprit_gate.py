@@ -58,8 +58,10 @@ class Front:
     def run(self, rule: str, *arguments: str) -> int:
         (self.folder / "rule.txt").write_text(rule, encoding="utf-8")
         places = ("--store", str(self.folder / "store"), "--reports", str(self.folder / "reports"))
-        asked = (*arguments, "--matrix", str(self.matrix.path), "--plain", *places)
-        self.monkeypatch.setattr(sys, "argv", ["harness", *asked])
+        return self.command(*arguments, "--matrix", str(self.matrix.path), "--plain", *places)
+
+    def command(self, *arguments: str) -> int:
+        self.monkeypatch.setattr(sys, "argv", ["harness", *arguments])
         with pytest.raises(SystemExit) as left:
             harness.cli.main()
         assert isinstance(left.value.code, int)
@@ -296,6 +298,16 @@ def test_a_search_that_takes_too_long_is_cut_off(front: Front, meter: Meter, cap
     assert (culprit.looked_for, culprit.changes) == (("memory.normalizer",), ())
     assert {trial.outcome for trial in culprit.trials} <= {"red"}  # of all, by the names of several parts
     assert "note: culprit: the search was cut off after 2 seconds" in capsys.readouterr().out
+
+
+def test_a_gate_decided_again_keeps_its_culprit_only_for_what_still_fails(front: Front) -> None:
+    culprit = front.blame(NEW_NUMPY, *UPGRADE)
+    assert front.command("report", str(front.gate_folder)) == 1
+    assert front.read().culprit == culprit
+    (result,) = (front.gate_folder / "cells" / "candidate").glob("result*.json")
+    result.unlink()
+    assert front.command("report", str(front.gate_folder)) == 1
+    assert (front.read().decision.verdict, front.read().culprit) == ("regressed", None)
 
 
 def test_what_was_there_before_is_not_blamed(front: Front) -> None:

@@ -7,9 +7,10 @@ from typing import Any
 import pytest
 
 from harness.culprit.inquiry import Found
-from harness.culprit.symptoms import Seen, Symptoms, find_symptoms, see_cell, see_speed
+from harness.culprit.symptoms import Seen, Symptoms, find_symptoms, keep_culprit, see_cell, see_speed
 from harness.culprit.words import say_changes, say_doubts, say_found, say_share, say_worse
 from harness.gate_records import (
+    Culprit,
     Decision,
     LockChange,
     Quantity,
@@ -20,7 +21,7 @@ from harness.gate_records import (
     Trial,
     TrialOutcome,
 )
-from harness.records import CellStatus, CellVerdict, Finding, Outcome
+from harness.records import CellStatus, CellVerdict, Finding, Outcome, Verdict
 
 FAILS = frozenset({"fail", "error", "xfail"})
 
@@ -249,6 +250,31 @@ def test_a_quantity_does_not_turn_red(without: Trial, said: str) -> None:
 def test_what_becomes_of_what_is_looked_for() -> None:
     said = [say_worse(units) for units in ([], ["s", "s"], ["B"], ["B", "s"])]
     assert said == ["red", "slower", "larger", "slower or larger"]
+
+
+@pytest.mark.parametrize(
+    ("looked_for", "further", "word", "stays"),
+    [
+        ("a", "", "regressed", True),
+        ("ab", "", "regressed", True),
+        ("a", "b", "regressed", True),
+        ("ac", "", "regressed", False),
+        ("a", "c", "regressed", False),
+        ("", "", "regressed", True),
+        ("a", "", "inconclusive", False),
+        ("", "", "pass", False),
+    ],
+)
+def test_a_culprit_stays_as_long_as_it_explains(
+    looked_for: str, further: str, word: Verdict, *, stays: bool
+) -> None:
+    others = (Culprit(sentence="", looked_for=tuple(further)),) if further else ()
+    culprit = Culprit(sentence="x", looked_for=tuple(looked_for), changes=(NUMPY,), further=others)
+    quantity = Quantity(id="b", group="normalizer", unit="s", threshold=1.05)
+    symptoms = Symptoms(cases={"a": FAILS}, quantities=(quantity,))
+    decision = Decision(verdict=word, sentence="")
+    assert keep_culprit(culprit, decision, symptoms) == (culprit if stays else None)
+    assert keep_culprit(None, decision, symptoms) is None
 
 
 def test_what_is_not_certain_is_said() -> None:
