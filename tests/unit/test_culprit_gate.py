@@ -17,7 +17,7 @@ from unit.fake_cells import CASES, Lab
 from unit.gate_world import make_world
 
 import harness.cli
-from harness import gate, pipeline
+from harness import gate, gate_rig, pipeline
 from harness.cli import gating
 from harness.culprit import blame, running
 from harness.errors import MachineError, StoreError
@@ -96,7 +96,7 @@ def front(world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Fron
         return lab.material
 
     monkeypatch.setattr(gating, "read_pip_settings", read_settings)
-    for module in (pipeline, running):
+    for module in (pipeline, running, gate_rig):
         monkeypatch.setattr(module, "prepare_material", prepare)
         monkeypatch.setattr(module, "make_environments", lambda *_: SimpleNamespace(use=lab.environment))
     monkeypatch.setattr(gate, "cases_of", lambda _: CASES)
