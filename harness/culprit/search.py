@@ -10,7 +10,7 @@ import msgspec
 
 from harness.culprit.inquiry import Inquiry
 from harness.culprit.trials import Red, Trials
-from harness.culprit.words import say_apart, say_doubts, say_found, say_share, say_so_far, say_worse
+from harness.culprit.words import say_doubts, say_found, say_share, say_so_far, say_worse
 from harness.gate_records import Culprit, Trial
 
 MOST_TRIALS = 40
@@ -121,12 +121,11 @@ class Hunt:
             return Culprit(sentence=sentence, looked_for=tuple(wanted), trials=self._new_trials())
         found = await Inquiry(self.trials, wanted, self.python, self.at_once, self.most).inquire(minimum.part)
         told = say_share(found.explained, wanted, self.noun)
-        sentence = say_found(found, told, self._worse(found.explained)) + say_apart(found)
         there = {change.name for change in found.changes}
         doubtful = tuple(name for name in minimum.doubtful if name in there)
         doubts = say_doubts(doubtful, cut_off=minimum.cut_off, trials=self.most)
         return Culprit(
-            sentence=sentence + doubts,
+            sentence=say_found(found, told, self._worse(found.explained), doubts),
             looked_for=tuple(found.explained),
             changes=found.changes,
             dragged=found.dragged,

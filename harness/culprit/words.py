@@ -48,12 +48,18 @@ def say_worse(units: Collection[str]) -> str:
     return " or ".join(_GROWN[unit] for unit in sorted(set(units), reverse=True)) or RED
 
 
-def say_found(found: Found, told: str, worse: str) -> str:
-    """What it is, what it does (``told``, see ``say_share``), both directions, the first bad release."""
+def say_found(found: Found, told: str, worse: str, doubts: str = "") -> str:
+    """What it is, what it does (``told``, see ``say_share``), both directions, the first bad release.
+
+    ``doubts`` keep it from being the smallest for certain; see ``say_doubts``.
+    """
     one, dragged = len(found.changes) == 1, found.dragged
     along = f" (which moves {say_changes(dragged, 2)} along)" if dragged else ""
     head = _say_alone(say_changes(found.changes) + along, found.alone, _Effect(told, worse), one=one)
-    return "; ".join([head, _say_without(found.without, worse, one=one), *map(_say_release, found.releases)])
+    if found.alone.outcome == "red" and not one and not doubts:
+        head += ", and none of them can be left out"
+    parts = [head, _say_without(found.without, worse, one=one), *map(_say_release, found.releases)]
+    return "; ".join(parts) + _say_apart(found) + doubts
 
 
 def say_so_far(red: Red, told: str, worse: str, because: str) -> str:
@@ -87,7 +93,7 @@ def _say_alone(what: str, alone: Trial, effect: _Effect, *, one: bool) -> str:
     """Only a trial of this part alone that was red says that it is this part alone."""
     if alone.outcome == "red":
         does = effect.say(one=one)
-        return f"{what} alone {does}" if one else f"{what} {does} together, and none of them can be left out"
+        return f"{what} alone {does}" if one else f"{what} {does} together"
     head = f"{what} {'is' if one else 'are'} in what {effect.say(one=True)}"
     left = "it" if one else "they"
     if alone.outcome == "green":
@@ -139,7 +145,7 @@ def _lies_within(gap: tuple[str, str], search: ReleaseSearch) -> bool:
     return all(Version(low) <= Version(high) for low, high in itertools.pairwise(ends))
 
 
-def say_apart(found: Found) -> str:
+def _say_apart(found: Found) -> str:
     """Which packages bring the culprit along, and how the two were told apart."""
     free = ", and is not to blame" if found.alone.outcome == "red" else ""
     told = (

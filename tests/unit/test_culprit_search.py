@@ -213,6 +213,7 @@ def test_the_bound_is_said(bench: Bench) -> None:
     found = bench.search(lambda t: {"l0.one"} if "hub" in t and t["openvino"] > "2026" else set(), most=3)
     assert found.changes
     assert "the search was cut off after 3 trials, so a smaller part may do" in found.sentence
+    assert "none of them can be left out" not in found.sentence
 
 
 def test_no_more_environments_are_looked_at_than_allowed(bench: Bench) -> None:
