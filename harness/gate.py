@@ -188,7 +188,7 @@ async def run_gate(
     without_latency = replace(request, options=replace(request.options, latency=False))
     run, folder = await measure_plan(without_latency, plan, settings, notify, begin)
     speed = None
-    if quantities and _can_be_timed(decide(run.judgement, accept_known=accepted)):
+    if quantities and _can_be_timed(decide(run.judgement, accept_known=True)):
         speed = await measure_speed(plan, request, quantities, settings, notify, budget=budget, folder=folder)
     write = partial(write_gate, run, question, folder, accept_known=accepted)
     gate = write(speed=speed)
@@ -201,7 +201,7 @@ async def run_gate(
 
 
 def _can_be_timed(decision: Decision) -> bool:
-    """Not where the candidate died, or the baseline is not whole."""
+    """Not where the candidate died, or the baseline is not whole; checks that skip hide no speed."""
     alive = all(cell.status in {"ok", "failed"} for cell in decision.cells)
     return alive and decision.verdict in {"pass", "regressed"}
 

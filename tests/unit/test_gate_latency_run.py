@@ -316,6 +316,16 @@ def test_a_candidate_that_died_is_not_timed(lean: Front) -> None:
     assert read_probes(lean.folder) == []
 
 
+def test_a_check_that_skips_itself_hides_no_slow_down(lean: Front) -> None:
+    lean.does(candidate="skipping")
+    say_probes(lean.folder, candidate="slow")
+    assert ask(lean, "--quantities", "*.1", "--no-culprit", "--allow-inconclusive") == 1
+    say_probes(lean.folder)
+    assert ask(lean, "--quantities", "*.1") == 4
+    assert "no longer checked" in lean.read().decision.sentence
+    assert ask(lean, "--quantities", "*.1", "--accept-known") == 0
+
+
 def test_two_harnesses_do_not_measure_at_once(lean: Front, capsys: Say) -> None:
     lock = filelock.FileLock(lean.folder / "store" / "locks" / "latency.lock", thread_local=False)
     Path(lock.lock_file).parent.mkdir(parents=True)
