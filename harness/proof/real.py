@@ -40,6 +40,7 @@ class RealGate(Record, frozen=True, kw_only=True):
     outcomes: dict[str, str]
     blocks: dict[str, int]
     seconds: dict[str, float]
+    spent: float = 0.0  # of the whole gate; rows of before it was kept have none
 
     def is_decided(self, group: str) -> bool:
         """Whether every quantity of a group has passed or regressed."""
@@ -140,6 +141,7 @@ def make_row(percent: int, number: int, speed: Speed, blocks: tuple[Block, ...])
             group: round(beside + sum(block.seconds for block in blocks if block.group == group), 1)
             for group in groups
         },
+        spent=speed.spent,
     )
 
 

@@ -23,7 +23,7 @@ async def record_blocks(
 ) -> tuple[Block, ...]:
     """Measure for so many seconds, shared by the groups as in a gate; return all blocks in ``folder``.
 
-    A quantity whose A/A arm happens to fail is measured no longer, so a few late blocks may lack it.
+    A quantity whose A/A arm happens to fail is measured no longer, so late blocks lack it.
 
     Raises:
         HarnessError: the harness or the machine failed.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -11,7 +11,7 @@ from harness.gate_records import Block, Quantity
 from harness.pipeline import Notify
 from harness.plan.pip_settings import IndexSettings
 from harness.plan.quantities import plan_quantities
-from harness.proof.goals import Row, judge_real, judge_simulated
+from harness.proof.goals import Row, judge_pools, judge_real, judge_simulated
 from harness.proof.noise import KINDS, make_pool
 from harness.proof.planted import RELEASES, World, make_world
 from harness.proof.real import run_gates
@@ -61,13 +61,15 @@ async def prove(wanted: Wanted, settings: IndexSettings, notify: Notify) -> list
     """
     world = await _prepare(wanted, settings, notify)
     quantities = plan_quantities(world.request.matrix)
-    pools = await _measure_noise(wanted, world, quantities, notify)
     rows: list[Row] = []
-    for percent in RELEASES if wanted.gates else ():
-        _note(notify, f"simulating {wanted.gates} gates, {percent}% slower")
-        setting = Setting(quantities, slower=1 + percent / 100)
-        gates = await simulate(setting, pools, wanted.gates, SEED)
-        rows += judge_simulated(percent, setting, gates)
+    if wanted.gates:
+        pools, used = await _measure_noise(wanted, world, quantities, notify)
+        rows += judge_pools(quantities, used, {group: len(pool) for group, pool in pools.items()})
+        for percent in RELEASES:
+            _note(notify, f"simulating {wanted.gates} gates, {percent}% slower")
+            setting = Setting(used, slower=1 + percent / 100)
+            gates = await simulate(setting, pools, wanted.gates, SEED)
+            rows += judge_simulated(percent, setting, gates)
     if wanted.real:
         counts = dict.fromkeys(RELEASES, wanted.real)
         found = await run_gates(world, wanted.folder / REAL, counts, wanted.budget, notify)
@@ -84,21 +86,23 @@ async def choose(wanted: Wanted, settings: IndexSettings, notify: Notify) -> lis
     """
     world = await _prepare(wanted, settings, notify)
     quantities = plan_quantities(world.request.matrix)
+    measured, used = await _measure_noise(wanted, world, quantities, notify)
     mine = [each for each in quantities if each.group == "normalizer"]
-    measured = await _measure_noise(wanted, world, quantities, notify)
-    pools: dict[str, Pools] = {"measured": {"normalizer": measured["normalizer"]}}
+    pools: dict[str, Pools] = {}
+    if "normalizer" in measured:
+        pools["measured"] = {"normalizer": measured["normalizer"]}
     pools |= {kind: {"normalizer": make_pool(kind, mine, MADE_UP, SEED)} for kind in KINDS}
     rows = []
     for name, pool in pools.items():
         for percent in RELEASES:
             for method in METHODS:
                 _note(notify, f"simulating {wanted.gates} gates, {name}, {percent}% slower, {method}")
-                setting = Setting(tuple(mine), slower=1 + percent / 100, method=method)
+                chosen = tuple(each for each in mine if name != "measured" or each in used)
+                setting = Setting(chosen, slower=1 + percent / 100, method=method)
                 gates = await simulate(setting, pool, wanted.gates, SEED)
-                verdict, *times = judge_simulated(percent, setting, gates)
-                told = f"{name}, {method}{verdict.what.removeprefix('simulated')}"
-                rows.append(replace(verdict, what=told, goal="", holds=None))
-                rows += times
+                for row in judge_simulated(percent, setting, gates):
+                    told = row.what.replace("simulated", f"{name}, {method}")
+                    rows.append(replace(row, what=told, goal="", holds=None))
     return rows
 
 
@@ -117,8 +121,12 @@ def _make_folders(wanted: Wanted) -> None:
 
 async def _measure_noise(
     wanted: Wanted, world: World, quantities: Sequence[Quantity], notify: Notify
-) -> Pools:
-    """Blocks by group, of which all quantities were measured; recorded first where there are not enough."""
+) -> tuple[Pools, tuple[Quantity, ...]]:
+    """Blocks by group, recorded first where there are not enough, and the quantities that all of them have.
+
+    A quantity whose A/A arm failed while it was recorded is in no later block: it is left out, and told,
+    rather than the blocks, which would be the same as to end the recording there.
+    """
     folder = wanted.folder / RECORDED
     blocks = read_blocks(folder)
     lacking = wanted.record - sum(block.seconds for block in blocks)
@@ -127,17 +135,26 @@ async def _measure_noise(
         blocks = await record_blocks(world, folder, lacking, notify)
     pools: Pools = {}
     for group in ("normalizer", "embedding"):
-        names = {each.id for each in quantities if each.group == group}
-        whole = [
-            block
-            for block in blocks
-            if block.group == group
-            and all(names <= arm.keys() for arm in (block.baseline, block.again, block.candidate))
-        ]
-        _note(notify, f"{len(whole)} blocks of the {group} to simulate with")
-        if whole:
-            pools[group] = whole
-    return pools
+        mine = [block for block in blocks if block.group == group]
+        _note(notify, f"{len(mine)} blocks of the {group} to simulate with")
+        if mine:
+            pools[group] = mine
+    return pools, find_measured(quantities, pools)
+
+
+def find_measured(
+    quantities: Sequence[Quantity], pools: Mapping[str, Sequence[Block]]
+) -> tuple[Quantity, ...]:
+    """The quantities that every block of their group has; those of a group without blocks stay planned."""
+    return tuple(
+        each
+        for each in quantities
+        if all(
+            each.id in arm
+            for block in pools.get(each.group, ())
+            for arm in (block.baseline, block.again, block.candidate)
+        )
+    )
 
 
 def _note(notify: Notify, text: str) -> None:

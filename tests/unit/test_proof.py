@@ -16,12 +16,14 @@ from harness.gate_looks import Verdicts
 from harness.gate_records import Block, Interval, Quantity, Speed
 from harness.judge.sampling import next_look
 from harness.plan.quantities import plan_quantities
+from harness.proof import __main__ as command
 from harness.proof import real, simulation
-from harness.proof.goals import Row, judge_real, judge_simulated
+from harness.proof.goals import Row, judge_pools, judge_real, judge_simulated
 from harness.proof.noise import KINDS, make_pool
 from harness.proof.planted import MODULE, RELEASES, make_matrix, write_wheel
 from harness.proof.real import RealGate, make_row, read_rows, run_gates
 from harness.proof.simulation import Method, Setting, Simulated, simulate
+from harness.proof.stages import find_measured
 from harness.proof.table import render_rows
 from harness.statistics.__main__ import Request, estimate
 
@@ -64,7 +66,7 @@ def test_identical_environments_do_not_regress_whatever_the_noise(
     quantities: tuple[Quantity, ...], kind: str
 ) -> None:
     setting = Setting(quantities, seconds=60)
-    verdict, _ = judge_simulated(0, setting, run(setting, make_pool(kind, quantities, 60, 1)))
+    verdict = judge_simulated(0, setting, run(setting, make_pool(kind, quantities, 60, 1)))[0]
     assert (verdict.count, verdict.gates, verdict.holds) == (0, GATES, True), verdict
 
 
@@ -86,8 +88,42 @@ def test_a_slow_down_that_is_too_small_to_be_found_misses_the_goal(quantities: t
 def test_arms_that_are_not_alike_are_seen(quantities: tuple[Quantity, ...]) -> None:
     """A decision that called noise a regression would show: identical gates that are not miss the goal."""
     setting = Setting(quantities, slower=1.2)
-    verdict, _ = judge_simulated(0, setting, run(setting, make_pool("normal", quantities, 60, 1)))
+    verdict = judge_simulated(0, setting, run(setting, make_pool("normal", quantities, 60, 1)))[0]
     assert (verdict.holds, verdict.goal) == (False, "at most 0")
+
+
+def test_identical_environments_pass_where_there_is_time(quantities: tuple[Quantity, ...]) -> None:
+    pool = make_pool("normal", quantities, 60, 1)
+    _, passed, _ = judge_simulated(0, Setting(quantities), run(Setting(quantities), pool))
+    assert (passed.count, passed.goal, passed.holds) == (GATES, "at least 38", True), passed
+    short = Setting(quantities, seconds=30)
+    _, passed, in_time = judge_simulated(0, short, run(short, pool))
+    assert (passed.count, passed.holds, in_time.count) == (0, False, 0)
+    assert passed.note.endswith(" and 5 more")
+    assert " undecided in " in passed.note
+
+
+def test_a_gate_without_a_block_holds_nothing(quantities: tuple[Quantity, ...]) -> None:
+    """A thousand gates that measured nothing are never wrong, and no proof."""
+    setting = Setting(quantities)
+    gates = asyncio.run(simulate(setting, {}, 1000, seed=1))
+    assert held(judge_simulated(0, setting, gates)) == [True, False, None]
+    assert held(judge_simulated(10, setting, gates)) == [False, None]
+    assert held(judge_simulated(0, setting, [])) == [False, False, None]
+    assert held(judge_pools(quantities, quantities, {})) == [False, None]
+    assert held(judge_pools(quantities, quantities, {"normalizer": 3})) == [True, None]
+
+
+def test_a_quantity_that_late_blocks_lack_is_left_out_and_told(quantities: tuple[Quantity, ...]) -> None:
+    pool = make_pool("normal", quantities, 3, 1)
+    lost = quantities[4]
+    late = {name: value for name, value in pool[2].again.items() if name != lost.id}
+    pools = {"normalizer": [*pool[:2], msgspec.structs.replace(pool[2], again=late)]}
+    used = find_measured(quantities, pools)
+    assert used == (*quantities[:4], *quantities[5:])
+    *_, row = judge_pools(quantities, used, {"normalizer": 3})
+    assert (row.count, row.gates, row.note) == (8, 9, f"left out, as some blocks lack them: {lost.id}")
+    assert find_measured(quantities, {}) == quantities
 
 
 def test_the_same_seed_gives_the_same_gates(quantities: tuple[Quantity, ...]) -> None:
@@ -106,17 +142,38 @@ def test_a_gate_is_cut_off_by_its_time(quantities: tuple[Quantity, ...]) -> None
 # --- real gates -----------------------------------------------------------------------------
 
 
-def row(percent: int = 0, number: int = 1, verdict: str = "pass", seconds: float = 50.0) -> RealGate:
+def row(
+    percent: int = 0,
+    number: int = 1,
+    verdict: str = "pass",
+    seconds: float = 50.0,
+    embedding: str = "passed",
+) -> RealGate:
     outcome = {"pass": "passed", "inconclusive": "undecided"}.get(verdict, verdict)
     return RealGate(
         percent=percent,
         number=number,
         verdict=verdict,  # type: ignore[arg-type] # one of the words of a verdict
         sentence="s",
-        outcomes={"normalize.subject.float32.1": outcome, "memory.normalizer": "passed"},
-        blocks={"normalizer": 20},
-        seconds={"normalizer": seconds},
+        outcomes={
+            "normalize.subject.float32.1": outcome,
+            "memory.normalizer": "passed",
+            "embed.openvino.float32.1": embedding,
+            "memory.embedding": embedding,
+        },
+        blocks={"normalizer": 20, "embedding": 14},
+        seconds={"normalizer": seconds, "embedding": 200.0},
+        spent=seconds + 200,
     )
+
+
+WITHOUT_EMBEDDING = msgspec.structs.replace(
+    row(embedding="unmeasured"),
+    verdict="inconclusive",
+    blocks={"normalizer": 20},
+    seconds={"normalizer": 50.0},
+)
+"""A gate in which the model could not be converted."""
 
 
 def held(rows: Sequence[Row]) -> list[bool | None]:
@@ -126,16 +183,19 @@ def held(rows: Sequence[Row]) -> list[bool | None]:
 @pytest.mark.parametrize(
     ("percent", "gates", "holds"),
     [
-        (0, [row()] * 20, [True, True]),
-        (0, [row()] * 19 + [row(verdict="regressed")], [False, True]),
-        (0, [row()] * 18 + [row(verdict="inconclusive")] * 2, [True, False]),
-        (0, [row()] * 18 + [row(seconds=121)] * 2, [True, False]),
-        (0, [row()] * 19 + [row(seconds=121)], [True, True]),
-        (10, [row(verdict="regressed")] * 19 + [row()], [True, None]),
-        (10, [row(verdict="regressed")] * 18 + [row()] * 2, [False, None]),
-        (20, [row(verdict="regressed")] * 20, [True, None]),
-        (20, [row(verdict="regressed")] * 19 + [row(verdict="inconclusive")], [False, None]),
-        (20, [], [False]),
+        (0, [row()] * 20, [True, True, True, True, None]),
+        (0, [row()] * 19 + [row(verdict="regressed")], [False, True, True, True, None]),
+        (0, [row()] * 18 + [row(verdict="inconclusive")] * 2, [True, False, False, True, None]),
+        (0, [row()] * 18 + [row(seconds=121)] * 2, [True, True, False, True, None]),
+        (0, [row()] * 19 + [row(seconds=121)], [True, True, True, True, None]),
+        (0, [row(verdict="inconclusive", embedding="unmeasured")] * 20, [True, False, False, False, None]),
+        (0, [WITHOUT_EMBEDDING] * 20, [True, False, True, False, None]),
+        (0, [], [False, False, False, False]),
+        (10, [row(verdict="regressed")] * 19 + [row()], [True, None, None]),
+        (10, [row(verdict="regressed")] * 18 + [row()] * 2, [False, None, None]),
+        (20, [row(verdict="regressed")] * 20, [True, None, None]),
+        (20, [row(verdict="regressed")] * 19 + [row(verdict="inconclusive")], [False, None, None]),
+        (20, [], [False, None]),
     ],
 )
 def test_a_goal_that_is_missed_is_seen(percent: int, gates: list[RealGate], holds: list[bool | None]) -> None:
@@ -146,6 +206,29 @@ def test_the_table_tells_what_was_missed() -> None:
     found = render_rows(judge_real(20, [row(20, verdict="regressed"), row(20)]))
     line = " ".join(found.splitlines()[1].split())
     assert line == "real, 20% slower: regressed 1 of 2 at least 2 MISSED 1 pass, 1 regressed"
+    assert " ".join(found.splitlines()[-1].split()) == "seconds of each 2 of 2 250, 250"
+
+
+@pytest.mark.parametrize(
+    ("rows", "code"),
+    [([], 1), ([Row("a", 1, 1)], 0), ([Row("a", 1, 1), Row("b", 0, 1, "at least 1", holds=False)], 1)],
+)
+def test_an_empty_table_is_no_proof(
+    rows: list[Row],
+    code: int,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    async def found(*_: object) -> list[Row]:
+        return rows
+
+    monkeypatch.setattr(command, "prove", found)
+    asked = ["--gates", "0", "--folder", str(tmp_path)]
+    assert command.main.main(asked, standalone_mode=False) == code
+    said = capsys.readouterr().out
+    assert "Simulated gates draw anew which process of a recorded block is which arm" in said
+    assert "judge the normalizer alone" in said
 
 
 def test_real_gates_go_on_where_they_were_cut_off(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
