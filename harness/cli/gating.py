@@ -9,7 +9,6 @@ from typing import Unpack
 
 import click
 
-from harness import gate as stages
 from harness import pipeline
 from harness.cli.comparing import remember
 from harness.cli.options import matrix_option, say_gate_command
@@ -23,6 +22,7 @@ from harness.cli.running import (
 )
 from harness.cli.screen import Screen
 from harness.errors import ExitCode, InterruptedGateError, UsageError
+from harness.gate import stages
 from harness.gate_records import Gate
 from harness.judge.verdict import exit_code
 from harness.plan.candidate import Wish, parse_changes

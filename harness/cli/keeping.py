@@ -9,7 +9,7 @@ from typing import get_args
 
 import click
 
-from harness import committed, finished, gate_files, pipeline
+from harness import committed, finished, pipeline
 from harness.cli.comparing import remember, since_last
 from harness.cli.options import (
     open_store,
@@ -19,6 +19,7 @@ from harness.cli.options import (
 )
 from harness.cli.screen import Screen
 from harness.errors import ExitCode, UsageError
+from harness.gate import files
 from harness.judge.verdict import exit_code
 from harness.plan.data import find_matrix
 from harness.plan.lock_matrix import ChangeKind, check_locks, check_locks_by_resolving, lock_matrix
@@ -102,8 +103,8 @@ def report(*, run: str | None, show: bool, reports: Path) -> int:
     The newest one, or RUN: its id, or its folder.
     """
     folder = finished.find_run(reports, run)
-    if gate_files.is_gate(folder):
-        gate = gate_files.decide_again(folder)
+    if files.is_gate(folder):
+        gate = files.decide_again(folder)
         Screen(plain=True).show_gate(gate, folder)
         _remember_again(folder, reports)
         if show:

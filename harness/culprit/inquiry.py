@@ -10,34 +10,12 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from harness.culprit.bisect import bisect_releases
+from harness.culprit.found import Found
 from harness.culprit.minimize import Minimum
 from harness.culprit.trials import Trials
-from harness.gate_records import LockChange, ReleaseSearch, ReleaseTrial, Trial
+from harness.gate_records import LockChange, ReleaseSearch, ReleaseTrial
 from harness.plan.releases import list_between
 from harness.plan.trial import part_of
-
-
-@dataclass(frozen=True)
-class Found:
-    """A culprit, and what it rests on.
-
-    Attributes:
-        changes: what is to blame.
-        dragged: what moves along with it.
-        explained: what of the wanted it turns red.
-        alone: the trial of it alone.
-        without: the trial of everything but it.
-        releases: for each of the changes that spans several.
-        through: of packages that bring the culprit along and are not to blame themselves.
-    """
-
-    changes: tuple[LockChange, ...]
-    dragged: tuple[LockChange, ...]
-    explained: tuple[str, ...]
-    alone: Trial
-    without: Trial
-    releases: tuple[ReleaseSearch, ...]
-    through: tuple[ReleaseSearch, ...] = ()
 
 
 @dataclass(frozen=True)

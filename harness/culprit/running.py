@@ -16,7 +16,6 @@ from harness.culprit.symptoms import Seen, Symptoms, see_cell, see_speed
 from harness.culprit.trials import Run
 from harness.errors import MachineError, StoreError
 from harness.gate_records import Block, Quantity
-from harness.gate_speed import measure_speed
 from harness.judge.judgement import judge
 from harness.judge.sampling import looks
 from harness.pipeline import Notify, Request, find_golden
@@ -28,6 +27,7 @@ from harness.run.folder import UNFINISHED, RunFolder, format_json
 from harness.run.prepare import make_environments, make_installer, prepare_material
 from harness.run.results import ResultStore
 from harness.run.schedule import Supplies, sweep
+from harness.speed.sampling import measure_speed
 
 SPEED_SECONDS = 180.0
 """The least budget of one trial that measures; what is undecided by then is unresolved."""

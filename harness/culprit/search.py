@@ -8,8 +8,9 @@ from dataclasses import dataclass, field
 
 import msgspec
 
+from harness.culprit.found import Red
 from harness.culprit.inquiry import Inquiry
-from harness.culprit.trials import Red, Trials
+from harness.culprit.trials import Trials
 from harness.culprit.words import say_doubts, say_found, say_share, say_so_far, say_worse
 from harness.gate_records import Culprit, Trial
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, replace
 
 import msgspec
 
+from harness.culprit.found import Red
 from harness.culprit.minimize import Minimum, minimize
 from harness.culprit.symptoms import Seen
 from harness.culprit.words import by_weight, say_changes
@@ -27,16 +28,6 @@ Run = Callable[[Lock, int], Awaitable[Seen]]
 """Runs what is looked for in an environment; the number is that of the trial, for its folder."""
 
 Say = Callable[[str], None]
-
-
-@dataclass(frozen=True)
-class Red:
-    """A part that was red: what was applied, what moved along, and what of the wanted came up."""
-
-    digest: str
-    changes: tuple[LockChange, ...]
-    dragged: tuple[LockChange, ...]
-    explained: tuple[str, ...]
 
 
 @dataclass

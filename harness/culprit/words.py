@@ -12,8 +12,7 @@ from packaging.version import Version
 from harness.gate_records import LockChange, ReleaseSearch, Trial
 
 if TYPE_CHECKING:
-    from harness.culprit.inquiry import Found
-    from harness.culprit.trials import Red
+    from harness.culprit.found import Found, Red
 
 RED = "red"
 """What becomes of a case."""

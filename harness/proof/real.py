@@ -10,13 +10,13 @@ import msgspec
 
 from harness.errors import UsageError
 from harness.gate_records import Block, Speed
-from harness.gate_speed import measure_speed
 from harness.judge.slower import with_speed
 from harness.pipeline import Notify
 from harness.plan.quantities import plan_quantities
 from harness.proof.planted import World
 from harness.records import Progress, Record, Verdict
 from harness.run.probing.journal import read_blocks
+from harness.speed.sampling import measure_speed
 
 ROWS = "real.jsonl"
 

@@ -8,11 +8,11 @@ from pathlib import Path
 import msgspec
 
 from harness.gate_records import Block
-from harness.gate_speed import measure_speed
 from harness.pipeline import Notify
 from harness.plan.quantities import plan_quantities
 from harness.proof.planted import World
 from harness.run.probing.journal import read_blocks
+from harness.speed.sampling import measure_speed
 
 NEVER_DECIDED = 1 + 1e-9
 """A threshold that no interval lies on one side of: the gate goes on until its budget is spent."""

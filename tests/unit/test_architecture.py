@@ -28,6 +28,7 @@ BASE = {
     "harness.errors",
 }
 SHARED_WITH_CELLS = {"harness.cell.catalogue", "harness.cell.spec"}
+STAGES = {"harness.plan", "harness.run", "harness.judge", "harness.pipeline"}
 MAY_IMPORT = {
     "records": {"harness.records"},
     "gate_records": {"harness.records", "harness.gate_records"},
@@ -48,6 +49,18 @@ MAY_IMPORT = {
     },
     "report": BASE | SHARED_WITH_CELLS | {"harness.report", "harness.judge"},
     "cell": {"harness.cell"},
+    "speed": BASE | STAGES | {"harness.speed"},
+    "culprit": BASE | SHARED_WITH_CELLS | STAGES | {"harness.speed", "harness.culprit"},
+    "gate": BASE
+    | STAGES
+    | {
+        "harness.speed",
+        "harness.culprit",
+        "harness.gate",
+        "harness.finished",
+        "harness.history",
+        "harness.report",
+    },
     "statistics": {"harness.statistics", "harness.records", "harness.gate_records"},
 }
 MAY_COMPUTE = {"numpy", "scipy"}  # in harness/statistics, a process of its own that no module may import
@@ -91,6 +104,9 @@ def test_imports_go_one_way(folder: str) -> None:
         ("report", "from harness.run import store"),
         ("plan", "from harness.cell.plugin import x"),
         ("records", "from harness import errors"),
+        ("speed", "from harness.culprit import search"),
+        ("culprit", "from harness.gate import stages"),
+        ("gate", "from harness.cli import screen"),
         ("statistics", "from harness.judge.sampling import ALPHA"),
         ("run", "from harness.statistics.intervals import t_interval"),
         ("judge", "from harness.statistics.intervals import t_interval"),

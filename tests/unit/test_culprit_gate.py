@@ -17,10 +17,11 @@ from unit.fake_cells import CASES, Lab
 from unit.gate_world import make_world
 
 import harness.cli
-from harness import gate, gate_rig, pipeline
+from harness import pipeline
 from harness.cli import gating
 from harness.culprit import blame, running
 from harness.errors import MachineError, StoreError
+from harness.gate import stages
 from harness.gate_records import Block, Culprit, Gate, Quantity, QuantityDecision, QuantityOutcome, Speed
 from harness.judge import sampling
 from harness.judge.sampling import looks
@@ -30,6 +31,7 @@ from harness.records import Plan
 from harness.report.gate_json import read_gate
 from harness.run.folder import UNFINISHED, read_run
 from harness.run.probing.journal import append_block
+from harness.speed import rig
 
 World = tuple[Matrix, IndexSettings]
 Say = pytest.CaptureFixture[str]
@@ -96,10 +98,10 @@ def front(world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Fron
         return lab.material
 
     monkeypatch.setattr(gating, "read_pip_settings", read_settings)
-    for module in (pipeline, running, gate_rig):
+    for module in (pipeline, running, rig):
         monkeypatch.setattr(module, "prepare_material", prepare)
         monkeypatch.setattr(module, "make_environments", lambda *_: SimpleNamespace(use=lab.environment))
-    monkeypatch.setattr(gate, "cases_of", lambda _: CASES)
+    monkeypatch.setattr(stages, "cases_of", lambda _: CASES)
     monkeypatch.chdir(tmp_path)
     return Front(tmp_path, matrix, monkeypatch)
 
@@ -191,7 +193,7 @@ class Meter:
 @pytest.fixture
 def meter(front: Front) -> Meter:
     found = Meter()
-    for module in (gate, running):
+    for module in (stages, running):
         front.monkeypatch.setattr(module, "measure_speed", found.measure)
     return found
 

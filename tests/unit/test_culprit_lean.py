@@ -9,10 +9,10 @@ import pytest
 from unit.fake_probes import add_probes, estimate_simply, read_probes
 from unit.test_culprit_gate import UPGRADE, Front, front, world  # noqa: F401 - fixtures
 
-from harness import gate_looks
 from harness.gate_records import Culprit
 from harness.judge import sampling
 from harness.run.probing.journal import read_blocks
+from harness.speed import looks
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -24,7 +24,7 @@ WANTED = "normalize.manual.float32.256"
 def lean(front: Front, monkeypatch: pytest.MonkeyPatch) -> Front:  # noqa: F811 - the fixture
     """Three blocks are enough for a look."""
     add_probes(front.folder)
-    monkeypatch.setattr(gate_looks, "estimate", estimate_simply)
+    monkeypatch.setattr(looks, "estimate", estimate_simply)
     monkeypatch.setattr(sampling, "FIRST", 3)
     return front
 

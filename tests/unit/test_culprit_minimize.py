@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 import pytest
 
 from harness.culprit.bisect import bisect_releases
-from harness.culprit.inquiry import Found
+from harness.culprit.found import Found
 from harness.culprit.minimize import Minimum, minimize
 from harness.culprit.words import say_found
 from harness.gate_records import LockChange, ReleaseSearch, ReleaseTrial, Trial, TrialOutcome

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from harness.culprit.inquiry import Found
+from harness.culprit.found import Found
 from harness.culprit.symptoms import Seen, Symptoms, find_symptoms, keep_culprit, see_cell, see_speed
 from harness.culprit.words import say_changes, say_doubts, say_found, say_share, say_worse
 from harness.gate_records import (

@@ -15,12 +15,14 @@ import pytest
 from unit.fake_probes import add_probes, estimate_simply, read_probes, say_probes
 from unit.test_gate_run import Front, front, world  # noqa: F401 - fixtures
 
-from harness import gate_looks, gate_rig, gate_speed
 from harness.gate_records import Block, QuantityDecision
 from harness.judge import sampling
 from harness.report.gate_json import render_gate_json
 from harness.run.probing import rig
 from harness.run.probing.journal import append_block, read_blocks, read_void
+from harness.speed import looks
+from harness.speed import rig as speed_rig
+from harness.speed import sampling as speed_sampling
 
 Say = pytest.CaptureFixture[str]
 
@@ -44,9 +46,9 @@ def lean(front: Front, monkeypatch: pytest.MonkeyPatch) -> Front:  # noqa: F811 
     async def prepare(*_: Any, **__: Any) -> Any:
         return lab.material
 
-    monkeypatch.setattr(gate_rig, "prepare_material", prepare)
-    monkeypatch.setattr(gate_rig, "make_environments", lambda *_: SimpleNamespace(use=lab.environment))
-    monkeypatch.setattr(gate_looks, "estimate", estimate_simply)
+    monkeypatch.setattr(speed_rig, "prepare_material", prepare)
+    monkeypatch.setattr(speed_rig, "make_environments", lambda *_: SimpleNamespace(use=lab.environment))
+    monkeypatch.setattr(looks, "estimate", estimate_simply)
     monkeypatch.setattr(sampling, "FIRST", 3)
     return front
 
@@ -196,7 +198,7 @@ def test_what_is_decided_is_measured_no_more(lean: Front, monkeypatch: pytest.Mo
             found[wide] = type(found[wide])(low=0.5, ratio=1.0, high=2.0)
         return found
 
-    monkeypatch.setattr(gate_looks, "estimate", estimate)
+    monkeypatch.setattr(looks, "estimate", estimate)
     assert ask(lean, "--quantities", "*normali*") == 0
     counts = [len(block.baseline) for block in blocks_of(lean)]
     assert counts == [9, 9, 9, 1, 1]
@@ -265,7 +267,7 @@ def test_a_full_disk_ends_it_with_what_was_measured(
             raise OSError(errno.ENOSPC, "No space left on device", str(folder / "blocks.jsonl"))
         append_block(folder, block)
 
-    monkeypatch.setattr(gate_speed, "append_block", append)
+    monkeypatch.setattr(speed_sampling, "append_block", append)
     assert ask(lean, "--quantities", "memory.normalizer") == 5
     assert "No space left on device" in capsys.readouterr().err
     assert len(blocks_of(lean)) == 1

@@ -18,10 +18,11 @@ from unit.fake_cells import CASES, Lab
 from unit.gate_world import make_world
 
 import harness.cli
-from harness import gate, pipeline
+from harness import pipeline
 from harness.cli import gating
 from harness.errors import UsageError
 from harness.finished import find_sweep
+from harness.gate import stages
 from harness.gate_records import Decision, Gate, LockChange
 from harness.plan.pip_settings import IndexSettings
 from harness.plan.schema import Matrix
@@ -90,7 +91,7 @@ def front(world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Fron
     monkeypatch.setattr(gating, "read_pip_settings", read_settings)
     monkeypatch.setattr(pipeline, "prepare_material", prepare)
     monkeypatch.setattr(pipeline, "make_environments", lambda *_: SimpleNamespace(use=lab.environment))
-    monkeypatch.setattr(gate, "cases_of", lambda _: CASES)
+    monkeypatch.setattr(stages, "cases_of", lambda _: CASES)
     monkeypatch.chdir(tmp_path)
     found = Front(tmp_path, matrix, monkeypatch, lab)
     found.does()

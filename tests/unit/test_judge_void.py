@@ -6,10 +6,10 @@ import msgspec
 import pytest
 from unit.test_judge_quantities import EQUAL, LARGE, MEMORY, SMALL
 
-from harness.gate_looks import VOID_IN_A_ROW, Verdicts
 from harness.gate_records import Quantity, QuantityDecision, QuantityOutcome, VoidBlock
 from harness.judge.quantities import unmeasured
 from harness.judge.void import concerns, hold_back
+from harness.speed.looks import VOID_IN_A_ROW, Verdicts
 
 ALL_MEMORY = Quantity(id="memory.normalizer", group="normalizer", unit="B", threshold=1.1)
 

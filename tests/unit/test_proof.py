@@ -10,9 +10,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from harness import gate_looks
 from harness.errors import UsageError
-from harness.gate_looks import Verdicts
 from harness.gate_records import Block, Interval, Quantity, Speed
 from harness.judge.sampling import next_look
 from harness.plan.quantities import plan_quantities
@@ -25,6 +23,8 @@ from harness.proof.real import RealGate, make_row, read_rows, run_gates
 from harness.proof.simulation import Method, Setting, Simulated, simulate
 from harness.proof.stages import find_measured
 from harness.proof.table import render_rows
+from harness.speed import looks
+from harness.speed.looks import Verdicts
 from harness.statistics.__main__ import Request, estimate
 
 GATES = 40
@@ -50,7 +50,7 @@ def statistics_in_this_process(monkeypatch: pytest.MonkeyPatch) -> None:
         return estimate(Request(samples, confidence, method)).intervals
 
     monkeypatch.setattr(simulation, "estimate", answer)
-    monkeypatch.setattr(gate_looks, "estimate", answer)
+    monkeypatch.setattr(looks, "estimate", answer)
 
 
 def is_empty(folder: Path) -> bool:

@@ -11,7 +11,6 @@ import msgspec
 from harness.culprit.symptoms import find_symptoms, keep_culprit
 from harness.errors import MachineError
 from harness.finished import assemble_again
-from harness.gate_looks import look_again
 from harness.gate_records import CANDIDATE, Culprit, Decision, Gate, Question, Speed
 from harness.judge.gate import decide, refuse
 from harness.records import Finding, Plan, Run
@@ -23,6 +22,7 @@ from harness.run.files import write_whole
 from harness.run.folder import GATE_FILE, RunFolder
 from harness.run.interrupt import run_interruptibly
 from harness.run.probing.journal import read_blocks, read_void
+from harness.speed.looks import look_again
 
 CUT_OFF = "The gate was cut off before it came to a decision"
 """Stands in the folder of a gate from its first moment on."""

@@ -11,9 +11,7 @@ from pathlib import Path
 
 import msgspec
 
-from harness.gate_looks import Verdicts
 from harness.gate_records import Block, Quantity, Speed, VoidBlock
-from harness.gate_rig import set_up
 from harness.judge.sampling import last_look, next_look
 from harness.pipeline import Notify, Request
 from harness.plan.pip_settings import IndexSettings
@@ -24,6 +22,8 @@ from harness.run.interrupt import one_error
 from harness.run.probing.block import VoidBlockError, measure_block
 from harness.run.probing.journal import append_block
 from harness.run.probing.rig import Rig, Work, draw_slots
+from harness.speed.looks import Verdicts
+from harness.speed.rig import set_up
 
 FIRST_SHARE = 0.3
 """Of the budget, for the normalizer while the embedding waits; what is open then goes on after it.

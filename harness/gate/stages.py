@@ -11,10 +11,8 @@ from pathlib import Path
 import msgspec
 
 from harness.culprit.blame import Suspicion, find_culprit
-from harness.gate_files import begin_gate, runs_nothing, write_gate, write_unrun
-from harness.gate_looks import Verdicts
+from harness.gate.files import begin_gate, runs_nothing, write_gate, write_unrun
 from harness.gate_records import BASELINE, CANDIDATE, CULPRIT_SECONDS, Decision, Gate, Quantity, Question
-from harness.gate_speed import measure_speed
 from harness.history.revision import read_revision
 from harness.judge.gate import decide
 from harness.pipeline import Notify, Request, find_golden, measure_plan, narrow_checks
@@ -29,6 +27,8 @@ from harness.plan.way_out import find_way_out
 from harness.records import Cell, Lock, Plan, Progress, Run
 from harness.run.folder import RunFolder
 from harness.run.machine import read_machine
+from harness.speed.looks import Verdicts
+from harness.speed.sampling import measure_speed
 
 
 @dataclass(frozen=True)

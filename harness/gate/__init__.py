@@ -1,0 +1,1 @@
+"""The gate: its question, both cells, the decision, and what it leaves."""
