@@ -7,6 +7,7 @@ import json
 import os
 import signal
 import sys
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from types import SimpleNamespace
@@ -198,6 +199,15 @@ def look(front: Front) -> tuple[str, str]:
     return front.read().decision.verdict, front.read().decision.sentence
 
 
+@pytest.fixture
+def heeded() -> Iterator[None]:
+    """Ctrl-C means something: where the tests run in the background of a script it is ignored."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("heeded")
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_an_interrupt_says_what_is_kept(
     number: int, front: Front, monkeypatch: pytest.MonkeyPatch, capsys: Say
