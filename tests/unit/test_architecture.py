@@ -32,7 +32,7 @@ STAGES = {"harness.plan", "harness.run", "harness.judge", "harness.pipeline"}
 MAY_IMPORT = {
     "records": {"harness.records"},
     "gate_records": {"harness.records", "harness.gate_records"},
-    "history_records": {"harness.records", "harness.gate_records"},
+    "history_records": {"harness.records", "harness.gate_records", "harness.history_records"},
     "errors": set(),
     "processes": set(),
     "plan": BASE | SHARED_WITH_CELLS | {"harness.plan", "harness.processes"},
