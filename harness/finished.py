@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 
 import msgspec
 
 from harness.cell.catalogue import load_checks
 from harness.errors import UsageError
-from harness.history_records import Comparison
+from harness.history_records import Earlier
 from harness.judge.judgement import judge
 from harness.plan.front_door import say_sweep
 from harness.records import CellResult, Plan, Run
@@ -31,13 +30,8 @@ RENDERINGS = {
 
 PAGE = "index.html"
 
-Since = Callable[[Run], Comparison | None]
-"""What a run differs in from the one before it, for the page; None where there is none."""
-
-
-def since_nothing(run: Run) -> Comparison | None:  # noqa: ARG001 - a Since takes the run
-    """The page of a run that no history is kept of."""
-    return None
+FIRST = Earlier()
+"""Of a run that no history is kept of."""
 
 
 def assemble(
@@ -48,27 +42,19 @@ def assemble(
     return Run(plan=plan, results=results, judgement=judgement, reused=reused, seconds=seconds)
 
 
-def write_renderings(run: Run, folder: Path, since: Since = since_nothing) -> None:
-    """Write results, summary, JUnit XML, the page and the schema into the folder of the run."""
+def write_renderings(run: Run, folder: Path, earlier: Earlier = FIRST) -> None:
+    """Write results, summary, JUnit XML, the page and the schema into the folder of the run.
+
+    The page tells of ``earlier`` runs too.
+    """
     for name, render in RENDERINGS.items():
         write_whole(folder / name, render(run).encode())
-    write_whole(folder / PAGE, render_html(run, since(run)).encode())
+    write_whole(folder / PAGE, render_html(run, earlier).encode())
     write_whole(folder / "schema.json", render_schema().encode())
 
 
-def judge_again(folder: Path, since: Since = since_nothing) -> tuple[Run, StoredRun]:
-    """Judge and render a run once more from what lies in its folder; cells that are not there are missing.
-
-    Raises:
-        UsageError: it is not the folder of a run.
-    """
-    run, stored = assemble_again(folder)
-    write_renderings(run, folder, since)
-    return run, stored
-
-
-def assemble_again(folder: Path) -> tuple[Run, StoredRun]:
-    """Judge a run once more from what lies in its folder, and write nothing.
+def judge_again(folder: Path) -> tuple[Run, StoredRun]:
+    """Judge a run once more from what lies in its folder, and write nothing; cells not there are missing.
 
     Raises:
         UsageError: it is not the folder of a run.

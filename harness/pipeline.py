@@ -7,15 +7,16 @@ import difflib
 import fnmatch
 import secrets
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import msgspec
 
 from harness.errors import MachineError, UsageError
-from harness.finished import Since, assemble, since_nothing, write_renderings
+from harness.finished import FIRST, assemble, write_renderings
 from harness.history.revision import read_revision
+from harness.history_records import Earlier
 from harness.plan.data import find_matrix, shipped_golden
 from harness.plan.matrix import read_matrix
 from harness.plan.pip_settings import IndexSettings
@@ -109,8 +110,17 @@ def narrow_checks(plan: Plan, globs: Sequence[str]) -> Plan:
     )
 
 
+Recall = Callable[[Run], Awaitable[Earlier]]
+"""Finds out what the runs before one tell of it."""
+
+
+async def recall_nothing(_: Run) -> Earlier:
+    """No history is kept."""
+    return FIRST
+
+
 async def run_plan(
-    request: Request, plan: Plan, settings: IndexSettings, notify: Notify, since: Since = since_nothing
+    request: Request, plan: Plan, settings: IndexSettings, notify: Notify, recall: Recall = recall_nothing
 ) -> Run:
     """Run what is planned, judge it, and write everything that a run leaves.
 
@@ -118,7 +128,7 @@ async def run_plan(
         HarnessError: the harness or the machine failed; a cell that fails has a status instead.
     """
     run, folder = await measure_plan(request, plan, settings, notify)
-    write_renderings(run, folder, since)
+    write_renderings(run, folder, await recall(run))
     RunFolder(folder).finish()
     return run
 

@@ -7,9 +7,9 @@ from typing import Unpack
 import click
 
 from harness import pipeline
-from harness.cli.comparing import remember
 from harness.cli.gating import judge_upgrade, say_arguments
 from harness.cli.options import matrix_option, say_gate_command
+from harness.cli.remembering import remember
 from harness.cli.running import (
     Running,
     culprit_budget_option,

@@ -1,8 +1,7 @@
-"""Commands about earlier runs: ``history``, ``compare``, ``export``; and what a finished run leaves there."""
+"""Commands about earlier runs: ``history``, ``compare``, ``export``."""
 
 from __future__ import annotations
 
-import os
 import sys
 from pathlib import Path
 
@@ -10,77 +9,22 @@ import click
 import msgspec
 
 from harness.cli.options import reports_option
+from harness.cli.remembering import open_history_of, say
 from harness.cli.screen import Screen
 from harness.errors import ExitCode, UsageError
-from harness.finished import Since
 from harness.history.database import read_history
 from harness.history.finding import LATEST, PREVIOUS, find_snapshot
 from harness.history.folders import find_folders, read_folder
 from harness.history.reading import list_runs, match_run, read_snapshot
-from harness.history.recording import History, keep_newest, pin_run, record_folder, record_runs
-from harness.history.since import compare_with_last
-from harness.history_records import Comparison
+from harness.history.recording import History, keep_newest, pin_run, record_runs
 from harness.judge.compare import MOVED
 from harness.judge.compare import compare as compare_snapshots
-from harness.records import Run
 from harness.report.compare_json import render_comparison_json
 from harness.report.compare_markdown import render_comparison_markdown
 from harness.report.compare_text import render_comparison_text
-from harness.report.escape import disarm_commands
 from harness.report.history_text import render_history_text
 from harness.report.measurements_csv import render_measurements_of
 from harness.run.files import write_whole
-
-FILE_VARIABLE = "HARNESS_HISTORY"
-"""Where the history lies, instead of beside the runs."""
-
-KEEP_VARIABLE = "HARNESS_KEEP_RUNS"
-"""How many runs of each matrix and kind it keeps; 0: nothing is recorded."""
-
-
-def say(text: str) -> None:
-    """Tell a person beside the output, which may be read by a program."""
-    click.echo(disarm_commands(f"note: {text}"), err=True)
-
-
-def remember(folder: Path, reports: Path) -> None:
-    """Take a finished run, of a sweep or a gate, into the history; what gets in the way is a note."""
-    try:
-        history = open_history_of(reports)
-    except UsageError as error:
-        say(f"this run is not in the history: {error}")
-        return
-    record_folder(folder, history, say)
-
-
-def since_last(reports: Path) -> Since:
-    """How the page of a run in these reports learns what changed since the last one."""
-
-    def compare_run(run: Run) -> Comparison | None:
-        try:
-            return compare_with_last(run, open_history_of(reports), say)
-        except UsageError as error:
-            say(f"the page tells nothing of the last run: {error}")
-            return None
-
-    return compare_run
-
-
-def open_history_of(reports: Path) -> History:
-    """The history of these reports, as the environment variables have it.
-
-    Raises:
-        UsageError: ``HARNESS_KEEP_RUNS`` is no number.
-    """
-    named, keep = os.environ.get(FILE_VARIABLE), os.environ.get(KEEP_VARIABLE)
-    history = History.beside(reports)
-    if named:
-        history = History(Path(named), history.keep)
-    if not keep:
-        return history
-    if not keep.isascii() or not keep.isdigit():
-        raise UsageError(f"{KEEP_VARIABLE}={keep!r}: a number of runs was meant, such as 200, or 0 for none")
-    return History(history.path, int(keep))
 
 
 @click.command()

@@ -10,8 +10,8 @@ from typing import Unpack
 import click
 
 from harness import pipeline
-from harness.cli.comparing import remember
 from harness.cli.options import matrix_option, say_gate_command
+from harness.cli.remembering import remember
 from harness.cli.running import (
     Running,
     culprit_budget_option,

@@ -10,13 +10,13 @@ from typing import get_args
 import click
 
 from harness import committed, finished, pipeline
-from harness.cli.comparing import remember, since_last
 from harness.cli.options import (
     open_store,
     parse_size,
     reports_option,
     store_option,
 )
+from harness.cli.remembering import recall_in, remember
 from harness.cli.screen import Screen
 from harness.errors import ExitCode, UsageError
 from harness.gate import files
@@ -110,7 +110,9 @@ def report(*, run: str | None, show: bool, reports: Path) -> int:
         if show:
             webbrowser.open((folder / "gate.md").as_uri())
         return exit_code(gate.decision.verdict)
-    judged, stored = finished.judge_again(folder, since_last(reports))
+    judged, stored = finished.judge_again(folder)
+    earlier = run_interruptibly(recall_in(reports)(judged))
+    finished.write_renderings(judged, folder, earlier)
     for problem in stored.problems:
         click.echo(disarm_commands(f"note: {problem}"))
     Screen(plain=True).show(judged, folder)

@@ -9,12 +9,11 @@ from typing import Unpack
 import click
 
 from harness import committed, perf, pipeline
-from harness.cli.comparing import remember, since_last
 from harness.cli.options import cells_options, matrix_option, say_command
+from harness.cli.remembering import recall_in, remember
 from harness.cli.running import Running, make_request, running_options
 from harness.cli.screen import Screen
 from harness.errors import ExitCode
-from harness.finished import Since
 from harness.judge.verdict import exit_code
 from harness.plan.cells import cells_of, select
 from harness.plan.pip_settings import read_pip_settings
@@ -46,18 +45,18 @@ def sweep(  # noqa: PLR0913 - one parameter an option
     request = make_request(found, running, command=say_command(matrix), latency=latency)
     request = replace(request, only=only, skip=skip)
     screen = Screen(plain=plain)
-    run = run_interruptibly(_sweep(request, screen, since_last(running["reports"])))
+    run = run_interruptibly(_sweep(request, screen, recall_in(running["reports"])))
     folder = running["reports"] / "runs" / run.plan.run
     screen.show(run, folder)
     remember(folder, running["reports"])
     return exit_code(run.judgement.verdict)
 
 
-async def _sweep(request: pipeline.Request, screen: Screen, since: Since) -> Run:
+async def _sweep(request: pipeline.Request, screen: Screen, recall: pipeline.Recall) -> Run:
     settings = await read_pip_settings()
     plan = await pipeline.make_plan(request, settings, screen.notify)
     with screen.board(plan):
-        return await pipeline.run_plan(request, plan, settings, screen.notify, since)
+        return await pipeline.run_plan(request, plan, settings, screen.notify, recall)
 
 
 @click.command()

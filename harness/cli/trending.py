@@ -7,8 +7,8 @@ from pathlib import Path
 import click
 import msgspec
 
-from harness.cli.comparing import open_history_of, say
 from harness.cli.options import reports_option
+from harness.cli.remembering import open_history_of, say
 from harness.cli.screen import Screen
 from harness.report.trends_text import render_trends_text
 from harness.run.interrupt import run_interruptibly

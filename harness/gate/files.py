@@ -10,7 +10,7 @@ import msgspec
 
 from harness.culprit.symptoms import find_symptoms, keep_culprit
 from harness.errors import MachineError
-from harness.finished import assemble_again
+from harness.finished import judge_again
 from harness.gate_records import CANDIDATE, Culprit, Decision, Gate, Question, Speed
 from harness.judge.gate import decide, refuse
 from harness.records import Finding, Plan, Run
@@ -142,7 +142,7 @@ def decide_again(folder: Path) -> Gate:
         MachineError: the statistics could not be had.
     """
     before = read_gate(folder / GATE_FILE)
-    run, stored = assemble_again(folder)
+    run, stored = judge_again(folder)
     if runs_nothing(stored.plan):
         return _decide_unrun(stored.plan, before.question, folder)
     if stored.problems and not stored.finished:

@@ -4,12 +4,18 @@ from __future__ import annotations
 
 import math
 import sqlite3
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+
+from harness.history_records import Snapshot
 
 
 @dataclass(frozen=True)
 class Timed:
-    """One scenario in one cell of one run; ``baseline`` says that the cell is the baseline of its matrix."""
+    """One scenario in one cell of one run; ``baseline`` says that the cell is the baseline of its matrix.
+
+    ``session`` is as in ``harness.history_records.LatencyMeasure``.
+    """
 
     run: str
     created: str
@@ -17,6 +23,7 @@ class Timed:
     cell: str
     baseline: bool
     scenario: str
+    session: str
     p50: float
     ratio: float
     noise: float
@@ -38,12 +45,34 @@ def read_series(connection: sqlite3.Connection, matrix: str, machine_class: str)
         " ORDER BY created, run.id, cell.place, latency.place",
         (matrix, machine_class),
     )
+    return _first_of_each_session(
+        Timed(run, created, commit, cell, bool(baseline), scenario, session, p50, ratio, noise)
+        for run, created, commit, cell, baseline, scenario, session, p50, ratio, noise in rows
+    )
+
+
+def time_last(timed: Sequence[Timed], own: Snapshot) -> list[Timed]:
+    """The timings before a run, then its own, whether it is recorded or not."""
+    before = [each for each in timed if each.created <= own.created and each.run != own.run]
+    baselines = {cell.id for cell in own.cells if cell.baseline}
+    mine = (
+        Timed(
+            own.run, own.created, own.commit, each.cell, each.cell in baselines, each.scenario, each.session,
+            each.p50, each.ratio, each.noise,
+        )
+        for each in own.latency
+        if each.ratio and each.noise and each.ratio > 0 and each.noise >= 1 and each.p50 > 0
+    )  # fmt: skip
+    return _first_of_each_session([*before, *mine])
+
+
+def _first_of_each_session(timed: Iterable[Timed]) -> list[Timed]:
     seen: set[tuple[str, str, str]] = set()
     found = []
-    for run, created, commit, cell, baseline, scenario, session, p50, ratio, noise in rows:
-        key = (session, cell, scenario)
-        if (session and key in seen) or not all(map(math.isfinite, (p50, ratio, noise))):
+    for each in timed:
+        key = (each.session, each.cell, each.scenario)
+        if (each.session and key in seen) or not all(map(math.isfinite, (each.p50, each.ratio, each.noise))):
             continue
         seen.add(key)
-        found.append(Timed(run, created, commit, cell, bool(baseline), scenario, p50, ratio, noise))
+        found.append(each)
     return found

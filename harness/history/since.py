@@ -1,36 +1,24 @@
-"""What changed since the last run: the newest sweep of the same matrix on a machine of the same class."""
+"""The last run before a run: the newest sweep of the same matrix on a machine of the same class."""
 
 from __future__ import annotations
 
-from harness.errors import UsageError
-from harness.history.database import HistoryError, Say, read_history
+import sqlite3
+
 from harness.history.reading import list_runs, read_snapshot
-from harness.history.recording import History
-from harness.history_records import Comparison, Snapshot
-from harness.judge.compare import compare
-from harness.judge.snapshot import take_snapshot
-from harness.records import Run
+from harness.history_records import PastRun, Snapshot
 
 
-def compare_with_last(run: Run, history: History, say: Say) -> Comparison | None:
-    """Compare a run with the one before it; None where there is none. What gets in the way is said."""
-    if history.keep == 0:
-        return None
-    try:
-        before = _find_last(run, history, say)
-        if before is None:
-            return None
-        return compare(before, take_snapshot(run.plan, run.results, run.judgement))
-    except (UsageError, HistoryError) as error:
-        say(f"the page tells nothing of the last run: {error}")
-        return None
+def list_before(connection: sqlite3.Connection, run: Snapshot) -> list[PastRun]:
+    """The sweeps of its matrix on machines of its class that began before it, the newest first."""
+    alike = ("sweep", run.machine_class)
+    return [
+        past
+        for past in list_runs(connection, run.matrix)
+        if (past.kind, past.machine_class) == alike and past.created <= run.created and past.run != run.run
+    ]
 
 
-def _find_last(run: Run, history: History, say: Say) -> Snapshot | None:
-    plan = run.plan
-    with read_history(history.path, say) as connection:
-        for past in list_runs(connection, plan.matrix):  # the newest first
-            like = (past.kind, past.machine_class) == ("sweep", plan.machine.get("class", ""))
-            if like and past.created <= plan.created and past.run != plan.run:
-                return read_snapshot(connection, past.run)
-    return None
+def find_last(connection: sqlite3.Connection, run: Snapshot) -> Snapshot | None:
+    """The last of them, as it was recorded; None where there is none."""
+    before = list_before(connection, run)
+    return read_snapshot(connection, before[0].run) if before else None

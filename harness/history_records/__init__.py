@@ -7,6 +7,7 @@ from harness.history_records.comparison import (
     Difference,
     DifferenceKind,
 )
+from harness.history_records.earlier import Earlier
 from harness.history_records.past import (
     Bound,
     CaseMeasure,
@@ -32,6 +33,7 @@ __all__ = [
     "Comparison",
     "Difference",
     "DifferenceKind",
+    "Earlier",
     "LatencyMeasure",
     "PastRun",
     "RunKind",

@@ -8,7 +8,7 @@ from pathlib import Path
 from harness.perf.bench import Bench
 from harness.perf.figures import Figure
 
-CELLS = 200
+CELLS, RUNS = 200, 100
 PUBLISHED = Path("reports") / "openvino" / "results.json.gz"
 """A real sweep, whose cells are taken several times over."""
 
@@ -21,9 +21,10 @@ async def measure_pages(bench: Bench, rounds: int) -> list[Figure]:
     told = []
     for number in range(rounds):
         bench.say(f"the page and the terminal report of {CELLS} cells, {number + 1} of {rounds}")
-        argv = (sys.executable, "-m", "harness.perf.rendering", str(PUBLISHED), str(CELLS))
+        argv = (sys.executable, "-m", "harness.perf.rendering", str(PUBLISHED), str(CELLS), str(RUNS))
         told.append(await bench.tell(argv))
     return [
+        Figure(f"asking a history of {RUNS} runs", "s", tuple(each["history"] for each in told)),
         Figure(f"the page of {CELLS} cells", "s", tuple(each["page"] for each in told), "at most 3"),
         Figure("the size of it", "MB", tuple(each["bytes"] / 1e6 for each in told), "at most 5"),
         Figure(

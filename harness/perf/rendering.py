@@ -1,21 +1,31 @@
 """Renders a large sweep once, in a process of its own, and tells what it took.
 
-Run as ``python -m harness.perf.rendering RESULTS CELLS``, it prints the seconds and the bytes as JSON.
+Run as ``python -m harness.perf.rendering RESULTS CELLS RUNS``, it prints the seconds and the bytes as JSON:
+of asking a history of so many runs, of the page with what it said, of the terminal report.
 """
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import gzip
 import json
 import sys
+import tempfile
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import msgspec
 
 from harness.cell.catalogue import load_checks
+from harness.earlier import recall
 from harness.errors import MachineError
+from harness.history.database import FILE
+from harness.history.recording import History
 from harness.judge.judgement import judge
+from harness.judge.snapshot import take_snapshot
+from harness.perf.pasts import write_history
 from harness.records import CellResult, PlannedCell, Run
 from harness.report.html import render_html
 from harness.report.text import render_text
@@ -63,12 +73,24 @@ def read_published(path: Path) -> Run:
 def main(arguments: list[str]) -> None:
     """Render both once, from nothing as a sweep does, and tell what it took."""
     large = multiply(read_published(Path(arguments[0])), int(arguments[1]))
+    told: dict[str, float] = {}
+    with tempfile.TemporaryDirectory(prefix="harness-perf-") as folder:
+        path = Path(folder) / FILE
+        write_history(path, take_snapshot(large.plan, large.results, large.judgement), int(arguments[2]))
+        with _timed(told, "history"):
+            earlier = asyncio.run(recall(large, History(path), sys.stderr.write))
+    with _timed(told, "page"):
+        page = render_html(large, earlier)
+    with _timed(told, "terminal"):
+        render_text(large)
+    sys.stdout.write(json.dumps({**told, "bytes": len(page.encode())}))
+
+
+@contextlib.contextmanager
+def _timed(told: dict[str, float], name: str) -> Iterator[None]:
     begun = time.perf_counter()
-    page = render_html(large)
-    between = time.perf_counter()
-    render_text(large)
-    told = {"page": between - begun, "terminal": time.perf_counter() - between, "bytes": len(page.encode())}
-    sys.stdout.write(json.dumps(told))
+    yield
+    told[name] = time.perf_counter() - begun
 
 
 if __name__ == "__main__":

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from harness.cell.catalogue import LAYERS
+from harness.history_records import Earlier
 from harness.report.escape import scrub, shorten
 from harness.report.html_cells import view_cells, view_shared_facts
 from harness.report.html_changes import view_changes
@@ -17,6 +18,7 @@ from harness.report.html_findings import view_claims, view_differences, view_kno
 from harness.report.html_latency import view_latency
 from harness.report.html_map import view_filter, view_map
 from harness.report.html_numbers import view_parity, view_precision
+from harness.report.html_trends import view_trends
 from harness.report.latency_view import show_seconds
 from harness.report.legend import LAYER_TITLES, describe_machine
 from harness.report.margins import find_margins
@@ -25,10 +27,10 @@ from harness.report.red import count_kinds
 from harness.report.view import LEGEND, SIGNS, SignKind, count_verdicts, describe_locks
 
 if TYPE_CHECKING:
-    from harness.history_records import Comparison
     from harness.records import Run, Verdict
 
 _PAGE = Path(__file__).parent / "page"
+_FIRST = Earlier()
 
 VERDICT_KINDS: dict[Verdict, SignKind] = {
     "pass": "pass",
@@ -39,8 +41,8 @@ VERDICT_KINDS: dict[Verdict, SignKind] = {
 }
 
 
-def render_html(run: Run, since: Comparison | None = None) -> str:
-    """Render a judged run as one page of HTML; ``since`` is what it differs in from the run before."""
+def render_html(run: Run, earlier: Earlier = _FIRST) -> str:
+    """Render a judged run as one page of HTML, with what ``earlier`` runs tell of it."""
     style, script = ((_PAGE / name).read_text(encoding="utf-8") for name in ("page.css", "filter.js"))
     environment = Environment(
         loader=FileSystemLoader(_PAGE), autoescape=True, undefined=StrictUndefined, finalize=_clean
@@ -50,7 +52,7 @@ def render_html(run: Run, since: Comparison | None = None) -> str:
         style_hash=hash_source(style),
         script=script,
         script_hash=hash_source(script),
-        **_view(run, since),
+        **_view(run, earlier),
     )
 
 
@@ -65,10 +67,10 @@ def _clean(value: object) -> object:
     return scrub(value) if isinstance(value, str) and not hasattr(value, "__html__") else value
 
 
-def _view(run: Run, since: Comparison | None) -> dict[str, Any]:
+def _view(run: Run, earlier: Earlier) -> dict[str, Any]:
     view = {
         **_top(run),
-        "changes": view_changes(since),
+        "changes": view_changes(earlier.since),
         **view_filter(run),
         "map": view_map(run),
         "cells": view_cells(run),
@@ -83,6 +85,7 @@ def _view(run: Run, since: Comparison | None) -> dict[str, Any]:
         "precision": view_precision(run),
         **view_parity(run),
         **view_latency(run),
+        "trends": view_trends(earlier.trends),
         **view_differences(run),
     }
     return {**view, "sections": _sections(view)}
@@ -126,6 +129,7 @@ def _sections(view: dict[str, Any]) -> list[tuple[str, str]]:
         ("differences", "Differences", view["differences"]),
         ("claims", "Claims", True),
         ("latency", "Latency", True),
+        ("trends", "Trends", view["trends"]),
         ("details", "Each cell", True),
     )
     return [(anchor, words) for anchor, words, there in links if there]

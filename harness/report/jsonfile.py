@@ -2,15 +2,10 @@
 
 from __future__ import annotations
 
-import gzip
-import json
-import zlib
 from typing import TYPE_CHECKING
 
-import msgspec
-
-from harness.errors import UsageError
-from harness.records import SCHEMA, Run
+from harness.records import Run
+from harness.report.document import describe_document, read_document, render_document
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -18,17 +13,12 @@ if TYPE_CHECKING:
 
 def render_json(run: Run) -> str:
     """Render a run as it is written to ``results.json``; ``render_schema`` describes it."""
-    return msgspec.json.format(msgspec.json.encode(run), indent=1).decode("utf-8") + "\n"
+    return render_document(run)
 
 
 def render_schema() -> str:
     """Render the JSON schema (draft 2020-12) of ``results.json``."""
-    schema = {
-        "$schema": "https://json-schema.org/draft/2020-12/schema",
-        "title": f"A run of the harness, schema version {SCHEMA}",
-        **msgspec.json.schema(Run),
-    }
-    return json.dumps(schema, indent=1) + "\n"
+    return describe_document(Run, "A run of the harness")
 
 
 def read_json(path: Path) -> Run:
@@ -37,32 +27,4 @@ def read_json(path: Path) -> Run:
     Raises:
         UsageError: there is no such file, it is cut off, of another schema version, or no run at all.
     """
-    try:
-        raw = path.read_bytes()
-        if path.suffix == ".gz":  # as it is published
-            raw = gzip.decompress(raw)
-    except (OSError, EOFError, zlib.error) as error:
-        said = getattr(error, "strerror", None) or error
-        raise UsageError(f"{path}: cannot be read ({said}); name a results.json of a run") from error
-    _require_schema(path, raw)
-    try:
-        return msgspec.json.decode(raw, type=Run)
-    except msgspec.ValidationError as error:
-        raise UsageError(
-            f"{path}: this is not a run as this version of the harness writes it: {error}"
-        ) from error
-
-
-class _Versioned(msgspec.Struct):
-    schema: int | None = None
-
-
-def _require_schema(path: Path, raw: bytes) -> None:
-    try:
-        found = msgspec.json.decode(raw, type=_Versioned).schema
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise UsageError(f"{path}: no complete results file: {error}; run the sweep again") from error
-    if found != SCHEMA:
-        raise UsageError(
-            f"{path}: schema version {found}, but this harness reads version {SCHEMA}; run the sweep again"
-        )
+    return read_document(path, Run, "a run")

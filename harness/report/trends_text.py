@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from typing import TYPE_CHECKING
 
 from rich.console import Group
@@ -10,22 +9,14 @@ from rich.text import Text
 
 from harness.report.escape import shorten
 from harness.report.terminal import Alphabet, print_to_text
+from harness.report.trends_view import WORDS, choose_trends, say_kinds
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from rich.console import RenderableType
 
-    from harness.history_records import Trend, TrendKind, Trends
-
-_WORDS: dict[TrendKind, str] = {
-    "steady": "within the noise",
-    "stepped": "in one step",
-    "crept": "in many small steps",
-    "unclear": "nothing says how",
-}
-_NEWS: frozenset[TrendKind] = frozenset({"stepped", "crept"})
-"""What is unclear is counted only: of 600 series that hold, heavy noise makes some a dozen so."""
+    from harness.history_records import Trend, Trends
 
 _BARS = " ▁▂▃▄▅▆▇█"
 _WIDTH = 40
@@ -40,34 +31,26 @@ def render_trends_text(
 
 
 def _draw(trends: Trends, alphabet: Alphabet, *, everything: bool) -> Iterator[RenderableType]:
-    counts = Counter(trend.kind for trend in trends.trends)
-    said = ", ".join(f"{counts[kind]} {kind}" for kind in _WORDS if counts[kind]) or "nothing was timed"
-    yield alphabet.say(
-        f"{trends.matrix}: {trends.runs} runs of one machine class, {len(trends.trends)} series: {said}",
-        "bold",
-    )
+    series = f"{len(trends.trends)} series: {say_kinds(trends)}"
+    yield alphabet.say(f"{trends.matrix}: {trends.runs} runs of one machine class, {series}", "bold")
     kind = "pinned run" if trends.pinned else "first run"
     yield alphabet.say(f"held against {trends.reference} ({kind})", "dim")
     yield from (alphabet.say(f"note: {note}", "yellow") for note in trends.notes)
-    shown = [each for each in trends.trends if everything or each.kind in _NEWS or each.changes]
-    for each in sorted(shown, key=_order):
+    shown = choose_trends(trends, everything=everything)
+    for each in shown:
         yield Text()
         yield from _draw_trend(each, alphabet)
     if not shown and trends.trends:
         yield alphabet.say("nothing is known to have changed")
 
 
-def _order(trend: Trend) -> float:
-    return -(trend.since or 0.0) if trend.kind != "steady" else 0.0
-
-
 def _draw_trend(trend: Trend, alphabet: Alphabet) -> Iterator[RenderableType]:
     style = "bold red" if trend.kind != "steady" and (trend.since or 1.0) > 1 else ""
     name = f"{shorten(trend.scenario)} in {shorten(trend.cell)}"
     if trend.since is None or trend.beyond is None:
-        yield alphabet.say(f"{name}: {_WORDS[trend.kind]}", style)
+        yield alphabet.say(f"{name}: {WORDS[trend.kind]}", style)
     else:
-        how = f"{_WORDS[trend.kind]} (noise {trend.beyond:.2f}x)"
+        how = f"{WORDS[trend.kind]} (noise {trend.beyond:.2f}x)"
         yield alphabet.say(f"{name}: {trend.since:.2f}x since the reference, {how}", style)
     values = [point.value for point in trend.points]
     newest = f"{min(values):.3f} to {max(values):.3f}, now {values[-1]:.3f}, {len(values)} runs"

@@ -2,17 +2,28 @@
 
 from __future__ import annotations
 
+import tempfile
 from functools import cache
+from pathlib import Path
 
+import msgspec
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from browser.conftest import Opener
 from planted.command import ROOT
 from unit.runs import make_full_run, make_plan, make_run
 
+from harness.earlier import recall
+from harness.history.database import FILE
+from harness.history.recording import History
+from harness.history_records import Earlier
+from harness.judge.snapshot import take_snapshot
 from harness.perf.pages import PUBLISHED
+from harness.perf.pasts import write_history
 from harness.perf.rendering import multiply, read_published
+from harness.records import Run
 from harness.report.html import render_html
+from harness.run.interrupt import run_interruptibly
 
 pytestmark = pytest.mark.browser
 
@@ -29,7 +40,19 @@ def render(name: str) -> str:
         return render_html(make_full_run(EVIL if name == "evil" else ""))
     published = read_published(ROOT / PUBLISHED)
     counts = {"large": 200, "small": 2}
-    return render_html(multiply(published, counts[name]) if name in counts else published)
+    if name not in counts:
+        return render_html(published)
+    run = multiply(published, counts[name])
+    return render_html(run, remember(run))
+
+
+def remember(run: Run, *, runs: int = 100, series: int = 600) -> Earlier:
+    """What ``runs`` earlier runs tell, in which so many series were timed."""
+    own = take_snapshot(run.plan, run.results, run.judgement)
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / FILE
+        write_history(path, msgspec.structs.replace(own, latency=own.latency[:series]), runs)
+        return run_interruptibly(recall(run, History(path), pytest.fail))
 
 
 @pytest.mark.parametrize("name", PAGES)
@@ -103,6 +126,17 @@ def test_every_link_leads_somewhere(opener: Opener) -> None:
         ".filter((href) => !document.getElementById(href.slice(1)))"
     )
     assert lost == []
+
+
+def test_trends_tell_of_the_runs_before(opener: Opener) -> None:
+    page = opener(render("large")).page
+    section = page.locator("section:has(#trends)")
+    assert "101 sessions timed" in section.inner_text()
+    assert section.locator("svg.plot").is_visible()
+    commands = section.locator("td code", has_text="harness compare")
+    assert commands.count() > 0
+    assert commands.first.is_visible()
+    assert page.locator("nav a[href='#trends']").count() == 1
 
 
 def test_filters(opener: Opener) -> None:

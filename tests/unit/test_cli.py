@@ -105,6 +105,7 @@ def test_a_run_whose_results_are_cut_off_is_judged_again_from_its_cells(tmp_path
     folder = RunFolder.create(tmp_path, make_plan(make_planned("a"))).path
     (folder / "results.json").write_text('{"schema": 1, "reused": ["a"', encoding="utf-8")
     run, stored = finished.judge_again(folder)
+    finished.write_renderings(run, folder)
     assert (run.reused, stored.problems) == ((), ("a: no result",))
     assert msgspec.json.decode((folder / "results.json").read_bytes())["judgement"]["verdict"] == "error"
 

@@ -15,6 +15,7 @@ from unit.gate_samples import EVIL, NUMPY, finding, make_culprit, make_gate, mak
 from harness.cli.gating import gate as gate_cli
 from harness.errors import UsageError
 from harness.gate_records import Culprit, Decision, Gate, LockChange, Speed
+from harness.records import SCHEMA
 from harness.report.gate_json import read_gate, render_gate_json, render_gate_schema
 from harness.report.gate_junit import render_gate_junit
 from harness.report.gate_markdown import LIMIT, ROOMS, marker, render_gate_markdown
@@ -266,7 +267,12 @@ def test_json_is_what_its_schema_says_and_is_read_back(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("text", "said"),
-    [(None, "cannot be read"), ("{", "not a gate"), ('{"run": 3}', "not a gate")],
+    [
+        (None, "cannot be read"),
+        ("{", "not a whole file of a gate"),
+        ('{"run": 3}', "schema version None, but"),
+        (f'{{"schema": {SCHEMA}, "run": 3}}', "not a gate as this version"),
+    ],
 )
 def test_what_is_no_gate(text: str | None, said: str, tmp_path: Path) -> None:
     path = tmp_path / "gate.json"

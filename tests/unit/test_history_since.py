@@ -7,11 +7,14 @@ import msgspec
 import pytest
 from unit.runs import make_case, make_plan, make_planned, make_result, make_run
 
+from harness.earlier import recall
 from harness.finished import write_renderings
+from harness.history.database import Say
 from harness.history.recording import History, record_runs
-from harness.history.since import compare_with_last
+from harness.history_records import Comparison, Earlier
 from harness.judge.snapshot import take_snapshot
 from harness.records import Run
+from harness.run.interrupt import run_interruptibly
 
 CASE = "l0.oracle/manual/float32"
 
@@ -29,6 +32,10 @@ def remember(path: Path, *runs: Run) -> History:
     return history
 
 
+def since(run: Run, history: History, say: Say = print) -> Comparison | None:
+    return run_interruptibly(recall(run, history, say)).since
+
+
 BEFORE = "2026-11-01T10:00:00+00:00"
 NOW = "2026-11-02T10:00:00+00:00"
 
@@ -38,14 +45,14 @@ def test_the_page_tells_what_is_new_since_the_newest_run_before(tmp_path: Path) 
     history = remember(tmp_path, older, make("before", BEFORE))
     said: list[str] = []
     run = make("now", NOW, red=True)
-    found = compare_with_last(run, history, said.append)
+    found = since(run, history, said.append)
     assert found is not None
     assert (found.before.run, {each.kind for each in found.worse}, said) == (
         "before",
         {"status-changed", "new-red"},
         [],
     )
-    write_renderings(run, tmp_path, lambda it: compare_with_last(it, history, said.append))
+    write_renderings(run, tmp_path, Earlier(since=found))
     assert "Since the last run" in (tmp_path / "index.html").read_text(encoding="utf-8")
 
 
@@ -56,19 +63,19 @@ def test_the_page_tells_what_is_new_since_the_newest_run_before(tmp_path: Path) 
 )
 def test_a_run_of_something_else_is_not_the_last_one(tmp_path: Path, changes: dict[str, Any]) -> None:
     history = remember(tmp_path, make("before", BEFORE, **changes))
-    assert compare_with_last(make("now", NOW), history, print) is None
+    assert since(make("now", NOW), history) is None
 
 
 def test_a_run_is_not_compared_with_itself_nor_where_no_history_is_kept(tmp_path: Path) -> None:
     history = remember(tmp_path, make("now", NOW))
-    assert compare_with_last(make("now", NOW), history, print) is None
+    assert since(make("now", NOW), history) is None
     kept = remember(tmp_path, make("before", BEFORE))
-    assert compare_with_last(make("now", NOW), History(kept.path, 0), print) is None
+    assert since(make("now", NOW), History(kept.path, 0)) is None
 
 
 def test_a_history_that_cannot_be_read_costs_the_section_and_not_the_run(tmp_path: Path) -> None:
     folder = tmp_path / "history.sqlite3"
     folder.mkdir()
     said: list[str] = []
-    assert compare_with_last(make("now", NOW), History(folder), said.append) is None
-    assert [text.partition(":")[0] for text in said] == ["the page tells nothing of the last run"]
+    assert since(make("now", NOW), History(folder), said.append) is None
+    assert [text.partition(":")[0] for text in said] == ["the page tells nothing of earlier runs"]

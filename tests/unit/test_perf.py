@@ -72,8 +72,9 @@ class FakeBench(Bench):
 
     async def tell(self, argv: Sequence[str]) -> dict[str, float]:
         self.cost(argv)
-        assert argv[1:] == ("-m", "harness.perf.rendering", "reports/openvino/results.json.gz", "200")
-        return {"page": 2.0, "terminal": 0.5, "bytes": 3_000_000.0}
+        told = ("reports/openvino/results.json.gz", "200", "100")
+        assert argv[1:] == ("-m", "harness.perf.rendering", *told)
+        return {"history": 4.0, "page": 2.0, "terminal": 0.5, "bytes": 3_000_000.0}
 
     def leave_run(self, name: str) -> None:
         folder = self.scratch / "reports" / "runs" / name
@@ -107,6 +108,7 @@ def costs_of(bench: FakeBench, *, plain_rounds: int = 1, whole: bool = False) ->
 
 
 RENDERING = (
+    Figure("asking a history of 100 runs", "s", (4.0, 4.0)),
     Figure("the page of 200 cells", "s", (2.0, 2.0), "at most 3"),
     Figure("the size of it", "MB", (3.0, 3.0), "at most 5"),
     Figure("the terminal report of 200 cells", "s", (0.5, 0.5), "at most 1"),
@@ -262,13 +264,13 @@ def test_a_large_sweep_has_the_cells_of_a_small_one_several_times() -> None:
 def test_rendering_tells_what_it_took(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     path = tmp_path / "results.json.gz"
     path.write_bytes(gzip.compress(render_json(make_small_run()).encode()))
-    main([str(path), "3"])
+    main([str(path), "3", "5"])
     told = json.loads(capsys.readouterr().out)
-    assert told.keys() == {"page", "terminal", "bytes"}
+    assert told.keys() == {"history", "page", "terminal", "bytes"}
     assert all(value > 0 for value in told.values())
     path.write_bytes(b"no gzip")
     with pytest.raises(MachineError, match="no published sweep to render"):
-        main([str(path), "3"])
+        main([str(path), "3", "5"])
 
 
 def test_what_a_command_tells_is_read(tmp_path: Path) -> None:

@@ -129,8 +129,8 @@ def test_what_is_no_results_file_is_said_to_be_none(tmp_path: Path) -> None:
         read_json(path)
     whole = render_json(make_small_run())
     for text, why in (
-        (whole[:-50], "no complete results file: .*; run the sweep again"),
-        ('{"schema": 99}', "schema version 99, but this harness reads version 1; run the sweep again"),
+        (whole[:-50], "not a whole file of a run: .*; run it again"),
+        ('{"schema": 99}', "schema version 99, but this harness reads version 1; run it again"),
         ("{}", "schema version None, but"),
         ('{"schema": 1, "plan": 3}', r"not a run as this version of the harness writes it: .* `\$.plan`"),
     ):

@@ -8,6 +8,7 @@ import pytest
 from unit.pasts import case, cell, past
 from unit.runs import CASES, make_case, make_full_run, make_plan, make_planned, make_result, make_run, seen
 
+from harness.history_records import Earlier
 from harness.judge.compare import compare
 from harness.report.check_rows import list_checks
 from harness.report.html import render_html
@@ -102,10 +103,10 @@ def test_a_share_is_shown_only_where_something_is_beyond() -> None:
 def test_what_changed_since_the_last_run_stands_at_the_top() -> None:
     assert view_changes(None) is None
     assert 'id="changes"' not in render_html(make_full_run())
-    page = render_html(make_full_run(), compare(past("run-1"), past("run-2")))
+    page = render_html(make_full_run(), Earlier(since=compare(past("run-1"), past("run-2"))))
     assert page.index('id="changes"') < page.index('id="cells"')
     assert "Nothing got worse, nothing differs." in page
     worse = compare(past("run-1"), past("run-2", cell("a", case(outcome="fail"), status="failed", red=True)))
-    page = render_html(make_full_run(), worse)
+    page = render_html(make_full_run(), Earlier(since=worse))
     assert "1 case is newly red" in page
     assert "run-1 (sweep of compat): pass" in page

@@ -1,0 +1,68 @@
+"""The history beside the commands: where it is, what a finished run leaves there, what its page is told."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import click
+
+from harness.earlier import recall
+from harness.errors import UsageError
+from harness.finished import FIRST
+from harness.history.recording import History, record_folder
+from harness.history_records import Earlier
+from harness.pipeline import Recall
+from harness.records import Run
+from harness.report.escape import disarm_commands
+
+FILE_VARIABLE = "HARNESS_HISTORY"
+"""Where the history lies, instead of beside the runs."""
+
+KEEP_VARIABLE = "HARNESS_KEEP_RUNS"
+"""How many runs of each matrix and kind it keeps; 0: nothing is recorded."""
+
+
+def say(text: str) -> None:
+    """Tell a person beside the output, which may be read by a program."""
+    click.echo(disarm_commands(f"note: {text}"), err=True)
+
+
+def remember(folder: Path, reports: Path) -> None:
+    """Take a finished run, of a sweep or a gate, into the history; what gets in the way is a note."""
+    try:
+        history = open_history_of(reports)
+    except UsageError as error:
+        say(f"this run is not in the history: {error}")
+        return
+    record_folder(folder, history, say)
+
+
+def recall_in(reports: Path) -> Recall:
+    """How the page of a run in these reports learns what the runs before it tell."""
+
+    async def recall_run(run: Run) -> Earlier:
+        try:
+            return await recall(run, open_history_of(reports), say)
+        except UsageError as error:
+            say(f"the page tells nothing of earlier runs: {error}")
+            return FIRST
+
+    return recall_run
+
+
+def open_history_of(reports: Path) -> History:
+    """The history of these reports, as the environment variables have it.
+
+    Raises:
+        UsageError: ``HARNESS_KEEP_RUNS`` is no number.
+    """
+    named, keep = os.environ.get(FILE_VARIABLE), os.environ.get(KEEP_VARIABLE)
+    history = History.beside(reports)
+    if named:
+        history = History(Path(named), history.keep)
+    if not keep:
+        return history
+    if not keep.isascii() or not keep.isdigit():
+        raise UsageError(f"{KEEP_VARIABLE}={keep!r}: a number of runs was meant, such as 200, or 0 for none")
+    return History(history.path, int(keep))
