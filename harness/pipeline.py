@@ -7,7 +7,7 @@ import difflib
 import fnmatch
 import secrets
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -110,7 +110,7 @@ def narrow_checks(plan: Plan, globs: Sequence[str]) -> Plan:
     )
 
 
-Recall = Callable[[Run], Awaitable[Earlier]]
+Recall = Callable[[Run], Coroutine[None, None, Earlier]]
 """Finds out what the runs before one tell of it."""
 
 

@@ -78,12 +78,16 @@ def main(arguments: list[str]) -> None:
         path = Path(folder) / FILE
         write_history(path, take_snapshot(large.plan, large.results, large.judgement), int(arguments[2]))
         with _timed(told, "history"):
-            earlier = asyncio.run(recall(large, History(path), sys.stderr.write))
+            earlier = asyncio.run(recall(large, History(path), _say))
     with _timed(told, "page"):
         page = render_html(large, earlier)
     with _timed(told, "terminal"):
         render_text(large)
     sys.stdout.write(json.dumps({**told, "bytes": len(page.encode())}))
+
+
+def _say(text: str) -> None:
+    sys.stderr.write(f"{text}\n")
 
 
 @contextlib.contextmanager
