@@ -6,26 +6,22 @@ from typing import Unpack
 
 import click
 
-from harness import pipeline
-from harness.cli.gating import judge_upgrade, say_arguments
-from harness.cli.options import matrix_option, say_gate_command
-from harness.cli.remembering import remember
+from harness.cli.options import matrix_option
 from harness.cli.running import (
     Running,
     culprit_budget_option,
-    make_request,
     parse_budget,
     parse_culprit_budget,
     running_options,
 )
 from harness.cli.screen import Screen
+from harness.cli.upgrading import judge_upgrade
 from harness.errors import UsageError
 from harness.gate import stages
 from harness.gate_records import Gate
 from harness.judge.verdict import exit_code
 from harness.plan.candidate import Wish, parse_changes
 from harness.records import Progress
-from harness.run.interrupt import run_interruptibly
 
 
 @click.command()
@@ -66,12 +62,8 @@ def bisect(  # noqa: PLR0913 - one parameter an option
         quantities=quantities,
         culprit_budget=parse_culprit_budget(culprit_budget),
     )
-    request = make_request(pipeline.open_matrix(matrix), running, command=say_gate_command(), latency=False)
     screen = Screen(plain=plain)
-    arguments = say_arguments(wish, matrix, running, terms)
-    judged, folder = run_interruptibly(judge_upgrade(request, wish, arguments, terms, screen))
-    screen.show_gate(judged, folder)
-    remember(folder, running["reports"])
+    judged = judge_upgrade(wish, matrix, terms, running, screen)
     if judged.decision.verdict == "pass":
         screen.notify(Progress(cell="", stage="note", note=f"nothing to find: {_say_compared(judged)} holds"))
     return exit_code(judged.decision.verdict)

@@ -2,33 +2,24 @@
 
 from __future__ import annotations
 
-import asyncio
-import shlex
-from pathlib import Path
 from typing import Unpack
 
 import click
 
-from harness import pipeline
-from harness.cli.options import matrix_option, say_gate_command
-from harness.cli.remembering import remember
+from harness.cli.options import matrix_option
 from harness.cli.running import (
     Running,
     culprit_budget_option,
-    make_request,
     parse_budget,
     parse_culprit_budget,
     running_options,
 )
 from harness.cli.screen import Screen
-from harness.errors import ExitCode, InterruptedGateError, UsageError
+from harness.cli.upgrading import judge_upgrade
+from harness.errors import ExitCode, UsageError
 from harness.gate import stages
-from harness.gate_records import Gate
 from harness.judge.verdict import exit_code
 from harness.plan.candidate import Wish, parse_changes
-from harness.plan.pip_settings import read_pip_settings
-from harness.run.folder import GATE_FILE
-from harness.run.interrupt import run_interruptibly
 
 
 @click.command()
@@ -87,67 +78,9 @@ def gate(  # noqa: PLR0913 - one parameter an option
         quantities=quantities,
         culprit_budget=parse_culprit_budget(culprit_budget),
     )
-    request = make_request(pipeline.open_matrix(matrix), running, command=say_gate_command(), latency=False)
-    screen = Screen(plain=plain)
-    arguments = say_arguments(wish, matrix, running, terms)
-    judged, folder = run_interruptibly(judge_upgrade(request, wish, arguments, terms, screen))
-    screen.show_gate(judged, folder)
-    remember(folder, running["reports"])
+    judged = judge_upgrade(wish, matrix, terms, running, Screen(plain=plain))
     allowed = allow_inconclusive and judged.decision.verdict == "inconclusive"
     return ExitCode.PASS if allowed else exit_code(judged.decision.verdict)
-
-
-async def judge_upgrade(
-    request: pipeline.Request, wish: Wish, arguments: tuple[str, ...], terms: stages.Terms, screen: Screen
-) -> tuple[Gate, Path]:
-    """Prepare a gate and run it, on a screen.
-
-    Raises:
-        InterruptedGateError: a signal ended it; with how to go on.
-        HarnessError: as the stages.
-    """
-    settings = await read_pip_settings()
-    prepared = await stages.prepare_gate(request, wish, arguments, settings, screen.notify, terms=terms)
-    if prepared.runs_nothing:
-        return await stages.run_gate(prepared, request, settings, screen.notify)
-    try:
-        with screen.board(prepared.plan):
-            return await stages.run_gate(prepared, request, settings, screen.notify)
-    except asyncio.CancelledError:
-        folder = request.reports / "runs" / prepared.plan.run
-        raise InterruptedGateError(say_interrupted(folder, latency=bool(prepared.quantities))) from None
-
-
-def say_interrupted(folder: Path, *, latency: bool) -> str:
-    """What is kept of a gate that was cut off, and how to go on."""
-    kept = "interrupted; what finished of the suite is kept, and the same command carries on from there"
-    anew = ", but measures latency anew" if latency else ""
-    if not (folder / GATE_FILE).exists():
-        return f"{kept}{anew}"
-    return f"{kept}{anew}; `harness report {shlex.quote(str(folder))}` decides from what is there"
-
-
-def say_arguments(wish: Wish, matrix: str, running: Running, terms: stages.Terms) -> tuple[str, ...]:
-    """What has to be typed to ask the same again: all that the verdict depends on."""
-    named = [
-        ("--from", wish.from_file),
-        ("--to", wish.to_file),
-        ("--matrix", matrix if matrix != "compat" else None),
-        *(("--checks", glob) for glob in running["checks"]),
-        *(("--quantities", glob) for glob in terms.quantities),
-        ("--budget", None if terms.budget is None else f"{terms.budget:g}s"),
-        ("--golden", None if running["golden"] is None else str(running["golden"])),
-    ]
-    flags = {
-        "--no-latency": not terms.latency,
-        "--accept-known": terms.accept_known,
-        "--allow-equal": wish.allow_equal,
-    }
-    return (
-        *wish.changes,
-        *(word for option, value in named if value is not None for word in (option, value)),
-        *(flag for flag, is_set in flags.items() if is_set),
-    )
 
 
 COMMANDS = (gate,)

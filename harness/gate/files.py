@@ -13,11 +13,13 @@ from harness.errors import MachineError
 from harness.finished import judge_again
 from harness.gate_records import CANDIDATE, Culprit, Decision, Gate, Question, Speed
 from harness.judge.gate import decide, refuse
+from harness.judge.snapshot import take_snapshot
 from harness.records import Finding, Plan, Run
 from harness.report.gate_json import read_gate, render_gate_json, render_gate_schema
 from harness.report.gate_junit import render_gate_junit
 from harness.report.gate_markdown import render_gate_markdown
 from harness.report.jsonfile import render_json
+from harness.report.measurements_csv import render_measurements_of
 from harness.run.files import write_whole
 from harness.run.folder import GATE_FILE, RunFolder
 from harness.run.interrupt import run_interruptibly
@@ -51,7 +53,9 @@ def write_gate(  # noqa: PLR0913 - one parameter a part of the gate
         culprit=culprit,
         judged=("correctness", *dict.fromkeys(_kinds(speed))),
     )
+    snapshot = take_snapshot(run.plan, run.results, run.judgement, gate)
     write_whole(folder / "results.json", render_json(run).encode())
+    write_whole(folder / "measurements.csv", render_measurements_of([snapshot]).encode())
     findings = tuple(each for each in run.judgement.findings if each.cell == CANDIDATE)
     _write_files(gate, findings, folder)
     return gate

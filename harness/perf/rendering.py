@@ -78,7 +78,7 @@ def main(arguments: list[str]) -> None:
         path = Path(folder) / FILE
         write_history(path, take_snapshot(large.plan, large.results, large.judgement), int(arguments[2]))
         with _timed(told, "history"):
-            earlier = asyncio.run(recall(large, History(path), _say))
+            earlier = asyncio.run(recall(large, History(path), _fail))
     with _timed(told, "page"):
         page = render_html(large, earlier)
     with _timed(told, "terminal"):
@@ -86,8 +86,8 @@ def main(arguments: list[str]) -> None:
     sys.stdout.write(json.dumps({**told, "bytes": len(page.encode())}))
 
 
-def _say(text: str) -> None:
-    sys.stderr.write(f"{text}\n")
+def _fail(text: str) -> None:
+    raise MachineError(f"the history of the page: {text}")
 
 
 @contextlib.contextmanager

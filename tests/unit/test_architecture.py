@@ -172,7 +172,9 @@ STARTS_PROCESSES = (
 
 CLI = {
     f"harness/cli/{name}.py"
-    for name in ("__init__", "comparing", "keeping", "screen", "sweeping", "trending", "workflows")
+    for name in (
+        *("__init__", "comparing", "keeping", "remembering", "screen", "sweeping", "trending", "workflows"),
+    )
 }
 OWN_PROCESSES = {f"harness/{name}/__main__.py" for name in ("proof", "statistics")}
 

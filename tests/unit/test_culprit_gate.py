@@ -4,38 +4,28 @@ from __future__ import annotations
 
 import asyncio
 import itertools
-import sys
 from dataclasses import dataclass, field
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any, Literal
 
 import pytest
 from planted.wheels import build_wheel
-from unit import fake_cells
-from unit.fake_cells import CASES, Lab
+from unit.fake_cells import Lab
+from unit.gate_front import CommandLine, World, stand_in
 from unit.gate_world import make_world
 
-import harness.cli
-from harness import pipeline
-from harness.cli import gating
 from harness.culprit import blame, running
 from harness.errors import MachineError, StoreError
 from harness.gate import stages
-from harness.gate_records import Block, Culprit, Gate, Quantity, QuantityDecision, QuantityOutcome, Speed
+from harness.gate_records import Block, Culprit, Quantity, QuantityDecision, QuantityOutcome, Speed
 from harness.judge import sampling
 from harness.judge.sampling import looks
-from harness.plan.pip_settings import IndexSettings
-from harness.plan.schema import Matrix
 from harness.records import Plan
-from harness.report.gate_json import read_gate
 from harness.run.folder import UNFINISHED, read_run
 from harness.run.probing.journal import append_block
 from harness.speed import rig
 
-World = tuple[Matrix, IndexSettings]
 Say = pytest.CaptureFixture[str]
-SPOKEN = 'does = name.split("-")[0]'
 BEHAVIOUR = 'does = eval(Path(spec["search_path"][0], "rule.txt").read_text(), dict(spec["locked"]))'
 NEW_NUMPY = "'failing' if numpy >= '2.2' else 'good'"
 UPGRADE = ("numpy==2.4.6", "openvino==2026.4")
@@ -49,33 +39,17 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> World:
     return found
 
 
-@dataclass
-class Front:
-    """The command line over a fake suite; ``rule`` is Python: versions -> how a cell behaves."""
-
-    folder: Path
-    matrix: Matrix
-    monkeypatch: pytest.MonkeyPatch
+class Front(CommandLine):
+    """A rule is Python: versions -> how a cell behaves."""
 
     def run(self, rule: str, *arguments: str) -> int:
         (self.folder / "rule.txt").write_text(rule, encoding="utf-8")
-        places = ("--store", str(self.folder / "store"), "--reports", str(self.folder / "reports"))
-        return self.command(*arguments, "--matrix", str(self.matrix.path), "--plain", *places)
-
-    def command(self, *arguments: str) -> int:
-        self.monkeypatch.setattr(sys, "argv", ["harness", *arguments])
-        with pytest.raises(SystemExit) as left:
-            harness.cli.main()
-        assert isinstance(left.value.code, int)
-        return left.value.code
+        return self.ask(*arguments)
 
     @property
     def gate_folder(self) -> Path:
-        (found,) = (self.folder / "reports" / "runs").glob("2*")
+        (found,) = self.runs
         return found
-
-    def read(self) -> Gate:
-        return read_gate(self.gate_folder / "gate.json")
 
     def blame(self, rule: str, *changes: str) -> Culprit:
         """Of a gate that says no."""
@@ -88,22 +62,9 @@ class Front:
 @pytest.fixture
 def front(world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Front:
     matrix, settings = world
-    lab = Lab(tmp_path)
-    monkeypatch.setattr(fake_cells, "START", fake_cells.START.replace(SPOKEN, BEHAVIOUR))
-
-    async def read_settings() -> IndexSettings:
-        return settings
-
-    async def prepare(*_: Any, **__: Any) -> Any:
-        return lab.material
-
-    monkeypatch.setattr(gating, "read_pip_settings", read_settings)
-    for module in (pipeline, running, rig):
-        monkeypatch.setattr(module, "prepare_material", prepare)
-        monkeypatch.setattr(module, "make_environments", lambda *_: SimpleNamespace(use=lab.environment))
-    monkeypatch.setattr(stages, "cases_of", lambda _: CASES)
-    monkeypatch.chdir(tmp_path)
-    return Front(tmp_path, matrix, monkeypatch)
+    found = Front(tmp_path, matrix, monkeypatch, Lab(tmp_path))
+    stand_in(monkeypatch, found.lab, settings, BEHAVIOUR, running, rig)
+    return found
 
 
 def test_a_gate_that_says_no_names_the_package(front: Front, capsys: Say) -> None:

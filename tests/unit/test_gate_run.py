@@ -6,35 +6,26 @@ import asyncio
 import json
 import os
 import signal
-import sys
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from unit import fake_cells
-from unit.fake_cells import CASES, Lab
+from unit.fake_cells import Lab
+from unit.gate_front import CommandLine, World, stand_in
 from unit.gate_world import make_world
 
-import harness.cli
 from harness import pipeline
-from harness.cli import gating
+from harness.cli import upgrading
 from harness.errors import UsageError
 from harness.finished import find_sweep
-from harness.gate import stages
-from harness.gate_records import Decision, Gate, LockChange
+from harness.gate_records import Decision, LockChange
 from harness.plan.pip_settings import IndexSettings
-from harness.plan.schema import Matrix
-from harness.report.gate_json import read_gate
 from harness.run.folder import LATEST, UNFINISHED
 from harness.run.schedule import sweep
 
-World = tuple[Matrix, IndexSettings]
 Say = pytest.CaptureFixture[str]
 MATRIX = ("--matrix", "mine")
-SPOKEN = 'does = name.split("-")[0]'
 BEHAVIOUR = 'does = json.loads(Path(spec["search_path"][0], "does.json").read_text())[name]'
 
 
@@ -43,58 +34,22 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> World:
     return make_world(tmp_path_factory.mktemp("world"))
 
 
-@dataclass
-class Front:
-    """The command line over a fake suite; ``does`` says how the cells behave."""
-
-    folder: Path
-    matrix: Matrix
-    monkeypatch: pytest.MonkeyPatch
-    lab: Lab
+class Front(CommandLine):
+    """``does`` says how the cells behave."""
 
     def does(self, *, baseline: str = "good", candidate: str = "good") -> None:
         said = json.dumps({"baseline": baseline, "candidate": candidate})
         (self.folder / "does.json").write_text(said, encoding="utf-8")
 
     def run(self, *arguments: str, latency: bool = False) -> int:
-        places = ("--store", str(self.folder / "store"), "--reports", str(self.folder / "reports"))
-        asked = (*arguments, "--matrix", str(self.matrix.path), "--plain", *places)
-        return self.command("gate", *asked, *(() if latency else ("--no-latency",)))
-
-    def command(self, *arguments: str) -> int:
-        self.monkeypatch.setattr(sys, "argv", ["harness", *arguments])
-        with pytest.raises(SystemExit) as left:
-            harness.cli.main()
-        assert isinstance(left.value.code, int)
-        return left.value.code
-
-    @property
-    def runs(self) -> list[Path]:
-        found = (self.folder / "reports" / "runs").glob("2*")
-        return sorted(found, key=lambda path: path.stat().st_mtime_ns)
-
-    def read(self) -> Gate:
-        return read_gate(self.runs[-1] / "gate.json")
+        return self.ask("gate", *arguments, *(() if latency else ("--no-latency",)))
 
 
 @pytest.fixture
 def front(world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Front:
     matrix, settings = world
-    lab = Lab(tmp_path)
-    monkeypatch.setattr(fake_cells, "START", fake_cells.START.replace(SPOKEN, BEHAVIOUR))
-
-    async def read_settings() -> IndexSettings:
-        return settings
-
-    async def prepare(*_: Any, **__: Any) -> Any:
-        return lab.material
-
-    monkeypatch.setattr(gating, "read_pip_settings", read_settings)
-    monkeypatch.setattr(pipeline, "prepare_material", prepare)
-    monkeypatch.setattr(pipeline, "make_environments", lambda *_: SimpleNamespace(use=lab.environment))
-    monkeypatch.setattr(stages, "cases_of", lambda _: CASES)
-    monkeypatch.chdir(tmp_path)
-    found = Front(tmp_path, matrix, monkeypatch, lab)
+    found = Front(tmp_path, matrix, monkeypatch, Lab(tmp_path))
+    stand_in(monkeypatch, found.lab, settings, BEHAVIOUR)
     found.does()
     return found
 
@@ -111,7 +66,7 @@ def test_an_upgrade_that_holds(front: Front, capsys: Say) -> None:
     assert f"the comment: {front.runs[0] / 'gate.md'}" in said
     assert {path.name for path in front.runs[0].iterdir()} == {
         *("cells", "plan.json", "results.json"),
-        *("gate.json", "gate.md", "gate-schema.json", "junit.xml"),
+        *("gate.json", "gate.md", "gate-schema.json", "junit.xml", "measurements.csv"),
     }
 
 
@@ -302,7 +257,7 @@ def test_no_network_is_exit_5(front: Front, monkeypatch: pytest.MonkeyPatch) -> 
         nothing = str(front.folder / "nothing")
         return IndexSettings(index=(front.folder / "no-index").as_uri(), find_links=(nothing,))
 
-    monkeypatch.setattr(gating, "read_pip_settings", nowhere)
+    monkeypatch.setattr(upgrading, "read_pip_settings", nowhere)
     assert front.run("numpy==2.0.2") == 5
     assert front.runs == []
 
