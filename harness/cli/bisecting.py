@@ -17,7 +17,7 @@ from harness.cli.running import (
 from harness.cli.screen import Screen
 from harness.cli.upgrading import judge_upgrade
 from harness.errors import UsageError
-from harness.gate import stages
+from harness.gate.prepare import Terms
 from harness.gate_records import Gate
 from harness.judge.verdict import exit_code
 from harness.plan.candidate import Wish, parse_changes
@@ -55,7 +55,7 @@ def bisect(  # noqa: PLR0913 - one parameter an option
     parse_changes(wish)  # before anything is read
     if budget is not None and not quantities:
         raise UsageError("--budget is that of --quantities; say which")
-    terms = stages.Terms(
+    terms = Terms(
         latency=bool(quantities),
         accept_known=accept_known,
         budget=None if budget is None else parse_budget(budget),

@@ -17,7 +17,7 @@ from harness.cli.running import (
 from harness.cli.screen import Screen
 from harness.cli.upgrading import judge_upgrade
 from harness.errors import ExitCode, UsageError
-from harness.gate import stages
+from harness.gate.prepare import Terms
 from harness.judge.verdict import exit_code
 from harness.plan.candidate import Wish, parse_changes
 
@@ -70,7 +70,7 @@ def gate(  # noqa: PLR0913 - one parameter an option
         raise UsageError("--no-latency judges correctness alone; leave out --quantities and --budget")
     if no_culprit and culprit_budget:
         raise UsageError("--no-culprit looks for nobody; leave out --culprit-budget")
-    terms = stages.Terms(
+    terms = Terms(
         latency=not no_latency,
         culprit=not no_culprit,
         accept_known=accept_known,

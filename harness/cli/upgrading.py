@@ -12,7 +12,8 @@ from harness.cli.remembering import remember
 from harness.cli.running import Running, make_request
 from harness.cli.screen import Screen
 from harness.errors import InterruptedGateError
-from harness.gate import stages
+from harness.gate.prepare import Terms, prepare_gate
+from harness.gate.stages import run_gate
 from harness.gate_records import Gate
 from harness.plan.candidate import Wish
 from harness.plan.pip_settings import read_pip_settings
@@ -20,7 +21,7 @@ from harness.run.folder import GATE_FILE
 from harness.run.interrupt import run_interruptibly
 
 
-def judge_upgrade(wish: Wish, matrix: str, terms: stages.Terms, running: Running, screen: Screen) -> Gate:
+def judge_upgrade(wish: Wish, matrix: str, terms: Terms, running: Running, screen: Screen) -> Gate:
     """Run a gate, show it, and take it into the history.
 
     Raises:
@@ -36,15 +37,15 @@ def judge_upgrade(wish: Wish, matrix: str, terms: stages.Terms, running: Running
 
 
 async def _judge(
-    request: pipeline.Request, wish: Wish, arguments: tuple[str, ...], terms: stages.Terms, screen: Screen
+    request: pipeline.Request, wish: Wish, arguments: tuple[str, ...], terms: Terms, screen: Screen
 ) -> tuple[Gate, Path]:
     settings = await read_pip_settings()
-    prepared = await stages.prepare_gate(request, wish, arguments, settings, screen.notify, terms=terms)
+    prepared = await prepare_gate(request, wish, arguments, settings, screen.notify, terms=terms)
     if prepared.runs_nothing:
-        return await stages.run_gate(prepared, request, settings, screen.notify)
+        return await run_gate(prepared, request, settings, screen.notify)
     try:
         with screen.board(prepared.plan):
-            return await stages.run_gate(prepared, request, settings, screen.notify)
+            return await run_gate(prepared, request, settings, screen.notify)
     except asyncio.CancelledError:
         folder = request.reports / "runs" / prepared.plan.run
         raise InterruptedGateError(_say_interrupted(folder, latency=bool(prepared.quantities))) from None
@@ -59,7 +60,7 @@ def _say_interrupted(folder: Path, *, latency: bool) -> str:
     return f"{kept}{anew}; `harness report {shlex.quote(str(folder))}` decides from what is there"
 
 
-def _say_arguments(wish: Wish, matrix: str, running: Running, terms: stages.Terms) -> tuple[str, ...]:
+def _say_arguments(wish: Wish, matrix: str, running: Running, terms: Terms) -> tuple[str, ...]:
     """What has to be typed to ask the same again: all that the verdict depends on."""
     named = [
         ("--from", wish.from_file),

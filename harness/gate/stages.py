@@ -1,170 +1,22 @@
-"""The stages of a gate in their order: a question, a plan of two cells, a run, a decision, renderings."""
+"""A gate as it runs: both cells, latency, a decision, the search for the culprit, renderings."""
 
 from __future__ import annotations
 
-import datetime
-import secrets
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
-import msgspec
-
 from harness.culprit.blame import Suspicion, find_culprit
-from harness.gate.files import begin_gate, runs_nothing, write_gate, write_unrun
-from harness.gate_records import BASELINE, CANDIDATE, CULPRIT_SECONDS, Decision, Gate, Quantity, Question
-from harness.history.revision import read_revision
+from harness.gate.files import begin_gate, write_gate, write_unrun
+from harness.gate.prepare import Prepared
+from harness.gate_records import Decision, Gate
 from harness.judge.gate import decide
-from harness.pipeline import Notify, Request, find_golden, measure_plan, narrow_checks
-from harness.plan.candidate import Compared, Wish, compare
-from harness.plan.expected import borrowed_for, expectations_for
-from harness.plan.lock_diff import diff_locks
+from harness.pipeline import Notify, Request, measure_plan
 from harness.plan.pip_settings import IndexSettings
-from harness.plan.plan import cases_of, planned_cells
-from harness.plan.quantities import plan_quantities
-from harness.plan.side import Side, versions_of
-from harness.plan.way_out import find_way_out
-from harness.records import Cell, Lock, Plan, Progress, Run
+from harness.records import Run
 from harness.run.folder import RunFolder
-from harness.run.machine import read_machine
 from harness.speed.looks import Verdicts
 from harness.speed.sampling import measure_speed
-
-
-@dataclass(frozen=True)
-class Terms:
-    """What a gate judges besides correctness, and what it lets pass.
-
-    Attributes:
-        latency: whether latency and memory are judged.
-        culprit: whether somebody is looked for to blame.
-        culprit_budget: seconds for that.
-        accept_known: a known divergence that only the candidate has does not fail it.
-        budget: seconds for latency and memory; None for those of the matrix.
-        quantities: globs over what is measured; empty for all.
-    """
-
-    latency: bool = True
-    culprit: bool = True
-    accept_known: bool = False
-    budget: float | None = None
-    quantities: tuple[str, ...] = ()
-    culprit_budget: float = CULPRIT_SECONDS
-
-
-@dataclass(frozen=True)
-class Prepared:
-    """A gate before anything of it has run: what is asked, both sides, and the plan of their cells.
-
-    ``quantities`` are those of latency and memory, none where they are not judged.
-    """
-
-    question: Question
-    plan: Plan
-    compared: Compared
-    terms: Terms = Terms()
-    quantities: tuple[Quantity, ...] = ()
-
-    @property
-    def runs_nothing(self) -> bool:
-        """Whether it is decided already: the candidate has no solution, or is equal."""
-        return runs_nothing(self.plan)
-
-
-async def prepare_gate(  # noqa: PLR0913 - what is asked, how, and of whom
-    request: Request,
-    wish: Wish,
-    arguments: tuple[str, ...],
-    settings: IndexSettings,
-    notify: Notify,
-    *,
-    terms: Terms | None = None,
-) -> Prepared:
-    """Resolve both environments and plan their cells; nothing is written yet.
-
-    ``arguments`` are those of the command line with which a person can ask again; without ``terms``
-    everything is judged.
-
-    Raises:
-        UsageError: what is asked for cannot be meant.
-        NoSolutionError: the baseline has no solution.
-        MachineError: uv, git or the network failed.
-    """
-    matrix, terms = request.matrix, terms or Terms()
-    quantities = plan_quantities(matrix, terms.quantities) if terms.latency else ()
-    expectations, borrowed = expectations_for(matrix), borrowed_for(matrix)  # before the network is asked
-    find_golden(request.golden)
-    notify(Progress(cell="", stage="note", note="resolving baseline and candidate"))
-    compared = await compare(wish, matrix, settings, Path.cwd())
-    now = datetime.datetime.now(datetime.UTC)
-    plan = Plan(
-        run=f"{now:%Y%m%d-%H%M%S}-gate-{matrix.name}-{secrets.token_hex(2)}",
-        matrix=matrix.name,
-        matrix_path=str(matrix.path),
-        title=f"Gate: from {compared.baseline.label} to {compared.candidate.label}",
-        created=now.isoformat(timespec="seconds"),
-        machine=read_machine(),
-        commit=await read_revision(Path.cwd()),
-        baseline=BASELINE,
-        cells=planned_cells(*_cells(compared), cases_of(matrix)),
-        scenarios=(),
-        expectations=expectations,
-        borrowed=borrowed,
-        subset=True,  # two cells tell nothing of expectations that match neither
-    )
-    if request.checks:
-        plan = narrow_checks(plan, request.checks)
-    question = await _question(compared, request, arguments, settings, notify)
-    if terms.latency and terms.quantities:
-        only = f"only quantities that match {', '.join(terms.quantities)}"
-        question = msgspec.structs.replace(question, notes=(only, *question.notes))
-    return Prepared(question, plan, compared, terms, quantities)
-
-
-def _cells(compared: Compared) -> tuple[tuple[Cell, Cell], tuple[Lock, Lock]]:
-    locks = (
-        msgspec.structs.replace(compared.before, cell=BASELINE),
-        msgspec.structs.replace(compared.after, cell=CANDIDATE),
-    )
-    sides = (compared.baseline, compared.candidate)
-    before, after = (_cell(side, lock) for side, lock in zip(sides, locks, strict=True))
-    return (before, after), locks
-
-
-def _cell(side: Side, lock: Lock) -> Cell:
-    versions = versions_of(lock)
-    return msgspec.structs.replace(
-        side.to_cell(lock.cell),
-        axes={name: versions[name].partition("+")[0] for name in side.tested if name in versions},
-        baseline=lock.cell == BASELINE,
-    )
-
-
-async def _question(
-    compared: Compared,
-    request: Request,
-    arguments: tuple[str, ...],
-    settings: IndexSettings,
-    notify: Notify,
-) -> Question:
-    baseline, candidate = compared.baseline, compared.candidate
-    notes = dict.fromkeys((*baseline.notes, *candidate.notes))
-    narrowed = [f"only checks that match {', '.join(request.checks)}"] if request.checks else []
-    question = Question(
-        baseline=baseline.label,
-        candidate=candidate.label,
-        arguments=arguments,
-        command=request.command,
-        left_out=tuple(dict.fromkeys((*baseline.left_out, *candidate.left_out))),
-        notes=(*narrowed, *notes),
-    )
-    if not compared.after.reason:
-        diff = diff_locks(compared.before, compared.after, compared.asked, compared.pinned)
-        return msgspec.structs.replace(question, diff=diff)
-    note = "the candidate has no solution; looking for the fewest further upgrades that give it one"
-    notify(Progress(cell="", stage="note", note=note))
-    way = await find_way_out(compared, request.matrix, settings)
-    return msgspec.structs.replace(question, way_out=way)
 
 
 async def run_gate(

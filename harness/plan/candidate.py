@@ -70,12 +70,10 @@ async def compare(wish: Wish, matrix: Matrix, settings: IndexSettings, cwd: Path
     if before.reason:
         raise NoSolutionError(f"the baseline ({baseline.label}) has no solution: {before.reason}")
     there = versions_of(before)
-    if wish.to_file is not None:
-        file = await read_environment_file(wish.to_file, baseline.python, cwd)
-        candidate = await side_of_file(file, anyhow, settings, otherwise=baseline)
-        asked = frozenset(n for n, text in candidate.asked.items() if text != baseline.asked.get(n))
-    else:
+    if wish.to_file is None:
         candidate, asked = change_side(baseline, changes, there), frozenset(changes)
+    else:
+        candidate, asked = await _read_candidate(wish.to_file, baseline, anyhow, settings, cwd)
     tested = frozenset((*candidate.tested, *changes)) & asked
     refuse_downgrades(_pinned(candidate, tested), there, tested)
     kept = {name: version for name, version in there.items() if name not in asked}
@@ -98,6 +96,16 @@ async def compare(wish: Wish, matrix: Matrix, settings: IndexSettings, cwd: Path
         pinned=pinned,
         guidance=guidance,
     )
+
+
+async def _read_candidate(
+    path: str, baseline: Side, matrix: Matrix, settings: IndexSettings, cwd: Path
+) -> tuple[Side, frozenset[str]]:
+    """The candidate of a file, and the distributions that it asks for in another way."""
+    file = await read_environment_file(path, baseline.python, cwd)
+    candidate = await side_of_file(file, matrix, settings, otherwise=baseline)
+    asked = frozenset(name for name, text in candidate.asked.items() if text != baseline.asked.get(name))
+    return candidate, asked
 
 
 def _say_lower(

@@ -15,7 +15,7 @@ from unit.fake_cells import CASES, Lab
 import harness.cli
 from harness import pipeline
 from harness.cli import upgrading
-from harness.gate import stages
+from harness.gate import prepare
 from harness.gate_records import Gate
 from harness.plan.pip_settings import IndexSettings
 from harness.plan.schema import Matrix
@@ -64,12 +64,12 @@ def stand_in(
     async def read_settings() -> IndexSettings:
         return settings
 
-    async def prepare(*_: Any, **__: Any) -> Any:
+    async def prepare_material(*_: Any, **__: Any) -> Any:
         return lab.material
 
     monkeypatch.setattr(upgrading, "read_pip_settings", read_settings)
     for module in (pipeline, *also):
-        monkeypatch.setattr(module, "prepare_material", prepare)
+        monkeypatch.setattr(module, "prepare_material", prepare_material)
         monkeypatch.setattr(module, "make_environments", lambda *_: SimpleNamespace(use=lab.environment))
-    monkeypatch.setattr(stages, "cases_of", lambda _: CASES)
+    monkeypatch.setattr(prepare, "cases_of", lambda _: CASES)
     monkeypatch.chdir(lab.folder)

@@ -119,39 +119,27 @@ def _ratio_axis(values: Sequence[float], title: str = "time / baseline") -> Spec
     }
 
 
+_ARMS = ("baseline", "baseline again", "other cells")
+
+
 def plot_rounds(found: Sequence[Rounds], *, width: int = 560, row: int = 26) -> Spec:
     """A row for each scenario: every round of the baseline and of its twin, quantiles of all other cells."""
     ticks: list[Spec] = [
         {"scenario": each.scenario, "arm": arm, "ratio": round(value, 4)}
         for each in found
-        for arm, values in (("baseline", each.baseline), ("baseline again", each.again))
+        for arm, values in zip(_ARMS, (each.baseline, each.again), strict=False)
         for value in values
         if value > 0
     ]
     spans: list[Spec] = [
-        {"scenario": each.scenario, "arm": "other cells", "ratio": each.others[2]}
+        {"scenario": each.scenario, "arm": _ARMS[-1], "ratio": each.others[2]}
         | dict(zip(("p10", "p25", "p50", "p75", "p90"), each.others, strict=True))
         for each in found
         if each.others
     ]
-    arms = ["baseline", "baseline again", "other cells"]
     values = [tick["ratio"] for tick in ticks] + [span[key] for span in spans for key in ("p10", "p90")]
     x = _ratio_axis(values, "time / median round of the baseline")
-    place = {
-        "y": {
-            "field": "scenario",
-            "type": "nominal",
-            "title": None,
-            "sort": [each.scenario for each in found],
-            "axis": {"grid": True, "tickBand": "extent"},
-        },
-        "yOffset": {"field": "arm", "type": "nominal", "sort": arms, "scale": {"domain": arms}},
-        "color": {
-            "field": "arm",
-            "type": "nominal",
-            "scale": {"domain": arms, "range": [ink("series-1"), ink("series-2"), ink("soft")]},
-        },
-    }
+    place = _rounds_place([each.scenario for each in found])
     return {
         "width": width,
         "height": {"step": row, "for": "position"},
@@ -162,15 +150,29 @@ def plot_rounds(found: Sequence[Rounds], *, width: int = 560, row: int = 26) -> 
                 "mark": {"type": "tick", "thickness": 1.2, "size": 7},
                 "encoding": {"x": x, **place},
             },
-            {
-                "data": {"values": spans},
-                "mark": {"type": "rule", "strokeWidth": 1},
-                "encoding": {"x": {**x, "field": "p10"}, "x2": {"field": "p90"}, **place},
-            },
-            {
-                "data": {"values": spans},
-                "mark": {"type": "rule", "strokeWidth": 4},
-                "encoding": {"x": {**x, "field": "p25"}, "x2": {"field": "p75"}, **place},
-            },
+            *(
+                {
+                    "data": {"values": spans},
+                    "mark": {"type": "rule", "strokeWidth": thick},
+                    "encoding": {"x": {**x, "field": low}, "x2": {"field": high}, **place},
+                }
+                for thick, low, high in ((1, "p10", "p90"), (4, "p25", "p75"))
+            ),
         ],
+    }
+
+
+def _rounds_place(scenarios: Sequence[str]) -> Spec:
+    """A band for each scenario, in it a line for each arm."""
+    colours = [ink("series-1"), ink("series-2"), ink("soft")]
+    return {
+        "y": {
+            "field": "scenario",
+            "type": "nominal",
+            "title": None,
+            "sort": scenarios,
+            "axis": {"grid": True, "tickBand": "extent"},
+        },
+        "yOffset": {"field": "arm", "type": "nominal", "sort": _ARMS, "scale": {"domain": _ARMS}},
+        "color": {"field": "arm", "type": "nominal", "scale": {"domain": _ARMS, "range": colours}},
     }

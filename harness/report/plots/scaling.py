@@ -15,37 +15,7 @@ if TYPE_CHECKING:
 
 def plot_scaling(scales: Sequence[Scale], *, width: int = 250, height: int = 190) -> Spec:
     """A column for each kind and dtype: the baseline as a line, all cells as the area around it."""
-    rows: list[Spec] = [
-        {
-            "of": f"{each.scenario.kind}, {each.scenario.dtype}",
-            "target": each.scenario.target,
-            "batch": each.scenario.batch,
-            "baseline": None if each.baseline is None else each.baseline * 1e6,
-            "lowest": each.lowest * 1e6,
-            "highest": each.highest * 1e6,
-        }
-        for each in scales
-    ]
-    targets = list(dict.fromkeys(row["target"] for row in rows))
-    colours = [COLOURS[place % len(COLOURS)] for place in range(len(targets))]
-    shapes = [SHAPES[place % len(SHAPES)] for place in range(len(targets))]
-    target = {"field": "target", "type": "nominal"}
-    color = {**target, "scale": {"domain": targets, "range": colours}}
-    x = {
-        "field": "batch",
-        "type": "quantitative",
-        "title": "batch",
-        "scale": {"type": "log", "base": 2},
-        "axis": {"values": sorted({row["batch"] for row in rows}), "grid": False, "format": "d"},
-    }
-    y = {
-        "field": "baseline",
-        "type": "quantitative",
-        "title": "\N{MICRO SIGN}s for each row or text",
-        "scale": {"type": "log", "nice": False, "padding": 8},
-        "axis": {"labelExpr": "format(datum.value, '~g')", "tickCount": 4},
-    }
-    area = {"x": x, "y": {**y, "field": "lowest"}, "y2": {"field": "highest"}, "color": color}
+    rows = [_row(each) for each in scales]
     return {
         "data": {"values": rows},
         "facet": {
@@ -60,25 +30,64 @@ def plot_scaling(scales: Sequence[Scale], *, width: int = 250, height: int = 190
         "spec": {
             "width": width,
             "height": height,
-            "layer": [
-                {"mark": {"type": "area", "opacity": 0.25}, "encoding": area},
-                {
-                    "mark": {"type": "line", "strokeWidth": 1.5, "invalid": "break-paths-filter-domains"},
-                    "encoding": {"x": x, "y": y, "color": color},
-                },
-                {
-                    "transform": [{"filter": "datum.baseline !== null"}],
-                    "mark": {"type": "point", "filled": True, "size": 45, "opacity": 1},
-                    "encoding": {
-                        "x": x,
-                        "y": y,
-                        "color": color,
-                        "shape": {**target, "scale": {"domain": targets, "range": shapes}},
-                    },
-                },
-            ],
+            "layer": _layers(
+                sorted({row["batch"] for row in rows}), list(dict.fromkeys(row["target"] for row in rows))
+            ),
         },
     }
+
+
+def _row(scale: Scale) -> Spec:
+    scenario = scale.scenario
+    return {
+        "of": f"{scenario.kind}, {scenario.dtype}",
+        "target": scenario.target,
+        "batch": scenario.batch,
+        "baseline": None if scale.baseline is None else scale.baseline * 1e6,
+        "lowest": scale.lowest * 1e6,
+        "highest": scale.highest * 1e6,
+    }
+
+
+def _layers(batches: Sequence[int], targets: Sequence[str]) -> list[Spec]:
+    target = {"field": "target", "type": "nominal"}
+    color = {**target, "scale": {"domain": targets, "range": _take(COLOURS, len(targets))}}
+    shape = {**target, "scale": {"domain": targets, "range": _take(SHAPES, len(targets))}}
+    x = {
+        "field": "batch",
+        "type": "quantitative",
+        "title": "batch",
+        "scale": {"type": "log", "base": 2},
+        "axis": {"values": batches, "grid": False, "format": "d"},
+    }
+    y = {
+        "field": "baseline",
+        "type": "quantitative",
+        "title": "\N{MICRO SIGN}s for each row or text",
+        "scale": {"type": "log", "nice": False, "padding": 8},
+        "axis": {"labelExpr": "format(datum.value, '~g')", "tickCount": 4},
+    }
+    place = {"x": x, "y": y, "color": color}
+    return [
+        {
+            "mark": {"type": "area", "opacity": 0.25},
+            "encoding": {**place, "y": {**y, "field": "lowest"}, "y2": {"field": "highest"}},
+        },
+        {
+            "mark": {"type": "line", "strokeWidth": 1.5, "invalid": "break-paths-filter-domains"},
+            "encoding": place,
+        },
+        {
+            "transform": [{"filter": "datum.baseline !== null"}],
+            "mark": {"type": "point", "filled": True, "size": 45, "opacity": 1},
+            "encoding": {**place, "shape": shape},
+        },
+    ]
+
+
+def _take(several: Sequence[str], count: int) -> list[str]:
+    """As many as are needed, from the start again where there are too few."""
+    return [several[place % len(several)] for place in range(count)]
 
 
 def plot_against(found: Sequence[Against], *, width: int = 560, row: int = 22) -> Spec:
