@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 _BESIDE_IDS = 47
 """Columns that status and layers take beside the ids."""
 
+_LONG = 12
+
 
 def draw_map(run: Run, alphabet: Alphabet, width: int) -> Table:
     """Cells x layers; where ids are too long for ``width`` columns, axes stand in columns of their own."""
@@ -28,7 +30,7 @@ def draw_map(run: Run, alphabet: Alphabet, width: int) -> Table:
     axes = axis_names(run) if longest > width - _BESIDE_IDS else []
     table = Table(box=None, padding=(0, 1, 0, 0), pad_edge=False, header_style="bold")
     for name in (*(axes or ["cell"]), "status"):
-        table.add_column(name, overflow="fold")
+        table.add_column(_break(name), overflow="fold")
     for layer in LAYERS:
         table.add_column(layer, no_wrap=True, min_width=len(layer))
     planned = planned_by_cell(run)
@@ -38,6 +40,11 @@ def draw_map(run: Run, alphabet: Alphabet, width: int) -> Table:
         padded = [*names, *[""] * (len(axes) - len(names))]
         table.add_row(*(alphabet.say(shorten(name)) for name in padded), *_signs(cell, alphabet))
     return table
+
+
+def _break(name: str) -> str:
+    """A heading in lines that end with its hyphens, where it is longer than a version."""
+    return name.replace("-", "-\n") if len(name) > _LONG else name
 
 
 def _signs(cell: CellVerdict, alphabet: Alphabet) -> list[Text]:
