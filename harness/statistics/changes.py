@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from typing import Annotated
 
 import msgspec
@@ -21,6 +22,9 @@ normal ones with a step of five times the noise in the middle at least 91% have 
 
 _GAMMA = 0.5
 """Of the kernel exp(-gamma x^2), x in units of the noise: values further apart than three are strangers."""
+
+_KERNEL_BYTES = 1 << 24
+"""Of the kernels that are held at once; they are summed twice, so some five times as much is in use."""
 
 
 class SeriesRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -45,47 +49,72 @@ class Changes(msgspec.Struct, frozen=True):
 
 
 def find_changes(request: SeriesRequest) -> Changes:
-    """Change points and slope of every series; JSON has no value that is not finite."""
-    found = {}
-    for name, values in request.series.items():
-        logs = np.array(values, dtype=np.float64)
-        since = request.since.get(name, 0)
-        found[name] = SeriesAnswer(find_change_points(logs), estimate_slope(logs[since:], request.confidence))
-    return Changes(found)
+    """Change points and slope of every series, those of one length at once; JSON has no number but finite."""
+    logs = {name: np.array(values, dtype=np.float64) for name, values in request.series.items()}
+    alike: dict[int, list[str]] = defaultdict(list)
+    for name, values in logs.items():
+        alike[len(values)].append(name)
+    changes: dict[str, tuple[int, ...]] = {}
+    for names in alike.values():
+        found = find_change_points(np.array([logs[name] for name in names]))
+        changes |= dict(zip(names, found, strict=True))
+    return Changes(
+        {
+            name: SeriesAnswer(
+                changes[name], estimate_slope(values[request.since.get(name, 0) :], request.confidence)
+            )
+            for name, values in logs.items()
+        }
+    )
 
 
-def find_change_points(logs: np.ndarray) -> tuple[int, ...]:
-    """The places at which a new level begins: the cheapest partition, each further level at a penalty.
+def find_change_points(logs: np.ndarray) -> list[tuple[int, ...]]:
+    """For each series, a row of shape (k, n), the places at which a new level begins: the cheapest partition.
 
-    The cost of a level is the spread of its values under a Gaussian kernel (Arlot, Celisse and Harchaoui,
-    https://arxiv.org/abs/1202.3878), in units of their noise, so that one outlier weighs little. The noise is
-    that of the differences of neighbours, which a step in the level leaves as it is. Own code, for ruptures,
-    which does the same and was compared with, has no wheel for Python 3.14 (seen 2026-11).
+    Each further level costs a penalty. The cost of a level is the spread of its values under a Gaussian
+    kernel (Arlot, Celisse and Harchaoui, https://arxiv.org/abs/1202.3878), in units of their noise, so that
+    one outlier weighs little. The noise is that of the differences of neighbours, which a step in the level
+    leaves as it is. Own code, for ruptures, which does the same and was compared with, has no wheel for
+    Python 3.14 (seen 2026-11).
     """
-    if len(logs) < 2 * FEWEST:
-        return ()
-    noise = 1.4826 * float(np.median(np.abs(np.diff(logs)))) / np.sqrt(2)
-    if noise == 0:
-        noise = float(np.finfo(np.float64).eps) * max(1.0, float(np.abs(logs).max()))
-    scaled = np.clip((logs - np.median(logs)) / noise, -1e6, 1e6).reshape(-1, 1)
-    kernel = np.exp(-_GAMMA * (scaled - scaled.T) ** 2)
-    return _partition(kernel, PENALTY * float(np.log(len(logs))))
+    many, count = logs.shape
+    if count < 2 * FEWEST:
+        return [()] * many
+    noise = 1.4826 * np.median(np.abs(np.diff(logs)), axis=1, keepdims=True) / np.sqrt(2)
+    least = np.finfo(np.float64).eps * np.maximum(1.0, np.abs(logs).max(axis=1, keepdims=True))
+    noise = np.where(noise == 0, least, noise)
+    scaled = np.clip((logs - np.median(logs, axis=1, keepdims=True)) / noise, -1e6, 1e6)
+    found: list[tuple[int, ...]] = []
+    at_once = max(1, _KERNEL_BYTES // (8 * count**2))
+    for begin in range(0, many, at_once):
+        some = scaled[begin : begin + at_once]
+        kernels = np.exp(-_GAMMA * (some[:, :, None] - some[:, None, :]) ** 2)
+        found += _partition(kernels, PENALTY * float(np.log(count)))
+    return found
 
 
-def _partition(kernel: np.ndarray, penalty: float) -> tuple[int, ...]:
+def _partition(kernels: np.ndarray, penalty: float) -> list[tuple[int, ...]]:
     """Optimal partitioning by dynamic programming: quadratic in the number of runs, which are hundreds."""
-    count = len(kernel)
-    sums = np.zeros((count + 1, count + 1))
-    sums[1:, 1:] = kernel.cumsum(0).cumsum(1)
-    best, origin = np.full(count + 1, np.inf), np.zeros(count + 1, dtype=int)
-    best[0] = -penalty
+    many, count, _ = kernels.shape
+    sums = np.zeros((many, count + 1, count + 1))
+    sums[:, 1:, 1:] = kernels.cumsum(1).cumsum(2)
+    own = np.diagonal(sums, axis1=1, axis2=2)
+    best, origin = np.full((many, count + 1), np.inf), np.zeros((many, count + 1), dtype=int)
+    best[:, 0] = -penalty
+    rows = np.arange(many)
     for end in range(FEWEST, count + 1):
-        begin = np.arange(end - FEWEST + 1)
-        inside = sums[end, end] - sums[begin, end] - sums[end, begin] + sums[begin, begin]
-        costs = best[begin] + (end - begin) - inside / (end - begin) + penalty
-        origin[end] = int(costs.argmin())
-        best[end] = costs[origin[end]]
-    places, place = [], int(origin[count])
+        begin = slice(0, end - FEWEST + 1)
+        length = end - np.arange(end - FEWEST + 1)
+        inside = own[:, end, None] - 2 * sums[:, end, begin] + own[:, begin]  # a kernel is symmetric
+        costs = best[:, begin] + length - inside / length + penalty
+        origin[:, end] = costs.argmin(axis=1)
+        best[:, end] = costs[rows, origin[:, end]]
+    return [_trace(each) for each in origin]
+
+
+def _trace(origin: np.ndarray) -> tuple[int, ...]:
+    """Where the levels of the cheapest partition begin; ``origin``: end of a level -> its begin."""
+    places, place = [], int(origin[-1])
     while place > 0:
         places.append(place)
         place = int(origin[place])

@@ -58,9 +58,7 @@ def test_text_puts_axes_in_columns_where_ids_are_too_long() -> None:
     axes = {"numpy": "2.4.6", "sentence-transformers": "3.3.1"}
     told = render_text(make_run(make_plan(make_planned(long, axes=axes)), make_result(long)))
     assert (
-        "      sentence-\n"
-        "numpy transformers status ENV API L0 L1 L2 L3 RT GOLD\n"
-        "2.4.6 3.3.1        ✓ ok"
+        "      sentence-\nnumpy transformers status ENV API L0 L1 L2 L3 RT GOLD\n2.4.6 3.3.1        ✓ ok"
     ) in told
 
 

@@ -11,10 +11,16 @@ import pytest
 from harness.errors import MachineError
 from harness.run.changes import find_changes
 from harness.statistics.__main__ import answer_request
-from harness.statistics.changes import FEWEST, estimate_slope, find_change_points
+from harness.statistics.changes import FEWEST, estimate_slope
+from harness.statistics.changes import find_change_points as find_all
 
 Noise = Any  # numpy.random.Generator, of which the type checker knows nothing
 Values = Any
+
+
+def find_change_points(series: Values) -> tuple[int, ...]:
+    (found,) = find_all(series[None, :])
+    return found
 
 
 def normal(seed: Noise, count: int) -> Values:
@@ -55,6 +61,14 @@ def test_one_outlier_is_no_step_and_a_series_without_noise_has_one() -> None:
     assert find_change_points(flat) == ()
     assert find_change_points(np.r_[np.zeros(10), np.ones(10)]) == (10,)
     assert find_change_points(np.zeros(20)) == ()
+
+
+def test_many_series_at_once_are_each_as_by_itself() -> None:
+    seed = np.random.default_rng(9)
+    several = seed.normal(0, 0.04, (300, 90)) + (seed.random((300, 1)) < 0.5) * np.linspace(0, 1, 90).round()
+    together = find_all(several)  # more than fit in memory that is held at once
+    assert together == [find_change_points(series) for series in several]
+    assert 100 < sum(map(bool, together)) < 200
 
 
 @pytest.mark.parametrize("count", range(2 * FEWEST))
