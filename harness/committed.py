@@ -15,9 +15,9 @@ from harness.plan.pip_settings import IndexSettings
 from harness.plan.plan import PlanOptions, build_plan
 from harness.plan.schema import Matrix
 from harness.processes import run
-from harness.report.html import render_html
 from harness.report.jsonfile import read_json, render_json
 from harness.report.markdown import render_markdown
+from harness.report.page.html import render_html
 from harness.run.files import write_whole
 from harness.run.machine import read_machine
 from harness.run.prepare import make_environments, make_installer, prepare_material

@@ -12,11 +12,11 @@ from harness.history_records import Earlier
 from harness.judge.judgement import judge
 from harness.plan.front_door import say_sweep
 from harness.records import CellResult, Plan, Run
-from harness.report.html import render_html
 from harness.report.jsonfile import render_json, render_schema
 from harness.report.junit import render_junit
 from harness.report.markdown import render_markdown
 from harness.report.measurements_csv import render_measurements
+from harness.report.page.html import render_html
 from harness.run.files import write_whole
 from harness.run.folder import GATE_FILE, LATEST, UNFINISHED, StoredRun, read_run
 

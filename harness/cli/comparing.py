@@ -19,11 +19,11 @@ from harness.history.reading import list_runs, match_run, read_snapshot
 from harness.history.recording import History, keep_newest, pin_run, record_runs
 from harness.judge.compare import MOVED
 from harness.judge.compare import compare as compare_snapshots
-from harness.report.compare_json import render_comparison_json
-from harness.report.compare_markdown import render_comparison_markdown
-from harness.report.compare_text import render_comparison_text
-from harness.report.history_text import render_history_text
 from harness.report.measurements_csv import render_measurements_of
+from harness.report.past.compare_json import render_comparison_json
+from harness.report.past.compare_markdown import render_comparison_markdown
+from harness.report.past.compare_text import render_comparison_text
+from harness.report.past.history_text import render_history_text
 from harness.run.files import write_whole
 
 

@@ -28,7 +28,7 @@ from harness.plan.pip_settings import IndexSettings, read_pip_settings
 from harness.plan.schema import Matrix
 from harness.records import Progress
 from harness.report.escape import disarm_commands
-from harness.report.gate_json import render_gate_schema
+from harness.report.gate.jsonfile import render_gate_schema
 from harness.report.jsonfile import render_schema
 from harness.run.clean import clean_store
 from harness.run.folder import UNFINISHED

@@ -18,7 +18,7 @@ from harness.records import Plan, Progress, Run
 from harness.report.board import BoardState, draw_board, plain_line
 from harness.report.cells import render_cells
 from harness.report.escape import disarm_commands
-from harness.report.gate_text import render_gate_text
+from harness.report.gate.text import render_gate_text
 from harness.report.text import render_text
 
 LOG_WIDTH = 100

@@ -10,7 +10,7 @@ import msgspec
 from harness.cli.options import reports_option
 from harness.cli.remembering import open_history_of, say
 from harness.cli.screen import Screen
-from harness.report.trends_text import render_trends_text
+from harness.report.past.trends_text import render_trends_text
 from harness.run.interrupt import run_interruptibly
 from harness.trends import make_trends
 

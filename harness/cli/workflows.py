@@ -6,7 +6,7 @@ from typing import get_args
 
 import click
 
-from harness.report.gate_workflow import Forge, Pipeline, render_workflow
+from harness.report.workflows.pipeline import Forge, Pipeline, render_workflow
 
 
 @click.command()

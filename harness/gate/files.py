@@ -15,9 +15,9 @@ from harness.gate_records import CANDIDATE, Culprit, Decision, Gate, Question, S
 from harness.judge.gate import decide, refuse
 from harness.judge.snapshot import take_snapshot
 from harness.records import Finding, Plan, Run
-from harness.report.gate_json import read_gate, render_gate_json, render_gate_schema
-from harness.report.gate_junit import render_gate_junit
-from harness.report.gate_markdown import render_gate_markdown
+from harness.report.gate.jsonfile import read_gate, render_gate_json, render_gate_schema
+from harness.report.gate.junit import render_gate_junit
+from harness.report.gate.markdown import render_gate_markdown
 from harness.report.jsonfile import render_json
 from harness.report.measurements_csv import render_measurements_of
 from harness.run.files import write_whole

@@ -8,7 +8,7 @@ from pathlib import Path
 from harness.errors import UsageError
 from harness.history_records import Snapshot
 from harness.judge.snapshot import take_snapshot
-from harness.report.gate_json import read_gate
+from harness.report.gate.jsonfile import read_gate
 from harness.report.jsonfile import read_json
 from harness.run.folder import GATE_FILE, UNFINISHED, read_run
 

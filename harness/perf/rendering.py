@@ -27,7 +27,7 @@ from harness.judge.judgement import judge
 from harness.judge.snapshot import take_snapshot
 from harness.perf.pasts import write_history
 from harness.records import CellResult, PlannedCell, Run
-from harness.report.html import render_html
+from harness.report.page.html import render_html
 from harness.report.text import render_text
 
 

@@ -22,7 +22,7 @@ from harness.perf.pages import PUBLISHED
 from harness.perf.pasts import write_history
 from harness.perf.rendering import multiply, read_published
 from harness.records import Run
-from harness.report.html import render_html
+from harness.report.page.html import render_html
 from harness.run.interrupt import run_interruptibly
 
 pytestmark = pytest.mark.browser

@@ -9,7 +9,7 @@ import pytest
 from planted.wheels import build_wheel
 
 from harness.errors import ExitCode
-from harness.report.gate_json import read_gate
+from harness.report.gate.jsonfile import read_gate
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

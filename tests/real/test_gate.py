@@ -10,7 +10,7 @@ import pytest
 from planted.faults import RELEASE, version_of
 
 from harness.errors import ExitCode
-from harness.report.gate_json import read_gate
+from harness.report.gate.jsonfile import read_gate
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -8,7 +8,7 @@ import pytest
 from planted.wheels import build_wheel
 
 from harness.errors import ExitCode
-from harness.report.gate_json import read_gate
+from harness.report.gate.jsonfile import read_gate
 from harness.run.probing.journal import read_blocks
 
 if TYPE_CHECKING:

@@ -19,7 +19,7 @@ from harness.gate import prepare
 from harness.gate_records import Gate
 from harness.plan.pip_settings import IndexSettings
 from harness.plan.schema import Matrix
-from harness.report.gate_json import read_gate
+from harness.report.gate.jsonfile import read_gate
 
 World = tuple[Matrix, IndexSettings]
 

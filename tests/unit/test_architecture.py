@@ -43,7 +43,7 @@ MAY_IMPORT = {
         "harness.history",
         "harness.judge",
         "harness.processes",
-        "harness.report.gate_json",  # the way back from what a run left
+        "harness.report.gate.jsonfile",  # the way back from what a run left
         "harness.report.jsonfile",
         "harness.run.folder",
     },

@@ -15,7 +15,7 @@ from harness.plan.candidate import Compared, Wish, compare
 from harness.plan.lock_diff import diff_locks
 from harness.plan.pip_settings import IndexSettings
 from harness.plan.schema import Matrix
-from harness.report.gate_view import say_origin
+from harness.report.gate.view import say_origin
 
 BASELINE = "numpy-1.26.2_sentence-transformers-3.3.1"
 

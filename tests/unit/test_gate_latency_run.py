@@ -17,7 +17,7 @@ from unit.test_gate_run import Front, front, world  # noqa: F401 - fixtures
 
 from harness.gate_records import Block, QuantityDecision
 from harness.judge import sampling
-from harness.report.gate_json import render_gate_json
+from harness.report.gate.jsonfile import render_gate_json
 from harness.run.probing import rig
 from harness.run.probing.journal import append_block, read_blocks, read_void
 from harness.speed import looks

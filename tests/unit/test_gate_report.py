@@ -16,12 +16,12 @@ from harness.cli.gating import gate as gate_cli
 from harness.errors import UsageError
 from harness.gate_records import Culprit, Decision, Gate, LockChange, Speed
 from harness.records import SCHEMA
-from harness.report.gate_json import read_gate, render_gate_json, render_gate_schema
-from harness.report.gate_junit import render_gate_junit
-from harness.report.gate_markdown import LIMIT, ROOMS, marker, render_gate_markdown
-from harness.report.gate_markdown_parts import Room
-from harness.report.gate_text import render_gate_text
-from harness.report.gate_view import _VALUED, NOT_JUDGED, checks_command, gate_command
+from harness.report.gate.jsonfile import read_gate, render_gate_json, render_gate_schema
+from harness.report.gate.junit import render_gate_junit
+from harness.report.gate.markdown import LIMIT, ROOMS, marker, render_gate_markdown
+from harness.report.gate.markdown_parts import Room
+from harness.report.gate.text import render_gate_text
+from harness.report.gate.view import _VALUED, NOT_JUDGED, checks_command, gate_command
 
 REPLACE = msgspec.structs.replace
 

@@ -17,8 +17,8 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 from ruamel.yaml import YAML
 
-from harness.report.gate_markdown import marker
-from harness.report.gate_workflow import Forge, Pipeline, render_workflow
+from harness.report.gate.markdown import marker
+from harness.report.workflows.pipeline import Forge, Pipeline, render_workflow
 
 MARKER = marker("compat")
 TOKEN = "the token"  # noqa: S105 - of a server that this test plays

@@ -15,10 +15,10 @@ from markdown_it.token import Token
 from unit.gate_samples import EVIL, make_gate
 
 from harness.gate_records import Gate
-from harness.report.gate_escape import escape_prose
-from harness.report.gate_junit import render_gate_junit
-from harness.report.gate_markdown import render_gate_markdown
-from harness.report.gate_text import render_gate_text
+from harness.report.gate.escape import escape_prose
+from harness.report.gate.junit import render_gate_junit
+from harness.report.gate.markdown import render_gate_markdown
+from harness.report.gate.text import render_gate_text
 
 OURS = re.compile(r"<details><summary>[^<`]*</summary>|</details>|<!-- harness-gate:[a-z0-9_.-]+ -->")
 ASKED = re.compile(r"(?i)[@#!~%$&]\w|://|www\.|\bGH-\d|\[[a-z_]+:|\b[0-9a-f]{7,}\b")

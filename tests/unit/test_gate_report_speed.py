@@ -8,7 +8,7 @@ from unit.gate_samples import interval, make_gate, make_speed, quantity
 from unit.test_judge_void import void
 
 from harness.gate_records import Interval, QuantityDecision, Speed
-from harness.report.gate_speed_view import (
+from harness.report.gate.speed_view import (
     Remedy,
     count_outcomes,
     find_remedies,
@@ -25,7 +25,7 @@ from harness.report.gate_speed_view import (
     unclear,
     worst_first,
 )
-from harness.report.gate_text import render_gate_text
+from harness.report.gate.text import render_gate_text
 
 
 @pytest.mark.parametrize(

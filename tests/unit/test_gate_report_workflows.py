@@ -17,8 +17,8 @@ from ruamel.yaml import YAML
 
 from harness.cli import cli
 from harness.errors import UsageError
-from harness.report.gate_markdown import marker
-from harness.report.gate_workflow import Forge, Pipeline, render_workflow
+from harness.report.gate.markdown import marker
+from harness.report.workflows.pipeline import Forge, Pipeline, render_workflow
 from harness.run.store import Store
 
 ROOT = Path(__file__).parents[2]

@@ -29,7 +29,7 @@ from harness.history.revision import read_revision
 from harness.judge.gate import refuse
 from harness.judge.snapshot import take_snapshot
 from harness.records import Run
-from harness.report.gate_json import render_gate_json
+from harness.report.gate.jsonfile import render_gate_json
 from harness.report.measurements_csv import COLUMNS
 from harness.run.folder import RunFolder
 
@@ -223,7 +223,7 @@ def test_history_lists_imports_pins_and_removes(
 def test_list_keeps_to_its_width(reports: Path) -> None:
     from harness.history.database import read_history  # noqa: PLC0415 - used here alone
     from harness.history.reading import list_runs  # noqa: PLC0415 - used here alone
-    from harness.report.history_text import render_history_text  # noqa: PLC0415 - used here alone
+    from harness.report.past.history_text import render_history_text  # noqa: PLC0415 - used here alone
 
     with read_history(History.beside(reports).path, pytest.fail) as connection:
         runs = list_runs(connection)

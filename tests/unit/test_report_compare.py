@@ -12,11 +12,11 @@ from unit.test_judge_compare import RED, alter, later, locked, make, slow
 from harness.gate_records import LockChange
 from harness.history_records import Comparison, Difference, DifferenceKind
 from harness.judge.compare import compare
-from harness.report.compare_json import render_comparison_json
-from harness.report.compare_markdown import render_comparison_markdown
-from harness.report.compare_text import render_comparison_text
-from harness.report.compare_view import TITLES
 from harness.report.limits import SUMMARY_BYTES
+from harness.report.past.compare_json import render_comparison_json
+from harness.report.past.compare_markdown import render_comparison_markdown
+from harness.report.past.compare_text import render_comparison_text
+from harness.report.past.compare_view import TITLES
 
 
 def made() -> Comparison:

@@ -7,9 +7,9 @@ from xml.etree import ElementTree
 from unit.runs import make_case, make_full_run, make_plan, make_planned, make_result, make_run
 
 from harness.report.cells import render_cells
-from harness.report.html import hash_source, render_html
 from harness.report.junit import render_junit
 from harness.report.markdown import render_markdown
+from harness.report.page.html import hash_source, render_html
 from harness.report.text import render_text
 
 EVIL = (

@@ -5,8 +5,8 @@ from unit.runs import make_case, make_full_run, make_plan, make_planned, make_re
 from harness.records import Expectation
 from harness.report.cell_map import CellMap, Facet, Row, lay_out
 from harness.report.cell_names import CellNames
-from harness.report.html_map import view_map
 from harness.report.nearest import LockStep, Nearest, find_nearest
+from harness.report.page.map import view_map
 from harness.report.red import count_kinds
 
 

@@ -2,9 +2,9 @@ from __future__ import annotations
 
 from unit.runs import CASES, make_case, make_plan, make_planned, make_result, make_run, seen
 
-from harness.report.html import render_html
 from harness.report.margins import Margin, find_margins
 from harness.report.markdown import render_markdown
+from harness.report.page.html import render_html
 
 END_TO_END = CASES[3]
 

@@ -11,9 +11,9 @@ from unit.runs import CASES, make_case, make_full_run, make_plan, make_planned, 
 from harness.history_records import Earlier
 from harness.judge.compare import compare
 from harness.report.check_rows import list_checks
-from harness.report.html import render_html
-from harness.report.html_changes import view_changes
-from harness.report.html_checks import show_measured
+from harness.report.page.changes import view_changes
+from harness.report.page.checks import show_measured
+from harness.report.page.html import render_html
 from harness.report.plots.draw import Spec, draw, ink
 from harness.report.view import findings_by_cell
 

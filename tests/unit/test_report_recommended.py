@@ -5,8 +5,8 @@ from typing import Any
 import numpy as np
 from unit.runs import make_case, make_plan, make_planned, make_result, make_run, make_timing
 
-from harness.report.html import render_html
 from harness.report.markdown import render_markdown
+from harness.report.page.html import render_html
 from harness.report.recommended import read_code, recommend
 from harness.report.text import render_text
 

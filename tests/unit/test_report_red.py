@@ -2,9 +2,9 @@ from __future__ import annotations
 
 from unit.runs import CASES, make_case, make_plan, make_planned, make_result, make_run
 
-from harness.report.html import render_html
 from harness.report.legend import describe_machine
 from harness.report.markdown import render_markdown
+from harness.report.page.html import render_html
 from harness.report.red import RedCheck, list_red_checks
 from harness.report.text import render_text
 

@@ -8,8 +8,8 @@ import pytest
 from unit.runs import make_full_run, make_plan, make_planned, make_result, make_run, make_small_run
 
 from harness.report.cells import render_cells, render_cells_json
-from harness.report.html import render_html
 from harness.report.markdown import render_markdown
+from harness.report.page.html import render_html
 from harness.report.text import render_text
 
 

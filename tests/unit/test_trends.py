@@ -15,7 +15,7 @@ from harness.history.database import read_history
 from harness.history.recording import History, pin_run
 from harness.history.series import read_series
 from harness.history_records import Snapshot, Trends
-from harness.report.trends_text import render_trends_text
+from harness.report.past.trends_text import render_trends_text
 from harness.run.interrupt import run_interruptibly
 from harness.trends import make_trends
 

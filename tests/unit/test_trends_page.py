@@ -18,9 +18,9 @@ from harness.history.recording import History
 from harness.history_records import Earlier, Snapshot, Trends
 from harness.judge.snapshot import take_snapshot
 from harness.records import Run
-from harness.report.html import render_html
-from harness.report.html_trends import view_trends
-from harness.report.trends_view import group_scenarios, number_runs
+from harness.report.page.html import render_html
+from harness.report.page.trends import view_trends
+from harness.report.past.trends_view import group_scenarios, number_runs
 from harness.run.interrupt import run_interruptibly
 from harness.trends import Past, read_until
 

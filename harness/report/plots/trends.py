@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from harness.history_records import Trend, TrendKind
-    from harness.report.trends_view import ScenarioTrend
+    from harness.report.past.trends_view import ScenarioTrend
 
 _KINDS: dict[TrendKind, tuple[str, str]] = {
     "stepped": ("steps", ink("series-2")),

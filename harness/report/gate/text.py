@@ -10,9 +10,9 @@ from rich.table import Table
 from rich.text import Text
 
 from harness.report.escape import shorten
-from harness.report.gate_culprit_view import culprit_command, culprits_of, say_culprit
-from harness.report.gate_text_speed import draw_speed
-from harness.report.gate_view import (
+from harness.report.gate.culprit_view import culprit_command, culprits_of, say_culprit
+from harness.report.gate.text_speed import draw_speed
+from harness.report.gate.view import (
     ACCEPT_KNOWN,
     LONGEST_COMMAND,
     MOST_CHECKS,

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from harness.report.html_numbers import view_plot
 from harness.report.latency_view import beyond_noise, noise_floor, show_ratio, show_seconds
+from harness.report.page.measured import view_plot
 from harness.report.plots.latency import choose_cells, plot_family, plot_rounds
 from harness.report.plots.scaling import name_against, plot_against, plot_scaling
 from harness.report.scenarios import (

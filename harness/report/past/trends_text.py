@@ -8,8 +8,8 @@ from rich.console import Group
 from rich.text import Text
 
 from harness.report.escape import shorten
+from harness.report.past.trends_view import WORDS, choose_trends, say_kinds
 from harness.report.terminal import Alphabet, print_to_text
-from harness.report.trends_view import WORDS, choose_trends, say_kinds
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -8,8 +8,8 @@ from junitparser import Error, Failure, JUnitXml, Skipped, TestCase, TestSuite
 
 from harness.gate_records import CANDIDATE
 from harness.report.escape import disarm_commands, scrub, shorten
-from harness.report.gate_culprit_view import say_culprits
-from harness.report.gate_speed_view import (
+from harness.report.gate.culprit_view import say_culprits
+from harness.report.gate.speed_view import (
     find_remedies,
     say_why,
     show_change,
@@ -17,7 +17,7 @@ from harness.report.gate_speed_view import (
     show_threshold,
     show_value,
 )
-from harness.report.gate_view import (
+from harness.report.gate.view import (
     ACCEPT_KNOWN,
     checks_command,
     fresh_findings,

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 from rich.console import Group as Lines
 from rich.text import Text
 
-from harness.report.compare_view import (
+from harness.report.escape import shorten
+from harness.report.past.compare_view import (
     TITLES,
     group_differences,
     say_cells,
@@ -16,7 +17,6 @@ from harness.report.compare_view import (
     say_comparison,
     say_run,
 )
-from harness.report.escape import shorten
 from harness.report.terminal import Alphabet, print_to_text
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from rich.console import RenderableType
 
     from harness.history_records import Comparison
-    from harness.report.compare_view import Group
+    from harness.report.past.compare_view import Group
 
 _NAMED_BY_CHANGE = {
     "lock-changed",

@@ -12,16 +12,16 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from harness.cell.catalogue import LAYERS
 from harness.history_records import Earlier
 from harness.report.escape import scrub, shorten
-from harness.report.html_cells import view_cells, view_shared_facts
-from harness.report.html_changes import view_changes
-from harness.report.html_findings import view_claims, view_differences, view_known, view_red
-from harness.report.html_latency import view_latency
-from harness.report.html_map import view_filter, view_map
-from harness.report.html_numbers import view_parity, view_precision
-from harness.report.html_trends import view_trends
 from harness.report.latency_view import show_seconds
 from harness.report.legend import LAYER_TITLES, describe_machine
 from harness.report.margins import find_margins
+from harness.report.page.cells import view_cells, view_shared_facts
+from harness.report.page.changes import view_changes
+from harness.report.page.findings import view_claims, view_differences, view_known, view_red
+from harness.report.page.latency import view_latency
+from harness.report.page.map import view_filter, view_map
+from harness.report.page.measured import view_parity, view_precision
+from harness.report.page.trends import view_trends
 from harness.report.recommended import read_code, recommend
 from harness.report.red import count_kinds
 from harness.report.view import LEGEND, SIGNS, SignKind, count_verdicts, describe_locks
@@ -29,7 +29,7 @@ from harness.report.view import LEGEND, SIGNS, SignKind, count_verdicts, describ
 if TYPE_CHECKING:
     from harness.records import Run, Verdict
 
-_PAGE = Path(__file__).parent / "page"
+_PAGE = Path(__file__).parent / "templates"
 _FIRST = Earlier()
 
 VERDICT_KINDS: dict[Verdict, SignKind] = {

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from harness.cell.catalogue import LAYERS
 from harness.report.cell_map import lay_out, order_version
-from harness.report.html_cells import anchor_cells
+from harness.report.page.cells import anchor_cells
 from harness.report.view import axis_names, sign_cell, sign_layer, status_word
 
 if TYPE_CHECKING:

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 from harness.cell.catalogue import LAYERS
 from harness.report.escape import scrub, shorten
-from harness.report.html_checks import find_told, view_cases, view_checks
 from harness.report.latency_view import show_seconds
 from harness.report.nearest import Nearest, find_nearest
+from harness.report.page.checks import find_told, view_cases, view_checks
 from harness.report.view import (
     axis_names,
     findings_by_cell,

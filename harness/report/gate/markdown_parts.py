@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from harness.report.escape import code_span
-from harness.report.gate_view import LONGEST_COMMAND
+from harness.report.gate.view import LONGEST_COMMAND
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from harness.report.gate_view import gate_command
+from harness.report.gate.view import gate_command
 
 if TYPE_CHECKING:
     from harness.gate_records import Gate, Interval, QuantityDecision, QuantityOutcome, Speed

@@ -6,10 +6,10 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from harness.report.escape import code_span
-from harness.report.gate_culprit_view import say_search
-from harness.report.gate_escape import escape_prose
-from harness.report.gate_markdown_parts import Room, Section, draw_table, span
-from harness.report.gate_view import (
+from harness.report.gate.culprit_view import say_search
+from harness.report.gate.escape import escape_prose
+from harness.report.gate.markdown_parts import Room, Section, draw_table, span
+from harness.report.gate.view import (
     count_changes,
     group_findings,
     say_origin,

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from harness.report.compare_view import (
+from harness.report.escape import shorten
+from harness.report.past.compare_view import (
     TITLES,
     group_differences,
     say_cells,
@@ -12,11 +13,10 @@ from harness.report.compare_view import (
     say_comparison,
     say_run,
 )
-from harness.report.escape import shorten
 
 if TYPE_CHECKING:
     from harness.history_records import Comparison
-    from harness.report.compare_view import Group
+    from harness.report.past.compare_view import Group
 
 _GROUPS_SHOWN = 12
 

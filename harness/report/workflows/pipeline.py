@@ -13,11 +13,11 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from harness.errors import UsageError
 from harness.gate_records import CULPRIT_SECONDS
-from harness.report.gate_markdown import marker
+from harness.report.gate.markdown import marker
 
 Forge = Literal["github", "gitlab"]
 
-_TEMPLATES = Path(__file__).parent / "workflows"
+_TEMPLATES = Path(__file__).parent / "templates"
 _DEPENDENCY_FILES = (
     "**/requirements*.txt",
     "**/requirements/*.txt",

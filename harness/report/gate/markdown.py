@@ -7,18 +7,18 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from harness.report.escape import code_span, disarm_commands
-from harness.report.gate_culprit_view import say_culprits
-from harness.report.gate_escape import escape_prose
-from harness.report.gate_markdown_new import (
+from harness.report.gate.culprit_view import say_culprits
+from harness.report.gate.escape import escape_prose
+from harness.report.gate.markdown_new import (
     culprit_section,
     fresh_sections,
     slower_section,
     speed_section,
     unclear_section,
 )
-from harness.report.gate_markdown_parts import Room, Section, quote_command, span
-from harness.report.gate_markdown_rest import rest_sections, way_out_section
-from harness.report.gate_view import (
+from harness.report.gate.markdown_parts import Room, Section, quote_command, span
+from harness.report.gate.markdown_rest import rest_sections, way_out_section
+from harness.report.gate.view import (
     MOST_CHECKS,
     checks_command,
     count_changes,

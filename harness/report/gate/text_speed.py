@@ -10,7 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from harness.report.escape import shorten
-from harness.report.gate_speed_view import (
+from harness.report.gate.speed_view import (
     WORST_FIRST,
     find_remedies,
     group_why,
@@ -19,7 +19,7 @@ from harness.report.gate_speed_view import (
     show_interval,
     show_value,
 )
-from harness.report.gate_view import LONGEST_COMMAND
+from harness.report.gate.view import LONGEST_COMMAND
 
 if TYPE_CHECKING:
     from rich.console import RenderableType

@@ -5,14 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from harness.report.escape import shorten
-from harness.report.html_numbers import view_plot
 from harness.report.latency_view import show_ratio
+from harness.report.page.measured import view_plot
+from harness.report.past.trends_view import WORDS, choose_trends, group_scenarios, number_runs, say_kinds
 from harness.report.plots.trends import plot_trends
-from harness.report.trends_view import WORDS, choose_trends, group_scenarios, number_runs, say_kinds
 
 if TYPE_CHECKING:
     from harness.history_records import ChangePoint, Trend, Trends
-    from harness.report.trends_view import ScenarioTrend
+    from harness.report.past.trends_view import ScenarioTrend
 
 _ROWS_SHOWN = 40
 

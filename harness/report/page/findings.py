@@ -10,7 +10,7 @@ from harness.report.cell_names import CellNames
 from harness.report.check_rows import OUTCOME_KINDS
 from harness.report.differences import find_differences
 from harness.report.escape import shorten
-from harness.report.html_cells import anchor_cells
+from harness.report.page.cells import anchor_cells
 from harness.report.red import list_red_checks
 from harness.report.view import (
     SignKind,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from harness.report.gate_view import changes_command
+from harness.report.gate.view import changes_command
 
 if TYPE_CHECKING:
     from harness.gate_records import Culprit, Gate, LockChange, ReleaseSearch

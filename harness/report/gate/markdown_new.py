@@ -6,10 +6,10 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from harness.report.escape import code_span
-from harness.report.gate_culprit_view import culprit_command, culprits_of, say_culprits
-from harness.report.gate_escape import escape_prose
-from harness.report.gate_markdown_parts import Room, Section, draw_table, quote_command, span
-from harness.report.gate_speed_view import (
+from harness.report.gate.culprit_view import culprit_command, culprits_of, say_culprits
+from harness.report.gate.escape import escape_prose
+from harness.report.gate.markdown_parts import Room, Section, draw_table, quote_command, span
+from harness.report.gate.speed_view import (
     count_outcomes,
     find_remedies,
     group_why,
@@ -22,7 +22,7 @@ from harness.report.gate_speed_view import (
     unclear,
     worst_first,
 )
-from harness.report.gate_view import (
+from harness.report.gate.view import (
     ACCEPT_KNOWN,
     count_cases,
     fresh_findings,

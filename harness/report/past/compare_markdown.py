@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from harness.report.compare_view import (
+from harness.report.escape import code_span, disarm_commands, escape_markdown
+from harness.report.limits import fit_rows
+from harness.report.past.compare_view import (
     TITLES,
     group_differences,
     say_cells,
@@ -12,14 +14,12 @@ from harness.report.compare_view import (
     say_comparison,
     say_run,
 )
-from harness.report.escape import code_span, disarm_commands, escape_markdown
-from harness.report.limits import fit_rows
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from harness.history_records import Comparison
-    from harness.report.compare_view import Group
+    from harness.report.past.compare_view import Group
 
 _TABLE_BYTES = 45_000
 """There are fourteen kinds of differences, so all of them stay below what GitHub shows."""
