@@ -72,6 +72,7 @@ def test_the_page_names_what_moved_and_draws_every_scenario(tmp_path: Path) -> N
     ]
     assert "harness compare r14 r15" in section
     assert "a session" in section
+    assert "<code>harness history --pin RUN</code> names a release" in section
     svg = section[section.index("<svg") : section.index("</svg>")]
     for name in ("holds", "steps", "creeps", "embed.1"):
         assert f">{name}</text>" in svg

@@ -33,7 +33,7 @@ def view_trends(trends: Trends | None) -> dict[str, Any] | None:
         "sentence": sentence,
         "reference": trends.reference,
         "pinned": trends.pinned,
-        "notes": trends.notes,
+        "notes": [note.split("`") for note in trends.notes],  # words and commands by turns
         "plot": view_plot(
             plot_trends(scenarios, numbers, numbers.get(trends.reference)),
             title="Ratio to the baseline by session, each scenario", key="trends", said=sentence,
