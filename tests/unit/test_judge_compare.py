@@ -1,70 +1,24 @@
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any, get_args
 
-import msgspec
 import pytest
-from unit.pasts import case, cell, latency, past
+from unit.compared import (
+    CHECK,
+    NAMES,
+    RED,
+    alter,
+    later,
+    locked,
+    make,
+    told,
+)
+from unit.pasts import case, cell, past
 
 from harness.errors import UsageError
-from harness.gate_records import Interval, Quantity, QuantityDecision, QuantityOutcome
-from harness.history_records import Comparison, DifferenceKind, Snapshot
+from harness.history_records import DifferenceKind
 from harness.judge.compare import compare
-
-Change = Callable[[Snapshot], Snapshot]
-NAMES = ("a", "b", "base")
-
-
-def make(run: str = "run-1", *, session: str = "s1", **changes: Any) -> Snapshot:
-    """Three cells, ``base`` the baseline, each with a case and six timed scenarios."""
-    cells = tuple(cell(name, key=f"key of {name}", baseline=name == "base") for name in NAMES)
-    timed = tuple(
-        latency(name, f"embed.{size}", session=session, p50=size * 1e-3)
-        for name in NAMES
-        for size in range(1, 7)
-    )
-    return past(run, *cells, **{"latency": timed, **changes})
-
-
-def later(**changes: Any) -> Snapshot:
-    """The same, measured again."""
-    return make("run-2", session="s2", **changes)
-
-
-def alter(snapshot: Snapshot, name: str, **changes: Any) -> Snapshot:
-    """With other things in one cell."""
-    cells = tuple(
-        msgspec.structs.replace(each, **{"key": "another", **changes}) if each.id == name else each
-        for each in snapshot.cells
-    )
-    return msgspec.structs.replace(snapshot, cells=cells)
-
-
-def slow(snapshot: Snapshot, name: str, scenario: str, factor: float) -> Snapshot:
-    """With another time in one scenario of one cell."""
-    return msgspec.structs.replace(
-        snapshot,
-        latency=tuple(
-            latency(
-                name,
-                scenario,
-                session=each.session,
-                p50=each.p50 * factor,
-                ratio=factor if name != "base" else 1.0,
-                low=factor * 0.99,
-                high=factor * 1.01,
-            )
-            if (each.cell, each.scenario) == (name, scenario)
-            else each
-            for each in snapshot.latency
-        ),
-    )
-
-
-def told(comparison: Comparison) -> list[tuple[str, str, str, str, str, bool]]:
-    return [(e.kind, e.cell, e.what, e.before, e.after, e.worse) for e in comparison.differences]
 
 
 def test_what_is_the_same_is_silent_and_says_how_much_was_compared() -> None:
@@ -78,9 +32,7 @@ def test_what_is_the_same_is_silent_and_says_how_much_was_compared() -> None:
     )
 
 
-CHECK = "l0.parity/manual/float32"
 PASSES, FAILS = "pass: 1 ulp, at most 2", "fail: 3 ulp, at most 2"
-RED = case(outcome="fail", value=3.0)
 
 
 @pytest.mark.parametrize(
@@ -185,10 +137,6 @@ def test_a_cell_that_died_is_one_difference_and_not_one_a_case(status: Any, red:
     assert [each.worse for each in compare(died, make(latency=())).differences] == [False]
 
 
-def locked(**versions: str) -> dict[str, str]:
-    return {"numpy": "2.4.6", "torch": "2.13.0", **versions}
-
-
 def test_the_likely_cause_is_what_changed_where_it_broke_and_not_where_it_held() -> None:
     """All cells got a new tqdm, two of them a new transformers and broke, one of those a new torch too."""
     after = later()
@@ -277,140 +225,6 @@ def test_python_is_part_of_the_lock_diff_and_surroundings_are_told() -> None:
     assert compare(make(), after).differences[0].changes[0].name == "python"
 
 
-def changed_key(snapshot: Snapshot) -> Snapshot:
-    return alter(snapshot, "a", versions=locked(openvino="2027.0"))
-
-
-@pytest.mark.parametrize(("factor", "worse"), [(1.2, True), (0.8, False)])
-def test_latency_beyond_the_noise_of_both_is_told(factor: float, worse: bool) -> None:  # noqa: FBT001 - a column
-    found = compare(make(), slow(changed_key(later()), "a", "embed.3", factor))
-    (each,) = (e for e in found.differences if e.kind == "latency-changed")
-    assert (each.cell, each.what, each.worse) == ("a", "embed.3", worse)
-    assert (each.before, each.after) == ("1.000x the baseline", f"{factor:.3f}x the baseline")
-    assert each.ratio == pytest.approx(factor)
-    assert each.beyond == pytest.approx(1.05**2)
-    assert each.causes == ("openvino 2027.0 is new",)
-
-
-@pytest.mark.parametrize("factor", [1.09, 0.92])
-def test_latency_within_the_noise_of_both_is_silent(factor: float) -> None:
-    found = compare(make(), slow(changed_key(later()), "a", "embed.3", factor))
-    assert {each.kind for each in found.differences} == {"lock-changed"}
-
-
-def test_latency_of_the_very_same_is_told_but_is_not_worse() -> None:
-    (each,) = compare(make(), slow(later(), "a", "embed.3", 1.5)).differences
-    assert (each.kind, each.worse) == ("latency-changed", False)
-    assert compare(
-        make(), slow(alter(later(), "base"), "a", "embed.3", 1.5)
-    ).worse  # it may be the baseline's
-
-
-def test_a_slower_machine_is_told_and_taken_out_and_a_slower_baseline_is_not() -> None:
-    slower = later()
-    for size in range(1, 7):
-        slower = slow(slower, "base", f"embed.{size}", 1.5)
-    found = compare(make(), slower)
-    assert found.differences == ()
-    assert found.notes[0].startswith("the baseline ran at 1.50x its time of before over all its scenarios")
-    (each,) = compare(make(), slow(alter(slower, "base"), "base", "embed.2", 1.5)).differences
-    assert (each.cell, each.what, each.worse) == ("base", "embed.2", True)
-    assert (each.before, each.after) == ("2000 us", "4500 us")
-    assert each.ratio == pytest.approx(1.5)
-
-
-def replaced(snapshot: Snapshot, **changes: Any) -> Snapshot:
-    timed = tuple(msgspec.structs.replace(each, **changes) for each in snapshot.latency)
-    return msgspec.structs.replace(snapshot, latency=timed)
-
-
-@pytest.mark.parametrize(
-    ("change", "compared", "note"),
-    [
-        (
-            lambda s: replaced(s, session="s1"),
-            0,
-            "latency of 18 scenarios not compared: taken over from the same session",
-        ),
-        (lambda s: replaced(s, noise=None), 0, "latency of 18 scenarios not compared: without a noise floor"),
-        (
-            lambda s: replaced(s, ratio=None),
-            0,
-            "latency of 18 scenarios not compared: without rounds of the baseline",
-        ),
-        (lambda s: replaced(s, p50=0.0), 0, "latency of 18 scenarios not compared: without a time"),
-        (
-            lambda s: msgspec.structs.replace(s, latency=s.latency[:9] + s.latency[12:15]),
-            9,
-            "latency of 3 scenarios not compared: of the baseline, too few to tell",
-        ),
-        (
-            lambda s: msgspec.structs.replace(
-                s, cells=tuple(msgspec.structs.replace(c, baseline=c.id == "a") for c in s.cells)
-            ),
-            0,
-            "held against different baselines, so latency is not compared",
-        ),
-    ],
-)
-def test_latency_that_cannot_be_compared_is_counted_with_its_reason(
-    change: Change, compared: int, note: str
-) -> None:
-    found = compare(make(), change(slow(changed_key(later()), "b", "embed.6", 3.0)))
-    assert found.latency == compared
-    assert [each for each in found.notes if each.startswith(note)]
-    if not compared:
-        assert {each.kind for each in found.differences} == {"lock-changed"}
-
-
-@pytest.mark.parametrize("machine", [{"class": "m2", "cpu": "two"}, {}])
-def test_runs_of_different_machine_classes_are_compared_for_correctness_alone_and_it_says_so(
-    machine: Any,
-) -> None:
-    after = slow(later(machine=machine), "a", "embed.3", 9.0)
-    after = alter(after, "a", cases=(RED,), facts={"threads": "64"})
-    found = compare(make(), msgspec.structs.replace(after, quantities=(decided("regressed", 1.4),)))
-    assert [each.kind for each in found.differences] == ["new-red"]
-    assert (found.same_class, found.latency) == (False, 0)
-    cpu = machine.get("cpu", "unknown machine")
-    assert found.notes == (
-        (
-            "measured on different classes of machine, so correctness alone is compared, "
-            f"latency and memory are not (one; {cpu})"
-        ),
-    )
-
-
-def test_nothing_is_known_of_a_machine_without_a_class() -> None:
-    assert not compare(make(machine={}), later(machine={})).same_class
-
-
-def decided(outcome: QuantityOutcome, ratio: float) -> QuantityDecision:
-    return QuantityDecision(
-        quantity=Quantity(id="memory.embedding", group="embedding", unit="B", threshold=1.1),
-        outcome=outcome,
-        change=Interval(low=ratio * 0.98, ratio=ratio, high=ratio * 1.02),
-        blocks=12,
-    )
-
-
-@pytest.mark.parametrize(
-    ("was", "now", "worse"),
-    [
-        (decided("passed", 1.0), decided("regressed", 1.2), True),
-        (decided("regressed", 1.2), decided("passed", 1.0), False),
-        (decided("passed", 1.0), decided("undecided", 1.0), True),
-        (decided("passed", 1.0), decided("passed", 1.08), True),
-        (decided("passed", 1.08), decided("passed", 1.0), False),
-        (decided("passed", 1.0), decided("passed", 1.01), None),
-    ],
-)
-def test_what_two_gates_decided(was: QuantityDecision, now: QuantityDecision, worse: bool | None) -> None:  # noqa: FBT001 - a column
-    found = compare(past(kind="gate", quantities=(was,)), past("run-2", kind="gate", quantities=(now,)))
-    expected = [] if worse is None else [("quantity-changed", "candidate", "memory.embedding", worse)]
-    assert [(each.kind, each.cell, each.what, each.worse) for each in found.differences] == expected
-
-
 def test_runs_without_a_common_cell_are_refused() -> None:
     with pytest.raises(
         UsageError, match=r"run-1 \(sweep, compat\) and run-2 \(gate, smoke\) have no cell in common"
@@ -425,5 +239,6 @@ def test_of_two_matrices_only_common_cells_are_compared() -> None:
 
 def test_every_kind_has_been_planted_here() -> None:
     """The tests above name every kind of difference that there is."""
-    source = Path(__file__).read_text(encoding="utf-8")
+    own = Path(__file__)
+    source = "".join(path.read_text(encoding="utf-8") for path in own.parent.glob(f"{own.stem}*.py"))
     assert [kind for kind in get_args(DifferenceKind) if f'"{kind}"' not in source] == []
