@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import tempfile
+from concurrent.futures import ThreadPoolExecutor
 from functools import cache
 from pathlib import Path
 
@@ -23,7 +25,6 @@ from harness.perf.pasts import write_history
 from harness.perf.rendering import multiply, read_published
 from harness.records import Run
 from harness.report.page.html import render_html
-from harness.run.interrupt import run_interruptibly
 
 pytestmark = pytest.mark.browser
 
@@ -52,7 +53,8 @@ def remember(run: Run, *, runs: int = 100, series: int = 600) -> Earlier:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / FILE
         write_history(path, msgspec.structs.replace(own, latency=own.latency[:series]), runs)
-        return run_interruptibly(recall(run, History(path), pytest.fail))
+        with ThreadPoolExecutor() as threads:  # playwright's own event loop runs in this one
+            return threads.submit(asyncio.run, recall(run, History(path), pytest.fail)).result()
 
 
 @pytest.mark.parametrize("name", PAGES)
