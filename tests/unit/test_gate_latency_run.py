@@ -17,9 +17,11 @@ from unit.test_gate_run import Front, front, world  # noqa: F401 - fixtures
 
 from harness.gate_records import Block, QuantityDecision
 from harness.judge import sampling
+from harness.records import ScenarioPlan
 from harness.report.gate.jsonfile import render_gate_json
 from harness.run.probing import rig
 from harness.run.probing.journal import append_block, read_blocks, read_void
+from harness.run.turns import count_rounds
 from harness.speed import looks
 from harness.speed import rig as speed_rig
 from harness.speed import sampling as speed_sampling
@@ -204,6 +206,19 @@ def test_what_is_decided_is_measured_no_more(lean: Front, monkeypatch: pytest.Mo
     assert counts == [9, 9, 9, 1, 1]
     assert [count for _, arm, count in read_probes(lean.folder) if arm == "candidate"] == [8, 8, 8, 1, 1]
     assert find(lean, LATENCIES[3]).blocks == 5
+
+
+def test_what_is_left_gets_time_for_long_calls_and_no_more_rounds() -> None:
+    every = tuple(
+        ScenarioPlan(id=name, rounds=25, target_seconds=0.002, budget_seconds=0.15) for name in LATENCIES
+    )
+    assert speed_sampling.give_time(every, 8) == every
+    for left, budget in ((3, 0.3), (2, 0.6), (1, 0.6)):
+        given = speed_sampling.give_time(every[:left], 8)
+        assert [each.rounds for each in given] == [25] * left
+        assert [each.budget_seconds for each in given] == [pytest.approx(budget)] * left
+        long, short = (count_rounds(given[0], seconds).rounds for seconds in (0.02, 6e-6))
+        assert (long, short) == ({0.3: 15, 0.6: 25}[budget], 25)
 
 
 def test_memory_is_that_of_the_whole_group(lean: Front) -> None:

@@ -6,8 +6,8 @@ from typing import get_args
 
 import msgspec
 import pytest
+from unit.compared import RED, alter, later, locked, make, slow
 from unit.pasts import case, cell, latency, past
-from unit.test_judge_compare import RED, alter, later, locked, make, slow
 
 from harness.gate_records import LockChange
 from harness.history_records import Comparison, Difference, DifferenceKind
