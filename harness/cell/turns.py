@@ -26,6 +26,7 @@ class Turns:
         self._rounds = 0
         self._done = 0
         self._turn = 0  # the number that the controller gave the turn that is ours
+        self._warm_up = 0
 
     def begin(self, target: Callable[[], Any]) -> Tuple[int, int]:
         """Say that the scenario is warm, calibrate when asked to, and wait for the first turn.
@@ -47,6 +48,7 @@ class Turns:
         elif said.get("command") != "begin":
             raise RuntimeError(f"the controller said {said!r}, but 'calibrate' or 'begin' was due")
         self._rounds = int(said["rounds"])
+        self._target, self._warm_up = target, int(said["warm_up"])
         self._wait_turn()
         return self._rounds, int(said["iterations"])
 
@@ -65,7 +67,10 @@ class Turns:
             self._channel.send("timed", scenario=self._scenario, iterations=iterations, rounds=measured)
 
     def _wait_turn(self) -> None:
+        """Wait, then make the calls that are not timed: the machine has been with others since."""
         self._turn = int(self._channel.wait("turn")["round"])
+        for _ in range(self._warm_up):
+            self._target()
 
     def _hand_on(self) -> None:
         self._channel.send("turn-done", scenario=self._scenario, round=self._turn)

@@ -149,10 +149,14 @@ class Calibrate(Command, frozen=True, kw_only=True, tag="calibrate"):
 
 
 class Begin(Command, frozen=True, kw_only=True, tag="begin"):
-    """How many rounds, and how many calls each; no round starts before a turn."""
+    """How many rounds, and how many calls each; no round starts before a turn.
+
+    Each turn begins with ``warm_up`` calls that are not timed.
+    """
 
     rounds: int
     iterations: int
+    warm_up: int
 
 
 class Turn(Command, frozen=True, kw_only=True, tag="turn"):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import random
 from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass
@@ -16,6 +17,20 @@ from harness.run.ends import CellEndedError
 MOST_ITERATIONS = 10_000
 FEWEST_ROUNDS = 5
 """Below that a median says little; a matrix that asks for fewer gets what it asks for."""
+
+
+WARM_UP_SECONDS = 0.02
+"""At the start of each turn a process calls for about this long, once at least, without timing.
+
+Between two turns of a process all others run, and what they leave in the caches is in its first calls: a text
+takes 7 ms then, 5.5 after six calls, 4 without turns. Those who run the same files share their pages, so that
+the cold ones are no measure of a release: of 24 processes in turns the only two of one release of openvino
+took 8.2 ms and the others 7.0 to 7.5, and where all ran that release they took the same; of three processes
+the one that ran a copy of the same files took 1.02 times as long as the other two (2026-11).
+"""
+
+SHORT_CALL, LONG_CALL = 1e-3, 0.05
+"""Seconds of a call whose working set is small, and of one of which a cold start is no more than 2%."""
 
 
 @dataclass
@@ -51,7 +66,7 @@ class Turns:
         ``target_seconds``. An arm that ends drops out, one that cannot measure the scenario is left out.
         """
         ready = await _all(arms, self._get_ready)
-        begin = events.Begin(rounds=0, iterations=0)
+        begin = events.Begin(rounds=0, iterations=0, warm_up=0)
         while ready and not begin.rounds:
             if await ready[0].attempt(self._calibrate):
                 begin = count_rounds(self.scenario, ready[0].process.account.calibrated[self.scenario.id])
@@ -113,7 +128,15 @@ def count_rounds(scenario: ScenarioPlan, seconds: float) -> events.Begin:
     call = max(seconds, 1e-9)
     iterations = max(1, min(round(scenario.target_seconds / call), MOST_ITERATIONS))
     affordable = max(FEWEST_ROUNDS, int(scenario.budget_seconds / (iterations * call)))
-    return events.Begin(rounds=min(scenario.rounds, affordable), iterations=iterations)
+    rounds = min(scenario.rounds, affordable)
+    return events.Begin(rounds=rounds, iterations=iterations, warm_up=_count_warm_up(call))
+
+
+def _count_warm_up(call: float) -> int:
+    """How many calls; of those that are repeated in a round anyway the first is all that is cold."""
+    if call >= LONG_CALL:
+        return 0
+    return math.ceil(WARM_UP_SECONDS / call) if call > SHORT_CALL else 1
 
 
 async def _all(arms: Sequence[Arm], step: Callable[[CellProcess], Coroutine[Any, Any, bool]]) -> list[Arm]:

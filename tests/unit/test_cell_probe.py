@@ -69,7 +69,7 @@ class Probe:
         """Take all rounds of a scenario that is ready; what was said until its times."""
         self.say(events.Calibrate())
         said = [self.hear()]
-        self.say(events.Begin(rounds=rounds, iterations=iterations))
+        self.say(events.Begin(rounds=rounds, iterations=iterations, warm_up=0))
         for number in range(rounds):
             self.say(events.Turn(round=number))
             said.append(self.hear())
@@ -218,7 +218,7 @@ def test_a_controller_that_goes_away_ends_it(
     probe = start(spec)
     probe.hear_all(until=events.Ready)
     if after == "begin":
-        probe.say(events.Begin(rounds=5, iterations=1))
+        probe.say(events.Begin(rounds=5, iterations=1, warm_up=0))
     probe.ours.shutdown(socket.SHUT_RDWR)
     assert (probe.process.wait(), probe.log.read_text("utf-8")) == (1, "")
 

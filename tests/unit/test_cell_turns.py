@@ -57,7 +57,7 @@ def test_every_round_runs_in_a_turn_of_its_own(controller: Controller) -> None:
     heard = [controller.hear()]
     controller.say("calibrate")
     calibrated = controller.hear()
-    controller.say("begin", rounds=3, iterations=2)
+    controller.say("begin", rounds=3, iterations=2, warm_up=0)
     seen = []
     for number in (10, 11, 12):
         seen.append(list(calls))
@@ -81,11 +81,29 @@ def test_every_round_runs_in_a_turn_of_its_own(controller: Controller) -> None:
 
 def test_a_single_round_ends_with_its_extra_call(controller: Controller) -> None:
     calls: list[str] = []
-    controller.say("begin", rounds=1, iterations=1)
+    controller.say("begin", rounds=1, iterations=1, warm_up=0)
     controller.say("turn", round=0)
     measure(Turns(controller.channel, "s"), calls)
     assert [controller.hear()["event"] for _ in range(3)] == ["ready", "turn-done", "timed"]
     assert calls == ["c", "extra"]
+
+
+def test_a_turn_begins_with_calls_that_are_not_timed(controller: Controller) -> None:
+    calls: list[str] = []
+    controller.say("begin", rounds=2, iterations=2, warm_up=2)
+    controller.say("turn", round=0)
+    controller.say("turn", round=1)
+    measure(Turns(controller.channel, "s"), calls)
+    assert calls == [
+        *["calibrate"] * 2,
+        "c",
+        "c",
+        *["calibrate"] * 2,
+        "c",
+        "c",
+        "extra",
+    ]  # the target says calibrate
+    assert [controller.hear()["event"] for _ in range(4)] == ["ready", "turn-done", "turn-done", "timed"]
 
 
 def test_without_a_controller_nobody_is_waited_for() -> None:

@@ -180,15 +180,20 @@ def test_without_memory_for_all_there_are_several_groups(lab: Lab) -> None:
 
 
 @pytest.mark.parametrize(
-    ("seconds", "rounds", "iterations"),
+    ("seconds", "rounds", "iterations", "warm_up"),
     [
-        (1e-5, 15, 500),  # short calls: repeated until a round lasts about 5 ms
-        (0.0, 15, 10_000),  # too short to be measured
-        (0.05, 15, 1),  # 15 rounds of 50 ms are within the budget of a second
-        (0.2, 5, 1),  # a long call gets fewer rounds
-        (3.0, 5, 1),  # but never less than five
+        (1e-5, 15, 500, 1),  # short calls: repeated until a round lasts about 5 ms
+        (0.0, 15, 10_000, 1),  # too short to be measured
+        (0.007, 15, 1, 3),  # a cold start would be a third of it
+        (0.03, 15, 1, 1),
+        (0.05, 15, 1, 0),  # 15 rounds of 50 ms are within the budget of a second
+        (0.2, 5, 1, 0),  # a long call gets fewer rounds
+        (3.0, 5, 1, 0),  # but never less than five
     ],
 )
-def test_long_calls_get_fewer_rounds(seconds: float, rounds: int, iterations: int) -> None:
+def test_long_calls_get_fewer_rounds_and_no_warm_up(
+    seconds: float, rounds: int, iterations: int, warm_up: int
+) -> None:
     scenario = ScenarioPlan(id="s", rounds=15, target_seconds=0.005, budget_seconds=1.0)
-    assert count_rounds(scenario, seconds) == events.Begin(rounds=rounds, iterations=iterations)
+    begin = events.Begin(rounds=rounds, iterations=iterations, warm_up=warm_up)
+    assert count_rounds(scenario, seconds) == begin
