@@ -21,11 +21,15 @@ _ONE_IN = 50
 
 
 def write_history(path: Path, own: Snapshot, runs: int) -> None:
-    """Record ``runs`` runs before ``own``, a day apart; nothing is kept of what trends do not read."""
+    """Record ``runs`` runs before ``own``, a day apart.
+
+    The last is whole, for the page compares with it; of the others nothing is kept that trends do not read.
+    """
     changed = msgspec.structs.replace
     bare = changed(own, cells=tuple(changed(cell, cases=(), facts={}) for cell in own.cells))
+    *others, last = _repeat(bare, runs)
     history = History(path, keep=runs)
-    record_runs(_repeat(bare, runs), history, lambda _: None)
+    record_runs([*others, changed(last, cells=own.cells)], history, lambda _: None)
 
 
 def _repeat(own: Snapshot, runs: int) -> Iterator[Snapshot]:
