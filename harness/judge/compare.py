@@ -15,7 +15,7 @@ from harness.judge.compare_latency import baseline_of, compare_latency, compare_
 from harness.judge.snapshot import summarize_snapshot
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Mapping
 
     from harness.history_records import Snapshot
     from harness.judge.compare_latency import Pairs
@@ -108,13 +108,13 @@ def _explain(found: Iterable[Difference], suspicion: Suspicion, pairs: Pairs | N
     changed: dict[tuple[str, str], set[str]] = defaultdict(set)
     for each in differences:
         changed[_family(each), each.what].add(each.cell)
-    baseline = baseline_of(suspicion.after)
+    baseline, compared = baseline_of(suspicion.after), _compared_cells(suspicion, pairs)
     for each in differences:
         if each.kind in _OF_CELLS:
             yield each
             continue
         where = changed[_family(each), each.what]
-        unchanged = _compared_cells(each, suspicion, pairs) - where
+        unchanged = (compared[_family(each), each.what] if each.what else set(suspicion.cells)) - where
         suspects = suspicion.suspects(each.cell, where, unchanged)
         causes, worse = suspicion.causes(each.cell, suspects), each.worse
         if each.kind == "latency-changed":
@@ -129,16 +129,16 @@ def _family(difference: Difference) -> str:
     return difference.kind if difference.kind in {"latency-changed", "quantity-changed"} else "case"
 
 
-def _compared_cells(each: Difference, suspicion: Suspicion, pairs: Pairs | None) -> set[str]:
-    if each.kind == "latency-changed":
-        return {cell for cell, scenario in (pairs.usable if pairs else ()) if scenario == each.what}
-    if not each.what:
-        return set(suspicion.cells)
-    return {
-        name
-        for name, (was, now) in suspicion.cells.items()
-        if both_ran(was, now) and any(case.id == each.what for case in now.cases)
-    }
+def _compared_cells(suspicion: Suspicion, pairs: Pairs | None) -> Mapping[tuple[str, str], set[str]]:
+    """Family and what -> the cells in which both runs have it."""
+    found: dict[tuple[str, str], set[str]] = defaultdict(set)
+    for cell, scenario in pairs.usable if pairs else ():
+        found["latency-changed", scenario].add(cell)
+    for name, (was, now) in suspicion.cells.items():
+        if both_ran(was, now):
+            for case in now.cases:
+                found["case", case.id].add(name)
+    return found
 
 
 def _notes(
