@@ -4,22 +4,25 @@ from __future__ import annotations
 
 import math
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from harness.errors import UsageError
 from harness.history.database import Say, read_history
 from harness.history.reading import list_runs
-from harness.history.series import Timed, read_series, time_last
+from harness.history.series import Timed, count_rebased, read_series
 from harness.history.since import list_before
-from harness.history_records import PastRun, Snapshot, Trends
+from harness.history_records import PastRun, Snapshot, TrendPoint, Trends
 from harness.judge.snapshot import summarize_snapshot
-from harness.judge.trends import NEWEST, collect_points, judge_trend, place_of
-from harness.run.changes import find_changes
+from harness.judge.trends import NEWEST, Key, Move, collect_points, find_move, judge_trend, place_of
+from harness.run.changes import Changed, find_changes
 
 _ALPHA = 0.01
 """That any of all series is said to creep without doing so."""
+
+_Series = tuple[Key, bool]
+"""Cell and scenario, and whether the cell is the baseline."""
 
 _FEWEST = NEWEST + 1
 """Sessions without which the page of a run says nothing of trends: a reference, and the newest after it."""
@@ -29,12 +32,14 @@ _FEWEST = NEWEST + 1
 class Past:
     """The runs of a matrix on one class of machine, what they timed, both the oldest first.
 
-    ``others`` is how many sweeps of it there are on other machines.
+    ``others`` is how many sweeps of it there are on other machines, ``rebased`` how many on this class of
+    machine were held against another baseline.
     """
 
     runs: tuple[PastRun, ...]
     timed: tuple[Timed, ...]
     others: int
+    rebased: int
 
 
 async def make_trends(path: Path, matrix: str | None, say: Say) -> Trends:
@@ -60,7 +65,8 @@ def _read_newest(connection: sqlite3.Connection, matrix: str | None) -> Past | N
     same = [run for run in runs if run.matrix == newest.matrix]
     mine = [run for run in same if run.machine_class == newest.machine_class]
     timed = read_series(connection, newest.matrix, newest.machine_class)
-    return Past(tuple(reversed(mine)), tuple(timed), len(same) - len(mine))
+    rebased = count_rebased(connection, newest.matrix, newest.machine_class, timed)
+    return Past(tuple(reversed(mine)), tuple(timed), len(same) - len(mine), rebased)
 
 
 def read_until(connection: sqlite3.Connection, own: Snapshot) -> Past | None:
@@ -71,13 +77,14 @@ def read_until(connection: sqlite3.Connection, own: Snapshot) -> Past | None:
     if own.kind != "sweep" or not own.latency:
         return None
     recorded = [run for run in list_runs(connection, own.matrix) if run.kind == "sweep"]
-    timed = time_last(read_series(connection, own.matrix, own.machine_class), own)
+    timed = read_series(connection, own.matrix, own.machine_class, own)
     if len({each.run for each in timed}) < _FEWEST:
         return None
     pinned = any(run.pinned for run in recorded if run.run == own.run)
     runs = (*reversed(list_before(connection, own)), summarize_snapshot(own, pinned=pinned))
     others = sum(run.machine_class != own.machine_class for run in recorded)
-    return Past(runs, tuple(timed), others)
+    rebased = count_rebased(connection, own.matrix, own.machine_class, timed)
+    return Past(runs, tuple(timed), others, rebased)
 
 
 async def judge_past(past: Past) -> Trends:
@@ -88,40 +95,50 @@ async def judge_past(past: Past) -> Trends:
     """
     runs = past.runs
     pinned = [run.run for run in runs if run.pinned]
-    reference = pinned[-1] if pinned else runs[0].run
+    timed = {each.run for each in past.timed}
+    reference = pinned[-1] if pinned else next((run.run for run in runs if run.run in timed), runs[0].run)
     order = {run.run: place for place, run in enumerate(runs)}
     points = collect_points(past.timed)
-    names = {str(place): key for place, key in enumerate(points)}
-    since = {name: place_of(reference, points[key], order) for name, key in names.items()}
-    logs = {name: [math.log(point.value) for point in points[key]] for name, key in names.items()}
-    confidence = 1 - _ALPHA / max(1, len(logs))
-    changed = await find_changes(logs, since, confidence=confidence) if logs else {}
+    places = {key: place_of(reference, points[key], order) for key in points}
+    moves = {key: find_move(points[key], places[key]) for key in points}
+    changed = await _find_changes(points, places, moves)
     return Trends(
         matrix=runs[-1].matrix,
         machine_class=runs[-1].machine_class,
         runs=len(runs),
         reference=reference,
         pinned=bool(pinned),
-        trends=tuple(
-            judge_trend(
-                key[0],
-                points[key],
-                since[name],
-                changed[name].changes,
-                changed[name].slope,
-                baseline=key[1],
-            )
-            for name, key in names.items()
-        ),
+        trends=tuple(judge_trend(key, points[key], places[key], moves[key], changed[key]) for key in points),
         notes=tuple(_say_notes(past, pinned=bool(pinned))),
     )
 
 
+async def _find_changes(
+    points: Mapping[_Series, Sequence[TrendPoint]],
+    places: Mapping[_Series, int],
+    moves: Mapping[_Series, Move | None],
+) -> dict[_Series, Changed]:
+    """Change points of every series; a slope, which takes longest, of those alone that moved beyond noise."""
+    if not points:
+        return {}
+    names = {str(place): key for place, key in enumerate(points)}
+    logs = {name: [math.log(point.value) for point in points[key]] for name, key in names.items()}
+    since = {name: places[key] for name, key in names.items() if (move := moves[key]) and not move.is_noise}
+    found = await find_changes(logs, since, confidence=1 - _ALPHA / len(logs))
+    return {key: found[name] for name, key in names.items()}
+
+
 def _say_notes(past: Past, *, pinned: bool) -> Iterator[str]:
     if not pinned:
-        yield "no run is pinned, so the first is the reference; `harness history --pin RUN` names a release"
+        yield (
+            "no run on this class of machine is pinned, so the first is the reference; "
+            "`harness history --pin RUN` names a release"
+        )
     if past.others:
         noun = "run" if past.others == 1 else "runs"
         yield f"left out, for on other classes of machine: {past.others} {noun}"
+    if past.rebased:
+        noun = "run" if past.rebased == 1 else "runs"
+        yield f"left out, for held against another baseline: {past.rebased} {noun}"
     if not past.timed:
         yield "no run measured latency with a noise floor"

@@ -67,7 +67,9 @@ def read_history(path: Path, say: Say) -> Iterator[sqlite3.Connection]:
     Raises:
         HistoryError: it cannot be read.
     """
-    if not path.exists():
+    with _translate(path):
+        there = path.exists()
+    if not there:
         with _translate(path), contextlib.closing(sqlite3.connect(":memory:")) as nothing:
             _bring_up_to_date(nothing, path)
             yield nothing

@@ -2,27 +2,50 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import sqlite3
 from collections import defaultdict
+from collections.abc import Iterator
 
 import msgspec
 
 from harness.errors import UsageError
 from harness.gate_records import QuantityDecision
+from harness.history.database import HistoryError
 from harness.history_records import CaseMeasure, CellMeasures, LatencyMeasure, PastRun, Snapshot
 
 _RUN = "id, kind, matrix, created, commit_id, machine_class, verdict, sentence, subset, cells, red_cells, red"
 
 
 def list_runs(connection: sqlite3.Connection, matrix: str | None = None) -> list[PastRun]:
-    """The runs, or those of one matrix, the newest first."""
+    """The runs, or those of one matrix, the newest first.
+
+    Raises:
+        HistoryError: what is recorded of one is not what a harness records.
+    """
     found = connection.execute(
         f"SELECT {_RUN}, id IN (SELECT run FROM pin) FROM run"  # noqa: S608 - names from above, no input
         " WHERE ?1 IS NULL OR matrix = ?1 ORDER BY created DESC, id DESC",
         (matrix,),
     )
-    return [_past_run(row) for row in found]
+    runs = []
+    for row in found:
+        with _understanding(str(row[0])):
+            runs.append(_past_run(row))
+    return runs
+
+
+@contextlib.contextmanager
+def _understanding(run: str) -> Iterator[None]:
+    """What a sound file may hold nevertheless: a word of another harness, a byte that fell over."""
+    try:
+        yield
+    except (ValueError, TypeError, KeyError) as error:
+        raise HistoryError(
+            f"what the history has of run {run} cannot be understood ({error}); put the file aside, and take "
+            "in with `harness history --import` the runs that still lie in their folders"
+        ) from error
 
 
 def _past_run(row: tuple[object, ...]) -> PastRun:
@@ -63,7 +86,13 @@ def read_snapshot(connection: sqlite3.Connection, run: str) -> Snapshot:
 
     Raises:
         UsageError: it is not there.
+        HistoryError: what is recorded of it is not what a harness records.
     """
+    with _understanding(run):
+        return _read_snapshot(connection, run)
+
+
+def _read_snapshot(connection: sqlite3.Connection, run: str) -> Snapshot:
     connection.row_factory = sqlite3.Row
     try:
         row = connection.execute("SELECT * FROM run WHERE id = ?", (run,)).fetchone()
@@ -128,14 +157,16 @@ def _read_pairs(
 def _read_cases(connection: sqlite3.Connection, run: int) -> dict[int, list[CaseMeasure]]:
     found: dict[int, list[CaseMeasure]] = defaultdict(list)
     rows = connection.execute(
-        "SELECT part, name.text, outcome, value, allowed, unit, bound FROM outcome"
+        "SELECT part, name.text, outcome, value, allowed, unit, bound, words FROM outcome"
         " JOIN name ON name.number = outcome.name"
         " WHERE part IN (SELECT cases FROM cell WHERE run = ?) ORDER BY part, place",
         (run,),
     )
-    for part, case, outcome, value, allowed, unit, bound in rows:
+    for part, case, outcome, value, allowed, unit, bound, words in rows:
         found[part].append(
-            CaseMeasure(id=case, outcome=outcome, value=value, allowed=allowed, unit=unit, bound=bound)
+            CaseMeasure(
+                id=case, outcome=outcome, value=value, allowed=allowed, unit=unit, bound=bound, words=words
+            )
         )
     return found
 

@@ -102,5 +102,10 @@ PINS = """
 CREATE TABLE pin (run TEXT PRIMARY KEY) WITHOUT ROWID;
 """
 
-STEPS = (FIRST, PINS)
+WORDS = """
+-- What a case recorded in words: types and messages of exceptions, dtypes. Unknown of older runs.
+ALTER TABLE outcome ADD COLUMN words TEXT NOT NULL DEFAULT '';
+"""
+
+STEPS = (FIRST, PINS, WORDS)
 """Step n leads from version n to version n + 1; a step that has been published is never changed."""

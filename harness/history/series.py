@@ -2,19 +2,28 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 import sqlite3
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import NamedTuple
 
 from harness.history_records import Snapshot
+from harness.records import Record
 
 
-@dataclass(frozen=True)
-class Timed:
+class _Run(NamedTuple):
+    number: int
+    id: str
+    created: str
+    commit: str
+
+
+class Timed(Record, frozen=True, gc=False):
     """One scenario in one cell of one run; ``baseline`` says that the cell is the baseline of its matrix.
 
-    ``session`` is as in ``harness.history_records.LatencyMeasure``.
+    ``session`` is as in ``harness.history_records.LatencyMeasure``. There may be a million of these, which
+    hold texts and numbers only, so the garbage collector need not look at them.
     """
 
     run: str
@@ -29,41 +38,81 @@ class Timed:
     noise: float
 
 
-def read_series(connection: sqlite3.Connection, matrix: str, machine_class: str) -> list[Timed]:
-    """Every timing of a matrix on one class of machine, the oldest first; one question, whatever there is.
+def read_series(
+    connection: sqlite3.Connection, matrix: str, machine_class: str, own: Snapshot | None = None
+) -> list[Timed]:
+    """Every timing of a matrix on one class of machine, the oldest run first, each run in its own order.
 
-    What a run took over from an earlier session is not there twice; without ratio or noise floor it is not
-    there at all, for nothing could be said of it.
+    With ``own`` those of the runs before it, then its own, whether it is recorded or not. Runs that were held
+    against another baseline than the last have other ratios, so they are left out. What a run took over from
+    an earlier session is not there twice; without ratio or noise floor it is not there at all, for nothing
+    could be said of it.
     """
     rows = connection.execute(
-        "SELECT run.id, created, commit_id, cell.id, baseline, name.text, session, p50, ratio, noise"
-        " FROM run JOIN latency ON latency.run = run.number"
-        " JOIN cell ON cell.run = run.number AND cell.id = latency.cell"
-        " JOIN name ON name.number = latency.scenario"
-        " WHERE run.kind = 'sweep' AND matrix = ? AND machine_class = ?"
-        " AND ratio > 0 AND noise >= 1 AND p50 > 0"
-        " ORDER BY created, run.id, cell.place, latency.place",
+        "SELECT number, id, created, commit_id FROM run"
+        " WHERE kind = 'sweep' AND matrix = ? AND machine_class = ? ORDER BY created, id",
         (matrix, machine_class),
     )
-    return _first_of_each_session(
-        Timed(run, created, commit, cell, bool(baseline), scenario, session, p50, ratio, noise)
-        for run, created, commit, cell, baseline, scenario, session, p50, ratio, noise in rows
+    runs = [_Run(*row) for row in rows.fetchall()]
+    before = [run for run in runs if own is None or (run.created <= own.created and run.id != own.run)]
+    cells = [_read_cells(connection, run.number) for run in before]
+    mine = {each.id: each.baseline for each in own.cells} if own is not None else {}
+    last = next(filter(None, map(_baseline_of, (mine, *reversed(cells)))), "")
+    timed = itertools.chain.from_iterable(
+        _read_run(connection, run, there)
+        for run, there in zip(before, cells, strict=True)
+        if _baseline_of(there) in {"", last}
     )
+    return _first_of_each_session(itertools.chain(timed, _timed_by(own) if own is not None else ()))
 
 
-def time_last(timed: Sequence[Timed], own: Snapshot) -> list[Timed]:
-    """The timings before a run, then its own, whether it is recorded or not."""
-    before = [each for each in timed if each.created <= own.created and each.run != own.run]
+def count_rebased(
+    connection: sqlite3.Connection, matrix: str, machine_class: str, timed: Sequence[Timed]
+) -> int:
+    """How many runs are left out of ``timed``, for they were held against another baseline."""
+    last = next((each.cell for each in reversed(timed) if each.baseline), None)
+    (count,) = connection.execute(
+        "SELECT count(*) FROM run JOIN cell ON cell.run = run.number AND cell.baseline"
+        " WHERE run.kind = 'sweep' AND matrix = ?1 AND machine_class = ?2 AND cell.id != ?3",
+        (matrix, machine_class, last),
+    ).fetchone()
+    return int(count)
+
+
+def _read_cells(connection: sqlite3.Connection, run: int) -> dict[str, bool]:
+    """The cells of a run, and whether each is its baseline."""
+    cells = connection.execute("SELECT id, baseline FROM cell WHERE run = ?", (run,))
+    return {cell: bool(baseline) for cell, baseline in cells}
+
+
+def _baseline_of(cells: Mapping[str, bool]) -> str:
+    """Empty where a run of some cells had it beside them."""
+    return next((cell for cell, baseline in cells.items() if baseline), "")
+
+
+def _read_run(connection: sqlite3.Connection, run: _Run, baseline: Mapping[str, bool]) -> Iterator[Timed]:
+    """The timings of one run, by the key of the table: neither searched for nor sorted."""
+    rows = connection.execute(
+        "SELECT cell, name.text, session, p50, ratio, noise"
+        " FROM latency JOIN name ON name.number = latency.scenario"
+        " WHERE run = ? AND ratio > 0 AND noise >= 1 AND p50 > 0 ORDER BY place",
+        (run.number,),
+    )
+    for cell, scenario, session, p50, ratio, noise in rows:
+        if cell in baseline:
+            yield Timed(
+                run.id, run.created, run.commit, cell, baseline[cell], scenario, session, p50, ratio, noise
+            )
+
+
+def _timed_by(own: Snapshot) -> Iterator[Timed]:
     baselines = {cell.id for cell in own.cells if cell.baseline}
-    mine = (
-        Timed(
-            own.run, own.created, own.commit, each.cell, each.cell in baselines, each.scenario, each.session,
-            each.p50, each.ratio, each.noise,
-        )
-        for each in own.latency
-        if each.ratio and each.noise and each.ratio > 0 and each.noise >= 1 and each.p50 > 0
-    )  # fmt: skip
-    return _first_of_each_session([*before, *mine])
+    for each in own.latency:
+        if each.ratio and each.noise and each.ratio > 0 and each.noise >= 1 and each.p50 > 0:
+            yield Timed(
+                own.run, own.created, own.commit, each.cell, each.cell in baselines, each.scenario,
+                each.session, each.p50, each.ratio, each.noise,
+            )  # fmt: skip
 
 
 def _first_of_each_session(timed: Iterable[Timed]) -> list[Timed]:

@@ -1,4 +1,4 @@
-"""The last run before a run: the newest sweep of the same matrix on a machine of the same class."""
+"""The last run before a run: the newest sweep of the same matrix and machine class that has its cells."""
 
 from __future__ import annotations
 
@@ -19,6 +19,24 @@ def list_before(connection: sqlite3.Connection, run: Snapshot) -> list[PastRun]:
 
 
 def find_last(connection: sqlite3.Connection, run: Snapshot) -> Snapshot | None:
-    """The last of them, as it was recorded; None where there is none."""
-    before = list_before(connection, run)
-    return read_snapshot(connection, before[0].run) if before else None
+    """The last of them that has all of its cells, as it was recorded; else the one that has most of them.
+
+    Not simply the last: after a run of one cell, that would hide what became of all others. None where no
+    run has any of them.
+    """
+    own = {cell.id for cell in run.cells}
+    best, most = "", 0
+    for past in list_before(connection, run):
+        common = len(own & _read_cells(connection, past.run))
+        if common > most:
+            best, most = past.run, common
+        if common == len(own):
+            break
+    return read_snapshot(connection, best) if best else None
+
+
+def _read_cells(connection: sqlite3.Connection, run: str) -> set[str]:
+    cells = connection.execute(
+        "SELECT cell.id FROM run JOIN cell ON cell.run = run.number WHERE run.id = ?", (run,)
+    )
+    return {cell for (cell,) in cells}

@@ -39,9 +39,12 @@ def give_back_space(connection: sqlite3.Connection) -> None:
 
 
 def old_runs(connection: sqlite3.Connection, keep: int) -> list[str]:
-    """The ids of all but the newest ``keep`` runs of each matrix and kind; pinned ones stay uncounted."""
+    """The ids of all but the newest ``keep`` runs of each matrix and kind; pinned ones stay uncounted.
+
+    Runs of some cells only are a kind of their own, so that many of them push no whole sweep out.
+    """
     found = connection.execute(
-        "SELECT id FROM (SELECT id, created, row_number() OVER (PARTITION BY matrix, kind"
+        "SELECT id FROM (SELECT id, created, row_number() OVER (PARTITION BY matrix, kind, subset"
         " ORDER BY created DESC, id DESC) AS place FROM run WHERE id NOT IN (SELECT run FROM pin))"
         " WHERE place > ? ORDER BY created, id",
         (keep,),
@@ -108,7 +111,7 @@ def _cell(cell: CellMeasures) -> Row:
 
 
 def _case(case: CaseMeasure, names: dict[str, int]) -> Row:
-    return (names[case.id], case.outcome, case.value, case.allowed, case.unit, case.bound)
+    return (names[case.id], case.outcome, case.value, case.allowed, case.unit, case.bound, case.words)
 
 
 def _put_part(connection: sqlite3.Connection, table: str, rows: Sequence[Row]) -> int:

@@ -12,6 +12,7 @@ DifferenceKind = Literal[
     "new-red",
     "gone-red",
     "outcome-changed",
+    "behaviour-changed",
     "value-moved",
     "allowed-changed",
     "check-appeared",

@@ -15,7 +15,11 @@ Bound = Literal["max", "min", "equal", "none"]
 
 
 class CaseMeasure(Record, frozen=True, kw_only=True):
-    """One judged case: its outcome, and what was measured (None: nothing, or a non-finite number)."""
+    """One judged case: its outcome, and what was measured (None: nothing, or a non-finite number).
+
+    ``words`` are what was recorded beside numbers, such as the type and message of an exception, where that
+    is what the case is about.
+    """
 
     id: str
     outcome: Outcome
@@ -23,6 +27,7 @@ class CaseMeasure(Record, frozen=True, kw_only=True):
     allowed: float | None = None
     unit: str = ""
     bound: Bound = "none"
+    words: str = ""
 
 
 class LatencyMeasure(Record, frozen=True, kw_only=True):

@@ -14,8 +14,11 @@ TrendKind = Literal["steady", "stepped", "crept", "unclear"]
 """
 
 
-class TrendPoint(Record, frozen=True, kw_only=True):
-    """One run in a trend: ``value`` is a ratio (see ``Trend``), ``noise`` the A/A factor of its session."""
+class TrendPoint(Record, frozen=True, kw_only=True, gc=False):
+    """One run in a trend: ``value`` is a ratio (see ``Trend``), ``noise`` the A/A factor of its session.
+
+    There are many, of texts and numbers only: nothing for the garbage collector.
+    """
 
     run: str
     created: str
@@ -44,8 +47,8 @@ class Trend(Record, frozen=True, kw_only=True):
     A value is the ratio to the baseline; of the baseline itself (``baseline``) the p50 over that of the
     first run, less what all its scenarios have in common: the machine's doing. ``since`` is the level of
     the newest runs over that of the reference, ``beyond`` the factor that noise explains; ``a_run`` how much
-    a run adds since the reference (Theil-Sen on the log scale, as a ratio, with its interval at a
-    confidence of 99% over all series of a matrix).
+    a run adds since the reference, told of series that moved by more (Theil-Sen on the log scale, as a
+    ratio, with its interval at a confidence of 99% over all series of a matrix).
     """
 
     cell: str

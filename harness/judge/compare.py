@@ -85,7 +85,8 @@ def _differences(
             yield from sorted(compare_presence(was, now), key=lambda each: each.what)
     if pairs is not None:
         yield from compare_latency(pairs, baseline_of(after))
-    yield from compare_quantities(before, after, same_class=same_class)
+    if same_class:
+        yield from compare_quantities(before, after)
 
 
 def _presence_of_cells(before: Snapshot, after: Snapshot) -> Iterator[Difference]:

@@ -78,17 +78,20 @@ def _compare_case(cell: str, was: CaseMeasure, now: CaseMeasure, moved: float) -
     if was.outcome != now.outcome:
         red, before = is_red(now.outcome), is_red(was.outcome)
         kind = "new-red" if red and not before else "gone-red" if before and not red else "outcome-changed"
+    elif was.words and now.words and was.words != now.words:  # of older runs nothing is known
+        kind = "behaviour-changed"
     elif _allowed_changed(was, now):
         kind = "allowed-changed"
     elif _has_moved(was, now, moved):
         kind = "value-moved"
     if kind is not None:
+        say = {"allowed-changed": _say_limit, "behaviour-changed": _say_words}.get(kind, _say)
         yield Difference(
             kind=kind,
             cell=cell,
             what=now.id,
-            before=_say_limit(was) if kind == "allowed-changed" else _say(was),
-            after=_say_limit(now) if kind == "allowed-changed" else _say(now),
+            before=say(was),
+            after=say(now),
             worse=_rank(now) > _rank(was),
             ratio=_ratio(was, now) if kind == "value-moved" else None,
         )
@@ -126,6 +129,10 @@ def _say(case: CaseMeasure) -> str:
     value = "not finite" if case.value is None else f"{case.value:.4g}"
     limit = f", {_say_limit(case)}" if case.bound != "none" else ""
     return f"{case.outcome}: {value} {case.unit}{limit}"
+
+
+def _say_words(case: CaseMeasure) -> str:
+    return case.words
 
 
 def _say_limit(case: CaseMeasure) -> str:

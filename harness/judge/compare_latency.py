@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from harness.gate_records import QuantityDecision
     from harness.history_records import LatencyMeasure, Snapshot
 
-_ENOUGH = 5
+ENOUGH = 5
 """Scenarios of the baseline, fewer than which do not tell a slow machine from a slow scenario."""
 
 _RANKS = {"passed": 0, "undecided": 1, "control-failed": 1, "unmeasured": 1, "regressed": 2}
@@ -46,7 +46,7 @@ def pair_latency(before: Snapshot, after: Snapshot) -> Pairs:
                 usable[key] = (old[key], now)
     baseline = baseline_of(after)
     own = {key: pair for key, pair in usable.items() if key[0] == baseline}
-    if len(own) < _ENOUGH:
+    if len(own) < ENOUGH:
         for key in own:
             left_out["of the baseline, too few to tell a slow machine from a slow scenario"] += 1
             del usable[key]
@@ -106,15 +106,15 @@ def _disjoint(was: tuple[float | None, float | None], now: tuple[float | None, f
     return low > old_high or high < old_low
 
 
-def compare_quantities(before: Snapshot, after: Snapshot, *, same_class: bool) -> Iterator[Difference]:
-    """What two gates decided of latency and memory; ratios are compared on one class of machine only."""
+def compare_quantities(before: Snapshot, after: Snapshot) -> Iterator[Difference]:
+    """What two gates on one class of machine decided of latency and memory."""
     old = {each.quantity.id: each for each in before.quantities}
     for now in after.quantities:
         was = old.get(now.quantity.id)
         if was is None:
             continue
         decided = was.outcome != now.outcome
-        change = _apart(was, now) if same_class else None
+        change = _apart(was, now)
         if decided or change is not None:
             worse = _RANKS[now.outcome] > _RANKS[was.outcome] if decided else (change or 1.0) > 1
             yield Difference(

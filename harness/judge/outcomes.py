@@ -34,6 +34,18 @@ def check_of(case: str) -> str:
     return case.split("/", 1)[0]
 
 
+def recorded_words(seen: Observation) -> tuple[str, ...]:
+    """What an observation says beside numbers: what was recorded, and facts such as types and messages.
+
+    Nothing of one that is about a number: its words are samples, whose last digits differ everywhere.
+    """
+    if seen.bound in {"max", "min"}:
+        return ()
+    told = (f"{name}: {value}" for name, value in seen.facts.items() if isinstance(value, str))
+    recorded = seen.sample if seen.bound == "none" else ""
+    return (recorded, *told) if recorded else tuple(told)
+
+
 @dataclass(frozen=True)
 class Results:
     """The results of a run by cell, in an order that does not depend on how they arrived."""

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from harness.history_records import CaseMeasure, CellMeasures, LatencyMeasure, PastRun, Snapshot
 from harness.judge.latency import session_floors
-from harness.judge.outcomes import Results, is_red
+from harness.judge.outcomes import Results, is_red, recorded_words
 from harness.records import CellStatus, CellVerdict
 
 if TYPE_CHECKING:
@@ -111,6 +111,7 @@ def _case(finding: Finding) -> CaseMeasure:
         allowed=seen.allowed,
         unit=seen.unit,
         bound=seen.bound,
+        words="; ".join(recorded_words(seen)),
     )
 
 

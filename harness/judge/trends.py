@@ -6,9 +6,13 @@ import itertools
 import math
 import statistics
 from collections import defaultdict
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
+import msgspec
+
 from harness.history_records import ChangePoint, Trend, TrendKind, TrendPoint
+from harness.judge.compare_latency import ENOUGH
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -23,6 +27,15 @@ _OF_MEDIAN = {1: 1.0, 2: 0.707, 3: 0.670}
 
 Key = tuple[str, str]
 """Cell and scenario."""
+
+
+class Changed(Protocol):
+    """What the statistics say of a series, as ``harness.run.changes`` has it."""
+
+    @property
+    def changes(self) -> tuple[int, ...]: ...  # noqa: D102 - places at which a new level begins
+    @property
+    def slope(self) -> Interval | None: ...  # noqa: D102 - as a ratio with its interval
 
 
 class TimedRun(Protocol):
@@ -51,26 +64,24 @@ class TimedRun(Protocol):
 def collect_points(timed: Iterable[TimedRun]) -> dict[tuple[Key, bool], tuple[TrendPoint, ...]]:
     """(cell and scenario, is it the baseline) -> points, in their order, the oldest first."""
     several = list(timed)
-    values = {**_ratios(several), **_own_times([each for each in several if each.baseline])}
+    own = _own_times([each for each in several if each.baseline])
     found: dict[tuple[Key, bool], list[TrendPoint]] = defaultdict(list)
     for each in several:
+        value = own.get((each.run, each.cell, each.scenario)) if each.baseline else each.ratio
+        if value is None:
+            continue
         point = TrendPoint(
-            run=each.run,
-            created=each.created,
-            commit=each.commit,
-            value=values[each.run, each.cell, each.scenario],
-            noise=each.noise,
+            run=each.run, created=each.created, commit=each.commit, value=value, noise=each.noise
         )
         found[(each.cell, each.scenario), each.baseline].append(point)
     return {key: tuple(points) for key, points in found.items()}
 
 
-def _ratios(timed: Sequence[TimedRun]) -> dict[tuple[str, str, str], float]:
-    return {(each.run, each.cell, each.scenario): each.ratio for each in timed if not each.baseline}
-
-
 def _own_times(timed: Sequence[TimedRun]) -> dict[tuple[str, str, str], float]:
-    """Of the baseline: p50 over that of its first run, less the median of that over all scenarios."""
+    """Of the baseline: p50 over that of its first run, less the median of that over all scenarios.
+
+    Nothing of a run with few of them, which do not tell a slow machine from a slow scenario.
+    """
     first: dict[Key, float] = {}
     logs = {}
     for each in timed:
@@ -79,8 +90,8 @@ def _own_times(timed: Sequence[TimedRun]) -> dict[tuple[str, str, str], float]:
     by_run: dict[str, list[float]] = defaultdict(list)
     for (run, _, _), value in logs.items():
         by_run[run].append(value)
-    drift = {run: statistics.median(several) for run, several in by_run.items()}
-    return {key: math.exp(value - drift[key[0]]) for key, value in logs.items()}
+    drift = {run: statistics.median(several) for run, several in by_run.items() if len(several) >= ENOUGH}
+    return {key: math.exp(value - drift[key[0]]) for key, value in logs.items() if key[0] in drift}
 
 
 def place_of(reference: str, points: Sequence[TrendPoint], order: Mapping[str, int]) -> int:
@@ -89,46 +100,60 @@ def place_of(reference: str, points: Sequence[TrendPoint], order: Mapping[str, i
     return max((place for place, point in enumerate(points) if order[point.run] <= at), default=0)
 
 
-def judge_trend(  # noqa: PLR0913 - one parameter a thing that is known
-    key: Key,
+@dataclass(frozen=True)
+class Move:
+    """The level of the newest runs over that of the reference, and the factor that noise explains."""
+
+    since: float
+    beyond: float
+
+    @property
+    def is_noise(self) -> bool:
+        """Whether nothing can be said to have moved."""
+        return abs(math.log(self.since)) <= math.log(self.beyond)
+
+
+def find_move(points: Sequence[TrendPoint], reference: int) -> Move | None:
+    """How far the newest points are from those up to ``reference``; None where too few came after it."""
+    after = points[reference + 1 :][-NEWEST:]
+    if len(after) < NEWEST:
+        return None
+    before = points[max(0, reference + 1 - NEWEST) : reference + 1]
+    return Move(_level(after) / _level(before), _noise(points, before, after))
+
+
+def judge_trend(
+    series: tuple[Key, bool],
     points: tuple[TrendPoint, ...],
     reference: int,
-    changes: Sequence[int],
-    slope: Interval | None,
-    *,
-    baseline: bool = False,
+    move: Move | None,
+    changed: Changed,
 ) -> Trend:
     """What the points say.
 
     Args:
-        key: cell and scenario.
+        series: cell and scenario, and whether the cell is the baseline.
         points: the oldest first.
         reference: the place that the newest are held against.
-        changes: places at which a new level begins.
-        slope: what one run adds since the reference, as a ratio with its interval.
-        baseline: whether the cell is the baseline.
+        move: what ``find_move`` says of them.
+        changed: where new levels begin, and what one run adds since the reference, if that was asked.
     """
-    changes = [place for place in changes if _is_seen(points, place)]
-    steps = _steps(points, changes)
-    after = points[reference + 1 :]
-    if len(after) < NEWEST:
-        return Trend(
-            cell=key[0], scenario=key[1], baseline=baseline, kind="unclear", points=points, changes=steps
-        )
-    before = points[max(0, reference + 1 - NEWEST) : reference + 1]
-    since = _level(after[-NEWEST:]) / _level(before)
-    beyond = _noise(points, before, after[-NEWEST:])
-    later = [_step_at(points, place) for place in changes if place > reference]
-    return Trend(
-        cell=key[0],
-        scenario=key[1],
+    (cell, scenario), baseline = series
+    changes = [place for place in changed.changes if _is_seen(points, place)]
+    trend = Trend(
+        cell=cell,
+        scenario=scenario,
         baseline=baseline,
-        kind=_name(since, beyond, later, slope),
+        kind="unclear",
         points=points,
-        changes=steps,
-        since=since,
-        beyond=beyond,
-        a_run=slope,
+        changes=_steps(points, changes),
+    )
+    if move is None:
+        return trend
+    later = [_step_at(points, place) for place in changes if place > reference]
+    kind = _name(move, later, changed.slope)
+    return msgspec.structs.replace(
+        trend, kind=kind, since=move.since, beyond=move.beyond, a_run=changed.slope
     )
 
 
@@ -156,10 +181,10 @@ def _is_seen(points: Sequence[TrendPoint], place: int) -> bool:
     return abs(math.log(_step_at(points, place))) > math.log(_noise(points, before, after))
 
 
-def _name(since: float, beyond: float, steps: Sequence[float], slope: Interval | None) -> TrendKind:
+def _name(move: Move, steps: Sequence[float], slope: Interval | None) -> TrendKind:
     """A step is one that explains half of the change by itself; a creep has a slope of its direction."""
-    total = math.log(since)
-    if abs(total) <= math.log(beyond):
+    total = math.log(move.since)
+    if move.is_noise:
         return "steady"
     if any(math.log(step) / total >= 0.5 for step in steps):
         return "stepped"

@@ -6,12 +6,13 @@ from collections import defaultdict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from harness.judge.outcomes import recorded_words
 from harness.report.escape import shorten
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from harness.records import Finding, Outcome, Run
+    from harness.records import Outcome, Run
 
 _SEEN = {"pass", "fail", "error", "xfail", "xpass"}
 
@@ -44,7 +45,8 @@ def find_differences(run: Run) -> list[Difference]:
     )
     for finding in run.judgement.findings:
         if finding.outcome in _SEEN:
-            cases[finding.check][finding.outcome, _words(finding)].append(finding.cell)
+            words = recorded_words(finding.observation) if finding.observation else ()
+            cases[finding.check][finding.outcome, words].append(finding.cell)
     return [found for case, seen in cases.items() if len(seen) > 1 and (found := _difference(case, seen))]
 
 
@@ -60,12 +62,3 @@ def _difference(
     return Difference(
         case, tuple(Seen(outcome, sample, tuple(cells)) for (outcome, sample), cells in shown.items())
     )
-
-
-def _words(finding: Finding) -> tuple[str, ...]:
-    observation = finding.observation
-    if observation is None:
-        return ()
-    told = (f"{name}: {value}" for name, value in observation.facts.items() if isinstance(value, str))
-    recorded = observation.sample if observation.bound == "none" else ""
-    return (recorded, *told) if recorded else tuple(told)

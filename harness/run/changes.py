@@ -28,7 +28,7 @@ async def find_changes(
 
     Args:
         series: name -> logs, the oldest first.
-        since: name -> place from which on the slope is wanted.
+        since: name -> place from which on the slope of a series is wanted; the others get none.
         confidence: of the interval of each slope by itself.
 
     Raises:

@@ -28,7 +28,7 @@ _KERNEL_BYTES = 1 << 24
 
 
 class SeriesRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Series of logs, the oldest first, and for each the place from which on its slope is wanted."""
+    """Series of logs, the oldest first; ``since``: the place from which on the slope of one is wanted."""
 
     series: dict[str, tuple[float, ...]]
     since: dict[str, int] = {}
@@ -36,7 +36,7 @@ class SeriesRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class SeriesAnswer(msgspec.Struct, frozen=True):
-    """``changes`` are places where a further level begins; ``slope`` is the ratio that a place adds."""
+    """``changes`` are places where a further level begins; ``slope``, if wanted, the ratio a place adds."""
 
     changes: tuple[int, ...]
     slope: Interval | None
@@ -49,7 +49,7 @@ class Changes(msgspec.Struct, frozen=True):
 
 
 def find_changes(request: SeriesRequest) -> Changes:
-    """Change points and slope of every series, those of one length at once; JSON has no number but finite."""
+    """Change points of every series, those of one length at once; JSON has no number but finite."""
     logs = {name: np.array(values, dtype=np.float64) for name, values in request.series.items()}
     alike: dict[int, list[str]] = defaultdict(list)
     for name, values in logs.items():
@@ -58,14 +58,10 @@ def find_changes(request: SeriesRequest) -> Changes:
     for names in alike.values():
         found = find_change_points(np.array([logs[name] for name in names]))
         changes |= dict(zip(names, found, strict=True))
-    return Changes(
-        {
-            name: SeriesAnswer(
-                changes[name], estimate_slope(values[request.since.get(name, 0) :], request.confidence)
-            )
-            for name, values in logs.items()
-        }
-    )
+    slopes = {
+        name: estimate_slope(logs[name][place:], request.confidence) for name, place in request.since.items()
+    }
+    return Changes({name: SeriesAnswer(changes[name], slopes.get(name)) for name in logs})
 
 
 def find_change_points(logs: np.ndarray) -> list[tuple[int, ...]]:

@@ -35,12 +35,19 @@ def view_changes(since: Comparison | None) -> dict[str, Any] | None:
     ]
     return {
         "kind": "red" if since.worse else "pass",
+        "word": _say_verdict(since),
         "sentence": say_comparison(since),
         "before": say_run(since.before),
         "compared": say_compared(since),
         "notes": since.notes,
         "kinds": kinds,
     }
+
+
+def _say_verdict(since: Comparison) -> str:
+    """What may be said of the cells that both runs have, and of how many that is."""
+    said, all_cells = "worse" if since.worse else "nothing worse", since.after.cells
+    return said if since.cells == all_cells else f"{said} in {since.cells} of {all_cells} cells"
 
 
 def _group(group: Group, cells: int) -> dict[str, Any]:

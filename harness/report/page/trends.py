@@ -21,7 +21,8 @@ def view_trends(trends: Trends | None) -> dict[str, Any] | None:
     """The sentence, a plot for each scenario, and what changed as a table; None without trends."""
     if trends is None or not trends.trends:
         return None
-    numbers, scenarios, moved = number_runs(trends), group_scenarios(trends), choose_trends(trends)
+    numbers, moved = number_runs(trends), choose_trends(trends)
+    scenarios = group_scenarios(trends, numbers)
     timed = list(numbers)
     sentence = (
         f"{len(timed)} sessions timed {len(trends.trends)} series on this class of machine, "

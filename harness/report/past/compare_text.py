@@ -67,7 +67,7 @@ def _draw(comparison: Comparison, alphabet: Alphabet) -> Iterator[RenderableType
         yield alphabet.say(TITLES[kind], "bold")
         for causes, several in itertools.groupby(groups, key=lambda group: group.example.causes):
             for group in several:
-                yield from _draw_group(group, comparison.cells, alphabet)
+                yield from draw_group(group, comparison.cells, alphabet)
             if causes:
                 yield alphabet.indent(f"likely cause: {shorten('; '.join(causes), 600)}", 4, "italic")
     if grouped:
@@ -75,7 +75,8 @@ def _draw(comparison: Comparison, alphabet: Alphabet) -> Iterator[RenderableType
         yield sentence
 
 
-def _draw_group(group: Group, total: int, alphabet: Alphabet) -> Iterator[RenderableType]:
+def draw_group(group: Group, total: int, alphabet: Alphabet) -> Iterator[RenderableType]:
+    """A group of differences in one or two lines; ``total`` is how many cells were compared."""
     sign = alphabet.sign("red") if group.worse else "-"
     where = say_cells(group, total)
     if group.kind in _NAMED_BY_CHANGE:

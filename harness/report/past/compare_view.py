@@ -20,6 +20,7 @@ TITLES: dict[DifferenceKind, str] = {
     "outcome-changed": "Another outcome",
     "quantity-changed": "Latency and memory of the gate",
     "latency-changed": "Latency, as ratio to the baseline",
+    "behaviour-changed": "Another behaviour was recorded",
     "value-moved": "Measured values that moved",
     "allowed-changed": "Another value is allowed",
     "gone-red": "No longer red",
@@ -39,6 +40,7 @@ _WORDS: dict[DifferenceKind, tuple[str, str]] = {
     "quantity-changed": ("quantity is worse", "quantities are worse"),
     "latency-changed": ("latency is higher", "latencies are higher"),
     "cell-appeared": ("new cell is red", "new cells are red"),
+    "behaviour-changed": ("behaviour changed", "behaviours changed"),
     "value-moved": ("value moved", "values moved"),
     "allowed-changed": ("tolerance changed", "tolerances changed"),
     "gone-red": ("case is no longer red", "cases are no longer red"),
@@ -87,6 +89,11 @@ def group_differences(comparison: Comparison) -> dict[DifferenceKind, list[Group
     for (kind, name, _), several in grouped.items():
         by_kind[kind].append(Group(kind, name, tuple(several)))
     return {kind: sorted(groups, key=_order) for kind, groups in by_kind.items() if groups}
+
+
+def list_worse(comparison: Comparison) -> list[Group]:
+    """The groups that make the comparison fail, in the order of the kinds."""
+    return [each for groups in group_differences(comparison).values() for each in groups if each.worse]
 
 
 def _order(group: Group) -> tuple[bool, tuple[str, ...]]:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from harness.history_records import Trend, TrendKind, Trends
 
@@ -70,9 +70,11 @@ def number_runs(trends: Trends) -> dict[str, int]:
     return {run: number for number, run in enumerate(ordered, 1)}
 
 
-def group_scenarios(trends: Trends, *, most: int = 4) -> list[ScenarioTrend]:
-    """Each scenario, in the order measured; up to ``most`` series of its own are told apart."""
-    numbers = number_runs(trends)
+def group_scenarios(trends: Trends, numbers: Mapping[str, int], *, most: int = 4) -> list[ScenarioTrend]:
+    """Each scenario, in the order measured; up to ``most`` series of its own are told apart.
+
+    ``numbers`` are those of the runs.
+    """
     grouped: dict[str, list[Trend]] = defaultdict(list)
     for trend in trends.trends:
         grouped[trend.scenario].append(trend)
@@ -92,7 +94,7 @@ def _how_far(trend: Trend) -> float:
     return -abs(math.log(trend.since or 1.0))
 
 
-def _levels(several: Sequence[Trend], numbers: dict[str, int]) -> tuple[RunLevel, ...]:
+def _levels(several: Sequence[Trend], numbers: Mapping[str, int]) -> tuple[RunLevel, ...]:
     values: dict[int, list[float]] = defaultdict(list)
     for trend in several:
         for point in trend.points:
