@@ -33,7 +33,7 @@ exactly alike in them. They tell how often the decision is wrong on such noise, 
 arms; that is for the real gates. A gate that never decides is never wrong, so most identical ones have to
 pass.
 Real gates with a planted slow-down judge the normalizer alone (latency and memory), within 120 s; identical
-ones judge everything."""
+ones judge everything, and their candidate has files of its own, as what an upgrade brings has."""
 """Printed below the table: what its numbers rest on."""
 
 

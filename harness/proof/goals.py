@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import statistics
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
@@ -71,7 +71,21 @@ def judge_real(percent: int, gates: Sequence[RealGate]) -> list[Row]:
     if gates:
         spent = ", ".join(f"{gate.spent:.0f}" for gate in gates)
         rows.append(Row("  seconds of each", len(gates), len(gates), note=spent))
+        rows.append(Row("  ratios", len(gates), len(gates), note=_ratios([gate.ratios for gate in gates])))
     return rows
+
+
+def _ratios(found: Sequence[Mapping[str, float]]) -> str:
+    """The medians over all gates: the lowest and the highest quantity. Identical ones show a bias there."""
+    values: dict[str, list[float]] = defaultdict(list)
+    for ratios in found:
+        for name, ratio in ratios.items():
+            values[name].append(ratio)
+    medians = sorted((statistics.median(each), name) for name, each in values.items())
+    if not medians:
+        return "never measured"
+    (low, first), (high, last) = medians[0], medians[-1]
+    return f"medians from {low:.3f} ({first}) to {high:.3f} ({last})"
 
 
 def judge_pools(

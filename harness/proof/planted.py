@@ -17,6 +17,7 @@ from harness.plan.matrix import read_matrix
 from harness.plan.pip_settings import IndexSettings
 from harness.plan.plan import PlanOptions, build_plan, planned_cells
 from harness.plan.schema import Matrix, MatrixRow, Pin, Subject
+from harness.proof.twin import name_twin
 from harness.records import Plan, PlannedCell
 from harness.run.machine import read_machine
 from harness.run.options import Limits, Options
@@ -52,16 +53,20 @@ DATE = (1980, 1, 1, 0, 0, 0)  # the earliest that a zip file can say: equal whee
 
 @dataclass(frozen=True)
 class World:
-    """The request and the index settings of every gate of the proof, and the planned cell of each release."""
+    """The request and the index settings of every gate of the proof, and its cells.
+
+    ``candidates``: by how many percent it is slower -> the planned cell; the one of 0 is the baseline's twin.
+    """
 
     request: Request
     settings: IndexSettings
-    cells: dict[int, PlannedCell]
+    baseline: PlannedCell
+    candidates: dict[int, PlannedCell]
     template: Plan
 
-    def plan_gate(self, percent: int, run: str) -> Plan:
-        """The plan of a gate from release 1.0 to the one that is slower by so many percent."""
-        pair = zip((BASELINE, CANDIDATE), (self.cells[0], self.cells[percent]), strict=True)
+    def plan_gate(self, candidate: PlannedCell, run: str) -> Plan:
+        """The plan of a gate from release 1.0 to a candidate."""
+        pair = zip((BASELINE, CANDIDATE), (self.baseline, candidate), strict=True)
         cells, locks = zip(
             *(
                 (
@@ -94,6 +99,7 @@ async def make_world(folder: Path, store: Store, settings: IndexSettings, notify
         matrix, settings, PlanOptions(run_id="proof"), machine=read_machine(), notify=notify
     )
     cells = {each.cell.axes[NAME]: each for each in plan.cells}
+    baseline = cells[RELEASES[0]]
     return World(
         request=Request(
             matrix=matrix,
@@ -102,7 +108,9 @@ async def make_world(folder: Path, store: Store, settings: IndexSettings, notify
             options=Options(limits=Limits(contract=matrix.limits.time, memory=matrix.limits.memory_bytes)),
         ),
         settings=settings,
-        cells={percent: cells[version] for percent, version in RELEASES.items()},
+        baseline=baseline,
+        candidates={percent: cells[version] for percent, version in RELEASES.items()}
+        | {0: name_twin(baseline)},
         template=plan,
     )
 

@@ -28,7 +28,7 @@ PLANTED_SECONDS = 120.0
 
 
 class RealGate(Record, frozen=True, kw_only=True):
-    """One gate that was run: outcomes by quantity, blocks and seconds by group.
+    """One gate that was run: outcomes and ratios by quantity, blocks and seconds by group.
 
     Looks and void blocks belong to no group, so their seconds are charged to each: never less than it took.
     """
@@ -40,7 +40,8 @@ class RealGate(Record, frozen=True, kw_only=True):
     outcomes: dict[str, str]
     blocks: dict[str, int]
     seconds: dict[str, float]
-    spent: float = 0.0  # of the whole gate; rows of before it was kept have none
+    spent: float  # of the whole gate
+    ratios: dict[str, float]
 
     def is_decided(self, group: str) -> bool:
         """Whether every quantity of a group has passed or regressed."""
@@ -114,7 +115,7 @@ async def _run_gate(
     percent, number = which
     quantities = plan_quantities(world.request.matrix, NORMALIZER_ONLY if percent else ())
     speed = await measure_speed(
-        world.plan_gate(percent, place.name),
+        world.plan_gate(world.candidates[percent], place.name),
         world.request,
         quantities,
         world.settings,
@@ -142,6 +143,7 @@ def make_row(percent: int, number: int, speed: Speed, blocks: tuple[Block, ...])
             for group in groups
         },
         spent=speed.spent,
+        ratios={each.quantity.id: round(each.change.ratio, 4) for each in speed.quantities if each.change},
     )
 
 

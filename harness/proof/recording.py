@@ -23,6 +23,8 @@ async def record_blocks(
 ) -> tuple[Block, ...]:
     """Measure for so many seconds, shared by the groups as in a gate; return all blocks in ``folder``.
 
+    All arms run from one environment: gates are simulated by drawing anew which process was which arm.
+
     A quantity whose A/A arm happens to fail is measured no longer, so late blocks lack it.
 
     Raises:
@@ -32,7 +34,7 @@ async def record_blocks(
         msgspec.structs.replace(each, threshold=NEVER_DECIDED)
         for each in plan_quantities(world.request.matrix, globs)
     )
-    plan = world.plan_gate(0, f"record-{len(read_blocks(folder))}")
+    plan = world.plan_gate(world.baseline, f"record-{len(read_blocks(folder))}")
     await measure_speed(
         plan, world.request, quantities, world.settings, notify, budget=seconds, folder=folder
     )

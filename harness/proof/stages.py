@@ -17,6 +17,7 @@ from harness.proof.planted import RELEASES, World, make_world
 from harness.proof.real import run_gates
 from harness.proof.recording import record_blocks
 from harness.proof.simulation import Method, Setting, simulate
+from harness.proof.twin import make_twin
 from harness.records import Progress
 from harness.run.probing.journal import read_blocks
 from harness.run.store import Store
@@ -71,6 +72,7 @@ async def prove(wanted: Wanted, settings: IndexSettings, notify: Notify) -> list
             gates = await simulate(setting, pools, wanted.gates, SEED)
             rows += judge_simulated(percent, setting, gates)
     if wanted.real:
+        await make_twin(world.candidates[0], world.request, world.settings, lambda text: _note(notify, text))
         counts = dict.fromkeys(RELEASES, wanted.real)
         found = await run_gates(world, wanted.folder / REAL, counts, wanted.budget, notify)
         for percent in RELEASES:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import math
 import random
 from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass
@@ -19,18 +18,20 @@ FEWEST_ROUNDS = 5
 """Below that a median says little; a matrix that asks for fewer gets what it asks for."""
 
 
-WARM_UP_SECONDS = 0.02
-"""At the start of each turn a process calls for about this long, once at least, without timing.
+WARM_UP_CALLS = 3
+"""At the start of each turn a process makes so many calls without timing.
 
 Between two turns of a process all others run, and what they leave in the caches is in its first calls: a text
-takes 7 ms then, 5.5 after six calls, 4 without turns. Those who run the same files share their pages, so that
-the cold ones are no measure of a release: of 24 processes in turns the only two of one release of openvino
-took 8.2 ms and the others 7.0 to 7.5, and where all ran that release they took the same; of three processes
-the one that ran a copy of the same files took 1.02 times as long as the other two (2026-11).
+takes 7 ms then, and 4.4 to 6 after three or eight calls; 4096 float32 rows take 2.2 ms, 1.9 after one call,
+1.6 after three or fourteen, and the ratio of two processes spreads by 3%, 3%, 1.5%. Those who run the same
+files share their pages, so that the cold calls are no measure of a release: of three processes the one that
+ran a copy of the same files took 1.012 to 1.018 times as long as the others for a text, 1.035 to 1.045 for
+4096 rows, and 0.99 to 1.01 after three calls (2026-11).
 """
 
-SHORT_CALL, LONG_CALL = 1e-3, 0.05
-"""Seconds of a call whose working set is small, and of one of which a cold start is no more than 2%."""
+SHORT_CALL, LONG_CALL = 1e-3, 0.02
+"""Seconds of a call whose working set is small, and of one of which a cold start is next to nothing: 4096
+float16 rows take 22.3 ms, and 22.1 after a call."""
 
 
 @dataclass
@@ -127,16 +128,16 @@ def count_rounds(scenario: ScenarioPlan, seconds: float) -> events.Begin:
     """How many rounds of how many calls, where one call takes ``seconds``."""
     call = max(seconds, 1e-9)
     iterations = max(1, min(round(scenario.target_seconds / call), MOST_ITERATIONS))
-    affordable = max(FEWEST_ROUNDS, int(scenario.budget_seconds / (iterations * call)))
-    rounds = min(scenario.rounds, affordable)
-    return events.Begin(rounds=rounds, iterations=iterations, warm_up=_count_warm_up(call))
+    warm_up = _count_warm_up(call)
+    affordable = max(FEWEST_ROUNDS, int(scenario.budget_seconds / ((warm_up + iterations) * call)))
+    return events.Begin(rounds=min(scenario.rounds, affordable), iterations=iterations, warm_up=warm_up)
 
 
 def _count_warm_up(call: float) -> int:
     """How many calls; of those that are repeated in a round anyway the first is all that is cold."""
     if call >= LONG_CALL:
         return 0
-    return math.ceil(WARM_UP_SECONDS / call) if call > SHORT_CALL else 1
+    return WARM_UP_CALLS if call > SHORT_CALL else 1
 
 
 async def _all(arms: Sequence[Arm], step: Callable[[CellProcess], Coroutine[Any, Any, bool]]) -> list[Arm]:
