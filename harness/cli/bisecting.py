@@ -51,7 +51,7 @@ def bisect(  # noqa: PLR0913 - one parameter an option
     allows). Where that is red, releases in between are tried, only with what failed; packages that have to
     move along are told. Exit 0: there is nothing to find. Exit 1: found, or at least narrowed down.
     """
-    wish = Wish(changes=(package,), from_file=from_file)
+    wish = Wish(changes=(package,), from_file=from_file, allow_equal=True)  # there may be nothing newer
     parse_changes(wish)  # before anything is read
     if budget is not None and not quantities:
         raise UsageError("--budget is that of --quantities; say which")
@@ -65,13 +65,16 @@ def bisect(  # noqa: PLR0913 - one parameter an option
     screen = Screen(plain=plain)
     judged = judge_upgrade(wish, matrix, terms, running, screen)
     if judged.decision.verdict == "pass":
-        screen.notify(Progress(cell="", stage="note", note=f"nothing to find: {_say_compared(judged)} holds"))
+        screen.notify(Progress(cell="", stage="note", note=f"nothing to find: {_say_compared(judged)}"))
     return exit_code(judged.decision.verdict)
 
 
 def _say_compared(judged: Gate) -> str:
-    asked = [f"{change.name} {change.after}" for change in judged.question.diff.changes if change.asked]
-    return " ".join(asked) or judged.question.candidate
+    changes = judged.question.diff.changes
+    if not changes:
+        return "the baseline has the newest release already"
+    asked = [f"{change.name} {change.after}" for change in changes if change.asked]
+    return f"{' '.join(asked) or judged.question.candidate} holds"
 
 
 COMMANDS = (bisect,)

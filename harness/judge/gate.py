@@ -52,6 +52,9 @@ def decide(judgement: Judgement, speed: Speed | None = None, *, accept_known: bo
         verdict, sentence, because = _diverges(known)
     if verdict == "pass" and unchecked and not accept_known:
         verdict, sentence, because = _skips(unchecked)
+    blind = [e for e in red if e.outcome in _MEASURED and _outcome(before, e) == "error"]
+    if verdict == "pass" and blind:
+        verdict, sentence, because = _blind(blind)
     verdict, sentence, because = with_speed((verdict, sentence, because), speed)
     if verdict == "pass":
         passed = _passed(after, len(red), len(known), len(unchecked))
@@ -88,10 +91,21 @@ def _outcome(findings: Findings, of: Finding) -> str:
     return findings[of.check].outcome if of.check in findings else ""
 
 
+_EXCUSED: Mapping[str, frozenset[str]] = {
+    "fail": frozenset({"fail", "error", "missing"}),
+    "error": frozenset({"fail", "error", "missing", "xpass"}),
+    "xpass": frozenset({"xpass", "missing"}),
+    "missing": frozenset({"missing"}),
+}
+"""Outcome of the baseline -> red ones of the candidate that are not new.
+
+A case that holds although it was expected to diverge (xpass) excuses no failure, and one that was never come
+to nothing but the same. An error excuses for the time being: see ``_blind``.
+"""
+
+
 def _was_red(before: Findings, finding: Finding) -> bool:
-    """Whether the baseline was red there too; a case that it never came to excuses nothing but the same."""
-    was = _outcome(before, finding)
-    return was in {"fail", "error", "xpass"} or (was == finding.outcome == "missing")
+    return finding.outcome in _EXCUSED.get(_outcome(before, finding), ())
 
 
 def _is_whole(cell: CellVerdict | None, findings: Findings) -> bool:
@@ -149,6 +163,14 @@ def _skips(unchecked: Sequence[Finding]) -> Said:
     count = "1 case of the baseline is" if one else f"{len(unchecked)} cases of the baseline are"
     why = f"which only --accept-known lets pass: {first.check}"
     return "inconclusive", f"{count} no longer checked in the candidate, {why}", first.message
+
+
+def _blind(found: Sequence[Finding]) -> Said:
+    """What fails in the candidate where the check could not be made in the baseline."""
+    first = in_layer_order(found)[0]
+    count = "1 case" if len(found) == 1 else f"{len(found)} cases"
+    said = f"Nothing says whether {count} that the candidate fails held before: there the check has an error"
+    return "inconclusive", said, f"{first.check}: {first.message}"
 
 
 def _uncompared(before: Iterable[Finding]) -> str:

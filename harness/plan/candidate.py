@@ -18,7 +18,7 @@ from harness.plan.pip_settings import IndexSettings
 from harness.plan.plan import locks_for
 from harness.plan.resolve import Guidance, resolve
 from harness.plan.schema import Matrix
-from harness.plan.side import Side, is_lower, side_of_file, side_of_matrix, versions_of
+from harness.plan.side import Side, is_lower, side_of_file, side_of_matrix, side_of_pins, versions_of
 from harness.plan.toml_file import suggest
 from harness.records import Lock
 
@@ -75,7 +75,7 @@ async def compare(wish: Wish, matrix: Matrix, settings: IndexSettings, cwd: Path
     else:
         candidate, asked = await _read_candidate(wish.to_file, baseline, anyhow, settings, cwd)
     tested = frozenset((*candidate.tested, *changes)) & asked
-    refuse_downgrades(_pinned(candidate, tested), there, tested)
+    refuse_downgrades(exact_versions(candidate, tested), there, tested)
     kept = {name: version for name, version in there.items() if name not in asked}
     guidance = Guidance(preferred=kept, origins=candidate.origins)
     after = await resolve(candidate.to_cell("candidate"), anyhow, settings, guidance)
@@ -126,10 +126,11 @@ def matrix_of_today(matrix: Matrix) -> Matrix:
 
 
 async def _baseline(wish: Wish, matrix: Matrix, settings: IndexSettings, cwd: Path) -> tuple[Side, Lock]:
-    side = side_of_matrix(matrix)
     if wish.from_file is None:
+        side = side_of_matrix(matrix)
         cell = next(each for each in cells_of(matrix) if each.baseline)
         return side, (await locks_for([cell], matrix, settings))[0]
+    side = side_of_pins(matrix)
     file = await read_environment_file(wish.from_file, side.python, cwd)
     found = await side_of_file(file, matrix_of_today(matrix), settings, otherwise=side)
     lock = await resolve(
@@ -178,14 +179,24 @@ def change_side(baseline: Side, changes: Mapping[str, str], there: Collection[st
             hint = suggest(name, known)
             raise UsageError(f"{name} is neither under test nor needed by what is under test{hint}")
     label = f"{baseline.label} with {' '.join(changes.values())}"
-    tested = baseline.tested | dict(changes)
+    asked = baseline.asked
+    tested = baseline.tested | {
+        name: add_extras(text, asked[name]) if name in asked else text for name, text in changes.items()
+    }
     origins = baseline.origins | {name: f"the change {text}" for name, text in changes.items()}
     return msgspec.structs.replace(
         baseline, label=label, tested=tested, origins=origins, held={}, left_out=(), notes=()
     )
 
 
-def _pinned(side: Side, names: Collection[str]) -> dict[str, str]:
+def add_extras(text: str, before: str) -> str:
+    """A requirement with the extras of the one that it takes the place of: an upgrade drops none."""
+    asked = Requirement(text)
+    extras = sorted({*asked.extras, *Requirement(before).extras})
+    return f"{asked.name}[{','.join(extras)}]{asked.specifier}" if extras else text
+
+
+def exact_versions(side: Side, names: Collection[str]) -> dict[str, str]:
     """Name -> version of what is asked for exactly."""
     pinned = {}
     for name in names:

@@ -53,9 +53,7 @@ def select(cells: Sequence[Cell], only: Sequence[str] = (), skip: Sequence[str] 
 def _cell(matrix: Matrix, row: MatrixRow, suite: Sequence[str]) -> Cell:
     versions = {name: pin.version for name, pin in matrix.pins.items()} | row.versions
     python = versions.pop("python")
-    asked = {
-        name: f"{name}=={text}" if is_exact(text) else f"{name}{text}" for name, text in versions.items()
-    }
+    asked = {name: ask_for(name, text) for name, text in versions.items()}
     # A version that the matrix names replaces the suite's bound on the same package.
     added = [text for text in suite if canonicalize_name(Requirement(text).name) not in asked]
     added += [str(Requirement(text)) for text in matrix.subject.requires]
@@ -67,6 +65,11 @@ def _cell(matrix: Matrix, row: MatrixRow, suite: Sequence[str]) -> Cell:
         source=tuple(sorted(row.source)),
         baseline=bool(matrix.baseline) and row.versions == matrix.baseline,
     )
+
+
+def ask_for(name: str, text: str) -> str:
+    """The requirement for what a matrix says of a package: an exact version, a specifier, or nothing."""
+    return f"{name}=={text}" if text and is_exact(text) else f"{name}{text}"
 
 
 def _matches_any(cell: str, globs: Sequence[str]) -> bool:

@@ -15,7 +15,7 @@ from harness.plan.places import Place, parse_place, read_place
 from harness.plan.requirement_lines import read_lines
 
 TEXTS = frozenset({"", ".txt", ".in", ".pip", ".req", ".freeze"})
-"""Endings of requirements files and of what ``pip freeze`` was written to."""
+"""Endings of requirements files and of what ``pip freeze`` was written to; some call theirs .lock, too."""
 
 _KINDS = "a requirements file, the output of pip freeze, a uv.lock or a pylock.toml"
 
@@ -39,7 +39,7 @@ async def read_environment_file(text: str, python: str, cwd: Path) -> Environmen
     environment = marker_environment(python)
     suffix = PurePath(place.path).suffix.lower()
     notes: tuple[str, ...] = ()
-    if suffix in TEXTS:
+    if suffix in TEXTS or (suffix == ".lock" and place.name.startswith("requirements")):
         lines = await read_lines(place, lambda wanted: read_place(wanted, cwd), environment)
         found, notes = list(lines.packages), lines.notes
     elif suffix in {".toml", ".lock"}:

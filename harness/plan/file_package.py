@@ -15,6 +15,7 @@ from packaging.markers import (
     default_environment,
 )
 from packaging.specifiers import SpecifierSet
+from packaging.version import Version
 
 from harness.errors import UsageError
 
@@ -40,18 +41,21 @@ class FilePackage(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def merge_packages(packages: Iterable[FilePackage]) -> dict[str, FilePackage]:
-    """Packages by name; what names one twice is bound by both."""
+    """Packages by name; what names one twice is bound by both, two builds of a version are that version."""
     merged: dict[str, FilePackage] = {}
     for package in packages:
         first = merged.get(package.name, package)
-        both = SpecifierSet(first.specifier) & SpecifierSet(package.specifier)
-        exact = {str(each) for each in both if each.operator == "=="}
+        both = {str(each) for each in SpecifierSet(first.specifier) & SpecifierSet(package.specifier)}
+        exact = {each for each in both if each.startswith("==") and each[2] != "=" and "*" not in each}
         fault = first.fault or package.fault
-        if len(exact) > 1:
+        public = {Version(Version(each[2:]).public) for each in sorted(exact)}
+        if len(public) > 1:
             fault = fault or f"it is pinned to {' and '.join(sorted(exact))}"
+        elif len(exact) > 1:  # builds of one version, or one that is written in two ways
+            both = both - exact | {f"=={public.pop()}"}
         merged[package.name] = msgspec.structs.replace(
             first,
-            specifier=",".join(sorted({str(each) for each in both})),
+            specifier=",".join(sorted(both)),
             extras=tuple(sorted({*first.extras, *package.extras})),
             fault=fault,
         )

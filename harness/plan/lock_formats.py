@@ -53,13 +53,20 @@ def read_uv_lock(
         lock = msgspec.convert(document, UvLock)
         if lock.version != 1:
             raise UsageError(f"{where}: version {lock.version} of the format of uv.lock; 1 is known")
+        elsewhere: dict[str, UvPackage] = {}
+        here: set[str] = set()
         for package in lock.package:
             markers = package.resolution_markers
             place = f"{where}: package {package.name!r}"
             if markers and not any(holds(text, environment, place) for text in markers):
+                elsewhere[package.name] = package
                 continue
-            if not {"editable", "virtual"} & package.source.keys():
+            here.add(package.name)
+            if "." not in {package.source.get("editable"), package.source.get("virtual")}:
                 yield _uv_package(package, where)
+        for name in elsewhere.keys() - here:
+            fault = "none of its entries is for this environment"
+            yield FilePackage(name=_read_name(name, where), where=where, fault=fault)
     except msgspec.ValidationError as error:
         raise UsageError(f"{where}: not a uv.lock: {error}") from None
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import posixpath
 from dataclasses import dataclass
 from pathlib import Path, PurePath
@@ -34,15 +35,19 @@ class Place:
             return Place(
                 posixpath.normpath(posixpath.join(posixpath.dirname(self.path), other)), self.revision
             )
-        return Place(str(Path(self.path).parent / other))
+        return Place(os.path.normpath(Path(self.path).parent / other))
 
 
 def parse_place(text: str) -> Place:
     """The place that a person means: a file that is there, else ``REV:path`` where there is a colon."""
     revision, colon, path = text.partition(":")
-    if not colon or not revision or not path or Path(text).exists():
+    if not colon or not revision or not path:
         return Place(text)
-    return Place(path, revision)
+    try:
+        there = Path(text).exists()
+    except OSError:  # too long, or not to be looked at: reading it says so
+        there = True
+    return Place(text) if there else Place(path, revision)
 
 
 async def read_place(place: Place, cwd: Path) -> str:
@@ -85,7 +90,9 @@ async def _read_revision(place: Place, cwd: Path) -> str:
 
 async def _git(cwd: Path, *arguments: str) -> Completed:
     try:
-        return await run(("git", *arguments), cwd=cwd, timeout=GIT_SECONDS)
+        # In English: what it says decides whose fault it is.
+        env = os.environ | {"LC_ALL": "C"}
+        return await run(("git", *arguments), env=env, cwd=cwd, timeout=GIT_SECONDS)
     except FileNotFoundError:
         raise MachineError("there is no git on this machine; name a file instead of a git revision") from None
     except TimeoutError:

@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 from collections.abc import Awaitable, Callable, Iterator, Mapping
+from urllib.parse import unquote
 
 import msgspec
 from packaging.requirements import InvalidRequirement, Requirement
-from packaging.utils import canonicalize_name
+from packaging.utils import (
+    InvalidSdistFilename,
+    InvalidWheelFilename,
+    canonicalize_name,
+    is_normalized_name,
+    parse_sdist_filename,
+    parse_wheel_filename,
+)
 
 from harness.errors import UsageError
 from harness.plan.file_package import FilePackage, holds
@@ -18,6 +27,7 @@ Read = Callable[[Place], Awaitable[str]]
 _INCLUDE = re.compile(r"(?:-r|-c|--requirement|--constraint)(?:\s+|=|(?<=-[rc]))(?P<file>\S.*)")
 _COMMENT = re.compile(r"(?:^|\s)#.*$")
 _OPTION = re.compile(r"\s--?[a-zA-Z].*$")  # --hash and its kin, behind a requirement
+_EDITABLE = re.compile(r"^(?:-e|--editable)[\s=]*")
 _BARE = re.compile(r"(?:[a-z+]+://|git\+|\.{0,2}/|\.$|~/)|[^@]*\.(?:whl|zip|tar\.gz)$", re.IGNORECASE)
 
 
@@ -46,7 +56,12 @@ async def read_lines(place: Place, read: Read, environment: Mapping[str, str]) -
                 waiting += [] if other in seen else [other]
                 seen.add(other)
             elif line.startswith(("-e", "--editable")) or _BARE.match(line):
-                notes.append(f"{where}: a package from a path or an address is left out")
+                name = _guess_name(line)
+                if name:
+                    fault = "it comes from a path or an address, not from an index"
+                    packages.append(FilePackage(name=name, where=where, fault=fault))
+                else:
+                    notes.append(f"{where}: a package from a path or an address is left out")
             elif line.startswith("-"):
                 notes.append(
                     f"{where}: {line.split()[0].split('=')[0]} is not followed: pip's settings count"
@@ -70,6 +85,29 @@ def logical_lines(text: str) -> Iterator[tuple[int, str]]:
         held = ""
     if held.strip():
         yield begun, held.strip()
+
+
+def _guess_name(line: str) -> str:
+    """The name that a package from a path or an address seems to have; empty where there is none to see.
+
+    That is the one behind ``#egg=``, of the file of a distribution, or of the last folder: what is under test
+    is mostly called so, and must not be taken for something that the file does not name.
+    """
+    address = _EDITABLE.sub("", line).split(" ")[0].strip("\"'")
+    path, _, fragment = address.partition("#")
+    named = re.search(r"(?:^|&)egg=([A-Za-z0-9._-]+)", fragment)
+    last = unquote(path.partition("?")[0].rstrip("/").rpartition("/")[2])
+    name = canonicalize_name(named[1] if named else _name_of(last))
+    return name if is_normalized_name(name) else ""
+
+
+def _name_of(last: str) -> str:
+    """The name in the last part of a path: of a wheel, of an archive, of a folder or repository."""
+    for parse, ending in ((parse_wheel_filename, ".whl"), (parse_sdist_filename, (".tar.gz", ".zip"))):
+        if last.endswith(ending):
+            with contextlib.suppress(InvalidWheelFilename, InvalidSdistFilename):
+                return parse(last)[0]
+    return last.partition("@")[0].removesuffix(".git") or last
 
 
 def _package(line: str, where: str, environment: Mapping[str, str]) -> list[FilePackage]:

@@ -168,6 +168,8 @@ def _reason(done: Completed, cell: Cell, matrix: Matrix, origins: Mapping[str, s
     if found is None:
         said = tidy(done.stderr)[-600:] or f"exit code {done.returncode}"
         raise MachineError(f"uv could not resolve {cell.id} (network, index or uv itself): {said}")
+    if found.unasked:
+        raise MachineError(f"uv could not resolve {cell.id}: {found.unasked}")
     if found.undated and matrix.resolve.exclude_newer is not None:
         names = ", ".join(found.undated)
         raise MachineError(

@@ -15,6 +15,7 @@ from packaging.utils import (
 _ANSI = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
 _UNDATED = re.compile(r"`([^`]+)` is missing an upload date")
 _UNKNOWN = re.compile(r"(\S+) was not found in the (?:package registry|provided package locations)")
+_UNASKED = ("could not be queried", "Forbidden", "the network was disabled")
 _NO_VERSION = re.compile(r"there (?:is no version|are no versions) of ([A-Za-z0-9._-]+?)(?=[=<>!~ ,\[]|$)")
 
 
@@ -22,12 +23,14 @@ class NoSolution(msgspec.Struct, frozen=True):
     """The resolver has looked and found none.
 
     ``unknown`` names packages that no index has; ``undated`` those that seem to have no version only
-    because their index gives no upload times.
+    because their index gives no upload times. ``unasked`` says why an index could not be asked at all, so
+    that nothing is known of a solution.
     """
 
     reason: str
     unknown: tuple[str, ...] = ()
     undated: tuple[str, ...] = ()
+    unasked: str = ""
 
 
 def read_no_solution(stderr: str) -> NoSolution | None:
@@ -40,7 +43,14 @@ def read_no_solution(stderr: str) -> NoSolution | None:
     reason = tidy(re.split(r"\n\s*\n|\n\s*hint:", because)[0])
     undated_names = {_project(name) for name in _UNDATED.findall(told)}
     undated = tuple(sorted({name for name in _NO_VERSION.findall(reason) if name in undated_names}))
-    return NoSolution(reason, tuple(dict.fromkeys(_UNKNOWN.findall(reason))), undated)
+    hints = re.split(r"\n\s*hint:", rest)[1:]
+    unasked = next((hint for hint in hints if any(words in tidy(hint) for words in _UNASKED)), "")
+    return NoSolution(
+        reason,
+        tuple(dict.fromkeys(_UNKNOWN.findall(reason))),
+        undated,
+        tidy(unasked),
+    )
 
 
 def tidy(text: str) -> str:

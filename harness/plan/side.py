@@ -11,7 +11,7 @@ from packaging.version import Version
 
 from harness.errors import UsageError
 from harness.gate_records import LeftOut
-from harness.plan.cells import cells_of, suite_requirements
+from harness.plan.cells import ask_for, cells_of, suite_requirements
 from harness.plan.environment_file import EnvironmentFile
 from harness.plan.pip_settings import IndexSettings
 from harness.plan.resolve import Guidance, resolve
@@ -23,14 +23,16 @@ class Side(msgspec.Struct, frozen=True, kw_only=True):
     """An environment before it is resolved.
 
     ``label`` says where it comes from. ``tested`` (name -> requirement) is what is under test, ``held`` what
-    a file pins besides and what is needed; ``source`` are the names that may be built. ``origins`` (name ->
-    place) says where that is not the matrix.
+    a file pins besides and what is needed; ``bounds`` are requirements that hold whatever else is asked for:
+    those of the subject. ``source`` are the names that may be built. ``origins`` (name -> place) says where
+    that is not the matrix.
     """
 
     label: str
     python: str
     tested: dict[str, str]
     held: dict[str, str] = {}
+    bounds: tuple[str, ...] = ()
     source: tuple[str, ...] = ()
     origins: dict[str, str] = {}
     left_out: tuple[LeftOut, ...] = ()
@@ -48,7 +50,7 @@ class Side(msgspec.Struct, frozen=True, kw_only=True):
         return Cell(
             id=cell,
             axes={},
-            requirements=tuple(sorted({*self.asked.values(), *own})),
+            requirements=tuple(sorted({*self.asked.values(), *own, *self.bounds})),
             python=self.python,
             source=self.source,
         )
@@ -63,14 +65,38 @@ def side_of_matrix(matrix: Matrix) -> Side:
     cell = next((each for each in cells_of(matrix) if each.baseline), None)
     if cell is None:
         raise UsageError(f"{matrix.path}: no [baseline]; say there which cell it is, or give --from FILE")
-    suite = {canonicalize_name(Requirement(text).name) for text in suite_requirements()}
-    named = set(names_under_test(matrix))
-    asked = {canonicalize_name(Requirement(text).name): text for text in cell.requirements}
+    row = next(each for each in matrix.rows if each.versions == matrix.baseline)
+    versions = {name: pin.version for name, pin in matrix.pins.items()} | row.versions
+    return _side(matrix, cell.id, versions, cell.source)
+
+
+def side_of_pins(matrix: Matrix) -> Side:
+    """What a matrix says of every environment: its baseline, or without one its pins.
+
+    Raises:
+        UsageError: it says nothing of the Python.
+    """
+    if matrix.baseline:
+        return side_of_matrix(matrix)
+    if "python" not in matrix.pins:
+        raise UsageError(f"{matrix.path}: neither a [baseline] nor a pin of python; say there which it is")
+    versions = dict.fromkeys(names_under_test(matrix), "") | {
+        name: pin.version for name, pin in matrix.pins.items()
+    }
+    return _side(matrix, f"the pins of {matrix.name}", versions, ())
+
+
+def _side(matrix: Matrix, label: str, versions: Mapping[str, str], source: tuple[str, ...]) -> Side:
+    """A side of exact versions and specifiers by name; an empty one is any version."""
+    required = [Requirement(text) for text in matrix.subject.requires]
+    tested: dict[str, str] = {canonicalize_name(each.name): each.name for each in required}
+    tested |= {name: ask_for(name, text) for name, text in versions.items() if name != "python"}
     return Side(
-        label=cell.id,
-        python=cell.python,
-        tested={name: text for name, text in asked.items() if name in named or name not in suite},
-        source=cell.source,
+        label=label,
+        python=versions["python"],
+        tested=tested,
+        bounds=tuple(sorted(map(str, required))),
+        source=source,
     )
 
 
@@ -103,9 +129,7 @@ async def side_of_file(
     if absent := [name for name in tested if name not in file.packages]:
         notes.append(f"{file.place} does not name {', '.join(absent)}: as in {otherwise.label}")
     origins = otherwise.origins | {name: package.where for name, package in file.packages.items()}
-    side = Side(
-        label=file.place, python=otherwise.python, tested=tested, source=otherwise.source, origins=origins
-    )
+    side = msgspec.structs.replace(otherwise, label=file.place, tested=tested, origins=origins)
     others = {name: text for name, text in found.items() if name not in tested}
     bounds = tuple(sorted(_without_extras(text) for text in others.values()))
     needed = await _find_needed(side, bounds, matrix, settings)

@@ -10,7 +10,7 @@ import msgspec
 from packaging.requirements import Requirement
 
 from harness.gate_records import FurtherChange, WayOut
-from harness.plan.candidate import Compared, matrix_of_today
+from harness.plan.candidate import Compared, exact_versions, matrix_of_today
 from harness.plan.pip_settings import IndexSettings
 from harness.plan.resolve import Guidance, resolve
 from harness.plan.schema import Matrix
@@ -30,7 +30,7 @@ class _Search:
     settings: IndexSettings
     most: int
     calls: int = 0
-    there: dict[str, str] = field(default_factory=dict)
+    floors: dict[str, str] = field(default_factory=dict)  # name -> version that it must not go below
 
     async def ask(self, released: Iterable[str], *, lowest: bool = False) -> Lock:
         """The lock with these released."""
@@ -46,8 +46,8 @@ class _Search:
     def _released(self, name: str) -> str:
         asked = Requirement(self.compared.candidate.asked[name])
         extras = f"[{','.join(sorted(asked.extras))}]" if asked.extras else ""
-        held = self.there.get(name, "").partition("+")[0]
-        return f"{name}{extras}>={held}" if held else f"{name}{extras}"
+        floor = self.floors.get(name, "").partition("+")[0]
+        return f"{name}{extras}>={floor}" if floor else f"{name}{extras}"
 
     @property
     def spent(self) -> bool:
@@ -60,21 +60,25 @@ async def find_way_out(
 ) -> WayOut:
     """The smallest set of further upgrades with which the candidate has a solution.
 
-    First everything is released: where that does not help, nothing will. Then one after the other, then
-    pairs, those first that had to move when all were free; where no pair does it, all that had to move are
-    named, which need not be the smallest set.
+    First everything is released: where that does not help, nothing will. What was asked for is released too,
+    upwards, where several were: a file may pin one of them too low for another. Then one after the other,
+    then pairs, those first that had to move when all were free; where no pair does it, all that had to move
+    are named, which need not be the smallest set.
 
     Raises:
         UsageError, MachineError: as ``resolve``.
     """
-    search = _Search(compared, matrix_of_today(matrix), settings, most, there=versions_of(compared.before))
-    side = compared.candidate
+    side, wished = compared.candidate, exact_versions(compared.candidate, compared.asked)
+    floors = versions_of(compared.before) | wished
+    search = _Search(compared, matrix_of_today(matrix), settings, most, floors=floors)
     free = sorted(name for name in side.asked if name not in compared.asked or name in side.held)
+    if len(compared.asked & side.tested.keys()) > 1:  # of one alone another version is no further change
+        free += sorted(wished.keys() & side.tested.keys())
     whole = await search.ask(free)
     if whole.reason or not free:
         return WayOut(calls=search.calls)
     found = versions_of(whole)
-    moved = [name for name in free if _moves(found.get(name, ""), search.there.get(name, ""))]
+    moved = [name for name in free if _moves(found.get(name, ""), floors.get(name, ""))]
     ordered = [*moved, *(name for name in free if name not in moved)]
     for names in (*((name,) for name in ordered), *itertools.combinations(ordered, 2)):
         if search.spent:

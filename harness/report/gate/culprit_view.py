@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from packaging.version import InvalidVersion, Version
+
 from harness.report.gate.view import changes_command
 
 if TYPE_CHECKING:
@@ -59,9 +61,17 @@ def _say_releases(search: ReleaseSearch, quote: Quote) -> str:
     return f"{told}; nothing is known of {unknown}." if unknown else f"{told}."
 
 
+def _can_be_asked(change: LockChange) -> bool:
+    """Whether the gate takes it as a change: of what was there, and upwards."""
+    try:
+        return change.kind == "changed" and Version(change.after) >= Version(change.before)
+    except InvalidVersion:
+        return False
+
+
 def culprit_command(gate: Gate, culprit: Culprit) -> str:
     """The gate of a culprit alone, at its first bad release; empty where a change cannot be asked for."""
-    if not culprit.changes or any(not each.after for each in culprit.changes):
+    if not culprit.changes or not all(map(_can_be_asked, culprit.changes)):
         return ""
     first = {search.name: search.first_bad for search in culprit.releases}
     wanted = [

@@ -66,13 +66,17 @@ def _without(arguments: Sequence[str], options: Sequence[str]) -> list[str]:
 
 
 def say_judged(gate: Gate) -> str:
-    """What the verdict speaks of."""
+    """What the verdict speaks of, and what of that was not run anew."""
     if not gate.judged:
         return "Nothing was judged."
-    if set(gate.judged) == {"correctness"}:
-        return NOT_JUDGED
     *first, last = gate.judged
-    return f"Judged: {', '.join(first)} and {last}." if first else f"Judged: {last} alone."
+    judged = f"Judged: {', '.join(first)} and {last}." if first else f"Judged: {last} alone."
+    if set(gate.judged) == {"correctness"}:
+        judged = NOT_JUDGED
+    reused = " and the ".join(cell.cell for cell in gate.decision.cells if cell.reused)
+    return (
+        f"{judged} The suite of the {reused} ran before: its results were taken over." if reused else judged
+    )
 
 
 def say_origin(change: LockChange) -> str:

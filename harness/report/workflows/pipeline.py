@@ -75,6 +75,7 @@ def render_workflow(forge: Forge, pipeline: Pipeline) -> str:
     matrix = PurePosixPath(pipeline.matrix)
     return environment.get_template(f"{forge}.yml.j2").render(
         file=json.dumps(pipeline.file),
+        group=_name_group(pipeline),
         matrix=json.dumps(pipeline.matrix),
         marker=json.dumps(marker(matrix.stem if matrix.suffix == ".toml" else pipeline.matrix)),
         install=json.dumps(pipeline.install),
@@ -87,6 +88,11 @@ def render_workflow(forge: Forge, pipeline: Pipeline) -> str:
         hashed=f"'{pipeline.file}'",
         script=textwrap.indent(script.rstrip(), " " * (10 if forge == "github" else 6)),
     )
+
+
+def _name_group(pipeline: Pipeline) -> str:
+    """What a newer run takes the place of: the same question, not every gate of the repository."""
+    return "gate-" + re.sub(r"[^A-Za-z0-9_.]+", "-", f"{pipeline.matrix}-{pipeline.file}").strip("-")
 
 
 def _check(pipeline: Pipeline) -> None:
