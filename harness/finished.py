@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import msgspec
@@ -20,15 +21,14 @@ from harness.report.page.html import render_html
 from harness.run.files import write_whole
 from harness.run.folder import GATE_FILE, LATEST, UNFINISHED, StoredRun, read_run
 
-RENDERINGS = {
-    "results.json": render_json,
+RENDERINGS: dict[str, Callable[[Run, Earlier], str]] = {
+    "results.json": lambda run, _: render_json(run),
     "summary.md": render_markdown,
-    "junit.xml": render_junit,
-    "measurements.csv": render_measurements,
+    "junit.xml": lambda run, _: render_junit(run),
+    "measurements.csv": lambda run, _: render_measurements(run),
+    "index.html": render_html,
 }
-"""What a run leaves beside the folders of its cells and its page: file name -> renderer."""
-
-PAGE = "index.html"
+"""What a run leaves beside the folders of its cells: file name -> renderer, which is told of earlier runs."""
 
 FIRST = Earlier()
 """Of a run that no history is kept of."""
@@ -45,11 +45,10 @@ def assemble(
 def write_renderings(run: Run, folder: Path, earlier: Earlier = FIRST) -> None:
     """Write results, summary, JUnit XML, the page and the schema into the folder of the run.
 
-    The page tells of ``earlier`` runs too.
+    The page and the summary tell of ``earlier`` runs too.
     """
     for name, render in RENDERINGS.items():
-        write_whole(folder / name, render(run).encode())
-    write_whole(folder / PAGE, render_html(run, earlier).encode())
+        write_whole(folder / name, render(run, earlier).encode())
     write_whole(folder / "schema.json", render_schema().encode())
 
 

@@ -121,16 +121,17 @@ async def recall_nothing(_: Run) -> Earlier:
 
 async def run_plan(
     request: Request, plan: Plan, settings: IndexSettings, notify: Notify, recall: Recall = recall_nothing
-) -> Run:
-    """Run what is planned, judge it, and write everything that a run leaves.
+) -> tuple[Run, Earlier]:
+    """Run what is planned, judge it, and write everything that a run leaves; with what earlier runs tell.
 
     Raises:
         HarnessError: the harness or the machine failed; a cell that fails has a status instead.
     """
     run, folder = await measure_plan(request, plan, settings, notify)
-    write_renderings(run, folder, await recall(run))
+    earlier = await recall(run)
+    write_renderings(run, folder, earlier)
     RunFolder(folder).finish()
-    return run
+    return run, earlier
 
 
 def begin_nothing(_: Path) -> None:

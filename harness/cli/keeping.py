@@ -115,7 +115,7 @@ def report(*, run: str | None, show: bool, reports: Path) -> int:
     finished.write_renderings(judged, folder, earlier)
     for problem in stored.problems:
         click.echo(disarm_commands(f"note: {problem}"))
-    Screen(plain=True).show(judged, folder)
+    Screen(plain=True).show(judged, folder, earlier)
     _remember_again(folder, reports)
     if show:
         webbrowser.open((folder / "index.html").as_uri())

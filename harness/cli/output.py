@@ -6,6 +6,8 @@ import io
 import sys
 from typing import TYPE_CHECKING, TextIO
 
+from harness.report.escape import to_ascii
+
 if TYPE_CHECKING:
     from _typeshed import ReadableBuffer
 
@@ -30,6 +32,16 @@ def outlive_readers() -> None:
     sys.stdout, sys.stderr = _reopen(sys.stdout), _reopen(sys.stderr)
 
 
+def knows_unicode(stream: TextIO | None) -> bool:
+    """Whether a stream can show more than ASCII."""
+    return (getattr(stream, "encoding", None) or "ascii").lower().startswith("utf")
+
+
+def fit(text: str, stream: TextIO | None) -> str:
+    """Text as a stream can show it; click would write UTF-8 into one that knows ASCII only."""
+    return text if knows_unicode(stream) else to_ascii(text)
+
+
 def _reopen(stream: TextIO) -> TextIO:
     """The same stream over a descriptor that drops; what is no descriptor (none at all, a test's) stays."""
     if not isinstance(stream, io.TextIOWrapper):
@@ -42,7 +54,7 @@ def _reopen(stream: TextIO) -> TextIO:
     return io.TextIOWrapper(
         io.BufferedWriter(_Pipe(descriptor, "wb", closefd=False)),
         encoding=stream.encoding,
-        errors=stream.errors,
+        errors="backslashreplace",  # a sweep does not end because latin-1 has no ellipsis
         line_buffering=stream.line_buffering,
         write_through=stream.write_through,
     )

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
+import sys
 from pathlib import Path
 
 import click
 
+from harness.cli.output import fit
 from harness.earlier import recall
 from harness.errors import UsageError
 from harness.finished import FIRST
@@ -25,7 +27,7 @@ KEEP_VARIABLE = "HARNESS_KEEP_RUNS"
 
 def say(text: str) -> None:
     """Tell a person beside the output, which may be read by a program."""
-    click.echo(disarm_commands(f"note: {text}"), err=True)
+    click.echo(fit(disarm_commands(f"note: {text}"), sys.stderr), err=True)
 
 
 def remember(folder: Path, reports: Path) -> None:

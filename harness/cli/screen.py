@@ -13,7 +13,9 @@ import click
 from rich.console import Console, RenderableType
 from rich.live import Live
 
+from harness.cli.output import fit, knows_unicode
 from harness.gate_records import Gate
+from harness.history_records import Earlier
 from harness.records import Plan, Progress, Run
 from harness.report.board import BoardState, draw_board, plain_line
 from harness.report.cells import render_cells
@@ -49,24 +51,24 @@ class Screen:
     @property
     def unicode(self) -> bool:
         """Whether standard output can show more than ASCII."""
-        return (getattr(sys.stdout, "encoding", None) or "ascii").lower().startswith("utf")
+        return knows_unicode(sys.stdout)
 
     def notify(self, progress: Progress) -> None:
         """Take note of where a cell is."""
         now = time.monotonic()
         if progress.stage == "note":
-            click.echo(disarm_commands(f"note: {progress.note}"))
+            click.echo(fit(disarm_commands(f"note: {progress.note}"), sys.stdout))
         elif self._state is None:
             self._say_resolved(progress)
         else:
             line = plain_line(self._state, progress, now)
             self._state = self._state.apply(progress, now)
             if line is not None and not self._live:
-                click.echo(line)
+                click.echo(fit(line, sys.stdout))
 
     def _say_resolved(self, progress: Progress) -> None:
         if progress.stage == "resolving" and not self._live:
-            click.echo(f"resolving {progress.cell}")
+            click.echo(fit(f"resolving {progress.cell}", sys.stdout))
 
     @contextlib.contextmanager
     def board(self, plan: Plan) -> Iterator[None]:
@@ -88,9 +90,9 @@ class Screen:
         """The planned cells, for this screen."""
         return render_cells(plan, width=self.width, color=self.color, unicode=self.unicode)
 
-    def show(self, run: Run, folder: Path) -> None:
-        """The result of a run, and where the rest of it lies."""
-        text = render_text(run, width=self.width, color=self.color, unicode=self.unicode)
+    def show(self, run: Run, folder: Path, earlier: Earlier) -> None:
+        """The result of a run, what changed since the last, and where the rest of it lies."""
+        text = render_text(run, earlier, width=self.width, color=self.color, unicode=self.unicode)
         click.echo(text, color=self.color)
         click.echo(f"the page: {folder / 'index.html'}")
 

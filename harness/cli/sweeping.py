@@ -14,6 +14,7 @@ from harness.cli.remembering import recall_in, remember
 from harness.cli.running import Running, make_request, running_options
 from harness.cli.screen import Screen
 from harness.errors import ExitCode
+from harness.history_records import Earlier
 from harness.judge.verdict import exit_code
 from harness.plan.cells import cells_of, select
 from harness.plan.pip_settings import read_pip_settings
@@ -45,14 +46,14 @@ def sweep(  # noqa: PLR0913 - one parameter an option
     request = make_request(found, running, command=say_command(matrix), latency=latency)
     request = replace(request, only=only, skip=skip)
     screen = Screen(plain=plain)
-    run = run_interruptibly(_sweep(request, screen, recall_in(running["reports"])))
+    run, earlier = run_interruptibly(_sweep(request, screen, recall_in(running["reports"])))
     folder = running["reports"] / "runs" / run.plan.run
-    screen.show(run, folder)
+    screen.show(run, folder, earlier)
     remember(folder, running["reports"])
     return exit_code(run.judgement.verdict)
 
 
-async def _sweep(request: pipeline.Request, screen: Screen, recall: pipeline.Recall) -> Run:
+async def _sweep(request: pipeline.Request, screen: Screen, recall: pipeline.Recall) -> tuple[Run, Earlier]:
     settings = await read_pip_settings()
     plan = await pipeline.make_plan(request, settings, screen.notify)
     with screen.board(plan):

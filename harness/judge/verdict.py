@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import TYPE_CHECKING
 
 from harness.errors import ExitCode
@@ -10,7 +11,7 @@ from harness.judge.outcomes import is_red
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from harness.records import CellVerdict, Finding, Plan, Verdict
+    from harness.records import CellStatus, CellVerdict, Finding, Plan, Verdict
 
 EXIT_CODES: dict[Verdict, ExitCode] = {
     "pass": ExitCode.PASS,
@@ -20,6 +21,18 @@ EXIT_CODES: dict[Verdict, ExitCode] = {
     "error": ExitCode.ERROR,
 }
 """Usage errors (2) never get as far as a verdict."""
+
+_OTHERWISE: dict[CellStatus, tuple[str, str]] = {
+    "ok": ("diverges", "diverge"),
+    "failed": ("fails", "fail"),
+    "unsatisfiable": ("has no solution", "have no solution"),
+    "install-error": ("cannot be installed", "cannot be installed"),
+    "import-error": ("cannot be imported", "cannot be imported"),
+    "crashed": ("crashes", "crash"),
+    "timed-out": ("takes too long", "take too long"),
+    "missing": ("is missing", "are missing"),
+}
+"""What is said of one cell, and of several, that do not simply hold, although that is expected."""
 
 _MEASURED = {"pass", "fail", "error", "xfail", "xpass"}
 _DIED = {"import-error", "crashed", "timed-out"}
@@ -73,9 +86,14 @@ def _complete(plan: Plan, cells: Sequence[CellVerdict], red: Sequence[CellVerdic
         )
     if plan.baseline is not None and not baseline and not plan.subset:
         return "inconclusive", f"The baseline {plan.baseline} is not in the plan."
-    expected = sum(1 for cell in cells if cell.status != "ok" or cell.divergent)
-    known = f"; {expected} {'diverges' if expected == 1 else 'diverge'} as expected" if expected else ""
-    return "pass", f"{len(cells) - expected} of {len(cells)} cells hold{known}."
+    others = Counter(cell.status for cell in cells if cell.status != "ok" or cell.divergent)
+    known = [
+        f"{others[status]} {_OTHERWISE[status][others[status] > 1]}"
+        for status in _OTHERWISE
+        if others[status]
+    ]
+    told = f"; {', '.join(known)}, as expected" if known else ""
+    return "pass", f"{len(cells) - others.total()} of {len(cells)} cells hold{told}."
 
 
 def _is_regression(cell: CellVerdict) -> bool:

@@ -1,4 +1,4 @@
-"""Many cells in few words: by a version that they share and no other cell has, or by name."""
+"""Cells in few words: many by a version that they share and no other cell has, one by its versions alone."""
 
 from __future__ import annotations
 
@@ -46,6 +46,30 @@ class CellNames:
             if meant == {cell for cell, versions in self.axes.items() if versions.get(axis, "") in values}:
                 return f"{axis} {', '.join(sorted(values, key=order_version))}"
         return ""
+
+
+@dataclass(frozen=True)
+class VersionNames:
+    """What a drawing calls the cells: ``2.4.6 · 6.2.0``, the versions of ``axes``, which it names once.
+
+    By their ids, and no axes, where versions alone do not tell all cells apart.
+    """
+
+    axes: tuple[str, ...]
+    names: Mapping[str, str]
+
+    @classmethod
+    def of(cls, run: Run) -> VersionNames:
+        """Those of the whole plan: by the axes in which its cells differ, in the order of the matrix."""
+        cells = {each.cell.id: each.cell.axes for each in run.plan.cells}
+        named = dict.fromkeys(axis for versions in cells.values() for axis in versions)
+        axes = [axis for axis in named if len({versions.get(axis) for versions in cells.values()}) > 1]
+        names = {
+            cell: " · ".join(versions.get(axis, "-") for axis in axes) for cell, versions in cells.items()
+        }
+        if not axes or len(set(names.values())) < len(names):
+            return cls((), {cell: cell for cell in cells})
+        return cls(tuple(axes), names)
 
 
 def _unique(names: Iterable[str]) -> list[str]:

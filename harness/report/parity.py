@@ -38,8 +38,9 @@ class Mark:
 class LayerSpread:
     """The differences of a layer in a group of cells.
 
-    ``worst`` is the largest finite share, ``infinite`` counts those that are no number, ``control`` is the
-    least that a different model showed, as a share of what is allowed; None where tolerances are derived.
+    ``cases`` and ``infinite`` (those that are no number) are counts of each cell; ``median`` and ``worst``
+    (the largest finite share) are over all of them, and so is ``control``, the least that a different model
+    showed, as a share of what is allowed; None where tolerances are derived.
     """
 
     layer: str
@@ -49,6 +50,10 @@ class LayerSpread:
     worst: float | None
     infinite: int
     control: float | None
+
+    def count(self, kind: Kind) -> int:
+        """How many cases of each cell are of a kind."""
+        return sum(mark.count for mark in self.marks if mark.kind == kind)
 
 
 @dataclass(frozen=True)
@@ -67,15 +72,15 @@ def find_parity(run: Run) -> list[CellGroup]:
         seen = finding.observation
         if seen is not None and seen.bound == "max" and seen.unit in _UNITS and seen.allowed:
             found[finding.cell][finding.layer].append((finding, seen))
-    groups: dict[tuple[object, ...], list[str]] = defaultdict(list)
-    spreads: dict[tuple[object, ...], tuple[LayerSpread, ...]] = {}
+    groups: dict[tuple[tuple[str, tuple[Mark, ...]], ...], list[str]] = defaultdict(list)
     for cell, layers in found.items():
-        spread = tuple(_spread(layer, layers[layer]) for layer in LAYERS if layer in layers)
-        key = tuple((each.layer, each.marks) for each in spread)
-        groups[key].append(cell)
-        spreads.setdefault(key, spread)
+        groups[tuple((layer, _marks(layers[layer])) for layer in LAYERS if layer in layers)].append(cell)
     return [
-        CellGroup(name_group(place), tuple(cells), spreads[key])
+        CellGroup(
+            name_group(place),
+            tuple(cells),
+            tuple(_spread(layer, marks, [found[cell][layer] for cell in cells]) for layer, marks in key),
+        )
         for place, (key, cells) in enumerate(groups.items())
     ]
 
@@ -86,20 +91,26 @@ def name_group(place: int) -> str:
     return (name_group(before - 1) if before else "") + chr(ord("A") + letter)
 
 
-def _spread(layer: str, pairs: Sequence[tuple[Finding, Observation]]) -> LayerSpread:
+def _spread(
+    layer: str, marks: tuple[Mark, ...], cells: Sequence[Sequence[tuple[Finding, Observation]]]
+) -> LayerSpread:
+    """The differences of a layer in cells with the same marks."""
+    pairs = [pair for cell in cells for pair in cell]
     shares = sorted(_share(seen) for _, seen in pairs)
     finite = [share for share in shares if math.isfinite(share)]
     measured = layer != "L0"  # its tolerances are derived, and zeros look the same in every model
     controls = [
-        seen.control / seen.allowed for _, seen in pairs if seen.control and seen.allowed and measured
+        seen.control / seen.allowed
+        for _, seen in pairs
+        if seen.control is not None and seen.allowed and measured
     ]
     return LayerSpread(
         layer=layer,
-        marks=_marks(pairs),
-        cases=len(pairs),
+        marks=marks,
+        cases=len(cells[0]),
         median=shares[(len(shares) - 1) // 2] if finite else None,
         worst=max(finite, default=None),
-        infinite=len(shares) - len(finite),
+        infinite=(len(shares) - len(finite)) // len(cells),
         control=min(controls, default=None),
     )
 
@@ -134,9 +145,9 @@ def _kind(finding: Finding) -> Kind:
 
 @dataclass(frozen=True)
 class WorstText:
-    """The texts on which a check was furthest off, in ``cells`` cells; ``share`` of what is allowed."""
+    """The texts on which a case was furthest off, in ``cells`` cells its check; ``share`` of the allowed."""
 
-    check: str
+    case: str
     kind: Kind
     value: float | None
     unit: str
@@ -155,11 +166,11 @@ def find_worst_texts(run: Run, limit: int = 24) -> list[WorstText]:
         if seen.bound == "max" and seen.unit in _UNITS and seen.allowed and seen.worst:
             grouped[check_of(finding.check), seen.sample].append((finding, seen))
     found = []
-    for (check, sample), pairs in grouped.items():
+    for (_, sample), pairs in grouped.items():
         finding, worst = max(pairs, key=lambda pair: _share(pair[1]))
         found.append(
             WorstText(
-                check,
+                finding.check,
                 _kind(finding),
                 worst.value,
                 worst.unit,

@@ -41,14 +41,20 @@ def list_red_checks(run: Run, cell: str) -> list[RedCheck]:
 
 
 def count_kinds(run: Run) -> list[str]:
-    """What is red, by kind: cells by status, then the layers with red checks, and in how many cells."""
+    """What is red, by kind: cells by status, layers with red checks and in how many cells, expectations."""
     statuses = Counter(cell.status for cell in run.judgement.cells if cell.red)
     layers: dict[str, set[str]] = defaultdict(set)
     for finding in broken_findings(run.judgement.findings):
         layers[finding.layer].add(finding.cell)
+    stale = len(run.judgement.stale_expectations)
     return [
         *(f"{_count(number, 'cell')} {status}" for status, number in statuses.most_common()),
         *(f"{layer} red in {_count(len(layers[layer]), 'cell')}" for layer in LAYERS if layer in layers),
+        *(
+            [f"{_count(stale, 'expectation')} that {'match' if stale > 1 else 'matches'} nothing"]
+            if stale
+            else []
+        ),
     ]
 
 

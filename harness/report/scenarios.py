@@ -65,7 +65,7 @@ def find_families(run: Run) -> list[Family]:
 
 @dataclass(frozen=True)
 class Rounds:
-    """The rounds of one scenario, each as a factor of the median round of the baseline.
+    """The rounds of one scenario, each as a factor of the median round of the baseline in the same session.
 
     ``baseline`` and ``again`` (the A/A arm) are the rounds themselves; ``others`` the 10%, 25%, 50%, 75% and
     90% quantiles over the rounds of all other cells, None where there are none. ``typical`` is in seconds.
@@ -90,17 +90,23 @@ def find_rounds(run: Run) -> list[Rounds]:
 
 
 def _rounds(scenario: str, timings: Sequence[tuple[str, Timing]], baseline: str | None) -> Rounds | None:
-    sessions = {timing.session: timing for _, timing in timings}.values()
-    seconds = [value for timing in sessions for value in timing.baseline]
-    typical = statistics.median(seconds) if seconds else 0.0
-    if typical <= 0:
+    sessions = {timing.session: timing for _, timing in timings if timing.baseline}
+    middle = {name: statistics.median(timing.baseline) for name, timing in sessions.items()}
+    if not middle or min(middle.values()) <= 0:
         return None
-    others = [value / typical for cell, timing in timings if cell != baseline for value in timing.rounds]
+    others = [
+        value / middle[timing.session]
+        for cell, timing in timings
+        if cell != baseline and timing.session in middle
+        for value in timing.rounds
+    ]
     return Rounds(
         scenario=scenario,
-        typical=typical,
-        baseline=tuple(value / typical for value in seconds),
-        again=tuple(value / typical for timing in sessions for value in timing.control),
+        typical=statistics.median(middle.values()),
+        baseline=tuple(
+            value / middle[name] for name, timing in sessions.items() for value in timing.baseline
+        ),
+        again=tuple(value / middle[name] for name, timing in sessions.items() for value in timing.control),
         others=_quantiles(others),
     )
 

@@ -8,9 +8,12 @@ from rich.console import Group, RenderableType
 from rich.padding import Padding
 from rich.text import Text
 
+from harness.history_records import Earlier
 from harness.judge.claims import summarize_claim
 from harness.report.escape import shorten
 from harness.report.latency_view import noise_floor, show_ratio, show_seconds
+from harness.report.past.compare_text import draw_group
+from harness.report.past.compare_view import list_worse, say_compared, say_comparison, say_run
 from harness.report.recommended import recommend
 from harness.report.red import list_red_checks
 from harness.report.terminal import STYLES, Alphabet, print_to_text
@@ -30,6 +33,10 @@ if TYPE_CHECKING:
 
     from harness.records import CellVerdict, Run, Verdict
 
+_FIRST = Earlier()
+
+_WORSE_SHOWN = 8
+
 VERDICT_STYLES: dict[Verdict, str] = {
     "pass": "bold green",
     "regressed": "bold red",
@@ -39,24 +46,28 @@ VERDICT_STYLES: dict[Verdict, str] = {
 }
 
 
-def render_text(run: Run, *, width: int = 80, color: bool = False, unicode: bool = True) -> str:
+def render_text(
+    run: Run, earlier: Earlier = _FIRST, *, width: int = 80, color: bool = False, unicode: bool = True
+) -> str:
     """Render a judged run for a terminal.
 
     Args:
         run: the judged run.
+        earlier: what the runs before it tell.
         width: columns of the terminal.
         color: whether escape sequences for colours may be used.
         unicode: whether the encoding knows more than ASCII.
     """
-    writer = _Writer(run, Alphabet(unicode), width)
+    writer = _Writer(run, earlier, Alphabet(unicode), width)
     return print_to_text(Group(*writer.parts()), width=width, color=color, unicode=unicode)
 
 
 class _Writer:
     """Builds the parts of the report, in one alphabet."""
 
-    def __init__(self, run: Run, alphabet: Alphabet, width: int) -> None:
+    def __init__(self, run: Run, earlier: Earlier, alphabet: Alphabet, width: int) -> None:
         self._run = run
+        self._since = earlier.since
         self._alphabet = alphabet
         self._width = width
 
@@ -72,6 +83,7 @@ class _Writer:
         yield self._alphabet.say(self._counts())
         if locks := describe_locks(run):
             yield self._alphabet.say(locks)
+        yield from self._changes()
         red = group_red(run)
         if red:
             yield from self._heading("Red cells")
@@ -105,6 +117,23 @@ class _Writer:
         said += [f"{counts[kind]} {kind}" for kind in ("expected", "red", "reused") if counts[kind]]
         spent = self._run.seconds.get("total", sum(self._run.seconds.values()))
         return ", ".join(said) + (f"; {show_seconds(spent)}" if spent else "")
+
+    def _changes(self) -> Iterator[RenderableType]:
+        """What is not as it was in the last run: all that is worse, the rest as a number."""
+        since = self._since
+        if since is None:
+            return
+        worse = list_worse(since)
+        yield from self._heading("Since the last run")
+        yield self._alphabet.indent(say_comparison(since), style="red" if worse else "green")
+        for group in worse[:_WORSE_SHOWN]:
+            for line in draw_group(group, since.cells, self._alphabet):
+                yield Padding(line, (0, 0, 0, 2))
+        if len(worse) > _WORSE_SHOWN:
+            yield self._alphabet.indent(f"and {len(worse) - _WORSE_SHOWN} more that are worse", 4)
+        told = f"Against {say_run(since.before)}; {say_compared(since)}."
+        all_of_it = f" `harness compare {since.before.run} {since.after.run}` tells it all."
+        yield self._alphabet.indent(told + (all_of_it if since.differences else ""), style="dim")
 
     def _red_cells(self, group: Sequence[CellVerdict]) -> Iterator[RenderableType]:
         """Cells that are red for the same reason: which, why, what to do, how to see one again."""

@@ -44,8 +44,8 @@ def view_cells(run: Run) -> list[dict[str, Any]]:
     room, shared, told = Room.share(run), dict(view_shared_facts(run)), find_told(run, findings)
     return [
         {
-            "axis_values": [planned[cell.cell].cell.axes.get(axis, "-") for axis in axes],
-            "nearest": _nearest(nearest.get(cell.cell), anchors),
+            "axis_values": _axis_values(planned.get(cell.cell), axes),
+            "nearest": _nearest(run, nearest.get(cell.cell), anchors),
             **view_checks(cell, findings.get(cell.cell, []), told),
             "anchor": anchors[cell.cell],
             "command": only_command(run, cell.cell),
@@ -66,6 +66,10 @@ def view_cells(run: Run) -> list[dict[str, Any]]:
         }
         for cell in run.judgement.cells
     ]
+
+
+def _axis_values(planned: PlannedCell | None, axes: Sequence[str]) -> list[str]:
+    return [planned.cell.axes.get(axis, "-") if planned else "-" for axis in axes]
 
 
 @dataclass(frozen=True)
@@ -93,10 +97,12 @@ def view_shared_facts(run: Run) -> list[tuple[str, str]]:
     return sorted((name, value) for name, value in same if not name.startswith("version."))
 
 
-def _nearest(nearest: Nearest | None, anchors: dict[str, str]) -> dict[str, Any] | None:
+def _nearest(run: Run, nearest: Nearest | None, anchors: dict[str, str]) -> dict[str, Any] | None:
     if nearest is None:
         return None
     what = "the green cell with the nearest versions" if nearest.by_axes else "the nearest green lock"
+    if nearest.cell == run.plan.baseline:
+        what = "the baseline"
     return {"cell": nearest.cell, "anchor": anchors[nearest.cell], "steps": nearest.steps, "what": what}
 
 

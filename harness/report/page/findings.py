@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from harness.records import Claim, Run
 
 _DIFFERENCES_SHOWN = 150
+_CHECKS_IN_ALL = 1000
+"""Red checks over all groups of cells: where each fails with words of its own there are as many as cells."""
 
 _HOLDS: dict[bool | None, tuple[SignKind, str]] = {
     True: ("pass", "yes"),
@@ -35,18 +37,23 @@ _HOLDS: dict[bool | None, tuple[SignKind, str]] = {
 
 def view_red(run: Run) -> list[dict[str, Any]]:
     """The red cells, those together that are red for the same reason."""
-    anchors = anchor_cells(run)
-    return [
-        {
-            "status": group[0].status,
-            "cells": [{"id": cell.cell, "anchor": anchors[cell.cell]} for cell in group],
-            "reason": shorten(group[0].reason, 600),
-            "advice": group[0].advice,
-            "checks": list_red_checks(run, group[0].cell)[1:],
-            "command": only_command(run, group[0].cell),
-        }
-        for group in group_red(run)
-    ]
+    anchors, groups = anchor_cells(run), group_red(run)
+    room = max(3, _CHECKS_IN_ALL // max(1, len(groups)))
+    found = []
+    for group in groups:
+        checks = list_red_checks(run, group[0].cell)[1:]
+        found.append(
+            {
+                "status": group[0].status,
+                "cells": [{"id": cell.cell, "anchor": anchors[cell.cell]} for cell in group],
+                "reason": shorten(group[0].reason, 600),
+                "advice": group[0].advice,
+                "checks": checks[:room],
+                "checks_left": max(0, len(checks) - room),
+                "command": only_command(run, group[0].cell),
+            }
+        )
+    return found
 
 
 def view_known(run: Run) -> list[dict[str, Any]]:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from harness.report.cell_names import VersionNames
 from harness.report.latency_view import beyond_noise, noise_floor, show_ratio, show_seconds
 from harness.report.page.measured import view_plot
-from harness.report.plots.latency import choose_cells, plot_family, plot_rounds
+from harness.report.plots.latency import choose_cells, count_clamped, plot_family, plot_rounds
 from harness.report.plots.scaling import name_against, plot_against, plot_scaling
 from harness.report.scenarios import (
     REFERENCES,
@@ -33,9 +34,9 @@ _HEADINGS = {
 
 def view_latency(run: Run) -> dict[str, Any]:
     """Everything that the template says of latency; empty where nothing was timed."""
-    floor, against = noise_floor(run), find_against(run)
+    floor, against, named = noise_floor(run), find_against(run), VersionNames.of(run)
     return {
-        "families": [_family(run, place, each) for place, each in enumerate(find_families(run))],
+        "families": [_family(run, named, place, each) for place, each in enumerate(find_families(run))],
         "floor": show_ratio(floor) if floor is not None else "",
         "scaling": _scaling(run),
         "against": [
@@ -47,7 +48,7 @@ def view_latency(run: Run) -> dict[str, Any]:
     }
 
 
-def _family(run: Run, place: int, family: Family) -> dict[str, Any]:
+def _family(run: Run, named: VersionNames, place: int, family: Family) -> dict[str, Any]:
     rows = {(row.cell, batch): row for batch, row in family.rows}
     numbers = {cell.cell: number for number, cell in enumerate(run.judgement.cells)}
     shown = len(choose_cells(family))
@@ -57,8 +58,9 @@ def _family(run: Run, place: int, family: Family) -> dict[str, Any]:
         "summary": summary,
         "shown": shown,
         "left": len(family.cells) - shown,
+        "clamped": count_clamped(family),
         "plot": view_plot(
-            plot_family(family), title=f"{family.name}: time over that of the baseline",
+            plot_family(family, named), title=f"{family.name}: time over that of the baseline",
             key=f"family-{place}", said=summary,
         ),
         "batches": [
@@ -81,10 +83,13 @@ def _summarize(run: Run, family: Family) -> str:
     others = [row for _, row in family.rows if row.cell != run.plan.baseline]
     ratios = [row.ratio for row in others if row.ratio is not None]
     span = f"{show_ratio(min(ratios))} to {show_ratio(max(ratios))}" if ratios else "no other cell"
+    floor = _floor([row for _, row in family.rows])
+    if floor is None:
+        return f"{span}; no A/A arm, so nothing says what of that is noise"
     slower = sum(beyond_noise(row) == " ▲" for row in others)
     faster = sum(beyond_noise(row) == " ▼" for row in others)
-    floor = show_ratio(_floor([row for _, row in family.rows]))
-    return f"{span}; noise up to {floor}; of {len(others)} medians {slower} slower, {faster} faster than it"
+    told = f"{span}; noise up to {show_ratio(floor)}"
+    return f"{told}; of {len(ratios)} medians {slower} slower, {faster} faster than it" if ratios else told
 
 
 def _floor(rows: Sequence[LatencyRow]) -> float | None:

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 _GROUPS_SHOWN = 24
 
 KINDS: dict[Kind, SignKind] = {"within": "pass", "expected": "xfail", "red": "red"}
+_BEYOND: dict[Kind, str] = {"expected": "expected", "red": "red"}
 
 
 def view_plot(spec: Spec, *, title: str, key: str, said: str = "") -> dict[str, Any]:
@@ -65,7 +66,7 @@ def view_parity(run: Run) -> dict[str, Any]:
     groups = find_parity(run)
     texts = [
         {
-            "check": each.check,
+            "case": each.case,
             "kind": KINDS[each.kind],
             "value": "not finite" if each.value is None else f"{each.value:.2g} {each.unit}",
             "share": show_share(each.share),
@@ -106,6 +107,11 @@ def _layer(spread: LayerSpread) -> dict[str, Any]:
         "worst": show_share(spread.worst),
         "infinite": spread.infinite,
         "control": show_share(spread.control),
+        "beyond": [
+            (KINDS[kind], f"{count} {word}")
+            for kind, word in _BEYOND.items()
+            if (count := spread.count(kind))
+        ],
     }
 
 

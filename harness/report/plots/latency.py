@@ -12,12 +12,13 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from harness.records import LatencyRow
+    from harness.report.cell_names import VersionNames
     from harness.report.scenarios import Family, Rounds
 
 MOST_CELLS, CELLS_OF_MANY = 40, 24
 """A plot shows up to so many cells; of more than those the furthest from the baseline. The table has all.
 
-Most of what drawing costs is measuring their names: some 4 ms each.
+Most of what drawing costs is measuring their names, the longer the more.
 """
 
 _NARROWEST = 0.25
@@ -26,7 +27,8 @@ _NARROWEST = 0.25
 _WIDE, _CLOSE = (0.25, 0.5, 1, 2, 4), (0.5, 0.7, 0.8, 1, 1.25, 1.5, 2)
 """Labels of an axis that reaches far, and of one that does not."""
 
-_WORDS = {"": "within the noise", " ▲": "slower", " ▼": "faster"}
+_WORDS = {"": "not clearly beyond the noise", " ▲": "slower", " ▼": "faster"}
+_UNKNOWN = "noise unknown"
 
 
 def choose_cells(family: Family) -> list[str]:
@@ -41,16 +43,31 @@ def choose_cells(family: Family) -> list[str]:
     return [cell for cell in family.cells if cell in kept]
 
 
-def plot_family(family: Family, *, width: int = 190, row: int = 15) -> Spec:
+def count_clamped(family: Family) -> int:
+    """How many of the ratios that a plot shows stand at its edge, for they are beyond it."""
+    cells = set(choose_cells(family))
+    ratios = [row.ratio for _, row in family.rows if row.ratio and row.cell in cells]
+    return sum(not _NARROWEST <= ratio <= 1 / _NARROWEST for ratio in ratios)
+
+
+def plot_family(family: Family, named: VersionNames, *, width: int = 190, row: int = 15) -> Spec:
     """A column for each batch, a row for each cell: noise as a band, quartiles a line, the ratio a mark."""
-    cells = choose_cells(family)
-    rows = [_ratio(batch, each) for batch, each in family.rows if each.ratio and each.cell in set(cells)]
+    cells = {cell: named.names[cell] for cell in choose_cells(family)}
+    rows = [
+        _ratio(batch, cells[each.cell], each)
+        for batch, each in family.rows
+        if each.ratio and each.cell in cells
+    ]
     x = _ratio_axis([value for each in rows for value in (each["low"], each["high"]) if value])
-    y = {"field": "cell", "type": "nominal", "title": None, "sort": cells, "axis": {"labelOverlap": False}}
-    words, shapes = list(_WORDS.values()), ["circle", "triangle-up", "triangle-down"]
-    colours = [ink("soft"), ink("series-2"), ink("series-1")]
-    kind = {"field": "kind", "type": "nominal"}
+    y = {
+        "field": "cell",
+        "type": "nominal",
+        "title": None,
+        "sort": list(cells.values()),
+        "axis": {"labelOverlap": False},
+    }
     return {
+        "title": _name_axes(named),
         "data": {"values": rows},
         "facet": {
             "column": {
@@ -76,33 +93,48 @@ def plot_family(family: Family, *, width: int = 190, row: int = 15) -> Spec:
                 },
                 {
                     "mark": {"type": "point", "filled": True, "size": 34, "opacity": 1},
-                    "encoding": {
-                        "y": y,
-                        "x": x,
-                        "color": {**kind, "scale": {"domain": words, "range": colours}},
-                        "shape": {**kind, "scale": {"domain": words, "range": shapes}},
-                    },
+                    "encoding": {"y": y, "x": x, **_tell_kinds(rows)},
                 },
             ],
         },
     }
 
 
+def _tell_kinds(rows: Sequence[Spec]) -> Spec:
+    """A colour and a shape for each kind of mark."""
+    words, shapes = list(_WORDS.values()), ["circle", "triangle-up", "triangle-down"]
+    colours = [ink("soft"), ink("series-2"), ink("series-1")]
+    if any(each["kind"] == _UNKNOWN for each in rows):
+        words, shapes, colours = [*words, _UNKNOWN], [*shapes, "diamond"], [*colours, ink("soft")]
+    kind = {"field": "kind", "type": "nominal"}
+    return {
+        "color": {**kind, "scale": {"domain": words, "range": colours}},
+        "shape": {**kind, "scale": {"domain": words, "range": shapes}},
+    }
+
+
+def _name_axes(named: VersionNames) -> Spec | None:
+    """What the names of the cells are the versions of, above them; nothing where they are ids."""
+    if not named.axes:
+        return None
+    plain = {"anchor": "start", "fontSize": 11, "fontWeight": "normal", "color": ink("ink")}
+    return {"text": " · ".join(named.axes), **plain}
+
+
 def _name_batch(batch: int) -> str:
     return f"batch {batch}"
 
 
-def _ratio(batch: int, row: LatencyRow) -> Spec:
-    floor = row.floor or 1.0
+def _ratio(batch: int, name: str, row: LatencyRow) -> Spec:
+    band = {"under": 1 / row.floor, "over": row.floor} if row.floor else {}
     return {
-        "cell": row.cell,
+        "cell": name,
         "batch": _name_batch(batch),
         "ratio": row.ratio,
         "low": row.low or row.ratio,
         "high": row.high or row.ratio,
-        "under": 1 / floor,
-        "over": floor,
-        "kind": _WORDS[beyond_noise(row)],
+        **band,
+        "kind": _WORDS[beyond_noise(row)] if row.floor else _UNKNOWN,
     }
 
 

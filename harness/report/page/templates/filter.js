@@ -3,7 +3,6 @@
   "use strict";
   const form = document.getElementById("filter");
   const rows = [...document.querySelectorAll("#cell-table tr[data-cell]")];
-  if (!form || rows.length < 2) return;
   const details = new Map(
     [...document.querySelectorAll("details[data-cell]")].map((each) => [each.dataset.cell, each]),
   );
@@ -49,11 +48,13 @@
     target.scrollIntoView();
   };
 
-  form.addEventListener("input", apply);
-  form.addEventListener("reset", () => setTimeout(apply));
-  form.addEventListener("submit", (event) => event.preventDefault());
+  if (form && rows.length > 1) {
+    form.addEventListener("input", apply);
+    form.addEventListener("reset", () => setTimeout(apply));
+    form.addEventListener("submit", (event) => event.preventDefault());
+    form.hidden = false;
+    apply();
+  }
   window.addEventListener("hashchange", open);
-  form.hidden = false;
-  apply();
   open();
 })();
