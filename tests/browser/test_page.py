@@ -93,6 +93,12 @@ def test_accessibility(opener: Opener, name: str, *, dark: bool) -> None:
     ] == []
 
 
+@pytest.mark.parametrize("name", ["real", "large"])
+def test_a_whole_page_is_accessible_as_it_opens(opener: Opener, name: str) -> None:
+    found = Axe().run(opener(render(name)).page).response["violations"]
+    assert [each["id"] for each in found if each["impact"] in {"serious", "critical"}] == []
+
+
 def test_accessibility_can_fail(opener: Opener) -> None:
     planted = render("empty").replace("</main>", "<button></button></main>")
     found = Axe().run(opener(planted).page).response["violations"]

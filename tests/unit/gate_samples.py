@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import msgspec
 from unit.runs import seen
 
 from harness.gate_records import (
@@ -25,6 +26,8 @@ from harness.gate_records import (
     WayOut,
 )
 from harness.records import Finding
+
+REPLACE = msgspec.structs.replace
 
 EVIL = (
     "|`</code>\n::set-output::x\n/close\n```\n<!-- --> <b>@team</b> [a](https://a.example) "

@@ -151,9 +151,11 @@ def make_run(plan: Plan, *results: CellResult, checks: Sequence[Check] = CHECKS,
     return Run(**(values | changes))
 
 
-def make_full_run(text: str = "") -> Run:
-    """A run with every outcome and every status; ``text`` stands wherever a package has its say."""
-    expectations = (
+STATUSES = ("unsatisfiable", "install-error", "import-error", "crashed", "timed-out")
+
+
+def _full_expectations(text: str) -> tuple[Expectation, ...]:
+    return (
         Expectation(
             check="l0.parity/manual/float16", where={"numpy": "<2"}, reason=f"sums in float16 {text}"
         ),
@@ -161,8 +163,10 @@ def make_full_run(text: str = "") -> Run:
         Expectation(status="import-error", where={"numpy": "==1.20"}, reason="needs cached_download"),
         Expectation(check="l9.gone", reason="nobody remembers"),
     )
-    statuses = ("unsatisfiable", "install-error", "import-error", "crashed", "timed-out")
-    cells = (
+
+
+def _full_cells(text: str) -> tuple[PlannedCell, ...]:
+    return (
         make_planned("base", axes={"numpy": "1.26.2"}, baseline=True),
         make_planned("xpass", axes={"numpy": "2.0.2"}),
         make_planned("red"),
@@ -171,14 +175,18 @@ def make_full_run(text: str = "") -> Run:
         make_planned("twin", axes={"numpy": "1.26.2"}, same_as="base"),
         *(
             make_planned(status, reason=f"no way {text}" if status == "unsatisfiable" else "")
-            for status in statuses
+            for status in STATUSES
         ),
     )
+
+
+def _full_results(text: str) -> tuple[CellResult, ...]:
     float16 = make_case(
         CASES[2], "fail", message=f"zeros {text}", observation=seen(9.0, sample=text, worst=(4, 7))
     )
     fine = (make_case(CASES[0]), make_case(CASES[1]))
-    results = (
+    boom = make_case(CASES[1], "error", message=f"boom {text}")
+    return (
         make_result(
             "base",
             cases=(*fine, float16, make_case(CASES[3])),
@@ -189,22 +197,22 @@ def make_full_run(text: str = "") -> Run:
         make_result(
             "red",
             status="failed",
-            cases=(
-                fine[0],
-                make_case(CASES[1], "error", message=f"boom {text}"),
-                float16,
-                make_case(CASES[3], "skip"),
-            ),
+            cases=(fine[0], boom, float16, make_case(CASES[3], "skip")),
             log_tail=(f"last words {text}",),
             untimed={"normalize.manual.float32.32": f"too slow {text}"},
         ),
         make_result("expected-import-error", status="import-error", reason=f"cannot import {text}", cases=()),
         *(
             make_result(status, status=status, reason=f"{status} {text}", cases=fine, log_tail=(text,))
-            for status in statuses[1:]
+            for status in STATUSES[1:]
         ),
     )
-    return make_run(make_plan(*cells, expectations=expectations), *results)
+
+
+def make_full_run(text: str = "") -> Run:
+    """A run with every outcome and every status; ``text`` stands wherever a package has its say."""
+    plan = make_plan(*_full_cells(text), expectations=_full_expectations(text))
+    return make_run(plan, *_full_results(text))
 
 
 def make_small_run() -> Run:

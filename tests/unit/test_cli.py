@@ -1,10 +1,10 @@
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 
 import msgspec
 import pytest
+from unit.command_line import command
 from unit.plan_texts import put_matrix
 from unit.runs import make_plan, make_planned
 
@@ -16,14 +16,6 @@ from harness.plan.lock_matrix import LockChange
 from harness.run.folder import RunFolder
 
 Say = pytest.CaptureFixture[str]
-
-
-def command(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> int:
-    monkeypatch.setattr(sys, "argv", ["harness", *arguments])
-    with pytest.raises(SystemExit) as left:
-        harness.cli.main()
-    assert isinstance(left.value.code, int)
-    return left.value.code
 
 
 @pytest.mark.parametrize(

@@ -15,6 +15,7 @@ from pathlib import Path
 from unit.runs import make_plan, make_planned, make_small_run
 from harness import pipeline
 from harness.cli import main, sweeping
+from harness.history_records import Earlier
 from harness.records import Progress
 
 async def no_settings():
@@ -27,8 +28,9 @@ async def make_fake_plan(request, settings, notify):
 async def run_fake_plan(request, plan, settings, notify, since):
     for stage in ("environment", "imports", "contract") * 50:
         notify(Progress(cell="base", stage=stage))
+    notify(Progress(cell="base", stage="latency", note="\\N{MIDDLE DOT}" + "x" * 300))
     (request.reports / "ended").touch()
-    return make_small_run()
+    return make_small_run(), Earlier()
 
 sweeping.read_pip_settings = no_settings
 pipeline.make_plan = make_fake_plan
@@ -83,6 +85,29 @@ def test_a_fault_keeps_its_exit_code(root: Path) -> None:
 def test_a_sweep_goes_on_to_its_end_and_keeps_its_verdict(root: Path, tmp_path: Path, *, both: bool) -> None:
     assert run_without_reader(root, "-c", FAKE_SWEEP, str(tmp_path), both=both) == (1, "")  # regressed
     assert (tmp_path / "ended").exists()
+
+
+@pytest.mark.parametrize(
+    ("encoding", "dot", "end"),
+    [
+        ("utf-8", "\N{MIDDLE DOT}", "x\N{HORIZONTAL ELLIPSIS}"),
+        ("latin-1", "\\xb7", "x..."),
+        ("ascii", "\\xb7", "x..."),
+    ],
+)
+def test_a_log_of_any_encoding_is_written(
+    encoding: str, dot: str, end: str, root: Path, tmp_path: Path
+) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", FAKE_SWEEP, str(tmp_path)],
+        env=surroundings(root) | {"PYTHONIOENCODING": encoding},
+        capture_output=True,
+        check=False,
+    )
+    (line,) = (
+        line for line in done.stdout.decode(encoding).splitlines() if "latency" in line and "xxx" in line
+    )
+    assert (done.returncode, f": {dot}xxx" in line, line.endswith(end)) == (1, True, True)
 
 
 def test_a_reader_that_stops_half_way(root: Path, tmp_path: Path) -> None:

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 import psutil
 import pytest
+from unit.culprit_front import UPGRADE, Front, front_fixture, world_fixture  # noqa: F401 - fixtures
 from unit.fake_probes import add_probes, estimate_simply, read_probes
-from unit.test_culprit_gate import UPGRADE, Front, front, world  # noqa: F401 - fixtures
 
 from harness.gate_records import Culprit
 from harness.judge import sampling
@@ -21,7 +21,7 @@ WANTED = "normalize.manual.float32.256"
 
 
 @pytest.fixture
-def lean(front: Front, monkeypatch: pytest.MonkeyPatch) -> Front:  # noqa: F811 - the fixture
+def lean(front: Front, monkeypatch: pytest.MonkeyPatch) -> Front:
     """Three blocks are enough for a look."""
     add_probes(front.folder)
     monkeypatch.setattr(looks, "estimate", estimate_simply)

@@ -115,6 +115,41 @@ def test_something_that_is_only_needed_can_be_asked_for(world: World, tmp_path: 
     assert moves(found) == {"!tokenizers": "0.22 0.23"}
 
 
+def test_an_upgrade_drops_no_extra(world: World, tmp_path: Path) -> None:
+    changes = ("sentence-transformers[train]>=6", "numpy==2.0.2")
+    found = ask(world, tmp_path, *changes, from_file="sentence-transformers[openvino]==3.3.1")
+    assert found.candidate.tested["sentence-transformers"] == "sentence-transformers[openvino,train]>=6"
+
+
+def test_what_the_subject_requires_holds_whatever_is_asked_for(tmp_path: Path) -> None:
+    settings = make_world(tmp_path)[1]
+    matrix = make_matrix(
+        tmp_path / "bound",
+        f'{MATRIX}\n[subject]\nembedder = "service:Embedder"\nrequires = ["numpy<2", "tokenizers"]\n',
+    )
+    found = ask((matrix, settings), tmp_path, "numpy==2.0.2")
+    assert found.baseline.tested["numpy"] == "numpy==1.26.2"
+    assert "numpy<2" in found.after.reason
+
+
+def test_a_file_can_be_the_baseline_of_a_matrix_without_one(tmp_path: Path) -> None:
+    settings = make_world(tmp_path)[1]
+    begin, end = MATRIX.index("[baseline]"), MATRIX.index("[pins]")
+    matrix = make_matrix(tmp_path / "bare", MATRIX[:begin] + MATRIX[end:])
+    service = "numpy==1.26.2 sentence-transformers==3.3.1 openvino==2025.4"
+    found = ask((matrix, settings), tmp_path, "numpy==2.0.2", from_file=service)
+    assert moves(found) == {"!numpy": "1.26.2 2.0.2"}
+    with pytest.raises(UsageError, match=r"no \[baseline\]; say there which cell it is, or give --from FILE"):
+        ask((matrix, settings), tmp_path, "numpy==2.0.2")
+
+
+def test_what_is_under_test_and_comes_from_an_address_is_refused(world: World, tmp_path: Path) -> None:
+    with pytest.raises(
+        UsageError, match=r"to_file.txt:2: torch: it comes from a path .* write torch==<version>"
+    ):
+        ask(world, tmp_path, to_file="numpy==2.0.2 ./torch-2.13.0-py3-none-any.whl")
+
+
 def test_no_solution_is_the_fate_of_the_candidate(world: World, tmp_path: Path) -> None:
     found = ask(world, tmp_path, "numpy==2.4.6")
     assert [word for word in ("openvino==2025.4", "numpy") if word not in found.after.reason] == []

@@ -6,38 +6,14 @@ from typing import Any
 
 import msgspec
 import pytest
-from unit.runs import CASES, CHECKS, make_case, make_plan, make_planned, make_result
+from unit.gate_sides import FINE, GOOD, cell, gate
+from unit.runs import CASES
 
-from harness.gate_records import Decision, Speed
-from harness.judge.gate import decide, refuse
-from harness.judge.judgement import judge
-from harness.records import CaseResult, CellResult, CheckOutcome, Expectation
+from harness.gate_records import Decision
+from harness.judge.gate import refuse
+from harness.records import CellResult, CheckOutcome, Expectation
 
 FLOAT16 = Expectation(check=CASES[2], where={"numpy": "<2"}, reason="sums in float16")
-
-
-def cell(name: str, *outcomes: CheckOutcome, **changes: Any) -> CellResult:
-    cases: list[CaseResult] = [
-        make_case(case, outcome) for case, outcome in zip(CASES, outcomes, strict=False)
-    ]
-    return make_result(name, cases=cases, **changes)
-
-
-def gate(
-    *results: CellResult,
-    expectations: tuple[Expectation, ...] = (),
-    before: str = "1.26.2",
-    after: str = "2.4.6",
-    speed: Speed | None = None,
-    accept_known: bool = False,
-) -> Decision:
-    plan = make_plan(
-        make_planned("baseline", axes={"numpy": before}, baseline=True),
-        make_planned("candidate", axes={"numpy": after}),
-        expectations=expectations,
-        subset=True,
-    )
-    return decide(judge(plan, results, CHECKS), speed, accept_known=accept_known)
 
 
 def checks(decision: Decision) -> dict[str, list[str]]:
@@ -48,8 +24,6 @@ def checks(decision: Decision) -> dict[str, list[str]]:
 
 
 SKIPS: tuple[CheckOutcome, ...] = ("skip",) * 4
-GOOD = cell("baseline", "pass", "pass", "pass", "pass")
-FINE = cell("candidate", "pass", "pass", "pass", "pass")
 
 
 def test_nothing_new_passes() -> None:
@@ -68,6 +42,31 @@ def test_only_what_is_new_fails() -> None:
     assert checks(found) == {"new": [CASES[1]], "before": [CASES[0]], "gone": [CASES[2]]}
     assert found.sentence == "1 case is red that the baseline holds, in L0"
     assert found.because == ("l0.parity/manual/float32: worst error 9 ULP at (4, 7), but should be at most 2")
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "verdict"),
+    [
+        ("fail", "fail", "pass"),
+        ("fail", "error", "pass"),
+        ("error", "error", "pass"),
+        ("error", "fail", "inconclusive"),
+        ("pass", "error", "regressed"),
+    ],
+)
+def test_what_a_red_baseline_excuses(before: CheckOutcome, after: CheckOutcome, verdict: str) -> None:
+    found = gate(
+        cell("baseline", before, "pass", "pass", "pass"), cell("candidate", after, "pass", "pass", "pass")
+    )
+    assert found.verdict == verdict
+
+
+def test_a_case_that_held_against_its_expectation_excuses_no_failure() -> None:
+    older = Expectation(check=CASES[2], where={"numpy": "<2"}, reason="sums in float16")
+    found = gate(
+        GOOD, cell("candidate", "pass", "pass", "fail", "pass"), expectations=(older,), before="1.26.2"
+    )
+    assert (found.verdict, checks(found)) == ("regressed", {"new": [CASES[2]]})
 
 
 def test_what_was_red_before_passes_and_is_said() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 import pytest
 from unit.gate_samples import interval, make_gate, make_speed, quantity
-from unit.test_judge_void import void
+from unit.speed_samples import void
 
 from harness.gate_records import Interval, QuantityDecision, Speed
 from harness.report.gate.speed_view import (

@@ -1,127 +1,23 @@
-"""The pipelines that `harness workflow` prints: linted, and each of their own rules with a planted fault."""
+"""The pipelines that `harness workflow` prints: whom they trust, when they run and what they collect."""
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
 import subprocess
-import sys
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, get_args
 
 import pytest
 from click.testing import CliRunner
-from ruamel.yaml import YAML
+from unit.pipelines import FORGES, ODD, USUAL, parse, scripts
 
 from harness.cli import cli
 from harness.errors import UsageError
 from harness.report.gate.markdown import marker
 from harness.report.workflows.pipeline import Forge, Pipeline, render_workflow
 from harness.run.store import Store
-
-ROOT = Path(__file__).parents[2]
-WORKFLOWS = sorted((ROOT / ".github" / "workflows").glob("*.yml"))
-FORGES: tuple[Forge, ...] = get_args(Forge)
-USUAL = Pipeline(file="requirements.txt", matrix="compat", install="git+https://example.org/x@0123456")
-ODD = Pipeline(
-    file="app one/locked.txt",
-    matrix="matrices/My service.toml",
-    install="harness[x] @ file:///a \"b\" 'c' {{ d }} # e",
-    budget="90s",
-    python="3.12",
-)
-
-
-def parse(text: str) -> Any:
-    return YAML(typ="safe").load(text)
-
-
-def run(*words: str | Path) -> subprocess.CompletedProcess[str]:
-    """Run a tool of the environment that this test runs in."""
-    tool = shutil.which(str(words[0]), path=str(Path(sys.executable).parent))
-    if tool is None:
-        pytest.skip(f"{words[0]} is not installed beside Python")
-    shellcheck = ("-shellcheck", str(Path(tool).with_name("shellcheck"))) if words[0] == "actionlint" else ()
-    command = [tool, *shellcheck, *map(str, words[1:])]
-    return subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
-
-
-LINTERS: dict[str, tuple[str, ...]] = {
-    "actionlint": ("actionlint", "-no-color"),
-    "zizmor": ("zizmor", "--offline", "--no-progress", "--persona", "auditor", "--min-severity", "low"),
-    "schema": ("check-jsonschema", "--builtin-schema", "vendor.github-workflows"),
-}
-
-
-def write(folder: Path, text: str) -> Path:
-    path = folder / ".github" / "workflows" / "gate.yml"  # where linters know what it is
-    path.parent.mkdir(parents=True)
-    path.write_text(text, encoding="utf-8")
-    return path
-
-
-@pytest.mark.parametrize("linter", LINTERS)
-@pytest.mark.parametrize("pipeline", [USUAL, ODD])
-def test_the_github_workflow_is_clean(linter: str, pipeline: Pipeline, tmp_path: Path) -> None:
-    found = run(*LINTERS[linter], write(tmp_path, render_workflow("github", pipeline)))
-    assert found.returncode == 0, found.stdout + found.stderr
-
-
-@pytest.mark.parametrize("linter", LINTERS)
-@pytest.mark.parametrize("path", WORKFLOWS, ids=lambda path: path.name)
-def test_our_own_workflows_are_clean(linter: str, path: Path) -> None:
-    found = run(*LINTERS[linter], path)
-    assert found.returncode == 0, found.stdout + found.stderr
-
-
-@pytest.mark.parametrize(
-    ("linter", "old", "new"),
-    [
-        ("actionlint", "needs: gate", "needs: gaet"),
-        ("actionlint", "[ -f .harness-gate/runs/latest/gate.md ]", "[ -f $MARKER ]"),
-        ("zizmor", "  pull_request:\n", "  pull_request_target:\n"),
-        ("zizmor", 'pip install "$HARNESS"', "pip install ${{ github.head_ref }}"),
-        ("zizmor", "persist-credentials: false", "persist-credentials: true"),
-        ("zizmor", "actions/checkout@de0fac2e4500dabe0009e67214ff5f5447ce83dd", "actions/checkout@v6"),
-        ("schema", "runs-on: ubuntu-24.04", "run-on: ubuntu-24.04"),
-    ],
-)
-def test_the_linters_see_a_fault(linter: str, old: str, new: str, tmp_path: Path) -> None:
-    text = render_workflow("github", USUAL)
-    assert old in text
-    found = run(*LINTERS[linter], write(tmp_path, text.replace(old, new)))
-    assert found.returncode not in {0, 2}, found.stdout + found.stderr
-
-
-def test_the_gitlab_pipeline_is_what_its_schema_says(tmp_path: Path) -> None:
-    path = tmp_path / ".gitlab-ci.yml"
-    check = (
-        "check-jsonschema",
-        "--builtin-schema",
-        "vendor.gitlab-ci",
-        "--data-transform",
-        "gitlab-ci",
-        path,
-    )
-    for pipeline in (USUAL, ODD):
-        path.write_text(render_workflow("gitlab", pipeline), encoding="utf-8")
-        found = run(*check)
-        assert found.returncode == 0, found.stdout + found.stderr
-    path.write_text(render_workflow("gitlab", USUAL).replace("when: always", "when: sometimes"))
-    assert run(*check).returncode == 1
-
-
-def scripts(forge: Forge, document: Any) -> Iterator[str]:
-    """Every script of a pipeline."""
-    if forge == "github":
-        yield from (
-            step["run"] for job in document["jobs"].values() for step in job["steps"] if "run" in step
-        )
-        return
-    for job in document.values():
-        yield from (*job.get("script", ()), *job.get("after_script", ()))
 
 
 @pytest.mark.parametrize("forge", FORGES)
@@ -131,19 +27,6 @@ def test_no_value_stands_in_a_script(forge: Forge, pipeline: Pipeline) -> None:
         assert "${{" not in script
         for value in (pipeline.file, pipeline.install, marker("compat"), marker("my-service")):
             assert value not in script
-
-
-@pytest.mark.parametrize("forge", FORGES)
-def test_shellcheck_finds_nothing(forge: Forge) -> None:
-    for script in scripts(forge, parse(render_workflow(forge, USUAL))):
-        if "urllib" not in script:
-            tool = shutil.which("shellcheck", path=str(Path(sys.executable).parent))
-            if tool is None:
-                pytest.skip("shellcheck is not installed beside Python")
-            found = subprocess.run(
-                [tool, "-s", "sh", "-"], input=script, capture_output=True, text=True, check=False
-            )
-            assert found.returncode == 0, found.stdout
 
 
 def test_github_gives_away_as_little_as_it_can() -> None:
@@ -192,6 +75,67 @@ def test_a_token_that_reaches_the_gate_stops_it(token: str, code: int) -> None:
     )
     assert (found.returncode, "environment scope gate-note" in found.stderr) == (code, bool(code))
     assert "secret" not in found.stdout + found.stderr
+
+
+def test_a_gate_takes_the_place_of_its_own_earlier_run_alone() -> None:
+    pipelines = (USUAL, replace(USUAL, file="locked.txt"), replace(USUAL, matrix="matrices/My service.toml"))
+    groups = [parse(render_workflow("github", each))["concurrency"]["group"] for each in pipelines]
+    number = "-${{ github.event.pull_request.number }}"
+    assert groups == [
+        f"gate-compat-requirements.txt{number}",
+        f"gate-compat-locked.txt{number}",
+        f"gate-matrices-My-service.toml-requirements.txt{number}",
+    ]
+
+
+def test_the_baseline_is_what_the_change_was_merged_into(tmp_path: Path) -> None:
+    """The tip of the target may be ahead of that: the gate would judge other people's changes, in reverse."""
+    (step,) = (
+        each
+        for each in parse(render_workflow("github", USUAL))["jobs"]["gate"]["steps"]
+        if each.get("name") == "Gate"
+    )
+    github = step["run"]
+    (gitlab,) = (
+        each for each in parse(render_workflow("gitlab", USUAL))["gate"]["script"] if "harness gate" in each
+    )
+
+    def git(*arguments: str) -> str:
+        argv = (
+            "git",
+            "-c",
+            "user.name=a",
+            "-c",
+            "user.email=a@b.c",
+            "-c",
+            "commit.gpgsign=false",
+            *arguments,
+        )
+        return subprocess.run(argv, cwd=tmp_path, check=True, capture_output=True, text=True).stdout.strip()
+
+    def asked(script: str, **variables: str) -> str:
+        shell = f'harness() {{ printf "%s" "$3"; }}\n{script}'
+        found = subprocess.run(
+            ("bash", "-ec", shell),
+            cwd=tmp_path,
+            env={**os.environ, "FILE": "requirements.txt", "GATE_FILE": "requirements.txt", **variables},
+            check=True,
+            capture_output=True,
+            text=True,
+        )
+        return found.stdout
+
+    git("init", "-q", "-b", "main")
+    git("commit", "-q", "--allow-empty", "-m", "target")
+    target = git("rev-parse", "HEAD")
+    git("checkout", "-q", "-b", "change")
+    git("commit", "-q", "--allow-empty", "-m", "change")
+    git("checkout", "-q", target)
+    git("merge", "-q", "--no-ff", "-m", "merge", "change")
+    assert asked(github) == f"{target}:requirements.txt"
+    assert asked(gitlab, CI_MERGE_REQUEST_DIFF_BASE_SHA="left") == "left:requirements.txt"
+    both = {"CI_MERGE_REQUEST_DIFF_BASE_SHA": "left", "CI_MERGE_REQUEST_TARGET_BRANCH_SHA": "tip"}
+    assert asked(gitlab, **both) == "tip:requirements.txt"
 
 
 @pytest.mark.parametrize(

@@ -2,56 +2,16 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
-import os
-import signal
-from collections.abc import Iterator
-from pathlib import Path
-from typing import Any
 
 import pytest
-from unit.fake_cells import Lab
-from unit.gate_front import CommandLine, World, stand_in
-from unit.gate_world import make_world
+from unit.suite_front import Front, front_fixture, world_fixture  # noqa: F401 - fixtures
 
-from harness import pipeline
 from harness.cli import upgrading
-from harness.errors import UsageError
-from harness.finished import find_sweep
 from harness.gate_records import Decision, LockChange
 from harness.plan.pip_settings import IndexSettings
-from harness.run.folder import LATEST, UNFINISHED
-from harness.run.schedule import sweep
 
 Say = pytest.CaptureFixture[str]
-MATRIX = ("--matrix", "mine")
-BEHAVIOUR = 'does = json.loads(Path(spec["search_path"][0], "does.json").read_text())[name]'
-
-
-@pytest.fixture(scope="module")
-def world(tmp_path_factory: pytest.TempPathFactory) -> World:
-    return make_world(tmp_path_factory.mktemp("world"))
-
-
-class Front(CommandLine):
-    """``does`` says how the cells behave."""
-
-    def does(self, *, baseline: str = "good", candidate: str = "good") -> None:
-        said = json.dumps({"baseline": baseline, "candidate": candidate})
-        (self.folder / "does.json").write_text(said, encoding="utf-8")
-
-    def run(self, *arguments: str, latency: bool = False) -> int:
-        return self.ask("gate", *arguments, *(() if latency else ("--no-latency",)))
-
-
-@pytest.fixture
-def front(world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Front:
-    matrix, settings = world
-    found = Front(tmp_path, matrix, monkeypatch, Lab(tmp_path))
-    stand_in(monkeypatch, found.lab, settings, BEHAVIOUR)
-    found.does()
-    return found
 
 
 def test_an_upgrade_that_holds(front: Front, capsys: Say) -> None:
@@ -127,76 +87,6 @@ def test_two_equal_environments_can_be_allowed_and_are_said_to_be_no_comparison(
     assert "not in the history" not in said
     front.does(candidate="failing")
     assert front.run("numpy==2.0.2", "--allow-equal") == 1, "what differs is judged"
-
-
-def test_a_gate_is_no_finished_run_before_it_is_over(front: Front, monkeypatch: pytest.MonkeyPatch) -> None:
-    async def watch(*arguments: Any) -> Any:
-        seen.append(look(front))
-        swept = await sweep(*arguments)
-        seen.append(look(front))
-        return swept
-
-    seen: list[tuple[str, str]] = []
-    monkeypatch.setattr(pipeline, "sweep", watch)
-    assert front.run("numpy==2.0.2") == 0
-    assert seen == [("inconclusive", "The gate was cut off before it came to a decision")] * 2
-    assert not (front.runs[0] / UNFINISHED).exists()
-    assert (front.folder / "reports" / "runs" / LATEST).resolve() == front.runs[0]
-
-
-def look(front: Front) -> tuple[str, str]:
-    """What a gate says that runs."""
-    reports = front.folder / "reports"
-    assert (front.runs[-1] / UNFINISHED).exists()
-    assert not (reports / "runs" / LATEST).exists()
-    with pytest.raises(UsageError):
-        find_sweep(reports, None)
-    return front.read().decision.verdict, front.read().decision.sentence
-
-
-@pytest.fixture
-def heeded() -> Iterator[None]:
-    """Ctrl-C means something: where the tests run in the background of a script it is ignored."""
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)
-    yield
-    signal.signal(signal.SIGINT, before)
-
-
-@pytest.mark.usefixtures("heeded")
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_an_interrupt_says_what_is_kept(
-    number: int, front: Front, monkeypatch: pytest.MonkeyPatch, capsys: Say
-) -> None:
-    async def wait(*arguments: Any) -> Any:
-        await sweep(*arguments)
-        os.kill(os.getpid(), number)
-        await asyncio.sleep(60)
-
-    monkeypatch.setattr(pipeline, "sweep", wait)
-    assert front.run("numpy==2.0.2") == 130
-    said = capsys.readouterr().err
-    command = f"harness report {front.runs[0]}"
-    assert said.strip() == (
-        "harness: interrupted; what finished of the suite is kept, and the same command carries on from "
-        f"there; `{command}` decides from what is there"
-    )
-    assert front.command("report", str(front.runs[0])) == 0, "the whole suite was over"
-    assert front.run("numpy==2.0.2", latency=True) == 130
-    assert "carries on from there, but measures latency anew; `harness report" in capsys.readouterr().err
-
-
-def test_a_gate_that_is_cut_off_in_its_suite_blames_nobody(
-    front: Front, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    async def cut_off(*arguments: Any) -> Any:
-        await sweep(*arguments)
-        (front.runs[-1] / "cells" / "candidate" / "result.json").unlink()
-        raise KeyboardInterrupt
-
-    monkeypatch.setattr(pipeline, "sweep", cut_off)
-    assert front.run("numpy==2.0.2") == 130
-    assert front.command("report", str(front.runs[0])) == 4
-    assert front.read().decision.sentence == "The gate was cut off before it came to a decision"
 
 
 def test_finished_cells_are_reused_and_only_some_checks_can_be_asked_for(front: Front) -> None:

@@ -6,6 +6,7 @@ import asyncio
 from pathlib import Path
 
 import pytest
+from planted.wheels import build_wheel
 from unit.gate_world import make_world
 
 from harness.gate_records import FurtherChange, WayOut
@@ -57,6 +58,14 @@ def test_two_together(world: World, tmp_path: Path) -> None:
     found = search(world, tmp_path, to="numpy==2.4.6 sentence-transformers==6.2.0 transformers==4.57.6")
     assert [change.name for change in found.changes] == ["openvino", "transformers"]
     assert found.smallest
+
+
+def test_what_a_file_asks_for_too_low_is_released_upwards(tmp_path: Path) -> None:
+    world = make_world(tmp_path)
+    build_wheel(tmp_path / "wheels", "openvino", "2025.5", {"openvino.py": ""}, requires=["numpy<2.1"])
+    found = search(world, tmp_path, to="numpy==2.4.6 openvino==2025.5")
+    held = FurtherChange(name="openvino", held="openvino==2025.5", lowest="2026.0", newest="2026.4")
+    assert (found.changes, found.smallest) == ((held,), True)
 
 
 def test_where_the_calls_run_out_it_is_said(world: World, tmp_path: Path) -> None:

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import contextlib
+import sqlite3
 from pathlib import Path
 from typing import Any
 
@@ -13,17 +15,30 @@ from harness.history.database import Say
 from harness.history.recording import History, record_runs
 from harness.history_records import Comparison, Earlier
 from harness.judge.snapshot import take_snapshot
-from harness.records import Run
+from harness.records import CheckOutcome, Run
+from harness.report.markdown import render_markdown
+from harness.report.page.changes import view_changes
+from harness.report.text import render_text
 from harness.run.interrupt import run_interruptibly
 
 CASE = "l0.oracle/manual/float32"
 
 
-def make(name: str, now: str, *, red: bool = False, **changes: Any) -> Run:
-    plan = make_plan(make_planned("a"), run=name, created=now, machine={"class": "m"})
+def make(name: str, now: str, *, red: bool = False, cells: str = "a", **changes: Any) -> Run:
+    """A run of the cells that are named by a letter each; the last of them may be red."""
+    planned = [make_planned(cell) for cell in cells]
+    plan = make_plan(*planned, run=name, created=now, machine={"class": "m"})
     plan = msgspec.structs.replace(plan, **changes)
-    cases = [make_case(each, "fail" if red else "pass", message="wrong") for each in plan.cells[0].cases]
-    return make_run(plan, make_result("a", cases=cases, run=name))
+    outcomes: dict[str, CheckOutcome] = {
+        cell: "fail" if red and cell == cells[-1] else "pass" for cell in cells
+    }
+    results = [
+        make_result(
+            cell, cases=[make_case(each, outcome, message="wrong") for each in planned[0].cases], run=name
+        )
+        for cell, outcome in outcomes.items()
+    ]
+    return make_run(plan, *results)
 
 
 def remember(path: Path, *runs: Run) -> History:
@@ -53,7 +68,8 @@ def test_the_page_tells_what_is_new_since_the_newest_run_before(tmp_path: Path) 
         [],
     )
     write_renderings(run, tmp_path, Earlier(since=found))
-    assert "Since the last run" in (tmp_path / "index.html").read_text(encoding="utf-8")
+    for name in ("index.html", "summary.md"):
+        assert "Since the last run" in (tmp_path / name).read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize(
@@ -73,9 +89,58 @@ def test_a_run_is_not_compared_with_itself_nor_where_no_history_is_kept(tmp_path
     assert since(make("now", NOW), History(kept.path, 0)) is None
 
 
-def test_a_history_that_cannot_be_read_costs_the_section_and_not_the_run(tmp_path: Path) -> None:
-    folder = tmp_path / "history.sqlite3"
-    folder.mkdir()
+def test_the_terminal_and_the_summary_tell_what_is_worse_and_how_to_see_the_rest(tmp_path: Path) -> None:
+    history = remember(tmp_path, make("before", BEFORE, cells="ab"))
+    run = make("now", NOW, cells="ab", red=True)
+    earlier = Earlier(since=since(run, history))
+    text = render_text(run, earlier, unicode=False)
+    told = text.partition("\nSince the last run\n")[2].partition("\n\n")[0]
+    assert told.startswith("  1 cell has another status; 4 cases are newly red.\n    x ok -> failed: b\n")
+    assert "`harness compare before now` tells it all." in " ".join(told.split())
+    assert text.isascii()
+    assert max(map(len, text.splitlines())) <= 80
+    summary = render_markdown(run, earlier)
+    assert (
+        "1 cell has another status; 4 cases are newly red. Against `before (sweep of compat): pass`; "
+        in summary
+    )
+    assert "| Status of the cell | `ok -> failed` | `b` |" in summary
+    nothing = render_text(run, Earlier(since=since(run, remember(tmp_path / "again", run))))
+    assert "Since the last run" not in nothing
+
+
+def test_a_run_of_some_cells_hides_nothing_of_the_others(tmp_path: Path) -> None:
+    whole, part = make("whole", "2026-10-01T10:00:00+00:00", cells="ab"), make("part", BEFORE, subset=True)
+    history = remember(tmp_path, whole, part)
+    found = since(make("now", NOW, cells="ab", red=True), history)
+    assert found is not None
+    assert (found.before.run, found.cells, {each.cell for each in found.worse}) == ("whole", 2, {"b"})
+    again = since(make("now", NOW, subset=True), history)
+    assert again is not None
+    assert again.before.run == "part"
+
+
+def test_where_no_run_has_all_cells_it_says_how_many_it_speaks_of(tmp_path: Path) -> None:
+    history = remember(tmp_path, make("before", BEFORE, cells="ab"))
+    found = since(make("now", NOW, cells="abc"), history)
+    view = view_changes(found)
+    assert view is not None
+    assert view["word"] == "nothing worse in 2 of 3 cells"
+    assert since(make("now", NOW, cells="c"), history) is None
+
+
+@pytest.mark.parametrize("kind", ["folder", "name", "word"])
+def test_a_history_that_cannot_be_read_costs_the_section_and_not_the_run(kind: str, tmp_path: Path) -> None:
+    path = tmp_path / "history.sqlite3"
+    if kind == "folder":
+        path.mkdir()
+    elif kind == "name":
+        path = tmp_path / ("x" * 300)
+    else:
+        path = remember(tmp_path, make("before", BEFORE)).path
+        with contextlib.closing(sqlite3.connect(path)) as connection:
+            connection.execute("UPDATE run SET verdict = 'parsed'")
+            connection.commit()
     said: list[str] = []
-    assert since(make("now", NOW), History(folder), said.append) is None
+    assert since(make("now", NOW), History(path), said.append) is None
     assert [text.partition(":")[0] for text in said] == ["the page tells nothing of earlier runs"]

@@ -76,6 +76,14 @@ PASSES, FAILS = "pass: 1 ulp, at most 2", "fail: 3 ulp, at most 2"
             "fail: not finite ulp, at most 2",
             False,
         ),
+        (
+            case(words="message: no attribute 'norm'"),
+            case(words="message: no attribute 'is_sparse'"),
+            "behaviour-changed",
+            "message: no attribute 'norm'",
+            "message: no attribute 'is_sparse'",
+            False,
+        ),
         (case(), case(allowed=9.0), "allowed-changed", "at most 2", "at most 9", False),
         (case(), case(bound="min", allowed=0.5), "allowed-changed", "at most 2", "at least 0.5", False),
     ],
@@ -94,7 +102,12 @@ def test_each_way_in_which_a_case_may_differ(  # noqa: PLR0917 - one parameter a
 
 @pytest.mark.parametrize(
     "after",
-    [case(value=1.19), case(allowed=2.0 * (1 + 1e-12)), case(value=1.0 + 1e-12)],
+    [
+        case(words="of an older run nothing is known"),
+        case(value=1.19),
+        case(allowed=2.0 * (1 + 1e-12)),
+        case(value=1.0 + 1e-12),
+    ],
 )
 def test_what_moved_by_less_than_a_tenth_of_the_allowed_is_not_told(after: Any) -> None:
     assert compare(make(), alter(later(), "a", cases=(after,))).differences == ()

@@ -104,7 +104,10 @@ def test_runs_of_different_machine_classes_are_compared_for_correctness_alone_an
 ) -> None:
     after = slow(later(machine=machine), "a", "embed.3", 9.0)
     after = alter(after, "a", cases=(RED,), facts={"threads": "64"})
-    found = compare(make(), msgspec.structs.replace(after, quantities=(decided("regressed", 1.4),)))
+    found = compare(
+        msgspec.structs.replace(make(), quantities=(decided("passed", 1.0),)),
+        msgspec.structs.replace(after, quantities=(decided("regressed", 1.4),)),
+    )
     assert [each.kind for each in found.differences] == ["new-red"]
     assert (found.same_class, found.latency) == (False, 0)
     cpu = machine.get("cpu", "unknown machine")

@@ -1,4 +1,4 @@
-"""What is said of each quantity, and of a gate that measures them."""
+"""What is said of each quantity."""
 
 from __future__ import annotations
 
@@ -7,15 +7,10 @@ from collections.abc import Sequence
 
 import msgspec
 import pytest
-from unit.test_gate_judge import FINE, GOOD, cell, gate
+from unit.speed_samples import EQUAL, MEMORY, SMALL
 
-from harness.gate_records import Block, Interval, Quantity, QuantityDecision, QuantityOutcome, Speed
+from harness.gate_records import Block, Interval, Quantity, QuantityDecision, QuantityOutcome
 from harness.judge.quantities import decide_quantity, judge_speed, samples_of, unmeasured
-
-SMALL = Quantity(id="normalize.manual.float32.1", group="normalizer", unit="s", threshold=1.05)
-LARGE = Quantity(id="normalize.manual.float32.256", group="normalizer", unit="s", threshold=1.05)
-MEMORY = Quantity(id="memory.embedding", group="embedding", unit="B", threshold=1.10)
-EQUAL = Interval(low=0.99, ratio=1.0, high=1.01)
 
 
 def block(number: int, baseline: float = 2.0, again: float = 2.0, candidate: float = 3.0) -> Block:
@@ -127,129 +122,3 @@ def test_where_half_of_a_group_fails_its_control_the_machine_is_at_fault(
     assert tuple(each.outcome for each in found) == (*judged, "regressed", "regressed")
     reason = "2 of 4 latencies of the normalizer differ between processes of the baseline"
     assert {each.because for each in found} == ({"", reason} if judged != outcomes else {""})
-
-
-def test_a_control_that_failed_is_named_beside_a_regression() -> None:
-    third = msgspec.structs.replace(SMALL, id="normalize.third")
-    planned = (SMALL, LARGE, third)
-    outcomes: tuple[QuantityOutcome, ...] = ("control-failed", "regressed", "passed")
-    decisions = {
-        each.id: QuantityDecision(quantity=each, outcome=outcome, change=EQUAL)
-        for each, outcome in zip(planned, outcomes, strict=True)
-    }
-    found = gate(GOOD, FINE, speed=judge_speed(planned, decisions, spent=1.0, budget=2.0, looks=1))
-    assert found.verdict == "regressed"
-    assert found.sentence.endswith(
-        "; but normalize.manual.float32.1 differs between processes of the baseline itself"
-    )
-
-
-# --- the gate as a whole ---------------------------------------------------------------------
-
-
-def speed(*outcomes: QuantityOutcome) -> Speed:
-    decisions = {
-        quantity.id: QuantityDecision(
-            quantity=quantity,
-            outcome=outcome,
-            change=Interval(low=1.17, ratio=1.203, high=1.2411),
-            control=Interval(low=1.01, ratio=1.02, high=1.03),
-            because="it hung" if outcome == "unmeasured" else "",
-        )
-        for quantity, outcome in zip((SMALL, LARGE, MEMORY), outcomes, strict=False)
-    }
-    planned = (SMALL, LARGE, MEMORY)[: len(outcomes)]
-    return judge_speed(planned, decisions, spent=1.0, budget=2.0, looks=1)
-
-
-@pytest.mark.parametrize(
-    ("outcomes", "verdict", "sentence", "because"),
-    [
-        (
-            ("passed", "passed", "passed"),
-            "pass",
-            (
-                "Nothing is red in the candidate that the baseline holds (4 cases); 3 quantities of "
-                "latency and memory are within the threshold"
-            ),
-            "",
-        ),
-        (
-            ("passed",),
-            "pass",
-            (
-                "Nothing is red in the candidate that the baseline holds (4 cases); 1 quantity of "
-                "latency and memory is within the threshold"
-            ),
-            "",
-        ),
-        (
-            ("undecided", "regressed", "passed"),
-            "regressed",
-            "normalize.manual.float32.256 takes 1.203 (1.170 to 1.241) times as long, where 1.05 is allowed",
-            "",
-        ),
-        (
-            ("regressed", "regressed", "passed"),
-            "regressed",
-            (
-                "normalize.manual.float32.1 takes 1.203 (1.170 to 1.241) times as long, where 1.05 is "
-                "allowed; 1 more quantity has regressed"
-            ),
-            "",
-        ),
-        (
-            ("control-failed", "regressed", "regressed"),
-            "regressed",
-            (
-                "memory.embedding needs 1.203 (1.170 to 1.241) times as much memory, where 1.1 is allowed; "
-                "but normalize.manual.float32.1, normalize.manual.float32.256 differ between processes of "
-                "the baseline itself"
-            ),
-            "",
-        ),
-        (
-            ("passed", "passed", "regressed"),
-            "regressed",
-            "memory.embedding needs 1.203 (1.170 to 1.241) times as much memory, where 1.1 is allowed",
-            "",
-        ),
-        (
-            ("passed", "undecided", "undecided"),
-            "inconclusive",
-            "2 of 3 quantities are undecided: normalize.manual.float32.256, 1.203 (1.170 to 1.241)",
-            "",
-        ),
-        (
-            ("undecided", "control-failed", "passed"),
-            "inconclusive",
-            (
-                "2 of 3 quantities differ between processes of the baseline itself: "
-                "normalize.manual.float32.256, 1.020 (1.010 to 1.030)"
-            ),
-            "",
-        ),
-        (
-            ("control-failed", "undecided", "unmeasured"),
-            "inconclusive",
-            "1 of 3 quantities could not be measured: memory.embedding, 1.203 (1.170 to 1.241)",
-            "it hung",
-        ),
-        ((), "inconclusive", "No quantity of latency or memory was measured", ""),
-    ],
-)
-def test_the_worst_quantity_speaks_for_the_gate(
-    outcomes: tuple[QuantityOutcome, ...], verdict: str, sentence: str, because: str
-) -> None:
-    found = gate(GOOD, FINE, speed=speed(*outcomes))
-    assert (found.verdict, found.sentence, found.because) == (verdict, sentence, because)
-
-
-def test_speed_never_betters_what_correctness_says() -> None:
-    red = cell("candidate", "fail", "pass", "pass", "pass", status="failed")
-    for outcome in ("passed", "regressed", "undecided"):
-        assert gate(GOOD, red, speed=speed(outcome)) == gate(GOOD, red)
-    lost = cell("baseline", status="timed-out")
-    assert gate(lost, FINE, speed=speed("passed")) == gate(lost, FINE)
-    assert gate(lost, FINE).verdict == "inconclusive"
-    assert gate(lost, FINE, speed=speed("regressed")).verdict == "regressed"

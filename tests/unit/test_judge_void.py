@@ -4,25 +4,14 @@ from __future__ import annotations
 
 import msgspec
 import pytest
-from unit.test_judge_quantities import EQUAL, LARGE, MEMORY, SMALL
+from unit.speed_samples import EQUAL, LARGE, MEMORY, SMALL, void
 
-from harness.gate_records import Quantity, QuantityDecision, QuantityOutcome, VoidBlock
+from harness.gate_records import Quantity, QuantityDecision, QuantityOutcome
 from harness.judge.quantities import unmeasured
 from harness.judge.void import concerns, hold_back
 from harness.speed.looks import VOID_IN_A_ROW, Verdicts
 
 ALL_MEMORY = Quantity(id="memory.normalizer", group="normalizer", unit="B", threshold=1.1)
-
-
-def void(number: int = 1, *arms: str, scenario: str = "") -> VoidBlock:
-    return VoidBlock(
-        group="normalizer",
-        number=number,
-        slots=("baseline", "again", "candidate"),
-        arms=arms or ("candidate",),
-        void="it hung",
-        scenario=scenario,
-    )
 
 
 def decision(outcome: QuantityOutcome = "passed") -> QuantityDecision:

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import datetime
 import hashlib
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 
 import pytest
@@ -106,6 +110,45 @@ def test_an_index_that_cannot_be_reached_is_not_the_fate_of_the_cell(matrix: Mat
         MachineError, match=r"^uv could not resolve some-cell \(network, index or uv itself\): "
     ):
         asyncio.run(resolve(cell_asking("numpy"), matrix, nowhere))
+
+
+@contextlib.contextmanager
+def serve(status: int) -> Iterator[str]:
+    """An index that answers everything with one status."""
+
+    class Answer(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_error(status)
+
+        def log_message(self, *_: object) -> None: ...
+
+    server = HTTPServer(("127.0.0.1", 0), Answer)
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{server.server_port}/simple"
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
+
+
+@pytest.mark.parametrize("status", [401, 403])
+def test_an_index_that_refuses_to_answer_says_nothing_of_a_package(
+    status: int, matrix: Matrix, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+    with serve(status) as index, pytest.raises(MachineError, match=f"<path> .*{status}"):
+        asyncio.run(resolve(cell_asking("numpy==2.4.6"), matrix, IndexSettings(index=index)))
+
+
+def test_offline_nothing_is_known_of_a_package(
+    matrix: Matrix, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("UV_OFFLINE", "1")
+    monkeypatch.setenv("UV_CACHE_DIR", str(tmp_path / "empty"))
+    with pytest.raises(MachineError, match="the network was disabled"):
+        asyncio.run(resolve(cell_asking("numpy==2.4.6"), matrix, IndexSettings()))
 
 
 def test_an_index_without_upload_times_is_said_to_be_one(tmp_path: Path, wheels: Path) -> None:

@@ -117,7 +117,7 @@ def test_a_page_of_a_large_sweep_stays_small() -> None:
     results = [
         make_result(
             cell.cell.id,
-            cases=[make_case(case, "fail", message="x" * 400) for case in cases],
+            cases=[make_case(case, "fail", message=f"{cell.cell.id} {'x' * 400}") for case in cases],
             status="failed",
         )
         for cell in cells

@@ -4,7 +4,7 @@ from unit.runs import make_case, make_full_run, make_plan, make_planned, make_re
 
 from harness.records import Expectation
 from harness.report.cell_map import CellMap, Facet, Row, lay_out
-from harness.report.cell_names import CellNames
+from harness.report.cell_names import CellNames, VersionNames
 from harness.report.nearest import LockStep, Nearest, find_nearest
 from harness.report.page.map import view_map
 from harness.report.red import count_kinds
@@ -155,6 +155,7 @@ def test_red_is_counted_by_kind() -> None:
         "1 cell timed-out",
         "L0 red in 1 cell",
         "L2 red in 1 cell",
+        "1 expectation that matches nothing",
     ]
     assert count_kinds(make_run(make_plan())) == []
 
@@ -179,3 +180,23 @@ def test_many_cells_in_few_words() -> None:
 def test_cells_that_did_not_run_are_not_counted_as_all() -> None:
     run = make_run(make_plan(make_planned("a"), make_planned("b")), make_result("a"))
     assert CellNames.of(run).axes.keys() == {"a"}
+
+
+def test_in_a_drawing_cells_are_called_by_the_versions_they_differ_in() -> None:
+    axes = {
+        "a": {"python": "3.11", "numpy": "1", "torch": "2"},
+        "b": {"python": "3.11", "numpy": "2", "torch": "2"},
+        "c": {"python": "3.11", "numpy": "2"},
+    }
+    run = make_run(make_plan(*(make_planned(cell, axes=versions) for cell, versions in axes.items())))
+    named = VersionNames.of(run)
+    assert named.axes == ("numpy", "torch")
+    assert named.names == {"a": "1 · 2", "b": "2 · 2", "c": "2 · -"}
+
+
+def test_cells_that_versions_do_not_tell_apart_keep_their_ids() -> None:
+    axes = {"a": {"numpy": "1"}, "b": {"numpy": "2"}, "c": {"numpy": "2"}}
+    run = make_run(make_plan(*(make_planned(cell, axes=versions) for cell, versions in axes.items())))
+    assert VersionNames.of(run) == VersionNames((), {cell: cell for cell in axes})
+    alone = make_run(make_plan(make_planned("only", axes={"numpy": "1"})))
+    assert VersionNames.of(alone).names == {"only": "only"}

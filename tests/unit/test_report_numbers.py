@@ -120,6 +120,16 @@ def test_parity_of_each_layer_and_the_cells_that_agree() -> None:
     assert second.layers[1] == LayerSpread("L2", (half, Mark(None, "expected", 1)), 2, 0.5, 0.5, 1, 4.0)
 
 
+def test_a_row_tells_the_worst_of_all_its_cells() -> None:
+    def cases(value: float, control: float) -> list[CaseResult]:
+        return [make_case("l2.parity/float32", observation=seen(value, unit="abs", control=control))]
+
+    (group,) = find_parity(run_of({"base": cases(1.80, 20.0), "b": cases(1.98, 0.0), "c": cases(1.9, 9.0)}))
+    (layer,) = group.layers
+    assert (group.cells, layer.cases, layer.worst, layer.control) == (("base", "b", "c"), 1, 0.99, 0.0)
+    assert (layer.median, layer.count("within"), layer.count("red")) == (0.95, 1, 0)
+
+
 def test_rounding_keeps_the_side_of_the_tolerance() -> None:
     case = make_case("l2.parity/float32", "fail", observation=seen(2.02))
     (group,) = find_parity(run_of({"base": [case]}))
@@ -144,7 +154,7 @@ def test_the_worst_texts_come_first_and_once() -> None:
         "b": [case("float32", None, "long: yes"), case("float16", 1.0, "short: no")],
     }
     found = find_worst_texts(run_of(cells))
-    assert [(each.check, each.kind, each.value, each.sample, each.cells) for each in found] == [
-        ("l2.parity", "red", None, "long: yes", 1),
-        ("l2.parity", "within", 1.5, "short: no", 2),
+    assert [(each.case, each.kind, each.value, each.sample, each.cells) for each in found] == [
+        ("l2.parity/float32", "red", None, "long: yes", 1),
+        ("l2.parity/float16", "within", 1.5, "short: no", 2),
     ]

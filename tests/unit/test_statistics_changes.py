@@ -87,11 +87,12 @@ def test_a_creep_has_a_slope_and_noise_has_none() -> None:
 
 
 def test_the_process_is_asked_as_the_controller_asks_it() -> None:
-    series = {"a": [0.0] * 10 + [1.0] * 10, "b": [0.0, 1.0]}
+    series = {"a": [0.0] * 10 + [1.0] * 10, "b": [0.0, 1.0], "unasked": [0.1 * place for place in range(9)]}
     found = asyncio.run(find_changes(series, {"a": 10}, confidence=0.99))
     assert (found["a"].changes, found["b"]) == ((10,), type(found["b"])(changes=(), slope=None))
     assert found["a"].slope is not None
     assert found["a"].slope.ratio == 1.0  # since the step there is none
+    assert found["unasked"].slope is None
 
 
 def test_what_is_no_number_is_told() -> None:

@@ -6,10 +6,11 @@ import random
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
+from unit.command_line import command
+from unit.histories import record
 from unit.pasts import MACHINE, cell, latency, past
-from unit.test_cli import command
-from unit.test_history_database import record
 
 from harness.history.database import read_history
 from harness.history.recording import History, pin_run
@@ -87,10 +88,10 @@ def test_a_step_a_creep_and_what_holds_are_told_apart(tmp_path: Path) -> None:
     slope = by_name["creeps"].a_run
     assert slope is not None
     assert slope.low < 1.01 < slope.high
+    assert by_name["holds"].a_run is None
     assert (found.reference, found.pinned, found.runs) == ("r00", False, RUNS)
-    assert found.notes == (
-        "no run is pinned, so the first is the reference; `harness history --pin RUN` names a release",
-    )
+    (note,) = found.notes
+    assert note.startswith("no run on this class of machine is pinned, so the first is the reference; ")
 
 
 def test_the_reference_is_the_newest_pinned_run(tmp_path: Path) -> None:
@@ -124,13 +125,51 @@ def test_a_session_that_runs_took_over_counts_once_and_other_machines_do_not(tmp
     assert "left out, for on other classes of machine: 1 run" in trends(path).notes
 
 
-def test_a_hundred_runs_are_one_question(tmp_path: Path) -> None:
+def test_runs_that_were_held_against_another_baseline_are_left_out(tmp_path: Path) -> None:
+    def rebase(run: Snapshot) -> Snapshot:
+        cells = tuple(msgspec.structs.replace(each, baseline=each.id == "a") for each in run.cells)
+        timed = tuple(msgspec.structs.replace(each, ratio=(each.ratio or 1) * 3) for each in run.latency)
+        return msgspec.structs.replace(run, cells=cells, latency=timed)
+
+    path = tmp_path / "h.sqlite3"
+    first, *rest = make_runs(12)
+    record(path, rebase(first), *rest)
+    found = trends(path)
+    assert {point.run for each in found.trends for point in each.points} == {run.run for run in rest}
+    assert "left out, for held against another baseline: 1 run" in found.notes
+    assert found.reference == "r01"
+    assert {each.kind for each in found.trends} <= {"steady", "crept", "unclear"}
+
+
+def test_a_baseline_with_few_scenarios_has_no_trend_of_its_own(tmp_path: Path) -> None:
+    path = tmp_path / "h.sqlite3"
+    few = [
+        msgspec.structs.replace(
+            run, latency=tuple(each for each in run.latency if each.scenario != "embed.7")
+        )
+        for run in make_runs(6)
+    ]
+    record(path, *few)
+    assert {each.cell for each in trends(path).trends} == {"a", "base"}
+    fewer = [msgspec.structs.replace(run, latency=run.latency[:7]) for run in few]  # four of the baseline
+    record(path, *fewer)
+    assert {each.cell for each in trends(path).trends} == {"a"}
+
+
+def test_no_timing_is_searched_for(tmp_path: Path) -> None:
+    """A run of 200 cells has 6000 timings; found by going through all cells, 100 runs took 18 s."""
     path, asked = tmp_path / "h.sqlite3", list[str]()
-    write_runs(path, 100, created="2026-10-01T10:00:00+00:00")
+    write_runs(path, 3)
     with read_history(path, pytest.fail) as connection:
         connection.set_trace_callback(asked.append)
-        assert len(read_series(connection, "compat", MACHINE["class"])) == 1000
-    assert len(asked) == 1
+        assert len(read_series(connection, "compat", MACHINE["class"])) == 30
+        connection.set_trace_callback(None)
+        plans = [
+            step[-1] for question in asked for step in connection.execute(f"EXPLAIN QUERY PLAN {question}")
+        ]
+    assert [step for step in plans if "latency" in step] == ["SEARCH latency USING PRIMARY KEY (run=?)"] * 3
+    assert not [step for step in plans if "SCAN" in step and step != "SCAN run"]
+    assert [step for step in plans if "B-TREE" in step] == ["USE TEMP B-TREE FOR ORDER BY"]  # of the runs
 
 
 def test_text_names_what_moved_and_the_command_that_says_why(tmp_path: Path) -> None:
