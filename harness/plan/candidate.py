@@ -12,6 +12,7 @@ from packaging.utils import canonicalize_name
 
 from harness.errors import NoSolutionError, UsageError
 from harness.plan.cells import cells_of
+from harness.plan.changes import change_side
 from harness.plan.environment_file import read_environment_file
 from harness.plan.needed import refuse_lacking
 from harness.plan.pip_settings import IndexSettings
@@ -19,7 +20,6 @@ from harness.plan.plan import locks_for
 from harness.plan.resolve import Guidance, resolve
 from harness.plan.schema import Matrix
 from harness.plan.side import Side, is_lower, side_of_file, side_of_matrix, side_of_pins, versions_of
-from harness.plan.toml_file import suggest
 from harness.records import Lock
 
 
@@ -163,37 +163,6 @@ def parse_changes(wish: Wish) -> dict[str, str]:
         extras = f"[{','.join(sorted(asked.extras))}]" if asked.extras else ""
         found[name] = f"{name}{extras}{asked.specifier}"
     return found
-
-
-def change_side(baseline: Side, changes: Mapping[str, str], there: Collection[str]) -> Side:
-    """The baseline with other versions asked for; what a file of the baseline pins may move with them.
-
-    Raises:
-        UsageError: a package that is neither under test nor needed by what is.
-    """
-    known = {*baseline.tested, *there}
-    for name in changes:
-        if name == "python":
-            raise UsageError("python is no package; name a matrix with another python")
-        if name not in known:
-            hint = suggest(name, known)
-            raise UsageError(f"{name} is neither under test nor needed by what is under test{hint}")
-    label = f"{baseline.label} with {' '.join(changes.values())}"
-    asked = baseline.asked
-    tested = baseline.tested | {
-        name: add_extras(text, asked[name]) if name in asked else text for name, text in changes.items()
-    }
-    origins = baseline.origins | {name: f"the change {text}" for name, text in changes.items()}
-    return msgspec.structs.replace(
-        baseline, label=label, tested=tested, origins=origins, held={}, left_out=(), notes=()
-    )
-
-
-def add_extras(text: str, before: str) -> str:
-    """A requirement with the extras of the one that it takes the place of: an upgrade drops none."""
-    asked = Requirement(text)
-    extras = sorted({*asked.extras, *Requirement(before).extras})
-    return f"{asked.name}[{','.join(extras)}]{asked.specifier}" if extras else text
 
 
 def exact_versions(side: Side, names: Collection[str]) -> dict[str, str]:

@@ -11,14 +11,7 @@ from harness.report.escape import code_span, disarm_commands, escape_markdown
 from harness.report.latency_view import noise_floor, show_ratio, show_seconds, summarize_latency
 from harness.report.limits import fit_rows
 from harness.report.margins import find_margins
-from harness.report.past.compare_view import (
-    TITLES,
-    list_worse,
-    say_cells,
-    say_compared,
-    say_comparison,
-    say_run,
-)
+from harness.report.past.compare_markdown import render_since
 from harness.report.recommended import recommend
 from harness.report.red import list_red_checks
 from harness.report.view import (
@@ -39,7 +32,6 @@ from harness.report.view import (
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from harness.history_records import Comparison
     from harness.records import Run
 
 _FIRST = Earlier()
@@ -62,7 +54,7 @@ def render_markdown(run: Run, earlier: Earlier = _FIRST) -> str:
         "",
         summary,
         *(f"{locks}." for locks in filter(None, [describe_locks(run)])),
-        *_since(earlier.since),
+        *(render_since(earlier.since) if earlier.since is not None else ()),
         *_map(run),
         *_red(run),
         *_expectations(run),
@@ -72,24 +64,6 @@ def render_markdown(run: Run, earlier: Earlier = _FIRST) -> str:
         *_recommended(run),
     ]
     return disarm_commands("\n".join(lines) + "\n")
-
-
-def _since(since: Comparison | None) -> Iterator[str]:
-    if since is None:
-        return
-    yield from ("", "### Since the last run", "")
-    before = code_span(say_run(since.before), table=False)
-    yield f"{escape_markdown(say_comparison(since), 600)} Against {before}; {say_compared(since)}."
-    rows = [
-        [
-            TITLES[group.kind],
-            code_span(group.name),
-            code_span(say_cells(group, since.cells)),
-            code_span("; ".join(group.example.causes), 400),
-        ]
-        for group in list_worse(since)
-    ]
-    yield from _rows(["what", "which", "in", "likely cause"], rows)
 
 
 def _margins(run: Run) -> Iterator[str]:
@@ -111,14 +85,9 @@ def _margins(run: Run) -> Iterator[str]:
 
 def _table(title: str, header: Sequence[str], rows: Sequence[Sequence[str]]) -> Iterator[str]:
     if rows:
-        yield from ("", f"### {title}")
-        yield from _rows(header, rows)
-
-
-def _rows(header: Sequence[str], rows: Sequence[Sequence[str]]) -> Iterator[str]:
-    if rows:
         shown, left = fit_rows([_row(row) for row in rows])
-        yield from ("", _row(header), _row(["---"] * len(header)), *shown)
+        yield from ("", f"### {title}", "")
+        yield from (_row(header), _row(["---"] * len(header)), *shown)
         if left:
             yield from (
                 "",

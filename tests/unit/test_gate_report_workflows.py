@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 import shutil
 import subprocess
@@ -86,56 +85,6 @@ def test_a_gate_takes_the_place_of_its_own_earlier_run_alone() -> None:
         f"gate-compat-locked.txt{number}",
         f"gate-matrices-My-service.toml-requirements.txt{number}",
     ]
-
-
-def test_the_baseline_is_what_the_change_was_merged_into(tmp_path: Path) -> None:
-    """The tip of the target may be ahead of that: the gate would judge other people's changes, in reverse."""
-    (step,) = (
-        each
-        for each in parse(render_workflow("github", USUAL))["jobs"]["gate"]["steps"]
-        if each.get("name") == "Gate"
-    )
-    github = step["run"]
-    (gitlab,) = (
-        each for each in parse(render_workflow("gitlab", USUAL))["gate"]["script"] if "harness gate" in each
-    )
-
-    def git(*arguments: str) -> str:
-        argv = (
-            "git",
-            "-c",
-            "user.name=a",
-            "-c",
-            "user.email=a@b.c",
-            "-c",
-            "commit.gpgsign=false",
-            *arguments,
-        )
-        return subprocess.run(argv, cwd=tmp_path, check=True, capture_output=True, text=True).stdout.strip()
-
-    def asked(script: str, **variables: str) -> str:
-        shell = f'harness() {{ printf "%s" "$3"; }}\n{script}'
-        found = subprocess.run(
-            ("bash", "-ec", shell),
-            cwd=tmp_path,
-            env={**os.environ, "FILE": "requirements.txt", "GATE_FILE": "requirements.txt", **variables},
-            check=True,
-            capture_output=True,
-            text=True,
-        )
-        return found.stdout
-
-    git("init", "-q", "-b", "main")
-    git("commit", "-q", "--allow-empty", "-m", "target")
-    target = git("rev-parse", "HEAD")
-    git("checkout", "-q", "-b", "change")
-    git("commit", "-q", "--allow-empty", "-m", "change")
-    git("checkout", "-q", target)
-    git("merge", "-q", "--no-ff", "-m", "merge", "change")
-    assert asked(github) == f"{target}:requirements.txt"
-    assert asked(gitlab, CI_MERGE_REQUEST_DIFF_BASE_SHA="left") == "left:requirements.txt"
-    both = {"CI_MERGE_REQUEST_DIFF_BASE_SHA": "left", "CI_MERGE_REQUEST_TARGET_BRANCH_SHA": "tip"}
-    assert asked(gitlab, **both) == "tip:requirements.txt"
 
 
 @pytest.mark.parametrize(

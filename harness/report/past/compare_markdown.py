@@ -9,6 +9,7 @@ from harness.report.limits import fit_rows
 from harness.report.past.compare_view import (
     TITLES,
     group_differences,
+    list_worse,
     say_cells,
     say_compared,
     say_comparison,
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
     from harness.report.past.compare_view import Group
 
 _TABLE_BYTES = 45_000
-"""There are fourteen kinds of differences, so all of them stay below what GitHub shows."""
+"""There are fifteen kinds of differences, so all of them stay below what GitHub shows."""
 
 
 def render_comparison_markdown(comparison: Comparison) -> str:
@@ -38,6 +39,23 @@ def render_comparison_markdown(comparison: Comparison) -> str:
         *_tables(comparison),
     ]
     return disarm_commands("\n".join(lines) + "\n")
+
+
+def render_since(since: Comparison) -> Iterator[str]:
+    """The section of a summary that tells what is worse than in the last run."""
+    before = code_span(say_run(since.before), table=False)
+    yield from ("", "### Since the last run", "")
+    yield f"{escape_markdown(say_comparison(since), 600)} Against {before}; {say_compared(since)}."
+    rows = [
+        f"| {TITLES[group.kind]} | {code_span(group.name)} | {code_span(say_cells(group, since.cells))} "
+        f"| {code_span('; '.join(group.example.causes), 400)} |"
+        for group in list_worse(since)
+    ]
+    if rows:
+        shown, left = fit_rows(rows, _TABLE_BYTES)
+        yield from ("", "| what | which | in | likely cause |", "| --- | --- | --- | --- |", *shown)
+        if left:
+            yield from ("", f"**{left} of {len(rows)} rows are cut off here; `harness compare` has all.**")
 
 
 def _tables(comparison: Comparison) -> Iterator[str]:
