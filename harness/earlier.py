@@ -6,7 +6,7 @@ from harness.errors import MachineError, UsageError
 from harness.history.database import Say, read_history
 from harness.history.recording import History
 from harness.history.since import find_last
-from harness.history_records import Comparison, Earlier, Snapshot, Trends
+from harness.history_records import Earlier, Trends
 from harness.judge.compare import compare
 from harness.judge.snapshot import take_snapshot
 from harness.records import Run
@@ -28,15 +28,8 @@ async def recall(run: Run, history: History, say: Say) -> Earlier:
     except (UsageError, MachineError) as error:
         say(f"the page tells nothing of earlier runs: {error}")
         return Earlier()
-    return Earlier(since=_compare(last, own, say), trends=await _judge(past, say))
-
-
-def _compare(last: Snapshot | None, own: Snapshot, say: Say) -> Comparison | None:
-    try:
-        return compare(last, own) if last is not None else None
-    except UsageError as error:
-        say(f"the page tells nothing of the last run: {error}")
-        return None
+    since = compare(last, own) if last is not None else None
+    return Earlier(since=since, trends=await _judge(past, say))
 
 
 async def _judge(past: Past | None, say: Say) -> Trends | None:

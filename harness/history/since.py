@@ -22,7 +22,7 @@ def find_last(connection: sqlite3.Connection, run: Snapshot) -> Snapshot | None:
     """The last of them that has all of its cells, as it was recorded; else the one that has most of them.
 
     Not simply the last: after a run of one cell, that would hide what became of all others. None where no
-    run has any of them.
+    run has any of them: there is nothing to compare.
     """
     own = {cell.id for cell in run.cells}
     best, most = "", 0

@@ -110,6 +110,17 @@ def test_a_log_of_any_encoding_is_written(
     assert (done.returncode, f": {dot}xxx" in line, line.endswith(end)) == (1, True, True)
 
 
+def test_what_an_encoding_lacks_ends_nothing(root: Path) -> None:
+    script = "from harness.cli.output import outlive_readers as f; f(); print('\\u2026')"
+    done = subprocess.run(
+        [sys.executable, "-c", script],
+        env=surroundings(root) | {"PYTHONIOENCODING": "latin-1"},
+        capture_output=True,
+        check=True,
+    )
+    assert done.stdout == b"\\u2026\n"
+
+
 def test_a_reader_that_stops_half_way(root: Path, tmp_path: Path) -> None:
     command = [sys.executable, "-c", FAKE_SWEEP, str(tmp_path)]
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}

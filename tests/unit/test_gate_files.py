@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 from pathlib import Path
 
@@ -156,6 +157,18 @@ def test_a_repository_that_git_refuses_is_told(tmp_path: Path) -> None:
     git(tmp_path, "init", "--quiet")
     (tmp_path / ".git" / "config").write_text("[core", encoding="utf-8")
     with pytest.raises(MachineError, match=r"^main:a\.txt: git cannot say: .*bad config"):
+        read(tmp_path, "main:a.txt")
+
+
+def test_git_is_understood_whatever_its_language(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    speaker = tmp_path / "bin" / "git"
+    speaker.parent.mkdir()
+    words = '[ "$LC_ALL" = C ] && said="not a git repository" || said="kein Git-Repository"'
+    speaker.write_text(f'#!/bin/sh\n{words}\necho "fatal: $said" >&2\nexit 128\n')
+    speaker.chmod(0o755)
+    monkeypatch.setenv("PATH", str(speaker.parent), prepend=os.pathsep)
+    monkeypatch.setenv("LC_ALL", "de_DE.UTF-8")
+    with pytest.raises(UsageError, match="is in no git repository"):
         read(tmp_path, "main:a.txt")
 
 

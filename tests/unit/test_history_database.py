@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from unit.histories import DECISION, count, ids, read, record, runs
 from unit.pasts import case, cell, latency, past
-from unit.runs import make_full_run
+from unit.runs import CASES, make_case, make_full_run, make_plan, make_planned, make_result, make_run, seen
 
 from harness.history.database import read_history
 from harness.history.reading import list_runs, read_snapshot
@@ -19,6 +19,16 @@ from harness.judge.snapshot import summarize_snapshot, take_snapshot
 def full() -> Snapshot:
     run = make_full_run("text ✓ ' %")
     return take_snapshot(run.plan, run.results, run.judgement)
+
+
+def test_what_a_case_recorded_in_words_is_kept(tmp_path: Path) -> None:
+    told = seen(bound="equal", facts={"exception": "AttributeError", "message": "no 'norm'", "count": 3})
+    number = seen(facts={"sample": "0.119 where 0.12 is due"})
+    cases = [make_case(CASES[0], observation=told), make_case(CASES[1], observation=number)]
+    run = make_run(make_plan(make_planned("a", cases=CASES[:2])), make_result("a", cases=cases))
+    record(tmp_path / "h", take_snapshot(run.plan, run.results, run.judgement))
+    (found,) = read(tmp_path / "h", run.plan.run).cells
+    assert [each.words for each in found.cases] == ["exception: AttributeError; message: no 'norm'", ""]
 
 
 def test_what_is_written_is_read_back_whole(tmp_path: Path) -> None:
@@ -59,6 +69,14 @@ def test_the_newest_runs_of_each_matrix_and_kind_are_kept_and_what_goes_is_said(
     keep_newest(History(path, 1), told.append)
     assert sorted(ids(path)) == ["g", "o", "s4"]
     assert told == ["removed 2 old runs from the history, s0 the oldest: it keeps 1 of each matrix and kind"]
+
+
+def test_runs_of_some_cells_push_no_whole_sweep_out(tmp_path: Path) -> None:
+    path = tmp_path / "history.sqlite3"
+    days = [f"2026-11-{day:02}T10:00:00+00:00" for day in range(1, 6)]
+    parts = [past(f"p{n}", created=day, subset=True) for n, day in enumerate(days)]
+    record(path, past("whole", created="2026-10-01T10:00:00+00:00"), *parts, keep=2)
+    assert sorted(ids(path)) == ["p3", "p4", "whole"]
 
 
 def test_space_is_given_back(tmp_path: Path) -> None:

@@ -4,8 +4,16 @@ import pytest
 from unit.runs import make_plan, make_planned, make_result, make_run, make_timing
 
 from harness.records import Run, ScenarioPlan
+from harness.report.cell_names import VersionNames
 from harness.report.latency_view import beyond_noise
-from harness.report.plots.latency import CELLS_OF_MANY, MOST_CELLS, choose_cells
+from harness.report.page.latency import view_latency
+from harness.report.plots.latency import (
+    CELLS_OF_MANY,
+    MOST_CELLS,
+    choose_cells,
+    count_clamped,
+    plot_family,
+)
 from harness.report.scenarios import (
     Against,
     Rounds,
@@ -81,6 +89,36 @@ def test_rounds_are_factors_of_the_typical_round_of_the_baseline() -> None:
     run = timed_run({"base": {"normalize.a.float32.8": 1.0}, "b": {"normalize.a.float32.8": 2.0}})
     assert find_rounds(run) == [Rounds("normalize.a.float32.8", 1.0, (1.0,) * 4, (1.1,) * 4, (2.0,) * 5)]
     assert find_rounds(make_run(make_plan())) == []
+
+
+def test_rounds_of_a_slower_session_are_held_against_its_own_baseline() -> None:
+    plan = make_plan(make_planned("base", baseline=True), make_planned("b"))
+    name = "normalize.a.float32.8"
+    quiet = make_timing(name, rounds=(1.0,) * 4, baseline=(1.0,) * 4, control=(1.1,) * 4)
+    loaded = make_timing(name, session="s2", rounds=(3.0,) * 4, baseline=(1.5,) * 4, control=(1.5,) * 4)
+    run = make_run(plan, make_result("base", timings=(quiet,)), make_result("b", timings=(loaded,)))
+    (found,) = find_rounds(run)
+    assert (found.typical, found.baseline, found.others) == (1.25, (1.0,) * 8, (2.0,) * 5)
+    assert found.again == (1.1,) * 4 + (1.0,) * 4
+
+
+def test_without_an_a_a_arm_nothing_is_said_to_be_noise() -> None:
+    plan = make_plan(make_planned("base", baseline=True), make_planned("b"))
+    alone = make_timing("normalize.a.float32.8", rounds=(1.5,) * 4, baseline=(1.0,) * 4, control=())
+    run = make_run(plan, *(make_result(cell, timings=(alone,)) for cell in ("base", "b")))
+    (family,) = find_families(run)
+    rows = plot_family(family, VersionNames.of(run))["data"]["values"]
+    assert {row["kind"] for row in rows} == {"noise unknown"}
+    assert all("under" not in row and "over" not in row for row in rows)
+    (view,) = view_latency(run)["families"]
+    assert view["summary"] == "1.50x to 1.50x; no A/A arm, so nothing says what of that is noise"
+
+
+def test_marks_beyond_the_plot_are_counted() -> None:
+    (family,) = find_families(
+        timed_run({"base": {"normalize.a.float32.8": 1.0}, "b": {"normalize.a.float32.8": 9.0}})
+    )
+    assert count_clamped(family) == 1
 
 
 def test_a_plot_shows_the_cells_furthest_from_the_baseline() -> None:
