@@ -114,11 +114,12 @@ def test_without_an_a_a_arm_nothing_is_said_to_be_noise() -> None:
     assert view["summary"] == "1.50x to 1.50x; no A/A arm, so nothing says what of that is noise"
 
 
-def test_marks_beyond_the_plot_are_counted() -> None:
+def test_marks_beyond_the_plot_are_counted_on_both_sides() -> None:
+    seconds = {"base": 1.0, "slow": 9.0, "fast": 0.1, "near": 1.5}
     (family,) = find_families(
-        timed_run({"base": {"normalize.a.float32.8": 1.0}, "b": {"normalize.a.float32.8": 9.0}})
+        timed_run({cell: {"normalize.a.float32.8": each} for cell, each in seconds.items()})
     )
-    assert count_clamped(family) == 1
+    assert count_clamped(family) == 2
 
 
 def test_a_plot_shows_the_cells_furthest_from_the_baseline() -> None:
