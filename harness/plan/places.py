@@ -12,6 +12,10 @@ from harness.processes import Completed, run
 
 GIT_SECONDS = 60.0
 
+MOST_LINKS = 8
+_LINK = "120000"
+"""What git says of a symbolic link."""
+
 
 @dataclass(frozen=True)
 class Place:
@@ -70,7 +74,7 @@ async def read_place(place: Place, cwd: Path) -> str:
         raise UsageError(f"{place}: not UTF-8 text: {error.reason} at byte {error.start}") from None
 
 
-async def _read_revision(place: Place, cwd: Path) -> str:
+async def _read_revision(place: Place, cwd: Path, links: int = MOST_LINKS) -> str:
     asked = f"{place.revision}^{{commit}}"
     found = await _git(cwd, "rev-parse", "--verify", "--quiet", "--end-of-options", asked)
     if "not a git repository" in found.stderr:
@@ -82,9 +86,15 @@ async def _read_revision(place: Place, cwd: Path) -> str:
         raise UsageError(
             f"{place}: no such file, and no git revision {place.revision!r} here (is the clone shallow?)"
         )
-    shown = await _git(cwd, "cat-file", "blob", f"{found.stdout.strip()}:{place.path}")
+    commit = found.stdout.strip()
+    shown = await _git(cwd, "cat-file", "blob", f"{commit}:{place.path}")
     if shown.returncode != 0:
         raise UsageError(f"{place}: git revision {place.revision!r} has no file {place.path!r}")
+    listed = await _git(cwd, "ls-tree", "--full-tree", commit, "--", place.path)
+    if listed.stdout.startswith(_LINK):  # its content is where it leads, which would be read as a package
+        if not links:
+            raise UsageError(f"{place}: a symbolic link that leads to more than {MOST_LINKS} others")
+        return await _read_revision(place.beside(shown.stdout), cwd, links - 1)
     return shown.stdout.removeprefix("\ufeff")
 
 

@@ -172,6 +172,20 @@ def test_git_is_understood_whatever_its_language(tmp_path: Path, monkeypatch: py
         read(tmp_path, "main:a.txt")
 
 
+def test_a_symbolic_link_in_a_git_revision_is_followed(tmp_path: Path) -> None:
+    (tmp_path / "deps").mkdir()
+    (tmp_path / "deps" / "base.txt").write_text("openvino==2026.4.1\n", encoding="utf-8")
+    (tmp_path / "requirements.txt").symlink_to("deps/all.txt")
+    (tmp_path / "deps" / "all.txt").symlink_to("base.txt")
+    (tmp_path / "round.txt").symlink_to("round.txt")
+    git(tmp_path, "init", "--quiet", "--initial-branch", "main")
+    git(tmp_path, "add", ".")
+    git(tmp_path, "commit", "--quiet", "-m", "first")
+    assert requirements(read(tmp_path, "main:requirements.txt")) == ["openvino==2026.4.1"]
+    with pytest.raises(UsageError, match=r"^main:round\.txt: a symbolic link that leads to more than 8"):
+        read(tmp_path, "main:round.txt")
+
+
 def test_a_git_revision(tmp_path: Path) -> None:
     (tmp_path / "deps").mkdir()
     (tmp_path / "deps" / "base.txt").write_text("openvino==2026.4.1\n", encoding="utf-8")
