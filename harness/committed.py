@@ -9,12 +9,17 @@ from pathlib import Path
 import msgspec
 
 from harness.errors import MachineError, UsageError
+from harness.history.folders import read_folder
+from harness.history_records import Comparison, Earlier
+from harness.judge.compare import compare
+from harness.judge.snapshot import take_snapshot
 from harness.pipeline import Request
 from harness.plan.expand import cell_id
 from harness.plan.pip_settings import IndexSettings
 from harness.plan.plan import PlanOptions, build_plan
 from harness.plan.schema import Matrix
-from harness.processes import run
+from harness.processes import run as run_process
+from harness.records import Run
 from harness.report.jsonfile import read_json, render_json
 from harness.report.markdown import render_markdown
 from harness.report.page.html import render_html
@@ -27,7 +32,8 @@ from harness.run.surroundings import make_surroundings
 def publish(folder: Path, reports: Path) -> tuple[Path, ...]:
     """Render a complete run into ``<reports>/<matrix>/`` and return what was written.
 
-    The page, the summary and the results, packed; paths of the machine that ran it are left out.
+    The page and the summary, which tell what changed since what was published before, and the results,
+    packed; paths of the machine that ran it are left out.
 
     Raises:
         UsageError: the run is not complete, or only a part of its matrix.
@@ -39,14 +45,27 @@ def publish(folder: Path, reports: Path) -> tuple[Path, ...]:
         raise UsageError(f"{folder}: cells are missing; run the same command again first")
     plan = msgspec.structs.replace(run.plan, matrix_path=f"matrices/{run.plan.matrix}.toml")
     portable = msgspec.structs.replace(run, plan=plan)
+    earlier = Earlier(since=_compare_published(reports / run.plan.matrix, portable))
     contents = {
-        "index.html": render_html(portable).encode(),
-        "summary.md": render_markdown(portable).encode(),
+        "index.html": render_html(portable, earlier).encode(),
+        "summary.md": render_markdown(portable, earlier).encode(),
         "results.json.gz": gzip.compress(render_json(portable).encode(), mtime=0),  # the same bytes each time
     }
     for name, content in contents.items():
         write_whole(reports / run.plan.matrix / name, content)
     return tuple(reports / run.plan.matrix / name for name in contents)
+
+
+def _compare_published(folder: Path, run: Run) -> Comparison | None:
+    """With what is published there now; None for the same run, and where nothing can be compared."""
+    if not (folder / "results.json.gz").is_file():
+        return None
+    own = take_snapshot(run.plan, run.results, run.judgement)
+    try:
+        before = read_folder(folder)
+        return None if before.run == own.run else compare(before, own)
+    except UsageError:
+        return None  # of an older version, or of other cells
 
 
 def baseline_of(matrix: Matrix) -> str:
@@ -83,7 +102,7 @@ async def make_golden(request: Request, settings: IndexSettings, folder: Path) -
             env = make_surroundings(python, material.suite, scratch, material.threads)
             argv = [str(python), "-m", "harness.cell.golden", str(scratch / "spec.json"), str(made)]
             try:
-                done = await run(argv, env=env, timeout=request.matrix.limits.time)
+                done = await run_process(argv, env=env, timeout=request.matrix.limits.time)
             except TimeoutError:
                 limit = f"{request.matrix.limits.time:g} s (limits.time of {request.matrix.path})"
                 raise MachineError(f"golden embeddings were not made within {limit}") from None

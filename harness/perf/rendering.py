@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import gzip
 import json
 import sys
 import tempfile
@@ -27,6 +26,7 @@ from harness.judge.judgement import judge
 from harness.judge.snapshot import take_snapshot
 from harness.perf.pasts import write_history
 from harness.records import CellResult, PlannedCell, Run
+from harness.report.jsonfile import read_json
 from harness.report.page.html import render_html
 from harness.report.text import render_text
 
@@ -58,21 +58,9 @@ def multiply(run: Run, count: int) -> Run:
     return change(run, plan=plan, results=tuple(results), judgement=judgement, reused=())
 
 
-def read_published(path: Path) -> Run:
-    """A published sweep.
-
-    Raises:
-        MachineError: it is not there, or no run.
-    """
-    try:
-        return msgspec.json.decode(gzip.decompress(path.read_bytes()), type=Run)
-    except (OSError, EOFError, msgspec.DecodeError) as error:
-        raise MachineError(f"{path}: no published sweep to render ({error})") from error
-
-
 def main(arguments: list[str]) -> None:
     """Render both once, from nothing as a sweep does, and tell what it took."""
-    large = multiply(read_published(Path(arguments[0])), int(arguments[1]))
+    large = multiply(read_json(Path(arguments[0])), int(arguments[1]))
     told: dict[str, float] = {}
     with tempfile.TemporaryDirectory(prefix="harness-perf-") as folder:
         path = Path(folder) / FILE
@@ -82,7 +70,7 @@ def main(arguments: list[str]) -> None:
     with _timed(told, "page"):
         page = render_html(large, earlier)
     with _timed(told, "terminal"):
-        render_text(large)
+        render_text(large, earlier)
     sys.stdout.write(json.dumps({**told, "bytes": len(page.encode())}))
 
 

@@ -22,8 +22,9 @@ from harness.history_records import Earlier
 from harness.judge.snapshot import take_snapshot
 from harness.perf.pages import PUBLISHED
 from harness.perf.pasts import write_history
-from harness.perf.rendering import multiply, read_published
+from harness.perf.rendering import multiply
 from harness.records import Run
+from harness.report.jsonfile import read_json
 from harness.report.page.html import render_html
 
 pytestmark = pytest.mark.browser
@@ -39,7 +40,7 @@ def render(name: str) -> str:
         return render_html(make_run(make_plan()))
     if name in {"every-status", "evil"}:
         return render_html(make_full_run(EVIL if name == "evil" else ""))
-    published = read_published(ROOT / PUBLISHED)
+    published = read_json(ROOT / PUBLISHED)
     counts = {"large": 200, "small": 2}
     if name not in counts:
         return render_html(published)

@@ -19,9 +19,9 @@ def put_run(folder: Path, run: Run) -> Path:
     return folder
 
 
-def on_this_machine(run: Run, **changes: object) -> Run:
-    plan = msgspec.structs.replace(run.plan, matrix_path="/home/me/matrices/compat.toml", **changes)
-    return msgspec.structs.replace(run, plan=plan)
+def on_this_machine(made: Run, **changes: object) -> Run:
+    plan = msgspec.structs.replace(made.plan, matrix_path="/home/me/matrices/compat.toml", **changes)
+    return msgspec.structs.replace(made, plan=plan)
 
 
 def test_a_published_run_is_the_run_without_paths_of_this_machine(tmp_path: Path) -> None:
@@ -36,6 +36,18 @@ def test_a_published_run_is_the_run_without_paths_of_this_machine(tmp_path: Path
     assert not any(b"/home/me" in path.read_bytes() for path in written[:2])
     before = [path.read_bytes() for path in written]
     assert [path.read_bytes() for path in publish(folder, tmp_path)] == before
+
+
+def test_what_changed_since_what_was_published_before_is_told(tmp_path: Path) -> None:
+    first = make_small_run()
+    publish(put_run(tmp_path / "runs" / "run-1", on_this_machine(first)), tmp_path)
+    second = put_run(tmp_path / "runs" / "run-2", on_this_machine(first, run="run-2"))
+    for page in publish(second, tmp_path)[:2]:
+        text = page.read_text(encoding="utf-8")
+        assert "Since the last run" in text
+        assert "run-1 (sweep of compat" in text
+    (tmp_path / "compat" / "results.json.gz").write_bytes(b"not packed")
+    assert "Since the last run" not in publish(second, tmp_path)[1].read_text(encoding="utf-8")
 
 
 def test_a_part_of_a_matrix_is_not_published(tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from unit.runs import make_small_run
 
-from harness.errors import MachineError
+from harness.errors import UsageError
 from harness.perf.rendering import main, multiply
 from harness.report.jsonfile import render_json
 
@@ -38,5 +38,5 @@ def test_rendering_tells_what_it_took(tmp_path: Path, capsys: pytest.CaptureFixt
     assert told.keys() == {"history", "page", "terminal", "bytes"}
     assert all(value > 0 for value in told.values())
     path.write_bytes(b"no gzip")
-    with pytest.raises(MachineError, match="no published sweep to render"):
+    with pytest.raises(UsageError, match="a run was meant"):
         main([str(path), "3", "5"])
