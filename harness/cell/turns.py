@@ -8,10 +8,14 @@ that the extra call does not fall into the turn of another cell. Without a contr
 
 from __future__ import annotations
 
+import random
 import time
 from typing import Any, Callable, Sequence, Tuple
 
 from harness.cell.channel import Channel
+
+PADDING, STEP, PAGE = 65_536, 16, 4096
+"""Bytes: what lies below the arrays of a turn, and by how much that differs from turn to turn."""
 
 UNATTENDED = (5, 1)
 """Rounds and calls a round where nobody says how many."""
@@ -27,6 +31,7 @@ class Turns:
         self._done = 0
         self._turn = 0  # the number that the controller gave the turn that is ours
         self._warm_up = 0
+        self._padding = bytearray()
 
     def begin(self, target: Callable[[], Any]) -> Tuple[int, int]:
         """Say that the scenario is warm, calibrate when asked to, and wait for the first turn.
@@ -67,8 +72,16 @@ class Turns:
             self._channel.send("timed", scenario=self._scenario, iterations=iterations, rounds=measured)
 
     def _wait_turn(self) -> None:
-        """Wait, then make the calls that are not timed: the machine has been with others since."""
+        """Wait, then make the calls that are not timed: the machine has been with others since.
+
+        Before them the heap is shifted by a random part of a page. Where arrays begin in a page decides how
+        fast they are, and that follows from all that was allocated before, down to the length of the paths
+        in the bytecode: the same NumPy in another folder took 1.03 to 1.10 times as long, in every process
+        of that folder, and 0.99 to 1.01 with this (2026-11). Addresses are random by whole pages only.
+        """
         self._turn = int(self._channel.wait("turn")["round"])
+        self._padding = bytearray()  # gives the old one back first
+        self._padding = bytearray(PADDING + STEP * random.randrange(PAGE // STEP))  # noqa: S311 - no secret
         for _ in range(self._warm_up):
             self._target()
 

@@ -19,7 +19,7 @@ EMBEDDING: Final = "embedding"
 
 Group = Literal["normalizer", "embedding"]
 
-ROUNDS: dict[Group, tuple[int, float, float]] = {NORMALIZER: (25, 0.002, 0.15), EMBEDDING: (15, 0.01, 0.35)}
+ROUNDS: dict[Group, tuple[int, float, float]] = {NORMALIZER: (25, 0.002, 0.15), EMBEDDING: (15, 0.01, 0.25)}
 """Rounds of a scenario, seconds of a round, and of all rounds at most, in one process.
 
 What was seen on a noisy machine of two cores (2026-11): many short rounds beat few long ones, since a burst

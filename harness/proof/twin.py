@@ -1,8 +1,8 @@
 """The baseline's twin: the same distributions in files of their own, as those of a real candidate are.
 
-Environments share files through uv's cache, and so do processes their pages. Baseline and A/A arm run from
-one folder; what an upgrade brings does not, which alone made the first calls of a process slower by up to
-2% (before turns were warmed up). A proof whose arms all share their files would never see that.
+Baseline and A/A arm run from one folder; what an upgrade brings does not. That alone can make it slower: the
+same NumPy in another folder took up to 1.10 times as long (see ``harness.cell.turns``). A proof whose arms
+all share one folder would never see that.
 """
 
 from __future__ import annotations

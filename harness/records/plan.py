@@ -51,8 +51,8 @@ class Lock(Record, frozen=True, kw_only=True):
 class ScenarioPlan(Record, frozen=True, kw_only=True):
     """One latency scenario: ``rounds`` timed rounds a cell, each lasting about ``target_seconds``.
 
-    A call that takes longer gets fewer rounds: about ``budget_seconds`` a cell in all, calls that warm
-    up included, but at least five.
+    A call that takes longer gets fewer rounds: about ``budget_seconds`` of timed calls a cell, but at
+    least five.
     """
 
     id: str

@@ -23,10 +23,7 @@ WARM_UP_CALLS = 3
 
 Between two turns of a process all others run, and what they leave in the caches is in its first calls: a text
 takes 7 ms then, and 4.4 to 6 after three or eight calls; 4096 float32 rows take 2.2 ms, 1.9 after one call,
-1.6 after three or fourteen, and the ratio of two processes spreads by 3%, 3%, 1.5%. Those who run the same
-files share their pages, so that the cold calls are no measure of a release: of three processes the one that
-ran a copy of the same files took 1.012 to 1.018 times as long as the others for a text, 1.035 to 1.045 for
-4096 rows, and 0.99 to 1.01 after three calls (2026-11).
+1.6 after three or fourteen, and the ratio of two processes spreads by 3%, 3%, 1.5% (2026-11).
 """
 
 SHORT_CALL, LONG_CALL = 1e-3, 0.02
@@ -128,9 +125,9 @@ def count_rounds(scenario: ScenarioPlan, seconds: float) -> events.Begin:
     """How many rounds of how many calls, where one call takes ``seconds``."""
     call = max(seconds, 1e-9)
     iterations = max(1, min(round(scenario.target_seconds / call), MOST_ITERATIONS))
-    warm_up = _count_warm_up(call)
-    affordable = max(FEWEST_ROUNDS, int(scenario.budget_seconds / ((warm_up + iterations) * call)))
-    return events.Begin(rounds=min(scenario.rounds, affordable), iterations=iterations, warm_up=warm_up)
+    affordable = max(FEWEST_ROUNDS, int(scenario.budget_seconds / (iterations * call)))
+    rounds = min(scenario.rounds, affordable)
+    return events.Begin(rounds=rounds, iterations=iterations, warm_up=_count_warm_up(call))
 
 
 def _count_warm_up(call: float) -> int:

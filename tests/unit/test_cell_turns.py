@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from harness.cell.channel import Channel, ChannelClosedError
-from harness.cell.turns import Turns
+from harness.cell.turns import PADDING, PAGE, STEP, Turns
 
 
 class Controller:
@@ -104,6 +104,20 @@ def test_a_turn_begins_with_calls_that_are_not_timed(controller: Controller) -> 
         "extra",
     ]  # the target says calibrate
     assert [controller.hear()["event"] for _ in range(4)] == ["ready", "turn-done", "turn-done", "timed"]
+
+
+def test_each_turn_begins_elsewhere_in_a_page(controller: Controller) -> None:
+    """Where arrays begin in a page decides how fast they are: no folder shall be lucky in every turn."""
+    turns, sizes = Turns(controller.channel, "s"), list[int]()
+    controller.say("begin", rounds=20, iterations=1, warm_up=1)
+    for number in range(20):
+        controller.say("turn", round=number)
+    rounds, _ = turns.begin(lambda: sizes.append(len(turns._padding)))
+    for _ in range(rounds - 1):
+        turns.pass_on()
+    assert len(sizes) == 20
+    assert len(set(sizes)) > 10
+    assert all(PADDING <= size < PADDING + PAGE and size % STEP == 0 for size in sizes)
 
 
 def test_without_a_controller_nobody_is_waited_for() -> None:
