@@ -72,7 +72,7 @@ def bisect(  # noqa: PLR0913 - one parameter an option
 def _say_compared(judged: Gate) -> str:
     changes = judged.question.diff.changes
     if not changes:
-        return "the baseline has the newest release already"
+        return "the baseline has the newest release that goes with it already"
     asked = [f"{change.name} {change.after}" for change in changes if change.asked]
     return f"{' '.join(asked) or judged.question.candidate} holds"
 

@@ -44,9 +44,9 @@ def read_series(
     """Every timing of a matrix on one class of machine, the oldest run first, each run in its own order.
 
     With ``own`` those of the runs before it, then its own, whether it is recorded or not. Runs that were held
-    against another baseline than the last have other ratios, so they are left out. What a run took over from
-    an earlier session is not there twice; without ratio or noise floor it is not there at all, for nothing
-    could be said of it.
+    against another baseline than the last have other ratios, so they are left out, as far as it is known: a
+    run of some cells may not have it. What a run took over from an earlier session is not there twice;
+    without ratio or noise floor it is not there at all, for nothing could be said of it.
     """
     rows = connection.execute(
         "SELECT number, id, created, commit_id FROM run"
@@ -55,6 +55,7 @@ def read_series(
     )
     runs = [_Run(*row) for row in rows.fetchall()]
     before = [run for run in runs if own is None or (run.created <= own.created and run.id != own.run)]
+    before = [run for run in before if _is_timed(connection, run.number)]
     cells = [_read_cells(connection, run.number) for run in before]
     mine = {each.id: each.baseline for each in own.cells} if own is not None else {}
     last = next(filter(None, map(_baseline_of, (mine, *reversed(cells)))), "")
@@ -71,12 +72,18 @@ def count_rebased(
 ) -> int:
     """How many runs are left out of ``timed``, for they were held against another baseline."""
     last = next((each.cell for each in reversed(timed) if each.baseline), None)
+    newest = timed[-1].created if timed else ""
     (count,) = connection.execute(
         "SELECT count(*) FROM run JOIN cell ON cell.run = run.number AND cell.baseline"
-        " WHERE run.kind = 'sweep' AND matrix = ?1 AND machine_class = ?2 AND cell.id != ?3",
-        (matrix, machine_class, last),
+        " WHERE run.kind = 'sweep' AND matrix = ?1 AND machine_class = ?2 AND cell.id != ?3"
+        " AND created <= ?4",
+        (matrix, machine_class, last, newest),
     ).fetchone()
     return int(count)
+
+
+def _is_timed(connection: sqlite3.Connection, run: int) -> bool:
+    return connection.execute("SELECT 1 FROM latency WHERE run = ? LIMIT 1", (run,)).fetchone() is not None
 
 
 def _read_cells(connection: sqlite3.Connection, run: int) -> dict[str, bool]:

@@ -39,7 +39,7 @@ def recorded_words(seen: Observation) -> tuple[str, ...]:
 
     Nothing of one that is about a number: its words are samples, whose last digits differ everywhere.
     """
-    if seen.bound in {"max", "min"}:
+    if seen.bound in {"max", "min"} or seen.unit in {"ulp", "abs", "eps"}:
         return ()
     told = (f"{name}: {value}" for name, value in seen.facts.items() if isinstance(value, str))
     recorded = seen.sample if seen.bound == "none" else ""

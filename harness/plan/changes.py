@@ -5,15 +5,16 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 
 import msgspec
-from packaging.requirements import Requirement
 
 from harness.errors import UsageError
-from harness.plan.side import Side
+from harness.plan.side import Side, add_extras
 from harness.plan.toml_file import suggest
 
 
 def change_side(baseline: Side, changes: Mapping[str, str], there: Collection[str]) -> Side:
     """The baseline with other versions asked for; what a file of the baseline pins may move with them.
+
+    An upgrade drops no extras.
 
     Raises:
         UsageError: a package that is neither under test nor needed by what is.
@@ -34,10 +35,3 @@ def change_side(baseline: Side, changes: Mapping[str, str], there: Collection[st
     return msgspec.structs.replace(
         baseline, label=label, tested=tested, origins=origins, held={}, left_out=(), notes=()
     )
-
-
-def add_extras(text: str, before: str) -> str:
-    """A requirement with the extras of the one that it takes the place of: an upgrade drops none."""
-    asked = Requirement(text)
-    extras = sorted({*asked.extras, *Requirement(before).extras})
-    return f"{asked.name}[{','.join(extras)}]{asked.specifier}" if extras else text

@@ -39,7 +39,12 @@ class Place:
             return Place(
                 posixpath.normpath(posixpath.join(posixpath.dirname(self.path), other)), self.revision
             )
-        return Place(os.path.normpath(Path(self.path).parent / other))
+        return Place(str(Path(self.path).parent / other))
+
+    @property
+    def key(self) -> tuple[str, str]:
+        """Equal for the same file, by its name: enough to see that files name each other in a circle."""
+        return self.revision, os.path.normpath(self.path)
 
 
 def parse_place(text: str) -> Place:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import re
-from collections.abc import Awaitable, Callable, Iterator, Mapping
-from urllib.parse import unquote
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from urllib.parse import unquote, urlsplit
 
 import msgspec
 from packaging.requirements import InvalidRequirement, Requirement
@@ -28,6 +28,7 @@ _INCLUDE = re.compile(r"(?:-r|-c|--requirement|--constraint)(?:\s+|=|(?<=-[rc]))
 _COMMENT = re.compile(r"(?:^|\s)#.*$")
 _OPTION = re.compile(r"\s--?[a-zA-Z].*$")  # --hash and its kin, behind a requirement
 _EDITABLE = re.compile(r"^(?:-e|--editable)[\s=]*")
+_ARCHIVES = (".tar.gz", ".zip")
 _BARE = re.compile(r"(?:[a-z+]+://|git\+|\.{0,2}/|\.$|~/)|[^@]*\.(?:whl|zip|tar\.gz)$", re.IGNORECASE)
 
 
@@ -46,22 +47,23 @@ async def read_lines(place: Place, read: Read, environment: Mapping[str, str]) -
     """
     packages: list[FilePackage] = []
     notes: list[str] = []
-    waiting, seen = [place], {place}
+    waiting, seen = [place], {place.key}
     while waiting:
         current = waiting.pop(0)
         for number, line in logical_lines(await read(current)):
             where = f"{current}:{number}"
             if found := _INCLUDE.fullmatch(line):
                 other = current.beside(found["file"].strip("\"'"))
-                waiting += [] if other in seen else [other]
-                seen.add(other)
+                waiting += [] if other.key in seen else [other]
+                seen.add(other.key)
             elif line.startswith(("-e", "--editable")) or _BARE.match(line):
-                name = _guess_name(line)
-                if name:
+                address, marker = _split_marker(line)
+                if marker and not holds(marker, environment, where):
+                    continue
+                notes.append(f"{where}: a package from a path or an address is left out")
+                if name := _guess_name(address):
                     fault = "it comes from a path or an address, not from an index"
                     packages.append(FilePackage(name=name, where=where, fault=fault))
-                else:
-                    notes.append(f"{where}: a package from a path or an address is left out")
             elif line.startswith("-"):
                 notes.append(
                     f"{where}: {line.split()[0].split('=')[0]} is not followed: pip's settings count"
@@ -94,20 +96,30 @@ def _guess_name(line: str) -> str:
     is mostly called so, and must not be taken for something that the file does not name.
     """
     address = _EDITABLE.sub("", line).split(" ")[0].strip("\"'")
-    path, _, fragment = address.partition("#")
-    named = re.search(r"(?:^|&)egg=([A-Za-z0-9._-]+)", fragment)
-    last = unquote(path.partition("?")[0].rstrip("/").rpartition("/")[2])
-    name = canonicalize_name(named[1] if named else _name_of(last))
+    url = urlsplit(address)
+    named = re.search(r"(?:^|&)egg=([A-Za-z0-9._-]+)", url.fragment)
+    path = unquote(url.path).partition("@")[0].partition("[")[0].rstrip("/")
+    name = canonicalize_name(named[1] if named else _name_of(path.split("/")))
     return name if is_normalized_name(name) else ""
 
 
-def _name_of(last: str) -> str:
-    """The name in the last part of a path: of a wheel, of an archive, of a folder or repository."""
-    for parse, ending in ((parse_wheel_filename, ".whl"), (parse_sdist_filename, (".tar.gz", ".zip"))):
-        if last.endswith(ending):
-            with contextlib.suppress(InvalidWheelFilename, InvalidSdistFilename):
-                return parse(last)[0]
-    return last.partition("@")[0].removesuffix(".git") or last
+def _name_of(parts: Sequence[str]) -> str:
+    """The name in a path: of a wheel, of an archive, of a folder or repository; empty where it has none."""
+    last = parts[-1]
+    with contextlib.suppress(InvalidWheelFilename, InvalidSdistFilename):
+        if last.endswith(".whl"):
+            return parse_wheel_filename(last)[0]
+        if last.endswith(_ARCHIVES):
+            return parse_sdist_filename(last)[0]
+    if "archive" in parts[1:]:  # of a tag, as forges give it
+        return parts[parts.index("archive", 1) - 1]
+    return "" if last.endswith((".whl", *_ARCHIVES)) else last.removesuffix(".git")
+
+
+def _split_marker(line: str) -> tuple[str, str]:
+    """The address, and the marker behind it; empty where there is none."""
+    address, *marker = re.split(r"\s+;\s*|;\s+", line, maxsplit=1)
+    return address, marker[0] if marker else ""
 
 
 def _package(line: str, where: str, environment: Mapping[str, str]) -> list[FilePackage]:

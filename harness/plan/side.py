@@ -13,6 +13,7 @@ from harness.errors import UsageError
 from harness.gate_records import LeftOut
 from harness.plan.cells import ask_for, cells_of, suite_requirements
 from harness.plan.environment_file import EnvironmentFile
+from harness.plan.file_package import holds, marker_environment
 from harness.plan.pip_settings import IndexSettings
 from harness.plan.resolve import Guidance, resolve
 from harness.plan.schema import Matrix
@@ -80,32 +81,38 @@ def side_of_pins(matrix: Matrix) -> Side:
         return side_of_matrix(matrix)
     if "python" not in matrix.pins:
         raise UsageError(f"{matrix.path}: neither a [baseline] nor a pin of python; say there which it is")
-    versions = dict.fromkeys(names_under_test(matrix), "") | {
-        name: pin.version for name, pin in matrix.pins.items()
-    }
+    rows = (name for row in matrix.rows for name in row.versions)
+    versions = dict.fromkeys((*matrix.axes, *rows), "")
+    versions |= {name: pin.version for name, pin in matrix.pins.items()}
     return _side(matrix, f"the pins of {matrix.name}", versions, ())
 
 
 def _side(matrix: Matrix, label: str, versions: Mapping[str, str], source: tuple[str, ...]) -> Side:
     """A side of exact versions and specifiers by name; an empty one is any version."""
-    required = [Requirement(text) for text in matrix.subject.requires]
-    tested: dict[str, str] = {canonicalize_name(each.name): each.name for each in required}
-    tested |= {name: ask_for(name, text) for name, text in versions.items() if name != "python"}
+    environment, where = marker_environment(versions["python"]), f"{matrix.path}: subject.requires"
+    required = [
+        each
+        for each in map(Requirement, matrix.subject.requires)
+        if each.marker is None or holds(each.marker, environment, where)
+    ]
+    asked = {name: ask_for(name, text) for name, text in versions.items() if name != "python"}
+    for each in required:
+        name = canonicalize_name(each.name)
+        asked[name] = add_extras(asked.get(name, name), str(each))
     return Side(
         label=label,
         python=versions["python"],
-        tested=tested,
-        bounds=tuple(sorted(map(str, required))),
+        tested=asked,
+        bounds=tuple(sorted(f"{canonicalize_name(each.name)}{each.specifier}" for each in required)),
         source=source,
     )
 
 
-def names_under_test(matrix: Matrix) -> tuple[str, ...]:
-    """The packages that a matrix speaks of: axes, pins, what the subject requires."""
-    rows = (name for row in matrix.rows for name in row.versions)
-    subject = (canonicalize_name(Requirement(text).name) for text in matrix.subject.requires)
-    named = dict.fromkeys((*matrix.axes, *matrix.pins, *rows, *subject))
-    return tuple(name for name in named if name != "python")
+def add_extras(text: str, other: str) -> str:
+    """A requirement with the extras of another one too."""
+    asked = Requirement(text)
+    extras = sorted({*asked.extras, *Requirement(other).extras})
+    return f"{asked.name}[{','.join(extras)}]{asked.specifier}" if extras else text
 
 
 async def side_of_file(
@@ -129,7 +136,7 @@ async def side_of_file(
     if absent := [name for name in tested if name not in file.packages]:
         notes.append(f"{file.place} does not name {', '.join(absent)}: as in {otherwise.label}")
     origins = otherwise.origins | {name: package.where for name, package in file.packages.items()}
-    side = msgspec.structs.replace(otherwise, label=file.place, tested=tested, origins=origins)
+    side = msgspec.structs.replace(otherwise, label=file.place, tested=tested, held={}, origins=origins)
     others = {name: text for name, text in found.items() if name not in tested}
     bounds = tuple(sorted(_without_extras(text) for text in others.values()))
     needed = await _find_needed(side, bounds, matrix, settings)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 
@@ -111,7 +112,8 @@ class _Resolver:
         return None
 
     async def _ask(self, asked: Iterable[str], part: Mapping[str, str], bounds: Iterable[str] = ()) -> Lock:
-        cell = msgspec.structs.replace(self.start.side.to_cell(TRIAL), requirements=tuple(sorted(asked)))
+        wanted = tuple(sorted({*asked, *self.start.side.bounds}))
+        cell = msgspec.structs.replace(self.start.side.to_cell(TRIAL), requirements=wanted)
         constraints = (*_forbid(part), *bounds)
         guidance = Guidance(constraints=constraints, preferred=_preferred(self.start, part))
         return await resolve(cell, self.matrix, self.settings, guidance)
@@ -145,8 +147,10 @@ def _suite_names(side: Side) -> list[str]:
 
 
 def _extras(side: Side) -> dict[str, str]:
-    asked = {canonicalize_name((r := Requirement(text)).name): r for text in side.to_cell(TRIAL).requirements}
-    return {name: f"[{','.join(sorted(each.extras))}]" for name, each in asked.items() if each.extras}
+    found: dict[str, set[str]] = defaultdict(set)
+    for asked in map(Requirement, side.to_cell(TRIAL).requirements):
+        found[canonicalize_name(asked.name)] |= asked.extras
+    return {name: f"[{','.join(sorted(extras))}]" for name, extras in found.items() if extras}
 
 
 def _forbid(part: Mapping[str, str]) -> list[str]:

@@ -115,6 +115,31 @@ def test_something_that_is_only_needed_can_be_asked_for(world: World, tmp_path: 
     assert moves(found) == {"!tokenizers": "0.22 0.23"}
 
 
+def test_what_the_candidate_needs_is_found_without_the_pins_of_the_baseline(
+    world: World, tmp_path: Path
+) -> None:
+    both = "numpy==2.0.2 torch==2.13.0 openvino==2025.4"
+    found = ask(
+        world,
+        tmp_path,
+        from_file=f"{both} sentence-transformers==3.3.1 transformers==4.57.6 tokenizers==0.22",
+        to_file=f"{both} sentence-transformers==6.2.0 transformers==5.1 tokenizers==1.0 hub==2.0",
+    )
+    assert found.candidate.held.keys() == {"transformers", "tokenizers", "hub"}
+    assert found.candidate.left_out == ()
+
+
+def test_a_requirement_of_the_subject_that_is_for_another_platform_is_none_here(tmp_path: Path) -> None:
+    settings = make_world(tmp_path)[1]
+    requires = """["tokenizers[x]<1", "nowhere; sys_platform == 'none'"]"""
+    subject = f'[subject]\nembedder = "service:Embedder"\nrequires = {requires}\n'
+    matrix = make_matrix(tmp_path / "marked", f"{MATRIX}\n{subject}")
+    found = ask((matrix, settings), tmp_path, "numpy==2.0.2")
+    assert (found.after.reason, found.baseline.bounds) == ("", ("tokenizers<1",))
+    assert found.baseline.tested["tokenizers"] == "tokenizers[x]"
+    assert "nowhere" not in found.baseline.tested
+
+
 def test_an_upgrade_drops_no_extra(world: World, tmp_path: Path) -> None:
     changes = ("sentence-transformers[train]>=6", "numpy==2.0.2")
     found = ask(world, tmp_path, *changes, from_file="sentence-transformers[openvino]==3.3.1")

@@ -35,7 +35,11 @@ def test_requirements_with_all_that_they_can_hold(tmp_path: Path) -> None:
     assert found.packages["torch"].fault == "it comes from an address, not from an index"
     assert found.packages["numpy"].where == "requirements.txt:4"
     assert found.packages["tokenizers"].where == "base.txt:2"
-    assert found.notes == ("requirements.txt:2: --extra-index-url is not followed: pip's settings count",)
+    assert found.notes == (
+        "requirements.txt:2: --extra-index-url is not followed: pip's settings count",
+        "requirements.txt:10: a package from a path or an address is left out",
+        "requirements.txt:11: a package from a path or an address is left out",
+    )
 
 
 def test_pip_freeze(tmp_path: Path) -> None:
@@ -58,6 +62,11 @@ def test_pip_freeze(tmp_path: Path) -> None:
         ),
         ("--editable=../numpy/", "numpy"),
         ("git+https://a.example/openvino.git@2026.4", "openvino"),
+        ("git+ssh://git@a.example/forks/openvino.git@feature/x", "openvino"),
+        ("-e ./sentence-transformers[openvino]", "sentence-transformers"),
+        ("https://a.example/forks/transformers/archive/refs/tags/v4.57.0.zip", "transformers"),
+        ("https://a.example/v4.57.0.zip", ""),
+        ("./torch-2.12.0-py3-none-any.whl ; python_version >= '3.11'", "torch"),
         ("-e .", ""),
     ],
 )
@@ -66,8 +75,13 @@ def test_what_comes_from_a_path_or_an_address_is_known_by_its_name(
 ) -> None:
     found = read(tmp_path, "requirements.txt", f"tqdm\n{line}\n")
     assert [each for each in found.packages if each != "tqdm"] == [name] * bool(name)
-    told = ("requirements.txt:2: a package from a path or an address is left out",)
-    assert found.notes == (() if name else told)
+    assert found.notes == ("requirements.txt:2: a package from a path or an address is left out",)
+
+
+def test_what_is_for_another_python_is_not_there(tmp_path: Path) -> None:
+    line = "./torch-2.12.0-py3-none-any.whl ; python_version < '3.10'"
+    found = read(tmp_path, "requirements.txt", f"{line}\ntorch==2.13.0\n")
+    assert (requirements(found), found.notes, found.packages["torch"].fault) == (["torch==2.13.0"], (), "")
 
 
 def test_files_that_name_each_other_in_a_circle_are_read_once(tmp_path: Path) -> None:

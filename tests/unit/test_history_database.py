@@ -22,7 +22,9 @@ def full() -> Snapshot:
 
 
 def test_what_a_case_recorded_in_words_is_kept(tmp_path: Path) -> None:
-    told = seen(bound="equal", facts={"exception": "AttributeError", "message": "no 'norm'", "count": 3})
+    told = seen(
+        bound="equal", unit="", facts={"exception": "AttributeError", "message": "no 'norm'", "count": 3}
+    )
     number = seen(facts={"sample": "0.119 where 0.12 is due"})
     cases = [make_case(CASES[0], observation=told), make_case(CASES[1], observation=number)]
     run = make_run(make_plan(make_planned("a", cases=CASES[:2])), make_result("a", cases=cases))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import re
 import textwrap
@@ -92,7 +93,8 @@ def render_workflow(forge: Forge, pipeline: Pipeline) -> str:
 
 def _name_group(pipeline: Pipeline) -> str:
     """What a newer run takes the place of: the same question, not every gate of the repository."""
-    return "gate-" + re.sub(r"[^A-Za-z0-9_.]+", "-", f"{pipeline.matrix}-{pipeline.file}").strip("-")
+    asked = hashlib.sha256(f"{pipeline.matrix}\0{pipeline.file}".encode()).hexdigest()[:8]
+    return f"gate-{PurePosixPath(pipeline.matrix).stem}-{asked}".replace(" ", "-")
 
 
 def _check(pipeline: Pipeline) -> None:
