@@ -142,3 +142,12 @@ def test_every_room_is_smaller_than_the_one_before(room: Room) -> None:
 def test_one_marker_a_matrix() -> None:
     assert marker(f"Mine{EVIL}") != marker("mine")
     assert "--" not in marker(f"mine{EVIL}")[5:-4]
+
+
+def test_two_files_of_a_matrix_have_a_comment_each() -> None:
+    def last_line(*arguments: str) -> str:
+        return render_gate_markdown(make_gate(question=make_question(arguments=arguments))).splitlines()[-1]
+
+    asked = ("--from", "main:a.txt", "--to", "deps/a.txt")
+    assert last_line(*asked) == marker("compat", "deps/a.txt") == "<!-- harness-gate:compat-deps-a.txt -->"
+    assert last_line("numpy==2.4.6") == marker("compat")

@@ -24,7 +24,12 @@ from harness.run.store import Store
 def test_no_value_stands_in_a_script(forge: Forge, pipeline: Pipeline) -> None:
     for script in scripts(forge, parse(render_workflow(forge, pipeline))):
         assert "${{" not in script
-        for value in (pipeline.file, pipeline.install, marker("compat"), marker("my-service")):
+        for value in (
+            pipeline.file,
+            pipeline.install,
+            marker("compat", "requirements.txt"),
+            marker("my-service"),
+        ):
             assert value not in script
 
 
@@ -156,12 +161,13 @@ def test_what_the_gate_leaves_is_collected(forge: Forge, tmp_path: Path, *, whol
     shell = [shutil.which("bash") or "bash", "-eo", "pipefail", "-c", script]
     variables = {
         "PATH": "/usr/bin:/bin",
-        "MARKER": marker("compat"),
-        "GATE_MARKER": marker("compat"),
+        "MARKER": marker("compat", "requirements.txt"),
+        "GATE_MARKER": marker("compat", "requirements.txt"),
         "GITHUB_STEP_SUMMARY": str(tmp_path / "summary"),
     }
     subprocess.run(shell, cwd=tmp_path, env=variables, check=True, timeout=60)
-    lost = f"**ERROR**: the gate came to no verdict, see the log of its job.\n\n{marker('compat')}\n"
+    own = marker("compat", "requirements.txt")
+    lost = f"**ERROR**: the gate came to no verdict, see the log of its job.\n\n{own}\n"
     told = "**PASS**: fine\n" if whole else lost
     assert (tmp_path / "harness-gate" / "gate.md").read_text() == told
     if forge == "github":

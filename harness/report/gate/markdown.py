@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
@@ -53,9 +54,10 @@ def render_gate_markdown(gate: Gate, limit: int = LIMIT) -> str:
     return text
 
 
-def marker(matrix: str) -> str:
-    """What tells a bot which comment to update: one for each matrix."""
-    return f"<!-- harness-gate:{re.sub(r'[^a-z0-9_.]+', '-', matrix.lower())} -->"
+def marker(matrix: str, file: str = "") -> str:
+    """What tells a bot which comment to update: one for each matrix and dependency file."""
+    asked = " ".join(filter(None, (matrix, file)))
+    return f"<!-- harness-gate:{re.sub(r'[^a-z0-9_.]+', '-', asked.lower())} -->"
 
 
 def _lines(gate: Gate, room: Room, cut: str) -> Iterator[str]:
@@ -68,7 +70,13 @@ def _lines(gate: Gate, room: Room, cut: str) -> Iterator[str]:
     yield from _again(gate)
     if cut:
         yield from ("", cut)
-    yield from ("", marker(gate.matrix))
+    yield from ("", marker(gate.matrix, _file_of(gate)))
+
+
+def _file_of(gate: Gate) -> str:
+    """The file that is the candidate; empty where changes are."""
+    arguments = gate.question.arguments
+    return next((file for option, file in itertools.pairwise(arguments) if option == "--to"), "")
 
 
 def _origin(gate: Gate) -> str:

@@ -78,7 +78,7 @@ def render_workflow(forge: Forge, pipeline: Pipeline) -> str:
         file=json.dumps(pipeline.file),
         group=_name_group(pipeline),
         matrix=json.dumps(pipeline.matrix),
-        marker=json.dumps(marker(matrix.stem if matrix.suffix == ".toml" else pipeline.matrix)),
+        marker=json.dumps(marker(_name_matrix(matrix), pipeline.file)),
         install=json.dumps(pipeline.install),
         budget=json.dumps(pipeline.budget),
         culprit_budget=json.dumps(pipeline.culprit_budget),
@@ -89,6 +89,11 @@ def render_workflow(forge: Forge, pipeline: Pipeline) -> str:
         hashed=f"'{pipeline.file}'",
         script=textwrap.indent(script.rstrip(), " " * (10 if forge == "github" else 6)),
     )
+
+
+def _name_matrix(matrix: PurePosixPath) -> str:
+    """As the gate calls it."""
+    return matrix.stem if matrix.suffix == ".toml" else str(matrix)
 
 
 def _name_group(pipeline: Pipeline) -> str:
