@@ -94,13 +94,13 @@ def _outcome(findings: Findings, of: Finding) -> str:
 _EXCUSED: Mapping[str, frozenset[str]] = {
     "fail": frozenset({"fail", "error", "missing", "xpass"}),
     "error": frozenset({"fail", "error", "missing", "xpass"}),
-    "xpass": frozenset({"xpass", "missing"}),
+    "xpass": frozenset({"xpass"}),
     "missing": frozenset({"missing"}),
 }
 """Outcome of the baseline -> red ones of the candidate that are not new.
 
-A case that holds although it was expected to diverge (xpass) excuses no failure, and one that was never come
-to nothing but the same. An error excuses for the time being: see ``_blind``.
+A case that holds although it was expected to diverge (xpass), and one that was never come to, excuse nothing
+but the same. An error excuses for the time being: see ``_blind``.
 """
 
 

@@ -95,8 +95,10 @@ def _guess_name(line: str) -> str:
     That is the one behind ``#egg=``, of the file of a distribution, or of the last folder: what is under test
     is mostly called so, and must not be taken for something that the file does not name.
     """
-    address = _EDITABLE.sub("", line).split(" ")[0].strip("\"'")
-    url = urlsplit(address)
+    try:
+        url = urlsplit(_EDITABLE.sub("", line).split(" ")[0].strip("\"'"))
+    except ValueError:  # no address at all, such as https://[x
+        return ""
     named = re.search(r"(?:^|&)egg=([A-Za-z0-9._-]+)", url.fragment)
     path = unquote(url.path).partition("@")[0].partition("[")[0].rstrip("/")
     name = canonicalize_name(named[1] if named else _name_of(path.split("/")))

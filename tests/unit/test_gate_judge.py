@@ -164,6 +164,12 @@ def test_a_case_that_the_candidate_never_came_to_is_new() -> None:
     assert (found.verdict, checks(found)) == ("regressed", {"new": [CASES[3]]})
 
 
+def test_a_case_that_held_against_its_expectation_and_is_lost_is_new() -> None:
+    older = Expectation(check=CASES[3], where={"numpy": "<2"}, reason="sums in float16")
+    found = gate(GOOD, cell("candidate", "pass", "pass", "pass"), expectations=(older,), before="1.26.2")
+    assert (found.verdict, checks(found)) == ("regressed", {"new": [CASES[3]]})
+
+
 def test_a_case_that_the_baseline_never_came_to_excuses_nothing() -> None:
     found = gate(cell("baseline", "pass", "pass", "pass"), cell("candidate", "pass", "pass", "pass", "fail"))
     assert (found.verdict, checks(found)) == ("regressed", {"new": [CASES[3]]})

@@ -68,6 +68,7 @@ def test_pip_freeze(tmp_path: Path) -> None:
         ("https://a.example/v4.57.0.zip", ""),
         ("./torch-2.12.0-py3-none-any.whl ; python_version >= '3.11'", "torch"),
         ("-e .", ""),
+        ("https://[x", ""),
     ],
 )
 def test_what_comes_from_a_path_or_an_address_is_known_by_its_name(

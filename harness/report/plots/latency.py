@@ -69,14 +69,7 @@ def plot_family(family: Family, named: VersionNames, *, width: int = 190, row: i
     return {
         "title": _name_axes(named),
         "data": {"values": rows},
-        "facet": {
-            "column": {
-                "field": "batch",
-                "type": "nominal",
-                "title": None,
-                "sort": [_name_batch(batch) for batch in family.batches],
-            }
-        },
+        "facet": {"column": _column_of(family)},
         "spacing": 12,
         "spec": {
             "width": width,
@@ -98,6 +91,11 @@ def plot_family(family: Family, named: VersionNames, *, width: int = 190, row: i
             ],
         },
     }
+
+
+def _column_of(family: Family) -> Spec:
+    batches = [_name_batch(batch) for batch in family.batches]
+    return {"field": "batch", "type": "nominal", "title": None, "sort": batches}
 
 
 def _tell_kinds(rows: Sequence[Spec]) -> Spec:
