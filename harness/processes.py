@@ -9,7 +9,7 @@ import secrets
 import signal
 import socket
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -49,6 +49,15 @@ class Running:
     def pid(self) -> int:
         """Its process id, which is also the id of its group and of its session."""
         return self.process.pid
+
+    def keep_to(self, cores: Collection[int]) -> None:
+        """Let its main thread, and threads that this one starts from now on, run on these cores only.
+
+        Nothing where it is gone, or where the machine has taken a core away since.
+        """
+        if self.process.returncode is None:  # else the number may be somebody else's
+            with contextlib.suppress(OSError):
+                os.sched_setaffinity(self.pid, cores)
 
     def kill(self) -> None:
         """SIGKILL the whole group at once; ``end`` is still due."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -146,6 +146,10 @@ class CellProcess:
         """Say something; to a process that is gone it is lost, which the next ``hear`` tells."""
         with contextlib.suppress(ConnectionError, RuntimeError):
             self.running.writer.write(_ENCODER.encode(command) + b"\n")
+
+    def keep_to(self, cores: Collection[int]) -> None:
+        """Let it run on these cores only."""
+        self.running.keep_to(cores)
 
     async def contract(self) -> None:
         """Listen until its contract phase is over.

@@ -17,7 +17,7 @@ from harness.run.contract import is_timed
 from harness.run.ends import CellEndedError
 from harness.run.group import Group
 from harness.run.job import Bench, Job
-from harness.run.turns import Turns
+from harness.run.turns import Turns, draw_core
 
 
 async def measure_latency(bench: Bench, jobs: list[Job], baseline: Job | None, key: str) -> None:
@@ -54,9 +54,9 @@ class Session:
         since = time.monotonic()
         bench = self.group.bench
         order = random.Random(bench.options.seed)  # noqa: S311 - the order of turns is no secret
-        scenarios = bench.plan.scenarios
+        scenarios, core = bench.plan.scenarios, draw_core(order, bench.material.threads)
         for done, scenario in enumerate(scenarios, 1):
-            self._keep(await Turns(scenario, order).measure(self.group.arms))
+            self._keep(await Turns(scenario, order, core).measure(self.group.arms))
             for job in self.group.jobs:
                 bench.notify(Progress(cell=job.id, stage="latency", done=done, total=len(scenarios)))
         await asyncio.gather(*(arm.attempt(_leave) for arm in self.group.arms))

@@ -90,7 +90,12 @@ def misbehave():
         Path(spec["search_path"][0], "grandchild").write_text(str(child.pid))
         os.fork() or time.sleep(60)
 
+def note_cores(when):
+    with open(Path(spec["benchmark_json"]).with_name("cores.txt"), "a") as file:
+        file.write(f"{when} {sorted(os.sched_getaffinity(0))}\n")
+
 def measure(scenario):
+    note_cores("between")
     if does == "untimed" and not control:
         send("untimed", scenario=scenario, message="no such thing")
         return
@@ -103,6 +108,7 @@ def measure(scenario):
     with open(Path(spec["benchmark_json"]).with_name("turns.txt"), "a") as file:
         for number in range(rounds):
             assert hear() == {"command": "turn", "round": number}
+            note_cores("turn")
             start = time.monotonic()
             time.sleep(0.003)
             file.write(f"{scenario} {number} {start} {time.monotonic()}\n")

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import os
+import random
 from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
@@ -11,7 +13,7 @@ from unit.fake_cells import LIMITS, Lab, make_plan, plan_cell
 from harness.records import ScenarioPlan
 from harness.run import events
 from harness.run.options import Options
-from harness.run.turns import count_rounds
+from harness.run.turns import Core, count_rounds, draw_core
 
 
 @pytest.fixture
@@ -45,6 +47,40 @@ def test_turns_are_taken_one_at_a_time_and_interleaved(lab: Lab) -> None:
     ]
     orders = {tuple(turn[0] for turn in each) for each in slices}
     assert len(orders) > 1, "the order of turns is shuffled"
+
+
+def read_cores(lab: Lab) -> dict[str, set[str]]:
+    """Where processes might run in their turns, and before each scenario: the cores as they saw them."""
+    found: dict[str, set[str]] = {"turn": set(), "between": set()}
+    for file in lab.run_folder().glob("cells/*/cores.txt"):
+        for line in file.read_text().splitlines():
+            when, _, cores = line.partition(" ")
+            found[when].add(cores)
+    return found
+
+
+@pytest.mark.skipif(not hasattr(os, "sched_getaffinity"), reason="this system lets nobody choose a core")
+def test_all_turns_are_taken_on_one_core_and_all_are_free_between(lab: Lab) -> None:
+    usable = sorted(os.sched_getaffinity(0))
+    lab.run(make_plan(BASE, plan_cell("good"), plan_cell("dying"), scenarios=2))
+    assert read_cores(lab) in [{"turn": {str([core])}, "between": {str(usable)}} for core in usable]
+
+
+@pytest.mark.skipif(not hasattr(os, "sched_getaffinity"), reason="this system lets nobody choose a core")
+def test_core_is_drawn_and_none_where_several_are_needed() -> None:
+    usable = tuple(sorted(os.sched_getaffinity(0)))
+    order = random.Random(1)  # noqa: S311 - the order is no secret
+    drawn = {draw_core(order, 1) for _ in range(200)}
+    assert drawn == {Core(number, usable) for number in usable}
+    assert draw_core(order, 2) is None
+
+
+def test_processes_of_several_threads_run_where_they_like(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
+    several = replace(lab.material, threads=2)
+    monkeypatch.setattr(Lab, "material", property(lambda _: several))
+    lab.run(make_plan(BASE, plan_cell("good"), scenarios=1))
+    everywhere = {str(sorted(os.sched_getaffinity(0)))}
+    assert read_cores(lab) == {"turn": everywhere, "between": everywhere}
 
 
 def test_timings_carry_baseline_and_control_of_their_session(lab: Lab) -> None:

@@ -17,7 +17,7 @@ from harness.run.cell import CellProcess, Start
 from harness.run.files import copy_whole, remove_tree
 from harness.run.group import await_first
 from harness.run.probing.rig import Rig, Work
-from harness.run.turns import Arm, Turns
+from harness.run.turns import Arm, Turns, draw_core
 
 PROBE = "harness.cell.probe"
 
@@ -50,9 +50,10 @@ async def measure_block(rig: Rig, work: Work, number: int, slots: Sequence[str])
     arms: list[Arm] = []
     try:
         await _start_all(rig, work, slots, scratch, arms)
+        core = draw_core(rig.order, rig.material.threads)
         values: dict[str, dict[str, float]] = {arm.name: {} for arm in arms}
         for scenario in work.scenarios:
-            timed = await Turns(scenario, rig.order).measure(arms)
+            timed = await Turns(scenario, rig.order, core).measure(arms)
             _see_whole(arms)
             for name, median in _take_medians(scenario.id, arms, timed).items():
                 values[name][scenario.id] = median
