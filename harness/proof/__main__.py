@@ -5,8 +5,8 @@ made of them and decided by the gate's own code, as they are and with a slow-dow
 
 Real (``--real N``): N gates of identical environments, N with a normalizer that is 20% slower, N with 10%.
 
-What is measured is kept in ``--folder``: cut off, the same command goes on. Exit code 1: a goal is missed,
-or nothing was counted.
+What is measured is kept in ``--folder``: cut off, the same command goes on, on machines of the same class.
+Exit code 1: a goal is missed, or nothing was counted.
 """
 
 from __future__ import annotations
@@ -19,22 +19,15 @@ import click
 from harness.errors import HarnessError
 from harness.plan.pip_settings import read_pip_settings
 from harness.proof.goals import Row
-from harness.proof.stages import Wanted, choose, prove
-from harness.proof.table import render_rows
+from harness.proof.published import publish
+from harness.proof.stages import Wanted, choose, prove, read_origin
+from harness.proof.table import ASSUMED, render_rows
 from harness.records import Progress
 from harness.run.interrupt import run_interruptibly
 from harness.run.store import Store
 
 INTERRUPTED = 130
-
-ASSUMED = """
-Simulated gates draw anew which process of a recorded block is which arm: so identical environments are
-exactly alike in them. They tell how often the decision is wrong on such noise, and nothing of a bias between
-arms; that is for the real gates. A gate that never decides is never wrong, so most identical ones have to
-pass.
-Real gates with a planted slow-down judge the normalizer alone (latency and memory), within 120 s; identical
-ones judge everything, and their candidate has files of its own, as what an upgrade brings has."""
-"""Printed below the table: what its numbers rest on."""
+PUBLISHED = Path("reports/proof")
 
 
 def _say(progress: Progress) -> None:
@@ -55,6 +48,7 @@ def _say(progress: Progress) -> None:
 @click.option("--folder", default=Path("build/proof"), show_default=True, type=click.Path(path_type=Path))
 @click.option("--store", type=click.Path(path_type=Path), help="As of the harness.")
 @click.option("--fresh", is_flag=True, help="Forget what was measured before.")
+@click.option("--publish", "published", is_flag=True, help=f"Write table and measurements to {PUBLISHED}.")
 def main(  # noqa: PLR0913 - one parameter an option
     *,
     gates: int,
@@ -65,6 +59,7 @@ def main(  # noqa: PLR0913 - one parameter an option
     folder: Path,
     store: Path | None,
     fresh: bool,
+    published: bool,
 ) -> int:
     """See the module."""
     place = Store.default() if store is None else Store(store.absolute())
@@ -77,6 +72,10 @@ def main(  # noqa: PLR0913 - one parameter an option
     rows = run_interruptibly(work())
     click.echo(render_rows(rows), nl=False)
     click.echo(ASSUMED)
+    if published:
+        command = f"nox -s prove -- --record {record:g} --gates {gates} --real {real}"
+        for path in publish(folder, rows, command, read_origin(folder), PUBLISHED):
+            click.echo(path)
     return int(not rows or any(row.holds is False for row in rows))
 
 

@@ -7,6 +7,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+import msgspec
+
+from harness.errors import UsageError
 from harness.gate_records import Block, Quantity
 from harness.pipeline import Notify
 from harness.plan.pip_settings import IndexSettings
@@ -19,10 +22,15 @@ from harness.proof.recording import record_blocks
 from harness.proof.simulation import Method, Setting, simulate
 from harness.proof.twin import make_twin
 from harness.records import Progress
+from harness.run.files import write_whole
+from harness.run.machine import read_machine
 from harness.run.probing.journal import read_blocks
 from harness.run.store import Store
 
 RECORDED, REAL = "recorded", "real"
+ORIGIN = "machine.json"
+"""Facts of the machine that what lies in the folder was measured on."""
+
 SEED = 20
 METHODS: tuple[Method, ...] = ("signed-rank", "t")
 MADE_UP = 200
@@ -115,10 +123,42 @@ async def _prepare(wanted: Wanted, settings: IndexSettings, notify: Notify) -> W
 
 def _make_folders(wanted: Wanted) -> None:
     """The folder may be anybody's: only what the proof itself has put there is ever removed."""
+    if wanted.fresh:
+        (wanted.folder / ORIGIN).unlink(missing_ok=True)
     for name in (RECORDED, REAL):
         if wanted.fresh:
             shutil.rmtree(wanted.folder / name, ignore_errors=True)
         (wanted.folder / name).mkdir(parents=True, exist_ok=True)
+    _stay_on_one_machine(wanted.folder)
+
+
+def _stay_on_one_machine(folder: Path) -> None:
+    """Counts over noise of two kinds of machine would say nothing of either.
+
+    Raises:
+        UsageError: the folder is of another class of machine.
+    """
+    machine = read_machine()
+    if not (folder / ORIGIN).exists():
+        write_whole(folder / ORIGIN, msgspec.json.encode(machine))
+    elif (before := read_origin(folder)["class"]) != machine["class"]:
+        raise UsageError(
+            f"{folder}: measured on a machine of class {before}, and this one is of class {machine['class']};"
+            " begin anew with --fresh, or name another --folder"
+        )
+
+
+def read_origin(folder: Path) -> dict[str, str]:
+    """Facts of the machine that measured what lies in a folder.
+
+    Raises:
+        UsageError: they cannot be read.
+    """
+    try:
+        found = msgspec.json.decode((folder / ORIGIN).read_bytes(), type=dict[str, str])
+        return {**found, "class": found["class"]}
+    except (OSError, msgspec.DecodeError, KeyError) as error:
+        raise UsageError(f"{folder / ORIGIN}: cannot be read ({error}); begin anew with --fresh") from None
 
 
 async def _measure_noise(

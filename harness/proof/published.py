@@ -1,0 +1,83 @@
+"""The proof where it is committed: its table, and all that it was counted from."""
+
+from __future__ import annotations
+
+import gzip
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from harness.errors import UsageError
+from harness.proof.goals import Row
+from harness.proof.real import ROWS
+from harness.proof.stages import REAL, RECORDED
+from harness.proof.table import ASSUMED, WORDS
+from harness.report.escape import code_span, escape_markdown
+from harness.run.files import write_whole
+from harness.run.probing.journal import BLOCKS
+
+SUMMARY, GATES, NOISE = "summary.md", "gates.jsonl", "noise.jsonl.gz"
+
+LONG = 1000
+
+HEAD = """# How often the gate's decision on latency is right
+
+Counted by {command} on a machine of class {class_} ({cpu}, {cores} cores), never edited. `{gates}` holds
+every real gate, `{noise}` every recorded block: the same command over a folder with these files
+(`{real}/{rows}` and, unpacked, `{recorded}/{blocks}`) counts them again.
+
+| what | count | goal | | |
+| --- | --- | --- | --- | --- |
+"""
+
+
+def publish(
+    folder: Path, rows: Sequence[Row], command: str, machine: Mapping[str, str], target: Path
+) -> tuple[Path, ...]:
+    """Write what was counted, and what was measured for it, into ``target``; return what was written.
+
+    Args:
+        folder: of the proof.
+        rows: of the table.
+        command: that counted them.
+        machine: facts of the one that measured.
+        target: a folder of ``reports/``.
+
+    Raises:
+        UsageError: there are no real gates, or no noise, to publish.
+        OSError: no room, no permission.
+    """
+    gates, noise = folder / REAL / ROWS, folder / RECORDED / BLOCKS
+    for path in (gates, noise):
+        if not path.is_file():
+            raise UsageError(f"{path}: not there; what is published holds real gates and recorded noise")
+    contents = {
+        SUMMARY: render_summary(rows, command, machine).encode(),
+        GATES: gates.read_bytes(),
+        NOISE: gzip.compress(noise.read_bytes(), mtime=0),  # the same bytes each time
+    }
+    for name, content in contents.items():
+        write_whole(target / name, content)
+    return tuple(target / name for name in contents)
+
+
+def render_summary(rows: Sequence[Row], command: str, machine: Mapping[str, str]) -> str:
+    """The table of the proof in Markdown."""
+    head = HEAD.format(
+        command=code_span(command),
+        class_=code_span(machine["class"]),
+        cpu=escape_markdown(machine["cpu"]),
+        cores=machine["cores"],
+        gates=GATES,
+        noise=NOISE,
+        real=REAL,
+        rows=ROWS,
+        recorded=RECORDED,
+        blocks=BLOCKS,
+    )
+    lines = [_render_row(row) for row in rows]
+    return "".join([head, *lines, ASSUMED])
+
+
+def _render_row(row: Row) -> str:
+    what, note = escape_markdown(row.what.strip()), escape_markdown(row.note, LONG)
+    return f"| {what} | {row.count} of {row.gates} | {row.goal} | {WORDS[row.holds]} | {note} |\n"
