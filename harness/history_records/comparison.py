@@ -20,6 +20,7 @@ DifferenceKind = Literal[
     "cell-appeared",
     "cell-vanished",
     "status-changed",
+    "verdict-changed",
     "lock-changed",
     "surroundings-changed",
     "latency-changed",
@@ -30,7 +31,8 @@ DifferenceKind = Literal[
 class Difference(Record, frozen=True, kw_only=True):
     """One thing that is not as it was.
 
-    ``what`` is the id of a case, scenario or quantity, empty for the cell as a whole; ``before`` and
+    ``cell`` is empty for the run as a whole. ``what`` is the id of a case, scenario or quantity, empty for
+    the cell as a whole; ``before`` and
     ``after`` are said in words; ``ratio`` is after over before where that can be said. ``worse`` makes a
     comparison fail. ``causes`` are the likely ones, the likeliest first; ``changes`` those of the lock that
     they rest on (of a ``lock-changed``: all).

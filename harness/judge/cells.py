@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from harness.cell.catalogue import LAYERS
-from harness.judge.expectations import of_cell, of_matrix
+from harness.judge.expectations import for_case, of_cell, of_matrix
 from harness.judge.install_words import tell_install_error
 from harness.judge.outcomes import is_red
 from harness.records import CellVerdict
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from harness.judge.outcomes import Results
     from harness.records import CellResult, CellStatus, Expectation, Finding, Plan, PlannedCell
@@ -43,7 +43,7 @@ def judge_cells(plan: Plan, results: Results, findings: Sequence[Finding]) -> tu
         _judge(plan, planned, results.one_for(planned), grouped.pop(planned.cell.id, []), expectations)
         for planned in plan.cells
     ]
-    verdicts = tell_from_baseline(verdicts, findings, plan.baseline)
+    verdicts = tell_from_baseline(verdicts, findings, plan)
     verdicts += [
         CellVerdict(cell=cell, status="failed", red=True, reason=extra[0].message, layers=count_layers(extra))
         for cell, extra in grouped.items()
@@ -52,18 +52,30 @@ def judge_cells(plan: Plan, results: Results, findings: Sequence[Finding]) -> tu
 
 
 def tell_from_baseline(
-    verdicts: Sequence[CellVerdict], findings: Sequence[Finding], baseline: str | None
+    verdicts: Sequence[CellVerdict], findings: Sequence[Finding], plan: Plan
 ) -> list[CellVerdict]:
     """Count in each cell the expected divergences that the baseline lacks; without one, that not all have."""
     known: dict[str, set[str]] = {each.cell: set() for each in verdicts if each.status in {"ok", "failed"}}
     for finding in findings:
         if finding.outcome == "xfail" and finding.cell in known:
             known[finding.cell].add(finding.check)
-    everybody = set.intersection(*known.values()) if known else set()
-    usual = known.get(baseline or "", everybody)
+    usual = _find_usual(plan, known)
     return [
         msgspec.structs.replace(each, divergent=len(known.get(each.cell, set()) - usual)) for each in verdicts
     ]
+
+
+def _find_usual(plan: Plan, known: Mapping[str, set[str]]) -> set[str]:
+    """The divergences of the baseline; of one that the selection leaves out, those that are expected of it.
+
+    Without either, what all cells have: one cell alone would have nothing but the usual then.
+    """
+    if plan.baseline is not None and plan.baseline in known:
+        return known[plan.baseline]
+    if plan.baseline_cell is not None:
+        mine = of_cell(of_matrix(plan), plan.baseline_cell)
+        return {case for cases in known.values() for case in cases if for_case(mine, case)}
+    return set.intersection(*known.values()) if known else set()
 
 
 def count_layers(findings: Sequence[Finding]) -> dict[str, dict[str, int]]:

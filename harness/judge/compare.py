@@ -19,13 +19,18 @@ if TYPE_CHECKING:
 
     from harness.history_records import Snapshot
     from harness.judge.compare_latency import Pairs
+    from harness.records import Verdict
 
 MOVED = 0.1
 """A value that moved by a tenth of what is allowed is told of, unless a person says otherwise."""
 
-_OF_CELLS: frozenset[DifferenceKind] = frozenset(
-    {"cell-appeared", "cell-vanished", "lock-changed", "surroundings-changed"}
+_UNEXPLAINED: frozenset[DifferenceKind] = frozenset(
+    {"cell-appeared", "cell-vanished", "lock-changed", "surroundings-changed", "verdict-changed"}
 )
+"""What a lock is no cause of, or is the cause itself."""
+
+_VERDICTS: dict[Verdict, int] = {"pass": 0, "inconclusive": 1}
+"""How bad a verdict is; any other is worse."""
 
 
 def compare(before: Snapshot, after: Snapshot, *, moved: float = MOVED) -> Comparison:
@@ -47,9 +52,12 @@ def compare(before: Snapshot, after: Snapshot, *, moved: float = MOVED) -> Compa
             "have no cell in common, so there is nothing to compare"
         )
     same_class = bool(after.machine_class) and before.machine_class == after.machine_class
-    same_baseline = baseline_of(before) == baseline_of(after)
+    baselines = {baseline_of(each) for each in (before, after)} - {None}  # one that stood by is not known
+    same_baseline = len(baselines) < 2
     pairs = pair_latency(before, after) if same_class and same_baseline else None
     found = list(_differences(suspicion, pairs, moved=moved, same_class=same_class))
+    if not any(each.worse for each in found):
+        found += _verdict(before, after)
     return Comparison(
         before=summarize_snapshot(before),
         after=summarize_snapshot(after),
@@ -89,6 +97,21 @@ def _differences(
         yield from compare_quantities(before, after)
 
 
+def _verdict(before: Snapshot, after: Snapshot) -> Iterator[Difference]:
+    """A worse verdict on the same question; an expectation that matches nothing is seen in no cell."""
+    old, new = (_VERDICTS.get(each.verdict, 2) for each in (before, after))
+    asked = [(each.kind, each.matrix, {cell.id for cell in each.cells}) for each in (before, after)]
+    if new > old and asked[0] == asked[1]:
+        yield Difference(
+            kind="verdict-changed",
+            cell="",
+            before=before.verdict,
+            after=after.verdict,
+            worse=True,
+            causes=(after.sentence,),
+        )
+
+
 def _presence_of_cells(before: Snapshot, after: Snapshot) -> Iterator[Difference]:
     old, new = {cell.id for cell in before.cells}, {cell.id for cell in after.cells}
     for cell in after.cells:
@@ -108,10 +131,11 @@ def _explain(found: Iterable[Difference], suspicion: Suspicion, pairs: Pairs | N
     differences = list(found)
     changed: dict[tuple[str, str], set[str]] = defaultdict(set)
     for each in differences:
-        changed[_family(each), each.what].add(each.cell)
+        if each.kind not in _UNEXPLAINED:
+            changed[_family(each), each.what].add(each.cell)
     baseline, compared = baseline_of(suspicion.after), _compared_cells(suspicion, pairs)
     for each in differences:
-        if each.kind in _OF_CELLS:
+        if each.kind in _UNEXPLAINED:
             yield each
             continue
         where = changed[_family(each), each.what]

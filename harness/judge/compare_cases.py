@@ -27,7 +27,8 @@ _SAME = 1e-9
 def compare_cell(before: CellMeasures, after: CellMeasures, *, moved: float) -> Iterator[Difference]:
     """Status, then cases in the order of the plan; ``moved`` is the share of what is allowed.
 
-    A case that one of the two does not have is left to ``compare_presence``.
+    A case that one of the two does not have is left to ``compare_presence``. A status that is no longer
+    expected, or expected now, is another one.
     """
     if before.status != after.status:
         yield Difference(
@@ -37,12 +38,24 @@ def compare_cell(before: CellMeasures, after: CellMeasures, *, moved: float) -> 
             after=after.status,
             worse=after.red or (after.status not in RAN and before.status in RAN),
         )
+    elif before.red != after.red:
+        yield Difference(
+            kind="status-changed",
+            cell=after.id,
+            before=_say_status(before),
+            after=_say_status(after),
+            worse=after.red,
+        )
     if not both_ran(before, after):
         return
     old = {case.id: case for case in before.cases}
     for case in after.cases:
         if case.id in old:
             yield from _compare_case(after.id, old[case.id], case, moved)
+
+
+def _say_status(cell: CellMeasures) -> str:
+    return f"{cell.status}, {'red' if cell.red else 'as expected'}"
 
 
 def both_ran(before: CellMeasures, after: CellMeasures) -> bool:

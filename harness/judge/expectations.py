@@ -54,10 +54,14 @@ def of_cell(expectations: Sequence[Expectation], planned: PlannedCell) -> tuple[
     return tuple(each for each in expectations if satisfies(versions, each.where))
 
 
-def for_case(expectations: Sequence[Expectation], case: str) -> Expectation | None:
-    """The first expectation of a cell whose glob covers the case."""
+def for_case(
+    expectations: Sequence[Expectation], case: str, outcome: str | None = None
+) -> Expectation | None:
+    """The first expectation of a cell whose glob covers the case; one of another red ``outcome`` does not."""
     for each in expectations:
-        if each.check is not None and fnmatchcase(case, each.check):
+        if each.check is None or not fnmatchcase(case, each.check):
+            continue
+        if outcome not in {"fail", "error"} or each.outcome == outcome:
             return each
     return None
 

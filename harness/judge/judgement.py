@@ -42,5 +42,5 @@ def judge(plan: Plan, results: Sequence[CellResult], checks: Sequence[Check]) ->
         findings=findings,
         stale_expectations=stale,
         claims=judge_claims(plan, found),
-        latency=judge_latency(plan, found),
+        latency=judge_latency(plan, found, findings),
     )

@@ -8,15 +8,21 @@ from __future__ import annotations
 
 import math
 import statistics
+from collections import defaultdict
 from typing import TYPE_CHECKING
+
+import msgspec
 
 from harness.judge.outcomes import Results
 from harness.records import LatencyRow
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
-    from harness.records import CellResult, Plan, Timing
+    from harness.records import CellResult, Finding, Plan, Timing
+
+REFERENCE = "embed.sentence-transformers."
+"""Scenarios of the reference: what it embeds is what the others are held against."""
 
 
 def paired_logs(rounds: Sequence[float], baseline: Sequence[float]) -> list[float]:
@@ -45,19 +51,63 @@ def session_floors(results: Sequence[CellResult]) -> dict[str, float]:
     return dict(sorted(floors.items()))
 
 
-def judge_latency(plan: Plan, results: Results) -> tuple[LatencyRow, ...]:
-    """One row for each planned cell and each scenario that it was timed in, in the order of the plan."""
+def family_of(scenario: str) -> str:
+    """A scenario without its batch."""
+    return scenario.rpartition(".")[0] or scenario
+
+
+def family_floors(timings: Iterable[Timing]) -> dict[tuple[str, str], float]:
+    """The noise floor by session and family: the largest of the scenarios that differ in their batch alone.
+
+    That of one scenario is one pair of processes: often nearer to 1 than other cells of the baseline's own
+    releases are to each other, so that their noise would count as news.
+    """
+    floors: dict[tuple[str, str], float] = {}
+    for timing in timings:
+        key, floor = (timing.session, family_of(timing.scenario)), noise_floor(timing)
+        if floor is not None:
+            floors[key] = max(floor, floors.get(key, 1.0))
+    return floors
+
+
+def judge_latency(plan: Plan, results: Results, findings: Sequence[Finding] = ()) -> tuple[LatencyRow, ...]:
+    """One row for each planned cell and each scenario that it was timed in, in the order of the plan.
+
+    Args:
+        plan: what was promised.
+        results: what the cells left behind.
+        findings: they tell in which cells embeddings are wrong; how fast those are is no news.
+    """
+    wrong = find_wrong(plan, findings)
     order = {scenario.id: place for place, scenario in enumerate(plan.scenarios)}
+    found = {planned.cell.id: results.one_for(planned) for planned in plan.cells}
+    floors = family_floors(timing for result in found.values() if result for timing in result.timings)
     rows = []
-    for planned in plan.cells:
-        result = results.one_for(planned)
+    for cell, result in found.items():
         timings = [timing for timing in (result.timings if result else ()) if timing.rounds]
         timings.sort(key=lambda timing: (order.get(timing.scenario, len(order)), timing.scenario))
-        rows += [_row(planned.cell.id, timing) for timing in timings]
+        for timing in timings:
+            floor = floors.get((timing.session, family_of(timing.scenario)))
+            row = _row(cell, timing, floor)
+            rows.append(msgspec.structs.replace(row, wrong=cell in wrong and _embeds(timing.scenario)))
     return tuple(rows)
 
 
-def _row(cell: str, timing: Timing) -> LatencyRow:
+def find_wrong(plan: Plan, findings: Sequence[Finding]) -> set[str]:
+    """The cells whose embeddings differ where those of the baseline do not, as expected or not."""
+    differing: dict[str, set[str]] = defaultdict(set)
+    for finding in findings:
+        if finding.layer in {"L1", "L2"} and finding.outcome in {"fail", "error", "xfail"}:
+            differing[finding.cell].add(finding.check)
+    usual = differing.get(plan.baseline or "", set())
+    return {cell for cell, checks in differing.items() if checks - usual}
+
+
+def _embeds(scenario: str) -> bool:
+    return scenario.startswith("embed.") and not scenario.startswith(REFERENCE)
+
+
+def _row(cell: str, timing: Timing, floor: float | None) -> LatencyRow:
     logs = paired_logs(timing.rounds, timing.baseline)
     low, middle, high = _quartiles(logs)
     return LatencyRow(
@@ -67,7 +117,7 @@ def _row(cell: str, timing: Timing) -> LatencyRow:
         ratio=middle,
         low=low,
         high=high,
-        floor=noise_floor(timing),
+        floor=floor,
         rounds=len(timing.rounds),
         iterations=timing.iterations,
     )

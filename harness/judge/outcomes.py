@@ -145,8 +145,10 @@ def _cell(
     status = found[0].status if found else ("unsatisfiable" if planned.lock.reason else "missing")
     for case_id in (*planned.cases, *sorted(set(reported) - set(planned.cases))):
         check = catalogue.get(check_of(case_id))
+        several = reported.get(case_id, [])
+        expected = for_case(mine, case_id, several[0].outcome if several else None)
         outcome, message, expectation = _outcome(
-            reported.get(case_id, []), for_case(mine, case_id), owed=case_id in planned.cases, status=status
+            several, expected, owed=case_id in planned.cases, status=status
         )
         yield Finding(
             cell=planned.cell.id,
@@ -156,7 +158,7 @@ def _cell(
             message=message,
             advice=check.advice if check and outcome in {"fail", "error", "xpass"} else "",
             expectation=expectation,
-            observation=reported[case_id][0].observation if reported.get(case_id) else None,
+            observation=several[0].observation if several else None,
         )
 
 

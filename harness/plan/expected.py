@@ -94,12 +94,7 @@ def every_case() -> tuple[str, ...]:
 
 
 def _faults(each: Expectation, cases: Collection[str], matrices: Collection[str]) -> Iterator[str]:
-    if (each.check is None) is (each.status is None):
-        yield "check: say either check (a glob over case ids) or status (of the whole cell)"
-    if each.check is not None and not fnmatch.filter(cases, each.check):
-        yield f"check: {each.check!r} matches no case{suggest(each.check, cases)}"
-    if each.status == "ok":
-        yield "status: 'ok' is no divergence"
+    yield from _faults_of_kind(each, cases)
     if not each.reason.strip():
         yield "reason: it is empty; say why this is expected"
     for name, specifier in each.where.items():
@@ -112,3 +107,14 @@ def _faults(each: Expectation, cases: Collection[str], matrices: Collection[str]
     for name in each.matrix:
         if name not in matrices:
             yield f"matrix: there is no matrix {name!r} beside this file{suggest(name, matrices)}"
+
+
+def _faults_of_kind(each: Expectation, cases: Collection[str]) -> Iterator[str]:
+    if (each.check is None) is (each.status is None):
+        yield "check: say either check (a glob over case ids) or status (of the whole cell)"
+    if each.check is not None and not fnmatch.filter(cases, each.check):
+        yield f"check: {each.check!r} matches no case{suggest(each.check, cases)}"
+    if each.status is not None and each.outcome != "fail":
+        yield "outcome: it is that of a check; with status it says nothing"
+    if each.status == "ok":
+        yield "status: 'ok' is no divergence"

@@ -59,7 +59,8 @@ class LatencyRow(Record, frozen=True, kw_only=True):
     """One scenario in one cell: p50 in seconds, ratio to the baseline and the noise floor of the session.
 
     ``ratio`` is exp(median of the paired log ratios) with its spread ``low``..``high`` (quartiles over the
-    rounds); ``floor`` the same measure of the A/A arm, as a factor >= 1.
+    rounds); ``floor`` the same measure of the A/A arm, as a factor >= 1, the largest of all scenarios that
+    differ in their batch alone. ``wrong``: the time of embeddings that are not those of the baseline.
     """
 
     cell: str
@@ -71,6 +72,7 @@ class LatencyRow(Record, frozen=True, kw_only=True):
     floor: float | None
     rounds: int
     iterations: int
+    wrong: bool = False
 
 
 class Judgement(Record, frozen=True, kw_only=True):

@@ -65,12 +65,14 @@ class Expectation(Record, frozen=True, kw_only=True, rename="kebab"):
     """A known divergence; strict: a check that passes all the same, or no match at all, is red.
 
     ``check`` is a glob over case ids, or ``status`` names the status of the whole cell; ``where`` maps a
-    distribution (or ``python``) to a version specifier that the cell's lock must satisfy.
+    distribution (or ``python``) to a version specifier that the cell's lock must satisfy. ``outcome`` is what
+    the cases end in: a wrong value that is expected excuses no exception.
     """
 
     reason: str
     check: str | None = None
     status: CellStatus | None = None
+    outcome: Literal["fail", "error"] = "fail"
     where: dict[str, str] = {}
     matrix: tuple[str, ...] = ()  # names of the matrices it belongs to; empty: all
     link: str = ""

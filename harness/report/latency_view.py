@@ -27,10 +27,24 @@ class ScenarioSummary:
     floor: float | None
 
 
+def right_rows(run: Run) -> list[LatencyRow]:
+    """Every time but those of embeddings that are not those of the baseline."""
+    return [row for row in run.judgement.latency if not row.wrong]
+
+
+def say_wrong(run: Run, limit: int = 3) -> str:
+    """Which times of wrong embeddings are left out; empty where none are."""
+    cells = list(dict.fromkeys(row.cell for row in run.judgement.latency if row.wrong))
+    if not cells:
+        return ""
+    shown = ", ".join(cells[:limit]) + (f" and {len(cells) - limit} more" if len(cells) > limit else "")
+    return f"How long {shown} took to embed is left out: what came out is not what the baseline embeds."
+
+
 def summarize_latency(run: Run) -> list[ScenarioSummary]:
     """Each scenario that was timed, in the order of the plan."""
     grouped: dict[str, list[LatencyRow]] = defaultdict(list)
-    for row in run.judgement.latency:
+    for row in right_rows(run):
         grouped[row.scenario].append(row)
     return [_scenario(run, scenario, rows) for scenario, rows in grouped.items()]
 
@@ -52,7 +66,7 @@ def _scenario(run: Run, scenario: str, rows: Sequence[LatencyRow]) -> ScenarioSu
 
 @dataclass(frozen=True)
 class FamilySummary:
-    """Scenarios that differ in their batch alone: the extremes of their ratios, and the largest floor."""
+    """Scenarios that differ in their batch alone: the extremes of their ratios, and their floor."""
 
     name: str
     batches: tuple[str, ...]

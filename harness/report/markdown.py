@@ -8,7 +8,7 @@ from harness.cell.catalogue import LAYERS
 from harness.history_records import Earlier
 from harness.judge.claims import summarize_claim
 from harness.report.escape import code_span, disarm_commands, escape_markdown
-from harness.report.latency_view import noise_floor, show_ratio, show_seconds, summarize_latency
+from harness.report.latency_view import noise_floor, say_wrong, show_ratio, show_seconds, summarize_latency
 from harness.report.limits import fit_rows
 from harness.report.margins import find_margins
 from harness.report.past.compare_markdown import render_since
@@ -168,7 +168,7 @@ def _latency(run: Run) -> Iterator[str]:
         ]
         for each in summarize_latency(run)
     ]
-    header = ["scenario", "baseline p50", "lowest", "median", "highest", "noise floor"]
+    header = ["scenario", "baseline p50", "lowest", "median", "highest", "noise"]
     yield from _table("Latency, as ratio to the baseline", header, rows)
     if rows:
         floor = noise_floor(run)
@@ -178,6 +178,9 @@ def _latency(run: Run) -> Iterator[str]:
             if floor is not None
             else "Latency never decides. There was no A/A arm, so nothing says how large the noise was."
         )
+        if wrong := say_wrong(run):
+            yield ""
+            yield escape_markdown(wrong, 600)
 
 
 def _claims(run: Run) -> Iterator[str]:

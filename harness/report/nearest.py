@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class LockStep:
-    """One distribution that differs: its version in the green cell, and in this one; empty where absent."""
+    """One distribution, or Python, that differs: in the green cell, and in this one; empty where absent."""
 
     name: str
     green: str
@@ -51,7 +51,9 @@ def find_nearest(run: Run) -> dict[str, Nearest]:
 
 
 def _locked(planned: PlannedCell) -> dict[str, str]:
-    return {each.name: each.version for each in planned.lock.distributions}
+    """What a cell runs on, its Python too; nothing where it has no lock."""
+    found = {each.name: each.version for each in planned.lock.distributions}
+    return {"python": planned.cell.python, **found} if found else found
 
 
 def _nearest(

@@ -34,15 +34,22 @@ class Recommendation:
 
 def recommend(run: Run) -> Recommendation:
     """Where to find ``stable`` and how to use it, with what this run measured of it."""
+    passed, decided = _count(run)
+    right = "keeps the dtype and is right for zero, tiny, huge and mixed rows"
+    if passed["stable"] < decided["stable"]:
+        right = "is meant to keep the dtype and be right for every row, but was not in all of this run"
     advice = (
-        f"`{DOTTED}` keeps the dtype and is right for zero, tiny, huge and mixed rows. Copy it from {FILE} "
+        f"`{DOTTED}` {right}. Copy it from {FILE} "
         f'(it needs NumPy alone), or name it in a matrix: [subject] normalizer = "{DOTTED}".'
     )
-    return Recommendation(advice, tuple(filter(None, [_held(run), _cost(run)])))
+    return Recommendation(advice, tuple(filter(None, [_say_held(passed, decided), _cost(run)])))
 
 
-def _held(run: Run) -> str:
-    """How it and the formula did against the oracle; parity tells of the reference too, so it is left out."""
+def _count(run: Run) -> tuple[Counter[str], Counter[str]]:
+    """Cases that passed, and that were decided, of it and the formula against the oracle, by normalizer.
+
+    Parity tells of the reference too, so it is left out.
+    """
     passed: Counter[str] = Counter()
     decided: Counter[str] = Counter()
     for finding in run.judgement.findings:
@@ -50,6 +57,10 @@ def _held(run: Run) -> str:
         if finding.layer == "L0" and finding.outcome in _DECIDED and "parity" not in finding.check:
             decided[name] += 1
             passed[name] += finding.outcome == "pass"
+    return passed, decided
+
+
+def _say_held(passed: Counter[str], decided: Counter[str]) -> str:
     if not decided["stable"]:
         return ""
     beside = f", the manual formula {passed['manual']} of {decided['manual']}" if decided["manual"] else ""

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from harness.records import LatencyRow, Run, Timing
+from harness.report.latency_view import right_rows
 
 REFERENCES = {"normalize": "reference", "embed": "sentence-transformers"}
 """Kind of scenario -> the target that the others are held against."""
@@ -54,7 +55,7 @@ class Family:
 def find_families(run: Run) -> list[Family]:
     """Every family that was timed, in the order of the plan; its batches from small to large."""
     grouped: dict[str, list[tuple[int, LatencyRow]]] = defaultdict(list)
-    for row in run.judgement.latency:
+    for row in right_rows(run):
         if scenario := read_scenario(row.scenario):
             grouped[scenario.family].append((scenario.batch, row))
     return [
@@ -81,9 +82,11 @@ class Rounds:
 def find_rounds(run: Run) -> list[Rounds]:
     """The rounds of every scenario that the baseline was timed in, in the order of the plan."""
     timings: dict[str, list[tuple[str, Timing]]] = defaultdict(list)
+    wrong = {(row.cell, row.scenario) for row in run.judgement.latency if row.wrong}
     for result in run.results:
         for timing in result.timings:
-            timings[timing.scenario].append((result.cell, timing))
+            if (result.cell, timing.scenario) not in wrong:
+                timings[timing.scenario].append((result.cell, timing))
     order = dict.fromkeys(row.scenario for row in run.judgement.latency)
     found = (_rounds(name, timings.get(name, []), run.plan.baseline) for name in order)
     return [each for each in found if each is not None]
@@ -145,7 +148,7 @@ def find_scaling(run: Run) -> list[Scale]:
 
 def _by_scenario(run: Run) -> Iterator[tuple[Scenario, list[LatencyRow]]]:
     grouped: dict[str, list[LatencyRow]] = defaultdict(list)
-    for row in run.judgement.latency:
+    for row in right_rows(run):
         grouped[row.scenario].append(row)
     for name, rows in grouped.items():
         scenario = read_scenario(name)

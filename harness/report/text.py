@@ -11,7 +11,7 @@ from rich.text import Text
 from harness.history_records import Earlier
 from harness.judge.claims import summarize_claim
 from harness.report.escape import shorten
-from harness.report.latency_view import noise_floor, show_ratio, show_seconds
+from harness.report.latency_view import noise_floor, say_wrong, show_ratio, show_seconds
 from harness.report.past.compare_text import draw_group
 from harness.report.past.compare_view import list_worse, say_compared, say_comparison, say_run
 from harness.report.recommended import recommend
@@ -172,6 +172,8 @@ class _Writer:
         noise = f"noise floor {show_ratio(floor)}" if floor is not None else "no A/A arm, so no noise floor"
         yield from self._heading(f"Latency, ratio to the baseline (never decides; {noise})")
         yield Padding(table, (0, 0, 0, 2))
+        if wrong := say_wrong(self._run):
+            yield self._alphabet.indent(shorten(wrong, 600), style="dim")
 
     def _claims(self) -> Iterator[RenderableType]:
         claims = self._run.judgement.claims

@@ -120,6 +120,16 @@ def test_a_run_of_some_cells_hides_nothing_of_the_others(tmp_path: Path) -> None
     assert again.before.run == "part"
 
 
+def test_a_run_of_some_checks_hides_nothing_of_the_others(tmp_path: Path) -> None:
+    whole, narrow = make("whole", "2026-10-01T10:00:00+00:00"), make("narrow", BEFORE, subset=True)
+    found = since(make("now", NOW), remember(tmp_path, whole, narrow))
+    assert found is not None
+    assert found.before.run == "whole"
+    alone = since(make("now", NOW), remember(tmp_path / "alone", narrow))
+    assert alone is not None
+    assert alone.before.run == "narrow"
+
+
 def test_where_no_run_has_all_cells_it_says_how_many_it_speaks_of(tmp_path: Path) -> None:
     history = remember(tmp_path, make("before", BEFORE, cells="ab"))
     found = since(make("now", NOW, cells="abc"), history)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import msgspec
 import pytest
 from unit.runs import CASES, CHECKS, make_case, make_plan, make_planned, make_result
 from unit.verdicts import BASE, died, failed, told
@@ -101,3 +102,18 @@ def test_a_cell_that_diverges_where_the_baseline_does_not_is_counted_apart() -> 
     judged = judge(make_plan(base, new, expectations=[everywhere, only_new]), results, CHECKS)
     assert [(cell.status, cell.divergent) for cell in judged.cells] == [("ok", 0), ("ok", 1)]
     assert judged.sentence == "1 of 2 cells hold; 1 diverges, as expected."
+
+
+def test_a_cell_run_alone_diverges_from_the_baseline_that_stands_by() -> None:
+    base = make_planned("base", axes={"numpy": "1.26.2"}, baseline=True)
+    new = make_planned("new", cases=CASES[:2], axes={"numpy": "2.4.6"})
+    everywhere = Expectation(check=CASES[0], reason="everywhere")
+    only_new = Expectation(check=CASES[1], where={"numpy": ">=2"}, reason="new in this release")
+    plan = make_plan(new, expectations=[everywhere, only_new], baseline="base")
+    alone = msgspec.structs.replace(plan, subset=True, baseline_cell=base)
+    result = make_result("new", cases=[make_case(CASES[0], "fail"), make_case(CASES[1], "fail")])
+    judged = judge(alone, [result], CHECKS)
+    assert [(cell.status, cell.divergent) for cell in judged.cells] == [("ok", 1)]
+    assert judged.sentence == "0 of 1 cells hold; 1 diverges, as expected."
+    for_all = msgspec.structs.replace(alone, baseline=None, baseline_cell=None)
+    assert judge(for_all, [result], CHECKS).cells[0].divergent == 0

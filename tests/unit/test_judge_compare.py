@@ -150,6 +150,43 @@ def test_a_cell_that_died_is_one_difference_and_not_one_a_case(status: Any, red:
     assert [each.worse for each in compare(died, make(latency=())).differences] == [False]
 
 
+def test_a_status_that_is_no_longer_expected_is_another_one() -> None:
+    before, after = (
+        alter(run, "a", status="import-error", red=red, cases=(case(outcome="missing"),))
+        for run, red in ((make(latency=()), False), (later(latency=()), True))
+    )
+    was, now = "import-error, as expected", "import-error, red"
+    assert told(compare(before, after)) == [("status-changed", "a", "", was, now, True)]
+    assert told(compare(after, before)) == [("status-changed", "a", "", now, was, False)]
+
+
+def test_a_worse_verdict_is_told_where_no_cell_is_worse() -> None:
+    stale = later(verdict="regressed", sentence="1 expectation matches nothing.")
+    found = compare(make(), stale)
+    assert told(found) == [("verdict-changed", "", "", "pass", "regressed", True)]
+    assert found.differences[0].causes == ("1 expectation matches nothing.",)
+    assert compare(stale, make()).differences == ()
+    assert compare(make(verdict="inconclusive"), stale).worse != ()
+    assert compare(make(), later(verdict="inconclusive")).worse != ()
+    others = [later(verdict="error", kind="gate"), later(verdict="error", cells=make().cells[1:])]
+    kinds = {each.kind for other in others for each in compare(make(), other).differences}
+    assert "verdict-changed" not in kinds
+    red = alter(stale, "a", cases=(RED,))
+    assert [each.kind for each in compare(make(), red).differences] == ["new-red"]
+
+
+def test_what_changed_in_cells_that_hold_is_no_cause_of_a_status() -> None:
+    """All cells got a new certifi, one of them a new transformers, which it cannot import."""
+    before, after = make(latency=()), later(latency=())
+    for name in NAMES:
+        before = alter(before, name, key="k", versions=locked(certifi="1", transformers="4"))
+        after = alter(after, name, versions=locked(certifi="2", transformers="4"))
+    died = {"status": "import-error", "red": True, "cases": (case(outcome="missing"),)}
+    after = alter(after, "a", versions=locked(certifi="2", transformers="5"), **died)
+    found = {each.kind: each for each in compare(before, after).differences}
+    assert found["status-changed"].causes == ("transformers 4 -> 5",)
+
+
 def test_the_likely_cause_is_what_changed_where_it_broke_and_not_where_it_held() -> None:
     """All cells got a new tqdm, two of them a new transformers and broke, one of those a new torch too."""
     after = later()

@@ -138,3 +138,12 @@ def test_what_two_gates_decided(was: QuantityDecision, now: QuantityDecision, wo
     found = compare(past(kind="gate", quantities=(was,)), past("run-2", kind="gate", quantities=(now,)))
     expected = [] if worse is None else [("quantity-changed", "candidate", "memory.embedding", worse)]
     assert [(each.kind, each.cell, each.what, each.worse) for each in found.differences] == expected
+
+
+def test_a_baseline_that_stood_by_is_not_another_one() -> None:
+    part = later(cells=make().cells[:2], subset=True)
+    part = msgspec.structs.replace(part, latency=tuple(e for e in part.latency if e.cell != "base"))
+    found = compare(make(), slow(alter(part, "a"), "a", "embed.3", 1.5))
+    assert found.latency == 12
+    assert [(e.kind, e.cell, e.what) for e in found.differences] == [("latency-changed", "a", "embed.3")]
+    assert not any("baseline" in note for note in found.notes)

@@ -4,11 +4,12 @@ import math
 
 import msgspec
 import pytest
-from unit.runs import make_plan, make_planned, make_result, make_timing
+from unit.runs import CHECKS, make_case, make_plan, make_planned, make_result, make_timing
 
+from harness.judge.judgement import judge
 from harness.judge.latency import judge_latency, noise_floor, paired_logs, session_floors
 from harness.judge.outcomes import Results
-from harness.records import LatencyRow
+from harness.records import CheckOutcome, Expectation, LatencyRow
 
 
 def rounded(row: LatencyRow) -> LatencyRow:
@@ -82,3 +83,54 @@ def test_the_floor_of_a_session_is_its_largest_deviation_in_either_direction() -
     }
     assert noise_floor(timings[2]) is None
     assert paired_logs((2.0, 3.0), (2.0,)) == [0.0]
+
+
+def test_the_floor_of_a_row_is_the_largest_of_its_family_and_session() -> None:
+    timings = (
+        make_timing("normalize.a.float32.1", baseline=(1.0,), control=(0.8,)),
+        make_timing("normalize.a.float32.32", baseline=(1.0,), control=(1.0,)),
+        make_timing("normalize.a.float16.32", baseline=(1.0,), control=(1.5,)),
+        make_timing("normalize.b.float32.32", baseline=(1.0,), control=()),
+    )
+    other = make_timing("normalize.a.float32.32", session="s2", baseline=(1.0,), control=(1.1,))
+    results = [make_result(timings=timings), make_result("b", timings=(other,))]
+    rows = judge_latency(make_plan(make_planned(), make_planned("b")), Results.of(results))
+    floors = [(row.cell, row.scenario[len("normalize.") :], rounded(row).floor) for row in rows]
+    assert floors == [
+        ("a", "a.float16.32", 1.5),
+        ("a", "a.float32.1", 1.25),
+        ("a", "a.float32.32", 1.25),
+        ("a", "b.float32.32", None),
+        ("b", "a.float32.32", 1.1),
+    ]
+
+
+EMBEDS = ("embed.openvino.float32.1", "embed.sentence-transformers.float32.1", "normalize.a.float32.1")
+
+
+@pytest.mark.parametrize(
+    ("base", "other", "wrong"),
+    [
+        ({}, {}, set()),
+        ({}, {"l1.hidden": "fail"}, {"embed.openvino.float32.1"}),
+        ({}, {"l2.end-to-end/float32": "error"}, {"embed.openvino.float32.1"}),
+        ({"l1.hidden": "fail"}, {"l1.hidden": "fail"}, set()),  # as the baseline does
+        ({"l1.hidden": "fail"}, {"l2.end-to-end/float32": "fail"}, {"embed.openvino.float32.1"}),
+        ({}, {"l0.parity/manual/float32": "fail"}, set()),
+        ({}, {"l2.end-to-end/float32": "skip"}, set()),
+    ],
+)
+@pytest.mark.parametrize("expected", [True, False])
+def test_the_time_of_wrong_embeddings_is_told_apart(
+    base: dict[str, CheckOutcome], other: dict[str, CheckOutcome], wrong: set[str], *, expected: bool
+) -> None:
+    cases = ("l0.parity/manual/float32", "l1.hidden", "l2.end-to-end/float32")
+    timings = tuple(map(make_timing, EMBEDS))
+    results = [
+        make_result(cell, cases=[make_case(e, outcomes.get(e, "pass")) for e in cases], timings=timings)
+        for cell, outcomes in (("base", base), ("a", other))
+    ]
+    planned = [make_planned("base", baseline=True, cases=cases), make_planned(cases=cases)]
+    known = [Expectation(check="*", reason="known")] if expected else []
+    judged = judge(make_plan(*planned, expectations=known), results, CHECKS)
+    assert {(row.cell, row.scenario) for row in judged.latency if row.wrong} == {("a", e) for e in wrong}

@@ -80,6 +80,16 @@ def test_whole_file(tmp_path: Path) -> None:
         (CHECK, 'status = "ok"', "status: 'ok' is no divergence"),
         (
             CHECK,
+            f'{CHECK}\noutcome = "eror"',
+            "outcome: 'eror' is not one of fail, error (did you mean 'error'?)",
+        ),
+        (
+            CHECK,
+            'status = "crashed"\noutcome = "error"',
+            "outcome: it is that of a check; with status it says nothing",
+        ),
+        (
+            CHECK,
             'status = "import-eror"',
             (
                 "status: 'import-eror' is not one of ok, failed, unsatisfiable, install-error, import-error, "
@@ -91,7 +101,7 @@ def test_whole_file(tmp_path: Path) -> None:
             "chek =",
             (
                 "chek: unknown key (did you mean 'check'?); known here: reason, check, status, "
-                "where, matrix, link"
+                "outcome, where, matrix, link"
             ),
         ),
     ],

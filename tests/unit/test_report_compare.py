@@ -92,7 +92,9 @@ def every_kind(text: str) -> Comparison:
         Difference(
             kind=kind,
             cell=f"cell-{number} {text}",
-            what="" if kind.startswith(("cell-", "lock-", "surr", "status")) else f"check-{number}/{text}",
+            what=""
+            if kind.startswith(("cell-", "lock-", "surr", "status", "verdict"))
+            else f"check-{number}/{text}",
             before=text,
             after=text,
             worse=True,
@@ -141,6 +143,23 @@ def test_markdown_cannot_be_injected_and_keeps_within_what_github_shows() -> Non
     told = render_comparison_markdown(msgspec.structs.replace(made(), differences=many))
     assert len(told.encode()) < SUMMARY_BYTES
     assert " of 2000 rows are cut off here; `harness compare --json` has all.**" in told
+
+
+def test_cells_that_come_and_go_are_named_and_no_share_of_those_compared() -> None:
+    names = ("a", "b", "c", "d")
+    before = past("run-1", *map(cell, names), latency=())
+    told = render_comparison_text(compare(before, past("run-2", *map(cell, names[2:]), latency=())))
+    assert "Cells that are gone\n  ✗ ok: a, b\n" in told
+    told = render_comparison_text(compare(past("run-2", *map(cell, names[2:]), latency=()), before))
+    assert "New cells\n  - ok: a, b\n" in told
+
+
+def test_a_worse_verdict_is_that_of_the_run_as_a_whole() -> None:
+    stale = later(verdict="regressed", sentence="1 expectation matches nothing.")
+    told = render_comparison_text(compare(make(), stale), width=200)
+    assert told.startswith("WORSE: 1 verdict is worse, though no cell is.\n")
+    assert "Verdict of the run\n  ✗ pass -> regressed: the run as a whole\n" in told
+    assert "    likely cause: 1 expectation matches nothing.\n" in told
 
 
 def test_two_hundred_cells_with_the_same_news_are_one_line() -> None:

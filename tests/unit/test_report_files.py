@@ -53,7 +53,7 @@ NumPy x sentence-transformers. Matrix `compat`, run `run-1`: 2 cells, 1 ok, 0 ot
 
 ### Latency, as ratio to the baseline
 
-| scenario | baseline p50 | lowest | median | highest | noise floor |
+| scenario | baseline p50 | lowest | median | highest | noise |
 | --- | --- | --- | --- | --- | --- |
 | `normalize.manual.float32.32` | 1 ms | 2.00x | 2.00x | 2.00x | 1.10x |
 

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import msgspec
 from unit.runs import make_case, make_full_run, make_plan, make_planned, make_result, make_run
 
 from harness.records import Expectation
@@ -142,6 +143,14 @@ def test_a_cell_without_a_lock_is_compared_by_its_axes() -> None:
         make_result("none", status="unsatisfiable", cases=()),
     )
     assert find_nearest(run) == {"none": Nearest("base", (LockStep("numpy", "1.26.2", "9"),), by_axes=True)}
+
+
+def test_python_is_a_part_of_what_differs() -> None:
+    planned = [make_planned("base", baseline=True), make_planned("red")]
+    other = msgspec.structs.replace(planned[1].cell, python="3.12")
+    plan = make_plan(planned[0], msgspec.structs.replace(planned[1], cell=other))
+    run = make_run(plan, make_result("base"), make_result("red", status="crashed", cases=()))
+    assert find_nearest(run) == {"red": Nearest("base", (LockStep("python", "3.11", "3.12"),))}
 
 
 def test_red_is_counted_by_kind() -> None:

@@ -137,6 +137,19 @@ def test_rounding_keeps_the_side_of_the_tolerance() -> None:
     assert (mark.share, mark.kind) == (1.01, "red")
 
 
+def test_what_holds_against_its_expectation_is_within_its_tolerance() -> None:
+    case = "l2.end-to-end/float32"
+    plan = make_plan(
+        make_planned("base", cases=(case,)), expectations=[Expectation(check=case, reason="was broken")]
+    )
+    run = make_run(
+        plan, make_result("base", cases=[make_case(case, observation=seen(1e-7, 2e-6, unit="abs"))])
+    )
+    assert run.judgement.findings[0].outcome == "xpass"
+    (group,) = find_parity(run)
+    assert [mark.kind for layer in group.layers for mark in layer.marks] == ["within"]
+
+
 def test_groups_have_letters() -> None:
     assert [name_group(place) for place in (0, 25, 26, 27, 52)] == ["A", "Z", "AA", "AB", "BA"]
 

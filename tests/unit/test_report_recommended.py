@@ -32,6 +32,16 @@ def test_it_says_what_this_run_measured_of_it() -> None:
     )
 
 
+def test_what_failed_in_this_run_is_not_called_right() -> None:
+    assert "is right for zero, tiny, huge and mixed rows" in recommend(make_measured()).advice
+    result = make_result("a", cases=[make_case(CASES[1], "fail")], status="failed")
+    found = recommend(make_run(make_plan(make_planned("a", cases=CASES[1:2])), result))
+    assert found.advice.startswith(
+        "`harness.cell.normalizers:stable` is meant to keep the dtype and be right for every row, but was not"
+    )
+    assert found.measured == ("Held to the oracle, it passes 0 of 1 cases.",)
+
+
 def test_nothing_is_said_that_was_not_measured() -> None:
     assert recommend(make_run(make_plan(make_planned("a")))).measured == ()
 

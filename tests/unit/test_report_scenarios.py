@@ -1,11 +1,14 @@
 from __future__ import annotations
 
+import msgspec
 import pytest
 from unit.runs import make_plan, make_planned, make_result, make_run, make_timing
 
 from harness.records import Run, ScenarioPlan
 from harness.report.cell_names import VersionNames
 from harness.report.latency_view import beyond_noise
+from harness.report.markdown import render_markdown
+from harness.report.page.html import render_html
 from harness.report.page.latency import view_latency
 from harness.report.plots.latency import (
     CELLS_OF_MANY,
@@ -25,6 +28,7 @@ from harness.report.scenarios import (
     find_scaling,
     read_scenario,
 )
+from harness.report.text import render_text
 
 
 def timed_run(cells: dict[str, dict[str, float]]) -> Run:
@@ -133,3 +137,37 @@ def test_arrows_only_beyond_the_noise() -> None:
     run = timed_run({cell: {"normalize.a.float32.8": seconds} for cell, seconds in cells.items()})
     arrows = {row.cell: beyond_noise(row).strip() for row in run.judgement.latency}
     assert arrows == {"base": "", "slow": "▲", "same": "", "fast": "▼"}
+
+
+def test_the_time_of_wrong_embeddings_is_in_no_summary() -> None:
+    name = "embed.openvino.float32.8"
+    fine = timed_run({cell: {name: seconds} for cell, seconds in (("base", 1.0), ("nan", 0.5), ("c", 1.1))})
+    rows = tuple(msgspec.structs.replace(row, wrong=row.cell == "nan") for row in fine.judgement.latency)
+    run = msgspec.structs.replace(fine, judgement=msgspec.structs.replace(fine.judgement, latency=rows))
+    said = "How long nan took to embed is left out: what came out is not what the baseline embeds."
+    view = view_latency(run)
+    assert view["families"][0]["summary"].startswith("1.10x to 1.10x; ")
+    assert [row["cell"] for row in view["families"][0]["rows"]] == ["base", "c"]
+    assert (view["wrong"], view_latency(fine)["wrong"]) == (said, "")
+    assert [each.others for each in find_rounds(run)] == [(1.1,) * 5]
+    assert [(each.lowest, each.cells) for each in find_scaling(run)] == [(0.125, 2)]
+    assert said in render_markdown(run)
+    assert said in " ".join(render_text(run).split())
+    assert said in render_html(run)
+    assert "left out: what came out" not in render_text(fine)
+
+
+def test_medians_are_held_against_the_noise_that_is_told() -> None:
+    """A/A arms apart by 1.1 at one batch and by 1.3 at the other: 1.2 is nothing at both."""
+    names = {"normalize.a.float32.8": 1.1, "normalize.a.float32.32": 1.3}
+    plan = make_plan(make_planned("base", baseline=True), make_planned("b"))
+    timings = {
+        cell: tuple(
+            make_timing(name, rounds=(seconds,) * 4, baseline=(1.0,) * 4, control=(noise,) * 4)
+            for name, noise in names.items()
+        )
+        for cell, seconds in (("base", 1.0), ("b", 1.2))
+    }
+    run = make_run(plan, *(make_result(cell, timings=found) for cell, found in timings.items()))
+    (family,) = view_latency(run)["families"]
+    assert family["summary"] == "1.20x to 1.20x; noise 1.30x; of 2 ratios 0 slower, 0 faster than it"

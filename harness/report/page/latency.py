@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from harness.report.cell_names import VersionNames
-from harness.report.latency_view import beyond_noise, noise_floor, show_ratio, show_seconds
+from harness.report.latency_view import beyond_noise, noise_floor, say_wrong, show_ratio, show_seconds
 from harness.report.page.measured import view_plot
 from harness.report.plots.latency import choose_cells, count_clamped, plot_family, plot_rounds
 from harness.report.plots.scaling import name_against, plot_against, plot_scaling
@@ -38,6 +38,7 @@ def view_latency(run: Run) -> dict[str, Any]:
     return {
         "families": [_family(run, named, place, each) for place, each in enumerate(find_families(run))],
         "floor": show_ratio(floor) if floor is not None else "",
+        "wrong": say_wrong(run),
         "scaling": _scaling(run),
         "against": [
             _against(kind, found)
@@ -63,10 +64,7 @@ def _family(run: Run, named: VersionNames, place: int, family: Family) -> dict[s
             plot_family(family, named), title=f"{family.name}: time over that of the baseline",
             key=f"family-{place}", said=summary,
         ),
-        "batches": [
-            {"size": batch, "floor": show_ratio(_floor([row for size, row in family.rows if size == batch]))}
-            for batch in family.batches
-        ],
+        "batches": family.batches,
         "rows": [
             {
                 "cell": cell,
@@ -79,21 +77,17 @@ def _family(run: Run, named: VersionNames, place: int, family: Family) -> dict[s
 
 
 def _summarize(run: Run, family: Family) -> str:
-    """From the lowest to the highest ratio, and the largest noise."""
+    """From the lowest to the highest ratio, and the noise that they are held against."""
     others = [row for _, row in family.rows if row.cell != run.plan.baseline]
     ratios = [row.ratio for row in others if row.ratio is not None]
     span = f"{show_ratio(min(ratios))} to {show_ratio(max(ratios))}" if ratios else "no other cell"
-    floor = _floor([row for _, row in family.rows])
+    floor = max((row.floor for _, row in family.rows if row.floor is not None), default=None)
     if floor is None:
         return f"{span}; no A/A arm, so nothing says what of that is noise"
     slower = sum(beyond_noise(row) == " ▲" for row in others)
     faster = sum(beyond_noise(row) == " ▼" for row in others)
-    told = f"{span}; noise up to {show_ratio(floor)}"
-    return f"{told}; of {len(ratios)} medians {slower} slower, {faster} faster than it" if ratios else told
-
-
-def _floor(rows: Sequence[LatencyRow]) -> float | None:
-    return max((row.floor for row in rows if row.floor is not None), default=None)
+    told = f"{span}; noise {show_ratio(floor)}"
+    return f"{told}; of {len(ratios)} ratios {slower} slower, {faster} faster than it" if ratios else told
 
 
 def _numbers(row: LatencyRow | None) -> dict[str, str]:

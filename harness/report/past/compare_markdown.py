@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from harness.report.past.compare_view import Group
 
 _TABLE_BYTES = 45_000
-"""There are fifteen kinds of differences, so all of them stay below what GitHub shows."""
+"""There are sixteen kinds of differences, so all of them stay below what GitHub shows."""
 
 
 def render_comparison_markdown(comparison: Comparison) -> str:

@@ -33,6 +33,7 @@ _NAMED_BY_CHANGE = {
     "cell-appeared",
     "cell-vanished",
     "status-changed",
+    "verdict-changed",
 }
 
 

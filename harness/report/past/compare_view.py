@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from harness.history_records import Comparison, Difference, DifferenceKind, PastRun
 
 TITLES: dict[DifferenceKind, str] = {
+    "verdict-changed": "Verdict of the run",
     "status-changed": "Status of the cell",
     "new-red": "Newly red",
     "check-vanished": "No longer checked",
@@ -32,6 +33,7 @@ TITLES: dict[DifferenceKind, str] = {
 """Every kind of difference, in the order in which a person wants to know."""
 
 _WORDS: dict[DifferenceKind, tuple[str, str]] = {
+    "verdict-changed": ("verdict is worse, though no cell is", "verdicts are worse"),
     "status-changed": ("cell has another status", "cells have another status"),
     "new-red": ("case is newly red", "cases are newly red"),
     "check-vanished": ("case is no longer checked", "cases are no longer checked"),
@@ -140,9 +142,11 @@ def say_run(run: PastRun) -> str:
 
 
 def say_cells(group: Group, total: int, limit: int = 3) -> str:
-    """The cells of a group, shortened: ``all 21 cells``, or the first of them."""
+    """The cells of a group, shortened: ``all 21 cells`` of the compared ones, or the first of them."""
     cells = group.cells
-    if len(cells) == total > 1:
+    if cells == ("",):
+        return "the run as a whole"
+    if len(cells) == total > 1 and group.kind not in {"cell-appeared", "cell-vanished"}:
         return "both cells" if total == 2 else f"all {total} cells"
     shown = ", ".join(cells[:limit])
     return f"{shown} and {len(cells) - limit} more" if len(cells) > limit else shown
