@@ -13,7 +13,7 @@ from harness.culprit.bisect import bisect_releases
 from harness.culprit.found import Found
 from harness.culprit.minimize import Minimum
 from harness.culprit.trials import Trials
-from harness.gate_records import LockChange, ReleaseSearch, ReleaseTrial
+from harness.gate_records import LockChange, ReleaseSearch, ReleaseTrial, Trial
 from harness.plan.releases import list_between
 from harness.plan.trial import part_of
 
@@ -61,17 +61,31 @@ class Inquiry:
         blamed = await self._blame(part, explained)
         for name, context in blamed.items():
             explained = await self._from_the_first(name, context, explained)
-        names = tuple(name for name in self.trials.names if name in blamed)
-        alone = await self.trials.try_part(names, explained)
+        names, alone = await self._take_back(part, tuple(blamed), explained)
         return Found(
             changes=tuple(change for change in self.trials.diff.changes if change.name in names),
             dragged=tuple(change for change in alone.moved if change.name not in names),
             explained=explained,
             alone=alone,
             without=await self.trials.try_without(names, explained),
-            releases=tuple(self.searches[name] for name in names if name in self.searches),
+            releases=tuple(self.searches[name] for name in names if name in self.searches and name in blamed),
             through=tuple(search for name, search in self.searches.items() if name not in names),
         )
+
+    async def _take_back(
+        self, part: Sequence[str], blamed: Sequence[str], explained: Sequence[str]
+    ) -> tuple[tuple[str, ...], Trial]:
+        """Whom to name, and what that does alone: who only brings others along as well, if those do nothing.
+
+        What was told apart on top of a part says that the others are needed, not that they are enough.
+        """
+        names = tuple(name for name in self.trials.names if name in blamed)
+        alone = await self.trials.try_part(names, explained)
+        if alone.outcome != "green" or set(part) <= set(names):
+            return names, alone
+        together = tuple(name for name in self.trials.names if name in {*blamed, *part})
+        both = await self.trials.try_part(together, explained)
+        return (together, both) if both.outcome == "red" else (names, alone)
 
     async def _blame(self, part: tuple[str, ...], explained: Sequence[str]) -> dict[str, _Context]:
         """Whom to blame in the end, each with the trials in which it was found.

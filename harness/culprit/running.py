@@ -142,14 +142,14 @@ def _saying(notify: Notify) -> Callable[[str], None]:
 def trial_seconds(quantities: Iterable[Quantity], blocks: Iterable[Block]) -> float:
     """The budget of one trial that measures ``quantities``, by what ``blocks`` of the gate took.
 
-    A trial measures no more in a block than the gate did, so that is enough; one more a group is for the
-    time between them.
+    A trial measures no more in a block than the gate did in those that had any of these, so that is enough;
+    one more a group is for the time between them.
     """
     *_, last = itertools.islice(looks(), LOOKS)
-    wanted = {quantity.group for quantity in quantities}
+    wanted = {quantity.id for quantity in quantities}
     costs: dict[str, list[float]] = {}
     for block in blocks:
-        if block.group in wanted:
+        if wanted & block.baseline.keys():
             costs.setdefault(block.group, []).append(block.seconds)
     return max(SPEED_SECONDS, sum((last.blocks + 1) * fmean(mine) for mine in costs.values()))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 
@@ -20,7 +21,9 @@ from harness.records import CellVerdict, Finding
 
 _RAN = {"ok", "failed"}
 _MEASURED = {"pass", "fail", "error", "xfail", "xpass"}
-_FAILS = frozenset({"fail", "error", "xfail"})
+_FAILS = frozenset({"fail", "error"})
+_END = re.compile(r"importing .+? failed: \w+|.*?(?= before it was finished)")
+_NUMBER = re.compile(r"\d+(\.\d+)?")
 
 
 @dataclass(frozen=True)
@@ -29,11 +32,13 @@ class Symptoms:
 
     Attributes:
         status: how the candidate died; then nothing else is looked for.
+        end: what it died of, without what differs from process to process; see ``name_end``.
         cases: case id -> outcomes that are this failure again.
         quantities: what got slower or larger.
     """
 
     status: str = ""
+    end: str = ""
     cases: Mapping[str, frozenset[str]] = field(default_factory=dict)
     quantities: tuple[Quantity, ...] = ()
 
@@ -74,8 +79,10 @@ def find_symptoms(decision: Decision, speed: Speed | None, findings: Collection[
     """
     candidate = next((cell for cell in decision.cells if cell.cell == CANDIDATE), None)
     quantities = tuple(e.quantity for e in speed.quantities if e.outcome == "regressed") if speed else ()
-    if candidate is None or candidate.status not in _RAN:
-        return Symptoms(status="missing" if candidate is None else candidate.status)
+    if candidate is None:
+        return Symptoms(status="missing")
+    if candidate.status not in _RAN:
+        return Symptoms(status=candidate.status, end=name_end(candidate.reason))
     before = {each.check: each.outcome for each in findings if each.cell == BASELINE}
     new = (*decision.new, *(() if decision.accepted else decision.known))
     cases = {
@@ -87,9 +94,21 @@ def find_symptoms(decision: Decision, speed: Speed | None, findings: Collection[
 
 
 def _this_failure(finding: Finding, before: str) -> frozenset[str]:
-    if finding.outcome not in _FAILS:
+    """A wrong value is not an exception: with half of an upgrade something else may break."""
+    if finding.outcome == "xfail":
+        return _FAILS | {"xfail"}  # nothing says which of the two was expected
+    if finding.outcome not in _FAILS or before == "xfail":
         return frozenset({finding.outcome})
-    return _FAILS - {"xfail"} if before == "xfail" else _FAILS
+    return frozenset({finding.outcome, "xfail"})
+
+
+def name_end(reason: str) -> str:
+    """What a process died of: what could not be imported and the kind of error, or how it ended.
+
+    Messages name what is missing and numbers differ, where a trial of other versions dies of the same.
+    """
+    found = _END.search(reason)
+    return _NUMBER.sub("#", found[0] if found else reason)
 
 
 def keep_culprit(culprit: Culprit | None, decision: Decision, symptoms: Symptoms) -> Culprit | None:
@@ -109,16 +128,23 @@ def see_cell(symptoms: Symptoms, cell: CellVerdict, findings: Collection[Finding
     ended = "" if ran else f"it is {cell.status}: {cell.reason}"
     if symptoms.status:
         wanted = frozenset(symptoms.of_suite)
-        if cell.status == symptoms.status:
+        if cell.status == symptoms.status and name_end(cell.reason) == symptoms.end:
             return Seen(red=wanted)
         return Seen(green=wanted) if ran else Seen(because=ended)
     if not ran:
         return Seen(because=ended)
     mine = [each for each in findings if each.check in symptoms.cases]
     red = frozenset(each.check for each in mine if each.outcome in symptoms.cases[each.check])
-    measured = frozenset(each.check for each in mine if each.outcome in _MEASURED)
-    unclear = next((f"{e.check}: {e.message}" for e in mine if e.check not in red | measured), "")
-    return Seen(red=red, green=measured - red, because=unclear)
+    green = frozenset(each.check for each in mine if _is_green(each, symptoms.cases[each.check]))
+    unclear = next((f"{e.check}: {e.message}" for e in mine if e.check not in red | green), "")
+    return Seen(red=red, green=green, because=unclear)
+
+
+def _is_green(finding: Finding, looked_for: frozenset[str]) -> bool:
+    """Measured, and not this failure; of one that fails otherwise nobody knows whether this one is there."""
+    if finding.outcome not in _MEASURED or finding.outcome in looked_for:
+        return False
+    return finding.outcome not in _FAILS or not looked_for & _FAILS
 
 
 def see_speed(quantities: Collection[QuantityDecision]) -> Seen:

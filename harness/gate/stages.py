@@ -7,13 +7,14 @@ from functools import partial
 from pathlib import Path
 
 from harness.culprit.blame import Suspicion, find_culprit
+from harness.errors import HarnessError
 from harness.gate.files import begin_gate, write_gate, write_unrun
 from harness.gate.prepare import Prepared
 from harness.gate_records import Decision, Gate
 from harness.judge.gate import decide
 from harness.pipeline import Notify, Request, measure_plan
 from harness.plan.pip_settings import IndexSettings
-from harness.records import Run
+from harness.records import Progress, Run
 from harness.run.folder import RunFolder
 from harness.speed.looks import Verdicts
 from harness.speed.sampling import measure_speed
@@ -40,9 +41,18 @@ async def run_gate(
     without_latency = replace(request, options=replace(request.options, latency=False))
     run, folder = await measure_plan(without_latency, plan, settings, notify, begin)
     speed = None
-    if quantities and _can_be_timed(decide(run.judgement, accept_known=True)):
-        speed = await measure_speed(plan, request, quantities, settings, notify, budget=budget, folder=folder)
     write = partial(write_gate, run, question, folder, accept_known=accepted)
+    if quantities and _can_be_timed(decide(run.judgement, accept_known=True)):
+        known = write(speed=waiting)  # what is known stays known, whatever becomes of the measuring
+        try:
+            speed = await measure_speed(
+                plan, request, quantities, settings, notify, budget=budget, folder=folder
+            )
+        except (HarnessError, OSError) as error:
+            if known.decision.verdict != "regressed":
+                raise
+            speed = waiting
+            notify(Progress(cell="", stage="note", note=f"latency could not be measured: {error}"))
     gate = write(speed=speed)
     if gate.decision.verdict == "regressed" and prepared.terms.culprit:
         suspicion, seconds = _suspect(prepared, run, gate), prepared.terms.culprit_budget

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     Findings = Mapping[str, Finding]
 
 _RAN = {"ok", "failed"}
-_FINE = {"pass", "xfail"}
+_FAILED = {"fail", "error", "xfail"}
 _MEASURED = {"pass", "fail", "xfail", "xpass"}
 """Outcomes that tell of a package; an error tells that a check could not be made."""
 
@@ -41,7 +41,9 @@ def decide(judgement: Judgement, speed: Speed | None = None, *, accept_known: bo
     died = candidate is None or candidate.status not in _RAN  # that is the news, not what it never came to
     red = [e for e in after.values() if is_red(e.outcome) and not (died and e.outcome == "missing")]
     new = tuple(each for each in red if not _was_red(before, each))
-    known = tuple(e for e in after.values() if e.outcome == "xfail" and _outcome(before, e) != "xfail")
+    expected = (each for each in after.values() if each.outcome == "xfail")
+    was_red = tuple(each for each in (*red, *expected) if _was_red(before, each))
+    known = tuple(e for e in after.values() if e.outcome == "xfail" and _outcome(before, e) not in _FAILED)
     unchecked = tuple(e for e in after.values() if e.outcome == "skip" and _outcome(before, e) in _RUN)
     verdict, sentence, because = (
         _compare(candidate, old, after, new)
@@ -52,12 +54,13 @@ def decide(judgement: Judgement, speed: Speed | None = None, *, accept_known: bo
         verdict, sentence, because = _diverges(known)
     if verdict == "pass" and unchecked and not accept_known:
         verdict, sentence, because = _skips(unchecked)
-    blind = [e for e in red if e.outcome == "fail" and _outcome(before, e) == "error"]
+    fails = {"fail"} if accept_known else {"fail", "xfail"}
+    blind = [e for e in was_red if e.outcome in fails and _outcome(before, e) == "error"]
     if verdict == "pass" and blind:
         verdict, sentence, because = _blind(blind)
     verdict, sentence, because = with_speed((verdict, sentence, because), speed)
     if verdict == "pass":
-        passed = _passed(after, len(red), len(known), len(unchecked))
+        passed = _passed(after, was_red, len(known), len(unchecked))
         sentence = "; ".join(filter(None, (passed, _uncompared(before.values()), sentence)))
     return Decision(
         verdict=verdict,
@@ -65,8 +68,8 @@ def decide(judgement: Judgement, speed: Speed | None = None, *, accept_known: bo
         because=because,
         cells=tuple(cell for cell in (old, candidate) if cell is not None),
         new=new,
-        before=tuple(each for each in red if _was_red(before, each)),
-        gone=tuple(e for e in before.values() if is_red(e.outcome) and _outcome(after, e) in _FINE),
+        before=was_red,
+        gone=tuple(e for e in before.values() if is_red(e.outcome) and _is_gone(e, after)),
         known=known,
         accepted=accept_known,
         unchecked=unchecked,
@@ -91,13 +94,19 @@ def _outcome(findings: Findings, of: Finding) -> str:
     return findings[of.check].outcome if of.check in findings else ""
 
 
+def _is_gone(finding: Finding, after: Findings) -> bool:
+    """Whether what was red is not any more; a failure that is expected from this release on is still one."""
+    now = _outcome(after, finding)
+    return now == "pass" or (now == "xfail" and finding.outcome not in _FAILED)
+
+
 _EXCUSED: Mapping[str, frozenset[str]] = {
-    "fail": frozenset({"fail", "error", "missing", "xpass"}),
-    "error": frozenset({"fail", "error", "missing", "xpass"}),
+    "fail": frozenset({"fail", "error", "missing", "xpass", "xfail"}),
+    "error": frozenset({"fail", "error", "missing", "xpass", "xfail"}),
     "xpass": frozenset({"xpass"}),
     "missing": frozenset({"missing"}),
 }
-"""Outcome of the baseline -> red ones of the candidate that are not new.
+"""Outcome of the baseline -> those of the candidate that are not new; nobody has to expect them there too.
 
 A case that holds although it was expected to diverge (xpass), and one that was never come to, excuse nothing
 but the same. An error excuses for the time being: see ``_blind``.
@@ -195,14 +204,15 @@ def _died(candidate: CellVerdict | None) -> Said:
     return "regressed", f"The candidate is {candidate.status}", candidate.reason
 
 
-def _passed(after: Findings, before: int, known: int, unchecked: int) -> str:
+def _passed(after: Findings, was_red: Sequence[Finding], known: int, unchecked: int) -> str:
     """Why it passed, and what a person should look at all the same."""
     parts = [f"Nothing is red in the candidate that the baseline holds ({len(after)} cases)"]
-    expected = sum(each.outcome == "xfail" for each in after.values()) - known
-    if expected:
-        parts.append(f"{expected} diverge{'s' if expected == 1 else ''} as expected in both")
-    if before:
-        parts.append(f"{before} {'was' if before == 1 else 'were'} red before")
+    both = sum(each.outcome == "xfail" for each in after.values()) - known
+    both -= sum(each.outcome == "xfail" for each in was_red)
+    if both:
+        parts.append(f"{both} diverge{'s' if both == 1 else ''} as expected in both")
+    if was_red:
+        parts.append(f"{len(was_red)} {'was' if len(was_red) == 1 else 'were'} red before")
     if known:
         parts.append(f"{known} known divergence{'' if known == 1 else 's'} that the baseline does not have")
     if unchecked:

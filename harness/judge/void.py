@@ -8,10 +8,14 @@ out favours neither of them.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
+
+import msgspec
 
 from harness.gate_records import CANDIDATE, Quantity, QuantityDecision, VoidBlock
 from harness.judge.quantities import unmeasured
+from harness.judge.sampling import ALPHA
 
 ALLOWED, ALLOWED_SHARE = 1, 0.05
 """Void blocks that a quantity may have: so many, or this share of its blocks, whichever is more."""
@@ -32,6 +36,23 @@ def hold_back(decision: QuantityDecision, measured: int, void: Sequence[VoidBloc
     if decision.outcome not in _HELD_BACK or len(mine) <= allowed:
         return decision
     return unmeasured(decision.quantity, tell_void(mine, measured), blocks=decision.blocks)
+
+
+def hold_for_now(decision: QuantityDecision, measured: int, void: Sequence[VoidBlock]) -> QuantityDecision:
+    """The decision at a look, after which more blocks may come: with these the void ones may be few.
+
+    It is given up where so many void ones would come of an allowed share in one of a hundred gates only.
+    """
+    held = hold_back(decision, measured, void)
+    if held is decision or _tail(sum(concerns(each, decision.quantity) for each in void), measured) < ALPHA:
+        return held
+    return msgspec.structs.replace(decision, outcome="undecided")
+
+
+def _tail(count: int, measured: int) -> float:
+    """How probable so many void blocks or more are, if the allowed share of all blocks becomes void."""
+    whole, share = count + measured, ALLOWED_SHARE
+    return 1 - sum(math.comb(whole, k) * share**k * (1 - share) ** (whole - k) for k in range(count))
 
 
 def tell_void(void: Sequence[VoidBlock], measured: int) -> str:

@@ -25,8 +25,8 @@ class Side(msgspec.Struct, frozen=True, kw_only=True):
 
     ``label`` says where it comes from. ``tested`` (name -> requirement) is what is under test, ``held`` what
     a file pins besides and what is needed; ``bounds`` are requirements that hold whatever else is asked for:
-    those of the subject. ``source`` are the names that may be built. ``origins`` (name -> place) says where
-    that is not the matrix.
+    those of the subject, extras included. ``source`` are the names that may be built. ``origins`` (name ->
+    place) says where that is not the matrix.
     """
 
     label: str
@@ -103,7 +103,7 @@ def _side(matrix: Matrix, label: str, versions: Mapping[str, str], source: tuple
         label=label,
         python=versions["python"],
         tested=asked,
-        bounds=tuple(sorted(f"{canonicalize_name(each.name)}{each.specifier}" for each in required)),
+        bounds=tuple(sorted(_plain(str(each)) for each in required)),
         source=source,
     )
 
@@ -172,6 +172,12 @@ def _without_local(text: str) -> str:
     """``torch==2.13.0+cu126`` as ``torch==2.13.0``, which every build of it satisfies, the CPU's too."""
     head, exact, version = text.partition("==")
     return f"{head}{exact}{version.partition('+')[0]}" if exact and "," not in version else text
+
+
+def _plain(text: str) -> str:
+    """A requirement under its normalized name, with its extras: no file has to repeat the subject's."""
+    asked = Requirement(text)
+    return add_extras(f"{canonicalize_name(asked.name)}{asked.specifier}", text)
 
 
 def _without_extras(text: str) -> str:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from harness.gate_records import Block, Quantity, QuantityDecision, Speed, VoidBlock
 from harness.judge.quantities import decide_quantity, judge_speed, samples_of, unmeasured
 from harness.judge.sampling import Look, confidence_at, last_look, looks
-from harness.judge.void import concerns, hold_back, tell_void
+from harness.judge.void import concerns, hold_back, hold_for_now, tell_void
 from harness.run.estimates import estimate
 
 LEFT_OPEN = frozenset({"undecided"})
@@ -71,7 +71,7 @@ class Verdicts:
         void = [each for each in self.void if each.number < blocks[-1].number]  # until now, also in hindsight
         for quantity in quantities:
             decision = decide_quantity(quantity, blocks, intervals)
-            self.decided[quantity.id] = hold_back(decision, len(blocks), void)
+            self.decided[quantity.id] = hold_for_now(decision, len(blocks), void)
         self.looks += 1
 
     def sum_up(self, *, spent: float, budget: float, measured: Mapping[str, int] | None = None) -> Speed:
@@ -79,13 +79,14 @@ class Verdicts:
 
         ``measured`` tells how many blocks of each group were not void.
         """
+        counts = measured or {}
         waiting = {
-            each.id: QuantityDecision(quantity=each, outcome="undecided")
+            each.id: QuantityDecision(quantity=each, outcome="undecided", blocks=counts.get(each.group, 0))
             for each in self.planned
             if each.id not in self.decided
         }
         final = {
-            name: hold_back(each, (measured or {}).get(each.quantity.group, 0), self.void)
+            name: hold_back(each, counts.get(each.quantity.group, 0), self.void)
             for name, each in (waiting | self.decided).items()
         }
         return judge_speed(

@@ -52,7 +52,8 @@ class Meter:
             raise StoreError("no wheel of openvino could be unpacked")
         for group, costs in self.costs.items() if not in_trial else ():
             for number, seconds in enumerate(costs):
-                values: Any = {"slots": (), "baseline": {}, "again": {}, "candidate": {}}
+                seen = {each.id: 1.0 for each in rest[1]}
+                values: Any = {"slots": (), "baseline": seen, "again": seen, "candidate": seen}
                 append_block(folder, Block(group=group, number=number, seconds=seconds, **values))
         outcome: QuantityOutcome = "regressed" if there["openvino"] >= "2026.4" else "passed"
         decided = tuple(QuantityDecision(quantity=each, outcome=outcome) for each in rest[1])
@@ -118,13 +119,17 @@ def test_a_trial_has_time_for_two_looks_by_what_blocks_took(front: Front, meter:
     ("groups", "seconds"), [("n", 180.0), ("e", 21 * 22.0), ("ne", 21 * 22.0 + 21 * 7.0)]
 )
 def test_the_budget_of_a_trial(groups: str, seconds: float, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The second look comes after 20 blocks."""
+    """The second look comes after 20 blocks; what others cost, once these are decided, tells nothing."""
     monkeypatch.setattr(sampling, "FIRST", 13)
     names: dict[str, Literal["normalizer", "embedding"]] = {"n": "normalizer", "e": "embedding"}
     wanted = [Quantity(id=each, group=names[each], unit="s", threshold=1.05) for each in groups]
     blocks = [
-        Block(group=group, number=1, slots=(), baseline={}, again={}, candidate={}, seconds=seconds)
-        for group, costs in ((names["n"], (5.0, 9.0)), (names["e"], (20.0, 24.0)))
+        Block(group=names[group], number=1, slots=(), baseline=seen, again={}, candidate={}, seconds=seconds)
+        for group, seen, costs in (
+            ("n", {"n": 1.0}, (5.0, 9.0)),
+            ("e", {"e": 1.0, "f": 1.0}, (20.0, 24.0)),
+            ("e", {"f": 1.0}, (1.0,) * 9),
+        )
         for seconds in costs
     ]
     assert running.trial_seconds(wanted, blocks) == seconds

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 import pytest
-from unit.culprit_bench import NUMPY, Bench, bench_fixture, numpy_from, upgrade_fixture  # noqa: F401 - fixtures
+from unit.culprit_bench import NUMPY, Bench, Suite, bench_fixture, numpy_from, upgrade_fixture  # noqa: F401 - fixtures
 
 
 @pytest.mark.parametrize("at_once", [1, 2])
@@ -108,14 +108,7 @@ def test_an_end_that_says_nothing_is_unresolved(bench: Bench) -> None:
     assert ("unresolved", "it is crashed: no") not in {(t.outcome, t.because) for t in search.tried}
 
 
-@pytest.mark.parametrize(
-    ("old_numpy", "alone", "said"),
-    [
-        (set(), "green", "is in what turns l0.one red, but alone it does not; "),
-        ({"?"}, "unresolved", "is in what turns l0.one red; what it does alone is not known (it is"),
-    ],
-)
-def test_alone_is_said_of_what_is_red_alone(old_numpy: set[str], alone: str, said: str, bench: Bench) -> None:
+def with_openvino(old_numpy: set[str]) -> Suite:
     """numpy 2.4.6 brings openvino along, which breaks it together with any numpy 2."""
 
     def suite(there: Mapping[str, str]) -> set[str]:
@@ -123,9 +116,24 @@ def test_alone_is_said_of_what_is_red_alone(old_numpy: set[str], alone: str, sai
             return set()
         return {"l0.one"} if there["numpy"] >= "2" else old_numpy
 
-    found = bench.search(suite)
-    assert ([change.name for change in found.changes], found.alone) == (["openvino"], alone)
-    assert found.sentence.startswith(f"openvino 2025.4 -> 2026.4 {said}")
+    return suite
+
+
+def test_who_brings_the_other_along_is_to_blame_too_where_the_other_alone_is_green(bench: Bench) -> None:
+    found = bench.search(with_openvino(set()))
+    assert {change.name for change in found.changes} == {"numpy", "openvino"}
+    assert (found.alone, found.without) == ("red", "green")
+    assert "turn l0.one red together, and none of them can be left out" in found.sentence
+    assert "brings it along" not in found.sentence
+    assert [search.name for search in found.releases] == ["openvino"]  # numpy's came of openvino
+
+
+def test_alone_is_said_of_what_is_red_alone(bench: Bench) -> None:
+    found = bench.search(with_openvino({"?"}))
+    assert ([change.name for change in found.changes], found.alone) == (["openvino"], "unresolved")
+    assert found.sentence.startswith(
+        "openvino 2025.4 -> 2026.4 is in what turns l0.one red; what it does alone is not known (it is"
+    )
     assert "not to blame" not in found.sentence
 
 

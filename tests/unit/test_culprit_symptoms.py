@@ -5,7 +5,15 @@ from __future__ import annotations
 import pytest
 from unit.culprit_samples import NUMPY
 
-from harness.culprit.symptoms import Seen, Symptoms, find_symptoms, keep_culprit, see_cell, see_speed
+from harness.culprit.symptoms import (
+    Seen,
+    Symptoms,
+    find_symptoms,
+    keep_culprit,
+    name_end,
+    see_cell,
+    see_speed,
+)
 from harness.gate_records import (
     Culprit,
     Decision,
@@ -31,10 +39,11 @@ def verdict(cell: str = "candidate", status: CellStatus = "failed") -> CellVerdi
 @pytest.mark.parametrize(
     ("before", "after", "looked_for"),
     [
-        ("pass", "fail", FAILS),
-        ("pass", "error", FAILS),
-        ("skip", "fail", FAILS),
-        ("xfail", "fail", frozenset({"fail", "error"})),
+        ("pass", "fail", frozenset({"fail", "xfail"})),
+        ("pass", "error", frozenset({"error", "xfail"})),
+        ("skip", "fail", frozenset({"fail", "xfail"})),
+        ("xfail", "fail", frozenset({"fail"})),
+        ("xfail", "error", frozenset({"error"})),
         ("pass", "xpass", frozenset({"xpass"})),
         ("pass", "missing", frozenset({"missing"})),
     ],
@@ -67,10 +76,12 @@ def test_of_a_candidate_that_died_only_its_end() -> None:
     new = find("candidate", "a", "fail")
     decision = Decision(verdict="regressed", sentence="", cells=(verdict(status="crashed"),), new=(new,))
     found = find_symptoms(decision, None, [find("baseline", "a", "pass"), new])
-    assert (found, found.of_suite) == (Symptoms(status="crashed"), ("status crashed",))
+    assert (found, found.of_suite) == (Symptoms(status="crashed", end="no"), ("status crashed",))
+    nowhere = Decision(verdict="regressed", sentence="")
+    assert find_symptoms(nowhere, None, []) == Symptoms(status="missing")
 
 
-LOOKED_FOR = Symptoms(cases={"a": FAILS, "b": frozenset({"fail", "error"}), "c": frozenset({"missing"})})
+LOOKED_FOR = Symptoms(cases={"a": FAILS, "b": frozenset({"fail"}), "c": frozenset({"missing"})})
 
 
 @pytest.mark.parametrize(
@@ -79,7 +90,9 @@ LOOKED_FOR = Symptoms(cases={"a": FAILS, "b": frozenset({"fail", "error"}), "c":
         ("pass pass pass", Seen(green=frozenset("abc"))),
         ("fail pass pass", Seen(red=frozenset("a"), green=frozenset("bc"))),
         ("xfail xfail pass", Seen(red=frozenset("a"), green=frozenset("bc"))),
-        ("error error missing", Seen(red=frozenset("abc"))),
+        ("error fail missing", Seen(red=frozenset("abc"))),
+        ("pass error pass", Seen(green=frozenset("ac"), because="b: it is error")),
+        ("pass pass error", Seen(green=frozenset("abc"))),
         ("skip pass pass", Seen(green=frozenset("bc"), because="a: it is skip")),
         ("missing pass fail", Seen(green=frozenset("bc"), because="a: it is missing")),
     ],
@@ -108,8 +121,50 @@ def test_another_end_is_no_answer(status: CellStatus) -> None:
     [("crashed", "red"), ("ok", "green"), ("failed", "green"), ("timed-out", "unresolved")],
 )
 def test_the_same_end_is_red(status: CellStatus, outcome: TrialOutcome) -> None:
-    died = Symptoms(status="crashed")
+    died = Symptoms(status="crashed", end="no")
     assert see_cell(died, verdict("trial", status), []).judge(died.of_suite)[0] == outcome
+
+
+FLOAT = "importing service.embed failed: AttributeError: `np.float_` was removed in 2.0"
+
+
+@pytest.mark.parametrize(
+    ("status", "reason", "outcome"),
+    [
+        ("import-error", FLOAT, "red"),
+        ("import-error", "importing service.embed failed: AttributeError: `np.cast` was removed", "red"),
+        ("import-error", "importing service.embed failed: ImportError: cannot import name 'x'", "unresolved"),
+        ("import-error", "importing openvino failed: AttributeError: `np.float_` was", "unresolved"),
+        ("crashed", FLOAT, "unresolved"),
+        ("failed", "", "green"),
+    ],
+)
+def test_an_end_of_the_same_kind_for_another_reason_is_no_answer(
+    status: CellStatus, reason: str, outcome: TrialOutcome
+) -> None:
+    dead = CellVerdict(cell="candidate", status="import-error", red=True, reason=FLOAT)
+    symptoms = find_symptoms(Decision(verdict="regressed", sentence="", cells=(dead,)), None, [])
+    seen = see_cell(symptoms, CellVerdict(cell="trial", status=status, red=True, reason=reason), [])
+    assert seen.judge(symptoms.of_suite)[0] == outcome
+
+
+@pytest.mark.parametrize(
+    ("reason", "end"),
+    [
+        (FLOAT, "importing service.embed failed: AttributeError"),
+        (
+            f"expected crashed, but the cell is import-error: {FLOAT}",
+            "importing service.embed failed: AttributeError",
+        ),
+        (
+            "it was killed by SIGSEGV (Segmentation fault) before it was finished (stage contract)",
+            "it was killed by SIGSEGV (Segmentation fault)",
+        ),
+        ("it used 6.1 GiB, and 6 are allowed", "it used # GiB, and # are allowed"),
+    ],
+)
+def test_what_a_process_died_of(reason: str, end: str) -> None:
+    assert name_end(reason) == end
 
 
 def decided(name: str, outcome: QuantityOutcome) -> QuantityDecision:

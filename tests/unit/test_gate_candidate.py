@@ -135,7 +135,7 @@ def test_a_requirement_of_the_subject_that_is_for_another_platform_is_none_here(
     subject = f'[subject]\nembedder = "service:Embedder"\nrequires = {requires}\n'
     matrix = make_matrix(tmp_path / "marked", f"{MATRIX}\n{subject}")
     found = ask((matrix, settings), tmp_path, "numpy==2.0.2")
-    assert (found.after.reason, found.baseline.bounds) == ("", ("tokenizers<1",))
+    assert (found.after.reason, found.baseline.bounds) == ("", ("tokenizers[x]<1",))
     assert found.baseline.tested["tokenizers"] == "tokenizers[x]"
     assert "nowhere" not in found.baseline.tested
 
@@ -155,6 +155,20 @@ def test_what_the_subject_requires_holds_whatever_is_asked_for(tmp_path: Path) -
     found = ask((matrix, settings), tmp_path, "numpy==2.0.2")
     assert found.baseline.tested["numpy"] == "numpy==1.26.2"
     assert "numpy<2" in found.after.reason
+
+
+@pytest.mark.parametrize("both", [False, True])
+def test_a_file_drops_no_extra_that_the_subject_requires(tmp_path: Path, *, both: bool) -> None:
+    """What pip freeze prints has no extras."""
+    settings = make_world(tmp_path)[1]
+    requires = '[subject]\nembedder = "service:Embedder"\nrequires = ["Sentence_Transformers[openvino]>=3"]\n'
+    matrix = make_matrix(tmp_path / "extra", f"{MATRIX}\n{requires}")
+    old = "numpy==2.0.2 sentence-transformers==3.3.1 optimum==2.1"
+    new = f"{old.replace('3.3.1', '6.2.0')} transformers==5.1 tokenizers==1.0 hub==2.0"
+    found = ask((matrix, settings), tmp_path, to_file=new, **({"from_file": old} if both else {}))
+    for lock in (found.before, found.after):
+        assert "optimum" in {each.name for each in lock.distributions}
+    assert found.candidate.left_out == ()
 
 
 def test_a_file_can_be_the_baseline_of_a_matrix_without_one(tmp_path: Path) -> None:

@@ -69,6 +69,29 @@ def test_a_case_that_held_against_its_expectation_excuses_no_failure() -> None:
     assert (found.verdict, checks(found)) == ("regressed", {"new": [CASES[2]]})
 
 
+@pytest.mark.parametrize(
+    ("before", "lists", "verdict"),
+    [
+        ("fail", {"before": [CASES[0]]}, "pass"),
+        ("error", {"before": [CASES[0]]}, "inconclusive"),
+        ("pass", {"known": [CASES[0]]}, "regressed"),
+        ("skip", {"known": [CASES[0]]}, "regressed"),
+    ],
+)
+def test_what_failed_before_and_is_expected_from_this_release_on(
+    before: CheckOutcome, lists: dict[str, list[str]], verdict: str
+) -> None:
+    from_now_on = Expectation(check=CASES[0], where={"numpy": ">=2"}, reason="sums in float16")
+    found = gate(
+        cell("baseline", before, "pass", "pass", "pass"),
+        cell("candidate", "fail", "pass", "pass", "pass"),
+        expectations=(from_now_on,),
+    )
+    assert (found.verdict, checks(found)) == (verdict, lists)
+    if verdict == "pass":
+        assert found.sentence.endswith("; 1 was red before")
+
+
 def test_what_was_red_before_passes_and_is_said() -> None:
     red: tuple[CheckOutcome, ...] = ("fail", "pass", "pass", "pass")
     found = gate(cell("baseline", *red, status="failed"), cell("candidate", *red, status="failed"))

@@ -11,6 +11,8 @@ from unit.fake_probes import read_probes, say_probes
 from unit.lean_front import ALL, EMBEDDINGS, ask, blocks_of, lean_fixture, outcomes  # noqa: F401 - fixtures
 from unit.suite_front import Front, front_fixture, world_fixture  # noqa: F401 - fixtures
 
+from harness.errors import StoreError
+from harness.gate import stages
 from harness.gate_records import Block
 from harness.run.probing.journal import append_block
 from harness.speed import sampling as speed_sampling
@@ -50,6 +52,37 @@ def test_a_gate_that_is_cut_off_ends_every_process_and_leaves_what_it_measured(l
     speed = lean.read().speed
     assert speed is not None
     assert speed.spent == pytest.approx(sum(block.seconds for block in blocks_of(lean)), abs=0.05)
+
+
+@pytest.mark.parametrize("error", [StoreError("no space left"), OSError(errno.ENOSPC, "No space left")])
+@pytest.mark.parametrize(
+    ("suite", "code", "verdict", "said"),
+    [("failing", 1, "regressed", "1 case is red that the baseline holds"), ("good", 5, "inconclusive", "")],
+)
+def test_measuring_that_fails_takes_no_verdict_back(  # noqa: PLR0917 - one parameter a column
+    suite: str,
+    code: int,
+    verdict: str,
+    said: str,
+    error: Exception,
+    lean: Front,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: Say,
+) -> None:
+    """What is red stays red, already while it is measured; what only passed is not known any more."""
+
+    async def fail(*_: object, **__: object) -> None:
+        known.append(lean.read().decision.verdict)
+        raise error
+
+    known: list[str] = []
+    monkeypatch.setattr(stages, "measure_speed", fail)
+    lean.does(candidate=suite)
+    assert ask(lean, "--no-culprit") == code
+    assert (lean.read().decision.verdict, known) == (verdict, [verdict])
+    assert lean.read().decision.sentence.startswith(said)
+    printed = capsys.readouterr()
+    assert "No space left" in printed.out + printed.err or "no space left" in printed.out + printed.err
 
 
 def test_a_full_disk_ends_it_with_what_was_measured(

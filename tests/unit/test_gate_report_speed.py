@@ -20,6 +20,7 @@ from harness.report.gate.speed_view import (
     show_duration,
     show_floor,
     show_interval,
+    show_threshold,
     show_value,
     times_longer,
     unclear,
@@ -121,6 +122,22 @@ def test_quantities_with_the_same_fault_are_told_together() -> None:
 )
 def test_how_much_longer_it_would_take(change: Interval | None, times: int) -> None:
     assert times_longer(quantity(change=change)) == times
+
+
+@pytest.mark.parametrize(("blocks", "times"), [(0, 2), (1, 14), (5, 3), (13, 2)])
+def test_so_many_times_as_long_until_there_is_an_interval(blocks: int, times: int) -> None:
+    few = quantity(change=None, outcome="undecided", blocks=blocks)
+    assert times_longer(few) == times
+    (remedy,) = find_remedies(make_gate(speed=speed_of(few)), [few])
+    assert (remedy.advice, remedy.command.partition(" --budget ")[2]) == (
+        "Give it more time",
+        f"{10 * times}m",
+    )
+
+
+def test_a_threshold_is_shown_as_it_is() -> None:
+    tight = msgspec.structs.replace(quantity().quantity, threshold=1.025)
+    assert show_threshold(msgspec.structs.replace(quantity(), quantity=tight)) == "1.025x"
 
 
 def test_what_to_do() -> None:

@@ -150,14 +150,17 @@ def test_what_is_kept_is_what_the_store_has() -> None:
 
 
 @pytest.mark.parametrize("forge", FORGES)
-@pytest.mark.parametrize("whole", [True, False])
-def test_what_the_gate_leaves_is_collected(forge: Forge, tmp_path: Path, *, whole: bool) -> None:
+@pytest.mark.parametrize("there", ["whole", "cut off", "nothing"])
+def test_what_the_gate_leaves_is_collected(forge: Forge, there: str, tmp_path: Path) -> None:
     (script,) = (each for each in scripts(forge, parse(render_workflow(forge, USUAL))) if "mkdir" in each)
+    whole = there != "nothing"
     if whole:
-        run_folder = tmp_path / ".harness-gate" / "runs" / "run-1"
+        run_folder = tmp_path / ".harness-gate" / "runs" / "20261127-101500-gate-compat-0a1b"
         run_folder.mkdir(parents=True)
         (run_folder / "gate.md").write_text("**PASS**: fine\n")
-        run_folder.with_name("latest").symlink_to("run-1")
+    if there == "whole":
+        run_folder.with_name("latest").symlink_to(run_folder.name)
+        run_folder.with_name("20261127-111500-gate-compat-0a1b").mkdir()  # without a word
     shell = [shutil.which("bash") or "bash", "-eo", "pipefail", "-c", script]
     variables = {
         "PATH": "/usr/bin:/bin",

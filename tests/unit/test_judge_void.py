@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import msgspec
 import pytest
+from unit.proofs import statistics_in_this_process  # noqa: F401 - a fixture
 from unit.speed_samples import EQUAL, LARGE, MEMORY, SMALL, void
 
-from harness.gate_records import Quantity, QuantityDecision, QuantityOutcome
+from harness.gate_records import Block, Quantity, QuantityDecision, QuantityOutcome
 from harness.judge.quantities import unmeasured
+from harness.judge.sampling import next_look
 from harness.judge.void import concerns, hold_back
 from harness.speed.looks import VOID_IN_A_ROW, Verdicts
 
@@ -84,3 +88,29 @@ def test_a_pass_of_an_earlier_look_does_not_outlive_void_blocks() -> None:
     found = verdicts.sum_up(spent=1.0, budget=2.0, measured={"normalizer": 14})
     assert [each.outcome for each in found.quantities] == ["unmeasured"]
     assert found.void == tuple(verdicts.void)
+
+
+def test_early_void_blocks_leave_a_quantity_open() -> None:
+    """Two of sixteen are too many; with more blocks they would be few."""
+
+    def look(count: int, ratio: float, void_blocks: int) -> str:
+        values = {"again": 1.0, "baseline": 1.0, "candidate": ratio}
+        blocks = [
+            Block(
+                group="normalizer",
+                number=number,
+                slots=("baseline", "again", "candidate"),
+                seconds=1.0,
+                **{arm: {SMALL.id: value * (1 + number % 3 / 1000)} for arm, value in values.items()},
+            )
+            for number in range(void_blocks, void_blocks + count)
+        ]
+        verdicts = Verdicts((SMALL,), void=[void(number) for number in range(void_blocks)])
+        asyncio.run(verdicts.look("normalizer", blocks, next_look(count - 1)))
+        return verdicts.decided[SMALL.id].outcome
+
+    assert look(14, 1.0, 2) == "undecided"
+    assert look(14, 1.0, 6) == "unmeasured", "six of twenty are not one of twenty"
+    assert look(14, 1.0, 1) == "passed"
+    assert look(48, 1.0, 2) == "passed"
+    assert look(14, 1.2, 2) == "regressed"

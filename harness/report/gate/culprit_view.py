@@ -70,8 +70,11 @@ def _can_be_asked(change: LockChange) -> bool:
 
 
 def culprit_command(gate: Gate, culprit: Culprit) -> str:
-    """The gate of a culprit alone, at its first bad release; empty where a change cannot be asked for."""
-    if not culprit.changes or not all(map(_can_be_asked, culprit.changes)):
+    """The gate of a culprit alone, at its first bad release; empty where that would show something else.
+
+    That is where a change cannot be asked for, and where the part alone was not seen to do it.
+    """
+    if culprit.alone != "red" or not culprit.changes or not all(map(_can_be_asked, culprit.changes)):
         return ""
     first = {search.name: search.first_bad for search in culprit.releases}
     wanted = [

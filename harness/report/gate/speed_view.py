@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from harness.judge.sampling import FIRST
 from harness.report.gate.view import gate_command
 
 if TYPE_CHECKING:
@@ -57,7 +58,7 @@ def show_interval(interval: Interval | None) -> str:
 
 def show_threshold(decision: QuantityDecision) -> str:
     """The ratio that a quantity may have at most."""
-    return f"{decision.quantity.threshold:.2f}x"
+    return f"{decision.quantity.threshold:g}x"
 
 
 def show_floor(control: Interval | None) -> str:
@@ -166,7 +167,8 @@ def _advise(decision: QuantityDecision) -> str:
         return "Run it again where nothing else runs"
     if decision.outcome == "unmeasured":
         return "See the logs of the run, then run it again"
-    return _AT_THRESHOLD if times_longer(decision) > MOST_TIMES else _MORE_TIME
+    hopeless = decision.change is not None and times_longer(decision) > MOST_TIMES
+    return _AT_THRESHOLD if hopeless else _MORE_TIME
 
 
 def _options(gate: Gate, decisions: Sequence[QuantityDecision]) -> Iterator[str]:
@@ -184,7 +186,9 @@ def _more_time(gate: Gate, decisions: Sequence[QuantityDecision], advice: str) -
 def times_longer(decision: QuantityDecision) -> int:
     """How many times as many processes would decide, at least 2: intervals shrink with the root of them."""
     change = decision.change
-    if change is None or min(change.low, change.ratio) <= 0:
+    if change is None:  # so many until the first look
+        return max(2, math.ceil(FIRST / decision.blocks)) if decision.blocks else 2
+    if min(change.low, change.ratio) <= 0:
         return 2
     away = abs(math.log(change.ratio) - math.log(decision.quantity.threshold))
     half = (math.log(change.high) - math.log(change.low)) / 2
