@@ -45,6 +45,8 @@ class Inquiry:
         at_once: trials at the same time.
         most: trials of one search at most.
         searches: of releases, by name; those through which others came included.
+        doubtful: of those who were told apart, names of which nobody knows whether they are needed.
+        cut_off: telling them apart took more trials than there may be.
     """
 
     trials: Trials
@@ -53,6 +55,8 @@ class Inquiry:
     at_once: int
     most: int
     searches: dict[str, ReleaseSearch] = field(default_factory=dict)
+    doubtful: set[str] = field(default_factory=set)
+    cut_off: bool = False
 
     async def inquire(self, part: tuple[str, ...]) -> Found:
         """All that is found out about a part."""
@@ -143,6 +147,8 @@ class Inquiry:
         known: Collection[str] = self.trials.names
         if not minimum.part or search.name in minimum.part or not set(minimum.part) <= set(known):
             return None
+        self.doubtful |= set(minimum.doubtful)
+        self.cut_off = self.cut_off or minimum.cut_off
         return _Context(minimum.part, closer)
 
     async def _from_the_first(

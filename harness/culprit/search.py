@@ -120,11 +120,12 @@ class Hunt:
         if not minimum.part:
             sentence = "what is left does not fail again"
             return Culprit(sentence=sentence, looked_for=tuple(wanted), trials=self._new_trials())
-        found = await Inquiry(self.trials, wanted, self.python, self.at_once, self.most).inquire(minimum.part)
+        inquiry = Inquiry(self.trials, wanted, self.python, self.at_once, self.most)
+        found = await inquiry.inquire(minimum.part)
         told = say_share(found.explained, wanted, self.noun)
-        there = {change.name for change in found.changes}
-        doubtful = tuple(name for name in minimum.doubtful if name in there)
-        doubts = say_doubts(doubtful, cut_off=minimum.cut_off, trials=self.most)
+        unsure = {*minimum.doubtful, *inquiry.doubtful}
+        doubtful = [change.name for change in found.changes if change.name in unsure]
+        doubts = say_doubts(doubtful, cut_off=minimum.cut_off or inquiry.cut_off, trials=self.most)
         return Culprit(
             sentence=say_found(found, told, self._worse(found.explained), doubts),
             looked_for=tuple(found.explained),

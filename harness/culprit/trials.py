@@ -101,16 +101,19 @@ class Trials:
             return await self.try_less(names, without, wanted)
 
         found = await minimize(self.names, try_part, try_less, at_once=at_once, most=most)
-        return replace(found, part=await self._climb(found.part))
+        renamed = await self._climb(found.part)
+        doubtful = tuple(renamed.get(name, name) for name in found.doubtful)
+        return replace(found, part=self._in_order(renamed.values()), doubtful=doubtful)
 
-    async def _climb(self, part: tuple[str, ...]) -> tuple[str, ...]:
+    async def _climb(self, part: tuple[str, ...]) -> dict[str, str]:
         """The same part by other names: of packages that only move together, who needs the others."""
+        same = {name: name for name in part}
         if not part:
-            return part
+            return same
         whole = await self.resolve_part(part)
         moved = {change.name for change in self.changes_of(whole)} & set(self.names)
         if len(moved) <= len(part):
-            return part
+            return same
         needed_by = await find_requirers(whole, self.compared.candidate, self.matrix, self.settings)
         names, tried = list(part), set(part)
         for at, name in enumerate(part):
@@ -123,7 +126,7 @@ class Trials:
                 instead = [*names[:at], higher, *names[at + 1 :]]
                 if (await self.resolve_part(instead)).digest == whole.digest:
                     names, above = instead, [e for e in needed_by.get(higher, ()) if e in moved]
-        return self._in_order(names)
+        return dict(zip(part, names, strict=True))
 
     def between(self, before: Lock, after: Lock) -> Trials:
         """Trials between two other locks; what is known is shared."""

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping
 
 import pytest
 from unit.culprit_bench import NUMPY, Bench, Suite, bench_fixture, numpy_from, upgrade_fixture  # noqa: F401 - fixtures
+
+from harness.culprit import trials
+from harness.culprit.minimize import Minimum
 
 
 @pytest.mark.parametrize("at_once", [1, 2])
@@ -146,3 +150,16 @@ def test_what_is_flaky_is_said(bench: Bench) -> None:
     assert [trial.outcome for trial in found.trials] == ["green"]
     found = bench.search(lambda _: {"l0.one", "l0.two"})
     assert found.sentence == "what failed fails in the baseline too when it is run again: it is flaky"
+
+
+def test_a_doubt_goes_with_the_name_that_is_given_instead(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """tokenizers 1.0 moves only with what needs it, up to what was asked for."""
+
+    async def find(*_: object, **__: object) -> Minimum:
+        return Minimum(("tokenizers",), "red", doubtful=("tokenizers",))
+
+    monkeypatch.setattr(trials, "minimize", find)
+    found = asyncio.run(bench.hunt(lambda _: set()).trials.minimize(("l0.one",), at_once=1, most=40))
+    assert found == Minimum(("sentence-transformers",), "red", doubtful=("sentence-transformers",))
