@@ -22,7 +22,7 @@ from harness.cell.memory import high_water_bytes
 from harness.cell.record import clean
 from harness.cell.spec import CellSpec
 from harness.cell.start import SCHEMA, import_modules, leave, settle
-from harness.cell.turns import Turns, calibrate
+from harness.cell.turns import Turns, calibrate, warm_up
 
 BY_HAND = (9, 0.005)
 """Rounds, and seconds of a round, where no controller says how many."""
@@ -67,7 +67,7 @@ def measure(scenario: str, lean: Lean, channel: Channel) -> bool:
     problem = ""
     try:
         call = lean.load(scenario).call
-        _warm_up(call)
+        warm_up(call)
         times = time_rounds(scenario, call, channel)
     except ChannelClosedError:
         raise
@@ -94,13 +94,6 @@ def time_rounds(scenario: str, call: Callable[[], Any], channel: Channel) -> Lis
         turns.pass_on()
     turns.finish(iterations, times)
     return times
-
-
-def _warm_up(call: Callable[[], Any]) -> None:
-    from harness.cell.scenarios import WARM_UP_CALLS  # noqa: PLC0415 - NumPy, imported by now
-
-    for _ in range(WARM_UP_CALLS):
-        call()
 
 
 def _plan_by_hand(call: Callable[[], Any]) -> Tuple[int, int]:

@@ -16,7 +16,6 @@ DIMENSION = 384
 SEED = 20261101
 TYPICAL = range(20, 200)
 """Characters of the texts that are timed; the corpus holds extremes for other purposes."""
-WARM_UP_CALLS = 3
 
 PAGE = 4096
 PLACES = 7

@@ -10,8 +10,8 @@ from harness.records import Record
 class Quantity(Record, frozen=True, kw_only=True):
     """One thing that the gate measures in both environments, and how much of a rise it lets pass.
 
-    ``group`` tells which lean process measures it; ``unit`` is ``s`` (seconds per call, p50 of the rounds of
-    a process) or ``B`` (peak resident memory of the process). ``threshold`` is a ratio, above 1.
+    ``group`` tells which lean process measures it; ``unit`` is ``s`` (seconds a call, see ``Block``) or ``B``
+    (peak resident memory of the process). ``threshold`` is a ratio, above 1.
     """
 
     id: str
@@ -22,6 +22,12 @@ class Quantity(Record, frozen=True, kw_only=True):
 
 class Block(Record, frozen=True, kw_only=True):
     """One fresh process an arm, measured in turns in the same slices of time: quantity -> value, per arm.
+
+    A latency of the baseline is the median of its rounds; of another arm it is that times the median ratio of
+    its rounds to those of the baseline that ran right beside them. A machine that is slow for a second falls
+    into both of a pair, but moves the medians of the arms by their own luck: identical processes, the root
+    mean square of the log of the ratio of medians against that of the median of ratios, 41 blocks: 0.062 and
+    0.018 for one float32 row, 0.057 and 0.010 for 32 float16 rows, 0.031 and 0.019 for 4096 float32 rows.
 
     ``slots`` are the arms in the order in which their processes were started; it changes from block to block.
     ``seconds`` is what the block took, starting and ending of the processes included.

@@ -6,12 +6,14 @@ import json
 import socket
 import threading
 from collections.abc import Iterator
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
+from harness.cell import turns as turns_module
 from harness.cell.channel import Channel, ChannelClosedError
-from harness.cell.turns import PADDING, PAGE, STEP, Turns
+from harness.cell.turns import LONG_CALL, PADDING, PAGE, STEP, Turns, calibrate, warm_up
 
 
 class Controller:
@@ -118,6 +120,19 @@ def test_each_turn_begins_elsewhere_in_a_page(controller: Controller) -> None:
     assert len(sizes) == 20
     assert len(set(sizes)) > 10
     assert all(PADDING <= size < PADDING + PAGE and size % STEP == 0 for size in sizes)
+
+
+@pytest.mark.parametrize(("seconds", "calls"), [(0.001, 3), (LONG_CALL, 1), (0.3, 1)])
+def test_one_long_call_is_enough_to_be_warm_and_to_know_its_time(
+    seconds: float, calls: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made: list[float] = []
+    clock = iter(range(1000))
+    monkeypatch.setattr(turns_module, "time", SimpleNamespace(perf_counter=lambda: next(clock) * seconds))
+    assert calibrate(lambda: made.append(0)) == pytest.approx(seconds)
+    assert len(made) == calls
+    warm_up(lambda: made.append(0))
+    assert len(made) == 2 * calls
 
 
 def test_without_a_controller_nobody_is_waited_for() -> None:

@@ -52,7 +52,7 @@ class Meter:
             raise StoreError("no wheel of openvino could be unpacked")
         for group, costs in self.costs.items() if not in_trial else ():
             for number, seconds in enumerate(costs):
-                seen = {each.id: 1.0 for each in rest[1]}
+                seen = {each.id: 1.0 for each in rest[1] if each.group == group}
                 values: Any = {"slots": (), "baseline": seen, "again": seen, "candidate": seen}
                 append_block(folder, Block(group=group, number=number, seconds=seconds, **values))
         outcome: QuantityOutcome = "regressed" if there["openvino"] >= "2026.4" else "passed"

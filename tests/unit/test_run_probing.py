@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+import math
 import random
 import tempfile
 from pathlib import Path
@@ -18,6 +19,7 @@ from harness.errors import UsageError
 from harness.finished import find_sweep
 from harness.gate_records import Block, Quantity, VoidBlock
 from harness.plan.quantities import plan_quantities, scenarios_of_group
+from harness.run import events
 from harness.run.folder import GATE_FILE, UNFINISHED
 from harness.run.probing import block as block_module
 from harness.run.probing.block import VoidBlockError, measure_block
@@ -128,6 +130,30 @@ def test_a_block_whose_end_is_cancelled_leaves_no_folder(
     with pytest.raises(asyncio.CancelledError):
         asyncio.run(measure_block(rig, Work("normalizer", (), frozenset()), 1, ()))  # type: ignore[arg-type] # a double
     assert list(tmp_path.glob("harness-probe-*")) == []
+
+
+def test_a_block_keeps_the_median_ratio_of_rounds_that_ran_side_by_side() -> None:
+    """In half of the rounds the machine took twice as long; the arms fell into other halves of a median."""
+    rounds = {
+        "baseline": (1.0, 1.0, 2.0, 2.0, 2.0),
+        "again": (1.0, 1.0, 2.0, 2.0, 2.0),
+        "candidate": (1.1, 1.1, 2.2, 2.2, 1.1),
+    }
+    timed = {name: events.Timed(scenario="s", iterations=3, rounds=each) for name, each in rounds.items()}
+    arms: Any = [SimpleNamespace(name=name) for name in rounds]
+    found = block_module._take_values("s", arms, timed)
+    assert found == pytest.approx({"baseline": 2.0, "again": 2.0, "candidate": 2.2})
+
+
+@pytest.mark.parametrize("odd", [0.0, -1.0, math.nan, math.inf])
+def test_one_round_that_is_no_time_makes_a_block_void(odd: float) -> None:
+    good, bad = (
+        events.Timed(scenario="s", iterations=3, rounds=each) for each in ((1.0,) * 3, (1.0, odd, 1.0))
+    )
+    arms: Any = [SimpleNamespace(name=name) for name in ARMS]
+    with pytest.raises(VoidBlockError, match="candidate: s: it said that a call takes ") as told:
+        block_module._take_values("s", arms, {"baseline": good, "again": good, "candidate": bad})
+    assert told.value.arms == ("candidate",)
 
 
 @pytest.mark.parametrize(

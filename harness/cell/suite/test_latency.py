@@ -13,7 +13,6 @@ from harness.cell import facts
 from harness.cell.catalogue import Scenario, load_scenarios
 from harness.cell.channel import Channel
 from harness.cell.scenarios import (
-    WARM_UP_CALLS,
     Target,
     make_normalize,
     make_openvino,
@@ -22,7 +21,7 @@ from harness.cell.scenarios import (
 )
 from harness.cell.spec import CellSpec
 from harness.cell.subject import load_normalizer
-from harness.cell.turns import Turns
+from harness.cell.turns import Turns, warm_up
 
 
 def make_target(scenario: Scenario, spec: CellSpec, request: pytest.FixtureRequest) -> Target:
@@ -42,8 +41,7 @@ def test_latency(
     """Time one scenario, its rounds in the turns that the controller gives."""
     planned = {entry.id: entry for entry in load_scenarios(spec.normalizers)}[scenario]
     target = make_target(planned, spec, request)
-    for _ in range(WARM_UP_CALLS):
-        target.call()
+    warm_up(target.call)
     benchmark.group = f"{planned.kind}.{planned.dtype}.{planned.batch}"
     benchmark.extra_info.update(cell=spec.cell, scenario=scenario, **target.facts, **facts.module_versions())
     turns = Turns(channel, scenario)

@@ -10,7 +10,7 @@ import time
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from harness.gate_records import Block
+from harness.gate_records import BASELINE, Block
 from harness.records import Progress
 from harness.run import events
 from harness.run.cell import CellProcess, Start
@@ -55,8 +55,8 @@ async def measure_block(rig: Rig, work: Work, number: int, slots: Sequence[str])
         for scenario in work.scenarios:
             timed = await Turns(scenario, rig.order, core).measure(arms)
             _see_whole(arms)
-            for name, median in _take_medians(scenario.id, arms, timed).items():
-                values[name][scenario.id] = median
+            for name, value in _take_values(scenario.id, arms, timed).items():
+                values[name][scenario.id] = value
         await asyncio.gather(*(arm.attempt(_leave) for arm in arms))
         _see_whole(arms)
         for arm in arms:
@@ -130,8 +130,8 @@ def _see_whole(arms: Iterable[Arm]) -> None:
         raise VoidBlockError("; ".join(f"{name}: {reason}" for name, reason in ended), [e[0] for e in ended])
 
 
-def _take_medians(scenario: str, arms: Sequence[Arm], timed: dict[str, events.Timed]) -> dict[str, float]:
-    """The median of the rounds of each arm, in seconds per call."""
+def _take_values(scenario: str, arms: Sequence[Arm], timed: dict[str, events.Timed]) -> dict[str, float]:
+    """Of each arm one number, in seconds per call: see ``Block``."""
     left_out = [arm for arm in arms if arm.name not in timed]
     if left_out:
         whys = (arm.process.account.untimed.get(scenario, "it was left out") for arm in left_out)
@@ -140,11 +140,19 @@ def _take_medians(scenario: str, arms: Sequence[Arm], timed: dict[str, events.Ti
     shapes = {(one.iterations, len(one.rounds)) for one in timed.values()}
     if len(shapes) > 1 or (0 in next(iter(shapes))):
         raise VoidBlockError(f"{scenario}: the arms did not measure the same rounds: {sorted(shapes)}")
-    medians = {name: statistics.median(one.rounds) for name, one in timed.items()}
-    for name, median in medians.items():
-        if not (math.isfinite(median) and median > 0):
-            raise VoidBlockError(f"{name}: {scenario}: it said that a call takes {median} s", (name,))
-    return medians
+    for name, one in timed.items():
+        odd = [seconds for seconds in one.rounds if not (math.isfinite(seconds) and seconds > 0)]
+        if odd:
+            raise VoidBlockError(f"{name}: {scenario}: it said that a call takes {odd[0]} s", (name,))
+    baseline = timed[BASELINE].rounds
+    typical = statistics.median(baseline)
+    return {name: typical * _ratio(one.rounds, baseline) for name, one in timed.items()}
+
+
+def _ratio(rounds: Sequence[float], baseline: Sequence[float]) -> float:
+    """The median ratio of rounds that ran one right after the other: what slows down both is not in it."""
+    logs = [math.log(mine / theirs) for mine, theirs in zip(rounds, baseline, strict=True)]
+    return math.exp(statistics.median(logs))
 
 
 def _peak(arm: Arm) -> float:
