@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from harness.gate_records import BASELINE, CANDIDATE, Decision
+from harness.judge.beside import MEASURED, RUN, Lists, findings_of, is_gone, outcome_of, sort_out
 from harness.judge.cells import in_layer_order
 from harness.judge.outcomes import is_red
 from harness.judge.slower import with_speed
@@ -19,11 +20,6 @@ if TYPE_CHECKING:
     Findings = Mapping[str, Finding]
 
 _RAN = {"ok", "failed"}
-_FAILED = {"fail", "error", "xfail"}
-_MEASURED = {"pass", "fail", "xfail", "xpass"}
-"""Outcomes that tell of a package; an error tells that a check could not be made."""
-
-_RUN = _MEASURED | {"error"}
 
 
 def decide(judgement: Judgement, speed: Speed | None = None, *, accept_known: bool = False) -> Decision:
@@ -35,86 +31,49 @@ def decide(judgement: Judgement, speed: Speed | None = None, *, accept_known: bo
         accept_known: a known divergence that only the candidate has does not fail the gate, nor does a check
             that the candidate skips and the baseline does not.
     """
-    before, after = _findings(judgement, BASELINE), _findings(judgement, CANDIDATE)
+    before, after = findings_of(judgement, BASELINE), findings_of(judgement, CANDIDATE)
     cells = {cell.cell: cell for cell in judgement.cells}
     old, candidate = cells.get(BASELINE), cells.get(CANDIDATE)
-    died = candidate is None or candidate.status not in _RAN  # that is the news, not what it never came to
-    red = [e for e in after.values() if is_red(e.outcome) and not (died and e.outcome == "missing")]
-    new = tuple(each for each in red if not _was_red(before, each))
-    expected = (each for each in after.values() if each.outcome == "xfail")
-    was_red = tuple(each for each in (*red, *expected) if _was_red(before, each))
-    known = tuple(e for e in after.values() if e.outcome == "xfail" and _outcome(before, e) not in _FAILED)
-    unchecked = tuple(e for e in after.values() if e.outcome == "skip" and _outcome(before, e) in _RUN)
-    verdict, sentence, because = (
-        _compare(candidate, old, after, new)
+    lists = sort_out(before, after, died=candidate is None or candidate.status not in _RAN)
+    said = (
+        _compare(candidate, old, after, lists.new)
         if _is_whole(old, before) and old is not None
         else _without_baseline(old, before, after)
     )
-    if verdict == "pass" and known and not accept_known:
-        verdict, sentence, because = _diverges(known)
-    if verdict == "pass" and unchecked and not accept_known:
-        verdict, sentence, because = _skips(unchecked)
-    fails = {"fail"} if accept_known else {"fail", "xfail"}
-    blind = [e for e in was_red if e.outcome in fails and _outcome(before, e) == "error"]
-    if verdict == "pass" and blind:
-        verdict, sentence, because = _blind(blind)
-    verdict, sentence, because = with_speed((verdict, sentence, because), speed)
+    if said[0] == "pass":
+        said = _object(lists, before, accept_known=accept_known) or said
+    verdict, sentence, because = with_speed(said, speed)
     if verdict == "pass":
-        passed = _passed(after, was_red, len(known), len(unchecked))
+        passed = _passed(after, lists)
         sentence = "; ".join(filter(None, (passed, _uncompared(before.values()), sentence)))
     return Decision(
         verdict=verdict,
         sentence=sentence,
         because=because,
         cells=tuple(cell for cell in (old, candidate) if cell is not None),
-        new=new,
-        before=was_red,
-        gone=tuple(e for e in before.values() if is_red(e.outcome) and _is_gone(e, after)),
-        known=known,
+        new=lists.new,
+        before=lists.was_red,
+        gone=tuple(e for e in before.values() if is_red(e.outcome) and is_gone(e, after)),
+        known=lists.known,
         accepted=accept_known,
-        unchecked=unchecked,
+        unchecked=lists.unchecked,
     )
+
+
+def _object(lists: Lists, before: Findings, *, accept_known: bool) -> Said | None:
+    """What speaks against a candidate in which nothing is red that the baseline holds."""
+    if lists.known and not accept_known:
+        return _diverges(lists.known)
+    if lists.unchecked and not accept_known:
+        return _skips(lists.unchecked)
+    fails = {"fail"} if accept_known else {"fail", "xfail"}
+    blind = [e for e in lists.was_red if e.outcome in fails and outcome_of(before, e) == "error"]
+    return _blind(blind) if blind else None
 
 
 def refuse(reason: str) -> Decision:
     """The decision on a candidate for which the resolver finds no solution."""
     return Decision(verdict="unsatisfiable", sentence="The candidate has no solution", because=reason)
-
-
-def _findings(judgement: Judgement, cell: str) -> dict[str, Finding]:
-    """The findings of a cell by case; of several of one case a red one."""
-    found: dict[str, Finding] = {}
-    for finding in judgement.findings:
-        if finding.cell == cell and (finding.check not in found or is_red(finding.outcome)):
-            found[finding.check] = finding
-    return found
-
-
-def _outcome(findings: Findings, of: Finding) -> str:
-    return findings[of.check].outcome if of.check in findings else ""
-
-
-def _is_gone(finding: Finding, after: Findings) -> bool:
-    """Whether what was red is not any more; a failure that is expected from this release on is still one."""
-    now = _outcome(after, finding)
-    return now == "pass" or (now == "xfail" and finding.outcome not in _FAILED)
-
-
-_EXCUSED: Mapping[str, frozenset[str]] = {
-    "fail": frozenset({"fail", "error", "missing", "xpass", "xfail"}),
-    "error": frozenset({"fail", "error", "missing", "xpass", "xfail"}),
-    "xpass": frozenset({"xpass"}),
-    "missing": frozenset({"missing"}),
-}
-"""Outcome of the baseline -> those of the candidate that are not new; nobody has to expect them there too.
-
-A case that holds although it was expected to diverge (xpass), and one that was never come to, excuse nothing
-but the same. An error excuses for the time being: see ``_blind``.
-"""
-
-
-def _was_red(before: Findings, finding: Finding) -> bool:
-    return finding.outcome in _EXCUSED.get(_outcome(before, finding), ())
 
 
 def _is_whole(cell: CellVerdict | None, findings: Findings) -> bool:
@@ -125,7 +84,7 @@ def _is_whole(cell: CellVerdict | None, findings: Findings) -> bool:
 def _measured(findings: Findings) -> bool:
     """Whether anything tells of a package; that the environment is what was locked does not, by itself."""
     of_packages = [each for each in findings.values() if each.layer != "ENV"] or findings.values()
-    return any(each.outcome in _MEASURED for each in of_packages)
+    return any(each.outcome in MEASURED for each in of_packages)
 
 
 def _without_baseline(old: CellVerdict | None, before: Findings, after: Findings) -> Said:
@@ -134,7 +93,7 @@ def _without_baseline(old: CellVerdict | None, before: Findings, after: Findings
         status, because = "without any measurement", ""
         if any(each.outcome == "error" for each in before.values()):
             status += ", its checks end in errors"
-    if not any(each.outcome in _RUN for each in after.values()):
+    if not any(each.outcome in RUN for each in after.values()):
         return "error", f"Nothing was measured in the candidate, and the baseline is {status}", because
     return "inconclusive", f"Nothing says what is new in the candidate: the baseline is {status}", because
 
@@ -187,9 +146,7 @@ def _uncompared(before: Iterable[Finding]) -> str:
     outcomes: dict[str, set[str]] = {}
     for each in before:
         outcomes.setdefault(each.layer, set()).add(each.outcome)
-    broken = [
-        layer for layer, found in sorted(outcomes.items()) if "error" in found and not found & _MEASURED
-    ]
+    broken = [layer for layer, found in sorted(outcomes.items()) if "error" in found and not found & MEASURED]
     return f"nothing is compared in {', '.join(broken)}, where the baseline has only errors" if broken else ""
 
 
@@ -204,8 +161,9 @@ def _died(candidate: CellVerdict | None) -> Said:
     return "regressed", f"The candidate is {candidate.status}", candidate.reason
 
 
-def _passed(after: Findings, was_red: Sequence[Finding], known: int, unchecked: int) -> str:
+def _passed(after: Findings, lists: Lists) -> str:
     """Why it passed, and what a person should look at all the same."""
+    was_red, known, unchecked = lists.was_red, len(lists.known), len(lists.unchecked)
     parts = [f"Nothing is red in the candidate that the baseline holds ({len(after)} cases)"]
     both = sum(each.outcome == "xfail" for each in after.values()) - known
     both -= sum(each.outcome == "xfail" for each in was_red)
