@@ -30,6 +30,12 @@ def test_an_interaction_is_said_to_be_one() -> None:
         assert line in text.splitlines()
 
 
+@pytest.mark.parametrize("alone", ["green", "unresolved", None])
+def test_what_does_nothing_alone_is_not_asked_for_alone(alone: str | None) -> None:
+    text = render_gate_markdown(make_gate(culprit=REPLACE(make_culprit(), alone=alone)))
+    assert "Just this" not in text
+
+
 def test_nobody_to_blame_says_why() -> None:
     gate = make_gate(culprit=Culprit(sentence="No part of it does it again"))
     assert "### Who is to blame\n\nNo part of it does it again\n" in render_gate_markdown(gate)

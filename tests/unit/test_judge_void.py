@@ -114,3 +114,8 @@ def test_early_void_blocks_leave_a_quantity_open() -> None:
     assert look(14, 1.0, 1) == "passed"
     assert look(48, 1.0, 2) == "passed"
     assert look(14, 1.2, 2) == "regressed"
+
+
+def test_what_was_never_looked_at_says_how_much_of_it_there_is() -> None:
+    found = Verdicts((SMALL, MEMORY)).sum_up(spent=1.0, budget=2.0, measured={"normalizer": 13})
+    assert [(each.outcome, each.blocks) for each in found.quantities] == [("undecided", 13), ("undecided", 0)]
