@@ -87,7 +87,7 @@ def perf(session: nox.Session) -> None:
 
 @nox.session(venv_backend="none", requires=["setup"], default=False)
 def prove(session: nox.Session) -> None:
-    """How often the gate's decision on latency is right: `nox -s prove -- --real 20` takes hours."""
+    """How often the gate's decision on latency is right: `nox -s prove -- --real 20` takes an hour or two."""
     harness(session, *session.posargs, module="harness.proof")
 
 

@@ -24,8 +24,8 @@ ROUNDS: dict[Group, tuple[int, float, float]] = {NORMALIZER: (25, 0.002, 0.15), 
 
 What was seen on a noisy machine of two cores (2026-11): many short rounds beat few long ones, since a burst
 of somebody else's load lasts longer than a round (standard deviation between processes in loaded minutes 17%
-with 5 rounds, 4% with 15; rounds of 2 and of 5 ms are alike). A quiet block takes 2 to 3 s for
-the normalizer (0.2 s of it to start), 8 to 10 s for the embedding (2-2.5 s to start, 1 s to warm up).
+with 5 rounds, 4% with 15; rounds of 2 and of 5 ms are alike). A quiet block takes 2.4 s for
+the normalizer, 8 s for the embedding.
 """
 
 
