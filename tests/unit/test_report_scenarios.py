@@ -171,3 +171,26 @@ def test_medians_are_held_against_the_noise_that_is_told() -> None:
     run = make_run(plan, *(make_result(cell, timings=found) for cell, found in timings.items()))
     (family,) = view_latency(run)["families"]
     assert family["summary"] == "1.20x to 1.20x; noise 1.30x; of 2 ratios 0 slower, 0 faster than it"
+
+
+def test_noise_that_differs_by_session_is_told_as_it_is() -> None:
+    plan = make_plan(make_planned("base", baseline=True), make_planned("b"))
+    results = [
+        make_result(
+            cell,
+            timings=(
+                make_timing(
+                    "normalize.a.float32.8",
+                    session=session,
+                    rounds=(seconds,) * 4,
+                    baseline=(1.0,) * 4,
+                    control=(noise,) * 4,
+                ),
+            ),
+        )
+        for cell, session, seconds, noise in (("base", "s1", 1.0, 1.3), ("b", "s2", 1.2, 1.1))
+    ]
+    (family,) = view_latency(make_run(plan, *results))["families"]
+    assert family["summary"] == (
+        "1.20x to 1.20x; noise 1.10x to 1.30x by session; of 1 ratios 1 slower, 0 faster than it"
+    )

@@ -81,12 +81,13 @@ def _summarize(run: Run, family: Family) -> str:
     others = [row for _, row in family.rows if row.cell != run.plan.baseline]
     ratios = [row.ratio for row in others if row.ratio is not None]
     span = f"{show_ratio(min(ratios))} to {show_ratio(max(ratios))}" if ratios else "no other cell"
-    floor = max((row.floor for _, row in family.rows if row.floor is not None), default=None)
-    if floor is None:
+    floors = sorted(row.floor for _, row in family.rows if row.floor is not None)
+    if not floors:
         return f"{span}; no A/A arm, so nothing says what of that is noise"
     slower = sum(beyond_noise(row) == " ▲" for row in others)
     faster = sum(beyond_noise(row) == " ▼" for row in others)
-    told = f"{span}; noise {show_ratio(floor)}"
+    ends = list(dict.fromkeys(map(show_ratio, (floors[0], floors[-1]))))
+    told = f"{span}; noise {' to '.join(ends)}{' by session' if len(ends) > 1 else ''}"
     return f"{told}; of {len(ratios)} ratios {slower} slower, {faster} faster than it" if ratios else told
 
 
