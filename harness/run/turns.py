@@ -60,6 +60,9 @@ class Core:
     Blocks of three equal processes in turn with and without a core for all: 4 to 10 in 26 ratios of a
     scenario were off by more than 10% where each ran where the system put it, none to two on one core, and
     the root mean square of a single row's went from 33% to 1.4% (2026-11, a virtual machine of two cores).
+
+    OpenVINO keeps the thread that infers to core 0 for as long as it does, in all releases from 2024.6.0 to
+    2026.4.1, and then gives it back all cores: so there this holds until the first inference.
     """
 
     number: int
