@@ -23,9 +23,9 @@ class Quantity(Record, frozen=True, kw_only=True):
 class Block(Record, frozen=True, kw_only=True):
     """One fresh process an arm, measured in turns in the same slices of time: quantity -> value, per arm.
 
-    A latency of the baseline is the median of its rounds; of another arm it is that times the median ratio of
-    its rounds to those of the baseline that ran right beside them. A machine that is slow for a second falls
-    into both of a pair, but moves the medians of the arms by their own luck: identical processes, the root
+    A latency of the baseline is the median of its rounds; of another arm it is that times how much longer it
+    took in rounds that ran beside each other (see ``run.probing.effects``). A machine that is slow for a
+    second falls into both, but moves the medians of the arms by their own luck: identical processes, the root
     mean square of the log of the ratio of medians against that of the median of ratios, 41 blocks: 0.062 and
     0.018 for one float32 row, 0.057 and 0.010 for 32 float16 rows, 0.031 and 0.019 for 4096 float32 rows.
 
@@ -74,9 +74,9 @@ class QuantityDecision(Record, frozen=True, kw_only=True):
     """What is said of one quantity, and what it rests on.
 
     ``baseline`` and ``candidate`` are medians over the processes, in the unit of the quantity. ``change``
-    is candidate over baseline, ``control`` the A/A arm over baseline, both paired process by process, with
-    intervals of simultaneous ``confidence`` (over all quantities and all looks). ``blocks`` counts the
-    processes an arm that were compared.
+    is the candidate over the geometric mean of the baseline and its A/A arm, ``control`` the A/A arm over the
+    baseline, both paired process by process, with intervals of simultaneous ``confidence`` (over all
+    quantities and all looks). ``blocks`` counts the processes an arm that were compared.
     """
 
     quantity: Quantity

@@ -1,7 +1,12 @@
 """What is said of each quantity, from blocks and intervals; what is no number never passes. Pure.
 
-The unit of a decision is the process. A block gives one pair of the candidate and the baseline, and one of
-the A/A arm and the baseline; of each the log of the ratio is taken, so that noise that both share cancels.
+The unit of a decision is the process. A block gives one log of a ratio of the candidate to both processes of
+the baseline, and one of those two to each other, so that noise that all share cancels.
+
+The candidate is held against the mean of both, since that has a quarter less variance than against one of
+them. With one process on one side and two on the other the noise of equal arms is not exactly symmetric about
+0, as it is for the control. What rests on the change lies a threshold away from there; ``harness.proof``
+counts how often it is wrong, also at the threshold itself.
 """
 
 from __future__ import annotations
@@ -28,8 +33,9 @@ CONTROL = "control:"
 
 
 def samples_of(quantities: Sequence[Quantity], blocks: Sequence[Block]) -> dict[str, tuple[float, ...]]:
-    """Paired log ratios, block by block, of candidate over baseline and of the A/A arm over baseline.
+    """Log ratios, block by block: of the candidate to both of the baseline, and of these to each other.
 
+    That is the candidate over the geometric mean of baseline and A/A arm, and the A/A arm over the baseline.
     The first lie under ``<id>``, the second under ``control:<id>``. A quantity that a block of its group has
     no usable value of, in any arm, has no sample.
     """
@@ -37,8 +43,8 @@ def samples_of(quantities: Sequence[Quantity], blocks: Sequence[Block]) -> dict[
     for quantity in quantities:
         mine = [block for block in blocks if block.group == quantity.group]
         if mine and not _fault(quantity, mine):
-            samples[quantity.id] = _logs(quantity.id, mine, "candidate")
-            samples[CONTROL + quantity.id] = _logs(quantity.id, mine, "again")
+            samples[quantity.id] = tuple(_change(quantity.id, block) for block in mine)
+            samples[CONTROL + quantity.id] = tuple(_control(quantity.id, block) for block in mine)
     return samples
 
 
@@ -130,10 +136,13 @@ def _outcome(threshold: float, change: Interval | None, control: Interval | None
     return "passed" if change.high < threshold else "undecided"
 
 
-def _logs(quantity: str, blocks: Sequence[Block], arm: str) -> tuple[float, ...]:
-    return tuple(
-        math.log(_arm(block, arm)[quantity]) - math.log(block.baseline[quantity]) for block in blocks
-    )
+def _change(quantity: str, block: Block) -> float:
+    both = math.log(block.baseline[quantity]) + math.log(block.again[quantity])
+    return math.log(block.candidate[quantity]) - both / 2
+
+
+def _control(quantity: str, block: Block) -> float:
+    return math.log(block.again[quantity]) - math.log(block.baseline[quantity])
 
 
 def _arm(block: Block, arm: str) -> dict[str, float]:

@@ -56,6 +56,29 @@ def judge_simulated(percent: int, setting: Setting, gates: Sequence[Simulated]) 
     return rows
 
 
+def judge_at_threshold(setting: Setting, gates: Sequence[Simulated]) -> Row:
+    """How often something is said of a latency whose ratio is the threshold: no answer is right."""
+    outcomes = [
+        {
+            each.quantity.id: each.outcome
+            for each in gate.decided.values()
+            if each.quantity.unit == "s" and each.outcome in {"passed", "regressed"}
+        }
+        for gate in gates
+    ]
+    what = f"simulated, {round((setting.slower - 1) * 100)}% slower, as is allowed: decided"
+    count, allowed = sum(map(bool, outcomes)), math.floor(0.01 * len(gates))
+    note = _tell_outcomes(outcomes)
+    return Row(what, count, len(gates), f"at most {allowed}", bool(gates) and count <= allowed, note)
+
+
+def tell_machines(gates: Sequence[RealGate]) -> Row:
+    """The classes of the machines that real gates were run on."""
+    classes = Counter(gate.machine for gate in gates)
+    note = ", ".join(f"{number} on {name}" for name, number in classes.most_common())
+    return Row("real: classes of machines", len(classes), len(classes), note=note)
+
+
 def judge_real(percent: int, gates: Sequence[RealGate]) -> list[Row]:
     """What real gates say; none of identical environments may regress."""
     what, verdicts = f"real, {_name(percent)}", [gate.verdict for gate in gates]
@@ -110,12 +133,16 @@ def judge_pools(
 def _pass_row(what: str, verdicts: Sequence[str], outcomes: Sequence[Mapping[str, str]]) -> Row:
     """Identical environments that pass; a gate that never says anything would never be wrong."""
     count = sum(each == "pass" for each in verdicts)
-    unclear = Counter(
-        f"{name} {outcome}" for found in outcomes for name, outcome in found.items() if outcome != "passed"
-    )
-    note = ", ".join(f"{each} in {number}" for each, number in unclear.most_common(NAMED))
-    more = f" and {len(unclear) - NAMED} more" if len(unclear) > NAMED else ""
-    return _at_least(Row(f"{what}: passed", count, len(verdicts), note=note + more))
+    unclear = [
+        {name: outcome for name, outcome in found.items() if outcome != "passed"} for found in outcomes
+    ]
+    return _at_least(Row(f"{what}: passed", count, len(verdicts), note=_tell_outcomes(unclear)))
+
+
+def _tell_outcomes(outcomes: Sequence[Mapping[str, str]]) -> str:
+    counts = Counter(f"{name} {outcome}" for found in outcomes for name, outcome in found.items())
+    note = ", ".join(f"{each} in {number}" for each, number in counts.most_common(NAMED))
+    return note + (f" and {len(counts) - NAMED} more" if len(counts) > NAMED else "")
 
 
 def _at_least(row: Row) -> Row:

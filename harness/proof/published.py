@@ -9,7 +9,7 @@ from pathlib import Path
 from harness.errors import UsageError
 from harness.proof.goals import Row
 from harness.proof.real import ROWS
-from harness.proof.stages import REAL, RECORDED
+from harness.proof.stages import REAL, noise_folder
 from harness.proof.table import ASSUMED, WORDS
 from harness.report.escape import code_span, escape_markdown
 from harness.run.files import write_whole
@@ -21,9 +21,10 @@ LONG = 1000
 
 HEAD = """# How often the gate's decision on latency is right
 
-Counted by {command} on a machine of class {class_} ({cpu}, {cores} cores), never edited. `{gates}` holds
-every real gate, `{noise}` every recorded block: the same command over a folder with these files
-(`{real}/{rows}` and, unpacked, `{recorded}/{blocks}`) counts them again.
+Counted by {command}, never edited; the noise was recorded on a machine of class {class_} ({cpu}, {cores}
+cores). `{gates}` holds every real gate, `{noise}` every recorded block: with these files in
+`build/proof` (`{real}/{rows}` and, unpacked, `{recorded}/{blocks}`) the same command counts them
+again.
 
 | what | count | goal | | |
 | --- | --- | --- | --- | --- |
@@ -39,14 +40,14 @@ def publish(
         folder: of the proof.
         rows: of the table.
         command: that counted them.
-        machine: facts of the one that measured.
+        machine: facts of the one that recorded the noise.
         target: a folder of ``reports/``.
 
     Raises:
         UsageError: there are no real gates, or no noise, to publish.
         OSError: no room, no permission.
     """
-    gates, noise = folder / REAL / ROWS, folder / RECORDED / BLOCKS
+    gates, noise = folder / REAL / ROWS, folder / noise_folder() / BLOCKS
     for path in (gates, noise):
         if not path.is_file():
             raise UsageError(f"{path}: not there; what is published holds real gates and recorded noise")
@@ -71,7 +72,7 @@ def render_summary(rows: Sequence[Row], command: str, machine: Mapping[str, str]
         noise=NOISE,
         real=REAL,
         rows=ROWS,
-        recorded=RECORDED,
+        recorded=noise_folder(),
         blocks=BLOCKS,
     )
     lines = [_render_row(row) for row in rows]

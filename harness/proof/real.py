@@ -13,8 +13,10 @@ from harness.gate_records import Block, Speed
 from harness.judge.slower import with_speed
 from harness.pipeline import Notify
 from harness.plan.quantities import plan_quantities
+from harness.proof.code import digest_code
 from harness.proof.planted import World
 from harness.records import Progress, Record, Verdict
+from harness.run.machine import read_machine
 from harness.run.probing.journal import read_blocks
 from harness.speed.sampling import measure_speed
 
@@ -31,6 +33,7 @@ class RealGate(Record, frozen=True, kw_only=True):
     """One gate that was run: outcomes and ratios by quantity, blocks and seconds by group.
 
     Looks and void blocks belong to no group, so their seconds are charged to each: never less than it took.
+    ``machine`` is its class, ``code`` what it was measured and decided with.
     """
 
     percent: int
@@ -42,6 +45,8 @@ class RealGate(Record, frozen=True, kw_only=True):
     seconds: dict[str, float]
     spent: float  # of the whole gate
     ratios: dict[str, float]
+    machine: str
+    code: str
 
     def is_decided(self, group: str) -> bool:
         """Whether every quantity of a group has passed or regressed."""
@@ -59,7 +64,7 @@ async def run_gates(
 
     Args:
         world: the planted releases.
-        folder: every finished gate is a row there; one that was cut off is run again.
+        folder: every finished gate is a row there; one that was cut off, or was of other code, is run again.
         counts: by how many percent the candidate is slower -> how many gates.
         budget: seconds of a gate of identical environments.
         notify: told how far it is.
@@ -68,7 +73,11 @@ async def run_gates(
         HarnessError: the harness or the machine failed.
     """
     wanted = list(_in_turns(counts))
-    done = {(row.percent, row.number): row for row in read_rows(folder)}
+    code, rows = digest_code(), read_rows(folder)
+    done = {(row.percent, row.number): row for row in rows if row.code == code}
+    if len(done) < len(rows):
+        note = f"{len(rows) - len(done)} gates were measured or decided by other code, and are not counted"
+        notify(Progress(cell="", stage="note", note=note))
     for at, (percent, number) in enumerate(wanted, 1):
         if (percent, number) in done:
             continue
@@ -144,6 +153,8 @@ def make_row(percent: int, number: int, speed: Speed, blocks: tuple[Block, ...])
         },
         spent=speed.spent,
         ratios={each.quantity.id: round(each.change.ratio, 4) for each in speed.quantities if each.change},
+        machine=read_machine()["class"],
+        code=digest_code(),
     )
 
 

@@ -7,14 +7,19 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-import msgspec
-
-from harness.errors import UsageError
 from harness.gate_records import Block, Quantity
 from harness.pipeline import Notify
 from harness.plan.pip_settings import IndexSettings
 from harness.plan.quantities import plan_quantities
-from harness.proof.goals import Row, judge_pools, judge_real, judge_simulated
+from harness.proof.code import digest_code
+from harness.proof.goals import (
+    Row,
+    judge_at_threshold,
+    judge_pools,
+    judge_real,
+    judge_simulated,
+    tell_machines,
+)
 from harness.proof.noise import KINDS, make_pool
 from harness.proof.planted import RELEASES, World, make_world
 from harness.proof.real import run_gates
@@ -22,14 +27,11 @@ from harness.proof.recording import record_blocks
 from harness.proof.simulation import Method, Setting, simulate
 from harness.proof.twin import make_twin
 from harness.records import Progress
-from harness.run.files import write_whole
 from harness.run.machine import read_machine
 from harness.run.probing.journal import read_blocks
 from harness.run.store import Store
 
 RECORDED, REAL = "recorded", "real"
-ORIGIN = "machine.json"
-"""Facts of the machine that what lies in the folder was measured on."""
 
 SEED = 20
 METHODS: tuple[Method, ...] = ("signed-rank", "t")
@@ -79,13 +81,28 @@ async def prove(wanted: Wanted, settings: IndexSettings, notify: Notify) -> list
             setting = Setting(used, slower=1 + percent / 100)
             gates = await simulate(setting, pools, wanted.gates, SEED)
             rows += judge_simulated(percent, setting, gates)
+        rows += await _simulate_at_threshold(used, pools, wanted.gates, notify)
     if wanted.real:
         await make_twin(world.candidates[0], world.request, world.settings, lambda text: _note(notify, text))
         counts = dict.fromkeys(RELEASES, wanted.real)
         found = await run_gates(world, wanted.folder / REAL, counts, wanted.budget, notify)
         for percent in RELEASES:
             rows += judge_real(percent, [row for row in found if row.percent == percent])
+        rows.append(tell_machines(found))
     return rows
+
+
+async def _simulate_at_threshold(
+    used: tuple[Quantity, ...], pools: Pools, gates: int, notify: Notify
+) -> list[Row]:
+    """Gates whose normalizer is slower by just what is allowed: there any decision is wrong."""
+    mine = [each for each in used if (each.group, each.unit) == ("normalizer", "s")]
+    if not mine or "normalizer" not in pools:
+        return []
+    setting = Setting(used, slower=mine[0].threshold)
+    _note(notify, f"simulating {gates} gates, slower by the threshold")
+    found = await simulate(setting, {"normalizer": pools["normalizer"]}, gates, SEED)
+    return [judge_at_threshold(setting, found)]
 
 
 async def choose(wanted: Wanted, settings: IndexSettings, notify: Notify) -> list[Row]:
@@ -117,48 +134,25 @@ async def choose(wanted: Wanted, settings: IndexSettings, notify: Notify) -> lis
 
 
 async def _prepare(wanted: Wanted, settings: IndexSettings, notify: Notify) -> World:
-    _make_folders(wanted)
+    make_folders(wanted)
     return await make_world(wanted.folder.absolute(), wanted.store, settings, notify)
 
 
-def _make_folders(wanted: Wanted) -> None:
+def make_folders(wanted: Wanted) -> None:
     """The folder may be anybody's: only what the proof itself has put there is ever removed."""
-    if wanted.fresh:
-        (wanted.folder / ORIGIN).unlink(missing_ok=True)
     for name in (RECORDED, REAL):
         if wanted.fresh:
             shutil.rmtree(wanted.folder / name, ignore_errors=True)
+    for name in (noise_folder(), REAL):
         (wanted.folder / name).mkdir(parents=True, exist_ok=True)
-    _stay_on_one_machine(wanted.folder)
 
 
-def _stay_on_one_machine(folder: Path) -> None:
-    """Counts over noise of two kinds of machine would say nothing of either.
+def noise_folder() -> str:
+    """Noise of two kinds of machine, or of two ways to measure, would say nothing of either.
 
-    Raises:
-        UsageError: the folder is of another class of machine.
+    A real gate is whole in itself, so those of several machines may be counted together.
     """
-    machine = read_machine()
-    if not (folder / ORIGIN).exists():
-        write_whole(folder / ORIGIN, msgspec.json.encode(machine))
-    elif (before := read_origin(folder)["class"]) != machine["class"]:
-        raise UsageError(
-            f"{folder}: measured on a machine of class {before}, and this one is of class {machine['class']};"
-            " begin anew with --fresh, or name another --folder"
-        )
-
-
-def read_origin(folder: Path) -> dict[str, str]:
-    """Facts of the machine that measured what lies in a folder.
-
-    Raises:
-        UsageError: they cannot be read.
-    """
-    try:
-        found = msgspec.json.decode((folder / ORIGIN).read_bytes(), type=dict[str, str])
-        return {**found, "class": found["class"]}
-    except (OSError, msgspec.DecodeError, KeyError) as error:
-        raise UsageError(f"{folder / ORIGIN}: cannot be read ({error}); begin anew with --fresh") from None
+    return f"{RECORDED}/{read_machine()['class']}-{digest_code()}"
 
 
 async def _measure_noise(
@@ -169,7 +163,7 @@ async def _measure_noise(
     A quantity whose A/A arm failed while it was recorded is in no later block: it is left out, and told,
     rather than the blocks, which would be the same as to end the recording there.
     """
-    folder = wanted.folder / RECORDED
+    folder = wanted.folder / noise_folder()
     blocks = read_blocks(folder)
     lacking = wanted.record - sum(block.seconds for block in blocks)
     if lacking > wanted.record / 20:

@@ -14,23 +14,7 @@ from harness.records import ScenarioPlan
 from harness.run import events
 from harness.run.cell import CellProcess
 from harness.run.ends import CellEndedError
-
-MOST_ITERATIONS = 10_000
-FEWEST_ROUNDS = 5
-"""Below that a median says little; a matrix that asks for fewer gets what it asks for."""
-
-
-WARM_UP_CALLS = 3
-"""At the start of each turn a process makes so many calls without timing.
-
-Between two turns of a process all others run, and what they leave in the caches is in its first calls: a text
-takes 7 ms then, and 4.4 to 6 after three or eight calls; 4096 float32 rows take 2.2 ms, 1.9 after one call,
-1.6 after three or fourteen, and the ratio of two processes spreads by 3%, 3%, 1.5% (2026-11).
-"""
-
-SHORT_CALL, LONG_CALL = 1e-3, 0.02
-"""Seconds of a call whose working set is small, and of one of which a cold start is next to nothing: 4096
-float16 rows take 22.3 ms, and 22.1 after a call."""
+from harness.run.rounds import count_rounds
 
 
 @dataclass
@@ -82,11 +66,15 @@ def draw_core(order: random.Random, threads: int) -> Core | None:
 
 @dataclass(frozen=True)
 class Turns:
-    """The turns of one scenario; without a ``core`` each process takes them where the system puts it."""
+    """The turns of one scenario; without a ``core`` each process takes them where the system puts it.
+
+    ``count`` tells how many rounds of how many calls there are where a call takes so many seconds.
+    """
 
     scenario: ScenarioPlan
     order: random.Random
     core: Core | None = None
+    count: Callable[[ScenarioPlan, float], events.Begin] = count_rounds
 
     async def measure(self, arms: Sequence[Arm]) -> dict[str, events.Timed]:
         """Take all rounds, one process at a time; name of the arm -> its timed rounds.
@@ -121,7 +109,8 @@ class Turns:
         begin = events.Begin(rounds=0, iterations=0, warm_up=0)
         while ready and not begin.rounds:
             if await ready[0].attempt(self._calibrate):
-                begin = count_rounds(self.scenario, ready[0].process.account.calibrated[self.scenario.id])
+                seconds = ready[0].process.account.calibrated[self.scenario.id]
+                begin = self.count(self.scenario, seconds)
             else:
                 del ready[0]
         for arm in ready:
@@ -169,22 +158,6 @@ class Turns:
 
 
 _LATENCY_EVENTS = (events.Ready, events.Calibrated, events.TurnDone, events.Timed, events.Finished)
-
-
-def count_rounds(scenario: ScenarioPlan, seconds: float) -> events.Begin:
-    """How many rounds of how many calls, where one call takes ``seconds``."""
-    call = max(seconds, 1e-9)
-    iterations = max(1, min(round(scenario.target_seconds / call), MOST_ITERATIONS))
-    affordable = max(FEWEST_ROUNDS, int(scenario.budget_seconds / (iterations * call)))
-    rounds = min(scenario.rounds, affordable)
-    return events.Begin(rounds=rounds, iterations=iterations, warm_up=_count_warm_up(call))
-
-
-def _count_warm_up(call: float) -> int:
-    """How many calls; of those that are repeated in a round anyway the first is all that is cold."""
-    if call >= LONG_CALL:
-        return 0
-    return WARM_UP_CALLS if call > SHORT_CALL else 1
 
 
 async def _all(arms: Sequence[Arm], step: Callable[[CellProcess], Coroutine[Any, Any, bool]]) -> list[Arm]:

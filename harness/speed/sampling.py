@@ -33,11 +33,8 @@ embedding, at 22 s a block instead of 7, never came to its first look (2026-11).
 """
 
 MOST_TIME = 4
-"""When few scenarios are left, each may take up to so many times as long, which is for those whose calls are
-so long that they get fewer rounds than the rest (seen with 7 rounds of a long call: one process in 30 off by
-a third). More rounds of a short call only cost processes: a call of 6 us takes 5.7 in a third of them and 6.3
-in the others, whatever is done within, so fewer rounds in more processes decide sooner (2026-11: a block of
-25 rounds takes 0.35 s, one of 100 0.73 s, and their ratios spread alike, by 6 to 7%).
+"""When few scenarios are left, each may take up to so many times as long: what is noisy gets the time of what
+is decided, in a process that has been started anyway.
 """
 
 _OTHER = "another harness measures latency; this one goes on when that is over"
@@ -195,10 +192,11 @@ class Sampling:
 
 
 def give_time(scenarios: Sequence[ScenarioPlan], of: int) -> tuple[ScenarioPlan, ...]:
-    """What is left of so many scenarios, with the time of those that are decided; no more rounds."""
+    """What is left of so many scenarios, with the time of those that are decided."""
     more = min(MOST_TIME, of // len(scenarios))
     return tuple(
-        msgspec.structs.replace(each, budget_seconds=each.budget_seconds * more) for each in scenarios
+        msgspec.structs.replace(each, rounds=each.rounds * more, budget_seconds=each.budget_seconds * more)
+        for each in scenarios
     )
 
 

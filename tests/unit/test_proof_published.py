@@ -1,19 +1,16 @@
-"""The proof where it is committed, and that its folder stays with one class of machine."""
+"""The proof where it is committed, and that noise is kept by machine and code."""
 
 from __future__ import annotations
 
-import asyncio
+import dataclasses
 import gzip
 from pathlib import Path
-from types import SimpleNamespace
 
-import msgspec
 import pytest
 
 from harness.errors import UsageError
-from harness.plan.pip_settings import IndexSettings
 from harness.proof import __main__ as command
-from harness.proof import stages
+from harness.proof import published, stages
 from harness.proof.goals import Row
 from harness.proof.published import publish
 from harness.run.store import Store
@@ -26,9 +23,10 @@ ROWS = [
 SUMMARY = """\
 # How often the gate's decision on latency is right
 
-Counted by `nox -s prove` on a machine of class `0123` (A \\| CPU, 2 cores), never edited. `gates.jsonl` holds
-every real gate, `noise.jsonl.gz` every recorded block: the same command over a folder with these files
-(`real/real.jsonl` and, unpacked, `recorded/blocks.jsonl`) counts them again.
+Counted by `nox -s prove`, never edited; the noise was recorded on a machine of class `0123` (A \\| CPU, 2
+cores). `gates.jsonl` holds every real gate, `noise.jsonl.gz` every recorded block: with these files in
+`build/proof` (`real/real.jsonl` and, unpacked, `recorded/here/blocks.jsonl`) the same command counts them
+again.
 
 | what | count | goal | | |
 | --- | --- | --- | --- | --- |
@@ -38,8 +36,14 @@ every real gate, `noise.jsonl.gz` every recorded block: the same command over a 
 Simulated gates draw anew"""
 
 
+@pytest.fixture(autouse=True)
+def here(monkeypatch: pytest.MonkeyPatch) -> None:
+    for module in (published, stages):
+        monkeypatch.setattr(module, "noise_folder", lambda: "recorded/here")
+
+
 def make_folder(folder: Path) -> Path:
-    for name, content in (("real/real.jsonl", b"{}\n"), ("recorded/blocks.jsonl", b"{}\n{}\n")):
+    for name, content in (("real/real.jsonl", b"{}\n"), ("recorded/here/blocks.jsonl", b"{}\n{}\n")):
         (folder / name).parent.mkdir(parents=True)
         (folder / name).write_bytes(content)
     return folder
@@ -57,7 +61,7 @@ def test_what_is_published(tmp_path: Path) -> None:
     assert [path.read_bytes() for path in written] == before
 
 
-@pytest.mark.parametrize("lacking", ["real/real.jsonl", "recorded/blocks.jsonl"])
+@pytest.mark.parametrize("lacking", ["real/real.jsonl", "recorded/here/blocks.jsonl"])
 def test_half_a_proof_is_not_published(tmp_path: Path, lacking: str) -> None:
     (make_folder(tmp_path) / lacking).unlink()
     with pytest.raises(UsageError, match="not there; what is published holds real gates and recorded noise"):
@@ -65,34 +69,30 @@ def test_half_a_proof_is_not_published(tmp_path: Path, lacking: str) -> None:
     assert not (tmp_path / "reports").exists()
 
 
-def prove_nothing(folder: Path, *, fresh: bool = False) -> None:
-    """Everything but the measuring."""
-    store = Store(folder / "store")
-    wanted = stages.Wanted(folder, store, gates=0, record=0.0, real=0, budget=1.0, fresh=fresh)
-    asyncio.run(stages.prove(wanted, IndexSettings(), lambda _: None))
+def test_noise_is_that_of_one_machine_and_of_one_way_to_measure(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.undo()
+    names = {stages.noise_folder()}
+    monkeypatch.setattr(stages, "digest_code", lambda: "other")
+    names.add(stages.noise_folder())
+    monkeypatch.setattr(stages, "read_machine", lambda: {"class": "other"})
+    names.add(stages.noise_folder())
+    assert len(names) == 3
+    assert "recorded/other-other" in names
 
 
-def test_a_folder_stays_with_one_class_of_machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    async def make_world(*_: object) -> object:
-        return SimpleNamespace(request=SimpleNamespace(matrix=None))
-
-    monkeypatch.setattr(stages, "make_world", make_world)
-    monkeypatch.setattr(stages, "plan_quantities", lambda _: ())
-    prove_nothing(tmp_path)
-    prove_nothing(tmp_path)
-    here = stages.read_origin(tmp_path)["class"]
-    (tmp_path / stages.ORIGIN).write_bytes(msgspec.json.encode({"class": "another"}))
-    with pytest.raises(UsageError, match=f"of class another, and this one is of class {here}; begin anew"):
-        prove_nothing(tmp_path)
-    prove_nothing(tmp_path, fresh=True)
-    assert stages.read_origin(tmp_path)["class"] == here
-
-
-@pytest.mark.parametrize("content", [b"{", b"{}", b'{"class": 1}'])
-def test_a_damaged_origin_is_told(tmp_path: Path, content: bytes) -> None:
-    (tmp_path / stages.ORIGIN).write_bytes(content)
-    with pytest.raises(UsageError, match=r"machine.json: cannot be read \(.*\); begin anew with --fresh"):
-        stages.read_origin(tmp_path)
+def test_fresh_removes_what_the_proof_has_measured_and_no_more(tmp_path: Path) -> None:
+    folder = make_folder(tmp_path)
+    (folder / "recorded/elsewhere").mkdir()
+    (folder / "mine").write_text("")
+    wanted = stages.Wanted(folder, Store(tmp_path), gates=0, record=0.0, real=0, budget=1.0, fresh=False)
+    stages.make_folders(wanted)
+    assert (folder / "real/real.jsonl").exists()
+    assert (folder / "recorded/elsewhere").exists()
+    stages.make_folders(dataclasses.replace(wanted, fresh=True))
+    found = sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*"))
+    assert found == ["mine", "real", "recorded", "recorded/here"]
 
 
 def test_the_command_publishes_what_it_prints(
@@ -104,7 +104,6 @@ def test_the_command_publishes_what_it_prints(
     monkeypatch.setattr(command, "prove", found)
     monkeypatch.chdir(tmp_path)
     make_folder(tmp_path / "here")
-    (tmp_path / "here" / stages.ORIGIN).write_bytes(msgspec.json.encode(MACHINE))
     asked = ["--gates", "7", "--record", "60", "--real", "3", "--folder", "here", "--publish"]
     assert command.main.main(asked, standalone_mode=False) == 0
     assert "reports/proof/gates.jsonl" in capsys.readouterr().out.splitlines()

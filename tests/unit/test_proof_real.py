@@ -14,7 +14,8 @@ from harness.gate_records import Block, Quantity, Speed
 from harness.judge.sampling import next_look
 from harness.proof import __main__ as command
 from harness.proof import real
-from harness.proof.goals import Row, judge_real
+from harness.proof.code import digest_code
+from harness.proof.goals import Row, judge_real, tell_machines
 from harness.proof.noise import make_pool
 from harness.proof.real import RealGate, make_row, read_rows, run_gates
 from harness.proof.table import render_rows
@@ -48,6 +49,8 @@ def row(
         seconds={"normalizer": seconds, "embedding": 200.0},
         spent=seconds + 200,
         ratios={"normalize.subject.float32.1": 1.0, "memory.normalizer": 1 + number / 100},
+        machine="0123",
+        code=digest_code(),
     )
 
 
@@ -146,6 +149,31 @@ def test_real_gates_go_on_where_they_were_cut_off(tmp_path: Path, monkeypatch: p
     assert [(each.percent, each.number) for each in asyncio.run(run_all())] == [(0, 1), (20, 1), (0, 2)]
     assert ran == ["gate-0-1", "gate-20-1", "gate-0-2", "gate-0-2"]
     assert len(read_rows(tmp_path)) == 3
+
+
+def test_gates_of_other_code_are_run_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def gate(_world: object, _place: Path, which: tuple[int, int], *_: object) -> RealGate:
+        return row(*which)
+
+    said: list[str] = []
+
+    async def run_all() -> tuple[RealGate, ...]:
+        return await run_gates(None, tmp_path, {0: 2}, 600.0, lambda told: said.append(told.note))  # type: ignore[arg-type] # the gate is a double and looks at no world
+
+    monkeypatch.setattr(real, "_run_gate", gate)
+    old = msgspec.structs.replace(row(0, 2, verdict="regressed"), code="other")
+    lines = [msgspec.json.encode(each) + b"\n" for each in (row(0, 1), old)]
+    (tmp_path / real.ROWS).write_bytes(b"".join(lines))
+    assert [each.verdict for each in asyncio.run(run_all())] == ["pass", "pass"]
+    told = "1 gates were measured or decided by other code, and are not counted"
+    assert said == [told, "gate 2 of 2: 0% slower, number 2"]
+    assert len(read_rows(tmp_path)) == 3
+    assert len(asyncio.run(run_all())) == 2
+
+
+def test_gates_of_several_machines_are_told() -> None:
+    gates = [row(), msgspec.structs.replace(row(), machine="4567"), row()]
+    assert tell_machines(gates) == Row("real: classes of machines", 2, 2, note="2 on 0123, 1 on 4567")
 
 
 def test_rows_of_another_version_are_refused(tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ import pytest
 from unit.proofs import held, quantities_fixture, statistics_in_this_process  # noqa: F401 - fixtures
 
 from harness.gate_records import Block, Quantity
-from harness.proof.goals import judge_pools, judge_simulated
+from harness.proof.goals import judge_at_threshold, judge_pools, judge_simulated
 from harness.proof.noise import KINDS, make_pool
 from harness.proof.simulation import Setting, Simulated, simulate
 from harness.proof.stages import find_measured
@@ -51,6 +51,23 @@ def test_arms_that_are_not_alike_are_seen(quantities: tuple[Quantity, ...]) -> N
     setting = Setting(quantities, slower=1.2)
     verdict = judge_simulated(0, setting, run(setting, make_pool("normal", quantities, 60, 1)))[0]
     assert (verdict.holds, verdict.goal) == (False, "at most 0")
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_at_the_threshold_nothing_is_said(quantities: tuple[Quantity, ...], kind: str) -> None:
+    """Neither slower nor not: whoever decides there decides by chance."""
+    setting = Setting(quantities, slower=1.05, seconds=60)
+    found = judge_at_threshold(setting, run(setting, make_pool(kind, quantities, 60, 1), gates=100))
+    assert (found.goal, found.holds) == ("at most 1", True), found
+    assert found.what == "simulated, 5% slower, as is allowed: decided"
+
+
+def test_who_decides_at_the_threshold_is_seen(quantities: tuple[Quantity, ...]) -> None:
+    setting = Setting(quantities, slower=1.2)
+    found = judge_at_threshold(setting, run(setting, make_pool("normal", quantities, 60, 1)))
+    assert (found.count, found.holds) == (GATES, False)
+    assert " regressed in 40, " in found.note
+    assert not judge_at_threshold(setting, []).holds
 
 
 def test_identical_environments_pass_where_there_is_time(quantities: tuple[Quantity, ...]) -> None:

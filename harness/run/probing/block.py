@@ -16,7 +16,9 @@ from harness.run import events
 from harness.run.cell import CellProcess, Start
 from harness.run.files import copy_whole, remove_tree
 from harness.run.group import await_first
+from harness.run.probing.effects import compare_rounds
 from harness.run.probing.rig import Rig, Work
+from harness.run.rounds import count_rounds_by_root
 from harness.run.turns import Arm, Turns, draw_core
 
 PROBE = "harness.cell.probe"
@@ -50,7 +52,7 @@ async def measure_block(rig: Rig, work: Work, number: int, slots: Sequence[str])
         core = draw_core(rig.order, rig.material.threads)
         values: dict[str, dict[str, float]] = {arm.name: {} for arm in arms}
         for scenario in work.scenarios:
-            timed = await Turns(scenario, rig.order, core).measure(arms)
+            timed = await Turns(scenario, rig.order, core, count_rounds_by_root).measure(arms)
             _see_whole(arms)
             for name, value in _take_values(scenario.id, arms, timed).items():
                 values[name][scenario.id] = value
@@ -140,15 +142,9 @@ def _take_values(scenario: str, arms: Sequence[Arm], timed: dict[str, events.Tim
         odd = [seconds for seconds in one.rounds if not (math.isfinite(seconds) and seconds > 0)]
         if odd:
             raise VoidBlockError(f"{name}: {scenario}: it said that a call takes {odd[0]} s", (name,))
-    baseline = timed[BASELINE].rounds
-    typical = statistics.median(baseline)
-    return {name: typical * _ratio(one.rounds, baseline) for name, one in timed.items()}
-
-
-def _ratio(rounds: Sequence[float], baseline: Sequence[float]) -> float:
-    """The median ratio of rounds that ran one right after the other: what slows down both is not in it."""
-    logs = [math.log(mine / theirs) for mine, theirs in zip(rounds, baseline, strict=True)]
-    return math.exp(statistics.median(logs))
+    effects = compare_rounds({name: one.rounds for name, one in timed.items()})
+    typical = statistics.median(timed[BASELINE].rounds)
+    return {name: typical * math.exp(effect - effects[BASELINE]) for name, effect in effects.items()}
 
 
 def _peak(arm: Arm) -> float:
