@@ -19,14 +19,15 @@ EMBEDDING: Final = "embedding"
 
 Group = Literal["normalizer", "embedding"]
 
-ROUNDS: dict[Group, tuple[int, float, float]] = {NORMALIZER: (50, 5e-4, 0.03), EMBEDDING: (20, 0.01, 0.16)}
+ROUNDS: dict[Group, tuple[int, float, float]] = {NORMALIZER: (50, 5e-4, 0.025), EMBEDDING: (20, 0.01, 0.16)}
 """Rounds of a scenario at most, seconds of a round, and of all rounds that are no longer than that.
 
 Many short rounds: a core whose other hyperthread has a stranger on it is up to 2.3 times as slow, for 10 to
 50 ms at a time. In the same time, 25 rounds of 2 ms leave a noise between processes of 0.028 (one float32
 row), 0.029 (32), 0.024 (256), 0.022 and 0.021 (one and 32 float16 rows), and 75 of 0.5 ms 0.016, 0.014,
 0.018, 0.009 and 0.005; it falls with the root of the number of rounds, down to where the machine is quiet
-(32 and 17 blocks, 2026-11; root mean square of the log of the median ratio).
+(32 and 17 blocks, 2026-11; root mean square of the log of the median ratio). A block there takes 4 to 5 s for
+the normalizer, 12 s for the embedding.
 """
 
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import math
-
 from harness.records import ScenarioPlan
 from harness.run import events
 
@@ -31,16 +29,18 @@ def count_rounds(scenario: ScenarioPlan, seconds: float) -> events.Begin:
     return _begin(scenario, seconds, iterations, int(scenario.budget_seconds / length))
 
 
-def count_rounds_by_root(scenario: ScenarioPlan, seconds: float) -> events.Begin:
-    """As ``count_rounds``, but a round of four times the length takes twice the time, not the same.
+def count_rounds_to_decide(scenario: ScenarioPlan, seconds: float) -> events.Begin:
+    """As ``count_rounds``, but a round of eight times the length gets half as many, not an eighth.
 
-    The noise of a process falls with the root of the number of its rounds, and all scenarios of a process
-    have to be decided: of all ways to spend the same time on them, this has the least sum of their variances.
-    The budget is that of rounds which are as long as they should be.
+    All scenarios of a process have to be decided, and the variance of each falls with the number of its
+    rounds. Rounds as the cube root of what one costs have, of all ways to spend the same time, the least sum
+    of squares of these variances: the noisiest counts most. The budget is that of rounds which are as long as
+    they should be.
     """
     iterations, length = _lay_out(scenario, seconds)
     longer = max(1.0, length / scenario.target_seconds)
-    return _begin(scenario, seconds, iterations, int(scenario.budget_seconds / (length / math.sqrt(longer))))
+    usual = scenario.budget_seconds / (length / longer)
+    return _begin(scenario, seconds, iterations, int(usual / longer ** (1 / 3)))
 
 
 def _lay_out(scenario: ScenarioPlan, seconds: float) -> tuple[int, float]:

@@ -32,7 +32,7 @@ On a machine that others kept busy one noisy quantity of the normalizer took hal
 embedding, at 22 s a block instead of 7, never came to its first look (2026-11).
 """
 
-MOST_TIME = 4
+MOST_TIME = 2
 """When few scenarios are left, each may take up to so many times as long: what is noisy gets the time of what
 is decided, in a process that has been started anyway.
 """

@@ -14,7 +14,7 @@ from unit.lean_front import ALL, LATENCIES, ask, blocks_of, find, lean_fixture, 
 from unit.suite_front import Front, front_fixture, world_fixture  # noqa: F401 - fixtures
 
 from harness.records import ScenarioPlan
-from harness.run.rounds import count_rounds_by_root
+from harness.run.rounds import count_rounds_to_decide
 from harness.speed import looks
 from harness.speed import sampling as speed_sampling
 
@@ -84,12 +84,12 @@ def test_what_is_left_gets_the_time_of_what_is_decided() -> None:
         ScenarioPlan(id=name, rounds=50, target_seconds=5e-4, budget_seconds=0.03) for name in LATENCIES
     )
     assert speed_sampling.give_time(every, 8) == every
-    for left, more in ((3, 2), (2, 4), (1, 4)):
+    for left, more in ((5, 1), (4, 2), (1, 2)):
         given = speed_sampling.give_time(every[:left], 8)
         assert [each.rounds for each in given] == [50 * more] * left
         assert [each.budget_seconds for each in given] == [pytest.approx(0.03 * more)] * left
-        long, short = (count_rounds_by_root(given[0], seconds).rounds for seconds in (0.045, 6e-6))
-        assert (long, short) == ({2: 12, 4: 25}[more], 50 * more)
+        long, short = (count_rounds_to_decide(given[0], seconds).rounds for seconds in (0.0135, 6e-6))
+        assert (long, short) == (20 * more, 50 * more)
 
 
 def test_memory_is_that_of_the_whole_group(lean: Front) -> None:

@@ -13,7 +13,7 @@ from unit.fake_cells import LIMITS, Lab, make_plan, plan_cell
 from harness.records import ScenarioPlan
 from harness.run import events
 from harness.run.options import Options
-from harness.run.rounds import count_rounds, count_rounds_by_root
+from harness.run.rounds import count_rounds, count_rounds_to_decide
 from harness.run.turns import Core, draw_core
 
 
@@ -241,14 +241,14 @@ def test_long_calls_get_fewer_rounds_and_no_warm_up(
     ("seconds", "rounds", "iterations"),
     [
         (1e-5, 50, 50),
-        (0.002, 30, 1),  # four times as long as it should be: half as many as the budget has of those
-        (0.008, 15, 1),
-        (0.3, 5, 1),  # never less than five
+        (0.004, 30, 1),  # eight times as long as it should be: half as many as the budget has of those
+        (0.0135, 20, 1),
+        (4.0, 5, 1),  # never less than five
     ],
 )
-def test_in_a_gate_rounds_fall_with_the_root_of_their_length(
+def test_in_a_gate_rounds_fall_with_the_cube_root_of_their_length(
     seconds: float, rounds: int, iterations: int
 ) -> None:
     scenario = ScenarioPlan(id="s", rounds=50, target_seconds=5e-4, budget_seconds=0.03)
-    found = count_rounds_by_root(scenario, seconds)
+    found = count_rounds_to_decide(scenario, seconds)
     assert (found.rounds, found.iterations) == (rounds, iterations)

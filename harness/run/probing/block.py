@@ -18,7 +18,7 @@ from harness.run.files import copy_whole, remove_tree
 from harness.run.group import await_first
 from harness.run.probing.effects import compare_rounds
 from harness.run.probing.rig import Rig, Work
-from harness.run.rounds import count_rounds_by_root
+from harness.run.rounds import count_rounds_to_decide
 from harness.run.turns import Arm, Turns, draw_core
 
 PROBE = "harness.cell.probe"
@@ -52,7 +52,7 @@ async def measure_block(rig: Rig, work: Work, number: int, slots: Sequence[str])
         core = draw_core(rig.order, rig.material.threads)
         values: dict[str, dict[str, float]] = {arm.name: {} for arm in arms}
         for scenario in work.scenarios:
-            timed = await Turns(scenario, rig.order, core, count_rounds_by_root).measure(arms)
+            timed = await Turns(scenario, rig.order, core, count_rounds_to_decide).measure(arms)
             _see_whole(arms)
             for name, value in _take_values(scenario.id, arms, timed).items():
                 values[name][scenario.id] = value
