@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from packaging.version import Version
+
 from harness.culprit.bisect import bisect_releases
 from harness.culprit.found import Found
 from harness.culprit.minimize import Minimum
@@ -115,9 +117,9 @@ class Inquiry:
         if change.kind != "changed" or change.before == change.after:
             return None
         trials.say(f"looking up the releases of {name} from {change.before} to {change.after}")
-        listed = await list_between(
-            name, change.before, change.after, trials.matrix, trials.settings, python=self.python
-        )
+        low, high = sorted((change.before, change.after), key=Version)
+        listed = await list_between(name, low, high, trials.matrix, trials.settings, python=self.python)
+        listed = listed if low == change.before else listed.backwards()
 
         async def try_release(version: str) -> ReleaseTrial:
             trial = await trials.try_versions(context.versions({name: version}), explained)

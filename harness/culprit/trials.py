@@ -81,7 +81,7 @@ class Trials:
     async def try_less(self, names: Collection[str], without: str, wanted: Collection[str]) -> Trial:
         """What ``try_part`` moves, with one distribution taken back to the baseline's version."""
         lock = await self.resolve_part(names)
-        back = Start(side=self.compared.candidate, lock=lock, other=self.compared.before)
+        back = msgspec.structs.replace(starts_of(self.compared)[1], lock=lock)
         applied = tuple(change.name for change in self.changes_of(lock) if change.name != without)
         return await self._try(back, part_of(self.compared.before, [without]), applied, wanted)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -140,8 +139,8 @@ def _say_release(search: ReleaseSearch) -> str:
 
 
 def _lies_within(gap: tuple[str, str], search: ReleaseSearch) -> bool:
-    ends = (search.last_good, gap[0], gap[1], search.first_bad)
-    return all(Version(low) <= Version(high) for low, high in itertools.pairwise(ends))
+    ends = [Version(each) for each in (search.last_good, gap[0], gap[1], search.first_bad)]
+    return ends in (sorted(ends), sorted(ends, reverse=True))
 
 
 def _say_apart(found: Found) -> str:

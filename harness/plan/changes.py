@@ -7,7 +7,7 @@ from collections.abc import Collection, Mapping
 import msgspec
 
 from harness.errors import UsageError
-from harness.plan.side import Side, add_extras
+from harness.plan.side import Side, add_extras, only_extras
 from harness.plan.toml_file import suggest
 
 
@@ -32,6 +32,7 @@ def change_side(baseline: Side, changes: Mapping[str, str], there: Collection[st
         name: add_extras(text, asked[name]) if name in asked else text for name, text in changes.items()
     }
     origins = baseline.origins | {name: f"the change {text}" for name, text in changes.items()}
+    held = only_extras({name: text for name, text in baseline.held.items() if name not in changes})
     return msgspec.structs.replace(
-        baseline, label=label, tested=tested, origins=origins, held={}, left_out=(), notes=()
+        baseline, label=label, tested=tested, origins=origins, held=held, left_out=(), notes=()
     )

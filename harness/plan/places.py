@@ -19,7 +19,10 @@ _LINK = "120000"
 
 @dataclass(frozen=True)
 class Place:
-    """A file; one of a git ``revision`` has its path from the root of the repository."""
+    """A file; one of a git ``revision`` has its path from the root of the repository.
+
+    Where that begins with ``./`` or ``../`` it is, as for git itself, relative to the folder of the caller.
+    """
 
     path: str
     revision: str = ""
@@ -36,10 +39,19 @@ class Place:
     def beside(self, other: str) -> Place:
         """The file that this one names relative to itself."""
         if self.revision:
-            return Place(
-                posixpath.normpath(posixpath.join(posixpath.dirname(self.path), other)), self.revision
-            )
+            path = posixpath.normpath(posixpath.join(posixpath.dirname(self.path), other))
+            here = self._is_relative and not path.startswith("../")
+            return Place(f"./{path}" if here else path, self.revision)
         return Place(str(Path(self.path).parent / other))
+
+    @property
+    def _is_relative(self) -> bool:
+        return self.path.startswith(("./", "../"))
+
+    @property
+    def root(self) -> tuple[str, ...]:
+        """What tells ``git ls-tree`` where its paths begin."""
+        return () if self._is_relative else ("--full-tree",)
 
     @property
     def key(self) -> tuple[str, str]:
@@ -95,7 +107,7 @@ async def _read_revision(place: Place, cwd: Path, links: int = MOST_LINKS) -> st
     shown = await _git(cwd, "cat-file", "blob", f"{commit}:{place.path}")
     if shown.returncode != 0:
         raise UsageError(f"{place}: git revision {place.revision!r} has no file {place.path!r}")
-    listed = await _git(cwd, "ls-tree", "--full-tree", commit, "--", place.path)
+    listed = await _git(cwd, "ls-tree", *place.root, commit, "--", place.path)
     if listed.stdout.startswith(_LINK):  # its content is where it leads, which would be read as a package
         if not links:
             raise UsageError(f"{place}: a symbolic link that leads to more than {MOST_LINKS} others")

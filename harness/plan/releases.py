@@ -31,6 +31,11 @@ class Listed(msgspec.Struct, frozen=True):
     versions: tuple[str, ...]
     gap: int | None = None
 
+    def backwards(self) -> Listed:
+        """The same for who comes down from above."""
+        gap = None if self.gap is None else len(self.versions) - self.gap
+        return Listed(self.versions[::-1], gap)
+
 
 async def list_between(  # noqa: PLR0913 - one parameter a part of the question
     name: str, low: str, high: str, matrix: Matrix, settings: IndexSettings, *, python: str

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 import msgspec
 from packaging.requirements import Requirement
+from packaging.specifiers import SpecifierSet
 from packaging.utils import canonicalize_name
 from packaging.version import Version
 
@@ -115,6 +116,11 @@ def add_extras(text: str, other: str) -> str:
     return f"{asked.name}[{','.join(extras)}]{asked.specifier}" if extras else text
 
 
+def only_extras(asked: Mapping[str, str]) -> dict[str, str]:
+    """Those that are asked for with extras, at any version."""
+    return {name: add_extras(name, text) for name, text in asked.items() if Requirement(text).extras}
+
+
 async def side_of_file(
     file: EnvironmentFile, matrix: Matrix, settings: IndexSettings, *, otherwise: Side
 ) -> Side:
@@ -140,6 +146,9 @@ async def side_of_file(
     others = {name: text for name, text in found.items() if name not in tested}
     bounds = tuple(sorted(_without_extras(text) for text in others.values()))
     needed = await _find_needed(side, bounds, matrix, settings)
+    while (held := only_extras({n: text for n, text in others.items() if n in needed})) != side.held:
+        side = msgspec.structs.replace(side, held=held)  # their extras need something too
+        needed |= await _find_needed(side, bounds, matrix, settings)
     _refuse_faults(file, needed)
     left_out = tuple(
         LeftOut(file=file.place, name=name, reason="neither under test nor needed by what is")
@@ -170,8 +179,12 @@ def _refuse_faults(file: EnvironmentFile, needed: Mapping[str, object] | set[str
 
 def _without_local(text: str) -> str:
     """``torch==2.13.0+cu126`` as ``torch==2.13.0``, which every build of it satisfies, the CPU's too."""
-    head, exact, version = text.partition("==")
-    return f"{head}{exact}{version.partition('+')[0]}" if exact and "," not in version else text
+    asked = Requirement(text)
+    clauses = sorted(str(each) for each in asked.specifier)
+    asked.specifier = SpecifierSet(
+        ",".join(each.partition("+")[0] if each.startswith("==") else each for each in clauses)
+    )
+    return str(asked)
 
 
 def _plain(text: str) -> str:

@@ -30,18 +30,23 @@ TRIAL = "trial"
 class Start(msgspec.Struct, frozen=True, kw_only=True):
     """What a trial starts from: a side and its lock, and the lock of the other side.
 
-    What is dragged along stays between the two locks where it can.
+    What is dragged along stays between the two locks where it can. ``extras`` (name -> ``[a,b]``) are those
+    that both sides ask for: what an extra brings that one of them drops is a part of its own.
     """
 
     side: Side
     lock: Lock
     other: Lock
+    extras: dict[str, str] = {}
 
 
 def starts_of(compared: Compared) -> tuple[Start, Start]:
     """Where trials start: from the baseline, and, for the opposite direction, from the candidate."""
-    forth = Start(side=compared.baseline, lock=compared.before, other=compared.after)
-    back = Start(side=compared.candidate, lock=compared.after, other=compared.before)
+    mine, theirs = _extras(compared.baseline), _extras(compared.candidate)
+    both = {name: sorted(extras & theirs.get(name, set())) for name, extras in mine.items()}
+    shared = {name: f"[{','.join(extras)}]" for name, extras in both.items() if extras}
+    forth = Start(side=compared.baseline, lock=compared.before, other=compared.after, extras=shared)
+    back = Start(side=compared.candidate, lock=compared.after, other=compared.before, extras=shared)
     return forth, back
 
 
@@ -129,14 +134,13 @@ def _is_there(start: Start, name: str, version: str) -> bool:
 
 def _hold(start: Start, part: Mapping[str, str]) -> list[str]:
     """Requirements: the part at its versions, everything else that ``start`` has at its own."""
-    wanted = {**versions_of(start.lock), **part}
-    extras = _extras(start.side)
+    wanted, extras = {**versions_of(start.lock), **part}, start.extras
     return [f"{name}{extras.get(name, '')}=={version}" for name, version in wanted.items() if version]
 
 
 def _release(start: Start, part: Mapping[str, str], *, all_: bool) -> list[str]:
     """Requirements: the part at its versions, and what is under test (or all that there is) at any."""
-    extras = _extras(start.side)
+    extras = start.extras
     roots = (*start.side.tested, *_suite_names(start.side), *(versions_of(start.lock) if all_ else ()))
     free = [f"{name}{extras.get(name, '')}" for name in dict.fromkeys(roots) if name not in part]
     return free + [f"{name}{extras.get(name, '')}=={version}" for name, version in part.items() if version]
@@ -146,11 +150,11 @@ def _suite_names(side: Side) -> list[str]:
     return [canonicalize_name(Requirement(text).name) for text in side.to_cell(TRIAL).requirements]
 
 
-def _extras(side: Side) -> dict[str, str]:
+def _extras(side: Side) -> dict[str, set[str]]:
     found: dict[str, set[str]] = defaultdict(set)
     for asked in map(Requirement, side.to_cell(TRIAL).requirements):
         found[canonicalize_name(asked.name)] |= asked.extras
-    return {name: f"[{','.join(sorted(extras))}]" for name, extras in found.items() if extras}
+    return found
 
 
 def _forbid(part: Mapping[str, str]) -> list[str]:

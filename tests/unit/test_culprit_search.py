@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
+from pathlib import Path
 
 import pytest
+from planted.wheels import build_wheel
 from unit.culprit_bench import NUMPY, Bench, Suite, bench_fixture, numpy_from, upgrade_fixture  # noqa: F401 - fixtures
 
 from harness.culprit import trials
 from harness.culprit.minimize import Minimum
+from harness.plan.candidate import Wish, compare
 
 
 @pytest.mark.parametrize("at_once", [1, 2])
@@ -163,3 +166,21 @@ def test_a_doubt_goes_with_the_name_that_is_given_instead(
     monkeypatch.setattr(trials, "minimize", find)
     found = asyncio.run(bench.hunt(lambda _: set()).trials.minimize(("l0.one",), at_once=1, most=40))
     assert found == Minimum(("sentence-transformers",), "red", doubtful=("sentence-transformers",))
+
+
+def test_the_first_bad_release_of_what_goes_down(bench: Bench, tmp_path: Path) -> None:
+    """A file may pin what others need lower than before; releases are tried on the way down then."""
+    for version in ("0.21", "0.20"):
+        build_wheel(Path(bench.settings.find_links[0]), "tokenizers", version, {})
+    (tmp_path / "old.txt").write_text("numpy==1.26.2\ntokenizers==0.23\n", encoding="utf-8")
+    (tmp_path / "new.txt").write_text("numpy==2.0.2\ntokenizers==0.20\n", encoding="utf-8")
+    wish = Wish(from_file="old.txt", to_file="new.txt")
+    compared = asyncio.run(compare(wish, bench.matrix, bench.settings, tmp_path))
+    found = Bench(compared, bench.matrix, bench.settings).search(
+        lambda there: {"l0.one", "l0.two"} if there["tokenizers"] <= "0.21" else set()
+    )
+    assert [(change.name, change.before, change.after) for change in found.changes] == [
+        ("tokenizers", "0.23", "0.20")
+    ]
+    (search,) = found.releases
+    assert (search.last_good, search.first_bad, search.skipped, search.releases) == ("0.22", "0.21", (), 4)

@@ -104,6 +104,21 @@ def test_what_must_come_along_does_and_the_lock_is_the_candidates(
     assert trial.digest == whole.after.digest  # so that it need not be run again
 
 
+def test_what_an_extra_brought_is_a_part_like_any_other(bench: Bench) -> None:
+    """A frozen file names no extras, so what it upgrades seems to drop them."""
+    old, new = bench.folder / "old.txt", bench.folder / "new.txt"
+    old.write_text("sentence-transformers[openvino]==3.3.1\nnumpy==2.0.2\n", encoding="utf-8")
+    new.write_text("sentence-transformers==6.2.0\nnumpy==2.0.2\n", encoding="utf-8")
+    wish = Wish(from_file=str(old), to_file=str(new))
+    compared = asyncio.run(compare(wish, bench.matrix, bench.settings, bench.folder))
+    names = ("hub", "optimum", "sentence-transformers", "tokenizers", "transformers")
+    assert {each.name for each in diff_locks(compared.before, compared.after, ()).changes} == set(names)
+    trial = bench.try_versions(compared, part_of(compared.after, names))
+    assert trial.digest == compared.after.digest
+    assert bench.moved(compared, "optimum") == {"optimum": ""}
+    assert bench.moved_without(compared, "optimum").keys() == set(names) - {"optimum"}
+
+
 def test_only_what_must_come_along_does(bench: Bench) -> None:
     """sentence-transformers 5.0 takes both releases of transformers: the baseline's stays."""
     compared = bench.compare("sentence-transformers==5.0", "numpy==2.0.2", "transformers==5.1")
@@ -210,3 +225,8 @@ def test_only_releases_that_can_be_installed_count(tmp_path: Path) -> None:
     settings = IndexSettings(find_links=(str(links),), no_index=True)
     listed = list_between("p", "1.0", "2.0", make_matrix(tmp_path), settings, python="3.11")
     assert asyncio.run(listed) == Listed(("1.2", "1.2.post1", "1.4"))
+
+
+def test_releases_are_listed_for_who_comes_down() -> None:
+    assert Listed(("1", "2", "3"), 1).backwards() == Listed(("3", "2", "1"), 2)
+    assert Listed(("1", "2")).backwards() == Listed(("2", "1"))

@@ -15,6 +15,7 @@ from harness.plan.candidate import Compared, Wish, compare
 from harness.plan.lock_diff import diff_locks
 from harness.plan.pip_settings import IndexSettings
 from harness.plan.schema import Matrix
+from harness.plan.side import versions_of
 from harness.report.gate.view import say_origin
 
 BASELINE = "numpy-1.26.2_sentence-transformers-3.3.1"
@@ -144,6 +145,36 @@ def test_an_upgrade_drops_no_extra(world: World, tmp_path: Path) -> None:
     changes = ("sentence-transformers[train]>=6", "numpy==2.0.2")
     found = ask(world, tmp_path, *changes, from_file="sentence-transformers[openvino]==3.3.1")
     assert found.candidate.tested["sentence-transformers"] == "sentence-transformers[openvino,train]>=6"
+
+
+SERVICE = "numpy==1.26.2 sentence-transformers==3.3.1 transformers[torch]==4.57.6 accelerate==0.34"
+
+
+def test_an_upgrade_drops_no_extra_of_what_is_held(world: World, tmp_path: Path) -> None:
+    """transformers is not under test, but its extra is part of what the service has."""
+    found = ask(world, tmp_path, "numpy==2.0.2", from_file=SERVICE)
+    assert moves(found) == {"!numpy": "1.26.2 2.0.2"}
+    assert versions_of(found.before)["accelerate"] == "0.34"
+    assert found.candidate.held == {"transformers": "transformers[torch]"}
+    found = ask(world, tmp_path, "transformers==4.57.6", "numpy==2.0.2", from_file=SERVICE)
+    assert moves(found) == {"!numpy": "1.26.2 2.0.2"}
+
+
+def test_what_an_extra_brings_is_needed(world: World, tmp_path: Path) -> None:
+    found = ask(world, tmp_path, from_file=SERVICE, to_file=SERVICE.replace("0.34", "1.1"))
+    assert moves(found) == {"!accelerate": "0.34 1.1"}
+    assert (found.baseline.left_out, found.candidate.left_out) == ((), ())
+    path = SERVICE.replace("accelerate==0.34", "./accelerate-1.1-py3-none-any.whl")
+    with pytest.raises(UsageError, match=r"to_file.txt:4: accelerate: it comes from a path .*"):
+        ask(world, tmp_path, from_file=SERVICE, to_file=path)
+
+
+@pytest.mark.parametrize(
+    "pins", ["torch==2.13.0+cu126", "torch==2.13.0+cu126,>=2.1", "torch>=2.1,==2.13.0+cu126"]
+)
+def test_another_build_of_a_version_is_that_version(pins: str, world: World, tmp_path: Path) -> None:
+    found = ask(world, tmp_path, "numpy==2.0.2", from_file=f"numpy==1.26.2 {pins}")
+    assert versions_of(found.before)["torch"] == "2.13.0"
 
 
 def test_what_the_subject_requires_holds_whatever_is_asked_for(tmp_path: Path) -> None:

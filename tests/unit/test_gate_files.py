@@ -205,3 +205,22 @@ def test_a_git_revision(tmp_path: Path) -> None:
         with pytest.raises(UsageError) as told:
             read(tmp_path, wrong)
         assert str(told.value).startswith(said)
+
+
+def test_a_path_of_a_revision_may_begin_in_the_folder_of_the_caller(tmp_path: Path) -> None:
+    """As git has it: ``main:./a`` is beside the caller, ``main:a`` is in the root."""
+    here = tmp_path / "services" / "embed"
+    here.mkdir(parents=True)
+    (tmp_path / "base.txt").write_text("openvino==2025.4\n", encoding="utf-8")
+    (here / "base.txt").write_text("openvino==2026.4.1\n", encoding="utf-8")
+    (here / "all.txt").write_text("-r base.txt\n-r ../more.txt\n", encoding="utf-8")
+    (here.parent / "more.txt").write_text("numpy==2.4.6\n", encoding="utf-8")
+    (here / "link.txt").symlink_to("base.txt")
+    git(tmp_path, "init", "--quiet", "--initial-branch", "main")
+    git(tmp_path, "add", ".")
+    git(tmp_path, "commit", "--quiet", "-m", "first")
+    assert requirements(read(here, "main:./all.txt")) == ["openvino==2026.4.1", "numpy==2.4.6"]
+    assert requirements(read(here, "main:services/embed/all.txt")) == ["openvino==2026.4.1", "numpy==2.4.6"]
+    assert requirements(read(here, "main:./link.txt")) == ["openvino==2026.4.1"]
+    assert requirements(read(here, "main:../more.txt")) == ["numpy==2.4.6"]
+    assert requirements(read(here, "main:base.txt")) == ["openvino==2025.4"]
