@@ -11,6 +11,7 @@ import click
 from harness.cli import bisecting, comparing, gating, keeping, sweeping, trending, workflows
 from harness.cli.output import outlive_readers
 from harness.errors import ExitCode, HarnessError
+from harness.report.escape import disarm_commands, scrub
 
 
 class Commands(click.Group):
@@ -49,13 +50,18 @@ for command in (
     cli.add_command(command)
 
 
+def _complain(text: str) -> None:
+    """Say what went wrong: files and packages may have had a hand in the words, and a log obeys commands."""
+    click.echo(disarm_commands(scrub(f"harness: {text}")), err=True)
+
+
 def main() -> NoReturn:
     """Run the command line; the exit code is the verdict, or says what went wrong."""
     outlive_readers()
     try:
         code = cli.main(standalone_mode=False)
     except HarnessError as error:
-        click.echo(f"harness: {error}", err=True)
+        _complain(str(error))
         code = error.exit_code
     except click.ClickException as error:
         error.show()
@@ -64,7 +70,7 @@ def main() -> NoReturn:
         click.echo("harness: interrupted; finished cells are kept, the same command carries on", err=True)
         code = ExitCode.INTERRUPTED
     except OSError as error:
-        click.echo(f"harness: the machine could not do its part: {error}", err=True)
+        _complain(f"the machine could not do its part: {error}")
         code = ExitCode.ERROR
     except Exception:  # noqa: BLE001 - an exit code of 1 would say that a cell regressed
         click.echo(traceback.format_exc(), err=True)

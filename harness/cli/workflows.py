@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import math
+from pathlib import Path
 from typing import get_args
 
 import click
 
+from harness.errors import UsageError
+from harness.plan.data import find_matrix
+from harness.plan.matrix import read_matrix
 from harness.report.workflows.pipeline import Forge, Pipeline, render_workflow
 
 
@@ -19,7 +24,9 @@ from harness.report.workflows.pipeline import Forge, Pipeline, render_workflow
     metavar="REQUIREMENT",
     help="What pip installs to have the harness, such as git+https://HOST/OWNER/REPOSITORY@COMMIT.",
 )
-@click.option("--budget", default="10m", show_default=True, metavar="TIME", help="For latency and memory.")
+@click.option(
+    "--budget", default="", metavar="TIME", help="For latency and memory.  [default: of the matrix]"
+)
 @click.option(
     "--culprit-budget",
     default=Pipeline.culprit_budget,
@@ -35,6 +42,7 @@ def workflow(  # noqa: PLR0913 - one parameter an option
 
     For GitHub: harness workflow github --install ... > .github/workflows/gate.yml
     """
+    known = {} if budget else {"matrix_budget": _budget_of(matrix)}
     pipeline = Pipeline(
         file=file,
         matrix=matrix,
@@ -42,8 +50,18 @@ def workflow(  # noqa: PLR0913 - one parameter an option
         budget=budget,
         culprit_budget=culprit_budget,
         python=python,
+        **known,
     )
     click.echo(render_workflow(forge, pipeline), nl=False)
+
+
+def _budget_of(matrix: str) -> str:
+    """What a matrix says; the usual where it is not here, for the pipeline may be printed elsewhere."""
+    try:
+        seconds = read_matrix(find_matrix(matrix, Path.cwd())).gate.budget_seconds
+    except UsageError:
+        return Pipeline.matrix_budget
+    return f"{math.ceil(seconds)}s"
 
 
 COMMANDS = (workflow,)

@@ -82,7 +82,14 @@ def _kinds(speed: Speed | None) -> Iterator[Literal["latency", "memory"]]:
 
 
 def _gate(plan: Plan, question: Question, decision: Decision) -> Gate:
-    return Gate(run=plan.run, matrix=plan.matrix, created=plan.created, question=question, decision=decision)
+    return Gate(
+        run=plan.run,
+        matrix=plan.matrix,
+        created=plan.created,
+        commit=plan.commit,
+        question=question,
+        decision=decision,
+    )
 
 
 def runs_nothing(plan: Plan) -> bool:

@@ -39,6 +39,7 @@ class Gate(Record, frozen=True, kw_only=True):
     run: str
     matrix: str
     created: str  # ISO 8601, UTC
+    commit: str = ""  # of the repository it ran in, as in its plan
     question: Question
     decision: Decision
     speed: Speed | None = None  # None: latency was not judged

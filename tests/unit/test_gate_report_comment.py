@@ -23,17 +23,19 @@ def script_of(kind: Forge) -> str:
     document = YAML(typ="safe").load(render_workflow(kind, PIPELINE))
     if kind == "github":
         return str(document["jobs"]["comment"]["steps"][-1]["run"])
-    found = re.fullmatch(r"python -I - <<'END'\n(.*\n)END\n?", document["gate-note"]["script"][0], re.DOTALL)
+    (note,) = (job for name, job in document.items() if name.endswith("-note"))
+    found = re.fullmatch(r"python -I - <<'END'\n(.*\n)END\n?", note["script"][0], re.DOTALL)
     assert found is not None
     return found[1]
 
 
 def keep_comment(
-    kind: Forge, forge: FakeForge, folder: Path, body: str = NEW, **variables: str
+    kind: Forge, forge: FakeForge, folder: Path, body: str | None = NEW, **variables: str
 ) -> subprocess.CompletedProcess[str]:
     report = folder / ("gate.md" if kind == "github" else "harness-gate/gate.md")
     report.parent.mkdir(exist_ok=True)
-    report.write_text(f"{body}\n", encoding="utf-8")
+    if body is not None:
+        report.write_text(f"{body}\n", encoding="utf-8")
     (folder / "json.py").write_text("raise SystemExit('hijacked')")  # what an artifact might bring along
     values = {
         "github": {
@@ -45,7 +47,7 @@ def keep_comment(
         },
         "gitlab": {
             "CI_API_V4_URL": forge.address,
-            "CI_PROJECT_ID": "3",
+            "CI_MERGE_REQUEST_PROJECT_ID": "3",
             "CI_MERGE_REQUEST_IID": "12",
             "GATE_MARKER": MARKER,
             "GATE_TOKEN": TOKEN,
@@ -143,6 +145,19 @@ def test_a_report_that_no_gate_writes_is_refused(
     found = keep_comment(kind, forge, tmp_path, body)
     assert (found.returncode, said in found.stderr) == (1, True)
     assert (forge.bodies, forge.asked) == ([], [])
+
+
+@both
+def test_a_gate_that_left_nothing_leaves_no_older_verdict(
+    kind: Forge, forge: FakeForge, tmp_path: Path
+) -> None:
+    """A runner that dies, or a limit: the verdict that stands there is of another commit."""
+    forge.add(OLD)
+    assert keep_comment(kind, forge, tmp_path, None).returncode == 0
+    (body,) = forge.bodies
+    assert body is not None
+    assert body.startswith("**ERROR**: the gate came to no verdict and left nothing")
+    assert body.endswith(f"\n\n{MARKER}")
 
 
 @both

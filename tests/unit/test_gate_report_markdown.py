@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from unit.gate_samples import EVIL, REPLACE, finding, make_gate, make_question, quantity
 
@@ -25,7 +27,7 @@ def test_the_comment_says_first_what_matters_first() -> None:
         "From `base` to `base with numpy==2.4.6` (1 asked for, 1 dragged along); "
         "to blame: **`numpy` `1.26.2` → `2.4.6`**. Judged: correctness, latency and memory."
     )
-    assert lines[-1] == "<!-- harness-gate:compat -->"
+    assert lines[-1] == marker("compat")
     assert headings(text) == [
         "### What would make it possible",
         "### New in the candidate: 1 case",
@@ -117,7 +119,7 @@ def test_what_does_not_fit_into_a_comment_is_cut_and_said_to_be() -> None:
     assert text.splitlines()[-3:] == [
         "Shortened to what a comment may hold; the whole is in `gate.json`.",
         "",
-        "<!-- harness-gate:compat -->",
+        marker("compat"),
     ]
     assert "And 290 more, in `gate.json`." in text
     assert "Shortened" not in render_gate_markdown(make_gate())
@@ -149,5 +151,17 @@ def test_two_files_of_a_matrix_have_a_comment_each() -> None:
         return render_gate_markdown(make_gate(question=make_question(arguments=arguments))).splitlines()[-1]
 
     asked = ("--from", "main:a.txt", "--to", "deps/a.txt")
-    assert last_line(*asked) == marker("compat", "deps/a.txt") == "<!-- harness-gate:compat-deps-a.txt -->"
+    assert last_line(*asked) == marker("compat", "deps/a.txt")
+    assert re.fullmatch(r"<!-- harness-gate:compat-deps-a.txt-[0-9a-f]{8} -->", last_line(*asked))
     assert last_line("numpy==2.4.6") == marker("compat")
+    found = {
+        last_line("--to", file, *(("--matrix", matrix) if matrix else ()))
+        for file in ("requirements-dev.txt", "requirements/dev.txt")
+        for matrix in ("", "services/a/gate.toml", "services/b/gate.toml")
+    }
+    assert len(found) == 6
+
+
+def test_the_commit_that_was_judged_is_told() -> None:
+    assert "`, commit `0123abc`.\n" in render_gate_markdown(REPLACE(make_gate(), commit="0123abc"))
+    assert "commit" not in render_gate_markdown(make_gate())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 import shutil
 import subprocess
@@ -11,12 +12,16 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 from unit.pipelines import FORGES, ODD, USUAL, parse, scripts
+from unit.plan_texts import PLAIN, make_matrix
 
 from harness.cli import cli
 from harness.errors import UsageError
 from harness.report.gate.markdown import marker
 from harness.report.workflows.pipeline import Forge, Pipeline, render_workflow
 from harness.run.store import Store
+
+GATE = "gate-compat-" + hashlib.sha256(b"compat\0requirements.txt").hexdigest()[:8]
+"""The job of the usual pipeline."""
 
 
 @pytest.mark.parametrize("forge", FORGES)
@@ -28,7 +33,7 @@ def test_no_value_stands_in_a_script(forge: Forge, pipeline: Pipeline) -> None:
             pipeline.file,
             pipeline.install,
             marker("compat", "requirements.txt"),
-            marker("my-service"),
+            marker("matrices/My service.toml", "app one/locked.txt"),
         ):
             assert value not in script
 
@@ -56,24 +61,26 @@ def test_github_gives_away_as_little_as_it_can() -> None:
 
 def test_gitlab_gives_the_token_to_nobody_else() -> None:
     document = parse(render_workflow("gitlab", USUAL))
-    note = document["gate-note"]
+    note = document[f"{GATE}-note"]
     environments = {name: job.get("environment") for name, job in document.items()}
     assert environments == {
-        ".gate": None,
-        "gate": None,
-        "gate-note": {"name": "gate-note", "action": "access"},
+        f".{GATE}": None,
+        GATE: None,
+        f"{GATE}-note": {"name": "gate-note", "action": "access"},
     }
     # A variable with an environment scope is not there yet when rules are read.
     assert [name for name, job in document.items() if "GATE_TOKEN" in str(job.get("rules"))] == []
     assert note["variables"] == {"GIT_STRATEGY": "none"}
-    assert "$CI_MERGE_REQUEST_SOURCE_PROJECT_ID == $CI_PROJECT_ID" in note["rules"][0]["if"]
+    # Neither on a merge request from a fork, nor in the fork on one of the project that it is a fork of.
+    for each in ("SOURCE_PROJECT_ID", "PROJECT_ID"):
+        assert f"$CI_MERGE_REQUEST_{each} == $CI_PROJECT_ID" in note["rules"][0]["if"].split(" && ")
     assert note["script"][0].startswith("python -I - <<'END'\n")
-    assert document["gate"]["artifacts"]["reports"] == {"junit": "harness-gate/junit.xml"}
+    assert document[GATE]["artifacts"]["reports"] == {"junit": "harness-gate/junit.xml"}
 
 
 @pytest.mark.parametrize(("token", "code"), [("secret", 2), ("", 0)])
 def test_a_token_that_reaches_the_gate_stops_it(token: str, code: int) -> None:
-    first = parse(render_workflow("gitlab", USUAL))["gate"]["script"][0]
+    first = parse(render_workflow("gitlab", USUAL))[GATE]["script"][0]
     found = subprocess.run(
         ["sh", "-eu", "-c", first], env={"GATE_TOKEN": token}, capture_output=True, text=True, check=False
     )
@@ -86,18 +93,23 @@ def test_a_gate_takes_the_place_of_its_own_earlier_run_alone() -> None:
     groups = [parse(render_workflow("github", each))["concurrency"]["group"] for each in pipelines]
     number = "-${{ github.event.pull_request.number }}"
     assert len(set(groups)) == 3
+    assert len({name for each in pipelines for name in parse(render_workflow("gitlab", each))}) == 9
     assert all(re.fullmatch(r"gate-[A-Za-z0-9_.-]+" + re.escape(number), group) for group in groups)
 
 
 @pytest.mark.parametrize(
-    ("budget", "culprit_budget", "minutes"), [("10m", "20m", 55), ("90s", "20m", 47), ("10m", "61s", 37)]
+    ("budget", "culprit_budget", "minutes"),
+    [("", "20m", 55), ("10m", "20m", 55), ("90s", "20m", 47), ("10m", "61s", 37)],
 )
 def test_a_gate_has_the_time_of_all_its_parts(budget: str, culprit_budget: str, minutes: int) -> None:
     pipeline = replace(USUAL, budget=budget, culprit_budget=culprit_budget)
     job = parse(render_workflow("github", pipeline))["jobs"]["gate"]
     (step,) = (each for each in job["steps"] if each.get("name") == "Gate")
     assert (step["timeout-minutes"], job["timeout-minutes"]) == (minutes, minutes + 15)
-    assert parse(render_workflow("gitlab", pipeline))["gate"]["timeout"] == f"{minutes + 15} minutes"
+    (job,) = (each for each in parse(render_workflow("gitlab", pipeline)).values() if "after_script" in each)
+    assert job["timeout"] == f"{minutes + 15} minutes"
+    limits = [job["variables"][f"RUNNER_{part}_TIMEOUT"] for part in ("SCRIPT", "AFTER_SCRIPT")]
+    assert limits == [f"{minutes + 5}m", "5m"]  # so that what it knows by then is collected
 
 
 @pytest.mark.parametrize("forge", FORGES)
@@ -106,12 +118,16 @@ def test_it_runs_when_a_dependency_changes(forge: Forge) -> None:
     if forge == "github":
         paths = document["on"]["pull_request"]["paths"]
     else:
-        paths = document["gate"]["rules"][0]["changes"]
-        assert document["gate-note"]["rules"][0]["changes"] == paths
+        gate, note = (job for job in document.values() if "rules" in job)
+        paths = gate["rules"][0]["changes"]
+        assert note["rules"][0]["changes"] == paths
     assert paths[:-1] == [
         "app one/locked.txt",
         "**/requirements*.txt",
+        "**/requirements*.in",
         "**/requirements/*.txt",
+        "**/requirements/*.in",
+        "**/constraints*.txt",
         "**/uv.lock",
         "**/pylock*.toml",
         "**/pyproject.toml",
@@ -125,7 +141,7 @@ def test_it_runs_when_a_dependency_changes(forge: Forge) -> None:
 def test_the_command_knows_its_options(forge: Forge) -> None:
     (line,) = (
         line
-        for script in scripts(forge, parse(render_workflow(forge, USUAL)))
+        for script in scripts(forge, parse(render_workflow(forge, ODD)))
         for line in script.splitlines()
         if line.startswith("harness gate")
     )
@@ -145,7 +161,7 @@ def test_what_is_kept_is_what_the_store_has() -> None:
     for step in (each for each in github if "actions/cache" in each.get("uses", "")):
         paths = {str(Path(path).relative_to("~/.cache")) for path in step["with"]["path"].split()}
         assert paths == {"uv", *kept}
-    gitlab = parse(render_workflow("gitlab", USUAL))["gate"]["cache"]["paths"]
+    gitlab = parse(render_workflow("gitlab", USUAL))[GATE]["cache"]["paths"]
     assert {path.rpartition("/")[2] for path in gitlab} == {"uv", store.models.name, store.converted.name}
 
 
@@ -170,7 +186,8 @@ def test_what_the_gate_leaves_is_collected(forge: Forge, there: str, tmp_path: P
     }
     subprocess.run(shell, cwd=tmp_path, env=variables, check=True, timeout=60)
     own = marker("compat", "requirements.txt")
-    lost = f"**ERROR**: the gate came to no verdict, see the log of its job.\n\n{own}\n"
+    why = "it refused what it was asked, or was cut off. See the log of its job."
+    lost = f"**ERROR**: the gate came to no verdict: {why}\n\n{own}\n"
     told = "**PASS**: fine\n" if whole else lost
     assert (tmp_path / "harness-gate" / "gate.md").read_text() == told
     if forge == "github":
@@ -201,6 +218,26 @@ def test_what_would_mean_something_else_is_refused(changes: dict[str, str], said
     values = {"file": "a.txt", "matrix": "compat", "install": "x"} | changes
     with pytest.raises(UsageError, match=re.escape(said)):
         render_workflow("github", Pipeline(**values))
+
+
+def test_the_budget_is_that_of_the_matrix_unless_one_is_given(tmp_path: Path) -> None:
+    """A pipeline that overrules the matrix would leave a gate inconclusive that has more time there."""
+    path = make_matrix(tmp_path, f"{PLAIN}\n[gate]\nbudget-seconds = 1790.5\n").path
+    asked = ["workflow", "github", "--install", "x", "--matrix"]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(path.parent)
+        of_matrix = CliRunner().invoke(cli, [*asked, path.name]).output
+        given = CliRunner().invoke(cli, [*asked, path.name, "--budget", "90s"]).output
+        elsewhere = CliRunner().invoke(cli, [*asked, "another.toml"]).output
+    assert ["BUDGET" in each.replace("CULPRIT_BUDGET", "") for each in (of_matrix, given, elsewhere)] == [
+        False,
+        True,
+        False,
+    ]
+    minutes = [
+        int(re.findall(r" {8}timeout-minutes: (\d+)", each)[0]) for each in (of_matrix, given, elsewhere)
+    ]
+    assert minutes == [75, 47, 55]
 
 
 def test_the_command_prints_it() -> None:

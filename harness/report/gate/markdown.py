@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import itertools
 import re
 from collections.abc import Iterator
@@ -55,9 +56,13 @@ def render_gate_markdown(gate: Gate, limit: int = LIMIT) -> str:
 
 
 def marker(matrix: str, file: str = "") -> str:
-    """What tells a bot which comment to update: one for each matrix and dependency file."""
-    asked = " ".join(filter(None, (matrix, file)))
-    return f"<!-- harness-gate:{re.sub(r'[^a-z0-9_.]+', '-', asked.lower())} -->"
+    """What tells a bot which comment to update: one for each matrix and dependency file.
+
+    Both as they are asked for; of what can be read of them several may be alike, so a digest follows.
+    """
+    asked = re.sub(r"[^a-z0-9_.]+", "-", " ".join(filter(None, (matrix, file))).lower())
+    digest = hashlib.sha256(f"{matrix}\0{file}".encode()).hexdigest()[:8]
+    return f"<!-- harness-gate:{asked}-{digest} -->"
 
 
 def _lines(gate: Gate, room: Room, cut: str) -> Iterator[str]:
@@ -70,13 +75,13 @@ def _lines(gate: Gate, room: Room, cut: str) -> Iterator[str]:
     yield from _again(gate)
     if cut:
         yield from ("", cut)
-    yield from ("", marker(gate.matrix, _file_of(gate)))
+    yield from ("", marker(_asked(gate, "--matrix") or gate.matrix, _asked(gate, "--to")))
 
 
-def _file_of(gate: Gate) -> str:
-    """The file that is the candidate; empty where changes are."""
+def _asked(gate: Gate, option: str) -> str:
+    """What a person gave an option; empty where it was left out."""
     arguments = gate.question.arguments
-    return next((file for option, file in itertools.pairwise(arguments) if option == "--to"), "")
+    return next((given for name, given in itertools.pairwise(arguments) if name == option), "")
 
 
 def _origin(gate: Gate) -> str:
@@ -107,4 +112,5 @@ def _again(gate: Gate) -> Iterator[str]:
     if groups:
         command = checks_command(gate, [each.glob for each in groups[:MOST_CHECKS]])
         yield from ("", f"{name_red(groups)}: {quote_command(command)}")
-    yield from ("", f"Matrix {span(gate.matrix)}, run {span(gate.run)}, {span(gate.created)}.")
+    commit = f", commit {span(gate.commit)}" if gate.commit else ""
+    yield from ("", f"Matrix {span(gate.matrix)}, run {span(gate.run)}, {span(gate.created)}{commit}.")

@@ -21,7 +21,10 @@ Forge = Literal["github", "gitlab"]
 _TEMPLATES = Path(__file__).parent / "templates"
 _DEPENDENCY_FILES = (
     "**/requirements*.txt",
+    "**/requirements*.in",
     "**/requirements/*.txt",
+    "**/requirements/*.in",
+    "**/constraints*.txt",
     "**/uv.lock",
     "**/pylock*.toml",
     "**/pyproject.toml",
@@ -43,13 +46,15 @@ class Pipeline:
 
     ``file`` is the dependency file that is compared with itself on the target branch; ``matrix`` is the name
     of a shipped matrix or the path of one's own; ``install`` is what pip installs to have the harness;
-    ``budget`` is for latency and memory, ``culprit_budget`` for the search for the package to blame.
+    ``budget`` is for latency and memory; empty for that of the matrix, for which there is
+    time as it is now (``matrix_budget``). ``culprit_budget`` is for the search for the package to blame.
     """
 
     file: str
     matrix: str
     install: str
-    budget: str = "10m"
+    budget: str = ""
+    matrix_budget: str = "10m"
     culprit_budget: str = f"{CULPRIT_SECONDS / 60:.0f}m"
     python: str = "3.11"
 
@@ -73,14 +78,13 @@ def render_workflow(forge: Forge, pipeline: Pipeline) -> str:
         keep_trailing_newline=True,
     )
     script = (_TEMPLATES / f"{forge}_comment.py").read_text(encoding="utf-8")
-    matrix = PurePosixPath(pipeline.matrix)
     return environment.get_template(f"{forge}.yml.j2").render(
         file=json.dumps(pipeline.file),
         group=_name_group(pipeline),
         matrix=json.dumps(pipeline.matrix),
-        marker=json.dumps(marker(_name_matrix(matrix), pipeline.file)),
+        marker=json.dumps(marker(pipeline.matrix, pipeline.file)),
         install=json.dumps(pipeline.install),
-        budget=json.dumps(pipeline.budget),
+        budget=json.dumps(pipeline.budget) if pipeline.budget else "",
         culprit_budget=json.dumps(pipeline.culprit_budget),
         python=json.dumps(pipeline.python),
         image=json.dumps(f"python:{pipeline.python}"),
@@ -89,11 +93,6 @@ def render_workflow(forge: Forge, pipeline: Pipeline) -> str:
         hashed=f"'{pipeline.file}'",
         script=textwrap.indent(script.rstrip(), " " * (10 if forge == "github" else 6)),
     )
-
-
-def _name_matrix(matrix: PurePosixPath) -> str:
-    """As the gate calls it."""
-    return matrix.stem if matrix.suffix == ".toml" else str(matrix)
 
 
 def _name_group(pipeline: Pipeline) -> str:
@@ -111,7 +110,7 @@ def _check(pipeline: Pipeline) -> None:
             )
     for option, value, pattern, meant in (
         ("--install", pipeline.install, _REQUIREMENT, "what pip installs, in one line without $"),
-        ("--budget", pipeline.budget, _BUDGET, "a time such as 10m or 600s"),
+        ("--budget", pipeline.budget or pipeline.matrix_budget, _BUDGET, "a time such as 10m or 600s"),
         ("--culprit-budget", pipeline.culprit_budget, _BUDGET, "a time such as 20m or 600s"),
         ("--python", pipeline.python, _PYTHON, "a version such as 3.11"),
     ):
@@ -121,8 +120,8 @@ def _check(pipeline: Pipeline) -> None:
 
 def _gate_minutes(pipeline: Pipeline) -> int:
     """What a gate may take: the sum of its parts, each at its longest."""
-    budgets = _budget_minutes(pipeline.budget) + _budget_minutes(pipeline.culprit_budget)
-    return _MADE_MINUTES + _SUITE_MINUTES + budgets
+    budget = _budget_minutes(pipeline.budget or pipeline.matrix_budget)
+    return _MADE_MINUTES + _SUITE_MINUTES + budget + _budget_minutes(pipeline.culprit_budget)
 
 
 def _budget_minutes(budget: str) -> int:

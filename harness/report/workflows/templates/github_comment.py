@@ -20,10 +20,17 @@ COMMENTS = f"{REPOSITORY}/issues/{int(os.environ['PULL_REQUEST'])}/comments"
 PAGE = 100
 REPORT = Path("gate.md")
 LIMIT = 65_536  # bytes; the gate writes no more
+LOST = "**ERROR**: the gate came to no verdict and left nothing: it was cut off. See the log of its job."
 
 
 def read_report() -> str:
-    """What the gate left: of the usual size, and with the marker in its last line, as the gate writes it."""
+    """What the gate left: of the usual size, and with the marker in its last line, as the gate writes it.
+
+    Where nothing is left that is what has to be said: an older verdict must not stand there as if it were of
+    this change.
+    """
+    if not REPORT.exists():
+        return f"{LOST}\n\n{MARKER}"
     with REPORT.open("rb") as file:
         content = file.read(LIMIT + 1)
     if len(content) > LIMIT:

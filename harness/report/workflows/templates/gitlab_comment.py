@@ -17,14 +17,21 @@ from typing import Any
 MARKER = os.environ["GATE_MARKER"]
 API = os.environ["CI_API_V4_URL"]
 REQUEST = f"merge_requests/{int(os.environ['CI_MERGE_REQUEST_IID'])}"
-NOTES = f"{API}/projects/{int(os.environ['CI_PROJECT_ID'])}/{REQUEST}/notes"
+NOTES = f"{API}/projects/{int(os.environ['CI_MERGE_REQUEST_PROJECT_ID'])}/{REQUEST}/notes"
 PAGE = 100
 REPORT = Path("harness-gate/gate.md")
 LIMIT = 65_536  # bytes; the gate writes no more
+LOST = "**ERROR**: the gate came to no verdict and left nothing: it was cut off. See the log of its job."
 
 
 def read_report() -> str:
-    """What the gate left: of the usual size, and with the marker in its last line, as the gate writes it."""
+    """What the gate left: of the usual size, and with the marker in its last line, as the gate writes it.
+
+    Where nothing is left that is what has to be said: an older verdict must not stand there as if it were of
+    this change.
+    """
+    if not REPORT.exists():
+        return f"{LOST}\n\n{MARKER}"
     with REPORT.open("rb") as file:
         content = file.read(LIMIT + 1)
     if len(content) > LIMIT:
