@@ -5,8 +5,9 @@ made of them and decided by the gate's own code, as they are and with a slow-dow
 
 Real (``--real N``): N gates of identical environments, N with a normalizer that is 20% slower, N with 10%.
 
-What is measured is kept in ``--folder``: cut off, the same command goes on. On a machine of another class it
-records noise of its own; gates that were measured or decided by other code are not counted.
+What is measured is kept in ``--folder``: cut off, the same command goes on, in a new folder from the real
+gates that are published. On a machine of another class it records noise of its own; gates that were measured
+or decided by other code are not counted.
 Exit code 1: a goal is missed, or nothing was counted.
 """
 
@@ -20,7 +21,7 @@ import click
 from harness.errors import HarnessError
 from harness.plan.pip_settings import read_pip_settings
 from harness.proof.goals import Row
-from harness.proof.published import publish
+from harness.proof.published import publish, take_over
 from harness.proof.stages import Wanted, choose, prove
 from harness.proof.table import ASSUMED, render_rows
 from harness.records import Progress
@@ -66,6 +67,9 @@ def main(  # noqa: PLR0913 - one parameter an option
     """See the module."""
     place = Store.default() if store is None else Store(store.absolute())
     wanted = Wanted(folder, place, gates=gates, record=record, real=real, budget=budget, fresh=fresh)
+
+    if real and not fresh and take_over(PUBLISHED, folder):
+        click.echo(f"going on from the gates in {PUBLISHED}", err=True)
 
     async def work() -> list[Row]:
         settings = await read_pip_settings()

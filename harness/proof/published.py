@@ -22,9 +22,9 @@ LONG = 1000
 HEAD = """# How often the gate's decision on latency is right
 
 Counted by {command}, never edited; the noise was recorded on a machine of class {class_} ({cpu}, {cores}
-cores). `{gates}` holds every real gate, `{noise}` every recorded block: with these files in
-`build/proof` (`{real}/{rows}` and, unpacked, `{recorded}/{blocks}`) the same command counts them
-again.
+cores). `{gates}` holds every real gate, and the same command goes on from it in a new clone.
+`{noise}` holds every recorded block; it is counted again where it lies, unpacked, in
+`{recorded}/{blocks}`.
 
 | what | count | goal | | |
 | --- | --- | --- | --- | --- |
@@ -61,6 +61,22 @@ def publish(
     return tuple(target / name for name in contents)
 
 
+def take_over(published: Path, folder: Path) -> bool:
+    """Go on from the real gates that were published, where none was run in ``folder``; tell whether so.
+
+    They say themselves what machine and what code they are of. Noise says neither, so it is recorded anew.
+
+    Raises:
+        OSError: no room, no permission.
+    """
+    source, target = published / GATES, folder / REAL / ROWS
+    if target.exists() or not source.exists():
+        return False
+    target.parent.mkdir(parents=True, exist_ok=True)
+    write_whole(target, source.read_bytes())
+    return True
+
+
 def render_summary(rows: Sequence[Row], command: str, machine: Mapping[str, str]) -> str:
     """The table of the proof in Markdown."""
     head = HEAD.format(
@@ -70,9 +86,7 @@ def render_summary(rows: Sequence[Row], command: str, machine: Mapping[str, str]
         cores=machine["cores"],
         gates=GATES,
         noise=NOISE,
-        real=REAL,
-        rows=ROWS,
-        recorded=noise_folder(),
+        recorded=f"build/proof/{noise_folder()}",
         blocks=BLOCKS,
     )
     lines = [_render_row(row) for row in rows]

@@ -24,9 +24,9 @@ SUMMARY = """\
 # How often the gate's decision on latency is right
 
 Counted by `nox -s prove`, never edited; the noise was recorded on a machine of class `0123` (A \\| CPU, 2
-cores). `gates.jsonl` holds every real gate, `noise.jsonl.gz` every recorded block: with these files in
-`build/proof` (`real/real.jsonl` and, unpacked, `recorded/here/blocks.jsonl`) the same command counts them
-again.
+cores). `gates.jsonl` holds every real gate, and the same command goes on from it in a new clone.
+`noise.jsonl.gz` holds every recorded block; it is counted again where it lies, unpacked, in
+`build/proof/recorded/here/blocks.jsonl`.
 
 | what | count | goal | | |
 | --- | --- | --- | --- | --- |
@@ -59,6 +59,24 @@ def test_what_is_published(tmp_path: Path) -> None:
     before = [path.read_bytes() for path in written]
     publish(tmp_path, ROWS, "nox -s prove", MACHINE, target)
     assert [path.read_bytes() for path in written] == before
+
+
+def test_a_new_folder_goes_on_from_what_is_published(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    async def found(*_: object) -> list[Row]:
+        return ROWS
+
+    monkeypatch.setattr(command, "prove", found)
+    monkeypatch.chdir(tmp_path)
+    told = "going on from the gates in reports/proof"
+    for asked, going_on in (((), False), (("--fresh",), False), ((), True), ((), False)):
+        (tmp_path / "reports/proof").mkdir(parents=True, exist_ok=True)
+        if asked:
+            (tmp_path / "reports/proof/gates.jsonl").write_text("a gate\n")
+        command.main.main(["--gates", "0", "--real", "1", *asked], standalone_mode=False)
+        assert (told in capsys.readouterr().err) == going_on
+    assert (tmp_path / "build/proof/real/real.jsonl").read_text() == "a gate\n"
 
 
 @pytest.mark.parametrize("lacking", ["real/real.jsonl", "recorded/here/blocks.jsonl"])
