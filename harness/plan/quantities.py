@@ -19,7 +19,7 @@ EMBEDDING: Final = "embedding"
 
 Group = Literal["normalizer", "embedding"]
 
-ROUNDS: dict[Group, tuple[int, float, float]] = {NORMALIZER: (50, 5e-4, 0.025), EMBEDDING: (20, 0.01, 0.16)}
+ROUNDS: dict[Group, tuple[int, float, float]] = {NORMALIZER: (50, 5e-4, 0.025), EMBEDDING: (15, 0.01, 0.16)}
 """Rounds of a scenario at most, seconds of a round, and of all rounds that are no longer than that.
 
 Many short rounds: a core whose other hyperthread has a stranger on it is up to 2.3 times as slow, for 10 to

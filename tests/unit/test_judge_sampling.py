@@ -21,6 +21,8 @@ def spent(share: Callable[[int], float], number: int = 2000) -> float:
 def test_all_looks_together_spend_the_error_once() -> None:
     assert 0.999 < spent(share_of) < 1
     assert all(share_of(number) > 0 for number in range(1, 2000))
+    told = [share_of(number) for number in range(1, 6)]
+    assert told == pytest.approx([1 / 3, 1 / 2, 1 / 12, 1 / 36, 1 / 72])
 
 
 @pytest.mark.parametrize("share", [lambda _: 0.25, lambda number: 1 / number**2, lambda number: 1 / number])
@@ -32,30 +34,38 @@ def test_looks_come_after_growing_numbers_of_blocks() -> None:
     first = list(itertools.islice(looks(), 6))
     assert [(look.number, look.blocks) for look in first] == [
         (1, 14),
-        (2, 21),
-        (3, 32),
-        (4, 48),
-        (5, 72),
-        (6, 108),
+        (2, 23),
+        (3, 37),
+        (4, 60),
+        (5, 96),
+        (6, 154),
     ]
     assert [look.share for look in first] == [share_of(number) for number in range(1, 7)]
 
 
-@pytest.mark.parametrize(("blocks", "due"), [(0, 14), (13, 14), (14, 21), (47, 48), (48, 72)])
+@pytest.mark.parametrize(("blocks", "due"), [(0, 14), (13, 14), (14, 23), (59, 60), (60, 96)])
 def test_the_next_look_is_one_that_has_not_been(blocks: int, due: int) -> None:
     assert next_look(blocks).blocks == due
 
 
 @pytest.mark.parametrize(
     ("blocks", "look"),
-    [(0, None), (13, None), (14, None), (15, Look(2, 15, 1 / 6)), (21, None), (47, Look(4, 47, 1 / 20))],
+    [
+        (0, None),
+        (13, None),
+        (14, None),
+        (15, Look(2, 15, 1 / 2)),
+        (23, None),
+        (36, Look(3, 36, share_of(3))),
+        (59, Look(4, 59, share_of(4))),
+    ],
 )
 def test_the_last_look_takes_the_share_of_the_next(blocks: int, look: Look | None) -> None:
     assert last_look(blocks) == look
 
 
 def test_the_error_is_divided_among_both_intervals_of_all_planned_quantities() -> None:
-    assert confidence_at(next_look(0), 13) == pytest.approx(1 - 0.01 / 2 / 26)
+    assert confidence_at(next_look(0), 13) == pytest.approx(1 - 0.01 / 3 / 26)
     all_looks = [Look(number, 14, share_of(number)) for number in range(1, 2000)]
     spent_by_all = sum(2 * 13 * (1 - confidence_at(look, 13)) for look in all_looks)
     assert 0.999 * ALPHA < spent_by_all < ALPHA
