@@ -6,7 +6,10 @@ import gzip
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+import msgspec
+
 from harness.errors import UsageError
+from harness.proof.code import digest_code
 from harness.proof.goals import Row
 from harness.proof.real import ROWS
 from harness.proof.stages import REAL, noise_folder
@@ -61,20 +64,33 @@ def publish(
     return tuple(target / name for name in contents)
 
 
+class _Coded(msgspec.Struct):
+    """What is read of a published gate of unknown age."""
+
+    code: str = ""
+
+
 def take_over(published: Path, folder: Path) -> bool:
     """Go on from the real gates that were published, where none was run in ``folder``; tell whether so.
 
-    They say themselves what machine and what code they are of. Noise says neither, so it is recorded anew.
+    Only those of this code, whatever others were written like. Noise does not say what it is of, so it is
+    recorded anew.
 
     Raises:
+        UsageError: a line that is no gate at all.
         OSError: no room, no permission.
     """
-    source, target = published / GATES, folder / REAL / ROWS
+    source, target, code = published / GATES, folder / REAL / ROWS, digest_code()
     if target.exists() or not source.exists():
         return False
-    target.parent.mkdir(parents=True, exist_ok=True)
-    write_whole(target, source.read_bytes())
-    return True
+    try:
+        lines = source.read_bytes().splitlines(keepends=True)
+        mine = [line for line in lines if msgspec.json.decode(line, type=_Coded).code == code]
+    except msgspec.DecodeError as error:
+        raise UsageError(f"{source}: no published gates ({error}); begin anew with --fresh") from None
+    if mine:
+        write_whole(target, b"".join(mine))
+    return bool(mine)
 
 
 def render_summary(rows: Sequence[Row], command: str, machine: Mapping[str, str]) -> str:

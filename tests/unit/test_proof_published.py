@@ -68,15 +68,27 @@ def test_a_new_folder_goes_on_from_what_is_published(
         return ROWS
 
     monkeypatch.setattr(command, "prove", found)
+    monkeypatch.setattr(published, "digest_code", lambda: "this")
     monkeypatch.chdir(tmp_path)
-    told = "going on from the gates in reports/proof"
-    for asked, going_on in (((), False), (("--fresh",), False), ((), True), ((), False)):
-        (tmp_path / "reports/proof").mkdir(parents=True, exist_ok=True)
-        if asked:
-            (tmp_path / "reports/proof/gates.jsonl").write_text("a gate\n")
+    gates, here = tmp_path / "reports/proof/gates.jsonl", tmp_path / "build/proof/real/real.jsonl"
+    gates.parent.mkdir(parents=True)
+
+    def goes_on(*asked: str) -> bool:
         command.main.main(["--gates", "0", "--real", "1", *asked], standalone_mode=False)
-        assert (told in capsys.readouterr().err) == going_on
-    assert (tmp_path / "build/proof/real/real.jsonl").read_text() == "a gate\n"
+        return "going on from the gates in reports/proof" in capsys.readouterr().err
+
+    assert not goes_on()
+    gates.write_text('{"of": "an older version"}\n{"code": "other"}\n')
+    assert not goes_on()
+    gates.write_text('{"code": "this"}\n{"code": "other"}\n{"code": "this", "n": 2}\n')
+    assert not goes_on("--fresh")
+    assert goes_on()
+    assert here.read_text() == '{"code": "this"}\n{"code": "this", "n": 2}\n'
+    assert not goes_on()
+    here.unlink()
+    gates.write_text("<<<<<<< HEAD\n")
+    with pytest.raises(UsageError, match=r"gates.jsonl: no published gates .* begin anew with --fresh"):
+        goes_on()
 
 
 @pytest.mark.parametrize("lacking", ["real/real.jsonl", "recorded/here/blocks.jsonl"])
