@@ -18,9 +18,9 @@ pytestmark = pytest.mark.real
 
 RELEASES = {
     "1.0": "until, kept = begun, b''",
-    "1.1": "until, kept = begun + 1.3 * (time.perf_counter() - begun), bytes(4096)",
+    "1.1": "until, kept = begun + 1.3 * (time.perf_counter() - begun), bytes(16384)",
 }
-"""The second spins for as long again as three tenths of the formula, and keeps 4 KiB of every call."""
+"""The second spins for as long again as three tenths of the formula, and keeps 16 KiB of every call."""
 
 NORMALIZER = """
 import time
