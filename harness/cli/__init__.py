@@ -50,9 +50,9 @@ for command in (
     cli.add_command(command)
 
 
-def _complain(text: str) -> None:
-    """Say what went wrong: files and packages may have had a hand in the words, and a log obeys commands."""
-    click.echo(disarm_commands(scrub(f"harness: {text}")), err=True)
+def _disarm(text: str) -> str:
+    """Files and packages may have had a hand in the words of an error; terminals and logs obey."""
+    return disarm_commands(scrub(text))
 
 
 def main() -> NoReturn:
@@ -61,7 +61,7 @@ def main() -> NoReturn:
     try:
         code = cli.main(standalone_mode=False)
     except HarnessError as error:
-        _complain(str(error))
+        click.echo(_disarm(f"harness: {error}"), err=True)
         code = error.exit_code
     except click.ClickException as error:
         error.show()
@@ -70,10 +70,10 @@ def main() -> NoReturn:
         click.echo("harness: interrupted; finished cells are kept, the same command carries on", err=True)
         code = ExitCode.INTERRUPTED
     except OSError as error:
-        _complain(f"the machine could not do its part: {error}")
+        click.echo(_disarm(f"harness: the machine could not do its part: {error}"), err=True)
         code = ExitCode.ERROR
     except Exception:  # noqa: BLE001 - an exit code of 1 would say that a cell regressed
-        click.echo(traceback.format_exc(), err=True)
+        click.echo(_disarm(traceback.format_exc()), err=True)
         click.echo("harness: a fault of the harness itself; please report it with the lines above", err=True)
         code = ExitCode.ERROR
     sys.exit(int(code or 0))

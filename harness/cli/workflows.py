@@ -42,15 +42,14 @@ def workflow(  # noqa: PLR0913 - one parameter an option
 
     For GitHub: harness workflow github --install ... > .github/workflows/gate.yml
     """
-    known = {} if budget else {"matrix_budget": _budget_of(matrix)}
     pipeline = Pipeline(
         file=file,
         matrix=matrix,
         install=install,
         budget=budget,
+        matrix_budget=_budget_of(matrix),
         culprit_budget=culprit_budget,
         python=python,
-        **known,
     )
     click.echo(render_workflow(forge, pipeline), nl=False)
 

@@ -33,9 +33,9 @@ def count_rounds_to_decide(scenario: ScenarioPlan, seconds: float) -> events.Beg
     """As ``count_rounds``, but a round of eight times the length gets half as many, not an eighth.
 
     All scenarios of a process have to be decided, and the variance of each falls with the number of its
-    rounds. Rounds as the cube root of what one costs have, of all ways to spend the same time, the least sum
-    of squares of these variances: the noisiest counts most. The budget is that of rounds which are as long as
-    they should be.
+    rounds. Rounds that fall with the cube root of what one costs have, of all ways to spend the same time,
+    the least sum of squares of these variances: the noisiest counts most. The budget is that of rounds which
+    are as long as they should be.
     """
     iterations, length = _lay_out(scenario, seconds)
     longer = max(1.0, length / scenario.target_seconds)

@@ -34,7 +34,7 @@ embedding, at 22 s a block instead of 7, never came to its first look (2026-11).
 
 MOST_TIME = 2
 """When few scenarios are left, each may take up to so many times as long: what is noisy gets the time of what
-is decided, in a process that has been started anyway.
+is decided, in a process that has been started anyway. No more, for blocks are what is counted.
 """
 
 _OTHER = "another harness measures latency; this one goes on when that is over"

@@ -12,6 +12,7 @@ import harness.cli
 from harness import finished, pipeline
 from harness.cli import keeping
 from harness.cli.options import say_command
+from harness.errors import UsageError
 from harness.plan.lock_matrix import LockChange
 from harness.run.folder import RunFolder
 
@@ -51,6 +52,9 @@ def test_what_cannot_be_meant_is_exit_2(
         (RuntimeError("a bug"), 5, "RuntimeError: a bug\n\nharness: a fault of the harness itself"),
         (OSError(28, "No space left on device"), 5, "could not do its part: [Errno 28] No space left"),
         (KeyboardInterrupt(), 130, "interrupted; finished cells are kept"),
+        (UsageError("-r x##[error]y\x1b[2J"), 2, "harness: -r x## [error]y\n"),
+        (OSError("a\n::error::b"), 5, "could not do its part: a\n: :error::b\n"),
+        (RuntimeError("a\n::error::b"), 5, "RuntimeError: a\n: :error::b\n"),
     ],
 )
 def test_a_fault_never_looks_like_a_verdict(

@@ -7,6 +7,7 @@ import itertools
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 
+import msgspec
 import pytest
 
 from harness.culprit.bisect import bisect_releases
@@ -172,6 +173,18 @@ def test_releases_that_were_left_out_are_said_where_they_matter(outcomes: str, s
     red, green = (Trial(applied=("p",), outcome=outcome) for outcome in ("red", "green"))
     found = Found((CHANGE,), (), ("a",), alone=red, without=green, releases=(search,))
     assert say_found(found, "a", "red").split("; ", 2)[2] == said
+
+
+def test_releases_that_were_left_out_are_said_on_the_way_down_too() -> None:
+    async def try_release(version: str) -> ReleaseTrial:
+        return ReleaseTrial(version=version, outcome="red" if version < "5" else "green")
+
+    down = msgspec.structs.replace(CHANGE, before="9", after="0")
+    search = asyncio.run(bisect_releases(down, Listed(BETWEEN, 4).backwards(), try_release))
+    red, green = (Trial(applied=("p",), outcome=outcome) for outcome in ("red", "green"))
+    found = Found((down,), (), ("a",), alone=red, without=green, releases=(search,))
+    assert "the first bad p is 4, the last good one 5 (there are too many " in say_found(found, "a", "red")
+    assert "what lies between 5 and 4 was left out" in say_found(found, "a", "red")
 
 
 def test_the_gap_may_lie_at_the_ends() -> None:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import pytest
 from unit.suite_front import Front, front_fixture, world_fixture  # noqa: F401 - fixtures
 
 from harness.cli import upgrading
+from harness.gate import prepare
 from harness.gate_records import Decision, LockChange
 from harness.plan.pip_settings import IndexSettings
 
@@ -28,6 +30,16 @@ def test_an_upgrade_that_holds(front: Front, capsys: Say) -> None:
         *("cells", "plan.json", "results.json"),
         *("gate.json", "gate.md", "gate-schema.json", "junit.xml", "measurements.csv"),
     }
+
+
+def test_it_says_which_commit_it_judged(front: Front, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def read_revision(_: Path) -> str:
+        return "0123abc"
+
+    monkeypatch.setattr(prepare, "read_revision", read_revision)
+    assert front.run("numpy==2.0.2") == 0
+    assert front.read().commit == "0123abc"
+    assert ", commit `0123abc`." in (front.runs[0] / "gate.md").read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize(

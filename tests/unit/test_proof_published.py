@@ -42,6 +42,17 @@ def here(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(module, "noise_folder", lambda: "recorded/here")
 
 
+@pytest.fixture
+def counted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The command counts without measuring, in a folder of its own."""
+
+    async def found(*_: object) -> list[Row]:
+        return ROWS
+
+    monkeypatch.setattr(command, "prove", found)
+    monkeypatch.chdir(tmp_path)
+
+
 def make_folder(folder: Path) -> Path:
     for name, content in (("real/real.jsonl", b"{}\n"), ("recorded/here/blocks.jsonl", b"{}\n{}\n")):
         (folder / name).parent.mkdir(parents=True)
@@ -61,15 +72,11 @@ def test_what_is_published(tmp_path: Path) -> None:
     assert [path.read_bytes() for path in written] == before
 
 
+@pytest.mark.usefixtures("counted")
 def test_a_new_folder_goes_on_from_what_is_published(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    async def found(*_: object) -> list[Row]:
-        return ROWS
-
-    monkeypatch.setattr(command, "prove", found)
     monkeypatch.setattr(published, "digest_code", lambda: "this")
-    monkeypatch.chdir(tmp_path)
     gates, here = tmp_path / "reports/proof/gates.jsonl", tmp_path / "build/proof/real/real.jsonl"
     gates.parent.mkdir(parents=True)
 
@@ -125,14 +132,8 @@ def test_fresh_removes_what_the_proof_has_measured_and_no_more(tmp_path: Path) -
     assert found == ["mine", "real", "recorded", "recorded/here"]
 
 
-def test_the_command_publishes_what_it_prints(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    async def found(*_: object) -> list[Row]:
-        return ROWS
-
-    monkeypatch.setattr(command, "prove", found)
-    monkeypatch.chdir(tmp_path)
+@pytest.mark.usefixtures("counted")
+def test_the_command_publishes_what_it_prints(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     make_folder(tmp_path / "here")
     asked = ["--gates", "7", "--record", "60", "--real", "3", "--folder", "here", "--publish"]
     assert command.main.main(asked, standalone_mode=False) == 0
