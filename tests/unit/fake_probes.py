@@ -55,6 +55,8 @@ for scenario in spec["scenarios"]:
         send("calibrated", scenario=scenario, seconds=0.1)
         said = hear()
     rounds = said["rounds"]
+    with open(place / "rounds.txt", "a") as file:
+        file.write(f"{rounds}\n")
     for number in range(rounds):
         assert hear() == {"command": "turn", "round": number}
         if does == "dying" or (does == "dying-twice-in-three" and blocks % 3):

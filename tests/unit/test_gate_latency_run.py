@@ -41,6 +41,8 @@ def test_an_upgrade_that_costs_nothing_passes(lean: Front) -> None:
     started = sorted(read_probes(lean.folder)[:3])  # two start at once, and either writes first
     assert [arm for _, arm, _ in started] == list(blocks[0].slots)
     assert not any(psutil.pid_exists(pid) for pid, _, _ in read_probes(lean.folder))
+    rounds = (lean.folder / "rounds.txt").read_text(encoding="ascii").split()
+    assert set(rounds) == {"8", "7"}, "calls of 0.1 s get more than five: see count_rounds_to_decide"
     assert not (lean.runs[-1] / "probes").exists(), "no block was void"
 
 
@@ -61,6 +63,10 @@ def test_what_the_arms_do_decides(
     assert ask(lean, "--no-culprit", "--quantities", "*normali*") == CODES[verdict]
     assert lean.read().decision.verdict == verdict
     assert outcomes(lean) == dict.fromkeys(LATENCIES, normalizer) | {"memory.normalizer": memory}
+    first, factors = find(lean, LATENCIES[0]), {"slow": 1.3, "quick": 0.8}
+    seconds = 0.001 * factors.get(does.get("candidate", ""), 1.0)
+    assert first.baseline == pytest.approx(0.001, rel=0.01)
+    assert first.candidate == pytest.approx(seconds, rel=0.01)
 
 
 def test_what_is_decided_is_measured_no_more(lean: Front, monkeypatch: pytest.MonkeyPatch) -> None:

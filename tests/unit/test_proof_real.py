@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import msgspec
 import pytest
@@ -12,13 +14,15 @@ from unit.proofs import held, quantities_fixture, statistics_in_this_process  # 
 from harness.errors import UsageError
 from harness.gate_records import Block, Quantity, Speed
 from harness.judge.sampling import next_look
+from harness.plan.pip_settings import IndexSettings
 from harness.proof import __main__ as command
-from harness.proof import real
+from harness.proof import real, stages
 from harness.proof.code import digest_code
 from harness.proof.goals import Row, judge_real, tell_machines
 from harness.proof.noise import make_pool
 from harness.proof.real import RealGate, make_row, read_rows, run_gates
 from harness.proof.table import render_rows
+from harness.run.store import Store
 from harness.speed.looks import Verdicts
 
 
@@ -174,6 +178,40 @@ def test_gates_of_other_code_are_run_again(tmp_path: Path, monkeypatch: pytest.M
 def test_gates_of_several_machines_are_told() -> None:
     gates = [row(), msgspec.structs.replace(row(), machine="4567"), row()]
     assert tell_machines(gates) == Row("real: classes of machines", 2, 2, note="2 on 0123, 1 on 4567")
+
+
+def test_all_is_counted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, quantities: tuple[Quantity, ...]
+) -> None:
+    """Simulated at each slow-down and at the threshold, real at each, and where."""
+
+    async def prepare(*_: object) -> Any:
+        return SimpleNamespace(request=SimpleNamespace(matrix=None), settings=None, candidates=[None])
+
+    async def measure(*_: object) -> Any:
+        return {"normalizer": make_pool("normal", quantities, 30, 1)}, quantities
+
+    async def make_twin(*_: object) -> None:
+        return None
+
+    async def gates(*_: object) -> tuple[RealGate, ...]:
+        return row(), row(10, verdict="regressed"), row(20, verdict="regressed")
+
+    for name, double in (("_prepare", prepare), ("_measure_noise", measure), ("run_gates", gates)):
+        monkeypatch.setattr(stages, name, double)
+    monkeypatch.setattr(stages, "make_twin", make_twin)
+    monkeypatch.setattr(stages, "plan_quantities", lambda _: quantities)
+    wanted = stages.Wanted(tmp_path, Store(tmp_path), gates=1, record=0.0, real=1, budget=1.0, fresh=False)
+    rows = asyncio.run(stages.prove(wanted, IndexSettings(), lambda _: None))
+    assert [each.what for each in rows if not each.what.startswith(" ")] == [
+        *("recorded, normalizer: blocks", "recorded: quantities"),
+        *("simulated, identical: regressed", "simulated, identical: passed"),
+        *("simulated, 10% slower: regressed", "simulated, 20% slower: regressed"),
+        "simulated, 5% slower, as is allowed: decided",
+        *("real, identical: regressed", "real, identical: passed"),
+        *("real, 10% slower: regressed", "real, 20% slower: regressed"),
+        "real: classes of machines",
+    ]
 
 
 def test_rows_of_another_version_are_refused(tmp_path: Path) -> None:

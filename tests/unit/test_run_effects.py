@@ -30,10 +30,10 @@ def test_a_burst_that_falls_into_one_round_moves_nothing() -> None:
 
 
 def test_rounds_of_another_time_are_not_compared() -> None:
-    """The machine is twice as slow in the second half; medians of all pairs would mix both."""
-    halves = [1.0] * 6 + [2.0] * 6
-    found = compare_rounds({"a": halves, "b": [1.2 * each for each in halves]})
-    assert found["b"] - found["a"] == pytest.approx(math.log(1.2))
+    """The median of rounds of the same number is -2.5 here, of all -2, of those beside each other -1."""
+    logs = {"a": (1, 0, 3, 0), "b": (3, 3, 0, 3)}
+    found = compare_rounds({name: [math.exp(each) for each in mine] for name, mine in logs.items()})
+    assert found["a"] - found["b"] == pytest.approx(-1.0)
 
 
 @given(
