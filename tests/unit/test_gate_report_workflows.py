@@ -231,11 +231,7 @@ def test_the_budget_is_that_of_the_matrix_unless_one_is_given(tmp_path: Path) ->
         of_matrix = CliRunner().invoke(cli, [*asked, path.name]).output
         given = CliRunner().invoke(cli, [*asked, path.name, "--budget", "90s"]).output
         elsewhere = CliRunner().invoke(cli, [*asked, "another.toml"]).output
-    assert ["BUDGET" in each.replace("CULPRIT_BUDGET", "") for each in (of_matrix, given, elsewhere)] == [
-        False,
-        True,
-        False,
-    ]
+    assert [" --budget " in each for each in (of_matrix, given, elsewhere)] == [False, True, False]
     minutes = [
         int(re.findall(r" {8}timeout-minutes: (\d+)", each)[0]) for each in (of_matrix, given, elsewhere)
     ]
