@@ -76,7 +76,8 @@ class QuantityDecision(Record, frozen=True, kw_only=True):
     ``baseline`` and ``candidate`` are medians over the processes, in the unit of the quantity. ``change``
     is the candidate over the geometric mean of the baseline and its A/A arm, ``control`` the A/A arm over the
     baseline, both paired process by process, with intervals of simultaneous ``confidence`` (over all
-    quantities and all looks). ``blocks`` counts the processes an arm that were compared.
+    quantities and all looks). ``blocks`` counts the processes an arm that were compared; ``left_out`` of them
+    were not in the change, for there the baseline disagreed with itself.
     """
 
     quantity: Quantity
@@ -86,6 +87,7 @@ class QuantityDecision(Record, frozen=True, kw_only=True):
     change: Interval | None = None
     control: Interval | None = None
     blocks: int = 0
+    left_out: int = 0
     because: str = ""  # why nothing could be measured
 
 

@@ -14,6 +14,7 @@ from __future__ import annotations
 import math
 import statistics
 from collections.abc import Mapping, Sequence
+from functools import partial
 
 import msgspec
 
@@ -26,6 +27,7 @@ from harness.gate_records import (
     Speed,
     VoidBlock,
 )
+from harness.judge.discord import leave_out
 from harness.judge.sampling import ALPHA
 
 CONTROL = "control:"
@@ -36,14 +38,15 @@ def samples_of(quantities: Sequence[Quantity], blocks: Sequence[Block]) -> dict[
     """Log ratios, block by block: of the candidate to both of the baseline, and of these to each other.
 
     That is the candidate over the geometric mean of baseline and A/A arm, and the A/A arm over the baseline.
-    The first lie under ``<id>``, the second under ``control:<id>``. A quantity that a block of its group has
-    no usable value of, in any arm, has no sample.
+    The first lie under ``<id>``, without the blocks in which the baseline disagrees with itself (see
+    ``judge.discord``); the second under ``control:<id>``, of all blocks. A quantity that a block of its group
+    has no usable value of, in any arm, has no sample.
     """
     samples = {}
     for quantity in quantities:
         mine = [block for block in blocks if block.group == quantity.group]
         if mine and not _fault(quantity, mine):
-            samples[quantity.id] = tuple(_change(quantity.id, block) for block in mine)
+            samples[quantity.id] = tuple(_change(quantity.id, block) for block in _agreeing(quantity, mine))
             samples[CONTROL + quantity.id] = tuple(_control(quantity.id, block) for block in mine)
     return samples
 
@@ -72,6 +75,7 @@ def decide_quantity(
         change=change,
         control=control,
         blocks=len(mine),
+        left_out=len(mine) - len(_agreeing(quantity, mine)),
     )
 
 
@@ -143,6 +147,10 @@ def _change(quantity: str, block: Block) -> float:
 
 def _control(quantity: str, block: Block) -> float:
     return math.log(block.again[quantity]) - math.log(block.baseline[quantity])
+
+
+def _agreeing(quantity: Quantity, blocks: Sequence[Block]) -> list[Block]:
+    return leave_out(blocks, partial(_control, quantity.id), quantity.threshold)
 
 
 def _arm(block: Block, arm: str) -> dict[str, float]:

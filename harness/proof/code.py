@@ -26,6 +26,7 @@ MEASURING = (
     "run/probing/*.py",
     "speed/*.py",
     "statistics/*.py",
+    "judge/discord.py",
     "judge/quantities.py",
     "judge/sampling.py",
     "judge/slower.py",

@@ -11,15 +11,15 @@ FEWEST_ROUNDS = 5
 
 
 WARM_UP_CALLS = 3
-"""At the start of each turn a process makes so many calls without timing.
+"""At the start of each turn a process makes at most so many calls without timing.
 
 Between two turns of a process all others run, and what they leave in the caches is in its first calls: a text
 takes 7 ms then, and 4.4 to 6 after three or eight calls; 4096 float32 rows take 2.2 ms, 1.9 after one call,
 1.6 after three or fourteen, and the ratio of two processes spreads by 3%, 3%, 1.5% (2026-11).
 """
 
-SHORT_CALL, LONG_CALL = 1e-3, 0.02
-"""Seconds of a call whose working set is small, and of one of which a cold start is next to nothing: 4096
+SHORT_CALL, WARM_UP_SECONDS = 1e-3, 0.02
+"""Seconds of a call whose working set is small, and of all calls after which nothing is cold any more: 4096
 float16 rows take 22.3 ms, and 22.1 after a call."""
 
 
@@ -58,6 +58,4 @@ def _begin(scenario: ScenarioPlan, seconds: float, iterations: int, affordable: 
 
 def _count_warm_up(call: float) -> int:
     """How many calls; of those that are repeated in a round anyway the first is all that is cold."""
-    if call >= LONG_CALL:
-        return 0
-    return WARM_UP_CALLS if call > SHORT_CALL else 1
+    return min(WARM_UP_CALLS, int(WARM_UP_SECONDS / call)) if call > SHORT_CALL else 1

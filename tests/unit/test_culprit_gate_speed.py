@@ -116,10 +116,10 @@ def test_a_trial_has_time_for_two_looks_by_what_blocks_took(front: Front, meter:
 
 
 @pytest.mark.parametrize(
-    ("groups", "seconds"), [("n", 180.0), ("e", 22 * 22.0), ("ne", 22 * 22.0 + 22 * 7.0)]
+    ("groups", "seconds"), [("n", 180.0), ("e", 21 * 22.0), ("ne", 21 * 22.0 + 21 * 7.0)]
 )
 def test_the_budget_of_a_trial(groups: str, seconds: float, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The second look comes after 21 blocks; what others cost, once these are decided, tells nothing."""
+    """The second look comes after 20 blocks; what others cost, once these are decided, tells nothing."""
     monkeypatch.setattr(sampling, "FIRST", 13)
     names: dict[str, Literal["normalizer", "embedding"]] = {"n": "normalizer", "e": "embedding"}
     wanted = [Quantity(id=each, group=names[each], unit="s", threshold=1.05) for each in groups]

@@ -124,7 +124,7 @@ def test_how_much_longer_it_would_take(change: Interval | None, times: int) -> N
     assert times_longer(quantity(change=change)) == times
 
 
-@pytest.mark.parametrize(("blocks", "times"), [(0, 2), (1, 14), (5, 3), (13, 2)])
+@pytest.mark.parametrize(("blocks", "times"), [(0, 2), (1, 16), (5, 4), (13, 2)])
 def test_so_many_times_as_long_until_there_is_an_interval(blocks: int, times: int) -> None:
     few = quantity(change=None, outcome="undecided", blocks=blocks)
     assert times_longer(few) == times
@@ -178,3 +178,14 @@ def test_void_blocks_are_told() -> None:
     assert say_effort(one).endswith(" 1 block was void and left out: 1 of the normalizer by candidate.")
     assert "void" not in say_effort(make_speed())
     assert told in " ".join(render_gate_text(make_gate(speed=speed)).split())
+
+
+@pytest.mark.parametrize(("left_out", "told"), [((1, 0), "1 process"), ((1, 3), "3 processes")])
+def test_the_effort_tells_what_does_not_count(left_out: tuple[int, int], told: str) -> None:
+    speed = speed_of(*(quantity(blocks=16, left_out=each) for each in left_out))
+    found = say_effort(speed)
+    assert found.endswith(
+        f" Up to {told} an arm are left out of a change: beside them the baseline differed from itself."
+    )
+    assert f"Up to {told} an arm are left out" in " ".join(render_gate_text(make_gate(speed=speed)).split())
+    assert "left out" not in say_effort(speed_of(quantity(blocks=16)))

@@ -36,6 +36,16 @@ def test_samples_are_paired_within_a_block() -> None:
     }
 
 
+def test_where_the_baseline_differs_grossly_from_itself_the_change_is_not_asked() -> None:
+    alike = [block(number, candidate=2.0) for number in range(1, 15)]
+    blocks = [*alike, block(15, again=2.5, candidate=2.5), block(16, candidate=2.5)]
+    found = samples_of((SMALL,), blocks)
+    assert found[SMALL.id] == pytest.approx((0.0,) * 14 + (math.log(1.25),))
+    assert found[f"control:{SMALL.id}"] == pytest.approx((0.0,) * 14 + (math.log(1.25), 0.0))
+    decision = decide(EQUAL, EQUAL, blocks)
+    assert (decision.blocks, decision.left_out) == (16, 1)
+
+
 @pytest.mark.parametrize(
     ("change", "control", "outcome"),
     [

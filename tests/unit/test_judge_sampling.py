@@ -33,17 +33,17 @@ def test_a_schedule_that_spends_too_much_is_caught(share: Callable[[int], float]
 def test_looks_come_after_growing_numbers_of_blocks() -> None:
     first = list(itertools.islice(looks(), 6))
     assert [(look.number, look.blocks) for look in first] == [
-        (1, 14),
-        (2, 23),
-        (3, 37),
-        (4, 60),
-        (5, 96),
-        (6, 154),
+        (1, 16),
+        (2, 24),
+        (3, 36),
+        (4, 54),
+        (5, 81),
+        (6, 122),
     ]
     assert [look.share for look in first] == [share_of(number) for number in range(1, 7)]
 
 
-@pytest.mark.parametrize(("blocks", "due"), [(0, 14), (13, 14), (14, 23), (59, 60), (60, 96)])
+@pytest.mark.parametrize(("blocks", "due"), [(0, 16), (15, 16), (16, 24), (53, 54), (54, 81)])
 def test_the_next_look_is_one_that_has_not_been(blocks: int, due: int) -> None:
     assert next_look(blocks).blocks == due
 
@@ -52,12 +52,12 @@ def test_the_next_look_is_one_that_has_not_been(blocks: int, due: int) -> None:
     ("blocks", "look"),
     [
         (0, None),
-        (13, None),
-        (14, None),
-        (15, Look(2, 15, 1 / 2)),
-        (23, None),
-        (36, Look(3, 36, share_of(3))),
-        (59, Look(4, 59, share_of(4))),
+        (15, None),
+        (16, None),
+        (17, Look(2, 17, 1 / 2)),
+        (24, None),
+        (35, Look(3, 35, share_of(3))),
+        (53, Look(4, 53, share_of(4))),
     ],
 )
 def test_the_last_look_takes_the_share_of_the_next(blocks: int, look: Look | None) -> None:
@@ -73,9 +73,9 @@ def test_the_error_is_divided_among_both_intervals_of_all_planned_quantities() -
         confidence_at(next_look(0), 0)
 
 
-def test_the_first_look_has_just_enough_blocks_for_the_quantities_of_a_gate(tmp_path: Path) -> None:
+def test_the_first_look_has_just_enough_blocks_even_if_two_are_left_out(tmp_path: Path) -> None:
     """The exact interval of n pairs exists down to an error of 2 ** (1 - n)."""
     quantities = len(plan_quantities(make_matrix(tmp_path)))
     needed = 1 - confidence_at(next_look(0), quantities)
     enough = next(n for n in itertools.count(1) if 2.0 ** (1 - n) <= needed)
-    assert (quantities, enough) == (13, sampling.FIRST)
+    assert (quantities, enough + 2) == (13, sampling.FIRST)

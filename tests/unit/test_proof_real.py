@@ -130,7 +130,22 @@ def test_an_empty_table_is_no_proof(
     assert "judge the normalizer alone" in said
 
 
-def test_real_gates_go_on_where_they_were_cut_off(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.fixture
+def warmed(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """The kinds whose environments were run for nothing, in their order."""
+    kinds: list[int] = []
+
+    async def warm(_world: object, place: Path, percent: int, *_: object) -> None:
+        assert is_empty(place)
+        kinds.append(percent)
+
+    monkeypatch.setattr(real, "_warm", warm)
+    return kinds
+
+
+def test_real_gates_go_on_where_they_were_cut_off(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, warmed: list[int]
+) -> None:
     ran: list[str] = []
 
     async def gate(_world: object, place: Path, which: tuple[int, int], *_: object) -> RealGate:
@@ -152,10 +167,13 @@ def test_real_gates_go_on_where_they_were_cut_off(tmp_path: Path, monkeypatch: p
         file.write(b'{"percent":')  # cut off while it was written
     assert [(each.percent, each.number) for each in asyncio.run(run_all())] == [(0, 1), (20, 1), (0, 2)]
     assert ran == ["gate-0-1", "gate-20-1", "gate-0-2", "gate-0-2"]
+    assert warmed == [0, 20, 0]  # once a kind, and again when it goes on
     assert len(read_rows(tmp_path)) == 3
 
 
-def test_gates_of_other_code_are_run_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_gates_of_other_code_are_run_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, warmed: list[int]
+) -> None:
     async def gate(_world: object, _place: Path, which: tuple[int, int], *_: object) -> RealGate:
         return row(*which)
 
@@ -173,6 +191,7 @@ def test_gates_of_other_code_are_run_again(tmp_path: Path, monkeypatch: pytest.M
     assert said == [told, "gate 2 of 2: 0% slower, number 2"]
     assert len(read_rows(tmp_path)) == 3
     assert len(asyncio.run(run_all())) == 2
+    assert warmed == [0]  # nothing is run for nothing where no gate is
 
 
 def test_gates_of_several_machines_are_told() -> None:

@@ -10,6 +10,7 @@ import pytest
 from unit.proofs import held, quantities_fixture, statistics_in_this_process  # noqa: F401 - fixtures
 
 from harness.gate_records import Block, Quantity
+from harness.judge import quantities as quantities_of_a_gate
 from harness.proof.goals import judge_at_threshold, judge_pools, judge_simulated
 from harness.proof.noise import KINDS, make_pool
 from harness.proof.simulation import Setting, Simulated, simulate
@@ -57,7 +58,7 @@ def test_arms_that_are_not_alike_are_seen(quantities: tuple[Quantity, ...]) -> N
 def test_at_the_threshold_nothing_is_said(quantities: tuple[Quantity, ...], kind: str) -> None:
     """Neither slower nor not: whoever decides there decides by chance."""
     setting = Setting(quantities, slower=1.05, seconds=60)
-    found = judge_at_threshold(setting, run(setting, make_pool(kind, quantities, 60, 1), gates=100))
+    found = judge_at_threshold(setting, run(setting, make_pool(kind, quantities, 600, 1), gates=100))
     assert (found.goal, found.holds) == ("at most 1", True), found
     assert found.what == "simulated, 5% slower, as is allowed: decided"
 
@@ -74,11 +75,25 @@ def test_identical_environments_pass_where_there_is_time(quantities: tuple[Quant
     pool = make_pool("normal", quantities, 60, 1)
     _, passed, _ = judge_simulated(0, Setting(quantities), run(Setting(quantities), pool))
     assert (passed.count, passed.goal, passed.holds) == (GATES, "at least 38", True), passed
-    short = Setting(quantities, seconds=28)  # for one look
-    _, passed, in_time = judge_simulated(0, short, run(short, pool))
+    short = Setting(quantities, seconds=32)  # for one look
+    noisy = make_pool("every other process takes 1.1 times", quantities, 60, 1)
+    _, passed, in_time = judge_simulated(0, short, run(short, noisy))
     assert (passed.count < GATES / 10, passed.holds, in_time.count < GATES / 10) == (True, False, True)
-    assert passed.note.endswith(" and 5 more")
+    assert passed.note.endswith(" and 6 more")
     assert " undecided in " in passed.note
+
+
+def test_processes_in_each_others_way_do_not_keep_a_gate_from_deciding(
+    quantities: tuple[Quantity, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where every block counts, many do not decide in the time in which nearly all do."""
+    setting = Setting(quantities, seconds=100)
+    pool = make_pool("two of three take 1.3 times in 1 block of 15", quantities, 400, 1)
+    _, passed, _ = judge_simulated(0, setting, run(setting, pool))
+    assert passed.count >= 0.9 * GATES, passed
+    monkeypatch.setattr(quantities_of_a_gate, "leave_out", lambda blocks, *_: blocks)
+    _, passed, _ = judge_simulated(0, setting, run(setting, pool))
+    assert passed.count <= 0.8 * GATES, passed
 
 
 def test_a_gate_without_a_block_holds_nothing(quantities: tuple[Quantity, ...]) -> None:

@@ -222,8 +222,10 @@ def test_without_memory_for_all_there_are_several_groups(lab: Lab) -> None:
         (1e-5, 15, 500, 1),  # short calls: repeated until a round lasts about 5 ms
         (0.0, 15, 10_000, 1),  # too short to be measured
         (0.004, 15, 1, 3),  # a cold start would be a third of it
-        (0.0199, 15, 1, 3),
-        (0.02, 15, 1, 0),
+        (0.0066, 15, 1, 3),
+        (0.0067, 15, 1, 2),  # nothing is cold any more after 20 ms
+        (0.0199, 15, 1, 1),
+        (0.0201, 15, 1, 0),
         (0.05, 15, 1, 0),  # 15 rounds of 50 ms are within the budget
         (0.2, 5, 1, 0),  # a long call gets fewer rounds
         (3.0, 5, 1, 0),  # but never less than five
