@@ -4,7 +4,8 @@ The gate may go on for as long as its budget lasts, so nobody knows how many loo
 share of the error that the whole gate is allowed: 1/3, 1/2, 1/12, 1/36, 1/72, ..., which is 1 in all, however
 many there are. The first needs no more for what it decides on a quiet machine, the second decides most on a
 noisy one: of 200 gates simulated with the noise of one, 192 passed and 193 had their embedding within 300 s
-with looks at 14, 23, 37, ..., and 169 and 170 at 14, 21, 32, ... with shares of 1/2, 1/6, 1/12, ... (2026-11).
+with looks at 14, 23, 37, ..., and 169 and 170 with looks at 14, 21, 32, ... and shares of 1/2, 1/6, 1/12, ...
+(2026-11).
 
 What a look gets is divided equally among the intervals of all quantities that the gate has planned
 (Bonferroni), not of those that are still open: which are open has been chosen by looking. Each quantity has

@@ -185,7 +185,7 @@ def test_the_effort_tells_what_does_not_count(left_out: tuple[int, int], told: s
     speed = speed_of(*(quantity(blocks=16, left_out=each) for each in left_out))
     found = say_effort(speed)
     assert found.endswith(
-        f" Up to {told} an arm are left out of a change: beside them the baseline differed from itself."
+        f" Up to {told} an arm are left out of a change, for there the baseline differed from itself."
     )
     assert f"Up to {told} an arm are left out" in " ".join(render_gate_text(make_gate(speed=speed)).split())
     assert "left out" not in say_effort(speed_of(quantity(blocks=16)))

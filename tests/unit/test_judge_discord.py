@@ -38,7 +38,7 @@ def test_on_a_noisy_machine_much_counts() -> None:
 
 
 def test_of_normal_noise_next_to_nothing_is_left_out() -> None:
-    rng = random.Random(3)
+    rng = random.Random(3)  # noqa: S311 - no secret
     left_out = sum(20 - len(keep([rng.gauss(0, 0.1) for _ in range(20)])) for _ in range(1000))
     assert left_out < 20_000 / 500
 
@@ -48,15 +48,11 @@ def test_of_nothing_nothing_is_left() -> None:
 
 
 @given(controls, st.randoms(use_true_random=False))
-def test_which_process_of_the_baseline_is_which_is_not_asked(
-    found: list[float], rng: random.Random
-) -> None:
+def test_which_process_of_the_baseline_is_which_is_not_asked(found: list[float], rng: random.Random) -> None:
     signs = [rng.choice((1, -1)) for _ in found]
     numbered = list(enumerate(found))
     kept = [number for number, _ in leave_out(numbered, lambda each: each[1], THRESHOLD)]
-    turned = [
-        number for number, _ in leave_out(numbered, lambda each: signs[each[0]] * each[1], THRESHOLD)
-    ]
+    turned = [number for number, _ in leave_out(numbered, lambda each: signs[each[0]] * each[1], THRESHOLD)]
     assert kept == turned == sorted(kept)
 
 

@@ -104,16 +104,18 @@ def say_effort(speed: Speed) -> str:
     return (
         f"Candidate over baseline, fresh processes in pairs; intervals hold together with a confidence of "
         f"{speed.confidence * 100:g} %. Noise: the baseline against itself. "
-        f"Measured for {show_duration(speed.spent)} of {show_duration(speed.budget)}.{void}{_say_left_out(speed)}"
+        f"Measured for {show_duration(speed.spent)} of {show_duration(speed.budget)}.{void}"
+        f"{_say_left_out(speed)}"
     )
 
 
 def _say_left_out(speed: Speed) -> str:
     """Blocks that do not count in a change: the largest number of all quantities."""
     most = max((each.left_out for each in speed.quantities), default=0)
+    if not most:
+        return ""
     processes = "1 process" if most == 1 else f"{most} processes"
-    told = f" Up to {processes} an arm are left out of a change: beside them the baseline differed from itself."
-    return told if most else ""
+    return f" Up to {processes} an arm are left out of a change, for there the baseline differed from itself."
 
 
 def _say_void(speed: Speed) -> str:
