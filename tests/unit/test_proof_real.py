@@ -20,6 +20,7 @@ from harness.proof import real, stages
 from harness.proof.code import digest_code
 from harness.proof.goals import Row, judge_real, tell_machines
 from harness.proof.noise import make_pool
+from harness.proof.planted import make_matrix
 from harness.proof.real import RealGate, make_row, read_rows, run_gates
 from harness.proof.table import render_rows
 from harness.run.store import Store
@@ -169,6 +170,32 @@ def test_real_gates_go_on_where_they_were_cut_off(
     assert ran == ["gate-0-1", "gate-20-1", "gate-0-2", "gate-0-2"]
     assert warmed == [0, 20, 0]  # once a kind, and again when it goes on
     assert len(read_rows(tmp_path)) == 3
+
+
+def test_a_new_environment_is_warmed_as_its_gates_will_use_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The candidate of that kind, with the normalizer only, for a moment; what it measured is gone."""
+    seen: list[Any] = []
+
+    async def measure(*given: object, budget: float, folder: Path) -> None:
+        seen.extend((*given, budget))
+        (folder / "blocks.jsonl").write_text("")
+
+    monkeypatch.setattr(real, "measure_speed", measure)
+    world: Any = SimpleNamespace(
+        plan_gate=lambda candidate, run: (candidate, run),
+        candidates={0: "twin", 20: "slow"},
+        request=SimpleNamespace(matrix=make_matrix(tmp_path)),
+        settings=None,
+    )
+    place = tmp_path / "warm-20"
+    place.mkdir()
+    asyncio.run(real._warm(world, place, 20, lambda _: None))
+    plan, _, quantities, _, _, budget = seen
+    assert (plan, budget) == (("slow", "warm-20"), real.WARM_SECONDS)
+    assert {each.group for each in quantities} == {"normalizer"}
+    assert not place.exists()
 
 
 def test_gates_of_other_code_are_run_again(

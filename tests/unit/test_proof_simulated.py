@@ -56,7 +56,10 @@ def test_arms_that_are_not_alike_are_seen(quantities: tuple[Quantity, ...]) -> N
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_at_the_threshold_nothing_is_said(quantities: tuple[Quantity, ...], kind: str) -> None:
-    """Neither slower nor not: whoever decides there decides by chance."""
+    """Neither slower nor not: whoever decides there decides by chance.
+
+    Many blocks, for the gates of a small pool have most of their blocks in common, and its luck with them.
+    """
     setting = Setting(quantities, slower=1.05, seconds=60)
     found = judge_at_threshold(setting, run(setting, make_pool(kind, quantities, 600, 1), gates=100))
     assert (found.goal, found.holds) == ("at most 1", True), found
