@@ -9,6 +9,7 @@ from pathlib import Path
 import msgspec
 
 from harness.errors import MachineError, UsageError
+from harness.files import write_whole
 from harness.history.folders import read_folder
 from harness.history_records import Comparison, Earlier
 from harness.judge.compare import compare
@@ -23,7 +24,6 @@ from harness.records import Run
 from harness.report.jsonfile import read_json, render_json
 from harness.report.markdown import render_markdown
 from harness.report.page.html import render_html
-from harness.run.files import write_whole
 from harness.run.machine import read_machine
 from harness.run.prepare import make_environments, make_installer, prepare_material
 from harness.run.surroundings import make_surroundings

@@ -9,6 +9,7 @@ import msgspec
 
 from harness.cell.catalogue import load_checks
 from harness.errors import UsageError
+from harness.files import write_whole
 from harness.history_records import Earlier
 from harness.judge.judgement import judge
 from harness.plan.front_door import say_sweep
@@ -18,7 +19,6 @@ from harness.report.junit import render_junit
 from harness.report.markdown import render_markdown
 from harness.report.measurements_csv import render_measurements
 from harness.report.page.html import render_html
-from harness.run.files import write_whole
 from harness.run.folder import GATE_FILE, LATEST, UNFINISHED, StoredRun, read_run
 
 RENDERINGS: dict[str, Callable[[Run, Earlier], str]] = {

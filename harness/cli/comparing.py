@@ -12,6 +12,7 @@ from harness.cli.options import reports_option
 from harness.cli.remembering import open_history_of, say
 from harness.cli.screen import Screen
 from harness.errors import ExitCode, UsageError
+from harness.files import write_whole
 from harness.history.database import read_history
 from harness.history.finding import LATEST, PREVIOUS, find_snapshot
 from harness.history.folders import find_folders, read_folder
@@ -24,7 +25,6 @@ from harness.report.past.compare_json import render_comparison_json
 from harness.report.past.compare_markdown import render_comparison_markdown
 from harness.report.past.compare_text import render_comparison_text
 from harness.report.past.history_text import render_history_text
-from harness.run.files import write_whole
 
 
 @click.command()

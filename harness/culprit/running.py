@@ -15,6 +15,7 @@ from harness.cell.catalogue import load_checks
 from harness.culprit.symptoms import Seen, Symptoms, see_cell, see_speed
 from harness.culprit.trials import Run
 from harness.errors import MachineError, StoreError
+from harness.files import write_whole
 from harness.gate_records import Block, Quantity
 from harness.judge.judgement import judge
 from harness.judge.sampling import looks
@@ -22,7 +23,6 @@ from harness.pipeline import Notify, Request, find_golden
 from harness.plan.pip_settings import IndexSettings
 from harness.plan.trial import TRIAL
 from harness.records import Cell, Lock, Plan, PlannedCell, Progress
-from harness.run.files import write_whole
 from harness.run.folder import UNFINISHED, RunFolder, format_json
 from harness.run.prepare import make_environments, make_installer, prepare_material
 from harness.run.results import ResultStore

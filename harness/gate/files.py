@@ -10,6 +10,7 @@ import msgspec
 
 from harness.culprit.symptoms import find_symptoms, keep_culprit
 from harness.errors import MachineError
+from harness.files import write_whole
 from harness.finished import judge_again
 from harness.gate_records import CANDIDATE, Culprit, Decision, Gate, Question, Speed
 from harness.judge.gate import decide, refuse
@@ -20,7 +21,6 @@ from harness.report.gate.junit import render_gate_junit
 from harness.report.gate.markdown import render_gate_markdown
 from harness.report.jsonfile import render_json
 from harness.report.measurements_csv import render_measurements_of
-from harness.run.files import write_whole
 from harness.run.folder import GATE_FILE, RunFolder
 from harness.run.interrupt import run_interruptibly
 from harness.run.probing.journal import read_blocks, read_void

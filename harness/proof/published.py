@@ -9,13 +9,13 @@ from pathlib import Path
 import msgspec
 
 from harness.errors import UsageError
+from harness.files import write_whole
 from harness.proof.code import digest_code
 from harness.proof.goals import Row
 from harness.proof.real import ROWS
 from harness.proof.stages import REAL, noise_folder
 from harness.proof.table import ASSUMED, WORDS
 from harness.report.escape import code_span, escape_markdown
-from harness.run.files import write_whole
 from harness.run.probing.journal import BLOCKS
 
 SUMMARY, GATES, NOISE = "summary.md", "gates.jsonl", "noise.jsonl.gz"

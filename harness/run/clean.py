@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from harness.run.files import remove_tree
+from harness.files import remove_tree
 from harness.run.store import Store, is_in_use, is_mark, is_stale, marks_of
 
 Inodes = dict[tuple[int, int], int]

@@ -10,9 +10,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from harness.errors import StoreError
+from harness.files import remove_tree, write_whole
 from harness.plan.lockfile import requirements_text
 from harness.records import Cell, Lock
-from harness.run.files import remove_tree, write_whole
 from harness.run.installer import Installer
 from harness.run.manifest import NOT_THERE, find_bad_distributions, find_damage, write_manifest
 from harness.run.store import Store

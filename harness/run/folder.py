@@ -10,8 +10,8 @@ from pathlib import Path
 import msgspec
 
 from harness.errors import UsageError
+from harness.files import write_whole
 from harness.records import SCHEMA, CellResult, Plan
-from harness.run.files import write_whole
 from harness.run.results import read_result
 
 UNFINISHED = "unfinished"

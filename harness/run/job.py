@@ -10,12 +10,12 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from harness.errors import StoreError
+from harness.files import remove_tree
 from harness.records import CellResult, Plan, PlannedCell, Progress
 from harness.run.bytecode import BytecodePool
 from harness.run.cell import CellProcess, Notify, Start
 from harness.run.ends import CellEndedError
 from harness.run.environments import Environment
-from harness.run.files import remove_tree
 from harness.run.folder import RunFolder
 from harness.run.material import Material
 from harness.run.options import Options

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import msgspec
 
-from harness.run.files import stat_tree, write_whole
+from harness.files import stat_tree, write_whole
 
 MARKER = "harness-manifest.json"
 """Written last: an environment without it was cut off while it was made."""

@@ -14,8 +14,8 @@ from pathlib import Path
 import msgspec
 
 from harness.errors import StoreError, UsageError
+from harness.files import hash_file, hash_tree, remove_tree, stat_tree, write_whole
 from harness.plan.schema import Model
-from harness.run.files import hash_file, hash_tree, remove_tree, stat_tree, write_whole
 from harness.run.installer import Installer
 from harness.run.manifest import find_bad_distributions
 from harness.run.store import Store

@@ -5,11 +5,11 @@ from __future__ import annotations
 import asyncio
 from pathlib import Path
 
+from harness.files import hash_file, hash_tree
 from harness.plan.pip_settings import IndexSettings
 from harness.plan.schema import Matrix
 from harness.plan.tolerances import allowed_values, tolerances_of
 from harness.run.environments import EnvironmentStore
-from harness.run.files import hash_file, hash_tree
 from harness.run.installer import Installer
 from harness.run.material import Material, digest_value
 from harness.run.models import Say, obtain_model

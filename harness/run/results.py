@@ -10,8 +10,8 @@ from pathlib import Path
 import msgspec
 
 from harness.errors import StoreError
+from harness.files import copy_whole, write_whole
 from harness.records import SCHEMA, CellResult, ScenarioPlan
-from harness.run.files import copy_whole, write_whole
 from harness.run.material import digest_value
 from harness.run.store import Store
 

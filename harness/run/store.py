@@ -14,7 +14,7 @@ import platformdirs
 import psutil
 
 from harness.errors import StoreError
-from harness.run.files import remove_tree
+from harness.files import remove_tree
 
 _IN_USE = ".in-use"
 _AGE_SECONDS = 24 * 3600.0

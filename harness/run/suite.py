@@ -10,7 +10,7 @@ from pathlib import Path
 
 from harness.cell import catalogue
 from harness.errors import StoreError
-from harness.run.files import hash_tree, remove_tree
+from harness.files import hash_tree, remove_tree
 from harness.run.store import Store
 
 

@@ -26,6 +26,7 @@ BASE = {
     "harness.gate_records",
     "harness.history_records",
     "harness.errors",
+    "harness.files",
 }
 SHARED_WITH_CELLS = {"harness.cell.catalogue", "harness.cell.spec"}
 STAGES = {"harness.plan", "harness.run", "harness.judge", "harness.pipeline"}
@@ -34,6 +35,7 @@ MAY_IMPORT = {
     "gate_records": {"harness.records", "harness.gate_records"},
     "history_records": {"harness.records", "harness.gate_records", "harness.history_records"},
     "errors": set(),
+    "files": {"harness.errors"},
     "processes": set(),
     "plan": BASE | SHARED_WITH_CELLS | {"harness.plan", "harness.processes"},
     "run": BASE | SHARED_WITH_CELLS | {"harness.plan", "harness.run", "harness.processes"},

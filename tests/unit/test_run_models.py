@@ -12,8 +12,8 @@ from planted.wheels import build_wheel
 from unit.stores import store_fixture  # noqa: F401 - fixtures
 
 from harness.errors import StoreError, UsageError
+from harness.files import write_whole
 from harness.plan.schema import Model
-from harness.run.files import write_whole
 from harness.run.installer import Installer
 from harness.run.models import obtain_model
 from harness.run.store import Store

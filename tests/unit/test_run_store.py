@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from unit.stores import store_fixture  # noqa: F401 - fixtures
 
-from harness.run.files import hash_tree, write_whole
+from harness.files import hash_tree, write_whole
 from harness.run.logs import read_tail
 from harness.run.machine import classify_machine, read_machine
 from harness.run.store import Store

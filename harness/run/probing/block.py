@@ -10,11 +10,11 @@ import time
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
+from harness.files import copy_whole, remove_tree
 from harness.gate_records import BASELINE, Block
 from harness.records import Progress
 from harness.run import events
 from harness.run.cell import CellProcess, Start
-from harness.run.files import copy_whole, remove_tree
 from harness.run.group import await_first
 from harness.run.probing.effects import compare_rounds
 from harness.run.probing.rig import Rig, Work

@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from harness.errors import StoreError
+from harness.files import hash_tree, remove_tree, write_whole
 from harness.processes import run
 from harness.records import Lock
-from harness.run.files import hash_tree, remove_tree, write_whole
 from harness.run.material import Material, digest_value
 from harness.run.store import Store
 from harness.run.surroundings import make_surroundings
