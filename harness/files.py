@@ -2,14 +2,30 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
+import re
 import shutil
-import tempfile
+import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
 
+from harness.held import writing_file
+
 _CHUNK = 1024 * 1024
+
+_FULL = (errno.ENOSPC, errno.EDQUOT)
+_NUMBERS = "|".join(map(str, _FULL))
+_SAYS_FULL = re.compile(
+    rf"os error (?:{_NUMBERS})\b|\[Errno (?:{_NUMBERS})\]|No space left on device|Disk quota exceeded"
+)
+_PATHS = (
+    re.compile(r"`([^`]+)`: (?:No space|Disk quota)"),
+    re.compile(r" (/[^\s'`]+): (?:No space|Disk quota)"),
+    re.compile(r"(?:No space left on device|Disk quota exceeded): '([^']+)'"),
+)
+"""As uv (Rust) and Python write them; uv quotes a path or does not."""
 
 
 def write_whole(path: Path, data: bytes) -> None:
@@ -18,20 +34,43 @@ def write_whole(path: Path, data: bytes) -> None:
     Raises:
         OSError: no room, no permission.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     try:
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        Path(name).chmod(0o644)
-        Path(name).replace(path)
-    except BaseException as error:
-        Path(name).unlink(missing_ok=True)
-        if isinstance(error, OSError):
-            error.filename = error.filename or str(path)  # "No space left on device" alone helps nobody
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with writing_file(path.parent) as (descriptor, temporary):
+            with os.fdopen(descriptor, "wb", closefd=False) as file:
+                file.write(data)
+                file.flush()
+                os.fsync(descriptor)
+            temporary.chmod(0o644)
+            temporary.replace(path)
+    except OSError as error:
+        error.filename = error.filename or str(path)  # "No space left on device" alone helps nobody
         raise
+
+
+def describe_os_error(error: OSError | sqlite3.Error, place: Path | None = None) -> str:
+    """An error of the operating system in words; of a full disk only that, with the path."""
+    return find_no_space(error, place) or str(error)
+
+
+def find_no_space(told: OSError | sqlite3.Error | str, place: Path | None = None) -> str:
+    """``no space left on device: PATH`` where an error, or what a program printed, means that; else empty.
+
+    ``place`` is named where the error names no path.
+    """
+    path: object = None
+    if isinstance(told, OSError):
+        full, path = told.errno in _FULL, told.filename2 or told.filename
+    elif isinstance(told, sqlite3.Error):
+        full = getattr(told, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_FULL
+    else:
+        full = _SAYS_FULL.search(told) is not None
+        path = next((found[1] for pattern in _PATHS if (found := pattern.search(told))), None)
+    if not full:
+        return ""
+    return (
+        f"no space left on device: {os.fsdecode(path) if isinstance(path, bytes) else path or place or '?'}"
+    )
 
 
 def copy_whole(source: Path, target: Path) -> bool:

@@ -4,17 +4,23 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import tempfile
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from harness.errors import StoreError
-from harness.files import remove_tree, write_whole
+from harness.files import describe_os_error, remove_tree, write_whole
+from harness.held import making_folder
 from harness.plan.lockfile import requirements_text
 from harness.records import Cell, Lock
-from harness.run.installer import Installer
-from harness.run.manifest import NOT_THERE, find_bad_distributions, find_damage, write_manifest
+from harness.run.installer import OFFLINE_FIRST, Installer, InstallerEndedError
+from harness.run.manifest import (
+    NOT_THERE,
+    find_bad_distributions,
+    find_damage,
+    find_incomplete,
+    write_manifest,
+)
 from harness.run.store import Store
 
 _REQUIREMENTS = "harness-requirements.txt"
@@ -49,12 +55,12 @@ class EnvironmentStore:
                 using = contextlib.ExitStack()
                 using.enter_context(self.store.using(folder))
             except OSError as error:
-                raise StoreError(f"the environment cannot be made: {error}") from error
+                raise StoreError(f"the environment cannot be made: {describe_os_error(error)}") from error
         with using:
             yield folder / "bin" / "python"
 
     async def _ensure(self, folder: Path, cell: Cell, lock: Lock, say: Say) -> None:
-        damage = await asyncio.to_thread(find_damage, folder)
+        damage = await asyncio.to_thread(find_damage, folder, _wanted(lock))
         if not damage:
             return
         if damage != NOT_THERE:
@@ -65,47 +71,51 @@ class EnvironmentStore:
 
     async def _discard(self, folder: Path) -> None:
         """Put it aside; files changed in place are changed in uv's cache too, so that forgets them."""
-        bad = await asyncio.to_thread(find_bad_distributions, folder, thorough=True)
+        bad = await asyncio.to_thread(find_bad_distributions, folder)
         await asyncio.to_thread(self.store.put_aside, folder)
         if bad:
             await self.installer.forget(*bad)
 
     async def _make(self, folder: Path, cell: Cell, lock: Lock, say: Say) -> None:
+        """Make it under a temporary name; what uv's cache holds damaged is fetched anew, once."""
         for _ in range(_ATTEMPTS):
-            made = await self._install(cell, lock)
-            try:
-                bad = await asyncio.to_thread(find_bad_distributions, made, thorough=False)
-                if not bad:
-                    await _to_its_end(write_manifest, made)
-                    made.rename(folder)
-                    return
-                say(f"uv's cache holds damaged files of {', '.join(bad)}; fetched anew")
-                await self.installer.forget(*bad)
-            finally:
-                await asyncio.to_thread(remove_tree, made)
-        raise StoreError(
-            f"{', '.join(bad)}: what was installed is not what its RECORD says, also when fetched anew"
-        )
+            with making_folder(self.store.environments) as making:
+                try:
+                    made = await self._install(making, cell, lock)
+                    incomplete = await asyncio.to_thread(find_incomplete, made, _wanted(lock))
+                    if not incomplete:
+                        await _to_its_end(write_manifest, made)
+                        made.rename(folder)
+                        return
+                finally:
+                    await asyncio.to_thread(remove_tree, making)
+            say(f"uv's cache holds damaged files of {', '.join(incomplete)}; fetched anew")
+            await self.installer.forget(*incomplete)
+        raise StoreError("; ".join(incomplete.values()) + ", also when fetched anew")
 
-    async def _install(self, cell: Cell, lock: Lock) -> Path:
-        """An environment under a temporary name."""
-        made = self._name_temporary()
-        try:
+    async def _install(self, making: Path, cell: Cell, lock: Lock) -> Path:
+        """An environment from uv's cache, or, in another folder, from the indexes."""
+        wheels = [each.name for each in lock.distributions if each.name not in cell.source]
+        for offline in OFFLINE_FIRST:
+            made = making / ("cached" if offline else "fetched")
             await self.installer.make_venv(made, lock.python)
             requirements = made / _REQUIREMENTS
             write_whole(requirements, requirements_text(lock.distributions).encode())
-            wheels = [each.name for each in lock.distributions if each.name not in cell.source]
-            await self.installer.sync(made / "bin" / "python", requirements, cell.source, wheels)
-        except BaseException:
-            remove_tree(made)
-            raise
+            python = made / "bin" / "python"
+            try:
+                await self.installer.sync(python, requirements, cell.source, wheels, offline=offline)
+            except InstallerEndedError:
+                raise
+            except StoreError:
+                if not offline:
+                    raise
+            else:
+                break
         return made
 
-    def _name_temporary(self) -> Path:
-        self.store.environments.mkdir(parents=True, exist_ok=True)
-        made = Path(tempfile.mkdtemp(dir=self.store.environments, prefix=".making-"))
-        made.rmdir()  # uv wants to make it
-        return made
+
+def _wanted(lock: Lock) -> dict[str, str]:
+    return {each.name: each.version for each in lock.distributions}
 
 
 async def _to_its_end(work: Callable[[Path], None], folder: Path) -> None:

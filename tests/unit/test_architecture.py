@@ -27,6 +27,7 @@ BASE = {
     "harness.history_records",
     "harness.errors",
     "harness.files",
+    "harness.held",
 }
 SHARED_WITH_CELLS = {"harness.cell.catalogue", "harness.cell.spec"}
 STAGES = {"harness.plan", "harness.run", "harness.judge", "harness.pipeline"}
@@ -35,7 +36,8 @@ MAY_IMPORT = {
     "gate_records": {"harness.records", "harness.gate_records"},
     "history_records": {"harness.records", "harness.gate_records", "harness.history_records"},
     "errors": set(),
-    "files": {"harness.errors"},
+    "files": {"harness.errors", "harness.held"},
+    "held": set(),
     "processes": set(),
     "plan": BASE | SHARED_WITH_CELLS | {"harness.plan", "harness.processes"},
     "run": BASE | SHARED_WITH_CELLS | {"harness.plan", "harness.run", "harness.processes"},

@@ -44,7 +44,7 @@ class Place:
         requirements.write_text(f"{line}\n", encoding="utf-8")
         await installer.make_venv(self.folder / "venv", PYTHON)
         python = self.folder / "venv" / "bin" / "python"
-        await installer.sync(python, requirements, source, ["arm"])
+        await installer.sync(python, requirements, source, ["arm"], offline=False)
 
     def complaint(self, line: str, *index: str, source: tuple[str, ...] = ()) -> str:
         """What uv says of a line that it cannot install."""

@@ -99,9 +99,9 @@ def test_interpreter_that_was_uninstalled_is_noticed(tmp_path: Path) -> None:
     (tmp_path / "environment" / "bin").mkdir(parents=True)
     (tmp_path / "environment" / "bin" / "python").symlink_to(tmp_path / "interpreter")
     write_manifest(tmp_path / "environment")
-    assert find_damage(tmp_path / "environment") == ""
+    assert find_damage(tmp_path / "environment", {}) == ""
     (tmp_path / "interpreter").unlink()
-    assert find_damage(tmp_path / "environment") == f"its interpreter is gone: {tmp_path / 'interpreter'}"
+    assert find_damage(tmp_path / "environment", {}) == f"its interpreter is gone: {tmp_path / 'interpreter'}"
 
 
 def test_store_that_cannot_be_written_to(tmp_path: Path, yard: Yard) -> None:

@@ -46,25 +46,10 @@ def test_source_distributions_are_built_only_where_the_cell_says_so(yard: Yard) 
             return ""
 
     installer = Listening()
-    asyncio.run(installer.sync(Path("python"), Path("file"), (), ["arm", "leg"]))
-    asyncio.run(installer.sync(Path("python"), Path("file"), ("leg",), ["arm"]))
+    asyncio.run(installer.sync(Path("python"), Path("file"), (), ["arm", "leg"], offline=False))
+    asyncio.run(installer.sync(Path("python"), Path("file"), ("leg",), ["arm"], offline=True))
     assert [call[-2:] for call in calls] == [("--only-binary", ":all:"), ("--only-binary", "arm")]
     assert yard.said == []
-
-
-@pytest.mark.parametrize(("cached", "asked"), [(True, [True]), (False, [True, False])])
-def test_indexes_are_asked_only_for_what_the_cache_lacks(*, cached: bool, asked: list[bool]) -> None:
-    offline = []
-
-    class Listening(Installer):
-        async def run(self, *arguments: str | Path) -> str:
-            offline.append("--offline" in arguments)
-            if offline[-1] and not cached:
-                raise StoreError("it was not found in the cache")
-            return ""
-
-    asyncio.run(Listening().sync(Path("python"), Path("file"), (), ["arm"]))
-    assert offline == asked
 
 
 def test_uvs_error_comes_without_its_warnings_and_progress() -> None:
