@@ -15,6 +15,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import List, NoReturn, Optional, Sequence
 
+from harness.cell.bytecode import write_bytecode_whole
 from harness.cell.catalogue import Check, load_checks
 from harness.cell.channel import Channel
 from harness.cell.record import clean
@@ -41,6 +42,7 @@ FOREIGN = ("PYTEST_ADDOPTS", "PYTEST_PLUGINS")
 
 def settle(spec: CellSpec) -> None:
     """Make this process the one that the spec describes; before any package under test is imported."""
+    write_bytecode_whole()
     for variable in FOREIGN:
         os.environ.pop(variable, None)
     os.environ.update(QUIET)

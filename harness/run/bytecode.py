@@ -1,4 +1,4 @@
-"""Bytecode that one environment has compiled, given to others that link to the very same source file.
+"""Bytecode of environments: what cannot be read is removed, what one has compiled is given to others.
 
 uv links the files of all environments to its cache, so the first cell that imports torch compiles it for all.
 A cell that compiles everything itself spends 5-10 s more on its imports (measured 2026-11).
@@ -6,15 +6,86 @@ A cell that compiles everything itself spends 5-10 s more on its imports (measur
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from harness.run.manifest import MARKER
+import msgspec
+
+from harness.files import write_whole
+from harness.held import temporary_folder
+from harness.processes import run
+from harness.run.manifest import CHECKED, MARKER, Files
 
 _CACHE = "__pycache__"
+_SECONDS = 300.0
+
+_CHECK = """
+import importlib.util, json, marshal, sys
+code, bad = type(compile("", "", "exec")), []
+for path in json.load(open(sys.argv[1])):
+    with open(path, "rb") as file:
+        data = file.read()
+    try:
+        whole = data[:4] != importlib.util.MAGIC_NUMBER or type(marshal.loads(data[16:])) is code
+    except (EOFError, ValueError, TypeError):
+        whole = False
+    if not whole:
+        bad.append(path)
+print(json.dumps(bad))
+"""
+"""Reads bytecode as an import does, with the interpreter that it is for: no other knows its format."""
+
+
+async def remove_damaged_bytecode(environment: Path) -> tuple[Path, ...]:
+    """Remove bytecode that the interpreter of an environment cannot read, such as what a full disk cut off.
+
+    What was read before and has not changed since is not read again.
+
+    Raises:
+        OSError: no room for the list of what was read.
+    """
+    there = await asyncio.to_thread(_stat_bytecode, environment)
+    known = _read_checked(environment)
+    unknown = [environment / name for name, status in there.items() if known.get(name) != status]
+    if not unknown:
+        return ()
+    bad = await _find_unreadable(environment / "bin" / "python", unknown)
+    for path in bad:
+        path.unlink(missing_ok=True)
+        del there[path.relative_to(environment).as_posix()]
+    write_whole(environment / CHECKED, msgspec.json.encode(there))
+    return tuple(bad)
+
+
+async def _find_unreadable(python: Path, paths: list[Path]) -> list[Path]:
+    with temporary_folder("bytecode") as folder:
+        asked = folder / "paths.json"
+        asked.write_bytes(msgspec.json.encode([str(path) for path in paths]))
+        try:
+            done = await run((str(python), "-I", "-S", "-c", _CHECK, str(asked)), env={}, timeout=_SECONDS)
+            return list(map(Path, msgspec.json.decode(done.stdout, type=list[str])))
+        except (TimeoutError, msgspec.DecodeError):  # one of them has ended the interpreter
+            return paths
+
+
+def _read_checked(environment: Path) -> Files:
+    try:
+        return msgspec.json.decode((environment / CHECKED).read_bytes(), type=Files)
+    except (OSError, msgspec.DecodeError):
+        return {}
+
+
+def _stat_bytecode(environment: Path) -> Files:
+    found = {}
+    for path in _walk_bytecode(environment):
+        with contextlib.suppress(FileNotFoundError):  # a running cell replaces one
+            status = path.lstat()
+            found[path.relative_to(environment).as_posix()] = (status.st_size, status.st_mtime_ns)
+    return found
 
 
 @dataclass
@@ -23,15 +94,16 @@ class BytecodePool:
 
     known: dict[tuple[str, int, int], Path] = field(default_factory=dict)
 
-    def take(self, environment: Path) -> None:
-        """Learn what an environment that has been used has compiled."""
+    async def take(self, environment: Path) -> None:
+        """Learn what an environment that has been used has compiled, as far as it can be read."""
         if not (environment / MARKER).is_file():  # not one of ours
             return
-        for bytecode in _walk_bytecode(environment):
-            source = _find_source(bytecode)
-            with contextlib.suppress(OSError):
-                status = source.stat()
-                place = str(bytecode.relative_to(environment))
+        with contextlib.suppress(OSError):  # no room: nothing is given to others
+            await remove_damaged_bytecode(environment)
+        for place in _read_checked(environment):
+            bytecode = environment / place
+            with contextlib.suppress(OSError):  # its source is gone
+                status = _find_source(bytecode).stat()
                 self.known.setdefault((place, status.st_dev, status.st_ino), bytecode)
 
     def give(self, environment: Path) -> int:

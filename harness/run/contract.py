@@ -54,7 +54,7 @@ async def _listen(bench: Bench, job: Job, member: Member, *, stays: bool) -> Cel
             await member.start()
             account = member.process.account
             await member.process.contract()
-            member.share_bytecode()
+            await member.share_bytecode()
             if not stays:
                 await member.process.leave()
     except CellEndedError as error:

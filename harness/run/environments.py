@@ -13,6 +13,7 @@ from harness.files import describe_os_error, remove_tree, write_whole
 from harness.held import making_folder
 from harness.plan.lockfile import requirements_text
 from harness.records import Cell, Lock
+from harness.run.bytecode import remove_damaged_bytecode
 from harness.run.installer import OFFLINE_FIRST, Installer, InstallerEndedError
 from harness.run.manifest import (
     NOT_THERE,
@@ -62,6 +63,9 @@ class EnvironmentStore:
     async def _ensure(self, folder: Path, cell: Cell, lock: Lock, say: Say) -> None:
         damage = await asyncio.to_thread(find_damage, folder, _wanted(lock))
         if not damage:
+            if bad := await remove_damaged_bytecode(folder):
+                noun = "1 file" if len(bad) == 1 else f"{len(bad)} files"
+                say(f"environment {folder.name}: {noun} of damaged bytecode removed, the first is {bad[0].name}")
             return
         if damage != NOT_THERE:
             say(f"environment {folder.name}: {damage}; made anew")

@@ -103,10 +103,10 @@ class Member:
         self.seconds = time.monotonic() - since
         bench.tell(launch.name, "queued")
 
-    def share_bytecode(self) -> None:
+    async def share_bytecode(self) -> None:
         """Its imports are done: others need not compile the same files."""
         if self._python is not None:
-            self.bench.bytecode.take(self._python.parent.parent)
+            await self.bench.bytecode.take(self._python.parent.parent)
 
     async def start(self) -> None:
         """Start the process in its environment.

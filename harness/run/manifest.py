@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import csv
+import fnmatch
 import hashlib
 import os
 from collections import defaultdict
@@ -15,9 +16,13 @@ import msgspec
 from packaging.utils import canonicalize_name, canonicalize_version
 
 from harness.files import stat_tree, write_whole
+from harness.held import WRITING
 
 MARKER = "harness-manifest.json"
 """Written last: an environment without it was cut off while it was made."""
+
+CHECKED = "harness-bytecode.json"
+"""Size and time of change of the bytecode in an environment that was found to be readable."""
 
 PACKAGES = "lib/python*/site-packages"
 """Where the distributions of an environment lie."""
@@ -51,7 +56,11 @@ class _Row(NamedTuple):
 
 def list_files(environment: Path) -> Files:
     """Every file of an environment but bytecode and what the harness notes in it."""
-    return {name: status for name, status in stat_tree(environment).items() if name != MARKER}
+    return {
+        name: status
+        for name, status in stat_tree(environment).items()
+        if name not in (MARKER, CHECKED) and not fnmatch.fnmatch(name, WRITING)
+    }
 
 
 def write_manifest(environment: Path) -> None:

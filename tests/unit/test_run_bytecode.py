@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import subprocess
 from pathlib import Path
 
@@ -15,7 +16,7 @@ def test_bytecode_is_shared_by_environments_that_link_to_the_same_file(yard: Yar
     subprocess.run([first / "bin" / "python", "-c", "import arm"], check=True, cwd=yard.folder)
     subprocess.run([first / "bin" / "python", "-m", "compileall", "-q", first / "lib"], check=True)
     pool = BytecodePool()
-    pool.take(first)
+    asyncio.run(pool.take(first))
     linked = yard.module(first, "arm").samefile(yard.module(second, "arm"))
     assert pool.give(second) >= (1 if linked else 0)
     assert pool.give(second) == 0
@@ -39,5 +40,5 @@ def test_bytecode_of_another_file_is_not_taken(yard: Yard, tmp_path: Path) -> No
     module.write_text("LIMB = 2\n")
     subprocess.run([first / "bin" / "python", "-c", "import arm"], check=True, cwd=tmp_path)
     pool = BytecodePool()
-    pool.take(first)
+    asyncio.run(pool.take(first))
     assert pool.give(second) == 0
