@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import hashlib
 import os
@@ -14,6 +15,7 @@ from pathlib import Path
 from harness.held import writing_file
 
 _CHUNK = 1024 * 1024
+_FULL_BYTES = 64 * 1024
 
 _FULL = (errno.ENOSPC, errno.EDQUOT)
 _NUMBERS = "|".join(map(str, _FULL))
@@ -21,8 +23,8 @@ _SAYS_FULL = re.compile(
     rf"os error (?:{_NUMBERS})\b|\[Errno (?:{_NUMBERS})\]|No space left on device|Disk quota exceeded"
 )
 _PATHS = (
-    re.compile(r"`([^`]+)`: (?:No space|Disk quota)"),
-    re.compile(r" (/[^\s'`]+): (?:No space|Disk quota)"),
+    re.compile(rf"`([^`]+)`: [^`:]*\(os error (?:{_NUMBERS})\)"),
+    re.compile(rf" (/[^\s'`]+): [^`:]*\(os error (?:{_NUMBERS})\)"),
     re.compile(r"(?:No space left on device|Disk quota exceeded): '([^']+)'"),
 )
 """As uv (Rust) and Python write them; uv quotes a path or does not."""
@@ -68,9 +70,20 @@ def find_no_space(told: OSError | sqlite3.Error | str, place: Path | None = None
         path = next((found[1] for pattern in _PATHS if (found := pattern.search(told))), None)
     if not full:
         return ""
-    return (
-        f"no space left on device: {os.fsdecode(path) if isinstance(path, bytes) else path or place or '?'}"
-    )
+    where = os.fsdecode(path) if isinstance(path, bytes) else path or place
+    return f"no space left on device: {where}" if where else "no space left on device"
+
+
+def find_full_disk(*folders: Path) -> str:
+    """``no space left on device: PATH`` of the first folder whose disk is full; empty if there is none.
+
+    For a program that ended without a word: on a full disk its last words are lost.
+    """
+    for folder in folders:
+        with contextlib.suppress(OSError):
+            if shutil.disk_usage(folder).free < _FULL_BYTES:
+                return f"no space left on device: {folder}"
+    return ""
 
 
 def copy_whole(source: Path, target: Path) -> bool:

@@ -14,6 +14,7 @@ from pathlib import Path
 import msgspec
 
 from harness.errors import MachineError, UsageError
+from harness.files import describe_os_error
 from harness.finished import FIRST, assemble, write_renderings
 from harness.history.revision import read_revision
 from harness.history_records import Earlier
@@ -172,7 +173,7 @@ async def measure_plan(
         begin(folder.path)
     except OSError as error:
         raise MachineError(
-            f"the run cannot be written: {error}; name another folder with --reports"
+            f"the run cannot be written: {describe_os_error(error)}; name another folder with --reports"
         ) from error
     supplies = Supplies(
         material=material,

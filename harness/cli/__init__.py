@@ -11,6 +11,7 @@ import click
 from harness.cli import bisecting, comparing, gating, keeping, sweeping, trending, workflows
 from harness.cli.output import outlive_readers
 from harness.errors import ExitCode, HarnessError
+from harness.files import describe_os_error
 from harness.report.escape import disarm_commands, scrub
 
 
@@ -70,7 +71,9 @@ def main() -> NoReturn:
         click.echo("harness: interrupted; finished cells are kept, the same command carries on", err=True)
         code = ExitCode.INTERRUPTED
     except OSError as error:
-        click.echo(_disarm(f"harness: the machine could not do its part: {error}"), err=True)
+        click.echo(
+            _disarm(f"harness: the machine could not do its part: {describe_os_error(error)}"), err=True
+        )
         code = ExitCode.ERROR
     except Exception:  # noqa: BLE001 - an exit code of 1 would say that a cell regressed
         click.echo(_disarm(traceback.format_exc()), err=True)

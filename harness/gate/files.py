@@ -10,7 +10,7 @@ import msgspec
 
 from harness.culprit.symptoms import find_symptoms, keep_culprit
 from harness.errors import MachineError
-from harness.files import write_whole
+from harness.files import describe_os_error, write_whole
 from harness.finished import judge_again
 from harness.gate_records import CANDIDATE, Culprit, Decision, Gate, Question, Speed
 from harness.judge.gate import decide, refuse
@@ -109,7 +109,7 @@ def write_unrun(plan: Plan, question: Question, reports: Path) -> tuple[Gate, Pa
         folder.finish()
     except OSError as error:
         raise MachineError(
-            f"the run cannot be written: {error}; name another folder with --reports"
+            f"the run cannot be written: {describe_os_error(error)}; name another folder with --reports"
         ) from error
     return gate, folder.path
 

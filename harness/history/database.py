@@ -17,6 +17,7 @@ from pathlib import Path
 import filelock
 
 from harness.errors import MachineError
+from harness.files import find_no_space
 from harness.history.schema import STEPS
 
 FILE = "history.sqlite3"
@@ -108,7 +109,9 @@ def _translate(path: Path) -> Iterator[None]:
         raise HistoryError(
             f"{path}: another harness has been writing to it for {_WAIT_SECONDS:.0f} s"
         ) from None
-    except (sqlite3.Error, OSError, NotImplementedError) as error:  # the last: no locks on this file system
+    except (sqlite3.Error, OSError) as error:
+        raise HistoryError(find_no_space(error, path) or f"{path}: {error}") from error
+    except NotImplementedError as error:  # no locks on this file system
         raise HistoryError(f"{path}: {error}") from error
 
 

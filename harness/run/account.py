@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from harness.records import SCHEMA, CaseResult, CellResult
 from harness.run import events
-from harness.run.ends import CellEndedError
+from harness.run.ends import CellEndedError, find_fault_of_machine
 
 
 @dataclass
@@ -37,6 +37,8 @@ class Account:
             case events.Hello(schema=schema) if schema != SCHEMA:
                 raise CellEndedError("crashed", f"it speaks schema {schema}, but {SCHEMA} was expected")
             case events.ImportFailed(module=module, message=message):
+                if fault := find_fault_of_machine([message]):
+                    raise CellEndedError("crashed", f"{fault}, when importing {module}")
                 raise CellEndedError("import-error", f"importing {module} failed: {message}")
             case events.Stage(name=name):
                 self.enter(name)
@@ -84,6 +86,8 @@ class Account:
         if not bad and not missing:
             return None
         said = [f"{len(bad)} of {len(self.cases)} cases did not pass, the first is {bad[0]}"] if bad else []
+        if fault := find_fault_of_machine(self.cases[case].message for case in bad):
+            return CellEndedError("crashed", f"{fault}; {said[0]}")
         said += [f"{len(missing)} planned cases are missing, the first is {missing[0]}"] if missing else []
         return CellEndedError("failed", "; ".join(said))
 

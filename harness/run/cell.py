@@ -12,6 +12,7 @@ import msgspec
 
 from harness import processes
 from harness.cell.spec import CHANNEL_VARIABLE, CellSpec
+from harness.files import find_full_disk, find_no_space
 from harness.records import Progress
 from harness.run import events
 from harness.run.account import Account
@@ -209,7 +210,15 @@ class CellProcess:
             return self.crash(f"it closed its channel and went on{half}")
         if self.watched.killed:
             return self.crash(self.watched.killed + half)
-        return self.crash(f"it {describe_exit(code)} before it was finished{half}")
+        full = self._find_no_space()
+        because = f"{full}: " if full else ""
+        return self.crash(f"{because}it {describe_exit(code)} before it was finished{half}")
+
+    def _find_no_space(self) -> str:
+        """Whether its last words are of a full disk, or one is so full that they were lost."""
+        workdir = Path(self.spec.workdir)
+        said = find_no_space("\n".join(read_tail(self.log)), workdir)
+        return said or find_full_disk(workdir, self.log.parent)
 
     def crash(self, what: str) -> CellEndedError:
         """The status of a process that went wrong in the stage that it is in."""

@@ -2,9 +2,18 @@
 
 from __future__ import annotations
 
+import re
 import signal
+from collections.abc import Iterable
 
-from harness.records import CellStatus
+from harness.files import find_no_space
+from harness.records import CellResult, CellStatus
+
+FINISHED = frozenset({"ok", "failed", "import-error"})
+"""Statuses that a second run would see again; a crash or a time-out may have been the machine's doing."""
+
+_BYTECODE = re.compile(r"marshal data|EOF read where|Non-code object in")
+"""What an import says of bytecode that is cut off or damaged."""
 
 
 class CellEndedError(Exception):
@@ -14,6 +23,22 @@ class CellEndedError(Exception):
         super().__init__(reason)
         self.status = status
         self.reason = reason
+
+
+def find_fault_of_machine(messages: Iterable[str]) -> str:
+    """What the first message that is no word on versions says of disk or bytecode; empty if there is none."""
+    for message in messages:
+        if full := find_no_space(message):
+            return full
+        if _BYTECODE.search(message):
+            return f"bytecode is damaged ({message})"
+    return ""
+
+
+def is_lasting(result: CellResult) -> bool:
+    """Whether a second run would see the same: only then is a result kept for later runs."""
+    messages = (result.reason, *(case.message for case in result.cases), *result.untimed.values())
+    return result.status in FINISHED and not find_fault_of_machine(messages)
 
 
 def describe_exit(code: int) -> str:

@@ -63,9 +63,10 @@ class EnvironmentStore:
     async def _ensure(self, folder: Path, cell: Cell, lock: Lock, say: Say) -> None:
         damage = await asyncio.to_thread(find_damage, folder, _wanted(lock))
         if not damage:
-            if bad := await remove_damaged_bytecode(folder):
+            bad = await remove_damaged_bytecode(folder)
+            if bad:
                 noun = "1 file" if len(bad) == 1 else f"{len(bad)} files"
-                say(f"environment {folder.name}: {noun} of damaged bytecode removed, the first is {bad[0].name}")
+                say(f"environment {folder.name}: {noun} of damaged bytecode removed, such as {bad[0].name}")
             return
         if damage != NOT_THERE:
             say(f"environment {folder.name}: {damage}; made anew")

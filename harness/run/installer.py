@@ -12,7 +12,7 @@ import uv
 
 from harness import processes
 from harness.errors import StoreError
-from harness.files import find_no_space, remove_tree
+from harness.files import describe_os_error, find_no_space, remove_tree
 from harness.run.ends import describe_exit
 
 _NOT_UV = ("VIRTUAL_ENV", "CONDA_PREFIX", "PYTHONPATH", "PYTHONHOME")
@@ -61,7 +61,7 @@ class Installer:
         except TimeoutError:
             raise InstallerEndedError(f"{_name(arguments)} was not over within {self.timeout:g} s") from None
         except OSError as error:
-            raise StoreError(f"uv could not be started: {error}") from error
+            raise StoreError(f"uv could not be started: {describe_os_error(error)}") from error
         if done.returncode < 0:
             raise InstallerEndedError(f"{_name(arguments)} {describe_exit(done.returncode)}")
         if done.returncode != 0:

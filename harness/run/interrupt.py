@@ -9,6 +9,7 @@ from collections.abc import Coroutine, Iterator
 from typing import Any, TypeVar
 
 from harness.errors import HarnessError, MachineError
+from harness.files import describe_os_error
 
 T = TypeVar("T")
 
@@ -74,7 +75,7 @@ def one_error() -> Iterator[None]:
 
 
 def _explain(error: OSError) -> MachineError:
-    return MachineError(f"the machine could not do its part: {error}")
+    return MachineError(f"the machine could not do its part: {describe_os_error(error)}")
 
 
 def _flatten(group: BaseExceptionGroup[BaseException]) -> Iterator[BaseException]:

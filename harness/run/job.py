@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from harness.errors import StoreError
-from harness.files import remove_tree
+from harness.files import describe_os_error, remove_tree
 from harness.records import CellResult, Plan, PlannedCell, Progress
 from harness.run.bytecode import BytecodePool
 from harness.run.cell import CellProcess, Notify, Start
@@ -134,7 +134,9 @@ class Member:
                 start, bench.options.limits, bench.watch, bench.notify, planned
             )
         except OSError as error:
-            raise CellEndedError("install-error", f"its interpreter cannot be started: {error}") from error
+            raise CellEndedError(
+                "install-error", f"its interpreter cannot be started: {describe_os_error(error, folder)}"
+            ) from error
         self.stack.push_async_callback(self._process.end)
         self._process.account.seconds["environment"] = self.seconds
 

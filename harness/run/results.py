@@ -10,13 +10,11 @@ from pathlib import Path
 import msgspec
 
 from harness.errors import StoreError
-from harness.files import copy_whole, write_whole
+from harness.files import copy_whole, describe_os_error, write_whole
 from harness.records import SCHEMA, CellResult, ScenarioPlan
+from harness.run.ends import is_lasting
 from harness.run.material import digest_value
 from harness.run.store import Store
-
-FINISHED = frozenset({"ok", "failed", "import-error"})
-"""Statuses that a second run would see again; a crash or a time-out may have been the machine's doing."""
 
 KEPT = ("log.txt", "benchmark.json")
 """Files of a cell's folder that are kept beside its result."""
@@ -52,13 +50,13 @@ class ResultStore:
         Raises:
             StoreError: the store cannot be written to.
         """
-        if result.status in FINISHED:
+        if is_lasting(result):
             bare = msgspec.structs.replace(result, timings=(), untimed={})
             self._keep(self.store.results / result.key / "contract.json", bare, folder)
 
     def keep_latency(self, result: CellResult, latency: str, folder: Path) -> None:
         """Keep a finished latency phase."""
-        if result.status in FINISHED:
+        if is_lasting(result):
             self._keep(self.store.results / result.key / f"latency-{latency}" / "result.json", result, folder)
 
     def restore_files(self, key: str, latency: str, folder: Path) -> None:
@@ -73,7 +71,9 @@ class ResultStore:
                 copy_whole(folder / name, path.parent / name)
             write_whole(path, msgspec.json.encode(result))
         except OSError as error:
-            raise StoreError(f"a result cannot be kept in the store: {error}") from error
+            raise StoreError(
+                f"a result cannot be kept in the store: {describe_os_error(error, path)}"
+            ) from error
 
     def _read(self, path: Path) -> CellResult | None:
         if self.rerun:
@@ -84,6 +84,8 @@ class ResultStore:
             return None
         except ValueError as error:
             self.complain(f"{error}; the cell is run again")
+            return None
+        if not is_lasting(result):  # an earlier harness kept it
             return None
         if self.fresh and (self.store.unfinished / result.run).exists():
             return None

@@ -14,7 +14,7 @@ import platformdirs
 import psutil
 
 from harness.errors import StoreError
-from harness.files import remove_tree
+from harness.files import describe_os_error, remove_tree
 
 _IN_USE = ".in-use"
 _AGE_SECONDS = 24 * 3600.0
@@ -83,7 +83,9 @@ class Store:
                 say_waiting()
                 await lock.acquire(poll_interval=0.1)
         except OSError as error:
-            raise StoreError(f"the store cannot be used: {error}; name another with --store") from error
+            raise StoreError(
+                f"the store cannot be used: {describe_os_error(error)}; name another with --store"
+            ) from error
         try:
             yield
         finally:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from harness.cell import catalogue
 from harness.errors import StoreError
-from harness.files import hash_tree, remove_tree
+from harness.files import describe_os_error, hash_tree, remove_tree
 from harness.run.store import Store
 
 
@@ -50,5 +50,5 @@ def snapshot_suite(store: Store, source: Path | None = None) -> Suite:
         except OSError:  # another process was faster; its copy has the same content
             remove_tree(made)
     except OSError as error:
-        raise StoreError(f"the suite cannot be copied to the store: {error}") from error
+        raise StoreError(f"the suite cannot be copied to the store: {describe_os_error(error)}") from error
     return Suite(folder, digest)

@@ -81,6 +81,24 @@ def misbehave():
     elif does == "repeating":
         case("l0.one", "fail")
         time.sleep(60)
+    elif does == "filling":
+        with open(Path(spec["workdir"], "large"), "wb") as file:
+            while True:
+                file.write(bytes(100_000))
+    elif does == "choking":
+        try:
+            Path(spec["workdir"], "large").write_bytes(bytes(100_000_000))
+        finally:
+            os._exit(9)
+    elif does == "erring":
+        full = "OSError: [Errno 28] No space left on device: '/somewhere/file'"
+        send("case", result={"id": "l0.two", "outcome": "error", "seconds": 0.1, "message": full})
+        send("contract-done", peak_rss=1000, rss=900)
+        send("finished", peak_rss=2000)
+        sys.exit(0)
+    elif does == "unreadable":
+        send("import-failed", module="torch", message="EOFError: marshal data too short")
+        sys.exit(1)
     elif does == "importing":
         send("import-failed", module="torch", message="ImportError: no")
         sys.exit(1)

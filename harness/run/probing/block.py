@@ -10,7 +10,7 @@ import time
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from harness.files import copy_whole, remove_tree
+from harness.files import copy_whole, describe_os_error, remove_tree
 from harness.gate_records import BASELINE, Block
 from harness.records import Progress
 from harness.run import events
@@ -97,7 +97,9 @@ async def _start_all(rig: Rig, work: Work, slots: Sequence[str], scratch: Path, 
         try:
             process = await CellProcess.start(begin, rig.limits, rig.watch, _keep_quiet)
         except OSError as error:
-            raise VoidBlockError(f"{name}: its interpreter cannot be started: {error}", (name,)) from error
+            raise VoidBlockError(
+                f"{name}: its interpreter cannot be started: {describe_os_error(error, workdir)}", (name,)
+            ) from error
         arm = Arm(name, process)
         arms.append(arm)
         await arm.attempt(_get_first)

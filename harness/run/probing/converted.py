@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from harness.errors import StoreError
-from harness.files import hash_tree, remove_tree, write_whole
+from harness.files import describe_os_error, hash_tree, remove_tree, write_whole
 from harness.processes import run
 from harness.records import Lock
 from harness.run.material import Material, digest_value
@@ -51,7 +51,9 @@ class ConvertedStore:
                 using = contextlib.ExitStack()
                 using.enter_context(self.store.using(folder))
             except OSError as error:
-                raise StoreError(f"the converted model of {name} cannot be kept: {error}") from error
+                raise StoreError(
+                    f"the converted model of {name} cannot be kept: {describe_os_error(error)}"
+                ) from error
         with using:
             model = folder / _MODEL
             yield None if (model / NOTHING).exists() else model

@@ -19,10 +19,15 @@ def append_block(folder: Path, block: Block | VoidBlock) -> None:
     Raises:
         OSError: no room, no permission.
     """
-    with (folder / BLOCKS).open("ab") as file:
-        file.write(msgspec.json.encode(block) + b"\n")
-        file.flush()
-        os.fsync(file.fileno())
+    path = folder / BLOCKS
+    try:
+        with path.open("ab") as file:
+            file.write(msgspec.json.encode(block) + b"\n")
+            file.flush()
+            os.fsync(file.fileno())
+    except OSError as error:
+        error.filename = error.filename or str(path)
+        raise
 
 
 def read_blocks(folder: Path) -> tuple[Block, ...]:
