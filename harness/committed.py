@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import gzip
-import tempfile
 from pathlib import Path
 
 import msgspec
 
 from harness.errors import MachineError, UsageError
 from harness.files import write_whole
+from harness.held import temporary_folder
 from harness.history.folders import read_folder
 from harness.history_records import Comparison, Earlier
 from harness.judge.compare import compare
@@ -92,8 +92,7 @@ async def make_golden(request: Request, settings: IndexSettings, folder: Path) -
         raise UsageError(f"{request.matrix.path}: baseline: it has no solution: {planned.lock.reason}")
     installer = make_installer(settings)
     material = await prepare_material(request.matrix, request.store, installer, _keep_quiet, golden=None)
-    with tempfile.TemporaryDirectory(prefix="harness-golden-") as name:
-        scratch = Path(name)
+    with temporary_folder("golden") as scratch:
         made = scratch / "made"
         made.mkdir()
         material.make_spec(planned.cell.id, planned.lock, scratch, ()).write(scratch / "spec.json")

@@ -65,8 +65,8 @@ def writing_file(folder: Path) -> Iterator[tuple[int, Path]]:
 
 
 @contextlib.contextmanager
-def mark(path: Path) -> Iterator[None]:
-    """A file that says, as long as this process lives, that something is going on; removed at the end.
+def mark(path: Path, *, keep: bool = False) -> Iterator[None]:
+    """A file that is locked as long as something is going on; ``keep``: it is not removed at the end.
 
     Raises:
         OSError: no room, no permission.
@@ -80,7 +80,8 @@ def mark(path: Path) -> Iterator[None]:
     try:
         yield
     finally:
-        path.unlink(missing_ok=True)
+        if not keep:
+            path.unlink(missing_ok=True)
         os.close(descriptor)
 
 

@@ -95,7 +95,7 @@ async def run(
         stdin=asyncio.subprocess.DEVNULL,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,
-        env=None if env is None else dict(env),
+        env={**(os.environ if env is None else env), MARK_VARIABLE: secrets.token_hex(8)},
         cwd=cwd,
         start_new_session=True,
     )
@@ -160,6 +160,23 @@ async def end_group(process: asyncio.subprocess.Process) -> None:
     finally:  # also when a second Ctrl-C cuts the grace short; what it started may have outlived it
         _signal_group(process.pid, signal.SIGKILL)
     await process.wait()
+
+
+def end_users(folders: Collection[Path]) -> None:
+    """SIGKILL the children of a controller that is gone, which name one of its folders.
+
+    In their arguments or in their environment; processes of other programs are left alone.
+    """
+    names = [str(folder) for folder in folders]
+    ended = []
+    for process in psutil.process_iter():
+        with contextlib.suppress(psutil.Error, OSError):
+            environment = process.environ()
+            told = (*process.cmdline(), *environment.values())
+            if MARK_VARIABLE in environment and any(name in text for name in names for text in told):
+                process.kill()
+                ended.append(process)
+    psutil.wait_procs(ended, timeout=GRACE_SECONDS)
 
 
 def _signal_group(group: int, number: signal.Signals) -> None:

@@ -6,16 +6,27 @@ run by hand) everything sent is dropped and every turn is granted at once.
 
 from __future__ import annotations
 
+import ctypes
 import json
 import os
+import signal
 import socket
+import sys
 from typing import Any, Dict, Optional, TextIO
 
 from harness.cell.spec import CHANNEL_VARIABLE
 
+_PR_SET_PDEATHSIG = 1
+
 
 class ChannelClosedError(Exception):
     """The controller is gone; there is nobody to measure for."""
+
+
+def _end_with_controller() -> None:
+    """Let the kernel end this process with the controller, also where that is killed (Linux only)."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
 class Channel:
@@ -34,6 +45,7 @@ class Channel:
         if named is None:
             return cls(None)
         os.set_inheritable(int(named), False)  # noqa: FBT003 - takes no keyword
+        _end_with_controller()
         return cls(int(named))
 
     @property

@@ -12,6 +12,7 @@ import msgspec
 from harness.errors import UsageError
 from harness.plan.front_door import in_checkout, say_sweep
 from harness.plan.schema import Limits
+from harness.run.leftovers import remove_leftovers
 from harness.run.store import Store
 
 Command = Callable[..., Any]
@@ -44,8 +45,10 @@ def cells_options(command: Command) -> Command:
 
 
 def open_store(folder: Path | None) -> Store:
-    """The store in this folder, or the user's own."""
-    return Store.default() if folder is None else Store(folder.absolute())
+    """The store in this folder, or the user's own; what killed processes left in it is removed."""
+    store = Store.default() if folder is None else Store(folder.absolute())
+    remove_leftovers(store)
+    return store
 
 
 def say_command(matrix: str) -> str:

@@ -14,6 +14,7 @@ from typing import TypeVar
 import msgspec
 
 from harness.errors import MachineError
+from harness.held import temporary_folder
 from harness.processes import run
 from harness.records import CellResult, Plan
 
@@ -110,5 +111,5 @@ def open_scratch(keep: Path | None) -> Iterator[Path]:
         keep.mkdir(parents=True, exist_ok=True)
         yield keep.absolute()
         return
-    with tempfile.TemporaryDirectory(prefix="harness-perf-") as folder:
-        yield Path(folder)
+    with temporary_folder("perf") as folder:
+        yield folder

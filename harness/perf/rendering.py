@@ -10,7 +10,6 @@ import asyncio
 import contextlib
 import json
 import sys
-import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -20,6 +19,7 @@ import msgspec
 from harness.cell.catalogue import load_checks
 from harness.earlier import recall
 from harness.errors import MachineError
+from harness.held import temporary_folder
 from harness.history.database import FILE
 from harness.history.recording import History
 from harness.judge.judgement import judge
@@ -62,8 +62,8 @@ def main(arguments: list[str]) -> None:
     """Render both once, from nothing as a sweep does, and tell what it took."""
     large = multiply(read_json(Path(arguments[0])), int(arguments[1]))
     told: dict[str, float] = {}
-    with tempfile.TemporaryDirectory(prefix="harness-perf-") as folder:
-        path = Path(folder) / FILE
+    with temporary_folder("perf") as folder:
+        path = folder / FILE
         write_history(path, take_snapshot(large.plan, large.results, large.judgement), int(arguments[2]))
         with _timed(told, "history"):
             earlier = asyncio.run(recall(large, History(path), _fail))

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import os
-import tempfile
 from collections.abc import Iterable
 from pathlib import Path
 
 import uv
 
+from harness.held import temporary_folder
 from harness.plan.candidate import matrix_of_today
 from harness.plan.pip_settings import IndexSettings
 from harness.plan.resolve import TIMEOUT_SECONDS, compile_arguments
@@ -27,7 +27,7 @@ async def find_requirers(
     """
     cell, versions = side.to_cell(lock.cell), versions_of(lock)
     arguments = compile_arguments(cell, matrix_of_today(matrix).resolve, settings)
-    with tempfile.TemporaryDirectory(prefix="harness-requirers-") as folder:
+    with temporary_folder("requirers") as folder:
         asked = _write(folder, "requirements.in", (name for name in side.tested if name in versions))
         held = _write(folder, "constraints.txt", (f"{name}=={v}" for name, v in versions.items()))
         told = ("requirements.txt" if word == "pylock.toml" else word for word in arguments)
@@ -44,8 +44,8 @@ async def find_requirers(
     return _read_annotations(done.stdout) if done.returncode == 0 else {}
 
 
-def _write(folder: str, name: str, lines: Iterable[str]) -> str:
-    path = Path(folder, name)
+def _write(folder: Path, name: str, lines: Iterable[str]) -> str:
+    path = folder / name
     path.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
     return str(path)
 

@@ -6,7 +6,6 @@ import asyncio
 import datetime
 import os
 import sys
-import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -17,6 +16,7 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 from harness.errors import MachineError, UsageError
+from harness.held import temporary_folder
 from harness.plan import torch_source
 from harness.plan.lockfile import inputs_digest, make_lock
 from harness.plan.pip_settings import IndexSettings
@@ -98,10 +98,10 @@ async def resolve(
         UsageError: a package is asked for that no index has; the message names the place.
         MachineError: uv or the network failed.
     """
-    with tempfile.TemporaryDirectory(prefix="harness-resolve-") as folder:
-        guided = _write_guidance(guidance, Path(folder))
+    with temporary_folder("resolve") as folder:
+        guided = _write_guidance(guidance, folder)
         arguments = (*compile_arguments(cell, matrix.resolve, settings), *guided)
-        done, document = await _compile(cell, Path(folder), arguments, settings)
+        done, document = await _compile(cell, folder, arguments, settings)
     inputs = inputs_digest(cell, matrix.resolve, platform_tag())
     if document is not None:
         distributions = distributions_of(document, wheel_tags(cell.python))

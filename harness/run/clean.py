@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from harness.files import remove_tree
+from harness.held import is_held
+from harness.run.leftovers import remove_leftovers
 from harness.run.store import Store, is_in_use, is_mark, is_stale, marks_of
 
 Inodes = dict[tuple[int, int], int]
@@ -103,14 +105,14 @@ def _read_inodes(folder: Path) -> Inodes:
 
 def _remove_leavings(store: Store, *, everything: bool) -> None:
     """What was put aside, and what was begun and never finished."""
-    remove_tree(store.root / "aside")
+    remove_leftovers(store)
     for folder in (store.environments, store.models, store.converted, store.suites):
         for path in _list_folders(folder):
-            if path.name.startswith(".making-") and is_stale(path):
-                remove_tree(path)
+            if path.name.startswith(".making-") and is_stale(path) and not is_held(path):
+                remove_tree(path)  # of a harness of before there were locks
     if everything:
         for mark in store.unfinished.glob("*"):
-            if is_stale(mark):  # a younger one may belong to a sweep that is still running
+            if not is_held(mark):  # else a sweep is still running
                 mark.unlink(missing_ok=True)
         for mark in store.models.glob("checked-*.json"):
             mark.unlink(missing_ok=True)

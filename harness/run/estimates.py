@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import sys
-import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Literal, TypeVar
@@ -13,6 +12,7 @@ import msgspec
 
 from harness.errors import MachineError
 from harness.gate_records import Interval
+from harness.held import temporary_folder
 from harness.processes import run
 
 ANSWER_SECONDS = 120.0
@@ -58,8 +58,8 @@ async def ask_statistics(request: bytes, kind: type[T], *, seconds: float = ANSW
     Raises:
         MachineError: the statistics could not be had; the last line of the process says why.
     """
-    with tempfile.TemporaryDirectory(prefix="harness-estimate-") as folder:
-        path = Path(folder) / "request.json"
+    with temporary_folder("estimate") as folder:
+        path = folder / "request.json"
         path.write_bytes(request)
         # -P: not what lies in the folder
         argv = (sys.executable, "-P", "-m", "harness.statistics", str(path))

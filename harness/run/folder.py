@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import os
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,7 +10,9 @@ import msgspec
 
 from harness.errors import UsageError
 from harness.files import write_whole
+from harness.held import making_folder
 from harness.records import SCHEMA, CellResult, Plan
+from harness.run.leftovers import remove_leftovers_of_runs
 from harness.run.results import read_result
 
 UNFINISHED = "unfinished"
@@ -29,11 +30,12 @@ class RunFolder:
 
     @classmethod
     def create(cls, root: Path, plan: Plan) -> RunFolder:
-        """Write the plan into a new folder, marked as unfinished.
+        """Write the plan into a new folder, marked as unfinished; what killed processes left beside it goes.
 
         Raises:
             OSError: it cannot be written.
         """
+        remove_leftovers_of_runs(root)
         folder = cls(root / plan.run)
         write_whole(folder.path / UNFINISHED, b"")
         write_whole(folder.path / "plan.json", format_json(plan))
@@ -52,11 +54,11 @@ class RunFolder:
     def finish(self) -> None:
         """Everything that the run was to leave is there: it is complete, and the latest."""
         (self.path / UNFINISHED).unlink(missing_ok=True)
-        link = self.path.parent / f".{LATEST}-{os.getpid()}"
-        with contextlib.suppress(OSError):  # a file system without links goes without
-            link.unlink(missing_ok=True)
-            link.symlink_to(self.path.name, target_is_directory=True)
-            link.replace(self.path.parent / LATEST)
+        runs = self.path.parent
+        with contextlib.suppress(OSError), making_folder(runs) as making:  # some file systems have no links
+            link = making / LATEST
+            link.symlink_to(self.path.name, target_is_directory=True)  # as it is read in its place
+            link.replace(runs / LATEST)
 
 
 @dataclass(frozen=True)

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-import tempfile
 import time
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from harness.errors import StoreError
-from harness.files import describe_os_error, remove_tree
+from harness.files import describe_os_error
+from harness.held import temporary_folder
 from harness.records import CellResult, Plan, PlannedCell, Progress
 from harness.run.bytecode import BytecodePool
 from harness.run.cell import CellProcess, Notify, Start
@@ -118,8 +118,7 @@ class Member:
         assert self._python is not None, "no environment yet"  # noqa: S101 - a fault of this program
         bench.bytecode.give(self._python.parent.parent)
         folder = bench.folder.cell(launch.name)
-        workdir = Path(tempfile.mkdtemp(prefix="harness-cell-"))
-        self.stack.callback(remove_tree, workdir)
+        workdir = self.stack.enter_context(temporary_folder("cell"))
         spec = bench.material.make_spec(launch.name, launch.planned.lock, workdir, launch.phases)
         if "latency" in launch.phases:
             spec = replace(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -11,6 +12,7 @@ import msgspec
 
 from harness.errors import StoreError
 from harness.files import copy_whole, describe_os_error, write_whole
+from harness.held import mark
 from harness.records import SCHEMA, CellResult, ScenarioPlan
 from harness.run.ends import is_lasting
 from harness.run.material import digest_value
@@ -92,9 +94,9 @@ class ResultStore:
         os.utime(self.store.results / result.key)  # the stamp of its last use
         return result
 
-    def begin(self, run: str) -> None:
-        """From now on ``run`` counts as cut off, until it ends."""
-        write_whole(self.store.unfinished / run, b"")
+    def begin(self, run: str) -> contextlib.AbstractContextManager[None]:
+        """From now on ``run`` counts as cut off, until it is finished; in the context, as running."""
+        return mark(self.store.unfinished / run, keep=True)
 
     def finish(self, runs: Sequence[str]) -> None:
         """These runs are complete: their results are as good as any."""

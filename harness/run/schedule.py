@@ -77,7 +77,7 @@ async def sweep(plan: Plan, supplies: Supplies, options: Options, notify: Notify
             jobs = [_make_job(bench, planned) for planned in plan.cells if _runs_itself(planned)]
             baseline = _find_baseline(bench, jobs)
             latency = key_latency("" if baseline is None else baseline.key, plan.scenarios)
-            bench.results.begin(plan.run)
+            stack.enter_context(bench.results.begin(plan.run))
             _tell_unsatisfiable(bench)
             reuse_results(bench, jobs, latency)
             seconds = await _run_phases(bench, jobs, baseline, latency)

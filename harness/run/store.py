@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import secrets
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import dataclass
@@ -11,8 +12,8 @@ from pathlib import Path
 
 import filelock
 import platformdirs
-import psutil
 
+from harness import held
 from harness.errors import StoreError
 from harness.files import describe_os_error, remove_tree
 
@@ -94,16 +95,14 @@ class Store:
     @contextlib.contextmanager
     def using(self, entry: Path) -> Iterator[None]:
         """Mark an entry as in use by this process, so that ``clean`` leaves it alone."""
-        mark = marks_of(entry) / f"{os.getpid()}-{time.monotonic_ns()}"
-        mark.parent.mkdir(parents=True, exist_ok=True)
-        mark.touch()
-        os.utime(entry)  # the stamp of its last use
+        marks = marks_of(entry)
         try:
-            yield
+            with held.mark(marks / secrets.token_hex(8)):
+                os.utime(entry)  # the stamp of its last use
+                yield
         finally:
-            mark.unlink(missing_ok=True)
             with contextlib.suppress(OSError):  # another process uses it too
-                mark.parent.rmdir()
+                marks.rmdir()
 
     def put_aside(self, entry: Path) -> None:
         """Take an entry out of use at once, then remove it."""
@@ -126,7 +125,7 @@ def is_mark(path: Path) -> bool:
 def is_in_use(entry: Path) -> bool:
     """Whether a living process has marked the entry."""
     marks = marks_of(entry)
-    return marks.is_dir() and any(psutil.pid_exists(int(mark.name.split("-")[0])) for mark in marks.iterdir())
+    return marks.is_dir() and any(map(held.is_held, marks.iterdir()))
 
 
 def is_stale(path: Path) -> bool:

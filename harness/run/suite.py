@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
-import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
 from harness.cell import catalogue
 from harness.errors import StoreError
 from harness.files import describe_os_error, hash_tree, remove_tree
+from harness.held import making_folder
 from harness.run.store import Store
 
 
@@ -36,19 +37,18 @@ def snapshot_suite(store: Store, source: Path | None = None) -> Suite:
     inside = folder / "harness" / "cell"
     if inside.is_dir() and hash_tree(inside) == digest:
         os.utime(folder)
+        for cache in inside.rglob("__pycache__"):  # may be cut off, see harness.cell.bytecode
+            remove_tree(cache)
         return Suite(folder, digest)
     try:
-        store.suites.mkdir(parents=True, exist_ok=True)
-        made = Path(tempfile.mkdtemp(dir=store.suites, prefix=".making-"))
-        ignore = shutil.ignore_patterns("__pycache__", "*.pyc")
-        shutil.copytree(source, made / "harness" / "cell", ignore=ignore)
-        (made / "harness" / "__init__.py").touch()
-        if folder.exists():
-            store.put_aside(folder)
-        try:
-            made.rename(folder)
-        except OSError:  # another process was faster; its copy has the same content
-            remove_tree(made)
+        with making_folder(store.suites) as made:
+            ignore = shutil.ignore_patterns("__pycache__", "*.pyc")
+            shutil.copytree(source, made / "harness" / "cell", ignore=ignore)
+            (made / "harness" / "__init__.py").touch()
+            if folder.exists():
+                store.put_aside(folder)
+            with contextlib.suppress(OSError):  # another process was faster; its copy has the same content
+                made.rename(folder)
     except OSError as error:
         raise StoreError(f"the suite cannot be copied to the store: {describe_os_error(error)}") from error
     return Suite(folder, digest)

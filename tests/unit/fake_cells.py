@@ -102,6 +102,13 @@ def misbehave():
     elif does == "importing":
         send("import-failed", module="torch", message="ImportError: no")
         sys.exit(1)
+    elif does == "orphaning":
+        sleep = [sys.executable, "-c", "import time; time.sleep(600)"]
+        child = subprocess.Popen(sleep, start_new_session=True)
+        Path(spec["search_path"][0], "orphan.new").write_text(str(child.pid))
+        Path(spec["search_path"][0], "orphan.new").rename(Path(spec["search_path"][0], "orphan"))
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
+        time.sleep(600)
     elif does == "breeding":
         sleep = [sys.executable, "-c", "import time; time.sleep(60)"]
         child = subprocess.Popen(sleep, start_new_session=True)

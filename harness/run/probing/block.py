@@ -5,13 +5,13 @@ from __future__ import annotations
 import asyncio
 import math
 import statistics
-import tempfile
 import time
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from harness.files import copy_whole, describe_os_error, remove_tree
+from harness.files import copy_whole, describe_os_error
 from harness.gate_records import BASELINE, Block
+from harness.held import temporary_folder
 from harness.records import Progress
 from harness.run import events
 from harness.run.cell import CellProcess, Start
@@ -45,7 +45,20 @@ async def measure_block(rig: Rig, work: Work, number: int, slots: Sequence[str])
         OSError: the machine has no room for its files.
     """
     begun = time.monotonic()
-    scratch = Path(tempfile.mkdtemp(prefix="harness-probe-"))
+    with temporary_folder("probe") as scratch:
+        values = await _measure(rig, work, number, slots, scratch)
+    wanted = {
+        name: {id_: value for id_, value in found.items() if id_ in work.wanted}
+        for name, found in values.items()
+    }
+    seconds = round(time.monotonic() - begun, 3)
+    return Block(group=work.group, number=number, slots=tuple(slots), seconds=seconds, **wanted)
+
+
+async def _measure(
+    rig: Rig, work: Work, number: int, slots: Sequence[str], scratch: Path
+) -> dict[str, dict[str, float]]:
+    """Of every arm one number a quantity; every process is ended, whatever happens."""
     arms: list[Arm] = []
     try:
         await _start_all(rig, work, slots, scratch, arms)
@@ -64,16 +77,8 @@ async def measure_block(rig: Rig, work: Work, number: int, slots: Sequence[str])
         _keep_logs(rig, work, number, slots, scratch)
         raise
     finally:
-        try:
-            await asyncio.gather(*(arm.process.end() for arm in arms))
-        finally:  # also where the ending is cancelled
-            remove_tree(scratch)
-    wanted = {
-        name: {id_: value for id_, value in found.items() if id_ in work.wanted}
-        for name, found in values.items()
-    }
-    seconds = round(time.monotonic() - begun, 3)
-    return Block(group=work.group, number=number, slots=tuple(slots), seconds=seconds, **wanted)
+        await asyncio.gather(*(arm.process.end() for arm in arms))
+    return values
 
 
 async def _start_all(rig: Rig, work: Work, slots: Sequence[str], scratch: Path, arms: list[Arm]) -> None:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import tempfile
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 from harness.errors import StoreError
-from harness.files import describe_os_error, hash_tree, remove_tree, write_whole
+from harness.files import describe_os_error, hash_tree, write_whole
+from harness.held import making_folder, temporary_folder
 from harness.processes import run
 from harness.records import Lock
 from harness.run.material import Material, digest_value
@@ -77,17 +77,12 @@ class ConvertedStore:
             say(f"the converted model of {name} has changed since it was made; made anew")
             await asyncio.to_thread(self.store.put_aside, folder)
         say(f"converting the model for {name}, once")
-        self.store.converted.mkdir(parents=True, exist_ok=True)
-        made = Path(tempfile.mkdtemp(dir=self.store.converted, prefix=".making-"))
-        try:
+        with making_folder(self.store.converted) as made:
             await self._convert(name, lock, python, made)
             await asyncio.to_thread(_seal, made, folder)
-        finally:
-            await asyncio.to_thread(remove_tree, made)
 
     async def _convert(self, name: str, lock: Lock, python: Path, made: Path) -> None:
-        with tempfile.TemporaryDirectory(prefix="harness-convert-", ignore_cleanup_errors=True) as scratch:
-            workdir = Path(scratch)
+        with temporary_folder("convert") as workdir:
             spec = workdir / "spec.json"
             self.material.make_spec(name, lock, workdir, ()).write(spec)
             env = make_surroundings(python, self.material.suite, workdir, self.material.threads)

@@ -1,0 +1,92 @@
+"""What processes that were killed have left behind: found by the locks that died with them, and removed."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+import tempfile
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+from harness.files import remove_tree
+from harness.held import MAKING, TEMPORARY, WRITING, claim
+from harness.processes import end_users
+from harness.run.store import Store, is_mark
+
+_RUN = re.compile(rb'"run":"([^"]+)"')
+
+
+def remove_leftovers(store: Store) -> None:
+    """Remove what killed processes have left in a store and in the folder for temporary files.
+
+    Processes that still work for one of them are ended. What a living process uses is left alone, and so is
+    what belongs to another user.
+    """
+    kinds = (store.environments, store.models, store.converted, store.suites)
+    temporary = [path for path in Path(tempfile.gettempdir()).glob(TEMPORARY) if _is_ours(path)]
+    _remove_folders([*temporary, *(path for folder in kinds for path in folder.glob(MAKING))])
+    _remove_files(_list_files(store))
+    for marks in (path for folder in kinds for path in folder.glob("*") if is_mark(path)):
+        with contextlib.suppress(OSError):  # another process uses it
+            marks.rmdir()
+    for aside in (store.root / "aside").glob("*"):  # out of use, whoever was removing it
+        remove_tree(aside)
+    _remove_marks_of_runs(store)
+
+
+def remove_leftovers_of_runs(runs: Path) -> None:
+    """Remove half-written files from a folder of runs; a run that was cut off stays, and says so."""
+    _remove_folders(runs.glob(MAKING))
+    _remove_files(runs.rglob(WRITING))
+
+
+def _is_ours(path: Path) -> bool:
+    with contextlib.suppress(OSError):
+        return path.lstat().st_uid == os.getuid()
+    return False
+
+
+def _list_files(store: Store) -> Iterator[Path]:
+    """Half-written files of the store, and the marks of those who use its entries."""
+    for folder in (store.root, store.models, store.unfinished):
+        yield from folder.glob(WRITING)
+    for folder in (store.environments, store.converted):
+        yield from folder.glob(f"*/{WRITING}")
+    yield from store.results.rglob(WRITING)
+    for folder in (store.environments, store.models, store.converted, store.suites):
+        yield from (mark for path in folder.glob("*") if is_mark(path) for mark in path.glob("*"))
+
+
+def _remove_folders(found: Iterable[Path]) -> None:
+    with contextlib.ExitStack() as stack:
+        left = [path for path in found if stack.enter_context(claim(path))]
+        if left:
+            end_users(left)
+        for path in left:
+            remove_tree(path)
+
+
+def _remove_files(found: Iterable[Path]) -> None:
+    for path in found:
+        with claim(path) as free:
+            if free:
+                path.unlink(missing_ok=True)
+
+
+def _remove_marks_of_runs(store: Store) -> None:
+    """A mark of a run that was cut off is needed as long as a result of it is there: see ``--fresh``."""
+    with contextlib.ExitStack() as stack:
+        left = [mark for mark in store.unfinished.glob("*") if stack.enter_context(claim(mark))]
+        if left:
+            needed = set(_list_runs(store))
+            for mark in left:
+                if mark.name not in needed:
+                    mark.unlink(missing_ok=True)
+
+
+def _list_runs(store: Store) -> Iterator[str]:
+    """The runs that have measured the results of a store."""
+    for path in (*store.results.glob("*/contract.json"), *store.results.glob("*/*/result.json")):
+        with contextlib.suppress(OSError):
+            yield from (name.decode(errors="replace") for name in _RUN.findall(path.read_bytes()))
