@@ -12,7 +12,7 @@ import fcntl
 import os
 import shutil
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 _HELD = "held-"
@@ -53,9 +53,12 @@ def making_folder(parent: Path) -> Iterator[Path]:
 def writing_file(folder: Path) -> Iterator[tuple[int, Path]]:
     """Descriptor and path of a new file, private to this user; closed at the end, and removed if still there.
 
+    Files of the same kind that were left in the folder are removed first.
+
     Raises:
         OSError: no room, no permission.
     """
+    remove_files(folder.glob(WRITING))
     descriptor, path = _make_held(lambda: tempfile.mkstemp(dir=folder, prefix=f".writing-{_HELD}"))
     try:
         yield descriptor, path
@@ -97,6 +100,14 @@ def claim(path: Path) -> Iterator[bool]:
         yield _lock(descriptor, fcntl.LOCK_NB) and _is_still(path, descriptor)
     finally:
         os.close(descriptor)
+
+
+def remove_files(found: Iterable[Path]) -> None:
+    """Remove those of these files that no living process holds."""
+    for path in found:
+        with claim(path) as free:
+            if free:
+                path.unlink(missing_ok=True)
 
 
 def is_held(path: Path) -> bool:

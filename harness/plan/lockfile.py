@@ -7,12 +7,11 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import re
-import tempfile
 from pathlib import Path
 
 from harness.errors import UsageError
+from harness.files import write_whole
 from harness.plan.front_door import say_lock
 from harness.plan.schema import Matrix, Resolve
 from harness.records import Cell, Distribution, Lock
@@ -98,16 +97,7 @@ def render_lock(lock: Lock) -> str:
 
 def write_lock(lock: Lock, path: Path) -> None:
     """Write a lock file whole or not at all."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=".lock-")
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8", newline="\n") as file:
-            file.write(render_lock(lock))
-        Path(name).chmod(0o644)  # mkstemp makes it private; a committed file is not
-        Path(name).replace(path)
-    except BaseException:
-        Path(name).unlink(missing_ok=True)
-        raise
+    write_whole(path, render_lock(lock).encode())
 
 
 def read_lock(path: Path) -> Lock:

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from harness.files import remove_tree
-from harness.held import MAKING, TEMPORARY, WRITING, claim
+from harness.held import MAKING, TEMPORARY, WRITING, claim, remove_files
 from harness.processes import end_users
 from harness.run.store import Store, is_mark
 
@@ -26,7 +26,7 @@ def remove_leftovers(store: Store) -> None:
     kinds = (store.environments, store.models, store.converted, store.suites)
     temporary = [path for path in Path(tempfile.gettempdir()).glob(TEMPORARY) if _is_ours(path)]
     _remove_folders([*temporary, *(path for folder in kinds for path in folder.glob(MAKING))])
-    _remove_files(_list_files(store))
+    remove_files(_list_files(store))
     for marks in (path for folder in kinds for path in folder.glob("*") if is_mark(path)):
         with contextlib.suppress(OSError):  # another process uses it
             marks.rmdir()
@@ -38,7 +38,7 @@ def remove_leftovers(store: Store) -> None:
 def remove_leftovers_of_runs(runs: Path) -> None:
     """Remove half-written files from a folder of runs; a run that was cut off stays, and says so."""
     _remove_folders(runs.glob(MAKING))
-    _remove_files(runs.rglob(WRITING))
+    remove_files(runs.rglob(WRITING))
 
 
 def _is_ours(path: Path) -> bool:
@@ -65,13 +65,6 @@ def _remove_folders(found: Iterable[Path]) -> None:
             end_users(left)
         for path in left:
             remove_tree(path)
-
-
-def _remove_files(found: Iterable[Path]) -> None:
-    for path in found:
-        with claim(path) as free:
-            if free:
-                path.unlink(missing_ok=True)
 
 
 def _remove_marks_of_runs(store: Store) -> None:

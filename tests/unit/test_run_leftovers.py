@@ -11,9 +11,11 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import psutil
 import pytest
+from planted.command import Harness
 from unit.fake_cells import Lab
 from unit.stores import store_fixture  # noqa: F401 - fixtures
 
@@ -41,32 +43,6 @@ with contextlib.ExitStack() as stack:
     lab.run(make_plan(plan_cell("orphaning"), run=sys.argv[2]))
 """
 
-INSTALL = """
-import asyncio, sys
-from pathlib import Path
-from harness.records import Cell
-from harness.run.environments import EnvironmentStore
-from harness.run.installer import Installer
-from harness.run.store import Store
-from unit.stores import PYTHON, lock_wheels
-
-folder = Path(sys.argv[1])
-wheel = folder / "arm-1.0-py3-none-any.whl"
-wheel.touch()
-installer = Installer(
-    index=("--index-url", f"http://127.0.0.1:{sys.argv[2]}/simple"),
-    variables=(("UV_CACHE_DIR", str(folder / "cache")),),
-)
-cell = Cell(id="a", axes={}, requirements=(), python=PYTHON)
-
-async def install():
-    environments = EnvironmentStore(Store(folder / "store"), installer)
-    async with environments.use(cell, lock_wheels({"arm": wheel}), print):
-        pass
-
-asyncio.run(install())
-"""
-
 
 def wait_for(there: Callable[[], bool]) -> None:
     """Wait until something is there; never is a failure."""
@@ -88,7 +64,7 @@ def start(code: str, folder: Path, root: Path, *arguments: str) -> Iterator[subp
         process.wait()
 
 
-def kill(process: subprocess.Popen[bytes]) -> list[psutil.Process]:
+def kill(process: subprocess.Popen[Any]) -> list[psutil.Process]:
     """SIGKILL a harness; the processes that it had started."""
     children = psutil.Process(process.pid).children(recursive=True)
     process.send_signal(signal.SIGKILL)
@@ -150,10 +126,24 @@ def test_kill_leaves_nothing_after_the_next_command(tmp_path: Path, root: Path) 
     wait_for(lambda: is_over(kept))
 
 
-def test_uv_of_a_killed_harness_is_ended(tmp_path: Path, root: Path) -> None:
+def test_uv_of_a_killed_sweep_is_ended(tmp_path: Path, root: Path) -> None:
+    """The real command, killed while uv waits for an index that never answers."""
     (tmp_path / "tmp").mkdir()
     with socket.create_server(("127.0.0.1", 0)) as index, contextlib.ExitStack() as stack:
-        killed = stack.enter_context(start(INSTALL, tmp_path, root, str(index.getsockname()[1])))
+        harness = Harness(
+            {
+                **{name: str(tmp_path) for name in ("HOME", "XDG_CACHE_HOME", "UV_CACHE_DIR")},
+                "PIP_CONFIG_FILE": os.devnull,
+                "PIP_FIND_LINKS": "",
+                "PIP_EXTRA_INDEX_URL": "",
+                "PIP_INDEX_URL": f"http://127.0.0.1:{index.getsockname()[1]}/simple",
+                "TMPDIR": str(tmp_path / "tmp"),
+            }
+        )
+        places = ("--store", tmp_path / "store", "--reports", tmp_path / "reports")
+        killed = harness.start("sweep", "--matrix", "smoke", "--plain", *places)
+        stack.callback(killed.communicate)
+        stack.callback(killed.kill)
         stack.enter_context(index.accept()[0])  # and never answers
         children = kill(killed)
         assert [child.name() for child in children] == ["uv"]

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from harness.errors import StoreError
-from harness.files import describe_os_error, hash_tree, write_whole
+from harness.files import describe_os_error, find_full_disk, find_no_space, hash_tree, write_whole
 from harness.held import making_folder, temporary_folder
 from harness.processes import run
 from harness.records import Lock
@@ -91,6 +91,9 @@ class ConvertedStore:
                 done = await run(argv, env=env, cwd=workdir, timeout=self.seconds)
             except TimeoutError:
                 raise StoreError(f"{name}: the model was not converted within {self.seconds:g} s") from None
+            full = find_no_space(done.stderr, made) or find_full_disk(made, workdir)
+        if done.returncode != 0 and full:
+            raise StoreError(f"{name}: the model cannot be converted: {full}")
         if done.returncode != 0 or not (made / _MODEL).is_dir():
             said = (done.stderr.strip() or done.stdout.strip() or "it said nothing").splitlines()[-1]
             raise StoreError(f"{name}: the model cannot be converted: {said[:500]}")
