@@ -18,9 +18,9 @@ from pathlib import Path
 _HELD = "held-"
 """In the name of everything that is locked: what has it and is not locked was left behind."""
 
-TEMPORARY = f"harness-*-{_HELD}*"
-MAKING = f".making-{_HELD}*"
-WRITING = f".writing-{_HELD}*"
+TEMPORARY = f"harness-*-{_HELD}????????"
+MAKING = f".making-{_HELD}????????"
+WRITING = f".writing-{_HELD}????????"
 """Globs of names: in the folder for temporary files, in a folder of the store, of half-written files."""
 
 _TRIALS = 10

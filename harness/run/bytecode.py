@@ -83,9 +83,13 @@ def _stat_bytecode(environment: Path) -> Files:
     found = {}
     for path in _walk_bytecode(environment):
         with contextlib.suppress(FileNotFoundError):  # a running cell replaces one
-            status = path.lstat()
-            found[path.relative_to(environment).as_posix()] = (status.st_size, status.st_mtime_ns)
+            found[path.relative_to(environment).as_posix()] = _stat(path)
     return found
+
+
+def _stat(path: Path) -> tuple[int, int]:
+    status = path.lstat()
+    return status.st_size, status.st_mtime_ns
 
 
 @dataclass
@@ -110,7 +114,7 @@ class BytecodePool:
         """Link to what others have compiled of the same files; how many were linked."""
         if not (environment / MARKER).is_file():
             return 0
-        given = 0
+        given: Files = {}
         for (place, device, inode), bytecode in self.known.items():
             target = environment / place
             with contextlib.suppress(OSError):  # it has no such file, or has its bytecode already
@@ -118,8 +122,11 @@ class BytecodePool:
                 if (status.st_dev, status.st_ino) == (device, inode):
                     target.parent.mkdir(exist_ok=True)
                     os.link(bytecode, target)
-                    given += 1
-        return given
+                    given[place] = _stat(target)
+        if given:
+            with contextlib.suppress(OSError):  # it is read once more then
+                write_whole(environment / CHECKED, msgspec.json.encode(_read_checked(environment) | given))
+        return len(given)
 
 
 def _walk_bytecode(environment: Path) -> Iterator[Path]:

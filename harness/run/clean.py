@@ -106,6 +106,7 @@ def _read_inodes(folder: Path) -> Inodes:
 def _remove_leavings(store: Store, *, everything: bool) -> None:
     """What was put aside, and what was begun and never finished."""
     remove_leftovers(store)
+    remove_tree(store.aside)  # of a harness of before there were locks
     for folder in (store.environments, store.models, store.converted, store.suites):
         for path in _list_folders(folder):
             if path.name.startswith(".making-") and is_stale(path) and not is_held(path):

@@ -23,15 +23,18 @@ def remove_leftovers(store: Store) -> None:
     Processes that still work for one of them are ended. What a living process uses is left alone, and so is
     what belongs to another user.
     """
-    kinds = (store.environments, store.models, store.converted, store.suites)
     temporary = [path for path in Path(tempfile.gettempdir()).glob(TEMPORARY) if _is_ours(path)]
-    _remove_folders([*temporary, *(path for folder in kinds for path in folder.glob(MAKING))])
-    remove_files(_list_files(store))
+    if not store.locks.is_dir():  # nothing of it was ever used, if it is a store at all
+        _remove_folders(temporary)
+        return
+    kinds = (store.environments, store.models, store.converted, store.suites)
+    making = (path for folder in (*kinds, store.aside) for path in folder.glob(MAKING))
+    _remove_folders([*temporary, *making])
+    remove_files(_list_half_written(store))
     for marks in (path for folder in kinds for path in folder.glob("*") if is_mark(path)):
+        remove_files(mark for mark in marks.iterdir() if _is_empty(mark))
         with contextlib.suppress(OSError):  # another process uses it
             marks.rmdir()
-    for aside in (store.root / "aside").glob("*"):  # out of use, whoever was removing it
-        remove_tree(aside)
     _remove_marks_of_runs(store)
 
 
@@ -47,15 +50,18 @@ def _is_ours(path: Path) -> bool:
     return False
 
 
-def _list_files(store: Store) -> Iterator[Path]:
-    """Half-written files of the store, and the marks of those who use its entries."""
+def _is_empty(path: Path) -> bool:
+    with contextlib.suppress(OSError):
+        return path.lstat().st_size == 0
+    return False
+
+
+def _list_half_written(store: Store) -> Iterator[Path]:
     for folder in (store.root, store.models, store.unfinished):
         yield from folder.glob(WRITING)
     for folder in (store.environments, store.converted):
         yield from folder.glob(f"*/{WRITING}")
     yield from store.results.rglob(WRITING)
-    for folder in (store.environments, store.models, store.converted, store.suites):
-        yield from (mark for path in folder.glob("*") if is_mark(path) for mark in path.glob("*"))
 
 
 def _remove_folders(found: Iterable[Path]) -> None:
@@ -70,7 +76,8 @@ def _remove_folders(found: Iterable[Path]) -> None:
 def _remove_marks_of_runs(store: Store) -> None:
     """A mark of a run that was cut off is needed as long as a result of it is there: see ``--fresh``."""
     with contextlib.ExitStack() as stack:
-        left = [mark for mark in store.unfinished.glob("*") if stack.enter_context(claim(mark))]
+        marks = filter(_is_empty, store.unfinished.glob("*"))
+        left = [mark for mark in marks if stack.enter_context(claim(mark))]
         if left:
             needed = set(_list_runs(store))
             for mark in left:

@@ -15,7 +15,7 @@ import platformdirs
 
 from harness import held
 from harness.errors import StoreError
-from harness.files import describe_os_error, remove_tree
+from harness.files import describe_os_error
 
 _IN_USE = ".in-use"
 _AGE_SECONDS = 24 * 3600.0
@@ -67,6 +67,16 @@ class Store:
         """One mark a run that was begun and not ended."""
         return self.root / "unfinished"
 
+    @property
+    def aside(self) -> Path:
+        """What is being removed."""
+        return self.root / "aside"
+
+    @property
+    def locks(self) -> Path:
+        """One file a lock; there is one as soon as a store has been used."""
+        return self.root / "locks"
+
     @contextlib.asynccontextmanager
     async def lock(self, name: str, say_waiting: Callable[[], None] = _keep_quiet) -> AsyncIterator[None]:
         """Keep other harness processes away from one entry; wait for one that has it, and say so.
@@ -74,7 +84,7 @@ class Store:
         Raises:
             StoreError: the store cannot be written to.
         """
-        path = self.root / "locks" / f"{name}.lock"
+        path = self.locks / f"{name}.lock"
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             lock = filelock.AsyncFileLock(path)
@@ -106,10 +116,8 @@ class Store:
 
     def put_aside(self, entry: Path) -> None:
         """Take an entry out of use at once, then remove it."""
-        aside = self.root / "aside" / f"{entry.name}-{os.getpid()}-{time.monotonic_ns()}"
-        aside.parent.mkdir(parents=True, exist_ok=True)
-        entry.rename(aside)
-        remove_tree(aside)
+        with held.making_folder(self.aside) as aside:
+            entry.rename(aside / entry.name)
 
 
 def marks_of(entry: Path) -> Path:

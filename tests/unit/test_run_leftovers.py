@@ -32,6 +32,7 @@ from unit.fake_cells import Lab, make_plan, plan_cell
 lab = Lab(Path(sys.argv[1]))
 entry = lab.store.models / sys.argv[2]
 entry.mkdir(parents=True)
+lab.store.locks.mkdir(exist_ok=True)
 with contextlib.ExitStack() as stack:
     stack.enter_context(lab.store.using(entry))
     for folder in (lab.store.environments, lab.store.suites):
@@ -156,6 +157,7 @@ def test_uv_of_a_killed_sweep_is_ended(tmp_path: Path, root: Path) -> None:
 def test_a_run_that_was_cut_off_stays_marked_as_long_as_it_has_results(tmp_path: Path) -> None:
     lab = Lab(tmp_path)
     lab.run_one("passing")
+    lab.store.locks.mkdir()
     for name in ("run-1", "without-results"):
         with mark(lab.store.unfinished / name, keep=True):
             remove_leftovers(lab.store)
@@ -202,15 +204,21 @@ def test_what_is_tidied_up_while_it_is_made_is_made_again(
 
 def test_files_of_others_stay(store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    store.locks.mkdir(parents=True)
+    no_store = Store(tmp_path / "projects")
     others = [
-        tmp_path / "harness-cell-abcdefgh",
-        tmp_path / "harness-held",
-        store.environments / ".making-abc",
+        *(tmp_path / name for name in ("harness-cell-abcdefgh", "harness-held", "harness-cell-held-abc")),
+        *(store.environments / ".making-abcdefgh", store.aside / "mine", store.results / ".writing-held-me"),
+        *(no_store.environments / ".making-held-abcdefgh", no_store.unfinished / "draft"),
     ]
     for path in others:
         path.mkdir(parents=True)
+    (no_store.unfinished / "empty").touch()
+    (store.unfinished / "draft").parent.mkdir()
+    (store.unfinished / "draft").write_text("of a novel")
     remove_leftovers(store)
-    assert all(path.exists() for path in others)
+    remove_leftovers(no_store)
+    assert all(path.exists() for path in (*others, no_store.unfinished / "empty", store.unfinished / "draft"))
 
 
 CONTROL = """
