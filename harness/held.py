@@ -105,9 +105,9 @@ def claim(path: Path) -> Iterator[bool]:
 def remove_files(found: Iterable[Path]) -> None:
     """Remove those of these files that no living process holds."""
     for path in found:
-        with claim(path) as free:
+        with claim(path) as free, contextlib.suppress(OSError):  # in a folder that only others may change
             if free:
-                path.unlink(missing_ok=True)
+                path.unlink()
 
 
 def is_held(path: Path) -> bool:

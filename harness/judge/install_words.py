@@ -33,12 +33,11 @@ class _Rule:
 _LOCK_AGAIN = "If that release was replaced on purpose, lock again; otherwise do not trust the index."
 _WHERE_FROM = "See that pip's indexes and find-links have it, or lock again, or take it out of the matrix."
 _ONLINE = "Look at the network and at pip's index settings, then run the same again."
+_FULL = "no space left on device"
+"""How a sentence of ``harness.files.find_no_space`` begins."""
+_ROOM = "Make room (`harness clean --max-size 20GiB` takes the oldest environments) and run the same again."
 _RULES = (
-    _Rule(
-        r"No space left on device|Disk quota exceeded",
-        "{it}: the disk is full",
-        "Make room (`harness clean --max-size 20GiB` takes the oldest environments) and run the same again.",
-    ),
+    _Rule(r"No space left on device|Disk quota exceeded", "{it}: the disk is full", _ROOM),
     _Rule(
         r"Python (\S+) is not on this machine",
         "Python {1} is not on this machine",
@@ -92,6 +91,8 @@ _PLACE = re.compile(r"[a-z]+://\S+|(?<![\w.])/(?:[\w.+@-]+/)+[\w.+@-]*")
 
 def tell_install_error(reason: str) -> Told | None:
     """A sentence for what an installer said; None where it is a sentence of the harness already."""
+    if reason.startswith(_FULL):
+        return Told(reason, _ROOM)
     if not _NOT_OURS.match(reason):
         return None
     for rule in _RULES:

@@ -38,7 +38,7 @@ class Account:
                 raise CellEndedError("crashed", f"it speaks schema {schema}, but {SCHEMA} was expected")
             case events.ImportFailed(module=module, message=message):
                 if fault := find_fault_of_machine([message]):
-                    raise CellEndedError("crashed", f"{fault}, when importing {module}")
+                    raise CellEndedError("install-error", f"{fault}, when importing {module}")
                 raise CellEndedError("import-error", f"importing {module} failed: {message}")
             case events.Stage(name=name):
                 self.enter(name)
@@ -87,7 +87,7 @@ class Account:
             return None
         said = [f"{len(bad)} of {len(self.cases)} cases did not pass, the first is {bad[0]}"] if bad else []
         if fault := find_fault_of_machine(self.cases[case].message for case in bad):
-            return CellEndedError("crashed", f"{fault}; {said[0]}")
+            return CellEndedError("install-error", f"{fault}; {said[0]}")
         said += [f"{len(missing)} planned cases are missing, the first is {missing[0]}"] if missing else []
         return CellEndedError("failed", "; ".join(said))
 

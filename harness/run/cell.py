@@ -210,9 +210,10 @@ class CellProcess:
             return self.crash(f"it closed its channel and went on{half}")
         if self.watched.killed:
             return self.crash(self.watched.killed + half)
-        full = self._find_no_space()
-        because = f"{full}: " if full else ""
-        return self.crash(f"{because}it {describe_exit(code)} before it was finished{half}")
+        what = f"it {describe_exit(code)} before it was finished{half}"
+        if full := self._find_no_space():
+            return CellEndedError("install-error", f"{full}: {what} (stage {self.account.stage})")
+        return self.crash(what)
 
     def _find_no_space(self) -> str:
         """Whether its last words are of a full disk, or one is so full that they were lost."""

@@ -26,7 +26,10 @@ class CellEndedError(Exception):
 
 
 def find_fault_of_machine(messages: Iterable[str]) -> str:
-    """What the first message that is no word on versions says of disk or bytecode; empty if there is none."""
+    """What the first message that is about disk or bytecode says; empty where all are about versions.
+
+    Such an end is an ``install-error``, which no verdict takes for a regression.
+    """
     for message in messages:
         if full := find_no_space(message):
             return full

@@ -32,7 +32,7 @@ def remove_leftovers(store: Store) -> None:
     _remove_folders([*temporary, *making])
     remove_files(_list_half_written(store))
     for marks in (path for folder in kinds for path in folder.glob("*") if is_mark(path)):
-        remove_files(mark for mark in marks.iterdir() if _is_empty(mark))
+        remove_files(mark for mark in marks.glob("*") if _is_empty(mark))
         with contextlib.suppress(OSError):  # another process uses it
             marks.rmdir()
     _remove_marks_of_runs(store)

@@ -209,6 +209,13 @@ def test_a_sentence_of_the_harness_stays(said: str) -> None:
     assert tell_install_error(said) is None
 
 
+def test_a_full_disk_comes_with_its_path_and_advice() -> None:
+    told = tell_install_error("no space left on device: /store/envs/a (it exited with code 1)")
+    assert told is not None
+    assert told.sentence == "no space left on device: /store/envs/a (it exited with code 1)"
+    assert told.advice.startswith("Make room (`harness clean")
+
+
 def test_the_judge_tells_it_and_the_result_keeps_the_words() -> None:
     result = make_result("a", status="install-error", reason=FULL, cases=())
     (cell,) = judge(make_plan(make_planned("a")), [result], CHECKS).cells

@@ -73,7 +73,7 @@ def test_a_cell_that_the_machine_failed_is_no_result(
     monkeypatch.setattr(tempfile, "tempdir", str(disk.folder))
     lab = Lab(tmp_path)
     result = lab.run_one(does)
-    assert result.status == "crashed"
+    assert result.status == "install-error"
     assert_matches(rf"{reason.format(disk=disk.folder)}( \(stage contract\))?$", result.reason)
     assert not list(lab.store.results.glob("*/*"))
 
