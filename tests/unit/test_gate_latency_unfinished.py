@@ -95,6 +95,6 @@ def test_a_full_disk_ends_it_with_what_was_measured(
 
     monkeypatch.setattr(speed_sampling, "append_block", append)
     assert ask(lean, "--quantities", "memory.normalizer") == 5
-    assert "No space left on device" in capsys.readouterr().err
+    assert "no space left on device: " in capsys.readouterr().err
     assert len(blocks_of(lean)) == 1
     assert lean.read().decision.verdict == "inconclusive"
