@@ -7,7 +7,7 @@ import difflib
 import fnmatch
 import secrets
 import time
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -110,11 +110,11 @@ def narrow_checks(plan: Plan, globs: Sequence[str]) -> Plan:
     )
 
 
-Recall = Callable[[Run], Coroutine[None, None, Earlier]]
+Recall = Callable[[Run], Earlier]
 """Finds out what the runs before one tell of it."""
 
 
-async def recall_nothing(_: Run) -> Earlier:
+def recall_nothing(_: Run) -> Earlier:
     """No history is kept."""
     return FIRST
 
@@ -128,7 +128,7 @@ async def run_plan(
         HarnessError: the harness or the machine failed; a cell that fails has a status instead.
     """
     run, folder = await measure_plan(request, plan, settings, notify)
-    earlier = await recall(run)
+    earlier = recall(run)
     write_renderings(run, folder, earlier)
     RunFolder(folder).finish()
     return run, earlier

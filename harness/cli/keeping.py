@@ -111,7 +111,7 @@ def report(*, run: str | None, show: bool, reports: Path) -> int:
             webbrowser.open((folder / "gate.md").as_uri())
         return exit_code(gate.decision.verdict)
     judged, stored = finished.judge_again(folder)
-    earlier = run_interruptibly(recall_in(reports)(judged))
+    earlier = recall_in(reports)(judged)
     finished.write_renderings(judged, folder, earlier)
     for problem in stored.problems:
         click.echo(disarm_commands(f"note: {problem}"))

@@ -43,9 +43,9 @@ def remember(folder: Path, reports: Path) -> None:
 def recall_in(reports: Path) -> Recall:
     """How the page of a run in these reports learns what the runs before it tell."""
 
-    async def recall_run(run: Run) -> Earlier:
+    def recall_run(run: Run) -> Earlier:
         try:
-            return await recall(run, open_history_of(reports), say)
+            return recall(run, open_history_of(reports), say)
         except UsageError as error:
             say(f"the page tells nothing of earlier runs: {error}")
             return FIRST

@@ -22,7 +22,6 @@ from harness.report.gate.markdown import render_gate_markdown
 from harness.report.jsonfile import render_json
 from harness.report.measurements_csv import render_measurements_of
 from harness.run.folder import GATE_FILE, RunFolder
-from harness.run.interrupt import run_interruptibly
 from harness.run.probing.journal import read_blocks, read_void
 from harness.speed.looks import look_again
 
@@ -150,7 +149,7 @@ def decide_again(folder: Path) -> Gate:
 
     Raises:
         UsageError: it is not the folder of a gate.
-        MachineError: the statistics could not be had.
+        MachineError: a block holds a value that is no ratio.
     """
     before = read_gate(folder / GATE_FILE)
     run, stored = judge_again(folder)
@@ -160,7 +159,7 @@ def decide_again(folder: Path) -> Gate:
         return before  # a result that is not there yet says nothing of the candidate
     speed = None
     if before.speed is not None:
-        speed = run_interruptibly(look_again(before.speed, read_blocks(folder), read_void(folder)))
+        speed = look_again(before.speed, read_blocks(folder), read_void(folder))
     accepted = before.decision.accepted
     decision = decide(run.judgement, speed, accept_known=accepted)
     symptoms = find_symptoms(decision, speed, run.judgement.findings)

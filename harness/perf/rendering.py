@@ -6,7 +6,6 @@ of asking a history of so many runs, of the page with what it said, of the termi
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import json
 import sys
@@ -66,7 +65,7 @@ def main(arguments: list[str]) -> None:
         path = Path(folder) / FILE
         write_history(path, take_snapshot(large.plan, large.results, large.judgement), int(arguments[2]))
         with _timed(told, "history"):
-            earlier = asyncio.run(recall(large, History(path), _fail))
+            earlier = recall(large, History(path), _fail)
     with _timed(told, "page"):
         page = render_html(large, earlier)
     with _timed(told, "terminal"):

@@ -10,14 +10,11 @@ from typing import Literal
 import msgspec
 
 from harness.gate_records import Block, Interval, Quantity, QuantityDecision, Speed
+from harness.judge.intervals import estimate
 from harness.judge.quantities import decide_quantity, judge_speed, samples_of
 from harness.judge.sampling import Look, confidence_at, last_look, looks
-from harness.run.estimates import estimate
 
 Method = Literal["signed-rank", "t"]
-
-ANSWER_SECONDS = 900.0
-"""Thousands of gates are looked at at once."""
 
 
 @dataclass(frozen=True)
@@ -58,17 +55,13 @@ class Simulated:
         return sum(block.seconds for block in self.draws[group][:last])
 
 
-async def simulate(
-    setting: Setting, pools: dict[str, Sequence[Block]], gates: int, seed: int
-) -> list[Simulated]:
+def simulate(setting: Setting, pools: dict[str, Sequence[Block]], gates: int, seed: int) -> list[Simulated]:
     """Simulate so many gates over recorded blocks of identical environments, by group.
 
     A gate begins at a random block and goes on in the order of recording, round and round, so that what was
     noisy for a while stays so. Which of the three processes of a block is which arm is drawn anew: all were
     alike, and this is what makes them exactly so.
 
-    Raises:
-        MachineError: the statistics could not be had.
     """
     rng = random.Random(seed)  # noqa: S311 - a simulation, seeded to be run again
     simulated = [
@@ -79,9 +72,9 @@ async def simulate(
             going = [gate for gate in simulated if _goes_on(gate, group, look, setting)]
             if not going:
                 break
-            await _look(going, group, look, setting)
+            _look(going, group, look, setting)
         for look, waiting in _cut_off(simulated, group, setting).items():
-            await _look(waiting, group, look, setting)
+            _look(waiting, group, look, setting)
     return simulated
 
 
@@ -107,8 +100,8 @@ def _cut_off(gates: Sequence[Simulated], group: str, setting: Setting) -> dict[L
     return found
 
 
-async def _look(gates: Sequence[Simulated], group: str, look: Look, setting: Setting) -> None:
-    """Look at all of them; the statistics are asked once."""
+def _look(gates: Sequence[Simulated], group: str, look: Look, setting: Setting) -> None:
+    """Look at all of them at once."""
     wanted = [gate.open_in(group, setting.quantities) for gate in gates]
     seen = [gate.draws[group][: look.blocks] for gate in gates]
     samples: dict[str, Sequence[float]] = {}
@@ -116,7 +109,7 @@ async def _look(gates: Sequence[Simulated], group: str, look: Look, setting: Set
         found = samples_of(quantities, blocks)
         samples |= {f"{number} {name}": sample for name, sample in found.items()}
     confidence = confidence_at(look, len(setting.quantities))
-    answer = await estimate(samples, confidence, method=setting.method, seconds=ANSWER_SECONDS)
+    answer = estimate(samples, confidence, method=setting.method)
     intervals: list[dict[str, Interval]] = [{} for _ in gates]
     for name, interval in answer.items():
         number_of, _, quantity_of = name.partition(" ")

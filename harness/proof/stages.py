@@ -79,9 +79,9 @@ async def prove(wanted: Wanted, settings: IndexSettings, notify: Notify) -> list
         for percent in RELEASES:
             _note(notify, f"simulating {wanted.gates} gates, {percent}% slower")
             setting = Setting(used, slower=1 + percent / 100)
-            gates = await simulate(setting, pools, wanted.gates, SEED)
+            gates = simulate(setting, pools, wanted.gates, SEED)
             rows += judge_simulated(percent, setting, gates)
-        rows += await _simulate_at_threshold(used, pools, wanted.gates, notify)
+        rows += _simulate_at_threshold(used, pools, wanted.gates, notify)
     if wanted.real:
         await make_twin(world.candidates[0], world.request, world.settings, lambda text: _note(notify, text))
         counts = dict.fromkeys(RELEASES, wanted.real)
@@ -92,16 +92,14 @@ async def prove(wanted: Wanted, settings: IndexSettings, notify: Notify) -> list
     return rows
 
 
-async def _simulate_at_threshold(
-    used: tuple[Quantity, ...], pools: Pools, gates: int, notify: Notify
-) -> list[Row]:
+def _simulate_at_threshold(used: tuple[Quantity, ...], pools: Pools, gates: int, notify: Notify) -> list[Row]:
     """Gates whose normalizer is slower by just what is allowed: there any decision is wrong."""
     mine = [each for each in used if (each.group, each.unit) == ("normalizer", "s")]
     if not mine or "normalizer" not in pools:
         return []
     setting = Setting(used, slower=mine[0].threshold)
     _note(notify, f"simulating {gates} gates, slower by the threshold")
-    found = await simulate(setting, {"normalizer": pools["normalizer"]}, gates, SEED)
+    found = simulate(setting, {"normalizer": pools["normalizer"]}, gates, SEED)
     return [judge_at_threshold(setting, found)]
 
 
@@ -126,7 +124,7 @@ async def choose(wanted: Wanted, settings: IndexSettings, notify: Notify) -> lis
                 _note(notify, f"simulating {wanted.gates} gates, {name}, {percent}% slower, {method}")
                 chosen = tuple(each for each in mine if name != "measured" or each in used)
                 setting = Setting(chosen, slower=1 + percent / 100, method=method)
-                gates = await simulate(setting, pool, wanted.gates, SEED)
+                gates = simulate(setting, pool, wanted.gates, SEED)
                 for row in judge_simulated(percent, setting, gates):
                     told = row.what.replace("simulated", f"{name}, {method}")
                     rows.append(replace(row, what=told, goal="", holds=None))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import tempfile
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache
@@ -55,7 +54,7 @@ def remember(run: Run, *, runs: int = 100, series: int = 600) -> Earlier:
         path = Path(folder) / FILE
         write_history(path, msgspec.structs.replace(own, latency=own.latency[:series]), runs)
         with ThreadPoolExecutor() as threads:  # playwright's own event loop runs in this one
-            return threads.submit(asyncio.run, recall(run, History(path), pytest.fail)).result()
+            return threads.submit(recall, run, History(path), pytest.fail).result()
 
 
 @pytest.mark.parametrize("name", PAGES)

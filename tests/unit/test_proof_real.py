@@ -9,7 +9,7 @@ from typing import Any
 
 import msgspec
 import pytest
-from unit.proofs import held, quantities_fixture, statistics_in_this_process  # noqa: F401 - fixtures
+from unit.proofs import held, quantities_fixture  # noqa: F401 - fixtures
 
 from harness.errors import UsageError
 from harness.gate_records import Block, Quantity, Speed
@@ -277,5 +277,5 @@ def test_looks_and_void_blocks_are_charged_to_every_group(quantities: tuple[Quan
 
 async def _speed_of(quantities: tuple[Quantity, ...], blocks: tuple[Block, ...]) -> Speed:
     verdicts = Verdicts(quantities)
-    await verdicts.look("normalizer", blocks, next_look(0))
+    verdicts.look("normalizer", blocks, next_look(0))
     return verdicts.sum_up(spent=6.0, budget=60.0)

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from typing import Annotated
+from collections.abc import Mapping, Sequence
 
 import msgspec
 import numpy as np
 from scipy import stats
 
+from harness.errors import MachineError
 from harness.gate_records import Interval
 
 FEWEST = 3
@@ -18,7 +19,7 @@ PENALTY = 1.3
 """Times log(n). Of 300 series each of pure noise (normal, Student's t with 3 degrees of freedom, normal with
 5% outliers of ten times the size; 12, 30 and 100 runs) at most 0.3% have a change point with it, and of
 normal ones with a step of five times the noise in the middle at least 91% have it within two runs.
-``tests/unit/test_statistics_changes.py`` counts it again."""
+``tests/unit/test_judge_changes.py`` counts it again."""
 
 _GAMMA = 0.5
 """Of the kernel exp(-gamma x^2), x in units of the noise: values further apart than three are strangers."""
@@ -27,30 +28,30 @@ _KERNEL_BYTES = 1 << 24
 """Of the kernels that are held at once; they are summed twice, so some five times as much is in use."""
 
 
-class SeriesRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Series of logs, the oldest first; ``since``: the place from which on the slope of one is wanted."""
-
-    series: dict[str, tuple[float, ...]]
-    since: dict[str, int] = {}
-    confidence: Annotated[float, msgspec.Meta(gt=0, lt=1)] = 0.99
-
-
-class SeriesAnswer(msgspec.Struct, frozen=True):
+class Changes(msgspec.Struct, frozen=True):
     """``changes`` are places where a further level begins; ``slope``, if wanted, the ratio a place adds."""
 
     changes: tuple[int, ...]
     slope: Interval | None
 
 
-class Changes(msgspec.Struct, frozen=True):
-    """The answer on all series."""
+def find_changes(
+    series: Mapping[str, Sequence[float]], since: Mapping[str, int], *, confidence: float
+) -> dict[str, Changes]:
+    """Find the change points of every series, those of one length together.
 
-    series: dict[str, SeriesAnswer]
+    Args:
+        series: name -> logs, the oldest first.
+        since: name -> place from which on the slope of a series is wanted; the others get none.
+        confidence: of the interval of each slope by itself, two-sided.
 
-
-def find_changes(request: SeriesRequest) -> Changes:
-    """Change points of every series, those of one length at once; JSON has no number but finite."""
-    logs = {name: np.array(values, dtype=np.float64) for name, values in request.series.items()}
+    Raises:
+        MachineError: a value is no finite number.
+    """
+    logs = {name: np.array(values, dtype=np.float64) for name, values in series.items()}
+    for name, values in logs.items():
+        if not np.isfinite(values).all():
+            raise MachineError(f"{name}: one of its values is no finite number")
     alike: dict[int, list[str]] = defaultdict(list)
     for name, values in logs.items():
         alike[len(values)].append(name)
@@ -58,10 +59,8 @@ def find_changes(request: SeriesRequest) -> Changes:
     for names in alike.values():
         found = find_change_points(np.array([logs[name] for name in names]))
         changes |= dict(zip(names, found, strict=True))
-    slopes = {
-        name: estimate_slope(logs[name][place:], request.confidence) for name, place in request.since.items()
-    }
-    return Changes({name: SeriesAnswer(changes[name], slopes.get(name)) for name in logs})
+    slopes = {name: estimate_slope(logs[name][place:], confidence) for name, place in since.items()}
+    return {name: Changes(changes[name], slopes.get(name)) for name in logs}
 
 
 def find_change_points(logs: np.ndarray) -> list[tuple[int, ...]]:

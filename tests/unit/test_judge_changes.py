@@ -1,18 +1,14 @@
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable
 from typing import Any
 
-import msgspec
 import numpy as np
 import pytest
 
 from harness.errors import MachineError
-from harness.run.changes import find_changes
-from harness.statistics.__main__ import answer_request
-from harness.statistics.changes import FEWEST, estimate_slope
-from harness.statistics.changes import find_change_points as find_all
+from harness.judge.changes import FEWEST, Changes, estimate_slope, find_changes
+from harness.judge.changes import find_change_points as find_all
 
 Noise = Any  # numpy.random.Generator, of which the type checker knows nothing
 Values = Any
@@ -86,19 +82,15 @@ def test_a_creep_has_a_slope_and_noise_has_none() -> None:
     assert sum(each is not None and not each.low <= 1 <= each.high for each in wide) <= 8
 
 
-def test_the_process_is_asked_as_the_controller_asks_it() -> None:
+def test_every_series_has_its_changes_and_those_asked_for_a_slope() -> None:
     series = {"a": [0.0] * 10 + [1.0] * 10, "b": [0.0, 1.0], "unasked": [0.1 * place for place in range(9)]}
-    found = asyncio.run(find_changes(series, {"a": 10}, confidence=0.99))
-    assert (found["a"].changes, found["b"]) == ((10,), type(found["b"])(changes=(), slope=None))
+    found = find_changes(series, {"a": 10}, confidence=0.99)
+    assert (found["a"].changes, found["b"]) == ((10,), Changes(changes=(), slope=None))
     assert found["a"].slope is not None
     assert found["a"].slope.ratio == 1.0  # since the step there is none
     assert found["unasked"].slope is None
 
 
-def test_what_is_no_number_is_told() -> None:
-    with pytest.raises(msgspec.ValidationError, match="Number out of range"):
-        answer_request(b'{"series": {"bad": [1e999]}}')
-    with pytest.raises(msgspec.ValidationError, match="colour"):
-        answer_request(b'{"series": {}, "colour": 1}')
-    with pytest.raises(MachineError, match=r"the statistics failed \(exit 2\): "):
-        asyncio.run(find_changes({"bad": [float("nan")] * 9}, {}, confidence=0.99))
+def test_what_is_no_number_is_refused_by_name() -> None:
+    with pytest.raises(MachineError, match=r"^bad: one of its values is no finite number$"):
+        find_changes({"good": [0.0] * 9, "bad": [float("nan")] * 9}, {}, confidence=0.99)

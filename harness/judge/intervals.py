@@ -1,4 +1,7 @@
-"""Two intervals of the middle of paired log ratios; the gate uses the first.
+"""Confidence intervals of paired log ratios: signed-rank, which the gate uses, and Student's t beside it.
+
+One of the two modules of the controller that import NumPy and SciPy, so import it where it is used: that
+takes a second.
 
 What was seen of 60 simulated gates of each kind, 9 quantities, at most 300 s (2026-11, ``python -m
 harness.proof --choice``): neither calls identical environments regressed. Of a slow-down of 10% both find
@@ -10,10 +13,16 @@ decides in half of the time (median 60 s against 136 s). It is slower only where
 
 from __future__ import annotations
 
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
+from typing import Literal
 
 import numpy as np
 from scipy import stats
+
+from harness.errors import MachineError
+from harness.gate_records import Interval
 
 BATCH = 2_000_000
 """How many averages are held at a time, 8 bytes each."""
@@ -67,7 +76,46 @@ def t_interval(logs: np.ndarray, confidence: float) -> np.ndarray:
 
 
 METHODS = {"signed-rank": signed_rank_interval, "t": t_interval}
-"""By the name that a request says."""
+
+
+def estimate(
+    samples: Mapping[str, Sequence[float]],
+    confidence: float,
+    *,
+    method: Literal["signed-rank", "t"] = "signed-rank",
+) -> dict[str, Interval]:
+    """Estimate the ratio of each sample with its interval; samples of one length together.
+
+    Args:
+        samples: name -> paired log ratios.
+        confidence: of each interval by itself, two-sided, such as 0.9996; see ``judge.sampling``.
+        method: which interval; the gate uses the first.
+
+    Returns:
+        By name: exp of the ends on the log scale. A sample that is too small for this confidence has none.
+
+    Raises:
+        MachineError: the ratio of a sample is no finite number.
+    """
+    lengths: dict[int, list[str]] = defaultdict(list)
+    for name, sample in samples.items():
+        if sample:
+            lengths[len(sample)].append(name)
+    found: dict[str, Interval] = {}
+    for names in lengths.values():
+        logs = np.array([samples[name] for name in names], dtype=np.float64)
+        if not np.isfinite(logs).all():
+            name = names[int(np.argmin(np.isfinite(logs).all(axis=1)))]
+            raise MachineError(f"{name}: one of its log ratios is no finite number")
+        with np.errstate(over="ignore"):  # reported below, with the name
+            ratios = np.exp(METHODS[method](logs, confidence))
+        for name, (low, ratio, high) in zip(names, ratios, strict=True):
+            if np.isnan([low, ratio, high]).any():
+                continue
+            if not np.isfinite([low, ratio, high]).all():
+                raise MachineError(f"{name}: the ratio is no finite number")
+            found[name] = Interval(low=float(low), ratio=float(ratio), high=float(high))
+    return found
 
 
 def _averages_cut_off(count: int, tail: float) -> int | None:
