@@ -26,7 +26,8 @@ def harness(session: nox.Session, *arguments: str, module: str = "harness") -> N
     """Run the harness of this checkout in the environment that ``setup`` made."""
     folder = Path(session.cache_dir).parent / "setup" / ("Scripts" if sys.platform == "win32" else "bin")
     # The exit code carries the verdict; nox turns any but 0 into a failed session.
-    session.run(str(folder / "python"), "-m", module, *arguments, external=True)
+    env = {"PYTHONPATH": str(ROOT / "tests")}  # perf and proof measure the harness, and are no part of it
+    session.run(str(folder / "python"), "-m", module, *arguments, external=True, env=env)
 
 
 @nox.session(python=PYTHON, default=False)
@@ -81,14 +82,14 @@ def publish(session: nox.Session) -> None:
 
 @nox.session(venv_backend="none", requires=["setup"], default=False)
 def perf(session: nox.Session) -> None:
-    """Show what the harness costs: warm environments, overhead of a cell, an unchanged sweep."""
-    harness(session, "perf", *session.posargs)
+    """Show what the harness costs, at most five minutes a call: `nox -s perf -- plain sweep` names parts."""
+    harness(session, *session.posargs, module="perf")
 
 
 @nox.session(venv_backend="none", requires=["setup"], default=False)
 def prove(session: nox.Session) -> None:
     """How often the gate's decision on latency is right: `nox -s prove -- --real 20` takes an hour or two."""
-    harness(session, *session.posargs, module="harness.proof")
+    harness(session, *session.posargs, module="proof")
 
 
 @nox.session(python=PYTHON, allow_parallel=True)

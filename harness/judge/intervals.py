@@ -3,8 +3,8 @@
 One of the two modules of the controller that import NumPy and SciPy, so import it where it is used: that
 takes a second.
 
-What was seen of 60 simulated gates of each kind, 9 quantities, at most 300 s (2026-11, ``python -m
-harness.proof --choice``): neither calls identical environments regressed. Of a slow-down of 10% both find
+What was seen of 60 simulated gates of each kind, 9 quantities, at most 300 s (2026-11, ``nox -s prove
+-- --choice``): neither calls identical environments regressed. Of a slow-down of 10% both find
 60 where the noise is normal or as measured; where one process in ten takes 1.7 times as long the
 signed-rank interval finds 60 and Student's 12, with heavy tails 60 and 54. With one such process in 100 it
 decides in half of the time (median 60 s against 136 s). It is slower only where every other process takes

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import pytest
+from proof.goals import Row
+from proof.planted import make_matrix
 
 from harness.gate_records import Quantity
 from harness.plan.quantities import plan_quantities
-from harness.proof.goals import Row
-from harness.proof.planted import make_matrix
 
 
 @pytest.fixture(scope="module", name="quantities")

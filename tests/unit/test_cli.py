@@ -28,7 +28,7 @@ Say = pytest.CaptureFixture[str]
         (("sweep", "--golden", "nowhere"), "--golden nowhere: no such file or folder"),
         (("sweep", "--checks", "l0.zeroo*"), "--checks 'l0.zeroo*' matches no check; near it: "),
         (("sweep", "--jobs", "0"), "0 is not in the range"),
-        (("perf", "--only", "nope"), "--only 'nope' matches no cell; there are: "),
+        (("perf", "--only", "nope"), "harness perf: it is `nox -s perf -- --only nope` now, in a checkout"),
         (("lock", "--resolve"), "--resolve belongs to --check"),
         (("lock", "--check"), "no matrix there; name one with --matrix FILE"),
         (("clean", "--max-size", "20GB"), "--max-size '20GB' is not a size such as 20GiB"),

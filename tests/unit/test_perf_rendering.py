@@ -7,10 +7,10 @@ import json
 from pathlib import Path
 
 import pytest
+from perf.rendering import main, multiply
 from unit.runs import make_small_run
 
 from harness.errors import UsageError
-from harness.perf.rendering import main, multiply
 from harness.report.jsonfile import render_json
 
 

@@ -7,12 +7,12 @@ import gzip
 from pathlib import Path
 
 import pytest
+from proof import __main__ as command
+from proof import published, stages
+from proof.goals import Row
+from proof.published import publish
 
 from harness.errors import UsageError
-from harness.proof import __main__ as command
-from harness.proof import published, stages
-from harness.proof.goals import Row
-from harness.proof.published import publish
 from harness.run.store import Store
 
 MACHINE = {"class": "0123", "cpu": "A | CPU", "cores": "2"}

@@ -6,14 +6,14 @@ from collections.abc import Sequence
 
 import msgspec
 import pytest
+from proof.goals import judge_at_threshold, judge_pools, judge_simulated
+from proof.noise import KINDS, make_pool
+from proof.simulation import Setting, Simulated, simulate
+from proof.stages import find_measured
 from unit.proofs import held, quantities_fixture  # noqa: F401 - fixtures
 
 from harness.gate_records import Block, Quantity
 from harness.judge import quantities as quantities_of_a_gate
-from harness.proof.goals import judge_at_threshold, judge_pools, judge_simulated
-from harness.proof.noise import KINDS, make_pool
-from harness.proof.simulation import Setting, Simulated, simulate
-from harness.proof.stages import find_measured
 
 GATES = 40
 

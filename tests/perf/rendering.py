@@ -1,6 +1,6 @@
 """Renders a large sweep once, in a process of its own, and tells what it took.
 
-Run as ``python -m harness.perf.rendering RESULTS CELLS RUNS``, it prints the seconds and the bytes as JSON:
+Run as ``python -m perf.rendering RESULTS CELLS RUNS``, it prints the seconds and the bytes as JSON:
 of asking a history of so many runs, of the page with what it said, of the terminal report.
 """
 
@@ -23,11 +23,11 @@ from harness.history.database import FILE
 from harness.history.recording import History
 from harness.judge.judgement import judge
 from harness.judge.snapshot import take_snapshot
-from harness.perf.pasts import write_history
 from harness.records import CellResult, PlannedCell, Run
 from harness.report.jsonfile import read_json
 from harness.report.page.html import render_html
 from harness.report.text import render_text
+from perf.pasts import write_history
 
 
 def multiply(run: Run, count: int) -> Run:

@@ -10,8 +10,8 @@ from dataclasses import dataclass, replace
 
 from harness.gate_records import Quantity
 from harness.judge.slower import NAMED, with_speed
-from harness.proof.real import RealGate
-from harness.proof.simulation import Setting, Simulated, sum_up
+from proof.real import RealGate
+from proof.simulation import Setting, Simulated, sum_up
 
 DECIDE_SECONDS = {"normalizer": 120.0, "embedding": 300.0}
 """Within which all quantities of a group are to be decided, with warm environments."""

@@ -11,8 +11,12 @@ from harness.gate_records import Block, Quantity
 from harness.pipeline import Notify
 from harness.plan.pip_settings import IndexSettings
 from harness.plan.quantities import plan_quantities
-from harness.proof.code import digest_code
-from harness.proof.goals import (
+from harness.records import Progress
+from harness.run.machine import read_machine
+from harness.run.probing.journal import read_blocks
+from harness.run.store import Store
+from proof.code import digest_code
+from proof.goals import (
     Row,
     judge_at_threshold,
     judge_pools,
@@ -20,16 +24,12 @@ from harness.proof.goals import (
     judge_simulated,
     tell_machines,
 )
-from harness.proof.noise import KINDS, make_pool
-from harness.proof.planted import RELEASES, World, make_world
-from harness.proof.real import run_gates
-from harness.proof.recording import record_blocks
-from harness.proof.simulation import Method, Setting, simulate
-from harness.proof.twin import make_twin
-from harness.records import Progress
-from harness.run.machine import read_machine
-from harness.run.probing.journal import read_blocks
-from harness.run.store import Store
+from proof.noise import KINDS, make_pool
+from proof.planted import RELEASES, World, make_world
+from proof.real import run_gates
+from proof.recording import record_blocks
+from proof.simulation import Method, Setting, simulate
+from proof.twin import make_twin
 
 RECORDED, REAL = "recorded", "real"
 

@@ -1,4 +1,4 @@
-"""``python -m harness.proof``: how often the gate's decision on latency is right, simulated and for real.
+"""``python -m proof``: how often the gate's decision on latency is right, simulated and for real.
 
 Simulated: blocks of identical environments are measured first (``--record`` seconds, kept), then gates are
 made of them and decided by the gate's own code, as they are and with a slow-down planted.
@@ -20,14 +20,14 @@ import click
 
 from harness.errors import HarnessError
 from harness.plan.pip_settings import read_pip_settings
-from harness.proof.goals import Row
-from harness.proof.published import publish, take_over
-from harness.proof.stages import Wanted, choose, prove
-from harness.proof.table import ASSUMED, render_rows
 from harness.records import Progress
 from harness.run.interrupt import run_interruptibly
 from harness.run.machine import read_machine
 from harness.run.store import Store
+from proof.goals import Row
+from proof.published import publish, take_over
+from proof.stages import Wanted, choose, prove
+from proof.table import ASSUMED, render_rows
 
 INTERRUPTED = 130
 PUBLISHED = Path("reports/proof")
@@ -52,7 +52,7 @@ def _say(progress: Progress) -> None:
 @click.option("--store", type=click.Path(path_type=Path), help="As of the harness.")
 @click.option("--fresh", is_flag=True, help="Forget what was measured before.")
 @click.option("--publish", "published", is_flag=True, help=f"Write table and measurements to {PUBLISHED}.")
-def main(  # noqa: PLR0913 - one parameter an option
+def main(
     *,
     gates: int,
     record: float,
@@ -89,13 +89,13 @@ def _exit_code() -> int:
     try:
         return int(main.main(standalone_mode=False) or 0)
     except HarnessError as error:
-        click.echo(f"harness.proof: {error}", err=True)
+        click.echo(f"proof: {error}", err=True)
         return int(error.exit_code)
     except click.ClickException as error:
         error.show()
         return error.exit_code
     except (KeyboardInterrupt, click.Abort):
-        click.echo("harness.proof: interrupted; what is measured is kept, the same command goes on", err=True)
+        click.echo("proof: interrupted; what is measured is kept, the same command goes on", err=True)
         return INTERRUPTED
 
 

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from rich.console import Console
 from rich.table import Table
 
-from harness.proof.goals import Row
+from proof.goals import Row
 
 ASSUMED = """
 Simulated gates draw anew which process of a recorded block is which arm: so identical environments are

@@ -10,9 +10,9 @@ import msgspec
 from harness.gate_records import Block
 from harness.pipeline import Notify
 from harness.plan.quantities import plan_quantities
-from harness.proof.planted import World
 from harness.run.probing.journal import read_blocks
 from harness.speed.sampling import measure_speed
+from proof.planted import World
 
 NEVER_DECIDED = 1 + 1e-9
 """A threshold that no interval lies on one side of: the gate goes on until its budget is spent."""

@@ -5,8 +5,8 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from harness.perf.bench import Bench
-from harness.perf.figures import Figure
+from perf.bench import Bench
+from perf.figures import Figure
 
 CELLS, RUNS = 200, 100
 PUBLISHED = Path("reports") / "openvino" / "results.json.gz"
@@ -21,7 +21,7 @@ async def measure_pages(bench: Bench, rounds: int) -> list[Figure]:
     told = []
     for number in range(rounds):
         bench.say(f"the page and the terminal report of {CELLS} cells, {number + 1} of {rounds}")
-        argv = (sys.executable, "-m", "harness.perf.rendering", str(PUBLISHED), str(CELLS), str(RUNS))
+        argv = (sys.executable, "-m", "perf.rendering", str(PUBLISHED), str(CELLS), str(RUNS))
         told.append(await bench.tell(argv))
     return [
         Figure(f"asking a history of {RUNS} runs", "s", tuple(each["history"] for each in told)),

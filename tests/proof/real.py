@@ -13,12 +13,12 @@ from harness.gate_records import Block, Speed
 from harness.judge.slower import with_speed
 from harness.pipeline import Notify
 from harness.plan.quantities import plan_quantities
-from harness.proof.code import digest_code
-from harness.proof.planted import World
 from harness.records import Progress, Record, Verdict
 from harness.run.machine import read_machine
 from harness.run.probing.journal import read_blocks
 from harness.speed.sampling import measure_speed
+from proof.code import digest_code
+from proof.planted import World
 
 ROWS = "real.jsonl"
 

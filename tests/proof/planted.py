@@ -17,11 +17,11 @@ from harness.plan.matrix import read_matrix
 from harness.plan.pip_settings import IndexSettings
 from harness.plan.plan import PlanOptions, build_plan, planned_cells
 from harness.plan.schema import Matrix, MatrixRow, Pin, Subject
-from harness.proof.twin import name_twin
 from harness.records import Plan, PlannedCell
 from harness.run.machine import read_machine
 from harness.run.options import Limits, Options
 from harness.run.store import Store
+from proof.twin import name_twin
 
 NAME = "planted-speed"
 

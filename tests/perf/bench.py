@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import contextlib
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
@@ -101,14 +100,3 @@ def _read(path: Path, kind: type[Read]) -> Read:
         return msgspec.json.decode(path.read_bytes(), type=kind)
     except (OSError, msgspec.DecodeError) as error:
         raise MachineError(f"{path}: nothing to measure there: {error}") from error
-
-
-@contextlib.contextmanager
-def open_scratch(keep: Path | None) -> Iterator[Path]:
-    """A folder for everything that measuring leaves: ``keep``, or one that is removed at the end."""
-    if keep is not None:
-        keep.mkdir(parents=True, exist_ok=True)
-        yield keep.absolute()
-        return
-    with tempfile.TemporaryDirectory(prefix="harness-perf-") as folder:
-        yield Path(folder)

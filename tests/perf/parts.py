@@ -4,68 +4,73 @@ from __future__ import annotations
 
 import json
 import resource
+import shutil
 import sys
 from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 from uv import find_uv_bin
 
-from harness.errors import MachineError
-from harness.perf.bench import Bench
-from harness.perf.figures import Costs, Figure, compare
-from harness.perf.pages import measure_pages
 from harness.run.options import count_cores
 from harness.run.store import Store
 from harness.run.suite import snapshot_suite
 from harness.run.surroundings import make_surroundings
+from perf.bench import Bench
+from perf.figures import Figure, compare
+from perf.pages import measure_pages
 
-Part = Callable[[], Awaitable[list[Figure]]]
+
+@dataclass(frozen=True)
+class Part:
+    """Figures that are taken together; ``usual``: they are measured where no part is named."""
+
+    measure: Callable[[Bench, int], Awaitable[list[Figure]]]
+    usual: bool = True
 
 
-async def measure(bench: Bench, *, rounds: int, plain_rounds: int, whole: bool) -> Costs:
-    """Every figure, in the order of the table; a part that fails is told, and costs nobody the others.
+async def measure_part(name: str, bench: Bench, rounds: int) -> tuple[Figure, ...]:
+    """Take the figures of one part; what all parts but that of the pages need first is made where it lacks.
 
     Raises:
-        MachineError: the harness cannot run the cell at all, so there is nothing to measure.
+        MachineError: the harness cannot run the cell at all, or the part failed.
     """
-    bench.say("making the environment, the model and the first result")
-    await bench.seconds(bench.harness("sweep", "--only", bench.cell, "--no-latency"))
-    parts: dict[str, Part] = {
-        "a warm environment": lambda: _environments(bench, rounds, plain_rounds),
-        "the overhead of a cell": lambda: _overhead(bench, rounds),
-        "how busy the cores are": lambda: _cores(bench),
-        "rendering a large sweep": lambda: measure_pages(bench, rounds),
-    }
-    if whole:
-        parts["the whole sweep"] = lambda: _sweeps(bench, rounds)
-    figures: list[Figure] = []
-    failures = []
-    for name, part in parts.items():
-        try:
-            figures += await part()
-        except (MachineError, OSError) as error:
-            failures.append(f"{name}: {error}")
-    return Costs(tuple(figures), tuple(failures))
+    if name != "pages" and not bench.run.exists():
+        bench.say("making the environment, the model and the first result")
+        await bench.seconds(bench.harness("sweep", "--only", bench.cell, "--no-latency"))
+    return tuple(await PARTS[name].measure(bench, rounds))
 
 
-async def _environments(bench: Bench, rounds: int, plain_rounds: int) -> list[Figure]:
-    """A warm environment by the harness, and the plain way beside it: virtualenv and pip in a nox session."""
-    ours: list[float] = []
-    plain: list[float] = []
-    environment = bench.find_environment()
+async def _environments(bench: Bench, rounds: int) -> list[Figure]:
+    """A warm environment by the harness."""
+    return [Figure("a warm environment", "s", tuple(await _warm(bench, rounds)), "at most 5")]
+
+
+async def _warm(bench: Bench, rounds: int) -> list[float]:
+    seconds = []
     for number in range(rounds):
         bench.say(f"environment {number + 1} of {rounds}")
         store = bench.make_folder("store")
-        await bench.seconds(bench.harness("sweep", "--only", bench.cell, "--no-latency", store=store))
-        ours.append(bench.read_result().seconds["environment"])
-        if number < plain_rounds:
-            bench.say(f"the plain way {number + 1} of {plain_rounds} (minutes)")
-            plain.append(await _plain_way(bench, environment))
-    figures = [Figure("a warm environment", "s", tuple(ours), "at most 5")]
-    if plain:
-        figures.append(Figure("the same by nox, virtualenv and pip", "s", tuple(plain)))
-        figures.append(compare("plain way / harness", plain, ours))
-    return figures
+        only = ("--only", bench.cell, "--checks", "env.versions")
+        await bench.seconds(bench.harness("sweep", *only, "--no-latency", store=store))
+        seconds.append(bench.read_result().seconds["environment"])
+        shutil.rmtree(store, ignore_errors=True)
+    return seconds
+
+
+async def _plain(bench: Bench, rounds: int) -> list[Figure]:
+    """The same by virtualenv and pip in a nox session, in turns with the harness."""
+    environment = bench.find_environment()
+    ours: list[float] = []
+    plain: list[float] = []
+    for number in range(rounds):
+        ours += await _warm(bench, 1)
+        bench.say(f"nox, virtualenv and pip, {number + 1} of {rounds} (minutes)")
+        plain.append(await _plain_way(bench, environment))
+    return [
+        Figure("a warm environment by nox, virtualenv and pip", "s", tuple(plain)),
+        compare("nox, virtualenv and pip / harness", plain, ours),
+    ]
 
 
 async def _plain_way(bench: Bench, environment: Path) -> float:
@@ -108,7 +113,7 @@ def _copy_spec(spec: Path, workdir: Path) -> Path:
     return path
 
 
-async def _cores(bench: Bench) -> list[Figure]:
+async def _cores(bench: Bench, _: int) -> list[Figure]:
     """CPU seconds of all children over wall seconds times cores, with two cells a core to run."""
     only = [argument for cell in bench.several for argument in ("--only", cell)]
     bench.say(f"making the environments of {len(bench.several)} cells")
@@ -132,3 +137,14 @@ async def _sweeps(bench: Bench, rounds: int) -> list[Figure]:
         Figure("the whole sweep", "s", (whole,), "at most 720"),
         Figure("the sweep with nothing changed", "s", tuple(unchanged), "at most 5"),
     ]
+
+
+PARTS = {
+    "pages": Part(measure_pages),
+    "environment": Part(_environments),
+    "overhead": Part(_overhead),
+    "cores": Part(_cores, usual=False),
+    "plain": Part(_plain, usual=False),
+    "sweep": Part(_sweeps, usual=False),
+}
+"""Name -> part, the quick ones first."""

@@ -10,13 +10,13 @@ import msgspec
 
 from harness.errors import UsageError
 from harness.files import write_whole
-from harness.proof.code import digest_code
-from harness.proof.goals import Row
-from harness.proof.real import ROWS
-from harness.proof.stages import REAL, noise_folder
-from harness.proof.table import ASSUMED, WORDS
 from harness.report.escape import code_span, escape_markdown
 from harness.run.probing.journal import BLOCKS
+from proof.code import digest_code
+from proof.goals import Row
+from proof.real import ROWS
+from proof.stages import REAL, noise_folder
+from proof.table import ASSUMED, WORDS
 
 SUMMARY, GATES, NOISE = "summary.md", "gates.jsonl", "noise.jsonl.gz"
 
