@@ -15,7 +15,8 @@ import re
 MASK = "redacted"
 """Stands for what was taken out: plain letters, which Markdown, HTML, JSON and shells leave alone."""
 
-_SLASHES = r":(?:\\?/){2}"  # JSON may escape the slashes
+# JSON may escape the slashes; an address that was taken for a path has lost one of them.
+_SLASHES = r":(?:(?:\\?/){2}|(?:(?<=http:)|(?<=https:)|(?<=ftp:)|(?<=ssh:))\\?/(?!\\?/))"
 _PLAIN_HOST = r"(?:[\w.-]*|\[[^\]\s]*\])(?::[0-9]*)?"
 _AT = r"(?P<at>\\?@)(?=[\w\[$%{*-])"  # Markdown escapes the sign; a host follows
 
@@ -57,7 +58,7 @@ def redact(text: str) -> str:
 
     Applied again it changes nothing.
     """
-    if "//" not in text and r"\/" not in text and "%2" not in text:
+    if ":/" not in text and r":\/" not in text and "%2" not in text:
         return text
     hosts_only = _NESTED.sub(_mask, _USER.sub(_mask_user, _ODD.sub(_mask, text)))
     return _ADDRESS.sub(lambda found: _PARAMETER.sub(rf"\g<name>{MASK}", found[0]), hosts_only)

@@ -21,6 +21,7 @@ from packaging.utils import (
 from harness.errors import UsageError
 from harness.plan.file_package import FilePackage, holds
 from harness.plan.places import Place
+from harness.redaction import redact
 
 Read = Callable[[Place], Awaitable[str]]
 
@@ -129,7 +130,7 @@ def _package(line: str, where: str, environment: Mapping[str, str]) -> list[File
         asked = Requirement(_OPTION.sub("", line))
     except InvalidRequirement as error:
         raise UsageError(
-            f"{where}: {line[:80]!r} is not a requirement: {str(error).splitlines()[0]}"
+            f"{where}: {redact(line)[:80]!r} is not a requirement: {str(error).splitlines()[0]}"
         ) from None
     if asked.marker is not None and not holds(asked.marker, environment, where):
         return []

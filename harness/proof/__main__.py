@@ -24,6 +24,7 @@ from harness.proof.goals import Row
 from harness.proof.published import publish, take_over
 from harness.proof.stages import Wanted, choose, prove
 from harness.proof.table import ASSUMED, render_rows
+from harness.protection import protect_process
 from harness.records import Progress
 from harness.run.interrupt import run_interruptibly
 from harness.run.machine import read_machine
@@ -100,4 +101,5 @@ def _exit_code() -> int:
 
 
 if __name__ == "__main__":
+    protect_process()
     sys.exit(_exit_code())
