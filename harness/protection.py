@@ -1,8 +1,9 @@
 """The controller's own process, without secrets where other processes can read them.
 
 On Linux every process of the same user may read the environment that a process was started with
-(``/proc/<pid>/environ``), whatever it changes in it later. So the controller starts itself again, once, with those
-variables that it and its children need. Values that hold credentials go through a pipe and are kept in memory.
+(``/proc/<pid>/environ``), whatever it changes in it later. So the controller starts itself again, once, with
+those variables that it and its children need. Values that hold credentials go through a pipe and are kept in
+memory.
 """
 
 from __future__ import annotations
@@ -43,7 +44,7 @@ NEEDED = (
 """Variables that the controller, uv, pip and git read, as globs; all others are dropped."""
 
 _SECRET_NAME = re.compile(
-    r"PASSWORD|PASSWD|TOKEN|SECRET|KEY|CREDENTIAL|_USERNAME$|^GIT_CONFIG_(?:VALUE|PARAM)"
+    r"PASSWORD|PASSWD|TOKEN|SECRET|KEY|CREDENTIAL|_USERNAME$|^GIT_CONFIG_(?:VALUE|PARAMETERS)"
 )
 
 
@@ -64,10 +65,10 @@ def _is_secret(name: str, value: str) -> bool:
 
 
 def protect_process() -> None:
-    """Start this process again without secrets in its environment, and let nobody but root read its memory.
+    """Start this process again without secrets in its environment; its memory is for root alone to read.
 
-    Does not return the first time; the second time ``os.environ`` is complete but for what is not needed. To be
-    called before threads, open files or children matter. Without effect where the system has no way for it.
+    Does not return the first time; the second time ``os.environ`` is complete but for what is not needed.
+    Call it before there are threads, open files or children. What a system does not offer is left out.
     """
     pid, _, descriptor = os.environ.pop(_STARTED, "").partition(":")
     if pid != str(os.getpid()):

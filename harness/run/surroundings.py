@@ -12,9 +12,9 @@ What it is not kept from:
 
 - files of the user by absolute paths: the real home with ``.netrc``, ``.ssh`` and ``pip.conf``, other runs;
 - the network;
-- processes of the same user other than the controller: the environments of the shell, nox or the CI runner that
-  started the harness, and arguments and environment of uv, pip and git while they run, with the credentials of
-  indexes and proxies;
+- processes of the same user other than the controller: the environments of the shell, nox or the CI runner
+  that started the harness, and arguments and environment of uv, pip and git while they run, with the
+  credentials of indexes and proxies;
 - as root, the memory of every process, the controller's included.
 
 Where that matters, run the harness as a user of its own, in a container or a job without secrets.
