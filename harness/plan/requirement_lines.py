@@ -66,9 +66,8 @@ async def read_lines(place: Place, read: Read, environment: Mapping[str, str]) -
                     fault = "it comes from a path or an address, not from an index"
                     packages.append(FilePackage(name=name, where=where, fault=fault))
             elif line.startswith("-"):
-                notes.append(
-                    f"{where}: {line.split()[0].split('=')[0]} is not followed: pip's settings count"
-                )
+                option = redact(line.split()[0]).split("=")[0]
+                notes.append(f"{where}: {option} is not followed: pip's settings count")
             else:
                 packages += _package(line, where, environment)
     return Lines(packages=tuple(packages), notes=tuple(notes))
