@@ -21,6 +21,7 @@ from harness.plan.plan import PlanOptions, build_plan
 from harness.plan.schema import Matrix
 from harness.processes import run as run_process
 from harness.records import Run
+from harness.redaction import redact
 from harness.report.jsonfile import read_json, render_json
 from harness.report.markdown import render_markdown
 from harness.report.page.html import render_html
@@ -47,9 +48,11 @@ def publish(folder: Path, reports: Path) -> tuple[Path, ...]:
     portable = msgspec.structs.replace(run, plan=plan)
     earlier = Earlier(since=_compare_published(reports / run.plan.matrix, portable))
     contents = {
-        "index.html": render_html(portable, earlier).encode(),
-        "summary.md": render_markdown(portable, earlier).encode(),
-        "results.json.gz": gzip.compress(render_json(portable).encode(), mtime=0),  # the same bytes each time
+        "index.html": redact(render_html(portable, earlier)).encode(),
+        "summary.md": redact(render_markdown(portable, earlier)).encode(),
+        "results.json.gz": gzip.compress(
+            redact(render_json(portable)).encode(), mtime=0
+        ),  # the same bytes each time
     }
     for name, content in contents.items():
         write_whole(reports / run.plan.matrix / name, content)

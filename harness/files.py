@@ -9,6 +9,8 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
+from harness.redaction import redact
+
 _CHUNK = 1024 * 1024
 
 
@@ -34,14 +36,38 @@ def write_whole(path: Path, data: bytes) -> None:
         raise
 
 
+def write_text(path: Path, text: str) -> None:
+    """Write what people and other programs read: whole, UTF-8, without the credentials of addresses.
+
+    Raises:
+        OSError: no room, no permission.
+    """
+    write_whole(path, redact(text).encode())
+
+
 def copy_whole(source: Path, target: Path) -> bool:
-    """Copy a file the same way; False where there is none."""
+    """Copy a text file the same way, without the credentials in it; False where there is none."""
     try:
         data = source.read_bytes()
     except FileNotFoundError:
         return False
-    write_whole(target, data)
+    write_whole(target, _redact_bytes(data))
     return True
+
+
+def redact_file(path: Path) -> None:
+    """Take the credentials out of a text file that another program wrote; nothing where there is none."""
+    try:
+        data = path.read_bytes()
+    except FileNotFoundError:
+        return
+    plain = _redact_bytes(data)
+    if plain != data:
+        write_whole(path, plain)
+
+
+def _redact_bytes(data: bytes) -> bytes:
+    return redact(data.decode(errors="surrogateescape")).encode(errors="surrogateescape")
 
 
 def walk_files(folder: Path) -> Iterator[tuple[str, Path]]:

@@ -9,7 +9,7 @@ import msgspec
 
 from harness.cell.catalogue import load_checks
 from harness.errors import UsageError
-from harness.files import write_whole
+from harness.files import write_text
 from harness.history_records import Earlier
 from harness.judge.judgement import judge
 from harness.plan.front_door import say_sweep
@@ -48,8 +48,8 @@ def write_renderings(run: Run, folder: Path, earlier: Earlier = FIRST) -> None:
     The page and the summary tell of ``earlier`` runs too.
     """
     for name, render in RENDERINGS.items():
-        write_whole(folder / name, render(run, earlier).encode())
-    write_whole(folder / "schema.json", render_schema().encode())
+        write_text(folder / name, render(run, earlier))
+    write_text(folder / "schema.json", render_schema())
 
 
 def judge_again(folder: Path) -> tuple[Run, StoredRun]:

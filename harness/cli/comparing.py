@@ -12,7 +12,7 @@ from harness.cli.options import reports_option
 from harness.cli.remembering import open_history_of, say
 from harness.cli.screen import Screen
 from harness.errors import ExitCode, UsageError
-from harness.files import write_whole
+from harness.files import write_text
 from harness.history.database import read_history
 from harness.history.finding import LATEST, PREVIOUS, find_snapshot
 from harness.history.folders import find_folders, read_folder
@@ -153,7 +153,7 @@ def export(*, runs: tuple[str, ...], everything: bool, out: Path | None, reports
     if out is None:
         click.echo(text, nl=False)
     else:
-        write_whole(out, text.encode())
+        write_text(out, text)
 
 
 COMMANDS = (history, compare, export)

@@ -15,7 +15,7 @@ from harness.cell.catalogue import load_checks
 from harness.culprit.symptoms import Seen, Symptoms, see_cell, see_speed
 from harness.culprit.trials import Run
 from harness.errors import MachineError, StoreError
-from harness.files import write_whole
+from harness.files import write_text, write_whole
 from harness.gate_records import Block, Quantity
 from harness.judge.judgement import judge
 from harness.judge.sampling import looks
@@ -48,7 +48,7 @@ class TrialFolder(RunFolder):
         """
         try:
             write_whole(self.path / UNFINISHED, b"")
-            write_whole(self.path / "plan.json", format_json(plan))
+            write_text(self.path / "plan.json", format_json(plan))
         except OSError as error:
             raise MachineError(f"a trial cannot be written: {error}") from error
 

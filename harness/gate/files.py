@@ -10,7 +10,7 @@ import msgspec
 
 from harness.culprit.symptoms import find_symptoms, keep_culprit
 from harness.errors import MachineError
-from harness.files import write_whole
+from harness.files import write_text
 from harness.finished import judge_again
 from harness.gate_records import CANDIDATE, Culprit, Decision, Gate, Question, Speed
 from harness.judge.gate import decide, refuse
@@ -53,8 +53,8 @@ def write_gate(  # noqa: PLR0913 - one parameter a part of the gate
         judged=("correctness", *dict.fromkeys(_kinds(speed))),
     )
     snapshot = take_snapshot(run.plan, run.results, run.judgement, gate)
-    write_whole(folder / "results.json", render_json(run).encode())
-    write_whole(folder / "measurements.csv", render_measurements_of([snapshot]).encode())
+    write_text(folder / "results.json", render_json(run))
+    write_text(folder / "measurements.csv", render_measurements_of([snapshot]))
     findings = tuple(each for each in run.judgement.findings if each.cell == CANDIDATE)
     _write_files(gate, findings, folder)
     return gate
@@ -132,7 +132,7 @@ def _write_files(gate: Gate, findings: tuple[Finding, ...], folder: Path) -> Non
         "gate-schema.json": render_gate_schema(),
     }
     for name, content in contents.items():
-        write_whole(folder / name, content.encode())
+        write_text(folder / name, content)
 
 
 def is_gate(folder: Path) -> bool:

@@ -9,6 +9,7 @@ from pathlib import Path, PurePath
 
 from harness.errors import MachineError, UsageError
 from harness.processes import Completed, run
+from harness.redaction import redact
 
 GIT_SECONDS = 60.0
 
@@ -28,8 +29,8 @@ class Place:
     revision: str = ""
 
     def __str__(self) -> str:
-        """As a person writes it."""
-        return f"{self.revision}:{self.path}" if self.revision else self.path
+        """As a person writes it, without credentials: dependency files may name addresses."""
+        return redact(f"{self.revision}:{self.path}" if self.revision else self.path)
 
     @property
     def name(self) -> str:
@@ -96,7 +97,7 @@ async def _read_revision(place: Place, cwd: Path, links: int = MOST_LINKS) -> st
     found = await _git(cwd, "rev-parse", "--verify", "--quiet", "--end-of-options", asked)
     if "not a git repository" in found.stderr:
         raise UsageError(f"{place}: no such file, and {cwd} is in no git repository")
-    said = " ".join(found.stderr.split())
+    said = redact(" ".join(found.stderr.split()))
     if found.returncode != 0 and said:
         raise MachineError(f"{place}: git cannot say: {said[:400]}")
     if found.returncode != 0:  # a revision that is not there has no words

@@ -21,6 +21,7 @@ from packaging.utils import (
 from harness.errors import UsageError
 from harness.plan.file_package import FilePackage, holds
 from harness.plan.places import Place
+from harness.redaction import redact
 
 Read = Callable[[Place], Awaitable[str]]
 
@@ -65,9 +66,8 @@ async def read_lines(place: Place, read: Read, environment: Mapping[str, str]) -
                     fault = "it comes from a path or an address, not from an index"
                     packages.append(FilePackage(name=name, where=where, fault=fault))
             elif line.startswith("-"):
-                notes.append(
-                    f"{where}: {line.split()[0].split('=')[0]} is not followed: pip's settings count"
-                )
+                option = redact(line.split()[0]).split("=")[0]
+                notes.append(f"{where}: {option} is not followed: pip's settings count")
             else:
                 packages += _package(line, where, environment)
     return Lines(packages=tuple(packages), notes=tuple(notes))
@@ -129,7 +129,7 @@ def _package(line: str, where: str, environment: Mapping[str, str]) -> list[File
         asked = Requirement(_OPTION.sub("", line))
     except InvalidRequirement as error:
         raise UsageError(
-            f"{where}: {line[:80]!r} is not a requirement: {str(error).splitlines()[0]}"
+            f"{where}: {redact(line)[:80]!r} is not a requirement: {str(error).splitlines()[0]}"
         ) from None
     if asked.marker is not None and not holds(asked.marker, environment, where):
         return []

@@ -13,6 +13,7 @@ import msgspec
 from harness import processes
 from harness.cell.spec import CHANNEL_VARIABLE, CellSpec
 from harness.records import Progress
+from harness.redaction import redact
 from harness.run import events
 from harness.run.account import Account
 from harness.run.ends import CellEndedError, describe_exit
@@ -119,7 +120,7 @@ class CellProcess:
         except (asyncio.IncompleteReadError, ConnectionError) as error:
             raise await self._explain_end(getattr(error, "partial", b"")) from None
         try:
-            event = events.decode_event(self.places.hide(line.decode()))
+            event = events.decode_event(self.places.hide(redact(line.decode())))
         except (msgspec.DecodeError, UnicodeDecodeError) as error:
             raise self.crash(f"it wrote a line to its channel that is no event: {error}") from None
         self._take_in(event)

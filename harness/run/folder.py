@@ -10,7 +10,7 @@ from pathlib import Path
 import msgspec
 
 from harness.errors import UsageError
-from harness.files import write_whole
+from harness.files import write_text, write_whole
 from harness.records import SCHEMA, CellResult, Plan
 from harness.run.results import read_result
 
@@ -36,7 +36,7 @@ class RunFolder:
         """
         folder = cls(root / plan.run)
         write_whole(folder.path / UNFINISHED, b"")
-        write_whole(folder.path / "plan.json", format_json(plan))
+        write_text(folder.path / "plan.json", format_json(plan))
         return folder
 
     def cell(self, cell: str) -> Path:
@@ -47,7 +47,7 @@ class RunFolder:
 
     def write_result(self, result: CellResult) -> None:
         """Write what a cell left."""
-        write_whole(self.cell(result.cell) / "result.json", format_json(result))
+        write_text(self.cell(result.cell) / "result.json", format_json(result))
 
     def finish(self) -> None:
         """Everything that the run was to leave is there: it is complete, and the latest."""
@@ -108,6 +108,6 @@ def _read_plan(path: Path) -> Plan:
     return plan
 
 
-def format_json(record: msgspec.Struct) -> bytes:
+def format_json(record: msgspec.Struct) -> str:
     """A record as indented JSON with a final newline."""
-    return msgspec.json.format(msgspec.json.encode(record), indent=1) + b"\n"
+    return msgspec.json.format(msgspec.json.encode(record), indent=1).decode() + "\n"

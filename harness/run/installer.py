@@ -12,6 +12,7 @@ import uv
 
 from harness import processes
 from harness.errors import StoreError
+from harness.redaction import redact
 
 _NOT_UV = ("VIRTUAL_ENV", "CONDA_PREFIX", "PYTHONPATH", "PYTHONHOME")
 """Variables that would let uv see an environment other than the one it is given."""
@@ -124,4 +125,4 @@ def shorten_complaint(text: str, code: int) -> str:
         (at for at, line in enumerate(kept) if line.startswith(("error:", "\N{MULTIPLICATION SIGN}"))), 0
     )
     kept = kept[first:]
-    return " ".join(kept)[:2000] or f"uv failed with exit code {code} and said nothing"
+    return redact(" ".join(kept))[:2000] or f"uv failed with exit code {code} and said nothing"

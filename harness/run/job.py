@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from harness.errors import StoreError
-from harness.files import remove_tree
+from harness.files import redact_file, remove_tree
 from harness.records import CellResult, Plan, PlannedCell, Progress
 from harness.run.bytecode import BytecodePool
 from harness.run.cell import CellProcess, Notify, Start
@@ -143,8 +143,11 @@ class Member:
         return self.process.read_tail() if self.started else ()
 
     async def end(self) -> None:
-        """End the process, and give back its environment and its folder."""
+        """End the process, give back its environment and its folder; its files hold no credentials then."""
         await self.stack.aclose()
+        folder = self.bench.folder.cell(self.launch.name)
+        for path in (self.log, folder / self.launch.benchmark):
+            redact_file(path)
 
     @property
     def peak(self) -> int:

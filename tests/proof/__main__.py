@@ -20,6 +20,7 @@ import click
 
 from harness.errors import HarnessError
 from harness.plan.pip_settings import read_pip_settings
+from harness.protection import protect_process
 from harness.records import Progress
 from harness.run.interrupt import run_interruptibly
 from harness.run.machine import read_machine
@@ -100,4 +101,5 @@ def _exit_code() -> int:
 
 
 if __name__ == "__main__":
+    protect_process()
     sys.exit(_exit_code())

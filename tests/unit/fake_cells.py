@@ -84,6 +84,12 @@ def misbehave():
     elif does == "importing":
         send("import-failed", module="torch", message="ImportError: no")
         sys.exit(1)
+    elif does == "leaking":
+        address = "https://user:S3cret@index.example/simple"
+        print(f"x" * 390, address, flush=True)
+        Path(spec["benchmark_json"] or "none.json").write_text(json.dumps({"commit_info": address}))
+        send("import-failed", module="torch", message=f"OSError: {address}?token=S3cret " + "x" * 200)
+        sys.exit(1)
     elif does == "breeding":
         sleep = [sys.executable, "-c", "import time; time.sleep(60)"]
         child = subprocess.Popen(sleep, start_new_session=True)

@@ -27,6 +27,7 @@ BASE = {
     "harness.history_records",
     "harness.errors",
     "harness.files",
+    "harness.redaction",
 }
 SHARED_WITH_CELLS = {"harness.cell.catalogue", "harness.cell.spec"}
 STAGES = {"harness.plan", "harness.run", "harness.judge", "harness.pipeline"}
@@ -34,8 +35,9 @@ MAY_IMPORT = {
     "records": {"harness.records"},
     "gate_records": {"harness.records", "harness.gate_records"},
     "history_records": {"harness.records", "harness.gate_records", "harness.history_records"},
-    "errors": set(),
-    "files": {"harness.errors"},
+    "errors": {"harness.redaction"},
+    "files": {"harness.errors", "harness.redaction"},
+    "redaction": set(),
     "processes": set(),
     "plan": BASE | SHARED_WITH_CELLS | {"harness.plan", "harness.processes"},
     "run": BASE | SHARED_WITH_CELLS | {"harness.plan", "harness.run", "harness.processes"},
