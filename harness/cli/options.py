@@ -43,9 +43,21 @@ def cells_options(command: Command) -> Command:
     )
 
 
-def open_store(folder: Path | None) -> Store:
+def find_store(folder: Path | None) -> Store:
     """The store in this folder, or the user's own."""
     return Store.default() if folder is None else Store(folder.absolute())
+
+
+def open_store(folder: Path | None) -> Store:
+    """``find_store``, ready to be written to.
+
+    Raises:
+        UsageError: something else lies in the folder.
+        StoreError: it cannot be written to.
+    """
+    store = find_store(folder)
+    store.claim()
+    return store
 
 
 def say_command(matrix: str) -> str:
