@@ -8,6 +8,7 @@ import shutil
 import stat
 import tempfile
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from harness.errors import UsageError
@@ -127,41 +128,61 @@ def inside(root: Path, name: str, where: str) -> Path:
     return path
 
 
-def claim(folder: Path, marker: str, what: str, find_foreign: Callable[[Path], Path | None]) -> None:
-    """Mark a folder as the harness's own, before anything is written into it or removed from it.
+@dataclass(frozen=True)
+class Owned:
+    """A kind of folder of the harness's own, in which alone it writes and removes.
 
-    A folder that is not there, or is empty, becomes one. One without a marker is recognized by what is in it.
-
-    Args:
-        folder: made if need be.
-        marker: name of the file that says so.
-        what: it is, for the marker and the message.
-        find_foreign: what shows that a folder with something in it is none, if anything does.
-
-    Raises:
-        UsageError: something else lies in it.
-        OSError: no room, no permission.
+    Attributes:
+        marker: name of the file that marks one.
+        what: it is, for the marker and for messages.
+        find_foreign: what shows that a folder with something in it and no marker is none, if anything does.
     """
-    if (folder / marker).is_file():
-        return
-    if os.path.lexists(folder / marker):
-        foreign: Path | None = folder / marker
-    else:
-        foreign = find_foreign(folder) if any(True for _ in list_folder(folder, marker)) else None
-    if foreign is not None and not (folder / marker).is_file():  # another process may have made it just now
-        raise UsageError(
-            f"{folder}: not {what}: {foreign.relative_to(folder)} in it is something else; "
-            "nothing was changed; name another folder, or an empty one"
-        )
-    text = f"This folder is {what}, which makes and removes what lies in it.\n"
-    write_whole(folder / marker, text.encode())
+
+    marker: str
+    what: str
+    find_foreign: Callable[[Path], Path | None]
+
+    def refuse_foreign(self, folder: Path) -> None:
+        """Refuse a folder that could not be claimed; nothing is written.
+
+        Raises:
+            UsageError: something else lies in it.
+            OSError: it cannot be read.
+        """
+        if (folder / self.marker).is_file():
+            return
+        if os.path.lexists(folder / self.marker):
+            foreign: Path | None = folder / self.marker
+        else:
+            there = any(True for _ in list_folder(folder, self.marker))
+            foreign = self.find_foreign(folder) if there else None
+        if foreign is not None and not (folder / self.marker).is_file():  # made by another process just now
+            raise UsageError(
+                f"{folder}: not {self.what}: {foreign.relative_to(folder)} in it is something else; "
+                "nothing was changed; name another folder, or an empty one"
+            )
+
+    def claim(self, folder: Path) -> None:
+        """Mark a folder, before anything is written into it or removed from it.
+
+        One that is not there, or is empty, becomes the harness's own; so does one that it made before it
+        wrote markers.
+
+        Raises:
+            UsageError: something else lies in it.
+            OSError: no room, no permission.
+        """
+        self.refuse_foreign(folder)
+        if not (folder / self.marker).exists():
+            text = f"This folder is {self.what}, which makes and removes what lies in it.\n"
+            write_whole(folder / self.marker, text.encode())
 
 
 def list_folder(folder: Path, marker: str = "") -> Iterator[Path]:
-    """What lies in a folder, by name, but for litter, the marker of ``claim`` and halves of it."""
+    """What lies in a folder, by name, but for litter, a marker and files being written."""
     there = sorted(folder.iterdir()) if folder.exists() else []
     for path in there:
-        half = bool(marker) and path.name.startswith(f".{marker}.")
+        half = path.name.startswith((f".{marker}.", ".writing-")) and bool(marker)
         if path.name not in LITTER and path.name != marker and not half:
             yield path
 

@@ -11,7 +11,6 @@ import click
 
 from harness import committed, finished, pipeline
 from harness.cli.options import (
-    find_store,
     open_store,
     parse_size,
     reports_option,
@@ -173,7 +172,7 @@ def clean(*, max_size: str | None, store: Path | None) -> None:
     It keeps environments, models and finished cells. What a running sweep uses is left alone, and so is
     whatever the harness has not made.
     """
-    found = find_store(store)
+    found = open_store(store)
     limit = None if max_size is None else parse_size(max_size)
     removed = run_interruptibly(clean_store(found, limit))
     click.echo(f"removed {removed.entries} entries, {removed.freed / 1024**2:.0f} MiB, from {found.root}")

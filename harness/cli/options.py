@@ -43,20 +43,15 @@ def cells_options(command: Command) -> Command:
     )
 
 
-def find_store(folder: Path | None) -> Store:
-    """The store in this folder, or the user's own."""
-    return Store.default() if folder is None else Store(folder.absolute())
-
-
 def open_store(folder: Path | None) -> Store:
-    """``find_store``, ready to be written to.
+    """The store in this folder, or the user's own; it is made when something is put into it.
 
     Raises:
         UsageError: something else lies in the folder.
-        StoreError: it cannot be written to.
+        StoreError: it cannot be read.
     """
-    store = find_store(folder)
-    store.claim()
+    store = Store.default() if folder is None else Store(folder.absolute())
+    store.refuse_foreign()
     return store
 
 

@@ -11,7 +11,7 @@ import msgspec
 from harness.errors import UsageError
 from harness.plan.cells import cells_of
 from harness.plan.front_door import say_lock
-from harness.plan.lockfile import inputs_digest, locks_folder, read_lock, render_lock, write_lock
+from harness.plan.lockfile import inputs_digest, is_lock, locks_folder, read_lock, render_lock, write_lock
 from harness.plan.needed import refuse_lacking
 from harness.plan.pip_settings import IndexSettings
 from harness.plan.platforms import platform_tag
@@ -54,7 +54,7 @@ async def lock_matrix(
     folder = locks_folder(matrix, platform_tag())
     changes = [_write(lock, folder / f"{lock.cell}.txt") for lock in locks]
     for path in _orphans(folder, {lock.cell for lock in locks}):
-        path.unlink()
+        path.unlink()  # a file that the harness wrote, by its head
         changes.append(LockChange("removed", path, "no cell of this id"))
     return tuple(changes)
 
@@ -115,8 +115,9 @@ def _check_folder(folder: Path, cells: Mapping[str, Cell], matrix: Matrix) -> li
 def staleness(lock: Lock, cell: Cell, matrix: Matrix, *, platform: str) -> str:
     """Why a lock is not the one that this cell asks for; empty when it is."""
     advice = f"run `{say_lock(matrix.path)}`"
-    if (lock.cell, lock.platform) != (cell.id, platform):
-        return f"the file holds the lock of cell {lock.cell} on {lock.platform}; {advice}"
+    if (lock.cell, lock.platform, lock.python) != (cell.id, platform, cell.python):
+        held = f"cell {lock.cell} on {lock.platform} with Python {lock.python}"
+        return f"the file holds the lock of {held}; {advice}"
     if lock.inputs != inputs_digest(cell, matrix.resolve, platform):
         return f"{matrix.name} asks for something else than when {cell.id} was locked; {advice}"
     return ""
@@ -138,7 +139,9 @@ def _write(lock: Lock, path: Path) -> LockChange:
 
 
 def _orphans(folder: Path, ids: set[str]) -> list[Path]:
-    return [path for path in sorted(folder.glob("*")) if path.name not in {f"{cell}.txt" for cell in ids}]
+    """Lock files of cells that are gone; what else lies there is somebody's own."""
+    wanted = {f"{cell}.txt" for cell in ids}
+    return [path for path in sorted(folder.glob("*.txt")) if path.name not in wanted and is_lock(path)]
 
 
 def _difference(old: Lock, new: Lock) -> str:

@@ -110,6 +110,15 @@ def write_lock(lock: Lock, path: Path) -> None:
         raise
 
 
+def is_lock(path: Path) -> bool:
+    """Whether a file is a lock that the harness wrote, sound or not."""
+    if path.is_symlink() or not path.is_file():
+        return False
+    head = _ADVICE.encode()
+    with path.open("rb") as file:
+        return file.read(len(head)) == head
+
+
 def read_lock(path: Path) -> Lock:
     """The lock in a file.
 

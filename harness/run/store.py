@@ -15,7 +15,7 @@ import platformdirs
 import psutil
 
 from harness.errors import StoreError
-from harness.files import claim, list_folder, remove_tree
+from harness.files import Owned, list_folder, remove_tree
 
 MARKER = "harness-store.txt"
 """Tells a store from any other folder; written before anything else."""
@@ -87,15 +87,27 @@ class Store:
         """One mark a run that was begun and not ended."""
         return self.root / "unfinished"
 
+    def refuse_foreign(self) -> None:
+        """Refuse a folder that is no store and cannot become one; nothing is written.
+
+        Raises:
+            UsageError: something else lies in it.
+            StoreError: it cannot be read.
+        """
+        try:
+            STORE.refuse_foreign(self.root)
+        except OSError as error:
+            raise StoreError(f"the store cannot be used: {error}; name another with --store") from error
+
     def claim(self) -> None:
-        """See that the folder is a store, or becomes one, before anything is written or removed.
+        """Mark the folder as a store, before anything is written or removed.
 
         Raises:
             UsageError: something else lies in it.
             StoreError: it cannot be written to.
         """
         try:
-            claim(self.root, MARKER, "a store of embedding-parity-harness", _find_foreign)
+            STORE.claim(self.root)
         except OSError as error:
             raise StoreError(f"the store cannot be used: {error}; name another with --store") from error
 
@@ -253,3 +265,6 @@ def _is_real_folder(path: Path) -> bool:
 
 def _is_real_file(path: Path) -> bool:
     return path.is_file() and not path.is_symlink()
+
+
+STORE = Owned(MARKER, "a store of embedding-parity-harness", _find_foreign)
