@@ -66,6 +66,7 @@ def main(  # noqa: PLR0913 - one parameter an option
 ) -> int:
     """See the module."""
     place = Store.default() if store is None else Store(store.absolute())
+    place.refuse_foreign()
     wanted = Wanted(folder, place, gates=gates, record=record, real=real, budget=budget, fresh=fresh)
 
     if real and not fresh and take_over(PUBLISHED, folder):

@@ -13,7 +13,7 @@ from harness.files import write_whole
 from harness.proof.code import digest_code
 from harness.proof.goals import Row
 from harness.proof.real import ROWS
-from harness.proof.stages import REAL, noise_folder
+from harness.proof.stages import MEASURED, REAL, noise_folder
 from harness.proof.table import ASSUMED, WORDS
 from harness.report.escape import code_span, escape_markdown
 from harness.run.probing.journal import BLOCKS
@@ -77,12 +77,13 @@ def take_over(published: Path, folder: Path) -> bool:
     recorded anew.
 
     Raises:
-        UsageError: a line that is no gate at all.
+        UsageError: a line that is no gate at all, or something else lies where gates are kept.
         OSError: no room, no permission.
     """
     source, target, code = published / GATES, folder / REAL / ROWS, digest_code()
     if target.exists() or not source.exists():
         return False
+    MEASURED.claim(target.parent)
     try:
         lines = source.read_bytes().splitlines(keepends=True)
         mine = [line for line in lines if msgspec.json.decode(line, type=_Coded).code == code]
