@@ -138,7 +138,7 @@ def _find_damage(connection: sqlite3.Connection) -> str:
         if error.sqlite_errorcode & 0xFF not in _DAMAGE:
             raise
         return str(error)
-    return "" if said == "ok" else str(said)
+    return "" if said == "ok" else " ".join(str(said).split())
 
 
 def _refuse_foreign(connection: sqlite3.Connection, path: Path) -> None:

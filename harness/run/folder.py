@@ -42,7 +42,7 @@ class RunFolder:
 
     def cell(self, cell: str) -> Path:
         """The folder of one cell, made if need be."""
-        folder = inside(self.path, f"cells/{cell}", f"{self.path / PLAN}: the id of a cell")
+        folder = inside(self.path / "cells", cell, f"{self.path / PLAN}: the id of a cell")
         folder.mkdir(parents=True, exist_ok=True)
         return folder
 
@@ -86,7 +86,7 @@ def read_run(path: Path) -> StoredRun:
     results, problems = [], []
     for planned in plan.cells:
         where = f"{path / PLAN}: the id of a cell"
-        file = inside(path, f"cells/{planned.cell.id}", where) / "result.json"
+        file = inside(path / "cells", planned.cell.id, where) / "result.json"
         try:
             result = read_result(file)
         except FileNotFoundError:
