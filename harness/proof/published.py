@@ -47,7 +47,7 @@ def publish(
         target: a folder of ``reports/``.
 
     Raises:
-        UsageError: there are no real gates, or no noise, to publish.
+        UsageError: there are no real gates, or no noise, to publish; or something else lies in their place.
         OSError: no room, no permission.
     """
     gates, noise = folder / REAL / ROWS, folder / noise_folder() / BLOCKS
@@ -59,6 +59,8 @@ def publish(
         GATES: gates.read_bytes(),
         NOISE: gzip.compress(noise.read_bytes(), mtime=0),  # the same bytes each time
     }
+    if (target / SUMMARY).exists() and not (target / GATES).exists():
+        raise UsageError(f"{target / SUMMARY}: not published by harness.proof; move it away")
     for name, content in contents.items():
         write_whole(target / name, content)
     return tuple(target / name for name in contents)

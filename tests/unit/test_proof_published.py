@@ -107,6 +107,14 @@ def test_half_a_proof_is_not_published(tmp_path: Path, lacking: str) -> None:
     assert not (tmp_path / "reports").exists()
 
 
+def test_summary_of_somebody_else_is_not_replaced(tmp_path: Path) -> None:
+    (tmp_path / "reports").mkdir()
+    (tmp_path / "reports" / "summary.md").write_text("mine")
+    with pytest.raises(UsageError, match=r"summary\.md: not published by harness\.proof; move it away"):
+        publish(make_folder(tmp_path), ROWS, "nox -s prove", MACHINE, tmp_path / "reports")
+    assert [path.read_text() for path in (tmp_path / "reports").iterdir()] == ["mine"]
+
+
 def test_noise_is_that_of_one_machine_and_of_one_way_to_measure(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
