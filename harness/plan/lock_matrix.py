@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import glob
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Literal
@@ -65,7 +66,8 @@ def check_locks(matrix: Matrix) -> tuple[LockFinding, ...]:
     A matrix that was never locked lacks every lock of the running platform.
     """
     cells = {cell.id: cell for cell in cells_of(matrix)}
-    folders = sorted(matrix.folder.glob(f"locks/*/{matrix.name}")) or [locks_folder(matrix, platform_tag())]
+    mine = locks_folder(matrix, platform_tag())
+    folders = sorted(matrix.folder.glob(f"locks/*/{glob.escape(matrix.name)}")) or [mine]
     return tuple(finding for folder in folders for finding in _check_folder(folder, cells, matrix))
 
 

@@ -13,6 +13,7 @@ import tempfile
 from pathlib import Path
 
 from harness.errors import UsageError
+from harness.files import inside
 from harness.plan.front_door import say_lock
 from harness.plan.schema import Matrix, Resolve
 from harness.records import Cell, Distribution, Lock
@@ -27,8 +28,12 @@ _ENTRY = re.compile(r"([a-z0-9-]+)==(\S+)((?: \\\n    --hash=sha256:[0-9a-f]{64}
 
 
 def locks_folder(matrix: Matrix, platform: str) -> Path:
-    """Where the locks of a matrix lie for one platform."""
-    return matrix.folder / "locks" / platform / matrix.name
+    """Where the locks of a matrix lie for one platform.
+
+    Raises:
+        UsageError: the name of the matrix, or a link in its place, leads elsewhere.
+    """
+    return inside(matrix.folder / "locks" / platform, matrix.name, f"{matrix.path}: the name of the matrix")
 
 
 def inputs_digest(cell: Cell, resolve: Resolve, platform: str) -> str:
