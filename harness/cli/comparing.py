@@ -12,7 +12,7 @@ from harness.cli.options import reports_option
 from harness.cli.remembering import open_history_of, say
 from harness.cli.screen import Screen
 from harness.errors import ExitCode, UsageError
-from harness.files import write_text
+from harness.files import write_output
 from harness.history.database import read_history
 from harness.history.finding import LATEST, PREVIOUS, find_snapshot
 from harness.history.folders import find_folders, read_folder
@@ -20,6 +20,7 @@ from harness.history.reading import list_runs, match_run, read_snapshot
 from harness.history.recording import History, keep_newest, pin_run, record_runs
 from harness.judge.compare import MOVED
 from harness.judge.compare import compare as compare_snapshots
+from harness.redaction import redact
 from harness.report.measurements_csv import render_measurements_of
 from harness.report.past.compare_json import render_comparison_json
 from harness.report.past.compare_markdown import render_comparison_markdown
@@ -136,9 +137,15 @@ def compare(*, before: str, after: str, moved: float, form: str | None, reports:
 @click.command()
 @click.argument("runs", nargs=-1, metavar="[RUN]...")
 @click.option("--all", "everything", is_flag=True, help="Every run of the history.")
-@click.option("--out", type=click.Path(dir_okay=False, path_type=Path), help="Into a file.")
+@click.option(
+    "--out",
+    type=click.Path(dir_okay=False, allow_dash=True),
+    default="-",
+    metavar="FILE",
+    help="Into a file, a pipe, or - (standard output).  [default: -]",
+)
 @reports_option
-def export(*, runs: tuple[str, ...], everything: bool, out: Path | None, reports: Path) -> None:
+def export(*, runs: tuple[str, ...], everything: bool, out: str, reports: Path) -> None:
     """Write all measurements as CSV, one row each.
 
     Of the newest run, or of each RUN, named as for `harness compare`.
@@ -150,10 +157,10 @@ def export(*, runs: tuple[str, ...], everything: bool, out: Path | None, reports
     else:
         snapshots = [find_snapshot(run, reports, place, say) for run in runs or (LATEST,)]
     text = render_measurements_of(snapshots)
-    if out is None:
+    if out == "-":
         click.echo(text, nl=False)
     else:
-        write_text(out, text)
+        write_output(Path(out), redact(text).encode())
 
 
 COMMANDS = (history, compare, export)

@@ -142,7 +142,13 @@ def publish(*, run: str | None, reports: Path) -> None:
 
 @click.command()
 @click.option("--matrix", default="compat", show_default=True, metavar="NAME|FILE")
-@click.option("--out", type=click.Path(path_type=Path), default=Path("reports/golden"), show_default=True)
+@click.option(
+    "--out",
+    type=click.Path(file_okay=False, path_type=Path),
+    default=Path("reports/golden"),
+    show_default=True,
+    help="A folder.",
+)
 @store_option
 def golden(*, matrix: str, out: Path, store: Path | None) -> None:
     """Make the golden embeddings anew.
@@ -163,7 +169,8 @@ def golden(*, matrix: str, out: Path, store: Path | None) -> None:
 def clean(*, max_size: str | None, store: Path | None) -> None:
     """Empty the store, or make it smaller.
 
-    It keeps environments, models and finished cells. What a running sweep uses is left alone.
+    It keeps environments, models and finished cells. What a running sweep uses is left alone, and so is
+    whatever the harness has not made.
     """
     found = open_store(store)
     limit = None if max_size is None else parse_size(max_size)

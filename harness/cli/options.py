@@ -44,8 +44,15 @@ def cells_options(command: Command) -> Command:
 
 
 def open_store(folder: Path | None) -> Store:
-    """The store in this folder, or the user's own."""
-    return Store.default() if folder is None else Store(folder.absolute())
+    """The store in this folder, or the user's own; it is made when something is put into it.
+
+    Raises:
+        UsageError: something else lies in the folder.
+        StoreError: it cannot be read.
+    """
+    store = Store.default() if folder is None else Store(folder.absolute())
+    store.refuse_foreign()
+    return store
 
 
 def say_command(matrix: str) -> str:

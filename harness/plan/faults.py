@@ -11,6 +11,7 @@ from packaging.specifiers import InvalidSpecifier, SpecifierSet
 from packaging.utils import InvalidName, canonicalize_name
 from packaging.version import Version
 
+from harness.files import fault_below
 from harness.plan.expand import ROW_NOTES, axis_names, cell_id
 from harness.plan.schema import SHIPPED, MatrixFile, MatrixRow
 from harness.plan.toml_file import suggest
@@ -140,6 +141,11 @@ def _model_faults(file: MatrixFile) -> Iterator[str]:
             yield f"model.{key}: this key is required beside distribution"
         if model.distribution is None and value is not None:
             yield f"model.{key}: it belongs to a distribution; delete it"
+    for key in ("folder", "weights"):
+        value = parts[key]
+        if value is not None and (fault := fault_below(value)):
+            within = "folder" if key == "weights" else "distribution"
+            yield f"model.{key}: {value!r} {fault}; a path inside the {within} is expected"
 
 
 def _path_faults(file: MatrixFile, folder: Path) -> Iterator[str]:

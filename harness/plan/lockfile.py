@@ -13,6 +13,7 @@ import tempfile
 from pathlib import Path
 
 from harness.errors import UsageError
+from harness.files import inside
 from harness.plan.front_door import say_lock
 from harness.plan.schema import Matrix, Resolve
 from harness.records import Cell, Distribution, Lock
@@ -27,8 +28,12 @@ _ENTRY = re.compile(r"([a-z0-9-]+)==(\S+)((?: \\\n    --hash=sha256:[0-9a-f]{64}
 
 
 def locks_folder(matrix: Matrix, platform: str) -> Path:
-    """Where the locks of a matrix lie for one platform."""
-    return matrix.folder / "locks" / platform / matrix.name
+    """Where the locks of a matrix lie for one platform.
+
+    Raises:
+        UsageError: the name of the matrix, or a link in its place, leads elsewhere.
+    """
+    return inside(matrix.folder / "locks" / platform, matrix.name, f"{matrix.path}: the name of the matrix")
 
 
 def inputs_digest(cell: Cell, resolve: Resolve, platform: str) -> str:
@@ -108,6 +113,15 @@ def write_lock(lock: Lock, path: Path) -> None:
     except BaseException:
         Path(name).unlink(missing_ok=True)
         raise
+
+
+def is_lock(path: Path) -> bool:
+    """Whether a file is a lock that the harness wrote, sound or not."""
+    if path.is_symlink() or not path.is_file():
+        return False
+    head = _ADVICE.encode()
+    with path.open("rb") as file:
+        return file.read(len(head)) == head
 
 
 def read_lock(path: Path) -> Lock:

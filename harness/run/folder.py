@@ -10,10 +10,11 @@ from pathlib import Path
 import msgspec
 
 from harness.errors import UsageError
-from harness.files import write_text, write_whole
+from harness.files import inside, write_text, write_whole
 from harness.records import SCHEMA, CellResult, Plan
 from harness.run.results import read_result
 
+PLAN = "plan.json"
 UNFINISHED = "unfinished"
 LATEST = "latest"
 
@@ -34,14 +35,14 @@ class RunFolder:
         Raises:
             OSError: it cannot be written.
         """
-        folder = cls(root / plan.run)
+        folder = cls(inside(root, plan.run, "the id of a run"))
         write_whole(folder.path / UNFINISHED, b"")
-        write_text(folder.path / "plan.json", format_json(plan))
+        write_text(folder.path / PLAN, format_json(plan))
         return folder
 
     def cell(self, cell: str) -> Path:
         """The folder of one cell, made if need be."""
-        folder = self.path / "cells" / cell
+        folder = inside(self.path / "cells", cell, f"{self.path / PLAN}: the id of a cell")
         folder.mkdir(parents=True, exist_ok=True)
         return folder
 
@@ -52,11 +53,15 @@ class RunFolder:
     def finish(self) -> None:
         """Everything that the run was to leave is there: it is complete, and the latest."""
         (self.path / UNFINISHED).unlink(missing_ok=True)
+        latest = self.path.parent / LATEST
+        if latest.exists() and not latest.is_symlink():
+            return  # somebody else's
         link = self.path.parent / f".{LATEST}-{os.getpid()}"
         with contextlib.suppress(OSError):  # a file system without links goes without
-            link.unlink(missing_ok=True)
+            if link.is_symlink():
+                link.unlink()
             link.symlink_to(self.path.name, target_is_directory=True)
-            link.replace(self.path.parent / LATEST)
+            link.replace(latest)
 
 
 @dataclass(frozen=True)
@@ -75,12 +80,13 @@ def read_run(path: Path) -> StoredRun:
     A result that is damaged, or of a cell that was not planned, is a problem and no result.
 
     Raises:
-        UsageError: there is no plan, or it is damaged.
+        UsageError: there is no plan, or it is damaged, or names a path where an id belongs.
     """
-    plan = _read_plan(path / "plan.json")
+    plan = _read_plan(path / PLAN)
     results, problems = [], []
     for planned in plan.cells:
-        file = path / "cells" / planned.cell.id / "result.json"
+        where = f"{path / PLAN}: the id of a cell"
+        file = inside(path / "cells", planned.cell.id, where) / "result.json"
         try:
             result = read_result(file)
         except FileNotFoundError:

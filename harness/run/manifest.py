@@ -5,7 +5,9 @@ from __future__ import annotations
 import base64
 import csv
 import hashlib
+import os
 import re
+import stat
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -69,22 +71,26 @@ def find_bad_distributions(
     """
     bad = set()
     for record in environment.glob(f"{packages}/*.dist-info/RECORD"):
-        if any(_differs(*row, thorough=thorough) for row in _read_record(record)):
+        if any(_differs(*row, thorough=thorough) for row in _read_record(record, environment)):
             name = record.parent.name.rsplit("-", 1)[0].removesuffix(".dist-info")
             bad.add(re.sub(r"[-_.]+", "-", name.split("-")[0]).lower())
     return tuple(sorted(bad))
 
 
-def _read_record(record: Path) -> Iterator[tuple[Path, str, str]]:
+def _read_record(record: Path, environment: Path) -> Iterator[tuple[Path, str, str]]:
+    """Path, hash and size of each file; one that lies outside of the environment has no size that holds."""
+    root = f"{os.path.normpath(environment)}{os.sep}"
     with record.open(encoding="utf-8", newline="", errors="replace") as file:
         for row in csv.reader(file):
             if len(row) == 3 and row[2] and not row[0].endswith(".pyc"):
-                yield record.parent.parent / row[0], row[1], row[2]
+                path = os.path.normpath(record.parent.parent / row[0])
+                yield (Path(path), row[1], row[2]) if path.startswith(root) else (environment, "", "-1")
 
 
 def _differs(path: Path, hashed: str, size: str, *, thorough: bool) -> bool:
     try:
-        if path.stat().st_size != int(size):
+        status = path.stat()
+        if status.st_size != int(size) or not stat.S_ISREG(status.st_mode):
             return True
     except (OSError, ValueError):
         return False

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import os
 import re
 import sys
 import tempfile
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import msgspec
 
 from harness.errors import StoreError, UsageError
-from harness.files import hash_file, hash_tree, remove_tree, stat_tree, write_whole
+from harness.files import fault_below, hash_file, hash_tree, inside, remove_tree, stat_tree, write_whole
 from harness.plan.schema import Model
 from harness.run.installer import Installer
 from harness.run.manifest import find_bad_distributions
@@ -45,9 +46,13 @@ async def obtain_model(
     """The model of a matrix, with its weights checked; ``local`` is its folder where it is no distribution.
 
     Raises:
-        UsageError: a local model is not there, or has other weights than the matrix says.
-        StoreError: it cannot be fetched, or what was fetched has other weights.
+        UsageError: a local model is not there, or has other weights than the matrix says; a path in [model]
+            leads elsewhere.
+        StoreError: it cannot be fetched, or what was fetched has other weights, or is no plain files.
     """
+    for key, name in (("folder", model.folder), ("weights", model.weights)):
+        if name is not None and (fault := fault_below(name)):  # a plan may be made without a matrix file
+            raise UsageError(f"[model] {key}: {name!r} {fault}; a path inside the model is expected")
     if local is not None:
         if not _is_there(local):
             raise UsageError(f"the model folder {local} is not there: see [model] path in the matrix")
@@ -93,6 +98,8 @@ def _is_there(target: Path) -> bool:
 async def _unpack(model: Model, target: Path, store: Store, installer: Installer, say: Say) -> None:
     store.models.mkdir(parents=True, exist_ok=True)
     made = Path(tempfile.mkdtemp(dir=store.models, prefix=".making-"))
+    # Files of its own: with links to uv's cache it would be gone when that is emptied.
+    installer = replace(installer, variables=(*installer.variables, ("UV_LINK_MODE", "hardlink")))
     try:
         await installer.unpack(str(model.distribution), made, Path(sys.executable))
         if bad := await asyncio.to_thread(find_bad_distributions, made, thorough=True, packages="."):
@@ -100,14 +107,25 @@ async def _unpack(model: Model, target: Path, store: Store, installer: Installer
             remove_tree(made)
             await installer.forget(*bad)
             await installer.unpack(str(model.distribution), made, Path(sys.executable))
-        inside = made / str(model.folder)
-        if not _is_there(inside):
+        if odd := await asyncio.to_thread(_find_odd_file, made):
+            raise StoreError(f"{model.distribution} holds {odd}, which is neither a file nor a folder")
+        folder = inside(made, str(model.folder), f"{model.distribution}: [model] folder")
+        if not _is_there(folder):
             raise StoreError(
                 f"{model.distribution} holds no folder {model.folder}: see [model] in the matrix"
             )
-        inside.rename(target)
+        folder.rename(target)
     finally:
         remove_tree(made)
+
+
+def _find_odd_file(folder: Path) -> str:
+    """The first thing below a folder that is a link, a device or the like; empty where there is none."""
+    for place, folders, names in os.walk(folder):
+        for path in (Path(place, name) for name in (*folders, *names)):
+            if path.is_symlink() or not (path.is_dir() or path.is_file()):
+                return str(path.relative_to(folder))
+    return ""
 
 
 def _mark_of(folder: Path, store: Store) -> Path:

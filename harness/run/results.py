@@ -10,7 +10,7 @@ from pathlib import Path
 import msgspec
 
 from harness.errors import StoreError
-from harness.files import copy_whole, write_whole
+from harness.files import copy_whole, inside, write_whole
 from harness.records import SCHEMA, CellResult, ScenarioPlan
 from harness.run.material import digest_value
 from harness.run.store import Store
@@ -54,12 +54,12 @@ class ResultStore:
         """
         if result.status in FINISHED:
             bare = msgspec.structs.replace(result, timings=(), untimed={})
-            self._keep(self.store.results / result.key / "contract.json", bare, folder)
+            self._keep(self._place(result.key) / "contract.json", bare, folder)
 
     def keep_latency(self, result: CellResult, latency: str, folder: Path) -> None:
         """Keep a finished latency phase."""
         if result.status in FINISHED:
-            self._keep(self.store.results / result.key / f"latency-{latency}" / "result.json", result, folder)
+            self._keep(self._place(result.key) / f"latency-{latency}" / "result.json", result, folder)
 
     def restore_files(self, key: str, latency: str, folder: Path) -> None:
         """Put the kept files of a reused cell into its folder of this run."""
@@ -85,19 +85,25 @@ class ResultStore:
         except ValueError as error:
             self.complain(f"{error}; the cell is run again")
             return None
-        if self.fresh and (self.store.unfinished / result.run).exists():
+        if self.fresh and self._mark(result.run).exists():
             return None
         os.utime(self.store.results / result.key)  # the stamp of its last use
         return result
 
     def begin(self, run: str) -> None:
         """From now on ``run`` counts as cut off, until it ends."""
-        write_whole(self.store.unfinished / run, b"")
+        write_whole(self._mark(run), b"")
 
     def finish(self, runs: Sequence[str]) -> None:
         """These runs are complete: their results are as good as any."""
         for run in runs:
-            (self.store.unfinished / run).unlink(missing_ok=True)
+            self._mark(run).unlink(missing_ok=True)
+
+    def _place(self, key: str) -> Path:
+        return inside(self.store.results, key, "a result in the store: key")
+
+    def _mark(self, run: str) -> Path:
+        return inside(self.store.unfinished, run, "a result in the store: run")
 
 
 def key_latency(baseline: str, scenarios: Sequence[ScenarioPlan]) -> str:

@@ -67,6 +67,7 @@ def main(
 ) -> int:
     """See the module."""
     place = Store.default() if store is None else Store(store.absolute())
+    place.refuse_foreign()
     wanted = Wanted(folder, place, gates=gates, record=record, real=real, budget=budget, fresh=fresh)
 
     if real and not fresh and take_over(PUBLISHED, folder):

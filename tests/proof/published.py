@@ -15,7 +15,7 @@ from harness.run.probing.journal import BLOCKS
 from proof.code import digest_code
 from proof.goals import Row
 from proof.real import ROWS
-from proof.stages import REAL, noise_folder
+from proof.stages import MEASURED, REAL, noise_folder
 from proof.table import ASSUMED, WORDS
 
 SUMMARY, GATES, NOISE = "summary.md", "gates.jsonl", "noise.jsonl.gz"
@@ -47,7 +47,7 @@ def publish(
         target: a folder of ``reports/``.
 
     Raises:
-        UsageError: there are no real gates, or no noise, to publish.
+        UsageError: there are no real gates, or no noise, to publish; or something else lies in their place.
         OSError: no room, no permission.
     """
     gates, noise = folder / REAL / ROWS, folder / noise_folder() / BLOCKS
@@ -59,6 +59,8 @@ def publish(
         GATES: gates.read_bytes(),
         NOISE: gzip.compress(noise.read_bytes(), mtime=0),  # the same bytes each time
     }
+    if (target / SUMMARY).exists() and not (target / GATES).exists():
+        raise UsageError(f"{target / SUMMARY}: not published by the proof; move it away")
     for name, content in contents.items():
         write_whole(target / name, content)
     return tuple(target / name for name in contents)
@@ -77,12 +79,13 @@ def take_over(published: Path, folder: Path) -> bool:
     recorded anew.
 
     Raises:
-        UsageError: a line that is no gate at all.
+        UsageError: a line that is no gate at all, or something else lies where gates are kept.
         OSError: no room, no permission.
     """
     source, target, code = published / GATES, folder / REAL / ROWS, digest_code()
     if target.exists() or not source.exists():
         return False
+    MEASURED.claim(target.parent)
     try:
         lines = source.read_bytes().splitlines(keepends=True)
         mine = [line for line in lines if msgspec.json.decode(line, type=_Coded).code == code]

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import shutil
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from harness.files import Owned, list_folder, remove_tree
 from harness.gate_records import Block, Quantity
 from harness.pipeline import Notify
 from harness.plan.pip_settings import IndexSettings
@@ -32,6 +33,11 @@ from proof.simulation import Method, Setting, simulate
 from proof.twin import make_twin
 
 RECORDED, REAL = "recorded", "real"
+_FORMS = {
+    RECORDED: r"[0-9a-f]{16}(-[0-9a-f]{16})?|blocks\.jsonl",
+    REAL: r"real\.jsonl|gate-[0-9]+-[0-9]+|warm-[0-9]+",
+}
+"""Folder of measurements -> what the proof calls what it puts there."""
 
 SEED = 20
 METHODS: tuple[Method, ...] = ("signed-rank", "t")
@@ -136,11 +142,30 @@ async def _prepare(wanted: Wanted, settings: IndexSettings, notify: Notify) -> W
     return await make_world(wanted.folder.absolute(), wanted.store, settings, notify)
 
 
+def _is_measured(path: Path) -> bool:
+    return re.fullmatch(_FORMS[path.parent.name], path.name) is not None and not path.is_symlink()
+
+
+def _find_foreign(folder: Path) -> Path | None:
+    return next((path for path in list_folder(folder) if not _is_measured(path)), None)
+
+
+MEASURED = Owned("harness-proof.txt", "a folder of measurements of the proof", _find_foreign)
+
+
 def make_folders(wanted: Wanted) -> None:
-    """The folder may be anybody's: only what the proof itself has put there is ever removed."""
+    """The folder may be anybody's: only what the proof itself has put there is ever removed.
+
+    Raises:
+        UsageError: something else lies where measurements are kept.
+    """
     for name in (RECORDED, REAL):
-        if wanted.fresh:
-            shutil.rmtree(wanted.folder / name, ignore_errors=True)
+        MEASURED.claim(wanted.folder / name)
+        for path in list_folder(wanted.folder / name, MEASURED.marker) if wanted.fresh else ():
+            if _is_measured(path) and path.is_dir():
+                remove_tree(path)
+            elif _is_measured(path):
+                path.unlink()
     for name in (noise_folder(), REAL):
         (wanted.folder / name).mkdir(parents=True, exist_ok=True)
 
