@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import codecs
+import contextlib
 import html
 import re
 from collections.abc import Iterator
@@ -90,11 +90,9 @@ def _fault_of_html(text: str, project: str | None) -> str:
 def _text(answer: Answer) -> str:
     """The body as text; a charset that is unknown or wrong costs characters, never the tags."""
     named = re.search(r"charset\s*=\s*[\"']?([\w.:-]{1,40})", answer.content_type, re.IGNORECASE)
-    try:
-        codec = codecs.lookup(named[1]) if named else codecs.lookup("utf-8")
-        return codec.decode(answer.body, "replace")[0]
-    except (LookupError, ValueError, TypeError):
-        return answer.body.decode("utf-8", "replace")
+    with contextlib.suppress(LookupError, ValueError):
+        return answer.body.decode(named[1] if named else "utf-8", "replace")
+    return answer.body.decode("utf-8", "replace")
 
 
 def _tags(text: str) -> Iterator[str]:

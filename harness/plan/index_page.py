@@ -6,7 +6,7 @@ import os
 import re
 import ssl
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Literal
 from urllib.parse import urlsplit, urlunsplit
 
@@ -21,6 +21,7 @@ MOST_BYTES = 262_144
 """How much of a page is read; a list of files shows what it is in its first lines."""
 
 _FAULTS = (requests.RequestException, urllib3.exceptions.HTTPError, OSError, ValueError)
+_SILENT = (requests.ReadTimeout, urllib3.exceptions.ReadTimeoutError)
 
 
 class Place(msgspec.Struct, frozen=True, kw_only=True):
@@ -47,20 +48,27 @@ def is_local(url: str) -> bool:
 
 
 def find_fault_of(place: Place, project: str, settings: IndexSettings, limit: float) -> str:
-    """Why a place does not answer as one within ``limit`` seconds; empty where it does. Blocks."""
+    """Why a place does not answer as one within ``limit`` seconds; empty where it does. Blocks.
+
+    Raises:
+        TimeoutError: it took a connection, and then gave no whole answer.
+    """
     try:
-        answer, redirected = _fetch(place, project, settings, time.monotonic() + limit)
+        answer, redirected = _fetch(place, project, settings, 0.9 * limit)
     except _FAULTS as error:
-        return _say_failure(error, limit)
+        chain = tuple(_causes(error))
+        if any(isinstance(each, _SILENT) for each in chain):
+            raise TimeoutError from error
+        return _say_failure(error, chain)
     fault = find_fault(answer, project if place.kind == "index" else None)
     where = f" (after a redirect to {redirected})" if redirected else ""
     return f"it answered with {fault}{where}" if fault else ""
 
 
-def _fetch(place: Place, project: str, settings: IndexSettings, until: float) -> tuple[Answer, str]:
+def _fetch(place: Place, project: str, settings: IndexSettings, seconds: float) -> tuple[Answer, str]:
     """The answer, and the host that it came from if a redirect led to another page."""
     url = _page(place.url, project) if place.kind == "index" else place.url
-    left = max(until - time.monotonic(), 0.1)
+    until = time.monotonic() + seconds
     with requests.Session() as session:
         session.max_redirects = 10
         response = session.get(
@@ -74,23 +82,29 @@ def _fetch(place: Place, project: str, settings: IndexSettings, until: float) ->
             verify=_verification(url, settings),
             cert=os.environ.get("SSL_CLIENT_CERT") or None,
             proxies=_proxies(url, settings),
-            timeout=left,
+            timeout=(seconds / 2, seconds),  # a name may have a second address
             stream=True,
         )
         with response:
-            body = bytearray()
-            for piece in response.iter_content(4096):
-                body += piece
-                if len(body) > MOST_BYTES or time.monotonic() > until:
-                    break
+            body, whole = _read(response, until)
             answer = Answer(
                 status=response.status_code,
                 content_type=response.headers.get("Content-Type", ""),
-                body=bytes(body[:MOST_BYTES]),
-                whole=len(body) <= MOST_BYTES,
+                body=body,
+                whole=whole,
             )
             moved = bool(response.history) and urlsplit(response.url).path.rstrip("/") != _path(url)
             return answer, urlsplit(response.url).netloc.rpartition("@")[2] if moved else ""
+
+
+def _read(response: requests.Response, until: float) -> tuple[bytes, bool]:
+    """The beginning of a body, decompressed, and whether that is all of it."""
+    body = bytearray()
+    for piece in response.iter_content(4096):
+        body += piece
+        if len(body) > MOST_BYTES or time.monotonic() > until:
+            return bytes(body[:MOST_BYTES]), False
+    return bytes(body), True
 
 
 def _page(index: str, project: str) -> str:
@@ -130,18 +144,14 @@ def _proxies(url: str, settings: IndexSettings) -> dict[str, str]:
     return {"http": settings.proxy, "https": settings.proxy}
 
 
-def _say_failure(error: BaseException, limit: float) -> str:
+def _say_failure(error: BaseException, chain: Sequence[BaseException]) -> str:
     """Words for a connection that gave no answer; those of the libraries hold the whole address."""
-    chain = tuple(_causes(error))
-    if any(
-        isinstance(each, requests.Timeout | urllib3.exceptions.TimeoutError | TimeoutError) for each in chain
-    ):
-        return f"no whole answer within {limit:g} s"
     for each in chain:
         if isinstance(each, ssl.SSLError):
             return f"TLS failed: {getattr(each, 'verify_message', '') or each.reason or each.strerror}"
     kinds = {
         requests.TooManyRedirects: "redirects without end",
+        requests.ConnectTimeout: "no connection in time",
         requests.exceptions.ContentDecodingError: "an answer that cannot be decompressed",
         requests.exceptions.ProxyError: "the proxy failed",
     }

@@ -132,7 +132,7 @@ async def _ask(place: Place, project: str, settings: IndexSettings, limit: float
     try:
         fault = await _in_thread(lambda: find_fault_of(place, project, settings, limit), limit)
     except TimeoutError:
-        fault = f"no whole answer within {limit:g} s"
+        return f"no whole answer within {limit:g} s"  # nor would uv get one
     return fault if fault and not await _uv_can_use(place, project, settings, limit) else ""
 
 
@@ -171,10 +171,12 @@ async def _uv_can_use(place: Place, project: str, settings: IndexSettings, limit
         asked.write_text(f"{project}\n", encoding="utf-8")  # noqa: ASYNC240 - one line
         fixed = ("pip", "compile", asked, "--python", sys.executable, "--no-deps", "--refresh")
         done = await _run((*fixed, *source, *hosts), env, limit)
-    if done is None or done.returncode != 0:
-        found = None if done is None or done.returncode != 1 else read_no_solution(done.stderr)
-        return found is not None and bool(found.unknown) and not found.unasked
-    return True
+    if done is None or done.returncode == 0:
+        return done is not None
+    if done.returncode != 1 or place.kind == "find-links":  # whose login page holds no project either
+        return False
+    found = read_no_solution(done.stderr)
+    return bool(found.unknown) and not found.unasked
 
 
 async def _run(arguments: tuple[str | Path, ...], env: Mapping[str, str], seconds: float) -> Completed | None:

@@ -138,7 +138,7 @@ def test_an_index_that_refuses_to_answer_says_nothing_of_a_package(
     status: int, matrix: Matrix, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("NO_PROXY", "127.0.0.1")
-    with serve(status) as index, pytest.raises(MachineError, match=f"<path> .*{status}"):
+    with serve(status) as index, pytest.raises(MachineError, match=rf"127\.0\.0\.1:\d+.*{status}"):
         asyncio.run(resolve(cell_asking("numpy==2.4.6"), matrix, IndexSettings(index=index)))
 
 
@@ -147,7 +147,10 @@ def test_offline_nothing_is_known_of_a_package(
 ) -> None:
     monkeypatch.setenv("UV_OFFLINE", "1")
     monkeypatch.setenv("UV_CACHE_DIR", str(tmp_path / "empty"))
-    with pytest.raises(MachineError, match="the network was disabled"):
+    with pytest.raises(
+        MachineError,
+        match=r"^uv could not resolve some-cell offline \(UV_OFFLINE\), so whether it has a solution is not known: ",
+    ):
         asyncio.run(resolve(cell_asking("numpy==2.4.6"), matrix, IndexSettings()))
 
 
@@ -166,7 +169,7 @@ def test_an_index_without_upload_times_is_said_to_be_one(tmp_path: Path, wheels:
 
 def test_arguments_say_the_day_in_utc_and_exempt_torch() -> None:
     asked = Resolve(exclude_newer=datetime.date(2026, 10, 31), undated=("mine",), torch="pypi")
-    assert compile_arguments(cell_asking(source=("old",)), asked, IndexSettings())[8:] == (
+    assert compile_arguments(cell_asking(source=("old",)), asked, IndexSettings())[5:] == (
         *("--python-version", "3.11", "--only-binary", ":all:", "--no-binary", "old"),
         *("--exclude-newer", "2026-11-01T00:00:00Z"),
         *("--exclude-newer-package", "torch=false", "--exclude-newer-package", "mine=false"),
@@ -176,7 +179,7 @@ def test_arguments_say_the_day_in_utc_and_exempt_torch() -> None:
 @pytest.fixture
 def _on_linux(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("sys.platform", "linux")
-    monkeypatch.delenv("UV_TORCH_BACKEND", raising=False)
+    monkeypatch.setenv("UV_TORCH_BACKEND", "cu128")  # the matrix says which torch
 
 
 @pytest.mark.usefixtures("_on_linux")
@@ -250,4 +253,8 @@ def test_words_of_the_resolver_are_tidied() -> None:
         "cannot be used.",
         undated=("b",),
     )
-    assert read_no_solution("error: Failed to fetch: `https://a.example/simple/numpy/`") is None
+    assert read_no_solution("It cannot be done, for b is not there") == NoSolution(
+        "It cannot be done, for b is not there"
+    )
+    built = "error: Failed to build `a==1` from https://user:word@a.example/simple/a-1.tar.gz"
+    assert read_no_solution(built).unasked == "error: Failed to build `a==1` from a.example"
