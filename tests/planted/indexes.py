@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
+import json
 import shutil
 import socket
 import ssl
 import subprocess
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -108,8 +110,11 @@ def make_certificate(folder: Path) -> Path:
     return whole
 
 
-def list_wheels(folder: Path) -> Callable[[Asked], Reply]:
-    """Answers of an index (PEP 503) over the wheels in a folder; 404 for what it lacks."""
+def list_wheels(folder: Path, uploaded: Mapping[str, str] | None = None) -> Callable[[Asked], Reply]:
+    """Answers of an index over the wheels in a folder; 404 for what it lacks.
+
+    Pages are HTML (PEP 503); with days of upload (version -> ``2026-01-31``) they are JSON (PEP 691, 700).
+    """
 
     def answer(asked: Asked) -> Reply:
         kind, _, name = asked.path.strip("/").partition("/")
@@ -118,10 +123,25 @@ def list_wheels(folder: Path) -> Callable[[Asked], Reply]:
         found = [
             file.name for file in folder.glob("*.whl") if file.name.startswith(f"{name.replace('-', '_')}-")
         ]
+        if found and uploaded is not None:
+            return Reply(_as_json(name, folder, found, uploaded), content_type=SIMPLE_JSON)
         links = "".join(f'<a href="/files/{file}">{file}</a>\n' for file in sorted(found))
         return Reply(f"<!DOCTYPE html><html><body>{links}</body></html>".encode(), 200 if found else 404)
 
     return answer
+
+
+def _as_json(name: str, folder: Path, found: Sequence[str], uploaded: Mapping[str, str]) -> bytes:
+    files = [
+        {
+            "filename": file,
+            "url": f"/files/{file}",
+            "hashes": {"sha256": hashlib.sha256((folder / file).read_bytes()).hexdigest()},
+            "upload-time": f"{uploaded[file.split('-')[1]]}T00:00:00Z",
+        }
+        for file in found
+    ]
+    return json.dumps({"meta": {"api-version": "1.1"}, "name": name, "files": files}).encode()
 
 
 @contextlib.contextmanager

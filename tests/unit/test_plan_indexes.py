@@ -35,6 +35,7 @@ from harness.plan.pip_settings import IndexSettings
 from harness.plan.plan import locks_for
 from harness.records import Cell
 
+UNDATED = PLAIN.replace('exclude-newer = "2026-11-01"', 'torch = "pypi"')
 CELLS = (Cell(id="one", axes={}, requirements=("numpy==2.4.6", "torch"), python="3.11"),)
 FILE = b'<!DOCTYPE html><a href="/files/numpy-1.26.2-py3-none-any.whl">numpy-1.26.2-py3-none-any.whl</a>'
 JSON = b'{"meta": {"api-version": "1.0"}, "name": "numpy", "files": []}'
@@ -250,7 +251,7 @@ def wheels(tmp_path: Path) -> Path:
 
 
 def test_an_index_is_asked_once_and_not_where_every_lock_is_there(tmp_path: Path, wheels: Path) -> None:
-    matrix = make_matrix(tmp_path, PLAIN.replace('exclude-newer = "2026-11-01"', 'torch = "pypi"'))
+    matrix = make_matrix(tmp_path, UNDATED)
     cells = cells_of(matrix)
     with serve(list_wheels(wheels)) as index:
         settings = IndexSettings(index=index.url)
@@ -270,16 +271,16 @@ def test_an_index_is_asked_once_and_not_where_every_lock_is_there(tmp_path: Path
 @pytest.mark.parametrize(
     ("planted", "words", "command"),
     [
-        (serve(moved), "a login page instead of a list of files", ("gate", "numpy==2.4.6")),
+        (serve(moved), "a login page instead of a list of files", ("lock",)),
         (refuse(), "Connection refused", ("cells",)),
-        (serve_bytes(), "no whole answer within 5 s", ("lock",)),
+        (serve_bytes(), "no whole answer within 5 s", ("gate", "numpy==2.4.6")),
     ],
-    ids=["gate-login", "cells-refused", "lock-silent"],
+    ids=["lock-login", "cells-refused", "gate-silent"],
 )
 def test_a_command_ends_with_5_and_the_host(
     planted: AbstractContextManager[Planted], words: str, command: tuple[str, ...], tmp_path: Path
 ) -> None:
-    path = put_matrix(tmp_path)
+    path = put_matrix(tmp_path, UNDATED)
     with planted as index:
         harness = Harness({"PIP_INDEX_URL": index.with_user("user:hunter2")})
         done = harness.run(*command, "--matrix", path, cwd=tmp_path)

@@ -4,32 +4,48 @@ from __future__ import annotations
 
 import asyncio
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from planted.indexes import list_wheels, serve
 from planted.wheels import build_wheel
 from unit.plan_texts import PLAIN, make_matrix
 
 from harness.errors import StoreError
 from harness.plan import uv
-from harness.plan.pip_settings import IndexSettings
+from harness.plan.pip_settings import IndexSettings, settings_from
 from harness.plan.requirers import find_requirers
 from harness.plan.resolve import resolve
 from harness.plan.side import side_of_matrix
 from harness.records import Cell
 from harness.run.installer import Installer
 
-UNDATED = PLAIN.replace('exclude-newer = "2026-11-01"', "")
+UNDATED = PLAIN.replace('exclude-newer = "2026-11-01"', 'torch = "pypi"')
 CELL = Cell(id="one", axes={}, requirements=("numpy>=1",), python="3.11")
 
 
-@pytest.fixture
-def settings(tmp_path: Path) -> IndexSettings:
-    folder = tmp_path / "o'brien"  # pip takes an apostrophe as a part of a path
-    folder.mkdir()
+@pytest.fixture(scope="module")
+def wheels(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("o'brien")  # pip takes an apostrophe as a part of a path
     for version in ("1.26.2", "2.4.6", "2.5.0rc1"):
         build_wheel(folder, "numpy", version, {"numpy.py": ""})
-    return IndexSettings(find_links=(str(folder),), no_index=True)
+    return folder
+
+
+@pytest.fixture
+def settings(wheels: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[IndexSettings]:
+    """An index that says when its files were uploaded, the newest release last."""
+    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+    uploaded = {"1.26.2": "2026-01-01", "2.4.6": "2026-03-01", "2.5.0rc1": "2026-04-01"}
+    with serve(list_wheels(wheels, uploaded)) as index:
+        yield IndexSettings(index=index.url)
+
+
+def test_an_apostrophe_is_a_part_of_a_path(wheels: Path, tmp_path: Path) -> None:
+    found = settings_from({}, {"PIP_FIND_LINKS": str(wheels), "PIP_NO_INDEX": "1"})
+    lock = asyncio.run(resolve(CELL, make_matrix(tmp_path, UNDATED), found))
+    assert [each.version for each in lock.distributions] == ["2.4.6"]
 
 
 @pytest.mark.parametrize(
@@ -37,13 +53,12 @@ def settings(tmp_path: Path) -> IndexSettings:
     [
         ({"UV_RESOLUTION": "lowest"}, ""),
         ({"UV_PRERELEASE": "allow"}, ""),
-        ({"UV_EXCLUDE_NEWER": "2001-01-01T00:00:00Z"}, ""),
-        ({"UV_CONSTRAINT": "numpy.txt"}, ""),
-        ({"UV_PYTHON_PLATFORM": "windows"}, ""),
+        ({"UV_EXCLUDE_NEWER": "2026-02-01T00:00:00Z"}, ""),
+        ({"UV_CONSTRAINT": "{folder}/numpy.txt"}, ""),
         ({}, 'prerelease = "allow"\n[pip]\nresolution = "lowest"\n'),
-        ({"UV_CONFIG_FILE": "config/uv/uv.toml"}, 'exclude-newer = "2001-01-01T00:00:00Z"\n'),
+        ({"UV_CONFIG_FILE": "{folder}/config/uv/uv.toml"}, 'exclude-newer = "2026-02-01T00:00:00Z"\n'),
     ],
-    ids=["resolution", "prerelease", "exclude-newer", "constraint", "platform", "uv.toml", "config-file"],
+    ids=["resolution", "prerelease", "exclude-newer", "constraint", "uv.toml", "config-file"],
 )
 def test_a_setting_of_the_user_changes_no_lock(
     variables: dict[str, str],
@@ -60,9 +75,8 @@ def test_a_setting_of_the_user_changes_no_lock(
     config.parent.mkdir(parents=True)
     config.write_text(file, encoding="utf-8")
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
-    monkeypatch.chdir(tmp_path)
     for name, value in variables.items():
-        monkeypatch.setenv(name, value)
+        monkeypatch.setenv(name, value.format(folder=tmp_path))
     assert asyncio.run(resolve(CELL, matrix, settings)) == plain
     side = side_of_matrix(matrix)
     assert asyncio.run(find_requirers(plain, side, matrix, settings)) == {"numpy": frozenset()}
