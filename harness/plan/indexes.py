@@ -28,7 +28,6 @@ from harness.plan import uv
 from harness.plan.index_page import Place, find_fault_of, is_local
 from harness.plan.pip_settings import IndexSettings, local_path
 from harness.plan.resolver_words import explain, read_no_solution
-from harness.processes import Completed
 from harness.records import Cell
 
 LIMIT_SECONDS = 5.0
@@ -66,6 +65,7 @@ async def check_indexes(
 
     Raises:
         IndexUnavailableError: some do not answer as an index does; each is named with its host.
+        UsageError: uv refuses a setting.
         MachineError: uv could not be run.
     """
     names = [Requirement(text).name for cell in cells for text in cell.requirements[:1]]
@@ -106,9 +106,10 @@ async def _index_urls(settings: IndexSettings, env: Mapping[str, str]) -> Sequen
     """The addresses of indexes that uv writes above what it made of no requirements at all."""
     arguments = msgspec.structs.replace(settings, find_links=()).resolve_arguments()  # it would read these
     asked = ("pip", "compile", "-", "--quiet", "--no-header", "--emit-index-url", *arguments)
-    done = await _run((*asked, "--python", sys.executable), env, _READ_SECONDS)
-    if done is None:
-        raise MachineError(f"uv took over {_READ_SECONDS:g} s to read the index settings")
+    try:
+        done = await uv.run_uv((*asked, "--python", sys.executable), env=env, timeout=_READ_SECONDS)
+    except TimeoutError:
+        raise MachineError(f"uv took over {_READ_SECONDS:g} s to read the index settings") from None
     if done.returncode != 0:
         raise UsageError(f"uv refuses the index settings: {explain(done.stderr)[:600]}")
     return re.findall(r"^--(?:extra-)?index-url (.+)$", done.stdout, re.MULTILINE)
@@ -170,18 +171,13 @@ async def _uv_can_use(place: Place, project: str, settings: IndexSettings, limit
         asked = Path(folder, "requirements.in")
         asked.write_text(f"{project}\n", encoding="utf-8")  # noqa: ASYNC240 - one line
         fixed = ("pip", "compile", asked, "--python", sys.executable, "--no-deps", "--refresh")
-        done = await _run((*fixed, *source, *hosts), env, limit)
-    if done is None or done.returncode == 0:
-        return done is not None
+        try:
+            done = await uv.run_uv((*fixed, *source, *hosts), env=env, timeout=limit)
+        except (TimeoutError, uv.UvError):
+            return False
+    if done.returncode == 0:
+        return True
     if done.returncode != 1 or place.kind == "find-links":  # whose login page holds no project either
         return False
     found = read_no_solution(done.stderr)
     return bool(found.unknown) and not found.unasked
-
-
-async def _run(arguments: tuple[str | Path, ...], env: Mapping[str, str], seconds: float) -> Completed | None:
-    """What uv left; None where it took too long."""
-    try:
-        return await uv.run_uv(arguments, env=env, timeout=seconds)
-    except TimeoutError:
-        return None

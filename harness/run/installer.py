@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from harness import processes
 from harness.errors import StoreError
 from harness.plan import uv
 
@@ -40,11 +39,11 @@ class Installer:
         """
         env = uv.environment(dict(self.variables))
         try:
-            done = await processes.run(uv.command(*arguments), env=env, timeout=self.timeout)
+            done = await uv.run_uv(arguments, env=env, timeout=self.timeout)
         except TimeoutError:
             raise StoreError(f"uv {arguments[0]} was not over within {self.timeout:g} s") from None
-        except OSError as error:
-            raise StoreError(f"uv could not be started: {error}") from error
+        except uv.UvError as error:
+            raise StoreError(str(error)) from error
         if done.returncode != 0:
             raise StoreError(shorten_complaint(done.stderr or done.stdout, done.returncode))
         return done.stdout

@@ -42,10 +42,16 @@ def settings(wheels: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[IndexSet
         yield IndexSettings(index=index.url)
 
 
-def test_an_apostrophe_is_a_part_of_a_path(wheels: Path, tmp_path: Path) -> None:
+def test_find_links_are_paths_as_pip_reads_them(
+    wheels: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     found = settings_from({}, {"PIP_FIND_LINKS": str(wheels), "PIP_NO_INDEX": "1"})
-    lock = asyncio.run(resolve(CELL, make_matrix(tmp_path, UNDATED), found))
+    matrix = make_matrix(tmp_path, UNDATED)
+    lock = asyncio.run(resolve(CELL, matrix, found))
     assert [each.version for each in lock.distributions] == ["2.4.6"]
+    monkeypatch.chdir(wheels.parent)  # and a relative one begins here
+    relative = settings_from({}, {"PIP_FIND_LINKS": wheels.name, "PIP_NO_INDEX": "1"})
+    assert asyncio.run(resolve(CELL, matrix, relative)) == lock
 
 
 @pytest.mark.parametrize(
@@ -75,6 +81,7 @@ def test_a_setting_of_the_user_changes_no_lock(
     config.parent.mkdir(parents=True)
     config.write_text(file, encoding="utf-8")
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
+    monkeypatch.chdir(config.parent)  # the file of a project, too
     for name, value in variables.items():
         monkeypatch.setenv(name, value.format(folder=tmp_path))
     assert asyncio.run(resolve(CELL, matrix, settings)) == plain
