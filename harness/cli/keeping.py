@@ -21,7 +21,9 @@ from harness.cli.screen import Screen
 from harness.errors import ExitCode, UsageError
 from harness.gate import files
 from harness.judge.verdict import exit_code
+from harness.plan.cells import cells_of
 from harness.plan.data import find_matrix
+from harness.plan.indexes import check_indexes
 from harness.plan.lock_matrix import ChangeKind, check_locks, check_locks_by_resolving, lock_matrix
 from harness.plan.matrix import matrix_files, read_matrix
 from harness.plan.pip_settings import IndexSettings, read_pip_settings
@@ -48,7 +50,7 @@ def lock(*, names: tuple[str, ...], check: bool, resolve: bool) -> int:
         return _say_findings([found.message for matrix in matrices for found in check_locks(matrix)])
 
     async def work() -> int:
-        settings = await read_pip_settings()
+        settings = await check_indexes(await read_pip_settings(), cells_of(matrices[0]))  # for all of them
         if check:
             checked = [
                 await check_locks_by_resolving(matrix, settings, notify=_say_resolving) for matrix in matrices

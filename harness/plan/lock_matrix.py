@@ -12,6 +12,7 @@ import msgspec
 from harness.errors import UsageError
 from harness.plan.cells import cells_of
 from harness.plan.front_door import say_lock
+from harness.plan.indexes import check_indexes
 from harness.plan.lockfile import inputs_digest, is_lock, locks_folder, read_lock, render_lock, write_lock
 from harness.plan.needed import refuse_lacking
 from harness.plan.pip_settings import IndexSettings
@@ -50,6 +51,7 @@ async def lock_matrix(
         UsageError, MachineError: as ``resolve_all``, or a lock lacks what the suite needs; the committed
             locks are then as they were.
     """
+    settings = await check_indexes(settings, cells_of(matrix))
     locks = await resolve_all(cells_of(matrix), matrix, settings, jobs=jobs, notify=notify)
     refuse_lacking(matrix, locks)
     folder = locks_folder(matrix, platform_tag())
@@ -77,6 +79,7 @@ async def check_locks_by_resolving(
     """``check_locks``, and whether resolving again on this platform gives the same locks."""
     findings = list(check_locks(matrix))
     faulty = {finding.path for finding in findings}
+    settings = await check_indexes(settings, cells_of(matrix))
     locks = await resolve_all(cells_of(matrix), matrix, settings, jobs=jobs, notify=notify)
     for lock in locks:
         path = locks_folder(matrix, platform_tag()) / f"{lock.cell}.txt"

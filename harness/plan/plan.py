@@ -13,6 +13,7 @@ from harness.cell.spec import DEFAULT_NORMALIZER
 from harness.errors import UsageError
 from harness.plan.cells import cells_of, select
 from harness.plan.expected import borrowed_for, expectations_for
+from harness.plan.indexes import check_indexes
 from harness.plan.lock_matrix import staleness
 from harness.plan.lockfile import locks_folder, read_lock
 from harness.plan.needed import refuse_lacking
@@ -91,6 +92,7 @@ async def locks_for(
     """
     committed = committed_locks(cells, matrix, stale=options.stale)
     missing = [cell for cell in cells if cell.id not in committed]
+    settings = await check_indexes(settings, missing)
     resolved = await resolve_all(missing, matrix, settings, jobs=options.jobs, notify=notify)
     found = committed | {lock.cell: lock for lock in resolved}
     locks = tuple(found[cell.id] for cell in cells)

@@ -2,20 +2,14 @@
 
 from __future__ import annotations
 
-import os
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import uv
-
-from harness import processes
 from harness.errors import StoreError
+from harness.plan import uv
 from harness.redaction import redact
-
-_NOT_UV = ("VIRTUAL_ENV", "CONDA_PREFIX", "PYTHONPATH", "PYTHONHOME")
-"""Variables that would let uv see an environment other than the one it is given."""
 
 
 class UnavailablePythonError(StoreError):
@@ -28,7 +22,7 @@ class Installer:
 
     Attributes:
         index: uv arguments that say where distributions come from (pip's find-links and indexes).
-        variables: environment variables added to the controller's own (a certificate bundle, for example).
+        variables: environment variables added to those of ``harness.plan.uv`` (a certificate bundle, say).
         downloads: whether uv may download a Python.
         timeout: seconds for one call.
     """
@@ -44,14 +38,13 @@ class Installer:
         Raises:
             StoreError: it failed; the message is uv's.
         """
-        argv = [uv.find_uv_bin(), *map(str, arguments), "--no-progress", "--color", "never"]
-        env = {name: value for name, value in os.environ.items() if name not in _NOT_UV}
+        env = uv.environment(dict(self.variables))
         try:
-            done = await processes.run(argv, env={**env, **dict(self.variables)}, timeout=self.timeout)
+            done = await uv.run_uv(arguments, env=env, timeout=self.timeout)
         except TimeoutError:
             raise StoreError(f"uv {arguments[0]} was not over within {self.timeout:g} s") from None
-        except OSError as error:
-            raise StoreError(f"uv could not be started: {error}") from error
+        except uv.UvError as error:
+            raise StoreError(str(error)) from error
         if done.returncode != 0:
             raise StoreError(shorten_complaint(done.stderr or done.stdout, done.returncode))
         return done.stdout
