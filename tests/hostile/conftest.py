@@ -1,0 +1,58 @@
+"""The worker that runs the rows, and the local servers that they may name."""
+
+from __future__ import annotations
+
+import socket
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+import pytest
+from hostile.bases import make_bases
+from hostile.runner import Worker
+
+_PAGES = {
+    "/simple/": (200, "<!DOCTYPE html><html><body></body></html>"),
+    "/login/": (200, "<!DOCTYPE html><html><body><form>Sign in</form></body></html>"),
+    "/denied/": (401, "who are you"),
+}
+
+
+class _Index(BaseHTTPRequestHandler):
+    def do_GET(self) -> None:
+        start = f"/{self.path.split('/')[1]}/"
+        status, page = _PAGES.get(start, (404, "nothing here"))
+        if start == "/simple/" and self.path.count("/") > 2:
+            status = 404
+        self.send_response(status)
+        self.send_header("Content-Type", "text/html")
+        self.send_header("Content-Length", str(len(page)))
+        self.end_headers()
+        self.wfile.write(page.encode())
+
+    do_HEAD = do_GET
+
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - its name in the library
+        """Print nothing."""
+
+
+@pytest.fixture(scope="session")
+def names() -> Iterator[dict[str, str]]:
+    """The addresses that rows may name."""
+    with ThreadingHTTPServer(("127.0.0.1", 0), _Index) as server, socket.socket() as refusing:
+        refusing.bind(("127.0.0.1", 0))  # bound and not listening: connections are refused
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield {
+            "@INDEX@": f"http://127.0.0.1:{server.server_port}",
+            "@REFUSED@": f"http://127.0.0.1:{refusing.getsockname()[1]}",
+        }
+        server.shutdown()
+
+
+@pytest.fixture(scope="session")
+def worker(tmp_path_factory: pytest.TempPathFactory, names: dict[str, str]) -> Iterator[Worker]:
+    """The process whose forks run the rows."""
+    bases = tmp_path_factory.mktemp("bases")
+    make_bases(bases)
+    with Worker(bases, names) as started:
+        yield started
