@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import msgspec
+from planted.command import ROOT
 
 from harness.finished import assemble, write_renderings
 from harness.plan.cells import cells_of
@@ -14,7 +15,6 @@ from harness.plan.platforms import platform_tag
 from harness.records import CellResult, Distribution, Plan
 from harness.report.jsonfile import read_json
 from harness.run.folder import RunFolder
-from planted.command import ROOT
 
 RUN = "20261128-101112-compat-ab12"
 

@@ -30,7 +30,8 @@ class _Index(BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(page.encode())
 
-    do_HEAD = do_GET
+    def do_HEAD(self) -> None:
+        self.do_GET()
 
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - its name in the library
         """Print nothing."""

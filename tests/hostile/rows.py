@@ -176,7 +176,7 @@ def look(folder: Path) -> dict[str, tuple[int, str | bytes]]:
         kind = stat.S_IFMT(path.lstat().st_mode)
         content: str | bytes = b""
         if kind == stat.S_IFLNK:
-            content = os.readlink(path)
+            content = str(path.readlink())
         elif kind == stat.S_IFREG:
             content = path.read_bytes() if path.stat().st_size < 2**24 else str(path.stat().st_size)
         found[path.relative_to(folder).as_posix()] = kind, content

@@ -11,8 +11,7 @@ import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from types import TracebackType
-from typing import Any
+from typing import Any, Self
 
 from hostile.rows import Row, fill, look, make_files
 from planted.command import ROOT
@@ -38,7 +37,7 @@ class Limits:
 
 @dataclass(frozen=True)
 class Answer:
-    """What became of a row: its exit code (negative: a signal; None: it hung), output, files gone or changed."""
+    """What became of a row: exit code (negative: a signal; None: it hung), output, files gone or changed."""
 
     code: int | None
     output: str
@@ -64,10 +63,10 @@ class Worker:
             env={**os.environ, "PYTHONPATH": path},
         )
 
-    def __enter__(self) -> Worker:
+    def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, *_: type[BaseException] | BaseException | TracebackType | None) -> None:
+    def __exit__(self, *_: object) -> None:
         self._process.communicate()
 
     def run(self, row: Row, folder: Path, *, entry: str = HARNESS, limits: Limits | None = None) -> Answer:

@@ -76,9 +76,9 @@ def _redirect(stdin: Path, output: Path) -> None:
     read = os.open(stdin, os.O_RDONLY)
     for descriptor, standard in ((read, 0), (written, 1), (written, 2)):
         os.dup2(descriptor, standard)
-    sys.stdin = open(0, encoding="utf-8", closefd=False)  # noqa: SIM115, PTH123 - as long as the process
-    sys.stdout = open(1, "w", encoding="utf-8", closefd=False)  # noqa: SIM115, PTH123
-    sys.stderr = open(2, "w", encoding="utf-8", closefd=False)  # noqa: SIM115, PTH123
+    sys.stdin = open(0, encoding="utf-8", closefd=False)  # noqa: SIM115 - as long as the process
+    sys.stdout = open(1, "w", encoding="utf-8", closefd=False)  # noqa: SIM115
+    sys.stderr = open(2, "w", encoding="utf-8", closefd=False)  # noqa: SIM115
 
 
 def _limit(cpu: int, memory: int) -> None:
