@@ -11,6 +11,8 @@ import pytest
 from hostile.bases import make_bases
 from hostile.runner import Worker
 
+from harness.plan.platforms import platform_tag
+
 _PAGES = {
     "/simple/": (200, "<!DOCTYPE html><html><body></body></html>"),
     "/login/": (200, "<!DOCTYPE html><html><body><form>Sign in</form></body></html>"),
@@ -44,6 +46,7 @@ def names() -> Iterator[dict[str, str]]:
         refusing.bind(("127.0.0.1", 0))  # bound and not listening: connections are refused
         threading.Thread(target=server.serve_forever, daemon=True).start()
         yield {
+            "@PLATFORM@": platform_tag(),
             "@INDEX@": f"http://127.0.0.1:{server.server_port}",
             "@REFUSED@": f"http://127.0.0.1:{refusing.getsockname()[1]}",
         }

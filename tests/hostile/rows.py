@@ -22,6 +22,10 @@ Kind = Literal[
 ]
 
 
+_CONTENT = {"text", "base64", "hex", "base", "repeat", "size", "special", "link"}
+"""Keys of a file that say what is in it; the others edit it."""
+
+
 class Record(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """A table of a file of rows."""
 
@@ -85,7 +89,8 @@ def read_file(text: str) -> Iterator[Row]:
     for row in file.row:
         files = {name: _table(made) for name, made in file.shared.get("files", {}).items()}
         for name, made in row.get("files", {}).items():
-            files[name] = files.get(name, {}) | _table(made)
+            own = _table(made)
+            files[name] = own if _CONTENT & own.keys() else files.get(name, {}) | own
         yield msgspec.convert(file.shared | row | {"files": files}, Row)
 
 
@@ -96,34 +101,41 @@ def _table(made: str | dict[str, Any]) -> dict[str, Any]:
 def make_files(row: Row, here: Path, bases: Path, names: Mapping[str, str]) -> None:
     """Make the files of a row in its folder; ``names`` are what stands for the names in texts."""
     for name, made in row.files.items():
-        path = here / name
+        path = here / fill(name, names)
         path.parent.mkdir(parents=True, exist_ok=True)
-        if made.special == "fifo":
-            os.mkfifo(path)
-        elif made.special == "folder":
-            path.mkdir()
-        elif made.link is not None:
-            path.symlink_to(fill(made.link, names))
+        base = None if made.base is None else bases / fill(made.base, names)
+        if made.special is not None or made.link is not None:
+            _make_special(made, path, names)
+        elif base is not None and base.is_dir():
+            shutil.copytree(base, path)
         elif made.size is not None:
             with path.open("wb") as file:
                 file.truncate(made.size)
-        elif made.base is not None and (bases / made.base).is_dir():
-            shutil.copytree(bases / made.base, path)
         else:
-            path.write_bytes(_content(made, path, bases, names))
+            path.write_bytes(_edit(made, _content(made, base or path), names))
 
 
-def _content(made: Made, path: Path, bases: Path, names: Mapping[str, str]) -> bytes:
-    if made.hex is not None:
-        data = bytes.fromhex(made.hex)
-    elif made.base64 is not None:
-        data = base64.b64decode(made.base64)
-    elif made.base is not None:
-        data = (bases / made.base).read_bytes()
-    elif made.text is not None or made.repeat is not None:
-        data = f"{made.text or ''}{(made.repeat or '') * made.times}{made.after}".encode()
+def _make_special(made: Made, path: Path, names: Mapping[str, str]) -> None:
+    path.unlink(missing_ok=True)  # of a folder that was copied
+    if made.special == "fifo":
+        os.mkfifo(path)
+    elif made.special == "folder":
+        path.mkdir()
     else:
-        data = path.read_bytes()
+        path.symlink_to(fill(made.link or "", names))
+
+
+def _content(made: Made, otherwise: Path) -> bytes:
+    if made.hex is not None:
+        return bytes.fromhex(made.hex)
+    if made.base64 is not None:
+        return base64.b64decode(made.base64)
+    if made.text is not None or made.repeat is not None:
+        return f"{made.text or ''}{(made.repeat or '') * made.times}{made.after}".encode()
+    return otherwise.read_bytes()
+
+
+def _edit(made: Made, data: bytes, names: Mapping[str, str]) -> bytes:
     if made.set or made.remove:
         data = _edit_json(made, data)
     if made.replace or made.append or made.prepend or made.encoding or b"@" in data:
