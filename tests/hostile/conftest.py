@@ -1,4 +1,4 @@
-"""The worker that runs the rows, and the local servers that they may name."""
+"""What the rows are made of, and the local servers that they may name."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ import socket
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 
 import pytest
 from hostile.bases import make_bases
-from hostile.runner import Worker
 
 from harness.plan.platforms import platform_tag
 
@@ -54,9 +54,8 @@ def names() -> Iterator[dict[str, str]]:
 
 
 @pytest.fixture(scope="session")
-def worker(tmp_path_factory: pytest.TempPathFactory, names: dict[str, str]) -> Iterator[Worker]:
-    """The process whose forks run the rows."""
-    bases = tmp_path_factory.mktemp("bases")
-    make_bases(bases)
-    with Worker(bases, names) as started:
-        yield started
+def bases(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The valid files and folders that rows damage."""
+    folder = tmp_path_factory.mktemp("bases")
+    make_bases(folder)
+    return folder

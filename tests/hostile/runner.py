@@ -74,7 +74,7 @@ class Worker:
         limits = limits or Limits()
         here = folder / "work" / "here"
         here.mkdir(parents=True)
-        names = {**self._names, "@HERE@": str(here)}
+        names = {**self._names, "@HERE@": str(here), "@LONG@": "x" * 70_000}
         make_files(row, here, self._bases, names)
         if row.git:
             _commit(here)

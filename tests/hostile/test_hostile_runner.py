@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import msgspec
@@ -23,6 +24,12 @@ absent = ["hunter2"]
 """)
 )
 GREEDY = msgspec.structs.replace(ROW, args=(str(8 * 2**30),))
+
+
+@pytest.fixture(scope="module")
+def worker(bases: Path) -> Iterator[Worker]:
+    with Worker(bases, {}) as started:
+        yield started
 
 
 @pytest.mark.parametrize(
