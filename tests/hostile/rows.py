@@ -66,6 +66,7 @@ class Row(Record, frozen=True, kw_only=True):
     env: dict[str, str] = {}
     stdin: str = ""
     git: bool = False
+    space: float = 1.5
     process: bool = False
     pending: str = ""
 

@@ -17,8 +17,6 @@ from hostile.rows import Row, fill, look, make_files
 from planted.command import ROOT
 
 CPU_SECONDS = 20
-MEMORY_BYTES = 3 * 2**29
-"""Address space of a child beyond what its imports have mapped: 1.5 GiB."""
 
 HANG_SECONDS = 60.0
 """After so long a child that uses no CPU is taken for one that waits for ever."""
@@ -28,10 +26,9 @@ HARNESS = "harness.cli:main"
 
 @dataclass(frozen=True)
 class Limits:
-    """What a child may use."""
+    """Seconds that a child may take, of CPU and on the clock."""
 
     cpu: int = CPU_SECONDS
-    memory: int = MEMORY_BYTES
     seconds: float = HANG_SECONDS
 
 
@@ -90,7 +87,7 @@ class Worker:
                 "process": row.process,
                 "entry": entry,
                 "cpu": limits.cpu,
-                "memory": limits.memory,
+                "memory": int(row.space * 2**30),
                 "seconds": limits.seconds,
             }
         )
