@@ -49,8 +49,8 @@ async def build_plan(
     """The plan of a run: everything that it promises before it starts.
 
     Raises:
-        UsageError: a selection without cells, a stale or damaged lock, an expectation or tolerance that cannot be
-            meant, a package that no index has, or one that the suite needs and a lock lacks.
+        UsageError: a selection without cells, a stale or damaged lock, an expectation or a tolerance that
+            cannot be meant, a package that no index has, or one that the suite needs and a lock lacks.
         MachineError: uv or the network failed.
     """
     cells = cells_of(matrix)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import socket
 import threading
 from collections.abc import Iterator
@@ -26,11 +27,12 @@ class _Index(BaseHTTPRequestHandler):
         status, page = _PAGES.get(start, (404, "nothing here"))
         if start == "/simple/" and self.path.count("/") > 2:
             status = 404
-        self.send_response(status)
-        self.send_header("Content-Type", "text/html")
-        self.send_header("Content-Length", str(len(page)))
-        self.end_headers()
-        self.wfile.write(page.encode())
+        with contextlib.suppress(ConnectionError):  # whoever asked was ended
+            self.send_response(status)
+            self.send_header("Content-Type", "text/html")
+            self.send_header("Content-Length", str(len(page)))
+            self.end_headers()
+            self.wfile.write(page.encode())
 
     def do_HEAD(self) -> None:
         self.do_GET()
@@ -48,6 +50,7 @@ def names() -> Iterator[dict[str, str]]:
         yield {
             "@PLATFORM@": platform_tag(),
             "@INDEX@": f"http://127.0.0.1:{server.server_port}",
+            "@PORT@": f":{server.server_port}",
             "@REFUSED@": f"http://127.0.0.1:{refusing.getsockname()[1]}",
         }
         server.shutdown()
