@@ -147,5 +147,8 @@ def _words(text: str) -> tuple[str, ...]:
 
 
 def _local_path(link: str) -> Path:
-    parts = urlsplit(link)
-    return Path(unquote(parts.path)) if parts.scheme == "file" else Path(link).expanduser()
+    try:
+        parts = urlsplit(link)
+        return Path(unquote(parts.path)) if parts.scheme == "file" else Path(link).expanduser()
+    except (ValueError, RuntimeError):  # no address, such as http://[x; ~name of a user that is not there
+        return Path(link)
