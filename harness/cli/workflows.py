@@ -72,12 +72,18 @@ def _refuse_credentials(options: Mapping[str, str]) -> None:
 
 
 def _budget_of(matrix: str) -> str:
-    """What a matrix says; the usual where it is not here, for the pipeline may be printed elsewhere."""
+    """What a matrix says; the usual where it is not here, for the pipeline may be printed elsewhere.
+
+    Raises:
+        UsageError: the matrix is here and has a fault.
+    """
     try:
-        seconds = read_matrix(find_matrix(matrix, Path.cwd())).gate.budget_seconds
+        path = find_matrix(matrix, Path.cwd())
     except UsageError:
         return Pipeline.matrix_budget
-    return f"{math.ceil(seconds)}s"
+    if not path.exists():
+        return Pipeline.matrix_budget
+    return f"{math.ceil(read_matrix(path).gate.budget_seconds)}s"
 
 
 COMMANDS = (workflow,)

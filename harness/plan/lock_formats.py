@@ -20,7 +20,7 @@ class UvPackage(msgspec.Struct, frozen=True, rename="kebab"):
 
     name: str
     version: str = ""
-    source: dict[str, Any] = {}
+    source: dict[str, str] = {}
     resolution_markers: tuple[str, ...] = ()
 
 

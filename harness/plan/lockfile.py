@@ -24,6 +24,7 @@ _ADVICE = """\
 # Every distribution of one cell, pinned and hashed, or why there is no such set. Made by `harness lock`
 # (uv pip compile, wheels of this platform only); don't edit: change the matrix and lock it again.
 """
+_MADE_BY = b"Made by `harness lock`"
 _ENTRY = re.compile(r"([a-z0-9-]+)==(\S+)((?: \\\n    --hash=sha256:[0-9a-f]{64})+)\n")
 
 
@@ -119,9 +120,8 @@ def is_lock(path: Path) -> bool:
     """Whether a file is a lock that the harness wrote, sound or not."""
     if path.is_symlink() or not path.is_file():
         return False
-    head = _ADVICE.encode()
     with path.open("rb") as file:
-        return file.read(len(head)) == head
+        return _MADE_BY in file.read(1024)  # not the whole text above: its wording may change
 
 
 def read_lock(path: Path) -> Lock:

@@ -142,5 +142,8 @@ def _words(text: str) -> tuple[str, ...]:
 
 def local_path(link: str) -> Path:
     """The folder that a link names by its path, or by a ``file:`` address."""
-    parts = urlsplit(link)
-    return Path(unquote(parts.path)) if parts.scheme == "file" else Path(link).expanduser()
+    try:
+        parts = urlsplit(link)
+        return Path(unquote(parts.path)) if parts.scheme == "file" else Path(link).expanduser()
+    except (ValueError, RuntimeError):  # no address, such as http://[x; ~name of a user that is not there
+        return Path(link)
