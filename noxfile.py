@@ -94,9 +94,13 @@ def prove(session: nox.Session) -> None:
 
 @nox.session(python=PYTHON, allow_parallel=True)
 def tests(session: nox.Session) -> None:
-    """Test the harness itself, planted faults included: `nox -s tests -- -m "not real"` is the quick half."""
+    """Test the harness itself, planted faults included: `nox -s tests -- -n auto -m "not real"` is the quick half."""
     session.install(*PROJECT["project"]["dependencies"], *PROJECT["dependency-groups"]["tests"])
-    session.run("python", "-m", "pytest", *session.posargs)
+    if session.posargs:
+        session.run("python", "-m", "pytest", *session.posargs)
+        return
+    session.run("python", "-m", "pytest", "-n", "auto", "-m", "not real")
+    session.run("python", "-m", "pytest", "-m", "real", "--durations", "10")  # alone: some of them take times
 
 
 @nox.session(python=PYTHON, allow_parallel=True)
