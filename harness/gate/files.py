@@ -9,10 +9,10 @@ from typing import Literal
 import msgspec
 
 from harness.culprit.symptoms import find_symptoms, keep_culprit
-from harness.errors import MachineError
+from harness.errors import MachineError, UsageError
 from harness.files import write_text
 from harness.finished import judge_again
-from harness.gate_records import CANDIDATE, Culprit, Decision, Gate, Question, Speed
+from harness.gate_records import BASELINE, CANDIDATE, Culprit, Decision, Gate, Question, Speed
 from harness.judge.gate import decide, refuse
 from harness.judge.snapshot import take_snapshot
 from harness.records import Finding, Plan, Run
@@ -148,11 +148,12 @@ def decide_again(folder: Path) -> Gate:
     Latency is decided from the blocks that it left, also where it was cut off before it came to a decision.
 
     Raises:
-        UsageError: it is not the folder of a gate.
+        UsageError: it is not the folder of a gate, or holds files of different runs.
         MachineError: a block holds a value that is no ratio.
     """
     before = read_gate(folder / GATE_FILE)
     run, stored = judge_again(folder)
+    _refuse_mixed(before, stored.plan, folder)
     if runs_nothing(stored.plan):
         return _decide_unrun(stored.plan, before.question, folder)
     if stored.problems and not stored.finished:
@@ -165,3 +166,17 @@ def decide_again(folder: Path) -> Gate:
     symptoms = find_symptoms(decision, speed, run.judgement.findings)
     culprit = keep_culprit(before.culprit, decision, symptoms)
     return write_gate(run, before.question, folder, speed=speed, culprit=culprit, accept_known=accepted)
+
+
+def _refuse_mixed(gate: Gate, plan: Plan, folder: Path) -> None:
+    """See that the plan in the folder of a gate is the one that the gate ran."""
+    cells = [planned.cell.id for planned in plan.cells]
+    if cells != [BASELINE, CANDIDATE]:
+        raise UsageError(
+            f"{folder / 'plan.json'}: expected the cells {BASELINE} and {CANDIDATE} of a gate, found: "
+            f"{', '.join(cells) or 'none'}"
+        )
+    if gate.run != plan.run:
+        raise UsageError(
+            f"{folder / GATE_FILE}: of run {gate.run}, but beside it lies the plan of {plan.run}"
+        )

@@ -80,9 +80,11 @@ def read_run(path: Path) -> StoredRun:
     A result that is damaged, or of a cell that was not planned, is a problem and no result.
 
     Raises:
-        UsageError: there is no plan, or it is damaged, or names a path where an id belongs.
+        UsageError: there is no plan, or it is damaged, or names a path where an id belongs, or two of its cells
+            share a run but no lock.
     """
     plan = _read_plan(path / PLAN)
+    _refuse_twins(plan, path / PLAN)
     results, problems = [], []
     for planned in plan.cells:
         where = f"{path / PLAN}: the id of a cell"
@@ -112,6 +114,16 @@ def _read_plan(path: Path) -> Plan:
     if plan.schema != SCHEMA:
         raise UsageError(f"{path}: schema {plan.schema}, but {SCHEMA} was expected")
     return plan
+
+
+def _refuse_twins(plan: Plan, path: Path) -> None:
+    """See that cells which share a run have equal locks: else one cell would pass with results of another."""
+    digests = {planned.cell.id: planned.lock.digest for planned in plan.cells}
+    for planned in plan.cells:
+        if planned.same_as is not None and digests.get(planned.same_as) != planned.lock.digest:
+            raise UsageError(
+                f"{path}: {planned.cell.id} shares the run of {planned.same_as}, but their locks differ"
+            )
 
 
 def format_json(record: msgspec.Struct) -> str:
