@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePath
 
 from harness.errors import MachineError, UsageError
+from harness.files import decode_text, read_input_in_loop
 from harness.processes import Completed, run
 
 GIT_SECONDS = 60.0
@@ -75,20 +76,12 @@ async def read_place(place: Place, cwd: Path) -> str:
     """The text that lies there; git is asked in ``cwd``, and paths on disk are relative to it.
 
     Raises:
-        UsageError: no such file or revision, or no UTF-8 text.
+        UsageError: no such file or revision, no regular file or pipe, too large, or no text.
         MachineError: there is no git, or it does not answer.
     """
     if place.revision:
         return await _read_revision(place, cwd)
-    path = cwd / place.path
-    try:
-        return path.read_text(encoding="utf-8-sig")
-    except FileNotFoundError:
-        raise UsageError(f"{place}: no such file") from None
-    except OSError as error:
-        raise UsageError(f"{place}: cannot be read: {error.strerror}") from None
-    except UnicodeDecodeError as error:
-        raise UsageError(f"{place}: not UTF-8 text: {error.reason} at byte {error.start}") from None
+    return decode_text(await read_input_in_loop(cwd / place.path), place)
 
 
 async def _read_revision(place: Place, cwd: Path, links: int = MOST_LINKS) -> str:
