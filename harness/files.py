@@ -142,14 +142,10 @@ def decode_text(data: bytes, place: object) -> str:
     """
     wide = data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
     try:
-        text = data.decode("utf-16" if wide else "utf-8-sig")
+        return data.decode("utf-16" if wide else "utf-8-sig")
     except UnicodeDecodeError as error:
         kind = "UTF-16" if wide else "UTF-8"
         raise UsageError(f"{place}: not {kind} text: {error.reason} at byte {error.start}") from None
-    if "\0" in text:
-        line = text.count("\n", 0, text.index("\0")) + 1
-        raise UsageError(f"{place}:{line}: a NUL character; save the file as UTF-8 text")
-    return text
 
 
 def input_fault(path: Path, wanted: Literal["file", "folder"]) -> str:
@@ -161,6 +157,14 @@ def input_fault(path: Path, wanted: Literal["file", "folder"]) -> str:
         return _kind_fault(path, mode) or ("" if os.access(path, os.R_OK) else f"{path}: permission denied")
     except (OSError, ValueError) as error:
         return f"{path}: {_reason_of(error, wanted)}"
+
+
+def exists(path: Path) -> bool:
+    """Whether something is at a path; False as well where no file system could have it."""
+    try:
+        return path.exists()
+    except (OSError, ValueError):
+        return False
 
 
 def is_descriptor(path: Path) -> bool:

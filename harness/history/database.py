@@ -27,6 +27,9 @@ _WAIT_SECONDS = 60.0
 _APPLICATION = 0x4F56454E
 """In the header of the file: tells a history from somebody else's database."""
 
+_MAGIC = b"SQLite format 3\0"
+"""How every database begins. https://sqlite.org/fileformat.html"""
+
 _DAMAGE = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
 
 Say = Callable[[str], None]
@@ -48,6 +51,7 @@ def open_history(path: Path, say: Say) -> Iterator[sqlite3.Connection]:
     """
     with _translate(path):
         path.parent.mkdir(parents=True, exist_ok=True)
+        _refuse_no_database(path)
         with filelock.FileLock(f"{path}.lock", timeout=_WAIT_SECONDS):
             with _connect(path, "rwc") as trial:
                 damage = _find_damage(trial)
@@ -144,6 +148,16 @@ def _refuse_foreign(connection: sqlite3.Connection, path: Path) -> None:
     (tables,) = connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()
     if tables and ours != _APPLICATION:
         raise HistoryError(f"{path}: a database, but no history of the harness; name another file")
+
+
+def _refuse_no_database(path: Path) -> None:
+    """See that a file which cannot be a history, such as a text, is never put aside as a damaged one."""
+    if path.name == FILE or not path.exists():
+        return
+    with path.open("rb") as file:
+        head = file.read(len(_MAGIC))
+    if head and head != _MAGIC:
+        raise HistoryError(f"{path}: no history of the harness; name another file")
 
 
 def _put_aside(path: Path, damage: str) -> str:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePath
 
 from harness.errors import MachineError, UsageError
-from harness.files import decode_text, read_input_in_loop
+from harness.files import decode_text, exists, is_descriptor, read_input_in_loop
 from harness.processes import Completed, run
 
 GIT_SECONDS = 60.0
@@ -43,6 +43,8 @@ class Place:
             path = posixpath.normpath(posixpath.join(posixpath.dirname(self.path), other))
             here = self._is_relative and not path.startswith("../")
             return Place(f"./{path}" if here else path, self.revision)
+        if is_descriptor(Path(self.path)):  # a pipe lies nowhere: relative to the working directory
+            return Place(other)
         return Place(str(Path(self.path).parent / other))
 
     @property
@@ -65,11 +67,7 @@ def parse_place(text: str) -> Place:
     revision, colon, path = text.partition(":")
     if not colon or not revision or not path:
         return Place(text)
-    try:
-        there = Path(text).exists()
-    except OSError:  # too long, or not to be looked at: reading it says so
-        there = True
-    return Place(text) if there else Place(path, revision)
+    return Place(text) if exists(Path(text)) else Place(path, revision)
 
 
 async def read_place(place: Place, cwd: Path) -> str:

@@ -89,6 +89,8 @@ async def _read_named(place: Place, named_by: str, read: Read) -> str:
 
 
 def _refuse_line(line: str, where: str, packages: int) -> None:
+    if "\0" in line:
+        raise UsageError(f"{where}: a NUL character; save the file as UTF-8 text")
     if packages >= MAX_PACKAGES:
         raise UsageError(f"{where}: more than {MAX_PACKAGES} packages, the most that are read")
     for kind, digest in _HASH.findall(line):

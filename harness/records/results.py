@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from harness.records.base import SCHEMA, CellStatus, CheckOutcome, Record
+from harness.records.base import SCHEMA, CellStatus, CheckOutcome, Record, name_fault
 
 
 class Observation(Record, frozen=True, kw_only=True):
@@ -70,6 +70,12 @@ class CellResult(Record, frozen=True, kw_only=True):
     untimed: dict[str, str] = {}  # scenario -> why there is no timing
     seconds: dict[str, float] = {}  # stage -> wall seconds: environment, imports, contract, latency
     peak_rss: int = 0  # bytes
+
+    def __post_init__(self) -> None:
+        """Refuse a cell, key or run that could not be the name of a folder: they are used as such."""
+        for field, name in (("cell", self.cell), ("key", self.key), ("run", self.run)):
+            if name and (fault := name_fault(name)):
+                raise ValueError(f"{field}: {fault}")
 
 
 class Progress(Record, frozen=True, kw_only=True):

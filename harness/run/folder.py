@@ -10,8 +10,8 @@ from pathlib import Path
 import msgspec
 
 from harness.errors import UsageError
-from harness.files import write_whole
-from harness.records import SCHEMA, CellResult, Plan
+from harness.files import MAX_RESULTS, input_fault, read_input, write_whole
+from harness.records import SCHEMA, UNREADABLE, CellResult, Plan
 from harness.run.results import read_result
 
 UNFINISHED = "unfinished"
@@ -81,6 +81,9 @@ def read_run(path: Path) -> StoredRun:
     results, problems = [], []
     for planned in plan.cells:
         file = path / "cells" / planned.cell.id / "result.json"
+        if file.exists() and (fault := input_fault(file, "file")):  # reading a FIFO would never end
+            problems.append(fault)
+            continue
         try:
             result = read_result(file)
         except FileNotFoundError:
@@ -98,10 +101,12 @@ def read_run(path: Path) -> StoredRun:
 
 def _read_plan(path: Path) -> Plan:
     try:
-        plan = msgspec.json.decode(path.read_bytes(), type=Plan)
-    except OSError as error:
-        raise UsageError(f"{path}: not the folder of a run: {error.strerror}") from error
-    except msgspec.DecodeError as error:
+        data = read_input(path, MAX_RESULTS)
+    except UsageError as error:
+        raise UsageError(f"{path.parent}: not the folder of a run: {error}") from None
+    try:
+        plan = msgspec.json.decode(data, type=Plan)
+    except UNREADABLE as error:
         raise UsageError(f"{path}: not a whole plan ({error})") from error
     if plan.schema != SCHEMA:
         raise UsageError(f"{path}: schema {plan.schema}, but {SCHEMA} was expected")

@@ -49,7 +49,11 @@ def test_what_cannot_be_meant_is_exit_2(
 @pytest.mark.parametrize(
     ("error", "code", "said"),
     [
-        (RuntimeError("a bug"), 5, "RuntimeError: a bug\n\nharness: a fault of the harness itself"),
+        (
+            RuntimeError("a bug"),
+            5,
+            "harness: internal error: RuntimeError: a bug\nharness: the report is in ",
+        ),
         (OSError(28, "No space left on device"), 5, "could not do its part: [Errno 28] No space left"),
         (KeyboardInterrupt(), 130, "interrupted; finished cells are kept"),
         (UsageError("-r x##[error]y\x1b[2J"), 2, "harness: -r x## [error]y\n"),
