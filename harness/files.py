@@ -115,21 +115,23 @@ def read_input(path: Path, limit: int = MAX_TEXT) -> bytes:
         UsageError: no such file, no regular file, no permission, or more than ``limit`` bytes.
     """
     data = bytearray()
-    with _open_input(path) as descriptor:
-        while not _drain(descriptor, data, path, limit):
+    with _open_input(path, str(path)) as descriptor:
+        while not _drain(descriptor, data, str(path), limit):
             select.select([descriptor], [], [])
     return bytes(data)
 
 
-async def read_input_in_loop(path: Path, limit: int = MAX_TEXT) -> bytes:
+async def read_input_in_loop(path: Path, called: str, limit: int = MAX_TEXT) -> bytes:
     """``read_input`` for a coroutine: the event loop waits for a silent pipe, so that signals are handled.
+
+    ``called`` is the name of the file in messages.
 
     Raises:
         UsageError: as ``read_input``.
     """
     data = bytearray()
-    with _open_input(path) as descriptor:
-        while not _drain(descriptor, data, path, limit):
+    with _open_input(path, called) as descriptor:
+        while not _drain(descriptor, data, called, limit):
             await _wait_readable(descriptor)
     return bytes(data)
 
@@ -153,10 +155,14 @@ def input_fault(path: Path, wanted: Literal["file", "folder"]) -> str:
     try:
         mode = path.stat().st_mode
         if wanted == "folder":
-            return "" if stat.S_ISDIR(mode) else f"{path}: {_kind_of(mode)}, but a folder was expected"
-        return _kind_fault(path, mode) or ("" if os.access(path, os.R_OK) else f"{path}: permission denied")
+            fault = "" if stat.S_ISDIR(mode) else f"{_kind_of(mode)}, but a folder was expected"
+        else:
+            fault = _kind_fault(path, mode)
+        if not fault and not os.access(path, os.R_OK):
+            fault = "cannot be read: permission denied"
     except (OSError, ValueError) as error:
-        return f"{path}: {_reason_of(error, wanted)}"
+        fault = _reason_of(error, wanted)
+    return f"{path}: {fault}" if fault else ""
 
 
 def exists(path: Path) -> bool:
@@ -173,32 +179,31 @@ def is_descriptor(path: Path) -> bool:
 
 
 @contextlib.contextmanager
-def _open_input(path: Path) -> Iterator[int]:
+def _open_input(path: Path, called: str) -> Iterator[int]:
     try:
-        fault = _kind_fault(path, path.stat().st_mode)
-        if fault:
-            raise UsageError(fault)
+        if fault := _kind_fault(path, path.stat().st_mode):
+            raise UsageError(f"{called}: {fault}")
         # Not blocking: opening a FIFO would otherwise wait for whoever writes to it.
         descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
     except (OSError, ValueError) as error:
-        raise UsageError(f"{path}: {_reason_of(error, 'file')}") from None
+        raise UsageError(f"{called}: {_reason_of(error, 'file')}") from None
     try:
         yield descriptor
     finally:
         os.close(descriptor)
 
 
-def _drain(descriptor: int, data: bytearray, path: Path, limit: int) -> bool:
+def _drain(descriptor: int, data: bytearray, called: str, limit: int) -> bool:
     """Read what is there; whether that was the end, or more may come later."""
     try:
         while chunk := os.read(descriptor, _CHUNK):
             data += chunk
             if len(data) > limit:
-                raise UsageError(f"{path}: larger than {limit // _CHUNK} MiB, the most that is read")
+                raise UsageError(f"{called}: larger than {limit // _CHUNK} MiB, the most that is read")
     except BlockingIOError:
         return False
     except OSError as error:
-        raise UsageError(f"{path}: {_reason_of(error, 'file')}") from None
+        raise UsageError(f"{called}: {_reason_of(error, 'file')}") from None
     return True
 
 
@@ -215,7 +220,7 @@ def _kind_fault(path: Path, mode: int) -> str:
     """Why a file of this kind is not read; empty where it is."""
     if stat.S_ISREG(mode) or (stat.S_ISFIFO(mode) and is_descriptor(path)):
         return ""
-    return f"{path}: {_kind_of(mode)}, but a file was expected"
+    return f"{_kind_of(mode)}, but a file was expected"
 
 
 def _kind_of(mode: int) -> str:

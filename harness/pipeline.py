@@ -14,7 +14,7 @@ from pathlib import Path
 import msgspec
 
 from harness.errors import MachineError, UsageError
-from harness.files import input_fault
+from harness.files import exists, input_fault
 from harness.finished import FIRST, assemble, write_renderings
 from harness.history.revision import read_revision
 from harness.history_records import Earlier
@@ -195,5 +195,5 @@ def find_golden(named: Path | None) -> Path | None:
     """
     golden = named or shipped_golden()
     if named is not None and input_fault(golden, "folder") and (fault := input_fault(golden, "file")):
-        raise UsageError(f"--golden {fault}")
-    return golden.absolute() if golden.exists() else None
+        raise UsageError(f"--golden {fault}" + ("" if exists(golden) else " or folder"))
+    return golden.absolute() if exists(golden) else None

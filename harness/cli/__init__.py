@@ -10,7 +10,7 @@ import sys
 import tempfile
 import traceback
 from collections.abc import Sequence
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 from typing import NoReturn
 
 import click
@@ -90,7 +90,7 @@ def _report_internal_error() -> str:
     """What a person reads of an error that nothing handles; the traceback goes into a file of its own."""
     said = "\n".join(
         (
-            f"harness {version('embedding-parity-harness')}, Python {sys.version}, {platform.platform()}",
+            f"harness {_read_version()}, Python {sys.version}, {platform.platform()}",
             f"command: {shlex.join(sys.argv)}",
             traceback.format_exc(),
         )
@@ -108,6 +108,13 @@ def _report_internal_error() -> str:
         f"harness: the report is in {name}; credentials in addresses are removed. Please read it, "
         "then attach it to an issue of the harness"
     )
+
+
+def _read_version() -> str:
+    try:
+        return version("embedding-parity-harness")
+    except PackageNotFoundError:  # a checkout that is not installed
+        return "(not installed)"
 
 
 def _redact(text: str) -> str:

@@ -79,7 +79,7 @@ async def read_place(place: Place, cwd: Path) -> str:
     """
     if place.revision:
         return await _read_revision(place, cwd)
-    return decode_text(await read_input_in_loop(cwd / place.path), place)
+    return decode_text(await read_input_in_loop(cwd / place.path, str(place)), place)
 
 
 async def _read_revision(place: Place, cwd: Path, links: int = MOST_LINKS) -> str:
