@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import math
-import re
 from pathlib import Path
 from typing import get_args
 
 import click
 
-from harness.cli.running import parse_budget
 from harness.errors import UsageError
 from harness.plan.data import find_matrix
 from harness.plan.matrix import read_matrix
@@ -44,11 +42,6 @@ def workflow(  # noqa: PLR0913 - one parameter an option
 
     For GitHub: harness workflow github --install ... > .github/workflows/gate.yml
     """
-    if budget:
-        parse_budget(budget)
-    parse_budget(culprit_budget, "--culprit-budget")
-    if not re.fullmatch(r"3\.[0-9]{1,3}(\.[0-9]{1,3})?", python):
-        raise UsageError(f'--python {python!r}: expected a Python such as "3.11"')
     pipeline = Pipeline(
         file=file,
         matrix=matrix,

@@ -42,17 +42,19 @@ def expand(document: Mapping[str, Any], *, file: str = "the matrix", max_cells: 
             names the wrong axes or exists already, no row at all, or too many.
     """
     rows = _remaining(document, file, max_cells)
-    ids = {cell_id(row) for row in rows} if document.get("include") else set()
-    for number, entry in enumerate(document.get("include", ())):
-        row = _included(document, entry, f"{file}: include[{number}]")
+    included: Sequence[Mapping[str, str]] = document.get("include", ())
+    if len(rows) + len(included) > max_cells:
+        raise UsageError(_too_many(file, max_cells))
+    ids = {cell_id(row) for row in rows}
+    axes, pins = axis_names(document), tuple(document.get("pins", {}))
+    for number, entry in enumerate(included):
+        row = _included(axes, pins, entry, f"{file}: include[{number}]")
         if cell_id(row) in ids:
             raise UsageError(
                 f"{file}: include[{number}]: there is a cell {cell_id(row)} already; delete this row"
             )
         ids.add(cell_id(row))
         rows.append(row)
-    if len(rows) > max_cells:
-        raise UsageError(_too_many(file, max_cells))
     if not rows:
         raise UsageError(f"{file}: no cells: give [axes] versions, or add an [[include]] row")
     return rows
@@ -134,8 +136,7 @@ def _mask(axis: str, version: str, excluded: Sequence[Mapping[str, str]]) -> int
     return sum(agreed)
 
 
-def _included(document: Mapping[str, Any], entry: Mapping[str, str], where: str) -> Row:
-    axes, pins = axis_names(document), tuple(document.get("pins", {}))
+def _included(axes: Sequence[str], pins: Sequence[str], entry: Mapping[str, str], where: str) -> Row:
     named = [key for key in entry if key not in ROW_NOTES]
     for key in named:
         if key not in axes and key not in pins:
