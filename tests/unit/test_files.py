@@ -123,8 +123,11 @@ def test_a_pipe_that_stays_silent_does_not_keep_a_signal_from_ending_a_command(
     while child.poll() is None and select.select([reads], [], [], 0.05)[0]:
         """It has not read that yet; then it waits for more."""
     child.send_signal(number)
-    said, _ = child.communicate(timeout=60)
-    os.close(writes)
+    try:
+        said, _ = child.communicate(timeout=60)
+    finally:
+        os.close(writes)
+        child.kill()
     assert child.returncode in {130, -signal.SIGTERM}, said
     assert "Traceback" not in said
 
