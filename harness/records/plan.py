@@ -114,7 +114,7 @@ class Plan(Record, frozen=True, kw_only=True):
 
     def __post_init__(self) -> None:
         """Refuse a run that could not be the name of its folder, and two cells of one id."""
-        if fault := name_fault(self.run):
+        if self.run and (fault := name_fault(self.run)):
             raise ValueError(f"run: {fault}")
         ids = [planned.cell.id for planned in self.cells]
         if twice := {name for name in ids if ids.count(name) > 1}:
