@@ -29,7 +29,7 @@ class HarnessError(Exception):
 
 
 class UsageError(HarnessError):
-    """A file or an option says something that cannot be meant (exit 2)."""
+    """A file or an option breaks a rule; the message names it and what was expected (exit 2)."""
 
     exit_code = ExitCode.USAGE
 

@@ -9,11 +9,11 @@ import msgspec
 
 from harness.cell.catalogue import load_checks
 from harness.errors import UsageError
-from harness.files import write_text
+from harness.files import MAX_RESULTS, exists, input_fault, read_input, write_text
 from harness.history_records import Earlier
 from harness.judge.judgement import judge
 from harness.plan.front_door import say_sweep
-from harness.records import CellResult, Plan, Run
+from harness.records import UNREADABLE, CellResult, Plan, Run
 from harness.report.jsonfile import render_json, render_schema
 from harness.report.junit import render_junit
 from harness.report.markdown import render_markdown
@@ -72,8 +72,8 @@ class _Kept(msgspec.Struct, frozen=True):
 
 def _read_kept(path: Path) -> _Kept:
     try:
-        return msgspec.json.decode(path.read_bytes(), type=_Kept)
-    except (FileNotFoundError, msgspec.DecodeError):  # cut off before it was written; or it is made anew now
+        return msgspec.json.decode(read_input(path, MAX_RESULTS), type=_Kept)
+    except (UsageError, *UNREADABLE):  # cut off before it was written; or it is made anew now
         return _Kept()
 
 
@@ -99,10 +99,12 @@ def find_run(reports: Path, name: str | None) -> Path:
     """
     runs = reports / "runs"
     wanted = runs / (name or LATEST)
-    if name is not None and not wanted.exists() and Path(name).exists():
+    if name is not None and not exists(wanted) and exists(Path(name)):
         wanted = Path(name)
-    if not wanted.exists():
+    if not exists(wanted):
         there = sorted((path.name for path in runs.glob("2*")), reverse=True)[:5]
         listed = f"; the newest are: {', '.join(there)}" if there else f"; run `{say_sweep()}` first"
         raise UsageError(f"{wanted}: no such run{listed}")
+    if fault := input_fault(wanted, "folder"):
+        raise UsageError(f"{fault}, that of a run")
     return wanted.resolve()

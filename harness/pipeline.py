@@ -14,10 +14,12 @@ from pathlib import Path
 import msgspec
 
 from harness.errors import MachineError, UsageError
+from harness.files import exists, input_fault
 from harness.finished import FIRST, assemble, write_renderings
 from harness.history.revision import read_revision
 from harness.history_records import Earlier
 from harness.plan.data import find_matrix, shipped_golden
+from harness.plan.expand import MAX_CELLS
 from harness.plan.matrix import read_matrix
 from harness.plan.pip_settings import IndexSettings
 from harness.plan.plan import PlanOptions, build_plan
@@ -50,13 +52,13 @@ class Request:
     options: Options = field(default_factory=Options)
 
 
-def open_matrix(wanted: str, *, rounds: int | None = None) -> Matrix:
+def open_matrix(wanted: str, *, rounds: int | None = None, max_cells: int = MAX_CELLS) -> Matrix:
     """The matrix of this name or path, with another number of latency rounds where one is given.
 
     Raises:
-        UsageError: there is none, or it says something that cannot be meant.
+        UsageError: there is none, it breaks a rule, or has more than ``max_cells`` cells.
     """
-    matrix = read_matrix(find_matrix(wanted, Path.cwd()))
+    matrix = read_matrix(find_matrix(wanted, Path.cwd()), max_cells=max_cells)
     if rounds is None:
         return matrix
     return msgspec.structs.replace(matrix, latency=msgspec.structs.replace(matrix.latency, rounds=rounds))
@@ -66,7 +68,7 @@ async def make_plan(request: Request, settings: IndexSettings, notify: Notify) -
     """The plan of a run, nothing of it run yet; its id is the time (UTC), the matrix and a little chance.
 
     Raises:
-        UsageError: what was asked for cannot be meant.
+        UsageError: a glob that matches nothing, or a file of the matrix that breaks a rule.
         MachineError: uv or the network failed.
     """
     find_golden(request.golden)  # a misspelt path is told at once
@@ -192,6 +194,6 @@ def find_golden(named: Path | None) -> Path | None:
         UsageError: what was named is not there.
     """
     golden = named or shipped_golden()
-    if named is not None and not golden.exists():
-        raise UsageError(f"--golden {golden}: no such file or folder")
-    return golden.absolute() if golden.exists() else None
+    if named is not None and input_fault(golden, "folder") and (fault := input_fault(golden, "file")):
+        raise UsageError(f"--golden {fault}" + ("" if exists(golden) else " or folder"))
+    return golden.absolute() if exists(golden) else None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import sys
 from pathlib import Path
 
@@ -9,7 +10,7 @@ import click
 import msgspec
 
 from harness.cli.options import reports_option
-from harness.cli.remembering import open_history_of, say
+from harness.cli.remembering import MAX_RUNS, open_history_of, say
 from harness.cli.screen import Screen
 from harness.errors import ExitCode, UsageError
 from harness.files import write_output
@@ -30,12 +31,14 @@ from harness.report.past.history_text import render_history_text
 
 @click.command()
 @click.option("--matrix", metavar="NAME", help="Only runs of this matrix.")
-@click.option("--limit", type=click.IntRange(1), help="Only so many of the newest.")
+@click.option("--limit", type=click.IntRange(1, MAX_RUNS), help="Only so many of the newest.")
 @click.option("--json", "as_json", is_flag=True, help="As JSON.")
 @click.option(
     "--import", "folders", multiple=True, metavar="FOLDER", help="Take in a run, or a folder of runs."
 )
-@click.option("--keep-runs", type=click.IntRange(1), help="Remove all but so many of each matrix and kind.")
+@click.option(
+    "--keep-runs", type=click.IntRange(1, MAX_RUNS), help="Remove all but so many of each matrix and kind."
+)
 @click.option("--pin", metavar="RUN", help="Keep this run for ever; trends are measured against it.")
 @click.option("--unpin", metavar="RUN", help="Undo --pin.")
 @reports_option
@@ -106,7 +109,7 @@ def _match(name: str, place: History) -> str:
 @click.argument("after", metavar="[RUN]", default=LATEST)
 @click.option(
     "--moved",
-    type=click.FloatRange(min=0),
+    type=click.FloatRange(0, 1e9),
     default=MOVED,
     show_default=True,
     help="Tell of a measured value that moved by this share of what is allowed.",
@@ -120,6 +123,8 @@ def compare(*, before: str, after: str, moved: float, form: str | None, reports:
     A RUN is an id or the beginning of one, a folder such as reports/compat, a results.json, `latest`, or
     `previous` (the run of the same matrix before the latest). Exit 1 if something got worse.
     """
+    if math.isnan(moved):  # which no range excludes
+        raise UsageError("--moved nan: expected a number from 0 to 1e9")
     place = open_history_of(reports)
     first, second = (find_snapshot(name, reports, place, say) for name in (before, after))
     found = compare_snapshots(first, second, moved=moved)

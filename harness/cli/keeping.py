@@ -11,6 +11,7 @@ import click
 
 from harness import committed, finished, pipeline
 from harness.cli.options import (
+    max_cells_option,
     open_store,
     parse_size,
     reports_option,
@@ -40,12 +41,13 @@ from harness.run.interrupt import run_interruptibly
 @click.command()
 @click.option("--matrix", "names", multiple=True, metavar="NAME|FILE", help="Only this one.  [default: all]")
 @click.option("--check", is_flag=True, help="Change nothing; say what is stale (exit 1). No network.")
+@max_cells_option
 @click.option("--resolve", is_flag=True, help="With --check: resolve again too, and compare.")
-def lock(*, names: tuple[str, ...], check: bool, resolve: bool) -> int:
+def lock(*, names: tuple[str, ...], check: bool, max_cells: int, resolve: bool) -> int:
     """Resolve every cell and write the locks, or check them."""
     if resolve and not check:
         raise UsageError("--resolve belongs to --check; `harness lock` alone resolves and writes")
-    matrices = _open_matrices(names)
+    matrices = _open_matrices(names, max_cells)
     if check and not resolve:
         return _say_findings([found.message for matrix in matrices for found in check_locks(matrix)])
 
@@ -63,12 +65,12 @@ def lock(*, names: tuple[str, ...], check: bool, resolve: bool) -> int:
     return run_interruptibly(work())
 
 
-def _open_matrices(names: tuple[str, ...]) -> list[Matrix]:
-    """Those that are named, else all in ``matrices``; none at all cannot be meant."""
+def _open_matrices(names: tuple[str, ...], max_cells: int) -> list[Matrix]:
+    """Those that are named, else all in ``matrices``."""
     found = [find_matrix(name, Path.cwd()) for name in names] or list(matrix_files(Path("matrices")))
     if not found:
         raise UsageError(f"{Path('matrices').absolute()}: no matrix there; name one with --matrix FILE")
-    return [read_matrix(path) for path in found]
+    return [read_matrix(path, max_cells=max_cells) for path in found]
 
 
 def _say_resolving(progress: Progress) -> None:

@@ -10,7 +10,7 @@ from typing import Unpack
 import click
 
 from harness import pipeline
-from harness.cli.options import cells_options, matrix_option, say_command
+from harness.cli.options import cells_options, matrix_option, max_cells_option, say_command
 from harness.cli.remembering import recall_in, remember
 from harness.cli.running import Running, make_request, running_options
 from harness.cli.screen import Screen
@@ -18,6 +18,7 @@ from harness.errors import UsageError
 from harness.history_records import Earlier
 from harness.judge.verdict import exit_code
 from harness.plan.pip_settings import read_pip_settings
+from harness.plan.schema import MAX_ROUNDS
 from harness.records import Plan, Run
 from harness.report.cells import render_cells_json
 from harness.run.interrupt import run_interruptibly
@@ -28,7 +29,7 @@ from harness.run.store import Store
 @matrix_option
 @cells_options
 @click.option("--latency/--no-latency", default=True, help="Measure latency.  [default: latency]")
-@click.option("--rounds", type=click.IntRange(1), help="Latency rounds, instead of the matrix's.")
+@click.option("--rounds", type=click.IntRange(1, MAX_ROUNDS), help="Latency rounds, instead of the matrix's.")
 @running_options
 def sweep(  # noqa: PLR0913 - one parameter an option
     *,
@@ -41,7 +42,7 @@ def sweep(  # noqa: PLR0913 - one parameter an option
     **running: Unpack[Running],
 ) -> int:
     """Run every cell of a matrix and judge what comes out."""
-    found = pipeline.open_matrix(matrix, rounds=rounds)
+    found = pipeline.open_matrix(matrix, rounds=rounds, max_cells=running["max_cells"])
     request = make_request(found, running, command=say_command(matrix), latency=latency)
     request = replace(request, only=only, skip=skip)
     screen = Screen(plain=plain)
@@ -62,11 +63,18 @@ async def _sweep(request: pipeline.Request, screen: Screen, recall: pipeline.Rec
 @click.command()
 @matrix_option
 @cells_options
+@max_cells_option
 @click.option("--json", "as_json", is_flag=True, help="As JSON.")
-def cells(*, matrix: str, only: tuple[str, ...], skip: tuple[str, ...], as_json: bool) -> None:
+def cells(
+    *, matrix: str, only: tuple[str, ...], skip: tuple[str, ...], max_cells: int, as_json: bool
+) -> None:
     """Show the cells of a matrix and their locks; run nothing."""
     request = pipeline.Request(
-        matrix=pipeline.open_matrix(matrix), store=Store.default(), reports=Path(), only=only, skip=skip
+        matrix=pipeline.open_matrix(matrix, max_cells=max_cells),
+        store=Store.default(),
+        reports=Path(),
+        only=only,
+        skip=skip,
     )
 
     async def plan() -> Plan:

@@ -29,7 +29,8 @@ def judge_upgrade(wish: Wish, matrix: str, terms: Terms, running: Running, scree
         InterruptedGateError: a signal ended it; with how to go on.
         HarnessError: as the stages.
     """
-    request = make_request(pipeline.open_matrix(matrix), running, command=say_gate_command(), latency=False)
+    found = pipeline.open_matrix(matrix, max_cells=running["max_cells"])
+    request = make_request(found, running, command=say_gate_command(), latency=False)
     arguments = _say_arguments(wish, matrix, running, terms)
     judged, folder = run_interruptibly(_judge(request, wish, arguments, terms, screen))
     screen.show_gate(judged, folder)

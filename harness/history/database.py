@@ -27,6 +27,8 @@ _WAIT_SECONDS = 60.0
 _APPLICATION = 0x4F56454E
 """In the header of the file: tells a history from somebody else's database."""
 
+"""How every database begins. https://sqlite.org/fileformat.html"""
+
 _DAMAGE = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
 
 Say = Callable[[str], None]

@@ -6,7 +6,7 @@ from collections.abc import Collection, Mapping
 from pathlib import Path
 
 import msgspec
-from packaging.requirements import InvalidRequirement, Requirement
+from packaging.requirements import Requirement
 from packaging.specifiers import SpecifierSet
 from packaging.utils import canonicalize_name
 
@@ -21,6 +21,7 @@ from harness.plan.plan import locks_for
 from harness.plan.resolve import Guidance, resolve
 from harness.plan.schema import Matrix
 from harness.plan.side import Side, is_lower, side_of_file, side_of_matrix, side_of_pins, versions_of
+from harness.plan.versions import parse_requirement
 from harness.records import Lock
 
 
@@ -60,7 +61,7 @@ async def compare(wish: Wish, matrix: Matrix, settings: IndexSettings, cwd: Path
     its reasons; it is noted.
 
     Raises:
-        UsageError: a file or a change that cannot be meant, a downgrade, or two equal environments
+        UsageError: a file or a change that breaks a rule, a downgrade, or two equal environments
             that are not allowed.
         NoSolutionError: the baseline has no solution.
         MachineError: uv, git or the network failed.
@@ -166,10 +167,10 @@ def parse_changes(wish: Wish) -> dict[str, str]:
     found: dict[str, str] = {}
     for text in wish.changes:
         try:
-            asked = Requirement(text)
-        except InvalidRequirement as error:
-            said = str(error).splitlines()[0]
-            raise UsageError(f"{text!r} is not a change such as numpy==2.4.6: {said}") from None
+            asked = parse_requirement(text)
+        except ValueError as error:
+            said = str(error).partition(": ")[2] or error
+            raise UsageError(f"{text[:80]!r} is not a change such as numpy==2.4.6: {said}") from None
         name = canonicalize_name(asked.name)
         if name in found or asked.url is not None or asked.marker is not None:
             raise UsageError(f"{text!r}: name each package once, with a version: {name}==1.2")

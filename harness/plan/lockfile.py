@@ -13,7 +13,7 @@ import tempfile
 from pathlib import Path
 
 from harness.errors import UsageError
-from harness.files import inside
+from harness.files import decode_text, inside, read_input
 from harness.plan.front_door import say_lock
 from harness.plan.schema import Matrix, Resolve
 from harness.records import Cell, Distribution, Lock
@@ -132,9 +132,9 @@ def read_lock(path: Path) -> Lock:
     """
     advice = f"run `{say_lock(_matrix_of(path))}`"
     try:
-        text = path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise UsageError(f"{path}: cannot be read: {error}; {advice}") from None
+        text = decode_text(read_input(path), path).replace("\r\n", "\n")  # as git checks out on Windows
+    except UsageError as error:
+        raise UsageError(f"{error}; {advice}") from None
     facts = dict(
         re.findall(r"^# (schema|cell|platform|python|inputs|digest|unsatisfiable): (.+)$", text, re.MULTILINE)
     )
@@ -155,8 +155,10 @@ def read_lock(path: Path) -> Lock:
         distributions=distributions,
         reason=reason,
     )
-    meant = lock_digest(lock.platform, lock.python, distributions, reason)
-    if render_lock(lock) != text or lock.digest != meant or bool(distributions) is bool(reason):
+    digest = lock_digest(lock.platform, lock.python, distributions, reason)
+    if twice := {each.name for each in distributions if [d.name for d in distributions].count(each.name) > 1}:
+        raise UsageError(f"{path}: {min(twice)} is there twice; {advice}")
+    if render_lock(lock) != text or lock.digest != digest or bool(distributions) is bool(reason):
         raise UsageError(f"{path}: damaged or edited by hand: it does not match its digest; {advice}")
     return lock
 

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 import msgspec
 
-from harness.records.base import SCHEMA, CellStatus, CheckOutcome, Record
+from harness.records.base import SCHEMA, CellStatus, CheckOutcome, Record, name_fault
 
 Whole = Annotated[int, msgspec.Meta(ge=0, le=2**63 - 1)]
 """A count that the database of the history can hold."""
@@ -75,6 +75,12 @@ class CellResult(Record, frozen=True, kw_only=True):
     untimed: dict[str, str] = {}  # scenario -> why there is no timing
     seconds: dict[str, float] = {}  # stage -> wall seconds: environment, imports, contract, latency
     peak_rss: Whole = 0  # bytes
+
+    def __post_init__(self) -> None:
+        """Refuse a cell, key or run that could not be the name of a folder: they are used as such."""
+        for field, name in (("cell", self.cell), ("key", self.key), ("run", self.run)):
+            if name and (fault := name_fault(name)):
+                raise ValueError(f"{field}: {fault}")
 
 
 class Progress(Record, frozen=True, kw_only=True):

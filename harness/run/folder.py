@@ -10,8 +10,8 @@ from pathlib import Path
 import msgspec
 
 from harness.errors import UsageError
-from harness.files import inside, write_text, write_whole
-from harness.records import SCHEMA, CellResult, Plan
+from harness.files import MAX_RESULTS, input_fault, inside, read_input, write_text, write_whole
+from harness.records import SCHEMA, UNREADABLE, CellResult, Plan
 from harness.run.results import read_result
 
 PLAN = "plan.json"
@@ -80,8 +80,8 @@ def read_run(path: Path) -> StoredRun:
     A result that is damaged, or of a cell that was not planned, is a problem and no result.
 
     Raises:
-        UsageError: there is no plan, or it is damaged, or names a path where an id belongs, or two of its cells
-            share a run but no lock.
+        UsageError: there is no plan, or it is damaged, or names a path where an id belongs; or two of its
+            cells share a run but no lock.
     """
     plan = _read_plan(path / PLAN)
     _refuse_twins(plan, path / PLAN)
@@ -89,6 +89,9 @@ def read_run(path: Path) -> StoredRun:
     for planned in plan.cells:
         where = f"{path / PLAN}: the id of a cell"
         file = inside(path / "cells", planned.cell.id, where) / "result.json"
+        if file.exists() and (fault := input_fault(file, "file")):  # reading a FIFO would never end
+            problems.append(fault)
+            continue
         try:
             result = read_result(file)
         except FileNotFoundError:
@@ -106,10 +109,12 @@ def read_run(path: Path) -> StoredRun:
 
 def _read_plan(path: Path) -> Plan:
     try:
-        plan = msgspec.json.decode(path.read_bytes(), type=Plan)
-    except OSError as error:
-        raise UsageError(f"{path}: not the folder of a run: {error.strerror}") from error
-    except msgspec.DecodeError as error:
+        data = read_input(path, MAX_RESULTS)
+    except UsageError as error:
+        raise UsageError(f"{path.parent}: not the folder of a run: {error}") from None
+    try:
+        plan = msgspec.json.decode(data, type=Plan)
+    except UNREADABLE as error:
         raise UsageError(f"{path}: not a whole plan ({error})") from error
     if plan.schema != SCHEMA:
         raise UsageError(f"{path}: schema {plan.schema}, but {SCHEMA} was expected")

@@ -11,7 +11,7 @@ import msgspec
 
 from harness.errors import StoreError
 from harness.files import copy_whole, inside, write_whole
-from harness.records import SCHEMA, CellResult, ScenarioPlan
+from harness.records import SCHEMA, UNREADABLE, CellResult, ScenarioPlan
 from harness.run.material import digest_value
 from harness.run.store import Store
 
@@ -121,7 +121,7 @@ def read_result(path: Path) -> CellResult:
     data = path.read_bytes()
     try:
         result = msgspec.json.decode(data, type=CellResult)
-    except msgspec.DecodeError as error:
+    except UNREADABLE as error:
         raise ValueError(f"{path}: not a whole result ({error})") from error
     if result.schema != SCHEMA:
         raise ValueError(f"{path}: schema {result.schema}, but {SCHEMA} was expected")

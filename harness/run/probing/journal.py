@@ -8,7 +8,9 @@ from pathlib import Path
 import msgspec
 
 from harness.errors import UsageError
+from harness.files import MAX_RESULTS, read_input
 from harness.gate_records import Block, VoidBlock
+from harness.records import UNREADABLE
 
 BLOCKS = "blocks.jsonl"
 
@@ -47,7 +49,7 @@ def _read_lines(folder: Path) -> tuple[Block | VoidBlock, ...]:
     path = folder / BLOCKS
     if not path.exists():
         return ()
-    lines = path.read_bytes().split(b"\n")[:-1]
+    lines = read_input(path, MAX_RESULTS).split(b"\n")[:-1]
     return tuple(_read(path, number, line) for number, line in enumerate(lines, 1))
 
 
@@ -57,5 +59,5 @@ def _read(path: Path, number: int, line: bytes) -> Block | VoidBlock:
         if "void" in found:
             return msgspec.convert(found, VoidBlock)
         return msgspec.convert(found, Block)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+    except UNREADABLE as error:
         raise UsageError(f"{path}: line {number} is not a block as this version writes it: {error}") from None
