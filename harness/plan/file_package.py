@@ -22,6 +22,7 @@ from packaging.version import Version
 from harness.errors import UsageError
 from harness.plan.toml_file import MAX_SHOWN
 from harness.plan.versions import MAX_REQUIREMENT, number_fault
+from harness.redaction import redact
 
 MAX_PATCH = 100
 """Patch releases of a Python; none has come to 30."""
@@ -79,9 +80,9 @@ def merge_packages(packages: Iterable[FilePackage]) -> dict[str, FilePackage]:
 def hash_fault(kind: str, digest: str, known: AbstractSet[str] = HASHES) -> str:
     """Why a hash is not one of a known kind, in hexadecimal digits; empty where it is."""
     if kind not in known:
-        return f"a hash of an unknown kind ({kind[:MAX_SHOWN]!r}); known: {', '.join(sorted(known))}"
+        return f"a hash of an unknown kind ({redact(kind)[:MAX_SHOWN]!r}); known: {', '.join(sorted(known))}"
     if not re.fullmatch(r"[0-9a-fA-F]+", digest):
-        return f"expected a {kind} in hexadecimal digits, found {digest[:MAX_SHOWN]!r}"
+        return f"expected a {kind} in hexadecimal digits, found {redact(digest)[:MAX_SHOWN]!r}"
     return ""
 
 
@@ -115,7 +116,7 @@ def holds(
     text = str(marker)
     too_long = f"more than {MAX_REQUIREMENT} characters" if len(text) > MAX_REQUIREMENT else ""
     if fault := too_long or number_fault(text):
-        raise UsageError(f"{where}: marker {text[:MAX_SHOWN]!r}... has {fault}")
+        raise UsageError(f"{where}: marker {redact(text)[:MAX_SHOWN]!r}... has {fault}")
     try:
         return (Marker(marker) if isinstance(marker, str) else marker).evaluate(environment, context)
     except InvalidMarker as error:
@@ -138,7 +139,7 @@ def refuse_other_environment(markers: Iterable[Marker | str], python: str, where
     if listed and not any(holds(marker, each, where) for marker in listed for each in around):
         raise UsageError(
             f"{where}: none of its environments is Python {python} on this platform "
-            f"({'; '.join(map(str, listed))[:MAX_SHOWN]}); lock for this one too"
+            f"({redact('; '.join(map(str, listed)))[:MAX_SHOWN]}); lock for this one too"
         )
 
 

@@ -23,6 +23,7 @@ from harness.plan.file_package import (
 )
 from harness.plan.toml_file import MAX_SHOWN
 from harness.plan.versions import MAX_VERSION, is_exact, specifier_fault
+from harness.redaction import redact
 
 MAX_ERROR = 300
 """Characters of what ``packaging`` says of a lock; it repeats whole values."""
@@ -113,7 +114,7 @@ def _uv_package(package: UvPackage, where: str) -> FilePackage:
     specifier = f"=={package.version}" if package.version else ""
     place = f"{where}: package {package.name!r}"
     if specifier and not is_exact(package.version):
-        raise UsageError(f"{place}: expected a version, found {package.version[:MAX_SHOWN]!r}")
+        raise UsageError(f"{place}: expected a version, found {redact(package.version)[:MAX_SHOWN]!r}")
     for file in (*package.wheels, *((package.sdist,) if package.sdist else ())):
         kind, _, digest = (file.hash or "").partition(":")
         if file.hash is not None and (fault := hash_fault(kind, digest)):
@@ -130,7 +131,7 @@ def _read_name(name: str, where: str) -> NormalizedName:
     try:
         return canonicalize_name(name, validate=True)
     except InvalidName:
-        raise UsageError(f"{where}: {name[:MAX_SHOWN]!r} is no name of a package") from None
+        raise UsageError(f"{where}: {redact(name)[:MAX_SHOWN]!r} is no name of a package") from None
 
 
 def read_pylock(document: Mapping[str, Any], where: str, python: str) -> Iterator[FilePackage]:

@@ -62,7 +62,7 @@ async def read_lines(place: Place, read: Read, environment: Mapping[str, str]) -
             _refuse_line(line, where, len(packages))
             if found := _INCLUDE.fullmatch(line):
                 other = current.beside(found["file"].strip("\"'"))
-                waiting += [] if other.key in seen else [(other, f"{where}: {line[:MAX_SHOWN]}: ")]
+                waiting += [] if other.key in seen else [(other, f"{where}: {redact(line)[:MAX_SHOWN]}: ")]
                 seen.add(other.key)
             elif line.startswith(("-e", "--editable")) or _BARE.match(line):
                 address, marker = _split_marker(line)

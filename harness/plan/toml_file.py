@@ -13,6 +13,7 @@ import msgspec
 
 from harness.errors import UsageError
 from harness.files import decode_text, read_input
+from harness.redaction import redact
 
 MAX_DEPTH = 32
 """Levels of tables and arrays in a TOML file; a lock has five."""
@@ -117,7 +118,7 @@ def _shown(value: Any) -> str:
     if isinstance(value, (dict, list, tuple)):
         return str(len(value))
     try:
-        shown = repr(value)
+        shown = redact(repr(value))
     except ValueError:  # an integer of more digits than Python converts
         return "a larger number"
     return shown if len(shown) <= MAX_SHOWN else f"{shown[:MAX_SHOWN]}... ({len(shown)} characters)"

@@ -12,6 +12,8 @@ from packaging.requirements import InvalidRequirement, Requirement
 from packaging.specifiers import InvalidSpecifier, SpecifierSet
 from packaging.version import InvalidVersion, Version
 
+from harness.redaction import redact
+
 MAX_VERSION = 100
 """Characters of a version; the longest on PyPI have about 60."""
 
@@ -80,4 +82,5 @@ def _length_fault(text: str) -> str:
 
 def _shown(text: str) -> str:
     """A text as a message shows it: cut where it is long."""
-    return repr(text) if len(text) <= MAX_VERSION else f"{text[:40]!r}... ({len(text)} characters)"
+    plain = redact(text)  # before it is cut, which could take the host away
+    return repr(plain) if len(plain) <= MAX_VERSION else f"{plain[:40]!r}... ({len(text)} characters)"

@@ -110,7 +110,7 @@ def test_half_a_proof_is_not_published(tmp_path: Path, lacking: str) -> None:
 def test_summary_of_somebody_else_is_not_replaced(tmp_path: Path) -> None:
     (tmp_path / "reports").mkdir()
     (tmp_path / "reports" / "summary.md").write_text("mine")
-    with pytest.raises(UsageError, match=r"summary\.md: not published by harness\.proof; move it away"):
+    with pytest.raises(UsageError, match=r"summary\.md: not published by the proof; move it away"):
         publish(make_folder(tmp_path), ROWS, "nox -s prove", MACHINE, tmp_path / "reports")
     assert [path.read_text() for path in (tmp_path / "reports").iterdir()] == ["mine"]
 
