@@ -106,3 +106,4 @@ class Plan(Record, frozen=True, kw_only=True):
     commit: str = ""  # of the repository it ran in, "+changes" behind it where files differed; empty: none
     subset: bool = False  # --only/--skip left cells out
     baseline_cell: PlannedCell | None = None  # the baseline, where the selection leaves it out
+    tolerances: dict[str, float] = {}  # name -> allowed value; the judge lets no result allow more

@@ -26,7 +26,7 @@ cell status   ENV API L0 L1 L2 L3 RT GOLD
 base + ok     +   .   ~1 .  -  .  .  .
 new  x failed +   .   x1 .  -  .  .  .
 + all pass   ~ diverges as expected   x red   ? missing   - skipped   . not run
-1 of 2 cells ok, 1 red; 61 s
+1 of 2 cells ok, 1 red, 2 cases skipped; 61 s
 
 Red cells
   x failed: new
