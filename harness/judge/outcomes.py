@@ -208,6 +208,10 @@ def _cell(
     if len(found) > 1:
         message = f"{len(found)} results of one cell, but should be one"
         yield Finding(cell=planned.cell.id, check=WHOLE_CELL, layer="ENV", outcome="error", message=message)
+    if found and found[0].edited:
+        yield Finding(
+            cell=planned.cell.id, check=WHOLE_CELL, layer="ENV", outcome="error", message=found[0].reason
+        )
     reported: dict[str, list[CaseResult]] = defaultdict(list)
     for case in found[0].cases if found else ():
         reported[case.id].append(case)

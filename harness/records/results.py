@@ -70,6 +70,7 @@ class CellResult(Record, frozen=True, kw_only=True):
     untimed: dict[str, str] = {}  # scenario -> why there is no timing
     seconds: dict[str, float] = {}  # stage -> wall seconds: environment, imports, contract, latency
     peak_rss: int = 0  # bytes
+    edited: tuple[str, ...] = ()  # files that it was given and that changed meanwhile: nothing counts
 
 
 class Progress(Record, frozen=True, kw_only=True):

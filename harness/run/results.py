@@ -52,7 +52,7 @@ class ResultStore:
         Raises:
             StoreError: the store cannot be written to.
         """
-        if result.status in FINISHED:
+        if result.status in FINISHED and not result.edited:
             bare = msgspec.structs.replace(result, timings=(), untimed={})
             self._keep(self.store.results / result.key / "contract.json", bare, folder)
 

@@ -104,7 +104,7 @@ class _Maker:
 
 def _shared_entries(store: Store, material: Material) -> Iterator[Path]:
     """Entries of the store that all processes use; a local model or a suite elsewhere is none."""
-    if material.suite.parent == store.suites:
-        yield material.suite
+    if material.suite.folder.parent == store.suites:
+        yield material.suite.folder
     if material.model_dir.parent == store.models:
         yield material.model_dir

@@ -142,7 +142,6 @@ def test_what_is_skipped_now_does_not_pass_unless_it_is_accepted() -> None:
 
 
 ERRORS: tuple[CheckOutcome, ...] = ("error",) * 4
-FAILS: tuple[CheckOutcome, ...] = ("fail",) * 4
 
 
 def test_a_suite_that_only_errors_compares_nothing() -> None:

@@ -58,6 +58,7 @@ async def measure_block(rig: Rig, work: Work, number: int, slots: Sequence[str])
                 values[name][scenario.id] = value
         await asyncio.gather(*(arm.attempt(_leave) for arm in arms))
         _see_whole(arms)
+        await _see_unedited(arms)
         for arm in arms:
             values[arm.name][f"memory.{work.group}"] = _peak(arm)
     except VoidBlockError:
@@ -120,6 +121,13 @@ async def _get_first(process: CellProcess) -> bool:
 async def _leave(process: CellProcess) -> bool:
     await process.leave()
     return True
+
+
+async def _see_unedited(arms: Iterable[Arm]) -> None:
+    edits = {arm.name: await arm.process.look_for_edits() for arm in arms}
+    told = [f"{name}: {', '.join(found)} changed while it ran" for name, found in edits.items() if found]
+    if told:
+        raise VoidBlockError("; ".join(told), [name for name, found in edits.items() if found])
 
 
 def _see_whole(arms: Iterable[Arm]) -> None:

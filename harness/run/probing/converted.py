@@ -88,7 +88,8 @@ class ConvertedStore:
             workdir = Path(scratch)
             spec = workdir / "spec.json"
             self.material.make_spec(name, lock, workdir, ()).write(spec)
-            env = make_surroundings(python, self.material.suite, workdir, self.material.threads)
+            self.material.suite.put(workdir / "suite")
+            env = make_surroundings(python, workdir / "suite", workdir, self.material.threads)
             argv = (str(python), "-m", CONVERT, str(spec), str(made / _MODEL))
             try:
                 done = await run(argv, env=env, cwd=workdir, timeout=self.seconds)
