@@ -103,7 +103,7 @@ class CellProcess:
         """
         start.spec.write(start.spec_path)
         workdir = Path(start.spec.workdir)
-        await asyncio.to_thread(start.suite.put, start.copy)
+        start.suite.put(start.copy)  # at once: processes start in the order in which they are asked for
         env = make_surroundings(start.python, start.copy, workdir, start.spec.threads)
         running = await processes.start(
             start.argv, env=env, cwd=workdir, log=start.log, channel=CHANNEL_VARIABLE

@@ -28,7 +28,7 @@ WHY = (
     "changed while it ran (by the cell, or by something else on this machine), so nothing that it measured "
     "counts"
 )
-LIE = ('"failing": "fail"', '"failing": "pass"')
+LIE = ('"failing": "fail"', '"failing":   "pass"')  # another size, or bytecode would hide it
 
 
 @pytest.fixture
