@@ -112,5 +112,5 @@ def _remove_leavings(store: Store, *, everything: bool) -> None:
         for mark in store.unfinished.glob("*"):
             if is_stale(mark):  # a younger one may belong to a sweep that is still running
                 mark.unlink(missing_ok=True)
-        for mark in store.models.glob("checked-*.json"):
+        for mark in store.models.glob("checked-*.json*"):
             mark.unlink(missing_ok=True)
