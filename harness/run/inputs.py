@@ -27,16 +27,17 @@ class Inputs:
 
     material: Material
     before: dict[str, Status]
+    more: tuple[Path, ...] = ()
 
     @classmethod
-    def of(cls, material: Material) -> Inputs:
-        """Look at them before any cell runs."""
-        named = _list_named(material)
-        return cls(material, {name: _read_status(path) for name, path in (*named, *_list_found(material))})
+    def of(cls, material: Material, *more: Path) -> Inputs:
+        """Look at them, and at ``more`` folders, before any cell runs."""
+        there = (*_list_named(material), *_list_found(material, more))
+        return cls(material, {name: _read_status(path) for name, path in there}, more)
 
     def find_edits(self) -> tuple[str, ...]:
         """The files that were changed, removed or, where a cell could import them, added."""
-        found = dict(_list_found(self.material))
+        found = dict(_list_found(self.material, self.more))
         names = sorted({*self.before, *found})
         return tuple(
             name
@@ -45,9 +46,10 @@ class Inputs:
         )
 
 
-def _list_found(material: Material) -> Iterator[tuple[str, Path]]:
+def _list_found(material: Material, more: tuple[Path, ...]) -> Iterator[tuple[str, Path]]:
     """Files whose addition matters too: those of the model, and whatever can be imported as the subject."""
-    for folder in (material.model_dir, *(each for each in [material.golden] if each is not None)):
+    golden = () if material.golden is None else (material.golden,)
+    for folder in (material.model_dir, *golden, *more):
         yield from ((str(path), path) for _, path in _walk(folder))
     for folder in material.search_path:
         yield from ((str(path), path) for name, path in walk_files(folder) if name.endswith(".py"))

@@ -16,6 +16,7 @@ from harness.pipeline import Request
 from harness.plan.pip_settings import IndexSettings
 from harness.records import Plan, PlannedCell
 from harness.run.environments import EnvironmentStore
+from harness.run.inputs import Inputs
 from harness.run.material import Material
 from harness.run.prepare import make_environments, make_installer, prepare_material
 from harness.run.probing.converted import ConvertedStore
@@ -75,6 +76,7 @@ async def set_up(  # noqa: PLR0913 - one parameter an ingredient
         watch=await stack.enter_async_context(Watch()),
         order=random.Random(f"{request.options.seed} {plan.run}"),  # noqa: S311 - the order is no secret
         kept=folder / KEPT,
+        inputs=Inputs.of(material, *(each.converted for each in (old, new) if each.converted is not None)),
     )
     return Setting(rig, old_reason or new_reason)
 
