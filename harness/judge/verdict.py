@@ -114,11 +114,15 @@ def _count_others(cells: Sequence[CellVerdict]) -> str:
 
 
 def _say_expected(cells: Sequence[CellVerdict], measured: Sequence[Finding]) -> str:
-    """What became of a run in which nothing passes and nothing is red."""
+    """What became of a run in which nothing passes and nothing that was seen is red."""
     diverge = sum(each.outcome == "xfail" for each in measured)
-    died = [cell for cell in cells if cell.status != "ok"]
-    told = [f"{diverge} case{'s diverge' if diverge > 1 else ' diverges'}"] if diverge else []
-    return f"{', '.join([*told, *filter(None, [_count_others(died)])])}, as expected."
+    expected = [f"{diverge} case{'s diverge' if diverge > 1 else ' diverges'}"] if diverge else []
+    expected += filter(
+        None, [_count_others([each for each in cells if each.status != "ok" and not each.red])]
+    )
+    parts = [f"{', '.join(expected)}, as expected"] if expected else []
+    parts += filter(None, [_count_others([cell for cell in cells if cell.red])])
+    return f"{'; '.join(parts)}."
 
 
 def _is_regression(cell: CellVerdict) -> bool:

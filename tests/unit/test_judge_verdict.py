@@ -111,8 +111,10 @@ def test_error_where_no_case_passes_whatever_was_expected() -> None:
     assert told(make_plan(base, expectations=known), fails) == ("error", said)
     said = "No case passes: 1 case diverges, as expected."
     assert told(make_plan(base, expectations=known), skips) == ("error", said)
+    gone = "No case passes: 2 cases diverge, as expected; 1 is missing."
+    assert told(make_plan(base, make_planned(), expectations=known), fails) == ("error", gone)
     said = "No case passes: 1 of 1 cells is red: base; it is the baseline itself."
-    assert told(make_plan(base), fails)[0] == "error"
+    assert told(make_plan(base), fails) == ("error", said)
     one = make_result("base", cases=[make_case(CASES[1], "fail"), make_case(CASES[2])])
     only = [Expectation(check=CASES[1], reason="known")]
     assert told(make_plan(base, expectations=only), one) == ("pass", "1 of 1 cells hold.")
