@@ -24,9 +24,10 @@ GATE_FILE = "gate.json"
 
 @dataclass(frozen=True)
 class RunFolder:
-    """``<root>/<run id>``."""
+    """``<root>/<run id>``, or another folder that holds the run of the id ``run``."""
 
     path: Path
+    run: str = ""
 
     @classmethod
     def create(cls, root: Path, plan: Plan) -> RunFolder:
@@ -50,7 +51,7 @@ class RunFolder:
         """Write what a cell left."""
         path = self.cell(result.cell) / "result.json"
         write_whole(path, format_json(result))
-        load_sealer().seal(path, name_result(self.path.name, result.cell))
+        load_sealer().seal(path, name_result(self.run or self.path.name, result.cell))
 
     def finish(self) -> None:
         """Everything that the run was to leave is there: it is complete, and the latest."""
