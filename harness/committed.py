@@ -116,7 +116,8 @@ async def make_golden(request: Request, settings: IndexSettings, folder: Path) -
         material.make_spec(planned.cell.id, planned.lock, scratch, ()).write(scratch / "spec.json")
         environments = make_environments(request.store, installer)
         async with environments.use(planned.cell, planned.lock, _keep_quiet) as python:
-            env = make_surroundings(python, material.suite, scratch, material.threads)
+            material.suite.put(scratch / "suite")
+            env = make_surroundings(python, scratch / "suite", scratch, material.threads)
             argv = [str(python), "-m", "harness.cell.golden", str(scratch / "spec.json"), str(made)]
             try:
                 done = await run_process(argv, env=env, timeout=request.matrix.limits.time)

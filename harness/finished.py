@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import msgspec
@@ -19,10 +20,13 @@ from harness.report.junit import render_junit
 from harness.report.markdown import render_markdown
 from harness.report.measurements_csv import render_measurements
 from harness.report.page.html import render_html
-from harness.run.folder import GATE_FILE, LATEST, UNFINISHED, StoredRun, read_run
+from harness.run.folder import GATE_FILE, LATEST, UNFINISHED, StoredRun, find_change, read_run
+from harness.run.seals import load_sealer
+
+RESULTS = "results.json"
 
 RENDERINGS: dict[str, Callable[[Run, Earlier], str]] = {
-    "results.json": lambda run, _: render_json(run),
+    RESULTS: lambda run, _: render_json(run),
     "summary.md": render_markdown,
     "junit.xml": lambda run, _: render_junit(run),
     "measurements.csv": lambda run, _: render_measurements(run),
@@ -49,6 +53,7 @@ def write_renderings(run: Run, folder: Path, earlier: Earlier = FIRST) -> None:
     """
     for name, render in RENDERINGS.items():
         write_text(folder / name, render(run, earlier))
+    load_sealer().seal(folder / RESULTS, f"{run.plan.run}/{RESULTS}")
     write_text(folder / "schema.json", render_schema())
 
 
@@ -59,7 +64,11 @@ def judge_again(folder: Path) -> tuple[Run, StoredRun]:
         UsageError: it is not the folder of a run.
     """
     stored = read_run(folder)
-    kept = _read_kept(folder / "results.json")
+    path = folder / RESULTS
+    if change := find_change(path, f"{stored.plan.run}/{RESULTS}") if path.exists() else "":
+        told = f"{change}; it is made anew from the results of the cells"
+        stored = replace(stored, problems=(*stored.problems, told))
+    kept = _read_kept(path)
     return assemble(stored.plan, stored.results, reused=kept.reused, seconds=kept.seconds), stored
 
 

@@ -108,7 +108,10 @@ def report(*, run: str | None, show: bool, reports: Path) -> int:
     """
     folder = finished.find_run(reports, run)
     if files.is_gate(folder):
+        problems = files.find_problems(folder)
         gate = files.decide_again(folder)
+        for problem in problems:
+            click.echo(disarm_commands(f"note: {problem}"))
         Screen(plain=True).show_gate(gate, folder)
         _remember_again(folder, reports)
         if show:

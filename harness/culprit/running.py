@@ -94,7 +94,7 @@ async def make_suite_runner(symptoms: Symptoms, means: Means) -> Run:
 
     async def run(lock: Lock, number: int) -> Seen:
         trial = _trial_plan(plan, planned, lock, number)
-        place = TrialFolder(means.folder / str(number))
+        place = TrialFolder(means.folder / str(number), trial.run)
         place.begin(trial)
         supplies = Supplies(material, environments.use, results, place)
         swept = await sweep(trial, supplies, options, keep_quiet)

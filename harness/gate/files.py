@@ -21,7 +21,7 @@ from harness.report.gate.junit import render_gate_junit
 from harness.report.gate.markdown import render_gate_markdown
 from harness.report.jsonfile import render_json
 from harness.report.measurements_csv import render_measurements_of
-from harness.run.folder import GATE_FILE, RunFolder
+from harness.run.folder import GATE_FILE, RunFolder, read_run
 from harness.run.probing.journal import read_blocks, read_void
 from harness.speed.looks import look_again
 
@@ -138,6 +138,16 @@ def _write_files(gate: Gate, findings: tuple[Finding, ...], folder: Path) -> Non
 def is_gate(folder: Path) -> bool:
     """Whether the folder of a run is that of a gate."""
     return (folder / GATE_FILE).exists()
+
+
+def find_problems(folder: Path) -> tuple[str, ...]:
+    """What could not be read of a gate that ran, or is not what it wrote.
+
+    Raises:
+        UsageError: it is not the folder of a gate.
+    """
+    stored = read_run(folder)
+    return () if runs_nothing(stored.plan) else stored.problems
 
 
 def decide_again(folder: Path) -> Gate:

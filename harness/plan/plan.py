@@ -22,7 +22,7 @@ from harness.plan.pip_settings import IndexSettings
 from harness.plan.platforms import platform_tag
 from harness.plan.resolve import Notify, keep_silent, resolve_all
 from harness.plan.schema import Matrix
-from harness.plan.tolerances import tolerances_of
+from harness.plan.tolerances import allowed_values, tolerances_of
 from harness.records import Cell, Lock, Plan, PlannedCell, ScenarioPlan
 
 
@@ -78,6 +78,7 @@ async def build_plan(
         borrowed=borrowed,
         subset=len(chosen) < len(cells),
         baseline_cell=planned[-1] if apart else None,
+        tolerances=allowed_values(tolerances_of(matrix)),
     )
 
 

@@ -111,6 +111,7 @@ class Plan(Record, frozen=True, kw_only=True):
     commit: str = ""  # of the repository it ran in, "+changes" behind it where files differed; empty: none
     subset: bool = False  # --only/--skip left cells out
     baseline_cell: PlannedCell | None = None  # the baseline, where the selection leaves it out
+    tolerances: dict[str, float] = {}  # name -> allowed value; the judge lets no result allow more
 
     def __post_init__(self) -> None:
         """Refuse a run that could not be the name of its folder, and two cells of one id."""

@@ -75,6 +75,7 @@ class CellResult(Record, frozen=True, kw_only=True):
     untimed: dict[str, str] = {}  # scenario -> why there is no timing
     seconds: dict[str, float] = {}  # stage -> wall seconds: environment, imports, contract, latency
     peak_rss: Whole = 0  # bytes
+    edited: tuple[str, ...] = ()  # files that it was given and that changed meanwhile: nothing counts
 
     def __post_init__(self) -> None:
         """Refuse a cell, key or run that could not be the name of a folder: they are used as such."""

@@ -12,7 +12,8 @@ import msgspec
 from harness.errors import UsageError
 from harness.files import MAX_RESULTS, input_fault, inside, read_input, write_text, write_whole
 from harness.records import SCHEMA, UNREADABLE, CellResult, Plan
-from harness.run.results import read_result
+from harness.run.results import find_path_fault, read_result
+from harness.run.seals import FAULTS, load_sealer
 
 PLAN = "plan.json"
 UNFINISHED = "unfinished"
@@ -24,9 +25,10 @@ GATE_FILE = "gate.json"
 
 @dataclass(frozen=True)
 class RunFolder:
-    """``<root>/<run id>``."""
+    """``<root>/<run id>``, or another folder that holds the run of the id ``run``."""
 
     path: Path
+    run: str = ""
 
     @classmethod
     def create(cls, root: Path, plan: Plan) -> RunFolder:
@@ -48,7 +50,9 @@ class RunFolder:
 
     def write_result(self, result: CellResult) -> None:
         """Write what a cell left."""
-        write_text(self.cell(result.cell) / "result.json", format_json(result))
+        path = self.cell(result.cell) / "result.json"
+        write_text(path, format_json(result))
+        load_sealer().seal(path, name_result(self.run or self.path.name, result.cell))
 
     def finish(self) -> None:
         """Everything that the run was to leave is there: it is complete, and the latest."""
@@ -62,6 +66,20 @@ class RunFolder:
                 link.unlink()
             link.symlink_to(self.path.name, target_is_directory=True)
             link.replace(latest)
+
+
+def name_result(run: str, cell: str) -> str:
+    """What the result of a cell in a run is called, wherever the folder of the run lies."""
+    return f"{run}/cells/{cell}/result.json"
+
+
+def find_change(path: Path, name: str) -> str:
+    """What is wrong with a file of a run, in words; empty where it is as the run wrote it.
+
+    A run of an earlier version has no seals, one of another machine those of another key.
+    """
+    state = load_sealer().look(path, name)
+    return f"{path}: {FAULTS[state]}" if state == "changed" else ""
 
 
 @dataclass(frozen=True)
@@ -103,6 +121,9 @@ def read_run(path: Path) -> StoredRun:
         if result.cell != planned.cell.id:
             problems.append(f"{file}: the result of {result.cell}, but should be of {planned.cell.id}")
             continue
+        if change := find_change(file, name_result(plan.run, planned.cell.id)):
+            problems.append(f"{change}; the cell counts as missing")
+            continue
         results.append(result)
     return StoredRun(plan, tuple(results), tuple(problems), finished=not (path / UNFINISHED).exists())
 
@@ -118,6 +139,9 @@ def _read_plan(path: Path) -> Plan:
         raise UsageError(f"{path}: not a whole plan ({error})") from error
     if plan.schema != SCHEMA:
         raise UsageError(f"{path}: schema {plan.schema}, but {SCHEMA} was expected")
+    for name in (plan.run, *(planned.cell.id for planned in plan.cells)):
+        if fault := find_path_fault(name):
+            raise UsageError(f"{path}: {fault}")
     return plan
 
 

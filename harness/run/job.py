@@ -17,6 +17,7 @@ from harness.run.cell import CellProcess, Notify, Start
 from harness.run.ends import CellEndedError
 from harness.run.environments import Environment
 from harness.run.folder import RunFolder
+from harness.run.inputs import Inputs, find_environment_edits
 from harness.run.material import Material
 from harness.run.options import Options
 from harness.run.results import ResultStore
@@ -36,6 +37,7 @@ class Bench:
     notify: Notify
     watch: Watch
     cores: asyncio.Semaphore
+    inputs: Inputs
     bytecode: BytecodePool = field(default_factory=BytecodePool)
 
     def tell(self, cell: str, stage: str, note: str = "") -> None:
@@ -137,6 +139,14 @@ class Member:
             raise CellEndedError("install-error", f"its interpreter cannot be started: {error}") from error
         self.stack.push_async_callback(self._process.end)
         self._process.account.seconds["environment"] = self.seconds
+
+    async def find_edits(self) -> tuple[str, ...]:
+        """The files that it was given, alone or with other cells, and that have changed since."""
+        if self._python is None or not self.started:
+            return ()
+        shared = await asyncio.to_thread(self.bench.inputs.find_edits)
+        environment = await asyncio.to_thread(find_environment_edits, self._python)
+        return (*await self.process.look_for_edits(), *shared, *environment)
 
     def read_tail(self) -> tuple[str, ...]:
         """The last lines that it printed; empty where it was never started."""

@@ -19,6 +19,7 @@ from harness.files import fault_below, hash_file, hash_tree, inside, remove_tree
 from harness.plan.schema import Model
 from harness.run.installer import Installer
 from harness.run.manifest import find_bad_distributions
+from harness.run.seals import load_sealer
 from harness.run.store import Store
 
 Say = Callable[[str], None]
@@ -70,9 +71,9 @@ async def obtain_model(
 async def _ensure(model: Model, target: Path, store: Store, installer: Installer, say: Say) -> ModelFolder:
     try:
         if _is_there(target):
-            before = _read_mark(target, store)
+            before, forged = _read_mark(target, store), _find_forgery(target, store)
             checked = _check(target, model.weights, store)
-            problem = _compare(checked, model)
+            problem = forged or _compare(checked, model)
             if not problem and before is not None and before.digest != checked.digest:
                 problem = "its files changed since it was unpacked"
             if not problem:
@@ -139,15 +140,24 @@ def _read_mark(folder: Path, store: Store) -> _Checked | None:
         return None
 
 
+def _find_forgery(folder: Path, store: Store) -> str:
+    """Whether somebody else wrote the mark of the last check, in words; empty where nobody did."""
+    mark = _mark_of(folder, store)
+    changed = mark.exists() and load_sealer().look(mark, mark.name) == "changed"
+    return "the mark of its last check is not what was written" if changed else ""
+
+
 def _check(folder: Path, weights: str | None, store: Store) -> _Checked:
     files = stat_tree(folder)
     known = _read_mark(folder, store)
-    if known is not None and known.files == files:
+    mark = _mark_of(folder, store)
+    if known is not None and known.files == files and load_sealer().look(mark, mark.name) == "whole":
         return known
     path = folder / weights if weights else None
     found = hash_file(path) if path is not None and path.is_file() else ""
     checked = _Checked(files, hash_tree(folder), found)
-    write_whole(_mark_of(folder, store), msgspec.json.encode(checked))
+    write_whole(mark, msgspec.json.encode(checked))
+    load_sealer().seal(mark, mark.name)
     return checked
 
 

@@ -72,7 +72,7 @@ async def prepare_material(  # noqa: PLR0913 - one parameter an ingredient
         "tolerances": digest_value(tolerances),
     }
     return Material(
-        suite=suite.folder,
+        suite=suite,
         identity=identity,
         model_dir=model.folder,
         embedder=matrix.subject.embedder,

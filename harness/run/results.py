@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import msgspec
@@ -13,6 +13,7 @@ from harness.errors import StoreError
 from harness.files import copy_whole, inside, write_whole
 from harness.records import SCHEMA, UNREADABLE, CellResult, ScenarioPlan
 from harness.run.material import digest_value
+from harness.run.seals import FAULTS, Sealer, load_sealer
 from harness.run.store import Store
 
 FINISHED = frozenset({"ok", "failed", "import-error"})
@@ -26,7 +27,7 @@ Complain = Callable[[str], None]
 
 @dataclass(frozen=True)
 class ResultStore:
-    """Contract results by key, and timings by key, baseline and scenarios.
+    """Contract results by key, and timings by key, baseline and scenarios; sealed, see ``seals``.
 
     Attributes:
         fresh: results of runs that were cut off are not given out.
@@ -37,14 +38,15 @@ class ResultStore:
     complain: Complain
     fresh: bool = False
     rerun: bool = False
+    sealer: Sealer = field(default_factory=load_sealer)
 
     def read_contract(self, key: str) -> CellResult | None:
         """The stored result of a contract phase, without timings; None where there is none to use."""
-        return self._read(self.store.results / key / "contract.json")
+        return self._read(self.store.results / key / "contract.json", key)
 
     def read_latency(self, key: str, latency: str) -> CellResult | None:
         """The stored result with its timings."""
-        return self._read(self.store.results / key / f"latency-{latency}" / "result.json")
+        return self._read(self.store.results / key / f"latency-{latency}" / "result.json", key)
 
     def keep_contract(self, result: CellResult, folder: Path) -> None:
         """Keep a finished contract phase; others are not kept.
@@ -52,7 +54,7 @@ class ResultStore:
         Raises:
             StoreError: the store cannot be written to.
         """
-        if result.status in FINISHED:
+        if result.status in FINISHED and not result.edited:
             bare = msgspec.structs.replace(result, timings=(), untimed={})
             self._keep(self._place(result.key) / "contract.json", bare, folder)
 
@@ -70,16 +72,22 @@ class ResultStore:
     def _keep(self, path: Path, result: CellResult, folder: Path) -> None:
         try:
             for name in KEPT:
-                copy_whole(folder / name, path.parent / name)
+                if copy_whole(folder / name, path.parent / name):
+                    self.sealer.seal(path.parent / name, self._name(path.parent / name))
             write_whole(path, msgspec.json.encode(result))
+            self.sealer.seal(path, self._name(path))
         except OSError as error:
             raise StoreError(f"a result cannot be kept in the store: {error}") from error
 
-    def _read(self, path: Path) -> CellResult | None:
+    def _name(self, path: Path) -> str:
+        return path.relative_to(self.store.root).as_posix()
+
+    def _read(self, path: Path, key: str) -> CellResult | None:
         if self.rerun:
             return None
         try:
             result = read_result(path)
+            self._hold(path, result, key)
         except FileNotFoundError:
             return None
         except ValueError as error:
@@ -89,6 +97,19 @@ class ResultStore:
             return None
         os.utime(self.store.results / result.key)  # the stamp of its last use
         return result
+
+    def _hold(self, path: Path, result: CellResult, key: str) -> None:
+        """Make sure that a result and the files beside it are what was kept there.
+
+        Raises:
+            ValueError: they are not; names the file.
+        """
+        if result.key != key:
+            raise ValueError(f"{path}: key: {result.key!r}, but should be {key!r}, under which it lies")
+        beside = [path.with_name(name) for name in KEPT if path.with_name(name).exists()]
+        for file in (path, *beside):
+            if fault := FAULTS[self.sealer.look(file, self._name(file))]:
+                raise ValueError(f"{file}: {fault}")
 
     def begin(self, run: str) -> None:
         """From now on ``run`` counts as cut off, until it ends."""
@@ -116,13 +137,34 @@ def read_result(path: Path) -> CellResult:
 
     Raises:
         FileNotFoundError: there is none.
-        ValueError: it is cut off, damaged, or of another schema; the message names the file and the fault.
+        ValueError: it is cut off, damaged, of another schema, or names a path; the message names the file and
+            the fault.
     """
     data = path.read_bytes()
     try:
         result = msgspec.json.decode(data, type=CellResult)
+    except msgspec.ValidationError as error:
+        raise ValueError(f"{path}: not a result as this version writes it ({error})") from error
     except UNREADABLE as error:
         raise ValueError(f"{path}: not a whole result ({error})") from error
     if result.schema != SCHEMA:
         raise ValueError(f"{path}: schema {result.schema}, but {SCHEMA} was expected")
+    for name in ("cell", "key", "run"):
+        if fault := find_path_fault(getattr(result, name)):
+            raise ValueError(f"{path}: {name}: {fault}")
     return result
+
+
+_LONGEST = 255  # bytes that a file system lets a name have
+
+
+def find_path_fault(name: str) -> str:
+    """Why a name out of a file cannot be the name of a folder, in words; empty where it can.
+
+    A key is never a path: it is joined to the folder of a store or of a run.
+    """
+    if name in {".", ".."} or any(sign in name for sign in "/\\") or not name.isprintable():
+        return f"{name[:80]!r} should be a plain name, without slashes and control characters"
+    if len(name.encode()) > _LONGEST:
+        return f"a name of {len(name)} characters, but should be of at most {_LONGEST} bytes"
+    return ""

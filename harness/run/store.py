@@ -36,7 +36,7 @@ _OTHER_FORMS = {
     "locks": r"(env|model|suite|result|converted)-.+\.lock|latency\.lock",
     "aside": r".+-[0-9]+-[0-9]+",
 }
-_CHECKED = r"checked-[0-9a-f]{16}\.json"
+_CHECKED = r"checked-[0-9a-f]{16}\.json(\.seal)?"
 _MARK = r"[0-9]+-[0-9]+"
 _AGE_SECONDS = 24 * 3600.0
 _SILENT_SECONDS = 1.0

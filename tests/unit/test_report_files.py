@@ -28,7 +28,7 @@ def test_markdown_begins_with_the_verdict() -> None:
         == """\
 **REGRESSED**: 1 of 2 cells is red: new.
 
-NumPy x sentence-transformers. Matrix `compat`, run `run-1`: 2 cells, 1 ok, 0 otherwise as expected, 1 red, 0 reused.
+NumPy x sentence-transformers. Matrix `compat`, run `run-1`: 2 cells, 1 ok, 0 otherwise as expected, 1 red, 0 reused, 2 cases skipped.
 
 ### Cells
 

