@@ -36,30 +36,24 @@ def publish(folder: Path, reports: Path) -> tuple[Path, ...]:
     packed; paths of the machine that ran it are left out.
 
     Raises:
-        UsageError: the run is not complete, or only a part of its matrix, or that has no name for a folder.
+        UsageError: the run is not complete, or only a part of its matrix.
     """
     run = read_json(folder / "results.json")
     if run.plan.subset:
         raise UsageError(f"{folder}: a run of some cells only; publish a whole sweep")
     if any(cell.status == "missing" for cell in run.judgement.cells):
         raise UsageError(f"{folder}: cells are missing; run the same command again first")
-    target = reports / run.plan.matrix
-    if target.resolve().parent != reports.resolve():
-        raise UsageError(
-            f"{folder}: its matrix is called {run.plan.matrix!r}, but the name of a folder in {reports} "
-            "was expected"
-        )
     plan = msgspec.structs.replace(run.plan, matrix_path=f"matrices/{run.plan.matrix}.toml")
     portable = msgspec.structs.replace(run, plan=plan)
-    earlier = Earlier(since=_compare_published(target, portable))
+    earlier = Earlier(since=_compare_published(reports / run.plan.matrix, portable))
     contents = {
         "index.html": render_html(portable, earlier).encode(),
         "summary.md": render_markdown(portable, earlier).encode(),
         "results.json.gz": gzip.compress(render_json(portable).encode(), mtime=0),  # the same bytes each time
     }
     for name, content in contents.items():
-        write_whole(target / name, content)
-    return tuple(target / name for name in contents)
+        write_whole(reports / run.plan.matrix / name, content)
+    return tuple(reports / run.plan.matrix / name for name in contents)
 
 
 def _compare_published(folder: Path, run: Run) -> Comparison | None:
