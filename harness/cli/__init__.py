@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import sys
+import tomllib
 import traceback
+from importlib import metadata
 from typing import NoReturn
 
 import click
@@ -11,6 +13,7 @@ import click
 from harness.cli import bisecting, comparing, gating, keeping, sweeping, trending, workflows
 from harness.cli.output import outlive_readers
 from harness.errors import ExitCode, HarnessError
+from harness.plan.data import PACKAGE
 from harness.report.escape import disarm_commands, scrub
 
 
@@ -28,8 +31,17 @@ class Commands(click.Group):
             formatter.write_dl(said)
 
 
+def _read_version() -> str:
+    """The version that is installed; nox runs a checkout, which is not."""
+    try:
+        return metadata.version("embedding-parity-harness")
+    except metadata.PackageNotFoundError:
+        project = tomllib.loads((PACKAGE.parent / "pyproject.toml").read_text(encoding="utf-8"))
+        return f"{project['project']['version']}+checkout"
+
+
 @click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
-@click.version_option(package_name="embedding-parity-harness", message="%(version)s")
+@click.version_option(_read_version(), message="%(version)s")
 def cli() -> None:
     """Does the OpenVINO embedding plus manual NumPy normalization still equal sentence-transformers?
 
