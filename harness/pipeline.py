@@ -18,12 +18,15 @@ from harness.files import exists, input_fault
 from harness.finished import FIRST, assemble, write_renderings
 from harness.history.revision import read_revision
 from harness.history_records import Earlier
+from harness.plan.corpus import check_corpus
 from harness.plan.data import find_matrix, shipped_golden
 from harness.plan.expand import MAX_CELLS
+from harness.plan.expected import borrowed_for, expectations_for
 from harness.plan.matrix import read_matrix
 from harness.plan.pip_settings import IndexSettings
 from harness.plan.plan import PlanOptions, build_plan
 from harness.plan.schema import Matrix
+from harness.plan.tolerances import tolerances_of
 from harness.records import Plan, PlannedCell, Progress, Run
 from harness.run.folder import RunFolder
 from harness.run.machine import read_machine
@@ -56,12 +59,26 @@ def open_matrix(wanted: str, *, rounds: int | None = None, max_cells: int = MAX_
     """The matrix of this name or path, with another number of latency rounds where one is given.
 
     Raises:
-        UsageError: there is none, it breaks a rule, or has more than ``max_cells`` cells.
+        UsageError: there is none, it breaks a rule, or has more than ``max_cells`` cells; or a file that belongs
+            to it has a fault.
     """
     matrix = read_matrix(find_matrix(wanted, Path.cwd()), max_cells=max_cells)
+    check_files(matrix)
     if rounds is None:
         return matrix
     return msgspec.structs.replace(matrix, latency=msgspec.structs.replace(matrix.latency, rounds=rounds))
+
+
+def check_files(matrix: Matrix) -> None:
+    """Read the expectations, tolerances and corpus of a matrix: before anything is resolved or downloaded.
+
+    Raises:
+        UsageError: a fault in one of them.
+    """
+    expectations_for(matrix)
+    borrowed_for(matrix)
+    tolerances_of(matrix)
+    check_corpus(matrix)
 
 
 async def make_plan(request: Request, settings: IndexSettings, notify: Notify) -> Plan:

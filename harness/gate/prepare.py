@@ -14,7 +14,6 @@ from harness.gate_records import BASELINE, CANDIDATE, CULPRIT_SECONDS, Quantity,
 from harness.history.revision import read_revision
 from harness.pipeline import Notify, Request, find_golden, narrow_checks
 from harness.plan.candidate import Compared, Wish, compare
-from harness.plan.corpus import check_corpus
 from harness.plan.expected import borrowed_for, expectations_for
 from harness.plan.lock_diff import diff_locks
 from harness.plan.pip_settings import IndexSettings
@@ -89,8 +88,6 @@ async def prepare_gate(  # noqa: PLR0913 - what is asked, how, and of whom
     matrix, terms = request.matrix, terms or Terms()
     quantities = plan_quantities(matrix, terms.quantities) if terms.latency else ()
     known = (expectations_for(matrix), borrowed_for(matrix))  # before the network is asked
-    tolerances_of(matrix)
-    check_corpus(matrix)
     find_golden(request.golden)
     notify(Progress(cell="", stage="note", note="resolving baseline and candidate"))
     compared = await compare(wish, matrix, settings, Path.cwd())

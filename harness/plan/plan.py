@@ -12,7 +12,6 @@ from harness.cell.catalogue import SHIPPED_NORMALIZERS, load_checks, load_scenar
 from harness.cell.spec import DEFAULT_NORMALIZER
 from harness.errors import UsageError
 from harness.plan.cells import cells_of, select
-from harness.plan.corpus import check_corpus
 from harness.plan.expected import borrowed_for, expectations_for
 from harness.plan.indexes import check_indexes
 from harness.plan.lock_matrix import staleness
@@ -51,8 +50,8 @@ async def build_plan(
     """The plan of a run: everything that it promises before it starts.
 
     Raises:
-        UsageError: a selection without cells, a stale or damaged lock, an expectation, tolerance or corpus
-            with a fault, a package that no index has, or one that the suite needs and a lock lacks.
+        UsageError: a selection without cells, a stale or damaged lock, an expectation that cannot be meant, a
+            package that no index has, or one that the suite needs and a lock lacks.
         MachineError: uv or the network failed.
     """
     cells = cells_of(matrix)
@@ -60,8 +59,6 @@ async def build_plan(
     baseline = next((cell for cell in cells if cell.baseline), None)
     apart = () if baseline is None or baseline in chosen else (baseline,)
     expectations, borrowed = expectations_for(matrix), borrowed_for(matrix)  # before the network is asked
-    tolerances_of(matrix)  # a fault in these is found before a model is downloaded
-    check_corpus(matrix)
     locks = await locks_for((*chosen, *apart), matrix, settings, options, notify=notify)
     planned = planned_cells((*chosen, *apart), locks, cases_of(matrix))
     return Plan(

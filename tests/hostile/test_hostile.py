@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from itertools import pairwise
 from pathlib import Path
 from queue import SimpleQueue
 from typing import Any, get_args
@@ -67,6 +68,19 @@ def test_a_hostile_input_is_answered_in_plain_words(row: Row, ask: Ask) -> None:
 
 def test_no_two_rows_share_an_id() -> None:
     assert [name for name, count in Counter(row.id for row in ROWS).items() if count > 1] == []
+
+
+def _written(row: Row) -> Iterator[str]:
+    """What a row names as a place to write to, but what this process has open."""
+    yield from (text for name, text in row.env.items() if name.startswith("HARNESS_"))
+    for option, value in pairwise(row.args):
+        if option in {"--out", "--store", "--reports", "--keep"} and not value.startswith("/dev/fd/"):
+            yield value
+
+
+def test_no_row_writes_to_a_file_of_the_machine() -> None:
+    """Tests may run as root: what a row uncovers must not reach beyond its folder."""
+    assert [row.id for row in ROWS for place in _written(row) if place.startswith(("/", "~"))] == []
 
 
 def test_every_kind_of_input_is_there() -> None:
