@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import gzip
+import re
 from pathlib import Path
 
 import msgspec
 
 from harness.errors import MachineError, UsageError
-from harness.files import write_whole
+from harness.files import inside, write_output, write_whole
 from harness.held import temporary_folder
 from harness.history.folders import read_folder
 from harness.history_records import Comparison, Earlier
@@ -21,12 +22,17 @@ from harness.plan.plan import PlanOptions, build_plan
 from harness.plan.schema import Matrix
 from harness.processes import run as run_process
 from harness.records import Run
+from harness.redaction import redact
 from harness.report.jsonfile import read_json, render_json
 from harness.report.markdown import render_markdown
 from harness.report.page.html import render_html
 from harness.run.machine import read_machine
 from harness.run.prepare import make_environments, make_installer, prepare_material
 from harness.run.surroundings import make_surroundings
+
+_RESULTS = "results.json.gz"
+_GOLDEN = re.compile(r"[0-9a-f]{12}-[0-9a-f]{12}-[0-9a-f]{12}\.json")
+"""The name that ``harness.cell.golden`` gives to golden embeddings."""
 
 
 def publish(folder: Path, reports: Path) -> tuple[Path, ...]:
@@ -36,29 +42,40 @@ def publish(folder: Path, reports: Path) -> tuple[Path, ...]:
     packed; paths of the machine that ran it are left out.
 
     Raises:
-        UsageError: the run is not complete, or only a part of its matrix.
+        UsageError: the run is not complete, or only a part of its matrix; something else lies in its place.
     """
     run = read_json(folder / "results.json")
     if run.plan.subset:
         raise UsageError(f"{folder}: a run of some cells only; publish a whole sweep")
     if any(cell.status == "missing" for cell in run.judgement.cells):
         raise UsageError(f"{folder}: cells are missing; run the same command again first")
+    target = inside(reports, run.plan.matrix, f"{folder / 'results.json'}: plan.matrix")
+    _refuse_others(target)
     plan = msgspec.structs.replace(run.plan, matrix_path=f"matrices/{run.plan.matrix}.toml")
     portable = msgspec.structs.replace(run, plan=plan)
-    earlier = Earlier(since=_compare_published(reports / run.plan.matrix, portable))
+    earlier = Earlier(since=_compare_published(target, portable))
     contents = {
-        "index.html": render_html(portable, earlier).encode(),
-        "summary.md": render_markdown(portable, earlier).encode(),
-        "results.json.gz": gzip.compress(render_json(portable).encode(), mtime=0),  # the same bytes each time
+        "index.html": redact(render_html(portable, earlier)).encode(),
+        "summary.md": redact(render_markdown(portable, earlier)).encode(),
+        _RESULTS: gzip.compress(redact(render_json(portable)).encode(), mtime=0),  # the same bytes each time
     }
     for name, content in contents.items():
-        write_whole(reports / run.plan.matrix / name, content)
-    return tuple(reports / run.plan.matrix / name for name in contents)
+        write_whole(target / name, content)
+    return tuple(target / name for name in contents)
+
+
+def _refuse_others(folder: Path) -> None:
+    """A page is replaced where it was published only: beside the results that it shows."""
+    if (folder / _RESULTS).is_file():
+        return
+    for name in ("index.html", "summary.md"):
+        if (folder / name).exists():
+            raise UsageError(f"{folder / name}: not published by the harness; move it, or rename the matrix")
 
 
 def _compare_published(folder: Path, run: Run) -> Comparison | None:
     """With what is published there now; None for the same run, and where nothing can be compared."""
-    if not (folder / "results.json.gz").is_file():
+    if not (folder / _RESULTS).is_file():
         return None
     own = take_snapshot(run.plan, run.results, run.judgement)
     try:
@@ -98,18 +115,19 @@ async def make_golden(request: Request, settings: IndexSettings, folder: Path) -
         material.make_spec(planned.cell.id, planned.lock, scratch, ()).write(scratch / "spec.json")
         environments = make_environments(request.store, installer)
         async with environments.use(planned.cell, planned.lock, _keep_quiet) as python:
-            env = make_surroundings(python, material.suite, scratch, material.threads)
+            material.suite.put(scratch / "suite")
+            env = make_surroundings(python, scratch / "suite", scratch, material.threads)
             argv = [str(python), "-m", "harness.cell.golden", str(scratch / "spec.json"), str(made)]
             try:
                 done = await run_process(argv, env=env, timeout=request.matrix.limits.time)
             except TimeoutError:
                 limit = f"{request.matrix.limits.time:g} s (limits.time of {request.matrix.path})"
                 raise MachineError(f"golden embeddings were not made within {limit}") from None
-        files = list(made.glob("*.json"))
+        files = [path for path in made.iterdir() if _GOLDEN.fullmatch(path.name) and not path.is_symlink()]
         if done.returncode != 0 or len(files) != 1:
             raise MachineError(f"golden embeddings were not made:\n{(done.stdout + done.stderr)[-2000:]}")
         target = folder / files[0].name
-        write_whole(target, files[0].read_bytes())
+        write_output(target, files[0].read_bytes())
     return target
 
 

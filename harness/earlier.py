@@ -13,7 +13,7 @@ from harness.records import Run
 from harness.trends import Past, judge_past, read_until
 
 
-async def recall(run: Run, history: History, say: Say) -> Earlier:
+def recall(run: Run, history: History, say: Say) -> Earlier:
     """What the runs before this one tell; itself it is not in the history yet, or is rendered again.
 
     What gets in the way costs the page a section, not the run its page: it is said.
@@ -29,12 +29,12 @@ async def recall(run: Run, history: History, say: Say) -> Earlier:
         say(f"the page tells nothing of earlier runs: {error}")
         return Earlier()
     since = compare(last, own) if last is not None else None
-    return Earlier(since=since, trends=await _judge(past, say))
+    return Earlier(since=since, trends=_judge(past, say))
 
 
-async def _judge(past: Past | None, say: Say) -> Trends | None:
+def _judge(past: Past | None, say: Say) -> Trends | None:
     try:
-        return await judge_past(past) if past is not None else None
+        return judge_past(past) if past is not None else None
     except MachineError as error:
         say(f"the page tells nothing of trends: {error}")
         return None

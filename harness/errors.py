@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from enum import IntEnum
 
+from harness.redaction import redact
+
 
 class ExitCode(IntEnum):
     """What a run says to the process that started it."""
@@ -18,13 +20,16 @@ class ExitCode(IntEnum):
 
 
 class HarnessError(Exception):
-    """Something that a person has to put right; its text is the whole message."""
+    """Something that a person has to put right; its text is the whole message, without credentials."""
 
     exit_code = ExitCode.ERROR
 
+    def __init__(self, message: str) -> None:
+        super().__init__(redact(message))
+
 
 class UsageError(HarnessError):
-    """A file or an option says something that cannot be meant (exit 2)."""
+    """A file or an option breaks a rule; the message names it and what was expected (exit 2)."""
 
     exit_code = ExitCode.USAGE
 

@@ -3,26 +3,31 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import msgspec
 
 from harness.cell.catalogue import load_checks
 from harness.errors import UsageError
-from harness.files import write_whole
+from harness.files import write_text
 from harness.history_records import Earlier
 from harness.judge.judgement import judge
 from harness.plan.front_door import say_sweep
-from harness.records import CellResult, Plan, Run
+from harness.reading import MAX_RESULTS, exists, input_fault, read_input
+from harness.records import UNREADABLE, CellResult, Plan, Run
 from harness.report.jsonfile import render_json, render_schema
 from harness.report.junit import render_junit
 from harness.report.markdown import render_markdown
 from harness.report.measurements_csv import render_measurements
 from harness.report.page.html import render_html
-from harness.run.folder import GATE_FILE, LATEST, UNFINISHED, StoredRun, read_run
+from harness.run.folder import GATE_FILE, LATEST, UNFINISHED, StoredRun, find_change, read_run
+from harness.run.seals import load_sealer
+
+RESULTS = "results.json"
 
 RENDERINGS: dict[str, Callable[[Run, Earlier], str]] = {
-    "results.json": lambda run, _: render_json(run),
+    RESULTS: lambda run, _: render_json(run),
     "summary.md": render_markdown,
     "junit.xml": lambda run, _: render_junit(run),
     "measurements.csv": lambda run, _: render_measurements(run),
@@ -48,8 +53,9 @@ def write_renderings(run: Run, folder: Path, earlier: Earlier = FIRST) -> None:
     The page and the summary tell of ``earlier`` runs too.
     """
     for name, render in RENDERINGS.items():
-        write_whole(folder / name, render(run, earlier).encode())
-    write_whole(folder / "schema.json", render_schema().encode())
+        write_text(folder / name, render(run, earlier))
+    load_sealer().seal(folder / RESULTS, f"{run.plan.run}/{RESULTS}")
+    write_text(folder / "schema.json", render_schema())
 
 
 def judge_again(folder: Path) -> tuple[Run, StoredRun]:
@@ -59,7 +65,11 @@ def judge_again(folder: Path) -> tuple[Run, StoredRun]:
         UsageError: it is not the folder of a run.
     """
     stored = read_run(folder)
-    kept = _read_kept(folder / "results.json")
+    path = folder / RESULTS
+    if change := find_change(path, f"{stored.plan.run}/{RESULTS}") if path.exists() else "":
+        told = f"{change}; it is made anew from the results of the cells"
+        stored = replace(stored, problems=(*stored.problems, told))
+    kept = _read_kept(path)
     return assemble(stored.plan, stored.results, reused=kept.reused, seconds=kept.seconds), stored
 
 
@@ -72,8 +82,8 @@ class _Kept(msgspec.Struct, frozen=True):
 
 def _read_kept(path: Path) -> _Kept:
     try:
-        return msgspec.json.decode(path.read_bytes(), type=_Kept)
-    except (FileNotFoundError, msgspec.DecodeError):  # cut off before it was written; or it is made anew now
+        return msgspec.json.decode(read_input(path, MAX_RESULTS), type=_Kept)
+    except (UsageError, *UNREADABLE):  # cut off before it was written; or it is made anew now
         return _Kept()
 
 
@@ -99,10 +109,12 @@ def find_run(reports: Path, name: str | None) -> Path:
     """
     runs = reports / "runs"
     wanted = runs / (name or LATEST)
-    if name is not None and not wanted.exists() and Path(name).exists():
+    if name is not None and not exists(wanted) and exists(Path(name)):
         wanted = Path(name)
-    if not wanted.exists():
+    if not exists(wanted):
         there = sorted((path.name for path in runs.glob("2*")), reverse=True)[:5]
         listed = f"; the newest are: {', '.join(there)}" if there else f"; run `{say_sweep()}` first"
         raise UsageError(f"{wanted}: no such run{listed}")
+    if fault := input_fault(wanted, "folder"):
+        raise UsageError(f"{fault}, that of a run")
     return wanted.resolve()

@@ -7,7 +7,7 @@ import difflib
 import fnmatch
 import secrets
 import time
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -18,11 +18,16 @@ from harness.files import describe_os_error
 from harness.finished import FIRST, assemble, write_renderings
 from harness.history.revision import read_revision
 from harness.history_records import Earlier
+from harness.plan.corpus import check_corpus
 from harness.plan.data import find_matrix, shipped_golden
+from harness.plan.expand import MAX_CELLS
+from harness.plan.expected import borrowed_for, expectations_for
 from harness.plan.matrix import read_matrix
 from harness.plan.pip_settings import IndexSettings
 from harness.plan.plan import PlanOptions, build_plan
 from harness.plan.schema import Matrix
+from harness.plan.tolerances import tolerances_of
+from harness.reading import exists, input_fault
 from harness.records import Plan, PlannedCell, Progress, Run
 from harness.run.folder import RunFolder
 from harness.run.machine import read_machine
@@ -51,23 +56,37 @@ class Request:
     options: Options = field(default_factory=Options)
 
 
-def open_matrix(wanted: str, *, rounds: int | None = None) -> Matrix:
+def open_matrix(wanted: str, *, rounds: int | None = None, max_cells: int = MAX_CELLS) -> Matrix:
     """The matrix of this name or path, with another number of latency rounds where one is given.
 
     Raises:
-        UsageError: there is none, or it says something that cannot be meant.
+        UsageError: there is none, it breaks a rule, or has more than ``max_cells`` cells; or a file of its own
+            has a fault.
     """
-    matrix = read_matrix(find_matrix(wanted, Path.cwd()))
+    matrix = read_matrix(find_matrix(wanted, Path.cwd()), max_cells=max_cells)
+    check_files(matrix)
     if rounds is None:
         return matrix
     return msgspec.structs.replace(matrix, latency=msgspec.structs.replace(matrix.latency, rounds=rounds))
+
+
+def check_files(matrix: Matrix) -> None:
+    """Read the expectations, tolerances and corpus of a matrix: before anything is resolved or downloaded.
+
+    Raises:
+        UsageError: a fault in one of them.
+    """
+    expectations_for(matrix)
+    borrowed_for(matrix)
+    tolerances_of(matrix)
+    check_corpus(matrix)
 
 
 async def make_plan(request: Request, settings: IndexSettings, notify: Notify) -> Plan:
     """The plan of a run, nothing of it run yet; its id is the time (UTC), the matrix and a little chance.
 
     Raises:
-        UsageError: what was asked for cannot be meant.
+        UsageError: a glob that matches nothing, or a file of the matrix that breaks a rule.
         MachineError: uv or the network failed.
     """
     find_golden(request.golden)  # a misspelt path is told at once
@@ -111,11 +130,11 @@ def narrow_checks(plan: Plan, globs: Sequence[str]) -> Plan:
     )
 
 
-Recall = Callable[[Run], Coroutine[None, None, Earlier]]
+Recall = Callable[[Run], Earlier]
 """Finds out what the runs before one tell of it."""
 
 
-async def recall_nothing(_: Run) -> Earlier:
+def recall_nothing(_: Run) -> Earlier:
     """No history is kept."""
     return FIRST
 
@@ -129,7 +148,7 @@ async def run_plan(
         HarnessError: the harness or the machine failed; a cell that fails has a status instead.
     """
     run, folder = await measure_plan(request, plan, settings, notify)
-    earlier = await recall(run)
+    earlier = recall(run)
     write_renderings(run, folder, earlier)
     RunFolder(folder).finish()
     return run, earlier
@@ -193,6 +212,6 @@ def find_golden(named: Path | None) -> Path | None:
         UsageError: what was named is not there.
     """
     golden = named or shipped_golden()
-    if named is not None and not golden.exists():
-        raise UsageError(f"--golden {golden}: no such file or folder")
-    return golden.absolute() if golden.exists() else None
+    if named is not None and input_fault(golden, "folder") and (fault := input_fault(golden, "file")):
+        raise UsageError(f"--golden {fault}" + ("" if exists(golden) else " or folder"))
+    return golden.absolute() if exists(golden) else None

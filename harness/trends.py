@@ -1,4 +1,4 @@
-"""From the history to trends: what each session measured, change points from the statistics, then judged."""
+"""From the history to trends: what each session measured, change points, then judged."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import sqlite3
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from harness.errors import UsageError
 from harness.history.database import Say, read_history
@@ -16,7 +17,9 @@ from harness.history.since import list_before
 from harness.history_records import PastRun, Snapshot, TrendPoint, Trends
 from harness.judge.snapshot import summarize_snapshot
 from harness.judge.trends import NEWEST, Key, Move, collect_points, find_move, judge_trend, place_of
-from harness.run.changes import Changed, find_changes
+
+if TYPE_CHECKING:
+    from harness.judge.changes import Changes
 
 _ALPHA = 0.01
 """That any of all series is said to creep without doing so."""
@@ -42,19 +45,19 @@ class Past:
     rebased: int
 
 
-async def make_trends(path: Path, matrix: str | None, say: Say) -> Trends:
+def make_trends(path: Path, matrix: str | None, say: Say) -> Trends:
     """The trends of a matrix (the one swept last, if none is named) on the machine class of its newest run.
 
     Raises:
         UsageError: no sweep of it is in the history.
-        MachineError: the history cannot be read, or the statistics could not be had.
+        MachineError: the history cannot be read, or holds a value that is no number.
     """
     with read_history(path, say) as connection:
         past = _read_newest(connection, matrix)
     if past is None:
         of = f" of {matrix}" if matrix else ""
         raise UsageError(f"{path}: no sweep{of} in the history; `harness history` lists what there is")
-    return await judge_past(past)
+    return judge_past(past)
 
 
 def _read_newest(connection: sqlite3.Connection, matrix: str | None) -> Past | None:
@@ -87,11 +90,11 @@ def read_until(connection: sqlite3.Connection, own: Snapshot) -> Past | None:
     return Past(runs, tuple(timed), others, rebased)
 
 
-async def judge_past(past: Past) -> Trends:
+def judge_past(past: Past) -> Trends:
     """What became of every series.
 
     Raises:
-        MachineError: the statistics could not be had.
+        MachineError: a value of the history is no finite number.
     """
     runs = past.runs
     pinned = [run.run for run in runs if run.pinned]
@@ -101,7 +104,7 @@ async def judge_past(past: Past) -> Trends:
     points = collect_points(past.timed)
     places = {key: place_of(reference, points[key], order) for key in points}
     moves = {key: find_move(points[key], places[key]) for key in points}
-    changed = await _find_changes(points, places, moves)
+    changed = _find_changes(points, places, moves)
     return Trends(
         matrix=runs[-1].matrix,
         machine_class=runs[-1].machine_class,
@@ -113,18 +116,20 @@ async def judge_past(past: Past) -> Trends:
     )
 
 
-async def _find_changes(
+def _find_changes(
     points: Mapping[_Series, Sequence[TrendPoint]],
     places: Mapping[_Series, int],
     moves: Mapping[_Series, Move | None],
-) -> dict[_Series, Changed]:
+) -> dict[_Series, Changes]:
     """Change points of every series; a slope, which takes longest, of those alone that moved beyond noise."""
+    from harness.judge.changes import find_changes  # noqa: PLC0415 - SciPy takes a second to import
+
     if not points:
         return {}
     names = {str(place): key for place, key in enumerate(points)}
     logs = {name: [math.log(point.value) for point in points[key]] for name, key in names.items()}
     since = {name: places[key] for name, key in names.items() if (move := moves[key]) and not move.is_noise}
-    found = await find_changes(logs, since, confidence=1 - _ALPHA / len(logs))
+    found = find_changes(logs, since, confidence=1 - _ALPHA / len(logs))
     return {key: found[name] for name, key in names.items()}
 
 

@@ -7,6 +7,7 @@ from typing import Dict, List, Literal, Optional, Tuple
 
 import numpy as np
 from hypothesis import strategies as st
+from hypothesis.errors import UnsatisfiedAssumption
 
 from harness.cell import bounds, oracle
 from harness.cell.normalization import Fields, Normalizer, allowed, call, fields
@@ -65,7 +66,10 @@ class Search:
     def try_rows(self, rows: np.ndarray) -> float:
         """Measure one example; its error as a multiple of what is allowed."""
         exact = oracle.normalize(rows)
-        result = call(self.normalize, rows)
+        try:
+            result = call(self.normalize, rows)
+        except UnsatisfiedAssumption as error:  # raised by the subject, it would throw the example away
+            raise RuntimeError("the normalizer rejects the example (hypothesis.reject)") from error
         found = compare(result, exact, allowed(self.name, rows, exact) + self.extra)
         if found.within:
             zeros = compare_zeros(result, exact)

@@ -11,13 +11,22 @@ from harness.cell.catalogue import Check
 from harness.cell.record import CheckFailedError, clean
 
 
-def judge_phase(when: str, error: Optional[BaseException], *, recorded: bool) -> Tuple[str, str]:
-    """Outcome and message of one phase (setup, call, teardown) of a contract item."""
+def judge_phase(
+    when: str, error: Optional[BaseException], *, recorded: bool, check: Optional[Check] = None
+) -> Tuple[str, str]:
+    """Outcome and message of one phase (setup, call, teardown) of a contract item.
+
+    A skip counts as one only for a reason that the check declares: packages under test can raise it too.
+    """
     if error is None:
         return ("error", "measured nothing") if when == "call" and not recorded else ("pass", "")
     if isinstance(error, pytest.skip.Exception):
         reason = clean(str(error.msg or ""))
-        return ("skip", reason) if reason else ("error", "skipped without a reason")
+        if not reason:
+            return "error", "skipped without a reason"
+        if check is None or not check.declares_skip(reason):
+            return "error", clean(f"skipped for a reason that the check does not declare: {reason}")
+        return "skip", reason
     if isinstance(error, CheckFailedError) and recorded:
         return "fail", clean(str(error))
     return "error", clean(f"{type(error).__name__}: {error}")

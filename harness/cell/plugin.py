@@ -137,9 +137,11 @@ class CellPlugin:
         scenario = scenario_of(item)
         state = item.stash.setdefault(STATE, CaseState())
         recorded = state.record.observation is not None or scenario is not None
-        outcome, message = judge_phase(call.when, error, recorded=recorded)
-        if outcome in ("fail", "error") and (report.passed or outcome == "fail"):
+        check = self._checks.get(str(case_of(item, self._checks)).split("/", 1)[0])
+        outcome, message = judge_phase(call.when, error, recorded=recorded, check=check)
+        if outcome == "fail" or (outcome == "error" and not report.failed):
             report.outcome, report.longrepr = "failed", message
+            vars(report).pop("wasxfail", None)  # of pytest.xfail: pytest would count it as no failure
         state.add(outcome, message)
         state.seconds += call.duration if call.when == "call" else 0.0
         if call.when == "teardown":

@@ -12,8 +12,15 @@ import importlib
 import os
 import sys
 from dataclasses import replace
+from importlib.machinery import (
+    EXTENSION_SUFFIXES,
+    SOURCE_SUFFIXES,
+    ExtensionFileLoader,
+    FileFinder,
+    SourceFileLoader,
+)
 from pathlib import Path
-from typing import List, NoReturn, Optional, Sequence
+from typing import Any, List, NoReturn, Optional, Sequence
 
 from harness.cell.bytecode import write_bytecode_whole
 from harness.cell.catalogue import Check, load_checks
@@ -49,6 +56,31 @@ def settle(spec: CellSpec) -> None:
     os.environ.update({variable: str(spec.threads) for variable in THREAD_VARIABLES})
     os.environ["HYPOTHESIS_STORAGE_DIRECTORY"] = str(Path(spec.workdir, "hypothesis"))
     sys.path[:0] = spec.search_path
+    read_sources_only(spec.search_path)
+
+
+class SourceLoader(SourceFileLoader):
+    """Compiles what it imports: the bytecode beside it may be the work of another cell."""
+
+    def get_code(self, fullname: str) -> Any:
+        """The code of a module, from its source alone."""
+        path = self.get_filename(fullname)
+        return self.source_to_code(self.get_data(path), path)
+
+
+def read_sources_only(folders: Sequence[str]) -> None:
+    """From now on read no bytecode below these folders, and write none; the environment keeps its own."""
+    roots = [str(Path(folder).absolute()) for folder in folders]
+    find = FileFinder.path_hook((ExtensionFileLoader, EXTENSION_SUFFIXES), (SourceLoader, SOURCE_SUFFIXES))
+
+    def hook(path: str) -> Any:
+        inside = any(path == root or path.startswith(root + os.sep) for root in roots)
+        if not inside or path.startswith(sys.prefix + os.sep):
+            raise ImportError(f"{path} is no folder of the subject")
+        return find(path)
+
+    sys.path_hooks.insert(0, hook)
+    sys.path_importer_cache.clear()
 
 
 def import_modules(modules: Sequence[str], channel: Channel) -> bool:

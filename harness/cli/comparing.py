@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import sys
 from pathlib import Path
 
@@ -9,10 +10,10 @@ import click
 import msgspec
 
 from harness.cli.options import reports_option
-from harness.cli.remembering import open_history_of, say
+from harness.cli.remembering import MAX_RUNS, open_history_of, say
 from harness.cli.screen import Screen
 from harness.errors import ExitCode, UsageError
-from harness.files import write_whole
+from harness.files import write_output
 from harness.history.database import read_history
 from harness.history.finding import LATEST, PREVIOUS, find_snapshot
 from harness.history.folders import find_folders, read_folder
@@ -20,6 +21,7 @@ from harness.history.reading import list_runs, match_run, read_snapshot
 from harness.history.recording import History, keep_newest, pin_run, record_runs
 from harness.judge.compare import MOVED
 from harness.judge.compare import compare as compare_snapshots
+from harness.redaction import redact
 from harness.report.measurements_csv import render_measurements_of
 from harness.report.past.compare_json import render_comparison_json
 from harness.report.past.compare_markdown import render_comparison_markdown
@@ -29,12 +31,14 @@ from harness.report.past.history_text import render_history_text
 
 @click.command()
 @click.option("--matrix", metavar="NAME", help="Only runs of this matrix.")
-@click.option("--limit", type=click.IntRange(1), help="Only so many of the newest.")
+@click.option("--limit", type=click.IntRange(1, MAX_RUNS), help="Only so many of the newest.")
 @click.option("--json", "as_json", is_flag=True, help="As JSON.")
 @click.option(
     "--import", "folders", multiple=True, metavar="FOLDER", help="Take in a run, or a folder of runs."
 )
-@click.option("--keep-runs", type=click.IntRange(1), help="Remove all but so many of each matrix and kind.")
+@click.option(
+    "--keep-runs", type=click.IntRange(1, MAX_RUNS), help="Remove all but so many of each matrix and kind."
+)
 @click.option("--pin", metavar="RUN", help="Keep this run for ever; trends are measured against it.")
 @click.option("--unpin", metavar="RUN", help="Undo --pin.")
 @reports_option
@@ -105,7 +109,7 @@ def _match(name: str, place: History) -> str:
 @click.argument("after", metavar="[RUN]", default=LATEST)
 @click.option(
     "--moved",
-    type=click.FloatRange(min=0),
+    type=click.FloatRange(0, 1e9),
     default=MOVED,
     show_default=True,
     help="Tell of a measured value that moved by this share of what is allowed.",
@@ -119,6 +123,8 @@ def compare(*, before: str, after: str, moved: float, form: str | None, reports:
     A RUN is an id or the beginning of one, a folder such as reports/compat, a results.json, `latest`, or
     `previous` (the run of the same matrix before the latest). Exit 1 if something got worse.
     """
+    if math.isnan(moved):  # which no range excludes
+        raise UsageError("--moved nan: expected a number from 0 to 1e9")
     place = open_history_of(reports)
     first, second = (find_snapshot(name, reports, place, say) for name in (before, after))
     found = compare_snapshots(first, second, moved=moved)
@@ -136,9 +142,15 @@ def compare(*, before: str, after: str, moved: float, form: str | None, reports:
 @click.command()
 @click.argument("runs", nargs=-1, metavar="[RUN]...")
 @click.option("--all", "everything", is_flag=True, help="Every run of the history.")
-@click.option("--out", type=click.Path(dir_okay=False, path_type=Path), help="Into a file.")
+@click.option(
+    "--out",
+    type=click.Path(dir_okay=False, allow_dash=True),
+    default="-",
+    metavar="FILE",
+    help="Into a file, a pipe, or - (standard output).  [default: -]",
+)
 @reports_option
-def export(*, runs: tuple[str, ...], everything: bool, out: Path | None, reports: Path) -> None:
+def export(*, runs: tuple[str, ...], everything: bool, out: str, reports: Path) -> None:
     """Write all measurements as CSV, one row each.
 
     Of the newest run, or of each RUN, named as for `harness compare`.
@@ -150,10 +162,10 @@ def export(*, runs: tuple[str, ...], everything: bool, out: Path | None, reports
     else:
         snapshots = [find_snapshot(run, reports, place, say) for run in runs or (LATEST,)]
     text = render_measurements_of(snapshots)
-    if out is None:
+    if out == "-":
         click.echo(text, nl=False)
     else:
-        write_whole(out, text.encode())
+        write_output(Path(out), redact(text).encode())
 
 
 COMMANDS = (history, compare, export)

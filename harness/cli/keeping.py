@@ -11,6 +11,7 @@ import click
 
 from harness import committed, finished, pipeline
 from harness.cli.options import (
+    max_cells_option,
     open_store,
     parse_size,
     reports_option,
@@ -21,7 +22,9 @@ from harness.cli.screen import Screen
 from harness.errors import ExitCode, UsageError
 from harness.gate import files
 from harness.judge.verdict import exit_code
+from harness.plan.cells import cells_of
 from harness.plan.data import find_matrix
+from harness.plan.indexes import check_indexes
 from harness.plan.lock_matrix import ChangeKind, check_locks, check_locks_by_resolving, lock_matrix
 from harness.plan.matrix import matrix_files, read_matrix
 from harness.plan.pip_settings import IndexSettings, read_pip_settings
@@ -38,17 +41,18 @@ from harness.run.interrupt import run_interruptibly
 @click.command()
 @click.option("--matrix", "names", multiple=True, metavar="NAME|FILE", help="Only this one.  [default: all]")
 @click.option("--check", is_flag=True, help="Change nothing; say what is stale (exit 1). No network.")
+@max_cells_option
 @click.option("--resolve", is_flag=True, help="With --check: resolve again too, and compare.")
-def lock(*, names: tuple[str, ...], check: bool, resolve: bool) -> int:
+def lock(*, names: tuple[str, ...], check: bool, max_cells: int, resolve: bool) -> int:
     """Resolve every cell and write the locks, or check them."""
     if resolve and not check:
         raise UsageError("--resolve belongs to --check; `harness lock` alone resolves and writes")
-    matrices = _open_matrices(names)
+    matrices = _open_matrices(names, max_cells)
     if check and not resolve:
         return _say_findings([found.message for matrix in matrices for found in check_locks(matrix)])
 
     async def work() -> int:
-        settings = await read_pip_settings()
+        settings = await check_indexes(await read_pip_settings(), cells_of(matrices[0]))  # for all of them
         if check:
             checked = [
                 await check_locks_by_resolving(matrix, settings, notify=_say_resolving) for matrix in matrices
@@ -61,12 +65,12 @@ def lock(*, names: tuple[str, ...], check: bool, resolve: bool) -> int:
     return run_interruptibly(work())
 
 
-def _open_matrices(names: tuple[str, ...]) -> list[Matrix]:
-    """Those that are named, else all in ``matrices``; none at all cannot be meant."""
+def _open_matrices(names: tuple[str, ...], max_cells: int) -> list[Matrix]:
+    """Those that are named, else all in ``matrices``."""
     found = [find_matrix(name, Path.cwd()) for name in names] or list(matrix_files(Path("matrices")))
     if not found:
         raise UsageError(f"{Path('matrices').absolute()}: no matrix there; name one with --matrix FILE")
-    return [read_matrix(path) for path in found]
+    return [read_matrix(path, max_cells=max_cells) for path in found]
 
 
 def _say_resolving(progress: Progress) -> None:
@@ -104,14 +108,17 @@ def report(*, run: str | None, show: bool, reports: Path) -> int:
     """
     folder = finished.find_run(reports, run)
     if files.is_gate(folder):
+        problems = files.find_problems(folder)
         gate = files.decide_again(folder)
+        for problem in problems:
+            click.echo(disarm_commands(f"note: {problem}"))
         Screen(plain=True).show_gate(gate, folder)
         _remember_again(folder, reports)
         if show:
             webbrowser.open((folder / "gate.md").as_uri())
         return exit_code(gate.decision.verdict)
     judged, stored = finished.judge_again(folder)
-    earlier = run_interruptibly(recall_in(reports)(judged))
+    earlier = recall_in(reports)(judged)
     finished.write_renderings(judged, folder, earlier)
     for problem in stored.problems:
         click.echo(disarm_commands(f"note: {problem}"))
@@ -142,7 +149,13 @@ def publish(*, run: str | None, reports: Path) -> None:
 
 @click.command()
 @click.option("--matrix", default="compat", show_default=True, metavar="NAME|FILE")
-@click.option("--out", type=click.Path(path_type=Path), default=Path("reports/golden"), show_default=True)
+@click.option(
+    "--out",
+    type=click.Path(file_okay=False, path_type=Path),
+    default=Path("reports/golden"),
+    show_default=True,
+    help="A folder.",
+)
 @store_option
 def golden(*, matrix: str, out: Path, store: Path | None) -> None:
     """Make the golden embeddings anew.
@@ -163,7 +176,8 @@ def golden(*, matrix: str, out: Path, store: Path | None) -> None:
 def clean(*, max_size: str | None, store: Path | None) -> None:
     """Empty the store, or make it smaller.
 
-    It keeps environments, models and finished cells. What a running sweep uses is left alone.
+    It keeps environments, models and finished cells. What a running sweep uses is left alone, and so is
+    whatever the harness has not made.
     """
     found = open_store(store)
     limit = None if max_size is None else parse_size(max_size)

@@ -7,11 +7,11 @@ from pathlib import Path
 from typing import Any
 
 import click
-import msgspec
 
 from harness.errors import UsageError
+from harness.plan.expand import MAX_CELLS
 from harness.plan.front_door import in_checkout, say_sweep
-from harness.plan.schema import Limits
+from harness.plan.schema import parse_memory
 from harness.run.leftovers import remove_leftovers
 from harness.run.store import Store
 
@@ -33,6 +33,13 @@ reports_option = click.option(
 matrix_option = click.option(
     "--matrix", default="compat", show_default=True, metavar="NAME|FILE", help="The matrix."
 )
+max_cells_option = click.option(
+    "--max-cells",
+    type=click.IntRange(1, 1_000_000),
+    default=MAX_CELLS,
+    show_default=True,
+    help="Refuse a matrix of more cells.",
+)
 plain_option = click.option("--plain", is_flag=True, help="Plain lines, no live board.")
 
 
@@ -45,8 +52,18 @@ def cells_options(command: Command) -> Command:
 
 
 def open_store(folder: Path | None) -> Store:
-    """The store in this folder, or the user's own; what killed processes left in it is removed."""
+    """The store in this folder, or the user's own; what killed processes left in it is removed.
+
+    It is made when something is put into it.
+
+    Raises:
+        UsageError: something else lies in the folder, or its name is blank.
+        StoreError: it cannot be read.
+    """
+    if folder is not None and not str(folder).strip():
+        raise UsageError("HARNESS_STORE is blank; name a folder, or unset it")
     store = Store.default() if folder is None else Store(folder.absolute())
+    store.refuse_foreign()
     remove_leftovers(store)
     return store
 
@@ -69,6 +86,6 @@ def parse_size(text: str) -> int:
         UsageError: it is no such size.
     """
     try:
-        return msgspec.convert({"memory": text}, Limits).memory_bytes
-    except msgspec.ValidationError:
+        return parse_memory(text)
+    except ValueError:
         raise UsageError(f"--max-size {text!r} is not a size such as 20GiB or 500MiB") from None

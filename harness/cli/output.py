@@ -6,6 +6,7 @@ import io
 import sys
 from typing import TYPE_CHECKING, TextIO
 
+from harness.redaction import redact
 from harness.report.escape import to_ascii
 
 if TYPE_CHECKING:
@@ -21,6 +22,15 @@ class _Pipe(io.FileIO):
             return super().write(data)
         except BrokenPipeError:
             return memoryview(data).nbytes
+
+
+class _Output(io.TextIOWrapper):
+    """Standard output or standard error, which no credential of an address reaches."""
+
+    def write(self, text: str, /) -> int:
+        """Write a text without the credentials in it; what is printed at once is a text."""
+        super().write(redact(text))
+        return len(text)
 
 
 def outlive_readers() -> None:
@@ -51,7 +61,7 @@ def _reopen(stream: TextIO) -> TextIO:
     except OSError:
         return stream
     stream.flush()
-    return io.TextIOWrapper(
+    return _Output(
         io.BufferedWriter(_Pipe(descriptor, "wb", closefd=False)),
         encoding=stream.encoding,
         errors="backslashreplace",  # a sweep does not end because latin-1 has no ellipsis

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
 from pathlib import Path
 
@@ -15,11 +16,15 @@ from harness.finished import FIRST
 from harness.history.recording import History, record_folder
 from harness.history_records import Earlier
 from harness.pipeline import Recall
+from harness.reading import exists, input_fault
 from harness.records import Run
 from harness.report.escape import disarm_commands
 
 FILE_VARIABLE = "HARNESS_HISTORY"
 """Where the history lies, instead of beside the runs."""
+
+MAX_RUNS = 999_999_999
+"""Runs that a history may keep: what SQLite counts with."""
 
 KEEP_VARIABLE = "HARNESS_KEEP_RUNS"
 """How many runs of each matrix and kind it keeps; 0: nothing is recorded."""
@@ -43,9 +48,9 @@ def remember(folder: Path, reports: Path) -> None:
 def recall_in(reports: Path) -> Recall:
     """How the page of a run in these reports learns what the runs before it tell."""
 
-    async def recall_run(run: Run) -> Earlier:
+    def recall_run(run: Run) -> Earlier:
         try:
-            return await recall(run, open_history_of(reports), say)
+            return recall(run, open_history_of(reports), say)
         except UsageError as error:
             say(f"the page tells nothing of earlier runs: {error}")
             return FIRST
@@ -57,14 +62,21 @@ def open_history_of(reports: Path) -> History:
     """The history of these reports, as the environment variables have it.
 
     Raises:
-        UsageError: ``HARNESS_KEEP_RUNS`` is no number.
+        UsageError: ``HARNESS_KEEP_RUNS`` is no number, or the history is no file.
     """
     named, keep = os.environ.get(FILE_VARIABLE), os.environ.get(KEEP_VARIABLE)
     history = History.beside(reports)
     if named:
+        if not named.strip():
+            raise UsageError(f"{FILE_VARIABLE} is blank; name a file, or unset it")
         history = History(Path(named), history.keep)
+    if exists(history.path) and (fault := input_fault(history.path, "file")):
+        raise UsageError(f"the history {fault}; name another file with {FILE_VARIABLE}")
     if not keep:
         return history
-    if not keep.isascii() or not keep.isdigit():
-        raise UsageError(f"{KEEP_VARIABLE}={keep!r}: a number of runs was meant, such as 200, or 0 for none")
+    if not re.fullmatch(r"[0-9]{1,9}", keep):
+        raise UsageError(
+            f"{KEEP_VARIABLE}={keep[:40]!r}: expected a number of runs such as 200, at most {MAX_RUNS}, "
+            "or 0 for none"
+        )
     return History(history.path, int(keep))

@@ -10,10 +10,12 @@ from typing import Any, TypedDict
 import click
 
 from harness import pipeline
-from harness.cli.options import open_store, plain_option, reports_option, store_option
+from harness.cli.options import max_cells_option, open_store, plain_option, reports_option, store_option
 from harness.errors import UsageError
 from harness.gate_records import CULPRIT_SECONDS
-from harness.plan.schema import Matrix
+from harness.held import temporary_folder
+from harness.plan.schema import MAX_SECONDS, Matrix
+from harness.reading import MAX_RESULTS, is_descriptor, read_input
 from harness.run.options import Limits, Options, count_cores
 
 Command = Callable[..., Any]
@@ -29,6 +31,7 @@ culprit_budget_option = click.option(
 class Running(TypedDict):
     """What ``running_options`` reads."""
 
+    max_cells: int
     checks: tuple[str, ...]
     jobs: int | None
     fresh: bool
@@ -42,8 +45,9 @@ class Running(TypedDict):
 def running_options(command: Command) -> Command:
     """Options of every command that runs cells, ``--plain`` among them."""
     options = (
+        max_cells_option,
         click.option("--checks", multiple=True, metavar="GLOB", help="Only checks whose case id matches."),
-        click.option("--jobs", type=click.IntRange(1), help="Cells at once.  [default: one a core]"),
+        click.option("--jobs", type=click.IntRange(1, 1024), help="Cells at once.  [default: one a core]"),
         click.option("--fresh", is_flag=True, help="Do not carry on with a run that was cut off."),
         click.option("--rerun", is_flag=True, help="Run finished cells again."),
         click.option("--golden", type=click.Path(path_type=Path), help="Golden embeddings to compare with."),
@@ -64,7 +68,7 @@ def make_request(matrix: Matrix, running: Running, *, command: str, latency: boo
         store=open_store(running["store"]),
         reports=running["reports"],
         checks=running["checks"],
-        golden=running["golden"],
+        golden=_keep_golden(running["golden"]),
         command=command,
         python_downloads=running["python_downloads"],
         options=Options(
@@ -77,6 +81,20 @@ def make_request(matrix: Matrix, running: Running, *, command: str, latency: boo
     )
 
 
+def _keep_golden(named: Path | None) -> Path | None:
+    """The golden embeddings; those of a pipe in a file of their own until the command ends: cells read them.
+
+    Raises:
+        UsageError: the pipe cannot be read.
+    """
+    if named is None or not is_descriptor(named):
+        return named
+    folder = click.get_current_context().with_resource(temporary_folder("piped"))
+    kept = folder / "golden.json"
+    kept.write_bytes(read_input(named, MAX_RESULTS))
+    return kept
+
+
 def parse_budget(text: str, option: str = "--budget") -> float:
     """Seconds of a duration such as ``10m``, ``90s``, ``1.5h`` or ``600``; ``option`` is what says it.
 
@@ -87,6 +105,10 @@ def parse_budget(text: str, option: str = "--budget") -> float:
     seconds = float(found[1]) * _UNITS[found[2]] if found else 0.0
     if seconds <= 0:
         raise UsageError(f"{option} {text!r} is not a duration such as 10m, 90s or 600 (seconds)")
+    if seconds > MAX_SECONDS:
+        raise UsageError(
+            f"{option} {text!r} is longer than a week ({MAX_SECONDS} s), the most that is allowed"
+        )
     return seconds
 
 

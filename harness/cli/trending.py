@@ -11,7 +11,6 @@ from harness.cli.options import reports_option
 from harness.cli.remembering import open_history_of, say
 from harness.cli.screen import Screen
 from harness.report.past.trends_text import render_trends_text
-from harness.run.interrupt import run_interruptibly
 from harness.trends import make_trends
 
 
@@ -26,7 +25,7 @@ def trends(*, matrix: str | None, everything: bool, as_json: bool, reports: Path
     Each scenario is held against the newest pinned run (`harness history --pin RUN`), or the first; change
     points are marked, and a slow creep over many small steps is told from one step.
     """
-    found = run_interruptibly(make_trends(open_history_of(reports).path, matrix, say))
+    found = make_trends(open_history_of(reports).path, matrix, say)
     if as_json:
         click.echo(msgspec.json.format(msgspec.json.encode(found), indent=1))
         return

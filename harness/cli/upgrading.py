@@ -17,6 +17,7 @@ from harness.gate.stages import run_gate
 from harness.gate_records import Gate
 from harness.plan.candidate import Wish
 from harness.plan.pip_settings import read_pip_settings
+from harness.redaction import redact
 from harness.run.folder import GATE_FILE
 from harness.run.interrupt import run_interruptibly
 
@@ -28,7 +29,8 @@ def judge_upgrade(wish: Wish, matrix: str, terms: Terms, running: Running, scree
         InterruptedGateError: a signal ended it; with how to go on.
         HarnessError: as the stages.
     """
-    request = make_request(pipeline.open_matrix(matrix), running, command=say_gate_command(), latency=False)
+    found = pipeline.open_matrix(matrix, max_cells=running["max_cells"])
+    request = make_request(found, running, command=say_gate_command(), latency=False)
     arguments = _say_arguments(wish, matrix, running, terms)
     judged, folder = run_interruptibly(_judge(request, wish, arguments, terms, screen))
     screen.show_gate(judged, folder)
@@ -61,7 +63,7 @@ def _say_interrupted(folder: Path, *, latency: bool) -> str:
 
 
 def _say_arguments(wish: Wish, matrix: str, running: Running, terms: Terms) -> tuple[str, ...]:
-    """What has to be typed to ask the same again: all that the verdict depends on."""
+    """What has to be typed to ask the same again: all that the verdict depends on, without credentials."""
     named = [
         ("--from", wish.from_file),
         ("--to", wish.to_file),
@@ -76,8 +78,9 @@ def _say_arguments(wish: Wish, matrix: str, running: Running, terms: Terms) -> t
         "--accept-known": terms.accept_known,
         "--allow-equal": wish.allow_equal,
     }
-    return (
+    words = (
         *wish.changes,
         *(word for option, value in named if value is not None for word in (option, value)),
         *(flag for flag, is_set in flags.items() if is_set),
     )
+    return tuple(map(redact, words))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from pathlib import Path
 from typing import get_args
 
@@ -11,6 +12,7 @@ import click
 from harness.errors import UsageError
 from harness.plan.data import find_matrix
 from harness.plan.matrix import read_matrix
+from harness.redaction import redact
 from harness.report.workflows.pipeline import Forge, Pipeline, render_workflow
 
 
@@ -42,6 +44,7 @@ def workflow(  # noqa: PLR0913 - one parameter an option
 
     For GitHub: harness workflow github --install ... > .github/workflows/gate.yml
     """
+    _refuse_credentials({"--install": install, "--file": file, "--matrix": matrix})
     pipeline = Pipeline(
         file=file,
         matrix=matrix,
@@ -54,13 +57,33 @@ def workflow(  # noqa: PLR0913 - one parameter an option
     click.echo(render_workflow(forge, pipeline), nl=False)
 
 
+def _refuse_credentials(options: Mapping[str, str]) -> None:
+    """See that no option holds credentials.
+
+    Raises:
+        UsageError: one does.
+    """
+    for option, value in options.items():
+        if (plain := redact(value)) != value:
+            raise UsageError(
+                f"{option} {plain}: it holds credentials, and a pipeline file is committed; name the address "
+                "without them, and let a secret of the CI give them to pip or git (PIP_INDEX_URL, .netrc)"
+            )
+
+
 def _budget_of(matrix: str) -> str:
-    """What a matrix says; the usual where it is not here, for the pipeline may be printed elsewhere."""
+    """What a matrix says; the usual where it is not here, for the pipeline may be printed elsewhere.
+
+    Raises:
+        UsageError: the matrix is here and has a fault.
+    """
     try:
-        seconds = read_matrix(find_matrix(matrix, Path.cwd())).gate.budget_seconds
+        path = find_matrix(matrix, Path.cwd())
     except UsageError:
         return Pipeline.matrix_budget
-    return f"{math.ceil(seconds)}s"
+    if not path.exists():
+        return Pipeline.matrix_budget
+    return f"{math.ceil(read_matrix(path).gate.budget_seconds)}s"
 
 
 COMMANDS = (workflow,)

@@ -15,7 +15,7 @@ from harness.cell.catalogue import load_checks
 from harness.culprit.symptoms import Seen, Symptoms, see_cell, see_speed
 from harness.culprit.trials import Run
 from harness.errors import MachineError, StoreError
-from harness.files import describe_os_error, write_whole
+from harness.files import describe_os_error, write_text, write_whole
 from harness.gate_records import Block, Quantity
 from harness.judge.judgement import judge
 from harness.judge.sampling import looks
@@ -48,7 +48,7 @@ class TrialFolder(RunFolder):
         """
         try:
             write_whole(self.path / UNFINISHED, b"")
-            write_whole(self.path / "plan.json", format_json(plan))
+            write_text(self.path / "plan.json", format_json(plan))
         except OSError as error:
             raise MachineError(f"a trial cannot be written: {describe_os_error(error)}") from error
 
@@ -94,7 +94,7 @@ async def make_suite_runner(symptoms: Symptoms, means: Means) -> Run:
 
     async def run(lock: Lock, number: int) -> Seen:
         trial = _trial_plan(plan, planned, lock, number)
-        place = TrialFolder(means.folder / str(number))
+        place = TrialFolder(means.folder / str(number), trial.run)
         place.begin(trial)
         supplies = Supplies(material, environments.use, results, place)
         swept = await sweep(trial, supplies, options, keep_quiet)

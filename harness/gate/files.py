@@ -9,10 +9,10 @@ from typing import Literal
 import msgspec
 
 from harness.culprit.symptoms import find_symptoms, keep_culprit
-from harness.errors import MachineError
-from harness.files import describe_os_error, write_whole
+from harness.errors import MachineError, UsageError
+from harness.files import describe_os_error, write_text
 from harness.finished import judge_again
-from harness.gate_records import CANDIDATE, Culprit, Decision, Gate, Question, Speed
+from harness.gate_records import BASELINE, CANDIDATE, Culprit, Decision, Gate, Question, Speed
 from harness.judge.gate import decide, refuse
 from harness.judge.snapshot import take_snapshot
 from harness.records import Finding, Plan, Run
@@ -21,8 +21,7 @@ from harness.report.gate.junit import render_gate_junit
 from harness.report.gate.markdown import render_gate_markdown
 from harness.report.jsonfile import render_json
 from harness.report.measurements_csv import render_measurements_of
-from harness.run.folder import GATE_FILE, RunFolder
-from harness.run.interrupt import run_interruptibly
+from harness.run.folder import GATE_FILE, RunFolder, read_run
 from harness.run.probing.journal import read_blocks, read_void
 from harness.speed.looks import look_again
 
@@ -54,8 +53,8 @@ def write_gate(  # noqa: PLR0913 - one parameter a part of the gate
         judged=("correctness", *dict.fromkeys(_kinds(speed))),
     )
     snapshot = take_snapshot(run.plan, run.results, run.judgement, gate)
-    write_whole(folder / "results.json", render_json(run).encode())
-    write_whole(folder / "measurements.csv", render_measurements_of([snapshot]).encode())
+    write_text(folder / "results.json", render_json(run))
+    write_text(folder / "measurements.csv", render_measurements_of([snapshot]))
     findings = tuple(each for each in run.judgement.findings if each.cell == CANDIDATE)
     _write_files(gate, findings, folder)
     return gate
@@ -133,12 +132,22 @@ def _write_files(gate: Gate, findings: tuple[Finding, ...], folder: Path) -> Non
         "gate-schema.json": render_gate_schema(),
     }
     for name, content in contents.items():
-        write_whole(folder / name, content.encode())
+        write_text(folder / name, content)
 
 
 def is_gate(folder: Path) -> bool:
     """Whether the folder of a run is that of a gate."""
     return (folder / GATE_FILE).exists()
+
+
+def find_problems(folder: Path) -> tuple[str, ...]:
+    """What could not be read of a gate that ran, or is not what it wrote.
+
+    Raises:
+        UsageError: it is not the folder of a gate.
+    """
+    stored = read_run(folder)
+    return () if runs_nothing(stored.plan) else stored.problems
 
 
 def decide_again(folder: Path) -> Gate:
@@ -149,20 +158,35 @@ def decide_again(folder: Path) -> Gate:
     Latency is decided from the blocks that it left, also where it was cut off before it came to a decision.
 
     Raises:
-        UsageError: it is not the folder of a gate.
-        MachineError: the statistics could not be had.
+        UsageError: it is not the folder of a gate, or holds files of different runs.
+        MachineError: a block holds a value that is no ratio.
     """
     before = read_gate(folder / GATE_FILE)
     run, stored = judge_again(folder)
+    _refuse_mixed(before, stored.plan, folder)
     if runs_nothing(stored.plan):
         return _decide_unrun(stored.plan, before.question, folder)
     if stored.problems and not stored.finished:
         return before  # a result that is not there yet says nothing of the candidate
     speed = None
     if before.speed is not None:
-        speed = run_interruptibly(look_again(before.speed, read_blocks(folder), read_void(folder)))
+        speed = look_again(before.speed, read_blocks(folder), read_void(folder))
     accepted = before.decision.accepted
     decision = decide(run.judgement, speed, accept_known=accepted)
     symptoms = find_symptoms(decision, speed, run.judgement.findings)
     culprit = keep_culprit(before.culprit, decision, symptoms)
     return write_gate(run, before.question, folder, speed=speed, culprit=culprit, accept_known=accepted)
+
+
+def _refuse_mixed(gate: Gate, plan: Plan, folder: Path) -> None:
+    """See that the plan in the folder of a gate is the one that the gate ran."""
+    cells = [planned.cell.id for planned in plan.cells]
+    if cells != [BASELINE, CANDIDATE]:
+        raise UsageError(
+            f"{folder / 'plan.json'}: expected the cells {BASELINE} and {CANDIDATE} of a gate, found: "
+            f"{', '.join(cells) or 'none'}"
+        )
+    if gate.run != plan.run:
+        raise UsageError(
+            f"{folder / GATE_FILE}: of run {gate.run}, but beside it lies the plan of {plan.run}"
+        )

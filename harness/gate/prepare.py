@@ -20,6 +20,7 @@ from harness.plan.pip_settings import IndexSettings
 from harness.plan.plan import cases_of, planned_cells
 from harness.plan.quantities import plan_quantities
 from harness.plan.side import Side, versions_of
+from harness.plan.tolerances import allowed_values, tolerances_of
 from harness.plan.way_out import find_way_out
 from harness.records import Cell, Expectation, Lock, Plan, Progress
 from harness.run.machine import read_machine
@@ -119,6 +120,7 @@ async def _plan(
         scenarios=(),
         expectations=expectations,
         borrowed=borrowed,
+        tolerances=allowed_values(tolerances_of(matrix)),
         subset=True,  # two cells tell nothing of expectations that match neither
     )
     return narrow_checks(plan, request.checks) if request.checks else plan

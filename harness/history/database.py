@@ -28,6 +28,8 @@ _WAIT_SECONDS = 60.0
 _APPLICATION = 0x4F56454E
 """In the header of the file: tells a history from somebody else's database."""
 
+"""How every database begins. https://sqlite.org/fileformat.html"""
+
 _DAMAGE = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
 
 Say = Callable[[str], None]
@@ -45,13 +47,16 @@ def open_history(path: Path, say: Say) -> Iterator[sqlite3.Connection]:
     ``transaction``.
 
     Raises:
-        HistoryError: no room, no permission, somebody else has it for too long, or it is of a newer harness.
+        HistoryError: no room, no permission, somebody else has it for too long, it is of a newer harness, or
+            something else than a history.
     """
     with _translate(path):
         path.parent.mkdir(parents=True, exist_ok=True)
         with filelock.FileLock(f"{path}.lock", timeout=_WAIT_SECONDS):
             with _connect(path, "rwc") as trial:
                 damage = _find_damage(trial)
+            if damage and not _is_history(path):
+                raise HistoryError(f"{path}: no history of the harness ({damage}); name another file")
             if damage:
                 say(_put_aside(path, damage))
             with _connect(path, "rwc") as connection:
@@ -138,7 +143,7 @@ def _find_damage(connection: sqlite3.Connection) -> str:
         if error.sqlite_errorcode & 0xFF not in _DAMAGE:
             raise
         return str(error)
-    return "" if said == "ok" else str(said)
+    return "" if said == "ok" else " ".join(str(said).split())
 
 
 def _refuse_foreign(connection: sqlite3.Connection, path: Path) -> None:
@@ -147,6 +152,15 @@ def _refuse_foreign(connection: sqlite3.Connection, path: Path) -> None:
     (tables,) = connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()
     if tables and ours != _APPLICATION:
         raise HistoryError(f"{path}: a database, but no history of the harness; name another file")
+
+
+def _is_history(path: Path) -> bool:
+    """Whether a damaged file was a history: by its own name, or by what is left of its header."""
+    if path.name == FILE:
+        return True
+    with path.open("rb") as file:
+        header = file.read(72)
+    return header[68:] == _APPLICATION.to_bytes(4, "big")
 
 
 def _put_aside(path: Path, damage: str) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import sqlite3
 from pathlib import Path
 
@@ -12,6 +11,7 @@ from harness.history.folders import read_folder
 from harness.history.reading import list_runs, match_run, read_snapshot
 from harness.history.recording import History
 from harness.history_records import Snapshot
+from harness.reading import exists
 
 LATEST = "latest"
 PREVIOUS = "previous"
@@ -42,9 +42,8 @@ def _find_folder(wanted: str, reports: Path) -> Path | None:
     if wanted in {LATEST, PREVIOUS}:  # also where a link of that name lies beside the runs: it knows no gates
         return None
     for path in (reports / "runs" / wanted, Path(wanted)):
-        with contextlib.suppress(OSError):  # a name too long for a path
-            if path.exists():
-                return path
+        if exists(path):
+            return path
     return None
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from harness.errors import UsageError
 from harness.history_records import Snapshot
 from harness.judge.snapshot import take_snapshot
+from harness.reading import is_descriptor
 from harness.report.gate.jsonfile import read_gate
 from harness.report.jsonfile import read_json
 from harness.run.folder import GATE_FILE, UNFINISHED, read_run
@@ -21,7 +22,7 @@ def read_folder(path: Path) -> Snapshot:
     Raises:
         UsageError: there is none, it was cut off, or it is not as this version writes it.
     """
-    if path.is_file():
+    if not path.is_dir():
         return read_folder(path.parent) if path.name == GATE_FILE else _read_results(path)
     if (path / UNFINISHED).exists():
         raise UsageError(f"{path}: a run that was cut off; its results are not complete")
@@ -48,7 +49,7 @@ def find_folders(path: Path) -> Iterator[Path]:
     Raises:
         UsageError: there is none.
     """
-    if path.is_file() or _is_run(path):
+    if is_descriptor(path) or path.is_file() or _is_run(path):
         yield path
         return
     inside = sorted(path.iterdir()) if path.is_dir() else []

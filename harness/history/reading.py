@@ -41,7 +41,7 @@ def _understanding(run: str) -> Iterator[None]:
     """What a sound file may hold nevertheless: a word of another harness, a byte that fell over."""
     try:
         yield
-    except (ValueError, TypeError, KeyError) as error:
+    except (ValueError, TypeError, KeyError, RecursionError) as error:
         raise HistoryError(
             f"what the history has of run {run} cannot be understood ({error}); put the file aside, and take "
             "in with `harness history --import` the runs that still lie in their folders"

@@ -98,6 +98,8 @@ def _judge(
 ) -> CellVerdict:
     status, reason = _status(planned, result, findings)
     wanted = [each for each in of_cell(expectations, planned) if each.status is not None]
+    if result is not None and result.edited:  # no expectation excuses that
+        wanted = []
     covering = [each.reason for each in wanted if each.status == status]
     red, expected = status != "ok" and not covering, covering[0] if covering else ""
     advice = "" if not red else STATUS_ADVICE.get(status) or _first_advice(findings)
@@ -127,7 +129,7 @@ def _status(
         if planned.lock.reason:
             return "unsatisfiable", planned.lock.reason
         return "missing", "the run ended before this cell had a result"
-    if result.status not in {"ok", "failed"}:
+    if result.edited or result.status not in {"ok", "failed"}:
         return result.status, result.reason or f"the cell is {result.status}"
     red = [finding for finding in findings if is_red(finding.outcome)]
     if red:

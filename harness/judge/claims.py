@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING
 
-from harness.judge.outcomes import Results, contradiction
+from harness.judge.outcomes import Results, Rules
 from harness.records import Claim, ClaimRow
 
 if TYPE_CHECKING:
@@ -27,6 +27,9 @@ Judged = tuple[bool | None, str]
 
 _NOTHING: Judged = (None, "not measured")
 
+NO_RULES = Rules()
+"""No catalogue: cases are held to their own numbers only."""
+
 
 @dataclass(frozen=True)
 class Evidence:
@@ -36,11 +39,11 @@ class Evidence:
     p50: dict[str, float]  # seconds per call
 
     @classmethod
-    def of(cls, result: CellResult | None) -> Evidence:
+    def of(cls, result: CellResult | None, rules: Rules) -> Evidence:
         """Gather what a result says; a pass that contradicts its own numbers is no evidence."""
         if result is None:
             return cls({}, {})
-        cases = {case.id: case for case in result.cases if not contradiction(case)}
+        cases = {case.id: case for case in result.cases if not rules.contradiction(case)}
         p50 = {
             timing.scenario: statistics.median(timing.rounds) for timing in result.timings if timing.rounds
         }
@@ -172,9 +175,9 @@ CLAIMS: tuple[tuple[str, str, Callable[[Evidence], Judged]], ...] = (
 """Id, text and judgement of each claim, in the order of the report."""
 
 
-def judge_claims(plan: Plan, results: Results) -> tuple[Claim, ...]:
-    """Every claim in every planned cell."""
-    evidence = {planned.cell.id: Evidence.of(results.one_for(planned)) for planned in plan.cells}
+def judge_claims(plan: Plan, results: Results, rules: Rules = NO_RULES) -> tuple[Claim, ...]:
+    """Every claim in every planned cell; what ``rules`` refuse is no evidence."""
+    evidence = {planned.cell.id: Evidence.of(results.one_for(planned), rules) for planned in plan.cells}
     return tuple(
         Claim(
             id=claim, text=text, rows=tuple(_row(claim, cell, judge(seen)) for cell, seen in evidence.items())

@@ -40,6 +40,8 @@ def decide(judgement: Judgement, speed: Speed | None = None, *, accept_known: bo
         if _is_whole(old, before) and old is not None
         else _without_baseline(old, before, after)
     )
+    if said[0] in {"pass", "regressed"} and not any(_passes(each) for each in (before, after)):
+        said = "error", "No case passes, neither in the baseline nor in the candidate", said[2]
     if said[0] == "pass":
         said = _object(lists, before, accept_known=accept_known) or said
     verdict, sentence, because = with_speed(said, speed)
@@ -85,6 +87,10 @@ def _measured(findings: Findings) -> bool:
     """Whether anything tells of a package; that the environment is what was locked does not, by itself."""
     of_packages = [each for each in findings.values() if each.layer != "ENV"] or findings.values()
     return any(each.outcome in MEASURED for each in of_packages)
+
+
+def _passes(findings: Findings) -> bool:
+    return any(each.outcome == "pass" for each in findings.values())
 
 
 def _without_baseline(old: CellVerdict | None, before: Findings, after: Findings) -> Said:

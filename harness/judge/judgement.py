@@ -8,7 +8,7 @@ from harness.judge.cells import judge_cells
 from harness.judge.claims import judge_claims
 from harness.judge.expectations import find_stale
 from harness.judge.latency import judge_latency
-from harness.judge.outcomes import Results, judge_findings
+from harness.judge.outcomes import Results, Rules, judge_findings
 from harness.judge.verdict import judge_verdict
 from harness.records import Judgement
 
@@ -41,6 +41,6 @@ def judge(plan: Plan, results: Sequence[CellResult], checks: Sequence[Check]) ->
         cells=cells,
         findings=findings,
         stale_expectations=stale,
-        claims=judge_claims(plan, found),
+        claims=judge_claims(plan, found, Rules.of(plan, checks)),
         latency=judge_latency(plan, found, findings),
     )

@@ -7,14 +7,14 @@ from collections import defaultdict
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from harness.cell.catalogue import LAYERS
+from harness.cell.catalogue import LAYERS, TOLERANCES
 from harness.judge.expectations import for_case, of_cell, of_matrix
 from harness.records import Finding
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-    from harness.cell.catalogue import Check
+    from harness.cell.catalogue import Check, Limit
     from harness.records import CaseResult, CellResult, Expectation, Observation, Outcome, Plan, PlannedCell
 
 RED: frozenset[Outcome] = frozenset({"fail", "error", "xpass", "missing"})
@@ -71,17 +71,89 @@ class Results:
         return found[0] if found else None
 
 
-def contradiction(case: CaseResult) -> str:
-    """Why an outcome cannot be believed; empty where it can."""
-    if case.outcome == "skip":
-        return "" if case.message else "the cell says skip but gives no reason"
-    if case.outcome != "pass":
-        return ""
-    observation = case.observation
-    if observation is None:
-        return "the cell says pass but measured nothing"
-    fault = _beyond(observation)
-    return f"the cell says pass but {fault}" if fault else ""
+@dataclass(frozen=True)
+class Rules:
+    """What every case is held to, whatever its cell says: the catalogue, and the tolerances of the plan."""
+
+    checks: Mapping[str, Check] = field(default_factory=dict)
+    tolerances: Mapping[str, float] = field(default_factory=lambda: TOLERANCES)
+
+    @classmethod
+    def of(cls, plan: Plan, checks: Sequence[Check]) -> Rules:
+        """The rules of a run; a plan of an earlier version does not say its tolerances."""
+        return cls({check.id: check for check in checks}, plan.tolerances or TOLERANCES)
+
+    def contradiction(self, case: CaseResult) -> str:
+        """Why an outcome cannot be believed; empty where it can."""
+        if case.outcome == "skip":
+            return self._undeclared(case)
+        if case.outcome not in {"pass", "fail"}:
+            return ""
+        observation = case.observation
+        if observation is None:
+            return "the cell says pass but measured nothing" if case.outcome == "pass" else ""
+        return self._invalid(case, observation) or _belied(case, observation)
+
+    def _undeclared(self, case: CaseResult) -> str:
+        if not case.message:
+            return "the cell says skip but gives no reason"
+        check = self.checks.get(check_of(case.id))
+        if check is None or check.declares_skip(case.message):
+            return ""
+        return f"skipped for a reason that {check.id} does not declare: {case.message}"
+
+    def _invalid(self, case: CaseResult, seen: Observation) -> str:
+        """Why the bound of a case, or what it allows, cannot be valid."""
+        check = self.checks.get(check_of(case.id))
+        try:
+            limit = None if check is None else check.limit_of(case.id, self.tolerances)
+        except LookupError as error:
+            return f"invalid limit: the plan gives no tolerance {error}"
+        if limit is None:
+            return ""
+        if seen.bound != limit.bound:
+            return f"invalid limit: bound {seen.bound}, but the check is bound by {limit.bound}"
+        valid = _describe_valid(seen, limit, held=case.outcome == "pass")
+        return f"invalid limit: {seen.allowed} is allowed, but {valid} can be valid" if valid else ""
+
+
+def _describe_valid(seen: Observation, limit: Limit, *, held: bool) -> str:
+    """Which limits are valid, in words; empty where the one that was recorded is.
+
+    A case that fails is not ``held`` to the weakest limit: what breaks a weaker one breaks that all the more.
+    """
+    allowed, weakest = seen.allowed, limit.value
+    if weakest is None:
+        return "" if allowed is None else "nothing"
+    number = math.nan if allowed is None else allowed  # nan and inf are no limits at all
+    within = math.isfinite(number) and number >= 0
+    if limit.bound == "equal":
+        return "" if number == weakest else f"only {weakest:g}"
+    if limit.bound == "max":
+        holds = number <= weakest * _LAST_DIGITS
+        return "" if within and (holds or not held) else f"only 0 to {weakest:g}"
+    holds = number * _LAST_DIGITS >= weakest
+    return "" if within and (holds or not held) else f"only {weakest:g} and more"
+
+
+def _belied(case: CaseResult, seen: Observation) -> str:
+    """What the numbers say, where the outcome is another."""
+    fault = _beyond(seen)
+    if case.outcome == "pass":
+        return f"the cell says pass but {fault}" if fault else ""
+    return "" if fault else f"the cell says fail but {_kept(seen)}"
+
+
+_LAST_DIGITS = 1 + 1e-9
+"""The same derivation need not give the same last digits everywhere."""
+
+_WORDS = {"max": "at most", "min": "at least", "equal": "exactly"}
+
+
+def _kept(seen: Observation) -> str:
+    if seen.bound == "none":
+        return "nothing is bound"
+    return f"{seen.value:g} {seen.unit} is {_WORDS[seen.bound]} {seen.allowed:g}"
 
 
 def _beyond(seen: Observation) -> str:
@@ -96,8 +168,7 @@ def _beyond(seen: Observation) -> str:
         "min": seen.value >= seen.allowed,
         "equal": seen.value == seen.allowed,
     }[seen.bound]
-    word = {"max": "at most", "min": "at least", "equal": "exactly"}[seen.bound]
-    return "" if holds else f"{seen.value:g} {seen.unit} should be {word} {seen.allowed:g}"
+    return "" if holds else f"{seen.value:g} {seen.unit} should be {_WORDS[seen.bound]} {seen.allowed:g}"
 
 
 def judge_findings(plan: Plan, results: Results, checks: Sequence[Check]) -> tuple[Finding, ...]:
@@ -108,11 +179,9 @@ def judge_findings(plan: Plan, results: Results, checks: Sequence[Check]) -> tup
         results: what the cells left behind.
         checks: the catalogue, for layer and advice.
     """
-    catalogue = {check.id: check for check in checks}
+    rules = Rules.of(plan, checks)
     expectations = of_matrix(plan)
-    findings = [
-        finding for planned in plan.cells for finding in _cell(planned, results, expectations, catalogue)
-    ]
+    findings = [finding for planned in plan.cells for finding in _cell(planned, results, expectations, rules)]
     planned_ids = {planned.cell.id for planned in plan.cells}
     findings += [
         Finding(
@@ -132,24 +201,27 @@ def _cell(
     planned: PlannedCell,
     results: Results,
     expectations: Sequence[Expectation],
-    catalogue: Mapping[str, Check],
+    rules: Rules,
 ) -> Iterator[Finding]:
     mine = of_cell(expectations, planned)
     found = results.all_for(planned)
     if len(found) > 1:
         message = f"{len(found)} results of one cell, but should be one"
         yield Finding(cell=planned.cell.id, check=WHOLE_CELL, layer="ENV", outcome="error", message=message)
+    if found and found[0].edited:
+        yield Finding(
+            cell=planned.cell.id, check=WHOLE_CELL, layer="ENV", outcome="error", message=found[0].reason
+        )
     reported: dict[str, list[CaseResult]] = defaultdict(list)
     for case in found[0].cases if found else ():
         reported[case.id].append(case)
     status = found[0].status if found else ("unsatisfiable" if planned.lock.reason else "missing")
     for case_id in (*planned.cases, *sorted(set(reported) - set(planned.cases))):
-        check = catalogue.get(check_of(case_id))
+        check = rules.checks.get(check_of(case_id))
         several = reported.get(case_id, [])
         expected = for_case(mine, case_id, several[0].outcome if several else None)
-        outcome, message, expectation = _outcome(
-            several, expected, owed=case_id in planned.cases, status=status
-        )
+        fault = _fault(several, rules, owed=case_id in planned.cases) if several else ""
+        outcome, message, expectation = _outcome(several, expected, fault, status)
         yield Finding(
             cell=planned.cell.id,
             check=case_id,
@@ -169,14 +241,13 @@ def layer_of(case: str) -> str:
 
 
 def _outcome(
-    reported: Sequence[CaseResult], expected: Expectation | None, *, owed: bool, status: str
+    reported: Sequence[CaseResult], expected: Expectation | None, fault: str, status: str
 ) -> tuple[Outcome, str, str]:
     """Outcome, message and the reason of the expectation that made it what it is."""
     if not reported:
         return "missing", f"no result: the cell is {status}", ""
     case = reported[0]
     # An expectation excuses a known divergence, never a suite that contradicts itself or its plan.
-    fault = _fault(reported, owed=owed)
     if fault:
         return "error", fault, ""
     if expected is None or case.outcome == "skip":
@@ -190,9 +261,9 @@ def _outcome(
     return "xfail", case.message, expected.reason
 
 
-def _fault(reported: Sequence[CaseResult], *, owed: bool) -> str:
+def _fault(reported: Sequence[CaseResult], rules: Rules, *, owed: bool) -> str:
     if not owed:
         return "unplanned: the plan does not know this case"
     if len(reported) > 1:
         return f"reported {len(reported)} times, but should be once"
-    return contradiction(reported[0])
+    return rules.contradiction(reported[0])

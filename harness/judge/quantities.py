@@ -5,7 +5,7 @@ the baseline, and one of those two to each other, so that noise that all share c
 
 The candidate is held against the mean of both, since that has a quarter less variance than against one of
 them. With one process on one side and two on the other the noise of equal arms is not exactly symmetric about
-0, as it is for the control. What rests on the change lies a threshold away from there; ``harness.proof``
+0, as it is for the control. What rests on the change lies a threshold away from there; ``nox -s prove``
 counts how often it is wrong, also at the threshold itself.
 """
 

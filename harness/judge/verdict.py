@@ -49,18 +49,32 @@ def judge_verdict(
 ) -> tuple[Verdict, str]:
     """The verdict and one sentence that says why; the first of these that holds.
 
-    A red cell that was run, or a stale expectation: regressed. A cell that could not be installed: error. No
-    solution where one was expected: unsatisfiable. Nothing measured: error. Results or the baseline missing:
-    inconclusive. Else pass.
+    Cells that were run, and no case passes: error, whatever was expected. A red cell that was run, or a stale
+    expectation: regressed. A cell that could not be installed: error. No solution where one was expected:
+    unsatisfiable. Nothing measured: error. Results or the baseline missing: inconclusive. Else pass. The
+    sentence names a baseline that the selection leaves out.
     """
+    verdict, sentence = _judge(plan, cells, findings, stale)
+    planned = {each.cell.id for each in plan.cells}
+    if plan.subset and plan.baseline is not None and plan.baseline not in planned:
+        sentence = f"{sentence.removesuffix('.')}; without the baseline."
+    return verdict, sentence
+
+
+def _judge(
+    plan: Plan, cells: Sequence[CellVerdict], findings: Sequence[Finding], stale: Sequence[str]
+) -> tuple[Verdict, str]:
     planned = {each.cell.id for each in plan.cells}
     measured = [each for each in findings if each.cell in planned and each.outcome in _MEASURED]
     ran = bool(measured) or any(cell.status in _DIED for cell in cells)
     red = [cell for cell in cells if cell.red]
     broken = [cell for cell in red if _is_regression(cell)]
-    if ran and (broken or stale):
-        baseline = next((cell for cell in cells if cell.cell == plan.baseline), None)
-        return "regressed", _regressed(len(plan.cells), broken, stale, _beside(baseline, broken, findings))
+    baseline = next((cell for cell in cells if cell.cell == plan.baseline), None)
+    regressed = _regressed(len(plan.cells), broken, stale, _beside(baseline, broken, findings))
+    if ran and not any(each.outcome == "pass" for each in measured):
+        return "error", f"No case passes: {regressed or _say_expected(cells, measured)}"
+    if ran and regressed:
+        return "regressed", regressed
     uninstalled = [cell.cell for cell in red if cell.status == "install-error"]
     if uninstalled:
         return "error", f"{_cells(uninstalled)}: could not be installed."
@@ -86,14 +100,29 @@ def _complete(plan: Plan, cells: Sequence[CellVerdict], red: Sequence[CellVerdic
         )
     if plan.baseline is not None and not baseline and not plan.subset:
         return "inconclusive", f"The baseline {plan.baseline} is not in the plan."
-    others = Counter(cell.status for cell in cells if cell.status != "ok" or cell.divergent)
-    known = [
-        f"{others[status]} {_OTHERWISE[status][others[status] > 1]}"
-        for status in _OTHERWISE
-        if others[status]
-    ]
-    told = f"; {', '.join(known)}, as expected" if known else ""
-    return "pass", f"{len(cells) - others.total()} of {len(cells)} cells hold{told}."
+    others = [cell for cell in cells if cell.status != "ok" or cell.divergent]
+    told = f"; {_count_others(others)}, as expected" if others else ""
+    return "pass", f"{len(cells) - len(others)} of {len(cells)} cells hold{told}."
+
+
+def _count_others(cells: Sequence[CellVerdict]) -> str:
+    """How many of these cells, none of which simply holds, there are of each status."""
+    counts = Counter(cell.status for cell in cells)
+    return ", ".join(
+        f"{counts[each]} {_OTHERWISE[each][counts[each] > 1]}" for each in _OTHERWISE if counts[each]
+    )
+
+
+def _say_expected(cells: Sequence[CellVerdict], measured: Sequence[Finding]) -> str:
+    """What became of a run in which nothing passes and nothing that was seen is red."""
+    diverge = sum(each.outcome == "xfail" for each in measured)
+    expected = [f"{diverge} case{'s diverge' if diverge > 1 else ' diverges'}"] if diverge else []
+    expected += filter(
+        None, [_count_others([each for each in cells if each.status != "ok" and not each.red])]
+    )
+    parts = [f"{', '.join(expected)}, as expected"] if expected else []
+    parts += filter(None, [_count_others([cell for cell in cells if cell.red])])
+    return f"{'; '.join(parts)}."
 
 
 def _is_regression(cell: CellVerdict) -> bool:
@@ -108,6 +137,7 @@ def _is_regression(cell: CellVerdict) -> bool:
 
 
 def _regressed(total: int, broken: Sequence[CellVerdict], stale: Sequence[str], beside: str) -> str:
+    """What is red, and which expectations are stale; empty where nothing is."""
     parts = []
     if broken:
         names = _cells([cell.cell for cell in broken])
@@ -117,7 +147,7 @@ def _regressed(total: int, broken: Sequence[CellVerdict], stale: Sequence[str], 
     if stale:
         noun = "1 expectation matches" if len(stale) == 1 else f"{len(stale)} expectations match"
         parts.append(f"{noun} nothing: {_cells(stale)}")
-    return "; ".join(parts) + "."
+    return "; ".join(parts) + "." if parts else ""
 
 
 def _beside(baseline: CellVerdict | None, broken: Sequence[CellVerdict], findings: Sequence[Finding]) -> str:

@@ -6,20 +6,22 @@ from collections.abc import Collection, Mapping
 from pathlib import Path
 
 import msgspec
-from packaging.requirements import InvalidRequirement, Requirement
+from packaging.requirements import Requirement
 from packaging.specifiers import SpecifierSet
 from packaging.utils import canonicalize_name
 
 from harness.errors import NoSolutionError, UsageError
 from harness.plan.cells import cells_of
 from harness.plan.changes import change_side
-from harness.plan.environment_file import read_environment_file
+from harness.plan.environment_file import EnvironmentFile, read_environment_file
+from harness.plan.indexes import check_indexes
 from harness.plan.needed import refuse_lacking
 from harness.plan.pip_settings import IndexSettings
 from harness.plan.plan import locks_for
 from harness.plan.resolve import Guidance, resolve
 from harness.plan.schema import Matrix
 from harness.plan.side import Side, is_lower, side_of_file, side_of_matrix, side_of_pins, versions_of
+from harness.plan.versions import parse_requirement
 from harness.records import Lock
 
 
@@ -59,21 +61,23 @@ async def compare(wish: Wish, matrix: Matrix, settings: IndexSettings, cwd: Path
     its reasons; it is noted.
 
     Raises:
-        UsageError: a file or a change that cannot be meant, a downgrade, or two equal environments
+        UsageError: a file or a change that breaks a rule, a downgrade, or two equal environments
             that are not allowed.
         NoSolutionError: the baseline has no solution.
         MachineError: uv, git or the network failed.
     """
     changes = parse_changes(wish)
     anyhow = matrix_of_today(matrix)
-    baseline, before = await _baseline(wish, matrix, settings, cwd)
+    from_file, to_file = await _read_files(wish, matrix, cwd)  # before the network is asked
+    settings = await check_indexes(settings, cells_of(matrix))
+    baseline, before = await _baseline(from_file, matrix, settings)
     if before.reason:
         raise NoSolutionError(f"the baseline ({baseline.label}) has no solution: {before.reason}")
     there = versions_of(before)
-    if wish.to_file is None:
+    if to_file is None:
         candidate, asked = change_side(baseline, changes, there), frozenset(changes)
     else:
-        candidate, asked = await _read_candidate(wish.to_file, baseline, anyhow, settings, cwd)
+        candidate, asked = await _candidate_of(to_file, baseline, anyhow, settings)
     tested = frozenset((*candidate.tested, *changes)) & asked
     refuse_downgrades(exact_versions(candidate, tested), there, tested)
     kept = {name: version for name, version in there.items() if name not in asked}
@@ -98,11 +102,20 @@ async def compare(wish: Wish, matrix: Matrix, settings: IndexSettings, cwd: Path
     )
 
 
-async def _read_candidate(
-    path: str, baseline: Side, matrix: Matrix, settings: IndexSettings, cwd: Path
+async def _read_files(
+    wish: Wish, matrix: Matrix, cwd: Path
+) -> tuple[EnvironmentFile | None, EnvironmentFile | None]:
+    """The files of both sides, for the Python of the matrix."""
+    python = (side_of_matrix(matrix) if wish.from_file is None else side_of_pins(matrix)).python
+    paths = (wish.from_file, wish.to_file)
+    read = [None if path is None else await read_environment_file(path, python, cwd) for path in paths]
+    return read[0], read[1]
+
+
+async def _candidate_of(
+    file: EnvironmentFile, baseline: Side, matrix: Matrix, settings: IndexSettings
 ) -> tuple[Side, frozenset[str]]:
     """The candidate of a file, and the distributions that it asks for in another way."""
-    file = await read_environment_file(path, baseline.python, cwd)
     candidate = await side_of_file(file, matrix, settings, otherwise=baseline)
     asked = frozenset(name for name, text in candidate.asked.items() if text != baseline.asked.get(name))
     return candidate, asked
@@ -125,13 +138,14 @@ def matrix_of_today(matrix: Matrix) -> Matrix:
     return msgspec.structs.replace(matrix, resolve=today)
 
 
-async def _baseline(wish: Wish, matrix: Matrix, settings: IndexSettings, cwd: Path) -> tuple[Side, Lock]:
-    if wish.from_file is None:
+async def _baseline(
+    file: EnvironmentFile | None, matrix: Matrix, settings: IndexSettings
+) -> tuple[Side, Lock]:
+    if file is None:
         side = side_of_matrix(matrix)
         cell = next(each for each in cells_of(matrix) if each.baseline)
         return side, (await locks_for([cell], matrix, settings))[0]
     side = side_of_pins(matrix)
-    file = await read_environment_file(wish.from_file, side.python, cwd)
     found = await side_of_file(file, matrix_of_today(matrix), settings, otherwise=side)
     lock = await resolve(
         found.to_cell("baseline"), matrix_of_today(matrix), settings, Guidance(origins=found.origins)
@@ -153,10 +167,10 @@ def parse_changes(wish: Wish) -> dict[str, str]:
     found: dict[str, str] = {}
     for text in wish.changes:
         try:
-            asked = Requirement(text)
-        except InvalidRequirement as error:
-            said = str(error).splitlines()[0]
-            raise UsageError(f"{text!r} is not a change such as numpy==2.4.6: {said}") from None
+            asked = parse_requirement(text)
+        except ValueError as error:
+            said = str(error).partition(": ")[2] or error
+            raise UsageError(f"{text[:80]!r} is not a change such as numpy==2.4.6: {said}") from None
         name = canonicalize_name(asked.name)
         if name in found or asked.url is not None or asked.marker is not None:
             raise UsageError(f"{text!r}: name each package once, with a version: {name}==1.2")

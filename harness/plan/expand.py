@@ -7,7 +7,9 @@ an exclude row holds a version specifier.
 
 from __future__ import annotations
 
+import functools
 import itertools
+import operator
 import re
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -20,25 +22,38 @@ Row = dict[str, str]
 ROW_NOTES = ("reason", "source")
 """Keys of an include or exclude row that name no package."""
 
+MAX_CELLS = 10_000
+"""Cells of a matrix, after exclude and include, unless ``--max-cells`` allows more."""
 
-def expand(document: Mapping[str, Any], *, file: str = "the matrix") -> list[Row]:
+MAX_EXPANDED = 100
+"""Combinations that are looked at before exclude, for each cell that is allowed."""
+
+
+def expand(document: Mapping[str, Any], *, file: str = "the matrix", max_cells: int = MAX_CELLS) -> list[Row]:
     """The rows of a matrix: the product of its axes, minus the excluded, plus the included.
 
     Args:
         document: a matrix as ``tomllib`` reads it.
         file: how messages call it.
+        max_cells: the most rows; a larger product is refused before it takes memory.
 
     Raises:
         UsageError: an axis without versions, an exclude row that takes nothing away, an include row that
-            names the wrong axes or exists already, no row at all.
+            names the wrong axes or exists already, no row at all, or too many.
     """
-    rows = _without_excluded(_product(document, file), document.get("exclude", ()), file)
-    for number, entry in enumerate(document.get("include", ())):
-        row = _included(document, entry, f"{file}: include[{number}]")
-        if cell_id(row) in {cell_id(other) for other in rows}:
+    rows = _remaining(document, file, max_cells)
+    included: Sequence[Mapping[str, str]] = document.get("include", ())
+    if len(rows) + len(included) > max_cells:
+        raise UsageError(_too_many(file, max_cells))
+    ids = {cell_id(row) for row in rows}
+    axes, pins = axis_names(document), tuple(document.get("pins", {}))
+    for number, entry in enumerate(included):
+        row = _included(axes, pins, entry, f"{file}: include[{number}]")
+        if cell_id(row) in ids:
             raise UsageError(
                 f"{file}: include[{number}]: there is a cell {cell_id(row)} already; delete this row"
             )
+        ids.add(cell_id(row))
         rows.append(row)
     if not rows:
         raise UsageError(f"{file}: no cells: give [axes] versions, or add an [[include]] row")
@@ -60,30 +75,68 @@ def cell_id(row: Mapping[str, str]) -> str:
     return re.sub(r"[^a-z0-9_.-]", "-", text.lower())
 
 
-def _product(document: Mapping[str, Any], file: str) -> list[Row]:
+def _remaining(document: Mapping[str, Any], file: str, max_cells: int) -> list[Row]:
+    """The product of the axes without what is excluded.
+
+    Each version has a bit mask of the exclude rows that it agrees with; a combination is excluded where the
+    masks of all its versions share a bit. So the work for one is that of its axes, however many rows exclude.
+    """
+    axes = _axes(document, file, max_cells)
+    excluded: Sequence[Mapping[str, str]] = document.get("exclude", ())
+    masks = {axis: {text: _mask(axis, text, excluded) for text in axes[axis]} for axis in axes}
+    rows, used = [], 0
+    for versions in itertools.product(*axes.values()) if axes else ():
+        row = dict(zip(axes, versions, strict=True))
+        hit = functools.reduce(operator.and_, (masks[axis][text] for axis, text in row.items()))
+        used |= hit
+        if not hit:
+            rows.append(row)
+            if len(rows) > max_cells:
+                raise UsageError(_too_many(file, max_cells))
+    for number, entry in enumerate(excluded):
+        wanted = {axis: text for axis, text in entry.items() if axis not in ROW_NOTES}
+        if not used >> number & 1 or not wanted or wanted.keys() - axes.keys():
+            terms = ", ".join(f"{axis} = {text!r}" for axis, text in wanted.items()) or "nothing"
+            raise UsageError(f"{file}: exclude[{number}] ({terms}) matches no cell; correct or delete it")
+    return rows
+
+
+def _axes(document: Mapping[str, Any], file: str, max_cells: int) -> Mapping[str, Sequence[str]]:
+    """The axes, each with versions, and not too many combinations of them."""
     axes: Mapping[str, Sequence[str]] = document.get("axes", {})
+    combinations = 1
     for name, versions in axes.items():
         if not versions:
             raise UsageError(f"{file}: axes.{name} has no versions; list at least one, or delete the axis")
-    if not axes:
-        return []
-    return [dict(zip(axes, versions, strict=True)) for versions in itertools.product(*axes.values())]
+        combinations = min(combinations * len(versions), max_cells * MAX_EXPANDED + 1)
+    if combinations > max_cells and not document.get("exclude"):
+        raise UsageError(_too_many(file, max_cells))
+    if combinations > max_cells * MAX_EXPANDED:
+        raise UsageError(
+            f"{file}: axes: more than {max_cells * MAX_EXPANDED:,} combinations before exclude, which is "
+            f"{MAX_EXPANDED} times --max-cells; list fewer versions"
+        )
+    return axes
 
 
-def _without_excluded(rows: list[Row], excluded: Sequence[Mapping[str, str]], file: str) -> list[Row]:
-    left = rows
-    for number, entry in enumerate(excluded):
-        wanted = {axis: version for axis, version in entry.items() if axis not in ROW_NOTES}
-        hit = [row for row in rows if all(_matches(row.get(axis), text) for axis, text in wanted.items())]
-        if not hit or not wanted:
-            terms = ", ".join(f"{axis} = {text!r}" for axis, text in wanted.items()) or "nothing"
-            raise UsageError(f"{file}: exclude[{number}] ({terms}) matches no cell; correct or delete it")
-        left = [row for row in left if row not in hit]
-    return left
+def _too_many(file: str, max_cells: int) -> str:
+    return (
+        f"{file}: axes: more than {max_cells:,} cells; list fewer versions, exclude some, "
+        "or allow more with --max-cells"
+    )
 
 
-def _included(document: Mapping[str, Any], entry: Mapping[str, str], where: str) -> Row:
-    axes, pins = axis_names(document), tuple(document.get("pins", {}))
+def _mask(axis: str, version: str, excluded: Sequence[Mapping[str, str]]) -> int:
+    """The exclude rows that a version of an axis agrees with, as bits."""
+    agreed = (
+        1 << number
+        for number, entry in enumerate(excluded)
+        if axis not in entry or _matches(version, entry[axis])
+    )
+    return sum(agreed)
+
+
+def _included(axes: Sequence[str], pins: Sequence[str], entry: Mapping[str, str], where: str) -> Row:
     named = [key for key in entry if key not in ROW_NOTES]
     for key in named:
         if key not in axes and key not in pins:
@@ -97,9 +150,9 @@ def _included(document: Mapping[str, Any], entry: Mapping[str, str], where: str)
     return {key: entry[key] for key in (*axes, *pins) if key in named}
 
 
-def _matches(version: str | None, wanted: str) -> bool:
-    if version is None or version == wanted:
-        return version is not None
+def _matches(version: str, wanted: str) -> bool:
+    if version == wanted:
+        return True
     if wanted[:1].isdigit():
         return False
     from packaging.specifiers import SpecifierSet  # noqa: PLC0415 - see the module's docstring

@@ -1,13 +1,13 @@
-"""Read the known divergences and see that each can be meant: a check that exists, a status, a range."""
+"""Read the known divergences and check each: a check that exists, a status, a range of versions."""
 
 from __future__ import annotations
 
 import fnmatch
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 from typing import Literal
 
-from packaging.specifiers import InvalidSpecifier, SpecifierSet
+import msgspec
 from packaging.utils import canonicalize_name
 
 from harness.cell.catalogue import SHIPPED_NORMALIZERS, load_checks
@@ -16,6 +16,7 @@ from harness.plan.data import shipped_matrices
 from harness.plan.matrix import matrix_files
 from harness.plan.schema import SHIPPED, Matrix, Table
 from harness.plan.toml_file import convert, read_toml, suggest
+from harness.plan.versions import specifier_fault
 from harness.records import Expectation
 
 FILE_NAME = "expected.toml"
@@ -32,7 +33,7 @@ def expectations_for(matrix: Matrix) -> tuple[Expectation, ...]:
     """The expectations that belong to a matrix, in the order of its files.
 
     Raises:
-        UsageError: one that cannot be meant; every fault of the file is named.
+        UsageError: one breaks a rule; every fault of the file is named.
     """
     return _read_all(matrix, [path for path in expected_files(matrix) if not _is_borrowed(path, matrix)])
 
@@ -73,7 +74,7 @@ def read_expected(path: Path) -> tuple[Expectation, ...]:
     """The expectations in a file, all of them, whichever matrix they belong to.
 
     Raises:
-        UsageError: the file is missing, or says something that cannot be meant; every fault is named.
+        UsageError: the file is missing, or breaks a rule; every fault is named.
     """
     expected = convert(read_toml(path), ExpectedFile, path).expected
     cases = every_case()
@@ -81,7 +82,7 @@ def read_expected(path: Path) -> tuple[Expectation, ...]:
     faults = (
         f"{path}: expected[{at}].{fault}"
         for at, each in enumerate(expected)
-        for fault in _faults(each, cases, matrices)
+        for fault in (*_faults(each, cases, matrices), *_repetition(at, expected))
     )
     if told := "\n".join(faults):
         raise UsageError(told)
@@ -100,13 +101,20 @@ def _faults(each: Expectation, cases: Collection[str], matrices: Collection[str]
     for name, specifier in each.where.items():
         if canonicalize_name(name) != name:
             yield f"where.{name}: write it {canonicalize_name(name)!r}"
-        try:
-            SpecifierSet(specifier)
-        except InvalidSpecifier:
-            yield f'where.{name}: {specifier!r} is not a version specifier such as ">=2.3" or "==3.3.1"'
+        if fault := specifier_fault(specifier):
+            yield f"where.{name}: {fault}"
     for name in each.matrix:
         if name not in matrices:
             yield f"matrix: there is no matrix {name!r} beside this file{suggest(name, matrices)}"
+
+
+def _repetition(at: int, expected: Sequence[Expectation]) -> Iterator[str]:
+    def asked(each: Expectation) -> Expectation:
+        return msgspec.structs.replace(each, reason="", link="")
+
+    first = next(number for number, each in enumerate(expected) if asked(each) == asked(expected[at]))
+    if first != at:
+        yield f"check: the same as expected[{first}]; delete one"
 
 
 def _faults_of_kind(each: Expectation, cases: Collection[str]) -> Iterator[str]:

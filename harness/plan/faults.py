@@ -1,4 +1,4 @@
-"""What a matrix file says that cannot be meant: each rule yields one sentence a fault, key first."""
+"""The rules that a matrix file has to keep: each yields one sentence a fault, key first."""
 
 from __future__ import annotations
 
@@ -6,15 +6,27 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-from packaging.requirements import InvalidRequirement, Requirement
-from packaging.specifiers import InvalidSpecifier, SpecifierSet
 from packaging.utils import InvalidName, canonicalize_name
 from packaging.version import Version
 
+from harness.files import fault_below
 from harness.plan.expand import ROW_NOTES, axis_names, cell_id
-from harness.plan.schema import SHIPPED, MatrixFile, MatrixRow
+from harness.plan.schema import (
+    FIRST_DAY,
+    LAST_DAY,
+    MAX_MEMORY,
+    MIN_MEMORY,
+    SHIPPED,
+    MatrixFile,
+    MatrixRow,
+    parse_memory,
+)
 from harness.plan.toml_file import suggest
-from harness.plan.versions import is_exact
+from harness.plan.versions import is_exact, parse_requirement, specifier_fault, version_fault
+from harness.reading import input_fault
+
+MAX_ID = 200
+"""Bytes of the id of a cell and of a name of a matrix: both become names of files, which end at 255."""
 
 
 def faults_of(file: MatrixFile, folder: Path) -> Iterator[str]:
@@ -25,6 +37,7 @@ def faults_of(file: MatrixFile, folder: Path) -> Iterator[str]:
     yield from _exclude_faults(file)
     yield from _specifier_faults(file)
     yield from _requirement_faults(file)
+    yield from _limit_faults(file)
     yield from _model_faults(file)
     yield from _path_faults(file, folder)
 
@@ -33,6 +46,8 @@ def faults_of_rows(file: MatrixFile, rows: tuple[MatrixRow, ...]) -> Iterator[st
     """Every fault that shows after expansion: ids, sources, the baseline."""
     ids: dict[str, MatrixRow] = {}
     for row in rows:
+        if len(cell := cell_id(row.versions)) > MAX_ID:
+            yield f"the id of a cell has {len(cell)} characters, at most {MAX_ID}; sweep fewer axes: {cell}"
         if (other := ids.setdefault(cell_id(row.versions), row)) is not row:
             yield f"two cells of one id {cell_id(row.versions)}: {_listed(other)}; {_listed(row)}"
         for name in row.source:
@@ -50,15 +65,19 @@ def _name_faults(file: MatrixFile) -> Iterator[str]:
     named = [("axes", name) for name in file.axes] + [("pins", name) for name in file.pins]
     named += [(where, name) for where, name in included if name not in ROW_NOTES]
     for where, name in named:
-        try:
-            proper = canonicalize_name(name, validate=True)
-        except InvalidName:
-            yield f"{where}.{name}: not the name of a package"
-            continue
         if name in ROW_NOTES:
             yield f"{where}.{name}: a key of rows, not a package"
-        elif name != proper:
-            yield f"{where}.{name}: write it {proper!r}"
+        elif fault := _name_fault(name):
+            yield f"{where}.{name}: {fault}"
+
+
+def _name_fault(name: str) -> str:
+    """Why a text is not the normalized name of a package; empty where it is."""
+    try:
+        proper = canonicalize_name(name, validate=True)
+    except InvalidName:
+        return "not the name of a package"
+    return "" if name == proper else f"write it {proper!r}"
 
 
 def _axis_faults(file: MatrixFile) -> Iterator[str]:
@@ -67,8 +86,8 @@ def _axis_faults(file: MatrixFile) -> Iterator[str]:
             yield f"pins.{name}: it is an axis as well; keep the axis or the pin"
         seen: set[Version] = set()
         for at, text in enumerate(texts):
-            if not is_exact(text):
-                yield _not_exact(f"axes.{name}[{at}]", text)
+            if fault := version_fault(text):
+                yield f"axes.{name}[{at}]: {fault}"
             elif Version(text) in seen:
                 yield f"axes.{name}[{at}]: {text!r} is there twice; delete one"
             else:
@@ -79,8 +98,8 @@ def _axis_faults(file: MatrixFile) -> Iterator[str]:
     pythons = [(f"axes.python[{at}]", text) for at, text in enumerate(file.axes.get("python", ()))]
     pythons += [("pins.python", pin.version) for name, pin in file.pins.items() if name == "python"]
     for where, text in pythons:
-        if not re.fullmatch(r"3\.\d+(\.\d+)?", text):
-            yield f'{where}: {text!r} is not a Python such as "3.11"'
+        if not re.fullmatch(r"3\.[0-9]{1,3}(\.[0-9]{1,3})?", text):
+            yield f'{where}: expected a Python such as "3.11", found {text!r}'
 
 
 def _row_faults(file: MatrixFile) -> Iterator[str]:
@@ -88,12 +107,14 @@ def _row_faults(file: MatrixFile) -> Iterator[str]:
         for name, value in entry.items():
             where = f"include[{at}].{name}"
             if isinstance(value, str) is (name == "source"):
-                yield f"{where}: {'a list of names' if name == 'source' else 'one text'} is meant"
-            elif isinstance(value, str) and name not in ROW_NOTES and not is_exact(value):
-                yield _not_exact(where, value)
+                yield f"{where}: expected {'a list of names' if name == 'source' else 'one text'}"
+            elif name == "reason" and isinstance(value, str) and not value.strip():
+                yield f"{where}: expected a text that is not blank"
+            elif isinstance(value, str) and name not in ROW_NOTES and (fault := version_fault(value)):
+                yield f"{where}: {fault}"
     for name, text in file.baseline.items():
-        if not is_exact(text):
-            yield _not_exact(f"baseline.{name}", text)
+        if fault := version_fault(text):
+            yield f"baseline.{name}: {fault}"
 
 
 def _exclude_faults(file: MatrixFile) -> Iterator[str]:
@@ -101,8 +122,8 @@ def _exclude_faults(file: MatrixFile) -> Iterator[str]:
         for name in row:
             if name not in (*file.axes, "reason"):
                 yield f"exclude[{at}].{name}: no such axis{suggest(name, file.axes)}"
-        if not row.get("reason"):
-            yield f"exclude[{at}].reason: this key is required"
+        if not row.get("reason", "").strip():
+            yield f"exclude[{at}].reason: this key is required, with a text that is not blank"
 
 
 def _specifier_faults(file: MatrixFile) -> Iterator[str]:
@@ -110,10 +131,8 @@ def _specifier_faults(file: MatrixFile) -> Iterator[str]:
     for at, row in enumerate(file.exclude):
         ranged += [(f"exclude[{at}].{name}", text) for name, text in row.items() if name != "reason"]
     for where, text in ranged:
-        try:
-            SpecifierSet(f"=={text}" if is_exact(text) else text)
-        except InvalidSpecifier:
-            yield f'{where}: {text!r} is neither a version ("1.26.2") nor a specifier (">=2")'
+        if fault := version_fault(text) if is_exact(text) else specifier_fault(text):
+            yield f"{where}: {fault}"
 
 
 def _requirement_faults(file: MatrixFile) -> Iterator[str]:
@@ -122,12 +141,32 @@ def _requirement_faults(file: MatrixFile) -> Iterator[str]:
         texts.append(("model.distribution", file.model.distribution))
     for where, text in texts:
         try:
-            specifier = str(Requirement(text).specifier)
-        except InvalidRequirement as error:
-            yield f"{where}: {text!r} is not a requirement: {str(error).splitlines()[0]}"
+            specifier = str(parse_requirement(text).specifier)
+        except ValueError as error:
+            yield f"{where}: {error}"
             continue
-        if where == "model.distribution" and not re.fullmatch(r"==[^*,]+", specifier):
+        if where != "model.distribution":
+            continue
+        if not re.fullmatch(r"==[^*,]+", specifier):
             yield f'{where}: {text!r} names no exact version; write "name==version"'
+        elif fault := version_fault(specifier.removeprefix("==")):
+            yield f"{where}: {fault}"
+
+
+def _limit_faults(file: MatrixFile) -> Iterator[str]:
+    if not parse_memory(MIN_MEMORY) <= file.limits.memory_bytes <= parse_memory(MAX_MEMORY):
+        yield (
+            f"limits.memory: expected a size from {MIN_MEMORY} to {MAX_MEMORY}, found {file.limits.memory!r}"
+        )
+    day = file.resolve.exclude_newer
+    if day is not None and not FIRST_DAY <= day <= LAST_DAY:
+        yield (
+            f"resolve.exclude-newer: expected a day from {FIRST_DAY} to {LAST_DAY}, found {day}; "
+            "leave the key out for no such limit"
+        )
+    for at, name in enumerate(file.resolve.undated):
+        if fault := _name_fault(name):
+            yield f"resolve.undated[{at}]: {fault}"
 
 
 def _model_faults(file: MatrixFile) -> Iterator[str]:
@@ -140,21 +179,27 @@ def _model_faults(file: MatrixFile) -> Iterator[str]:
             yield f"model.{key}: this key is required beside distribution"
         if model.distribution is None and value is not None:
             yield f"model.{key}: it belongs to a distribution; delete it"
+    for key in ("folder", "weights"):
+        value = parts[key]
+        if value is not None and (fault := fault_below(value)):
+            within = "folder" if key == "weights" else "distribution"
+            yield f"model.{key}: {value!r} {fault}; a path inside the {within} is expected"
 
 
 def _path_faults(file: MatrixFile, folder: Path) -> Iterator[str]:
     expected = (file.expected,) if isinstance(file.expected, str) else file.expected or ()
-    named = [("expected", name) for name in expected if name != SHIPPED]
-    single = {"tolerances": file.tolerances, "corpus": file.corpus, "model.path": file.model.path}
-    named += [(where, name) for where, name in single.items() if name is not None]
-    named += [(f"subject.search-path[{at}]", name) for at, name in enumerate(file.subject.search_path)]
-    for where, name in named:
-        if not (folder / name).exists():
-            yield f"{where}: no such file or folder: {folder / name}"
-
-
-def _not_exact(where: str, text: str) -> str:
-    return f'{where}: {text!r} is not one exact version such as "1.26.2"'
+    files = [("expected", name) for name in expected if name != SHIPPED]
+    single = {"tolerances": file.tolerances, "corpus": file.corpus}
+    files += [(where, name) for where, name in single.items() if name is not None]
+    folders = [(f"subject.search-path[{at}]", name) for at, name in enumerate(file.subject.search_path)]
+    if file.model.path is not None:
+        folders.insert(0, ("model.path", file.model.path))
+    for where, name in files:
+        if fault := input_fault(folder / name, "file"):
+            yield f"{where}: {fault}"
+    for where, name in folders:
+        if fault := input_fault(folder / name, "folder"):
+            yield f"{where}: {fault}"
 
 
 def _listed(row: MatrixRow) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import glob
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Literal
@@ -11,7 +12,8 @@ import msgspec
 from harness.errors import UsageError
 from harness.plan.cells import cells_of
 from harness.plan.front_door import say_lock
-from harness.plan.lockfile import inputs_digest, locks_folder, read_lock, render_lock, write_lock
+from harness.plan.indexes import check_indexes
+from harness.plan.lockfile import inputs_digest, is_lock, locks_folder, read_lock, render_lock, write_lock
 from harness.plan.needed import refuse_lacking
 from harness.plan.pip_settings import IndexSettings
 from harness.plan.platforms import platform_tag
@@ -49,12 +51,13 @@ async def lock_matrix(
         UsageError, MachineError: as ``resolve_all``, or a lock lacks what the suite needs; the committed
             locks are then as they were.
     """
+    settings = await check_indexes(settings, cells_of(matrix))
     locks = await resolve_all(cells_of(matrix), matrix, settings, jobs=jobs, notify=notify)
     refuse_lacking(matrix, locks)
     folder = locks_folder(matrix, platform_tag())
     changes = [_write(lock, folder / f"{lock.cell}.txt") for lock in locks]
     for path in _orphans(folder, {lock.cell for lock in locks}):
-        path.unlink()
+        path.unlink()  # a file that the harness wrote, by its head
         changes.append(LockChange("removed", path, "no cell of this id"))
     return tuple(changes)
 
@@ -65,7 +68,8 @@ def check_locks(matrix: Matrix) -> tuple[LockFinding, ...]:
     A matrix that was never locked lacks every lock of the running platform.
     """
     cells = {cell.id: cell for cell in cells_of(matrix)}
-    folders = sorted(matrix.folder.glob(f"locks/*/{matrix.name}")) or [locks_folder(matrix, platform_tag())]
+    mine = locks_folder(matrix, platform_tag())
+    folders = sorted(matrix.folder.glob(f"locks/*/{glob.escape(matrix.name)}")) or [mine]
     return tuple(finding for folder in folders for finding in _check_folder(folder, cells, matrix))
 
 
@@ -75,6 +79,7 @@ async def check_locks_by_resolving(
     """``check_locks``, and whether resolving again on this platform gives the same locks."""
     findings = list(check_locks(matrix))
     faulty = {finding.path for finding in findings}
+    settings = await check_indexes(settings, cells_of(matrix))
     locks = await resolve_all(cells_of(matrix), matrix, settings, jobs=jobs, notify=notify)
     for lock in locks:
         path = locks_folder(matrix, platform_tag()) / f"{lock.cell}.txt"
@@ -115,8 +120,9 @@ def _check_folder(folder: Path, cells: Mapping[str, Cell], matrix: Matrix) -> li
 def staleness(lock: Lock, cell: Cell, matrix: Matrix, *, platform: str) -> str:
     """Why a lock is not the one that this cell asks for; empty when it is."""
     advice = f"run `{say_lock(matrix.path)}`"
-    if (lock.cell, lock.platform) != (cell.id, platform):
-        return f"the file holds the lock of cell {lock.cell} on {lock.platform}; {advice}"
+    if (lock.cell, lock.platform, lock.python) != (cell.id, platform, cell.python):
+        held = f"cell {lock.cell} on {lock.platform} with Python {lock.python}"
+        return f"the file holds the lock of {held}; {advice}"
     if lock.inputs != inputs_digest(cell, matrix.resolve, platform):
         return f"{matrix.name} asks for something else than when {cell.id} was locked; {advice}"
     return ""
@@ -138,7 +144,9 @@ def _write(lock: Lock, path: Path) -> LockChange:
 
 
 def _orphans(folder: Path, ids: set[str]) -> list[Path]:
-    return [path for path in sorted(folder.glob("*")) if path.name not in {f"{cell}.txt" for cell in ids}]
+    """Lock files of cells that are gone; what else lies there is somebody's own."""
+    wanted = {f"{cell}.txt" for cell in ids}
+    return [path for path in sorted(folder.glob("*.txt")) if path.name not in wanted and is_lock(path)]
 
 
 def _difference(old: Lock, new: Lock) -> str:

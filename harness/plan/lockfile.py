@@ -11,9 +11,10 @@ import re
 from pathlib import Path
 
 from harness.errors import UsageError
-from harness.files import write_whole
+from harness.files import inside, write_whole
 from harness.plan.front_door import say_lock
 from harness.plan.schema import Matrix, Resolve
+from harness.reading import decode_text, read_input
 from harness.records import Cell, Distribution, Lock
 
 LOCK_SCHEMA = 1
@@ -22,12 +23,17 @@ _ADVICE = """\
 # Every distribution of one cell, pinned and hashed, or why there is no such set. Made by `harness lock`
 # (uv pip compile, wheels of this platform only); don't edit: change the matrix and lock it again.
 """
+_MADE_BY = b"Made by `harness lock`"
 _ENTRY = re.compile(r"([a-z0-9-]+)==(\S+)((?: \\\n    --hash=sha256:[0-9a-f]{64})+)\n")
 
 
 def locks_folder(matrix: Matrix, platform: str) -> Path:
-    """Where the locks of a matrix lie for one platform."""
-    return matrix.folder / "locks" / platform / matrix.name
+    """Where the locks of a matrix lie for one platform.
+
+    Raises:
+        UsageError: the name of the matrix, or a link in its place, leads elsewhere.
+    """
+    return inside(matrix.folder / "locks" / platform, matrix.name, f"{matrix.path}: the name of the matrix")
 
 
 def inputs_digest(cell: Cell, resolve: Resolve, platform: str) -> str:
@@ -100,6 +106,14 @@ def write_lock(lock: Lock, path: Path) -> None:
     write_whole(path, render_lock(lock).encode())
 
 
+def is_lock(path: Path) -> bool:
+    """Whether a file is a lock that the harness wrote, sound or not."""
+    if path.is_symlink() or not path.is_file():
+        return False
+    with path.open("rb") as file:
+        return _MADE_BY in file.read(1024)  # not the whole text above: its wording may change
+
+
 def read_lock(path: Path) -> Lock:
     """The lock in a file.
 
@@ -108,9 +122,9 @@ def read_lock(path: Path) -> Lock:
     """
     advice = f"run `{say_lock(_matrix_of(path))}`"
     try:
-        text = path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise UsageError(f"{path}: cannot be read: {error}; {advice}") from None
+        text = decode_text(read_input(path), path).replace("\r\n", "\n")  # as git checks out on Windows
+    except UsageError as error:
+        raise UsageError(f"{error}; {advice}") from None
     facts = dict(
         re.findall(r"^# (schema|cell|platform|python|inputs|digest|unsatisfiable): (.+)$", text, re.MULTILINE)
     )
@@ -131,8 +145,10 @@ def read_lock(path: Path) -> Lock:
         distributions=distributions,
         reason=reason,
     )
-    meant = lock_digest(lock.platform, lock.python, distributions, reason)
-    if render_lock(lock) != text or lock.digest != meant or bool(distributions) is bool(reason):
+    digest = lock_digest(lock.platform, lock.python, distributions, reason)
+    if twice := {each.name for each in distributions if [d.name for d in distributions].count(each.name) > 1}:
+        raise UsageError(f"{path}: {min(twice)} is there twice; {advice}")
+    if render_lock(lock) != text or lock.digest != digest or bool(distributions) is bool(reason):
         raise UsageError(f"{path}: damaged or edited by hand: it does not match its digest; {advice}")
     return lock
 

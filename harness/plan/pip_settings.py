@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import ast
 import os
-import shlex
 import sys
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -20,22 +19,15 @@ from packaging.tags import Tag
 from packaging.utils import InvalidWheelFilename, canonicalize_name, parse_wheel_filename
 from packaging.version import Version
 
+from harness.plan.uv import INDEX_VARIABLES
 from harness.processes import run
-
-UV_VARIABLES = {
-    "find_links": ("UV_FIND_LINKS",),
-    "index": ("UV_DEFAULT_INDEX", "UV_INDEX_URL"),
-    "extra": ("UV_INDEX", "UV_EXTRA_INDEX_URL"),
-    "no_index": ("UV_NO_INDEX",),
-    "cert": ("SSL_CERT_FILE", "UV_SYSTEM_CERTS", "UV_NATIVE_TLS"),
-    "hosts": ("UV_INSECURE_HOST",),
-    "proxy": ("HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy"),
-}
-"""Where one of these is set, pip's setting of that kind is not handed over."""
 
 
 class IndexSettings(msgspec.Struct, frozen=True, kw_only=True):
-    """Where distributions come from: pip's settings, those left out that the user gave uv itself."""
+    """Where distributions come from: pip's settings, those left out that the user gave uv itself.
+
+    ``answered`` says that every index has been asked, and answered as one (``harness.plan.indexes``).
+    """
 
     find_links: tuple[str, ...] = ()
     index: str | None = None
@@ -44,6 +36,7 @@ class IndexSettings(msgspec.Struct, frozen=True, kw_only=True):
     cert: str | None = None
     hosts: tuple[str, ...] = ()
     proxy: str | None = None
+    answered: bool = False
 
     def install_arguments(self) -> tuple[str, ...]:
         """What ``uv pip sync`` is told; hashes are required there, so every source of a file is as good."""
@@ -73,7 +66,7 @@ class IndexSettings(msgspec.Struct, frozen=True, kw_only=True):
         )
 
     def _local_wheels(self) -> Iterable[tuple[str, Version, frozenset[Tag]]]:
-        for folder in filter(Path.is_dir, map(_local_path, self.find_links)):
+        for folder in filter(Path.is_dir, map(local_path, self.find_links)):
             for file in sorted(folder.glob("*.whl")):
                 try:
                     name, version, _, tags = parse_wheel_filename(file.name)
@@ -128,12 +121,12 @@ def settings_from(config: Mapping[str, str], environ: Mapping[str, str]) -> Inde
     for variable, value in environ.items():
         if variable.startswith("PIP_") and value:
             said[variable.removeprefix("PIP_").lower().replace("_", "-")] = value
-    given_uv = {kind for kind, names in UV_VARIABLES.items() if any(environ.get(name) for name in names)}
+    given_uv = {kind for kind, names in INDEX_VARIABLES.items() if any(environ.get(name) for name in names)}
     settings = IndexSettings(
         find_links=_words(said.get("find-links", "")),
         index=said.get("index-url"),
         extra=_words(said.get("extra-index-url", "")),
-        no_index=said.get("no-index", "").lower() in {"1", "true", "yes", "on"},
+        no_index=said.get("no-index", "").lower() in {"1", "true", "t", "yes", "y", "on"},
         cert=said.get("cert"),
         hosts=_words(said.get("trusted-host", "")),
         proxy=said.get("proxy"),
@@ -143,9 +136,14 @@ def settings_from(config: Mapping[str, str], environ: Mapping[str, str]) -> Inde
 
 
 def _words(text: str) -> tuple[str, ...]:
-    return tuple(dict.fromkeys(shlex.split(text)))
+    """Split as pip does, at whitespace; a quotation mark or an apostrophe is a part of the path."""
+    return tuple(dict.fromkeys(text.split()))
 
 
-def _local_path(link: str) -> Path:
-    parts = urlsplit(link)
-    return Path(unquote(parts.path)) if parts.scheme == "file" else Path(link).expanduser()
+def local_path(link: str) -> Path:
+    """The folder that a link names by its path, or by a ``file:`` address."""
+    try:
+        parts = urlsplit(link)
+        return Path(unquote(parts.path)) if parts.scheme == "file" else Path(link).expanduser()
+    except (ValueError, RuntimeError):  # no address, such as http://[x; ~name of a user that is not there
+        return Path(link)

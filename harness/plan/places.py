@@ -9,6 +9,8 @@ from pathlib import Path, PurePath
 
 from harness.errors import MachineError, UsageError
 from harness.processes import Completed, run
+from harness.reading import decode_text, exists, is_descriptor, read_input_in_loop
+from harness.redaction import redact
 
 GIT_SECONDS = 60.0
 
@@ -28,8 +30,8 @@ class Place:
     revision: str = ""
 
     def __str__(self) -> str:
-        """As a person writes it."""
-        return f"{self.revision}:{self.path}" if self.revision else self.path
+        """As a person writes it, without credentials: dependency files may name addresses."""
+        return redact(f"{self.revision}:{self.path}" if self.revision else self.path)
 
     @property
     def name(self) -> str:
@@ -42,6 +44,8 @@ class Place:
             path = posixpath.normpath(posixpath.join(posixpath.dirname(self.path), other))
             here = self._is_relative and not path.startswith("../")
             return Place(f"./{path}" if here else path, self.revision)
+        if is_descriptor(Path(self.path)):  # a pipe lies nowhere: relative to the working directory
+            return Place(other)
         return Place(str(Path(self.path).parent / other))
 
     @property
@@ -64,31 +68,19 @@ def parse_place(text: str) -> Place:
     revision, colon, path = text.partition(":")
     if not colon or not revision or not path:
         return Place(text)
-    try:
-        there = Path(text).exists()
-    except OSError:  # too long, or not to be looked at: reading it says so
-        there = True
-    return Place(text) if there else Place(path, revision)
+    return Place(text) if exists(Path(text)) else Place(path, revision)
 
 
 async def read_place(place: Place, cwd: Path) -> str:
     """The text that lies there; git is asked in ``cwd``, and paths on disk are relative to it.
 
     Raises:
-        UsageError: no such file or revision, or no UTF-8 text.
+        UsageError: no such file or revision, no regular file or pipe, too large, or no text.
         MachineError: there is no git, or it does not answer.
     """
     if place.revision:
         return await _read_revision(place, cwd)
-    path = cwd / place.path
-    try:
-        return path.read_text(encoding="utf-8-sig")
-    except FileNotFoundError:
-        raise UsageError(f"{place}: no such file") from None
-    except OSError as error:
-        raise UsageError(f"{place}: cannot be read: {error.strerror}") from None
-    except UnicodeDecodeError as error:
-        raise UsageError(f"{place}: not UTF-8 text: {error.reason} at byte {error.start}") from None
+    return decode_text(await read_input_in_loop(cwd / place.path, str(place)), place)
 
 
 async def _read_revision(place: Place, cwd: Path, links: int = MOST_LINKS) -> str:
@@ -96,7 +88,7 @@ async def _read_revision(place: Place, cwd: Path, links: int = MOST_LINKS) -> st
     found = await _git(cwd, "rev-parse", "--verify", "--quiet", "--end-of-options", asked)
     if "not a git repository" in found.stderr:
         raise UsageError(f"{place}: no such file, and {cwd} is in no git repository")
-    said = " ".join(found.stderr.split())
+    said = redact(" ".join(found.stderr.split()))
     if found.returncode != 0 and said:
         raise MachineError(f"{place}: git cannot say: {said[:400]}")
     if found.returncode != 0:  # a revision that is not there has no words

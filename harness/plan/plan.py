@@ -13,6 +13,7 @@ from harness.cell.spec import DEFAULT_NORMALIZER
 from harness.errors import UsageError
 from harness.plan.cells import cells_of, select
 from harness.plan.expected import borrowed_for, expectations_for
+from harness.plan.indexes import check_indexes
 from harness.plan.lock_matrix import staleness
 from harness.plan.lockfile import locks_folder, read_lock
 from harness.plan.needed import refuse_lacking
@@ -20,6 +21,7 @@ from harness.plan.pip_settings import IndexSettings
 from harness.plan.platforms import platform_tag
 from harness.plan.resolve import Notify, keep_silent, resolve_all
 from harness.plan.schema import Matrix
+from harness.plan.tolerances import allowed_values, tolerances_of
 from harness.records import Cell, Lock, Plan, PlannedCell, ScenarioPlan
 
 
@@ -73,6 +75,7 @@ async def build_plan(
         borrowed=borrowed,
         subset=len(chosen) < len(cells),
         baseline_cell=planned[-1] if apart else None,
+        tolerances=allowed_values(tolerances_of(matrix)),
     )
 
 
@@ -91,6 +94,7 @@ async def locks_for(
     """
     committed = committed_locks(cells, matrix, stale=options.stale)
     missing = [cell for cell in cells if cell.id not in committed]
+    settings = await check_indexes(settings, missing)
     resolved = await resolve_all(missing, matrix, settings, jobs=options.jobs, notify=notify)
     found = committed | {lock.cell: lock for lock in resolved}
     locks = tuple(found[cell.id] for cell in cells)

@@ -8,7 +8,6 @@ from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from urllib.parse import unquote, urlsplit
 
 import msgspec
-from packaging.requirements import InvalidRequirement, Requirement
 from packaging.utils import (
     InvalidSdistFilename,
     InvalidWheelFilename,
@@ -19,14 +18,21 @@ from packaging.utils import (
 )
 
 from harness.errors import UsageError
-from harness.plan.file_package import FilePackage, holds
+from harness.plan.file_package import MAX_PACKAGES, FilePackage, hash_fault, holds
 from harness.plan.places import Place
+from harness.plan.toml_file import MAX_SHOWN
+from harness.plan.versions import parse_requirement
+from harness.redaction import redact
 
 Read = Callable[[Place], Awaitable[str]]
 
 _INCLUDE = re.compile(r"(?:-r|-c|--requirement|--constraint)(?:\s+|=|(?<=-[rc]))(?P<file>\S.*)")
 _COMMENT = re.compile(r"(?:^|\s)#.*$")
 _OPTION = re.compile(r"\s--?[a-zA-Z].*$")  # --hash and its kin, behind a requirement
+_HASH = re.compile(r"\s--hash[=\s]\s*([^\s:]*):?(\S*)")
+PIP_HASHES = frozenset({"sha256", "sha384", "sha512"})
+"""Those that pip takes in a requirements file."""
+
 _EDITABLE = re.compile(r"^(?:-e|--editable)[\s=]*")
 _ARCHIVES = (".tar.gz", ".zip")
 _BARE = re.compile(r"(?:[a-z+]+://|git\+|\.{0,2}/|\.$|~/)|[^@]*\.(?:whl|zip|tar\.gz)$", re.IGNORECASE)
@@ -43,18 +49,20 @@ async def read_lines(place: Place, read: Read, environment: Mapping[str, str]) -
     """A requirements file and the files that it includes, as far as markers hold in ``environment``.
 
     Raises:
-        UsageError: a file that is not there, or a line that is no requirement (with file and line).
+        UsageError: a file that is not there (with the line that names it), a line that is no requirement or
+            has a hash of an unknown kind (with file and line), or too many packages.
     """
     packages: list[FilePackage] = []
     notes: list[str] = []
-    waiting, seen = [place], {place.key}
+    waiting, seen = [(place, "")], {place.key}
     while waiting:
-        current = waiting.pop(0)
-        for number, line in logical_lines(await read(current)):
+        current, named_by = waiting.pop(0)
+        for number, line in logical_lines(await _read_named(current, named_by, read)):
             where = f"{current}:{number}"
+            _refuse_line(line, where, len(packages))
             if found := _INCLUDE.fullmatch(line):
                 other = current.beside(found["file"].strip("\"'"))
-                waiting += [] if other.key in seen else [other]
+                waiting += [] if other.key in seen else [(other, f"{where}: {redact(line)[:MAX_SHOWN]}: ")]
                 seen.add(other.key)
             elif line.startswith(("-e", "--editable")) or _BARE.match(line):
                 address, marker = _split_marker(line)
@@ -65,12 +73,29 @@ async def read_lines(place: Place, read: Read, environment: Mapping[str, str]) -
                     fault = "it comes from a path or an address, not from an index"
                     packages.append(FilePackage(name=name, where=where, fault=fault))
             elif line.startswith("-"):
-                notes.append(
-                    f"{where}: {line.split()[0].split('=')[0]} is not followed: pip's settings count"
-                )
+                option = redact(line.split()[0]).split("=")[0]
+                notes.append(f"{where}: {option} is not followed: pip's settings count")
             else:
                 packages += _package(line, where, environment)
     return Lines(packages=tuple(packages), notes=tuple(notes))
+
+
+async def _read_named(place: Place, named_by: str, read: Read) -> str:
+    """The text of a file; the message says which line names one that cannot be read."""
+    try:
+        return await read(place)
+    except UsageError as error:
+        raise UsageError(f"{named_by}{error}") from None
+
+
+def _refuse_line(line: str, where: str, packages: int) -> None:
+    if "\0" in line:
+        raise UsageError(f"{where}: a NUL character; save the file as UTF-8 text")
+    if packages >= MAX_PACKAGES:
+        raise UsageError(f"{where}: more than {MAX_PACKAGES} packages, the most that are read")
+    for kind, digest in _HASH.findall(line):
+        if fault := hash_fault(kind.lower(), digest, PIP_HASHES):
+            raise UsageError(f"{where}: {fault}")
 
 
 def logical_lines(text: str) -> Iterator[tuple[int, str]]:
@@ -126,11 +151,9 @@ def _split_marker(line: str) -> tuple[str, str]:
 
 def _package(line: str, where: str, environment: Mapping[str, str]) -> list[FilePackage]:
     try:
-        asked = Requirement(_OPTION.sub("", line))
-    except InvalidRequirement as error:
-        raise UsageError(
-            f"{where}: {line[:80]!r} is not a requirement: {str(error).splitlines()[0]}"
-        ) from None
+        asked = parse_requirement(_OPTION.sub("", line))
+    except ValueError as error:
+        raise UsageError(f"{where}: {error}") from None
     if asked.marker is not None and not holds(asked.marker, environment, where):
         return []
     name = canonicalize_name(asked.name)

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable
 from pathlib import Path
 
-import uv
-
+from harness.errors import MachineError
 from harness.held import temporary_folder
+from harness.plan import uv
 from harness.plan.candidate import matrix_of_today
 from harness.plan.pip_settings import IndexSettings
 from harness.plan.resolve import TIMEOUT_SECONDS, compile_arguments
 from harness.plan.schema import Matrix
 from harness.plan.side import Side, versions_of
-from harness.processes import run
 from harness.records import Lock
 
 
@@ -31,15 +29,11 @@ async def find_requirers(
         asked = _write(folder, "requirements.in", (name for name in side.tested if name in versions))
         held = _write(folder, "constraints.txt", (f"{name}=={v}" for name, v in versions.items()))
         told = ("requirements.txt" if word == "pylock.toml" else word for word in arguments)
-        argv = (uv.find_uv_bin(), "pip", "compile", asked, "--constraints", held, *told)
+        arguments = ("pip", "compile", asked, "--constraints", held, *told, "--annotation-style", "line")
+        env = uv.environment(settings.environment())
         try:
-            done = await run(
-                (*argv, "--annotation-style", "line"),
-                env=os.environ | settings.environment(),
-                cwd=Path(folder),
-                timeout=TIMEOUT_SECONDS,
-            )
-        except TimeoutError:
+            done = await uv.run_uv(arguments, env=env, timeout=TIMEOUT_SECONDS)
+        except (TimeoutError, MachineError):
             return {}
     return _read_annotations(done.stdout) if done.returncode == 0 else {}
 

@@ -4,28 +4,27 @@ from __future__ import annotations
 
 import asyncio
 import datetime
-import os
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import msgspec
-import uv
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 from harness.errors import MachineError, UsageError
+from harness.files import find_no_space
 from harness.held import temporary_folder
-from harness.plan import torch_source
+from harness.plan import torch_source, uv
 from harness.plan.lockfile import inputs_digest, make_lock
 from harness.plan.pip_settings import IndexSettings
 from harness.plan.platforms import platform_tag, wheel_tags
 from harness.plan.pylock import distributions_of
-from harness.plan.resolver_words import NoSolution, read_no_solution, tidy
+from harness.plan.resolver_words import NoSolution, explain, read_no_solution
 from harness.plan.schema import Matrix, Resolve
 from harness.plan.toml_file import read_toml
-from harness.processes import Completed, run
+from harness.processes import Completed
 from harness.records import Cell, Lock, Progress
 
 TIMEOUT_SECONDS = 300.0
@@ -112,12 +111,13 @@ async def resolve(
 async def _compile(
     cell: Cell, folder: Path, arguments: Sequence[str], settings: IndexSettings
 ) -> tuple[Completed, dict[str, Any] | None]:
-    """Run uv in a folder of its own, so that no pyproject.toml or uv.toml around is taken for the cell's."""
+    """Run uv; what it makes is None where it fails."""
     asked, made = folder / "requirements.in", folder / MADE
     asked.write_text("".join(f"{line}\n" for line in cell.requirements), encoding="utf-8")
-    argv = (uv.find_uv_bin(), "pip", "compile", str(asked), "--output-file", str(made), *arguments)
+    whole: tuple[str | Path, ...] = ("pip", "compile", asked, "--output-file", made, *arguments)
+    env = uv.environment(settings.environment())
     try:
-        done = await run(argv, env=os.environ | settings.environment(), cwd=folder, timeout=TIMEOUT_SECONDS)
+        done = await uv.run_uv(whole, env=env, timeout=TIMEOUT_SECONDS)
     except TimeoutError:
         raise MachineError(
             f"resolving {cell.id} took over {TIMEOUT_SECONDS:.0f} s; is the package index reachable?"
@@ -145,7 +145,7 @@ def _write_guidance(guidance: Guidance, folder: Path) -> tuple[str, ...]:
 
 def compile_arguments(cell: Cell, resolve: Resolve, settings: IndexSettings) -> tuple[str, ...]:
     """What ``uv pip compile`` is told beside its files."""
-    arguments = ["--format", "pylock.toml", "--no-header", "--no-progress", "--color", "never"]
+    arguments = ["--format", "pylock.toml", "--no-header"]
     arguments += ["--python", sys.executable, "--python-version", cell.python, "--only-binary", ":all:"]
     arguments += [argument for name in cell.source for argument in ("--no-binary", name)]
     if resolve.exclude_newer is not None:
@@ -163,11 +163,22 @@ def compile_arguments(cell: Cell, resolve: Resolve, settings: IndexSettings) -> 
 
 
 def _reason(done: Completed, cell: Cell, matrix: Matrix, origins: Mapping[str, str]) -> str:
-    """The resolver's reason; anything that is not the cell's own fate is raised."""
-    found = read_no_solution(done.stderr)
-    if found is None:
-        said = tidy(done.stderr)[-600:] or f"exit code {done.returncode}"
+    """The resolver's reason; anything that is not the cell's own fate is raised.
+
+    The exit code decides: only 1 is an answer. Its words tell what kept uv from asking for a package, and
+    whether the disk of its cache is full, which ends it with 1 too.
+    """
+    if full := find_no_space(done.stderr):
+        raise MachineError(f"uv could not resolve {cell.id}: {full}")
+    if done.returncode != 1:
+        said = explain(done.stderr)[-600:] or f"exit code {done.returncode}"
         raise MachineError(f"uv could not resolve {cell.id} (network, index or uv itself): {said}")
+    found = read_no_solution(done.stderr)
+    if uv.is_offline():
+        raise MachineError(
+            f"uv could not resolve {cell.id} offline (UV_OFFLINE), so whether it has a solution is not "
+            f"known: {found.reason}"
+        )
     if found.unasked:
         raise MachineError(f"uv could not resolve {cell.id}: {found.unasked}")
     if found.undated and matrix.resolve.exclude_newer is not None:

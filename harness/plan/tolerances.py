@@ -7,23 +7,27 @@ from typing import Annotated
 
 import msgspec
 
+from harness.errors import UsageError
 from harness.plan.data import shipped_matrices
 from harness.plan.schema import Matrix, Reason, Table
-from harness.plan.toml_file import convert, read_toml
+from harness.plan.toml_file import convert, read_toml, suggest
 
 FILE_NAME = "tolerances.toml"
 
-Positive = Annotated[float, msgspec.Meta(gt=0)]
+Allowed = Annotated[
+    float, msgspec.Meta(gt=0, le=1, description="a number above 0 and at most 1, such as 2e-6")
+]
+Measured = Annotated[float, msgspec.Meta(ge=0, le=1e6, description="a number from 0 to 1e6")]
 
 
 class Tolerance(Table, frozen=True, kw_only=True):
     """One allowed value in ``unit``: why, how far results spread, how far a different model is off."""
 
-    allowed: Positive
+    allowed: Allowed
     unit: Reason
     why: Reason
-    spread: float | None = None
-    control: float | None = None
+    spread: Measured | None = None
+    control: Measured | None = None
 
 
 class TolerancesFile(Table, frozen=True, kw_only=True):
@@ -36,9 +40,20 @@ def read_tolerances(path: Path) -> dict[str, Tolerance]:
     """The tolerances in a file, by name.
 
     Raises:
-        UsageError: the file is missing or says something that cannot be meant.
+        UsageError: the file is missing, breaks a rule, or names a tolerance that no check reads.
     """
-    return convert(read_toml(path), TolerancesFile, path).tolerance
+    shipped = shipped_matrices() / FILE_NAME
+    found = convert(read_toml(path), TolerancesFile, path).tolerance
+    if path.resolve() == shipped.resolve():
+        return found
+    known = read_tolerances(shipped)
+    if faults := [
+        f"{path}: tolerance.{name}: no check reads it{suggest(name, known)}; known: {', '.join(known)}"
+        for name in found
+        if name not in known
+    ]:
+        raise UsageError("\n".join(faults))
+    return found
 
 
 def tolerances_of(matrix: Matrix) -> dict[str, Tolerance]:

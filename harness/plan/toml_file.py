@@ -1,4 +1,4 @@
-"""Read a TOML file into records; a fault is told with file, key, what was meant and what to do."""
+"""Read a TOML file into records; a message names the file, the key, what was expected and what to do."""
 
 from __future__ import annotations
 
@@ -12,6 +12,18 @@ from typing import Any, Literal, TypeVar, get_args, get_origin
 import msgspec
 
 from harness.errors import UsageError
+from harness.reading import decode_text, read_input
+from harness.redaction import redact
+
+MAX_DEPTH = 32
+"""Levels of tables and arrays in a TOML file; a lock has five."""
+
+MAX_SHOWN = 80
+"""Characters of a value in a message."""
+
+_CONSTRAINT = re.compile(r"matching regex|of length|Expected `(?:int|float)` [<>]|out of range")
+_PART = r"""(?:[A-Za-z0-9_-]++|"[^"\n]*+"|'[^'\n]*+')[ \t]*+"""
+_LONG_KEY = re.compile(rf"""(?<![\w"'.-])(?:{_PART}\.[ \t]*+){{{MAX_DEPTH}}}""")
 
 T = TypeVar("T")
 
@@ -20,25 +32,50 @@ def read_toml(path: Path) -> dict[str, Any]:
     """The document of a TOML file.
 
     Raises:
-        UsageError: no such file, not UTF-8, or not TOML (with line and column).
+        UsageError: no such file, no text, too large, too deeply nested, or not TOML (with line and column).
     """
+    return parse_toml(decode_text(read_input(path), path), path)
+
+
+def parse_toml(text: str, place: object) -> dict[str, Any]:
+    """The document of a text; ``place`` names the file in messages.
+
+    Raises:
+        UsageError: it is not TOML (with line and column), or nested too deeply.
+    """
+    # tomllib takes time that grows with the cube of the parts of a key.
+    if _LONG_KEY.search(text):
+        raise UsageError(f"{place}: a key of more than {MAX_DEPTH} parts; at most {MAX_DEPTH} are read")
     try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise UsageError(f"{path}: no such file") from None
-    except OSError as error:
-        raise UsageError(f"{path}: cannot be read: {error.strerror}") from None
-    except UnicodeDecodeError as error:
-        raise UsageError(f"{path}: not UTF-8 text: {error.reason} at byte {error.start}") from None
+        document = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
-        raise UsageError(f"{path}: not TOML: {error}") from None
+        raise UsageError(f"{place}: not TOML: {error}") from None
+    except ValueError:  # of `int`, which converts no more than 4,300 digits
+        raise UsageError(f"{place}: not TOML: a number of thousands of digits") from None
+    except RecursionError:
+        raise UsageError(f"{place}: nested too deeply; at most {MAX_DEPTH} levels are read") from None
+    if _depth_exceeds(document, MAX_DEPTH):
+        raise UsageError(f"{place}: nested too deeply; at most {MAX_DEPTH} levels are read")
+    return document
+
+
+def _depth_exceeds(document: object, limit: int) -> bool:
+    level = [document]
+    for _ in range(limit):
+        level = [
+            inner
+            for outer in level
+            if isinstance(outer, (dict, list))
+            for inner in (outer.values() if isinstance(outer, dict) else outer)
+        ]
+    return any(isinstance(each, (dict, list)) for each in level)
 
 
 def convert(document: Any, kind: type[T], path: Path) -> T:
     """The document as records.
 
     Raises:
-        UsageError: an unknown or missing key, a wrong type or value; says which key and what was meant.
+        UsageError: an unknown or missing key, a wrong type or value; says which key and what was expected.
     """
     try:
         return msgspec.convert(document, kind)
@@ -55,7 +92,7 @@ def suggest(word: str, known: Iterable[str]) -> str:
 def _explain(message: str, document: Any, kind: Any) -> str:
     text, _, place = message.partition(" - at ")
     tokens = re.findall(r"\.([\w-]+)|\[(\d+|\.\.\.)\]", place)
-    keys, hint = _locate([name or index for name, index in tokens], document, kind)
+    keys, hint, value = _locate([name or index for name, index in tokens], document, kind)
     where = _dotted(keys) or "top level"
     fields = [field.encode_name for field in msgspec.structs.fields(hint)] if _is_struct(hint) else []
     if unknown := re.search(r"unknown field `(.*)`", text):
@@ -66,14 +103,25 @@ def _explain(message: str, document: Any, kind: Any) -> str:
     if wrong := re.search(r"Invalid enum value '?(.*?)'?$", text):
         allowed = _literals(hint)
         return f"{where}: {wrong[1]!r} is not one of {', '.join(allowed)}{suggest(wrong[1], allowed)}"
-    if "matching regex" in text and (meant := _description(hint)):
-        return f"{where}: {meant} is meant"
+    if _CONSTRAINT.search(text) and (expected := _description(hint)):
+        return f"{where}: expected {expected}, found {_shown(value)}"
     quotes = (
         "; write it in quotes"
         if re.search(r"expected `str`, got `(int|float|date.*)`", text, re.IGNORECASE)
         else ""
     )
     return f"{where}: {text[:1].lower()}{text[1:]}{quotes}"
+
+
+def _shown(value: Any) -> str:
+    """A value as a message shows it; of a long one its length."""
+    if isinstance(value, (dict, list, tuple)):
+        return str(len(value))
+    try:
+        shown = redact(repr(value))
+    except ValueError:  # an integer of more digits than Python converts
+        return "a larger number"
+    return shown if len(shown) <= MAX_SHOWN else f"{shown[:MAX_SHOWN]}... ({len(shown)} characters)"
 
 
 def _description(hint: Any) -> str:
@@ -83,8 +131,8 @@ def _description(hint: Any) -> str:
     return next(filter(None, (*notes, *parts)), "")
 
 
-def _locate(tokens: list[str], value: Any, hint: Any) -> tuple[list[str], Any]:
-    """Walk down to the fault; ``...`` stands for any key of a table: the first faulty entry is looked for."""
+def _locate(tokens: list[str], value: Any, hint: Any) -> tuple[list[str], Any, Any]:
+    """Keys, type and value of the fault; ``...`` stands for any key of a table: the first faulty entry."""
     keys: list[str] = []
     for token in tokens:
         hint = _inner(hint, token)
@@ -98,7 +146,7 @@ def _locate(tokens: list[str], value: Any, hint: Any) -> tuple[list[str], Any]:
             break
         keys.append(str(key))
         value = value[key] if isinstance(value, (dict, list)) else value
-    return keys, hint
+    return keys, hint, value
 
 
 def _inner(hint: Any, token: str) -> Any:

@@ -5,7 +5,6 @@ The torch of PyPI drags in several GB of CUDA packages.
 
 from __future__ import annotations
 
-import os
 import sys
 
 from packaging.requirements import Requirement
@@ -36,8 +35,8 @@ def install_arguments(lock: Lock, settings: IndexSettings) -> tuple[str, ...]:
 
 
 def _arguments(torch: Requirement, python: str, settings: IndexSettings) -> tuple[str, ...]:
-    if not sys.platform.startswith("linux") or os.environ.get("UV_TORCH_BACKEND"):
+    if not sys.platform.startswith("linux") or settings.no_index:
         return ()
-    if settings.no_index or settings.has_wheel(torch, wheel_tags(python)):
+    if settings.has_wheel(torch, wheel_tags(python)):
         return ()
     return ("--torch-backend", "cpu")

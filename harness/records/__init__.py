@@ -5,13 +5,14 @@ Written as JSON with snake_case keys. ``SCHEMA`` is raised whenever a field chan
 
 from __future__ import annotations
 
-from harness.records.base import SCHEMA, CellStatus, CheckOutcome, Outcome, Record, Verdict
+from harness.records.base import SCHEMA, UNREADABLE, CellStatus, CheckOutcome, Outcome, Record, Verdict
 from harness.records.judgement import CellVerdict, Claim, ClaimRow, Finding, Judgement, LatencyRow, Run
 from harness.records.plan import Cell, Distribution, Expectation, Lock, Plan, PlannedCell, ScenarioPlan
 from harness.records.results import CaseResult, CellResult, Observation, Progress, Timing
 
 __all__ = [
     "SCHEMA",
+    "UNREADABLE",
     "CaseResult",
     "Cell",
     "CellResult",

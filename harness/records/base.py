@@ -8,6 +8,12 @@ import msgspec
 
 SCHEMA = 1
 
+UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
+"""What decoding a damaged or hostile JSON file raises."""
+
+MAX_NAME = 250
+"""Bytes of a name; file systems end at 255."""
+
 CheckOutcome = Literal["pass", "fail", "error", "skip"]
 """What a check says inside its cell; expectations are applied later, by the judge."""
 
@@ -20,6 +26,13 @@ CellStatus = Literal[
 """What became of a cell as a whole; ``missing`` is a planned cell without a result."""
 
 Verdict = Literal["pass", "regressed", "inconclusive", "unsatisfiable", "error"]
+
+
+def name_fault(name: str) -> str:
+    """Why a name that a file holds could not be that of a file or folder; empty where it could."""
+    if name in {"", ".", ".."} or "/" in name or "\\" in name or not name.isprintable():
+        return f"{name[:80]!r} is a path or no name at all, but a plain name was expected"
+    return f"a name of {len(name)} characters" if len(name.encode()) > MAX_NAME else ""
 
 
 class Record(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

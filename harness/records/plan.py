@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from harness.records.base import SCHEMA, CellStatus, Record
+from harness.records.base import SCHEMA, CellStatus, Record, name_fault
 
 
 class Cell(Record, frozen=True, kw_only=True):
@@ -86,6 +86,11 @@ class PlannedCell(Record, frozen=True, kw_only=True):
     cases: tuple[str, ...]
     same_as: str | None = None
 
+    def __post_init__(self) -> None:
+        """Refuse an id that could not be the name of the cell's folder."""
+        if fault := name_fault(self.cell.id):
+            raise ValueError(f"cell.id: {fault}")
+
 
 class Plan(Record, frozen=True, kw_only=True):
     """Everything that a run promises before it starts; the judge walks it, so that nothing can vanish."""
@@ -106,3 +111,12 @@ class Plan(Record, frozen=True, kw_only=True):
     commit: str = ""  # of the repository it ran in, "+changes" behind it where files differed; empty: none
     subset: bool = False  # --only/--skip left cells out
     baseline_cell: PlannedCell | None = None  # the baseline, where the selection leaves it out
+    tolerances: dict[str, float] = {}  # name -> allowed value; the judge lets no result allow more
+
+    def __post_init__(self) -> None:
+        """Refuse a run that could not be the name of its folder, and two cells of one id."""
+        if self.run and (fault := name_fault(self.run)):
+            raise ValueError(f"run: {fault}")
+        ids = [planned.cell.id for planned in self.cells]
+        if twice := {name for name in ids if ids.count(name) > 1}:
+            raise ValueError(f"cells: {min(twice)} is there twice")

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
-from harness.records.base import SCHEMA, CellStatus, CheckOutcome, Record
+import msgspec
+
+from harness.records.base import SCHEMA, CellStatus, CheckOutcome, Record, name_fault
+
+Whole = Annotated[int, msgspec.Meta(ge=0, le=2**63 - 1)]
+"""A count that the database of the history can hold."""
 
 
 class Observation(Record, frozen=True, kw_only=True):
@@ -48,7 +53,7 @@ class Timing(Record, frozen=True, kw_only=True):
 
     scenario: str
     session: str
-    iterations: int
+    iterations: Whole
     rounds: tuple[float, ...]
     baseline: tuple[float, ...] = ()
     control: tuple[float, ...] = ()
@@ -69,7 +74,14 @@ class CellResult(Record, frozen=True, kw_only=True):
     timings: tuple[Timing, ...] = ()
     untimed: dict[str, str] = {}  # scenario -> why there is no timing
     seconds: dict[str, float] = {}  # stage -> wall seconds: environment, imports, contract, latency
-    peak_rss: int = 0  # bytes
+    peak_rss: Whole = 0  # bytes
+    edited: tuple[str, ...] = ()  # files that it was given and that changed meanwhile: nothing counts
+
+    def __post_init__(self) -> None:
+        """Refuse a cell, key or run that could not be the name of a folder: they are used as such."""
+        for field, name in (("cell", self.cell), ("key", self.key), ("run", self.run)):
+            if name and (fault := name_fault(name)):
+                raise ValueError(f"{field}: {fault}")
 
 
 class Progress(Record, frozen=True, kw_only=True):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import io
 import json
 import zlib
 from typing import TYPE_CHECKING, TypeVar
@@ -10,10 +11,14 @@ from typing import TYPE_CHECKING, TypeVar
 import msgspec
 
 from harness.errors import UsageError
-from harness.records import SCHEMA
+from harness.reading import MAX_RESULTS, read_input
+from harness.records import SCHEMA, UNREADABLE
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+_GZIP = b"\x1f\x8b"
+"""How a packed file begins."""
 
 R = TypeVar("R", bound=msgspec.Struct)
 
@@ -39,20 +44,27 @@ def read_document(path: Path, kind: type[R], noun: str) -> R:
     Raises:
         UsageError: there is no such file, it is cut off, of another schema version, or something else.
     """
-    try:
-        raw = path.read_bytes()
-        if path.suffix == ".gz":  # as it is published
-            raw = gzip.decompress(raw)
-    except (OSError, EOFError, zlib.error) as error:
-        said = getattr(error, "strerror", None) or error
-        raise UsageError(f"{path}: cannot be read ({said}); {noun} was meant") from error
+    raw = read_input(path, MAX_RESULTS)
+    if raw.startswith(_GZIP):  # as it is published
+        raw = _unpack(raw, path)
     _require_schema(path, raw, noun)
     try:
         return msgspec.json.decode(raw, type=kind)
-    except msgspec.ValidationError as error:
+    except UNREADABLE as error:
         raise UsageError(
             f"{path}: this is not {noun} as this version of the harness writes it: {error}"
         ) from error
+
+
+def _unpack(packed: bytes, path: Path) -> bytes:
+    try:
+        with gzip.GzipFile(fileobj=io.BytesIO(packed)) as file:
+            raw = file.read(MAX_RESULTS + 1)
+    except (OSError, EOFError, zlib.error) as error:
+        raise UsageError(f"{path}: cannot be unpacked: {error}") from error
+    if len(raw) > MAX_RESULTS:
+        raise UsageError(f"{path}: unpacked larger than {MAX_RESULTS // 1024**2} MiB, the most that is read")
+    return raw
 
 
 class _Versioned(msgspec.Struct):
@@ -62,7 +74,7 @@ class _Versioned(msgspec.Struct):
 def _require_schema(path: Path, raw: bytes, noun: str) -> None:
     try:
         found = msgspec.json.decode(raw, type=_Versioned).schema
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+    except UNREADABLE as error:
         raise UsageError(f"{path}: not a whole file of {noun}: {error}; run it again") from error
     if found != SCHEMA:
         raise UsageError(

@@ -24,6 +24,7 @@ from harness.report.view import (
     group_red,
     known_divergences,
     only_command,
+    say_skipped,
     sign_cell,
     sign_layer,
     status_word,
@@ -44,10 +45,11 @@ def render_markdown(run: Run, earlier: Earlier = _FIRST) -> str:
     """
     judgement, counts = run.judgement, count_verdicts(run)
     total, known = len(judgement.cells), counts["expected"]
+    skipped = say_skipped(run)
     summary = (
         f"{escape_markdown(run.plan.title)}. Matrix {code_span(run.plan.matrix, table=False)}, run "
         f"{code_span(run.plan.run, table=False)}: {total} cells, {counts['ok']} ok, {known} otherwise "
-        f"as expected, {counts['red']} red, {counts['reused']} reused."
+        f"as expected, {counts['red']} red, {counts['reused']} reused{', ' if skipped else ''}{skipped}."
     )
     lines = [
         f"**{judgement.verdict.upper()}**: {escape_markdown(judgement.sentence, 600)}",

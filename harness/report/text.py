@@ -26,6 +26,7 @@ from harness.report.view import (
     group_red,
     known_divergences,
     only_command,
+    say_skipped,
 )
 
 if TYPE_CHECKING:
@@ -115,6 +116,7 @@ class _Writer:
         counts, total = count_verdicts(self._run), len(self._run.judgement.cells)
         said = [f"{counts['ok']} of {total} cells ok"]
         said += [f"{counts[kind]} {kind}" for kind in ("expected", "red", "reused") if counts[kind]]
+        said += filter(None, [say_skipped(self._run)])
         spent = self._run.seconds.get("total", sum(self._run.seconds.values()))
         return ", ".join(said) + (f"; {show_seconds(spent)}" if spent else "")
 

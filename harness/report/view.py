@@ -166,6 +166,12 @@ def count_verdicts(run: Run) -> Counter[str]:
     return counts
 
 
+def say_skipped(run: Run) -> str:
+    """How many cases were skipped, for the reasons that their checks declare; empty for none."""
+    skipped = sum(finding.outcome == "skip" for finding in run.judgement.findings)
+    return f"{skipped} case{'' if skipped == 1 else 's'} skipped" if skipped else ""
+
+
 def describe_locks(run: Run) -> str:
     """How many cells have no committed lock: another day may resolve them otherwise. Empty for none."""
     resolved = [each.lock for each in run.plan.cells if each.lock.origin == "resolved"]

@@ -14,12 +14,14 @@ from harness import processes
 from harness.cell.spec import CHANNEL_VARIABLE, CellSpec
 from harness.files import find_full_disk, find_no_space
 from harness.records import Progress
+from harness.redaction import redact
 from harness.run import events
 from harness.run.account import Account
 from harness.run.ends import CellEndedError, describe_exit
 from harness.run.logs import read_tail
 from harness.run.options import Limits
 from harness.run.places import Places
+from harness.run.suite import Suite
 from harness.run.surroundings import make_surroundings
 from harness.run.watch import Watch, Watched
 
@@ -35,13 +37,13 @@ _EXIT_SECONDS = 5.0
 class Start:
     """What is needed to start one cell process.
 
-    ``python`` is the interpreter of its environment, ``suite`` the folder that holds the suite's snapshot;
+    ``python`` is the interpreter of its environment, ``suite`` what it gets a copy of, in its working folder;
     the spec is written to ``spec_path``, what the process prints is appended to ``log``; ``module`` is what
     it runs.
     """
 
     python: Path
-    suite: Path
+    suite: Suite
     spec: CellSpec
     spec_path: Path
     log: Path
@@ -54,6 +56,23 @@ class Start:
             *(str(self.python), "-X", "faulthandler"),
             *("-m", self.module, str(self.spec_path.resolve())),
         )
+
+    @property
+    def copy(self) -> Path:
+        """The folder of its copy of the suite."""
+        return Path(self.spec.workdir) / "suite"
+
+    def find_edits(self) -> tuple[str, ...]:
+        """Which files of its suite were changed, and whether its spec was."""
+        spec = () if _holds_spec(self.spec_path, self.spec) else (self.spec_path.name,)
+        return (*self.suite.find_edits(self.copy), *spec)
+
+
+def _holds_spec(path: Path, spec: CellSpec) -> bool:
+    try:
+        return CellSpec.read(path) == spec
+    except (OSError, ValueError, TypeError, KeyError):
+        return False
 
 
 @dataclass
@@ -70,6 +89,8 @@ class CellProcess:
     places: Places = field(default_factory=Places)
     planned: int = 0
     account: Account = field(default_factory=Account)
+    given: Start | None = None
+    edited: tuple[str, ...] = ()
     _kept: events.AnyEvent | None = None
     _reaper: asyncio.Task[None] | None = None
 
@@ -84,13 +105,15 @@ class CellProcess:
         """
         start.spec.write(start.spec_path)
         workdir = Path(start.spec.workdir)
-        env = make_surroundings(start.python, start.suite, workdir, start.spec.threads)
+        start.suite.put(start.copy)  # at once: processes start in the order in which they are asked for
+        env = make_surroundings(start.python, start.copy, workdir, start.spec.threads)
         running = await processes.start(
             start.argv, env=env, cwd=workdir, log=start.log, channel=CHANNEL_VARIABLE
         )
         watched = watch.add(running, start.log, limits)
-        places = Places.of_cell(start.python, start.suite, start.spec.workdir, start.spec.model_dir)
+        places = Places.of_cell(start.python, start.copy, start.spec.workdir, start.spec.model_dir)
         process = cls(start.spec, start.log, limits, running, watched, watch, notify, places, planned)
+        process.given = start
         process._reaper = asyncio.create_task(process._reap())
         return process
 
@@ -120,7 +143,7 @@ class CellProcess:
         except (asyncio.IncompleteReadError, ConnectionError) as error:
             raise await self._explain_end(getattr(error, "partial", b"")) from None
         try:
-            event = events.decode_event(self.places.hide(line.decode()))
+            event = events.decode_event(self.places.hide(redact(line.decode())))
         except (msgspec.DecodeError, UnicodeDecodeError) as error:
             raise self.crash(f"it wrote a line to its channel that is no event: {error}") from None
         self._take_in(event)
@@ -196,6 +219,13 @@ class CellProcess:
         if self._reaper is not None:
             self._reaper.cancel()
         await self.running.end()
+        await self.look_for_edits()
+
+    async def look_for_edits(self) -> tuple[str, ...]:
+        """The files of its own that were changed so far; ``edited`` keeps them when its folder is gone."""
+        if self.given is not None and self.given.copy.is_dir():
+            self.edited = await asyncio.to_thread(self.given.find_edits)
+        return self.edited
 
     def read_tail(self) -> tuple[str, ...]:
         """The last lines that it printed."""

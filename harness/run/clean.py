@@ -6,14 +6,13 @@ import asyncio
 import contextlib
 import os
 from collections import Counter
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from harness.files import remove_tree
-from harness.held import is_held
+from harness.held import remove_files
 from harness.run.leftovers import remove_leftovers
-from harness.run.store import Store, is_in_use, is_mark, is_stale, marks_of
+from harness.run.store import Store, is_in_use, remove_marks
 
 Inodes = dict[tuple[int, int], int]
 """Device and number of a file -> bytes on disk."""
@@ -41,9 +40,15 @@ class _Entry:
 async def clean_store(store: Store, max_bytes: int | None = None) -> Cleaned:
     """Make the store smaller than ``max_bytes``; without it, remove everything that is not in use.
 
+    Only what the harness has made is ever removed, and nothing that a link leads to.
+
     Raises:
+        UsageError: the folder is no store.
         StoreError: the store cannot be written to.
     """
+    if not store.root.exists():
+        return Cleaned(0, 0)
+    store.claim()
     await asyncio.to_thread(_remove_leavings, store, everything=max_bytes is None)
     entries = await asyncio.to_thread(_list_entries, store)
     links = Counter(inode for entry in entries for inode in entry.inodes)
@@ -69,7 +74,7 @@ async def _remove(store: Store, entry: _Entry) -> bool:
             return False
         with contextlib.suppress(FileNotFoundError):  # another process was faster
             await asyncio.to_thread(store.put_aside, entry.path)
-        remove_tree(marks_of(entry.path))  # of processes that were killed
+        remove_marks(entry.path)
         return True
 
 
@@ -84,14 +89,8 @@ def _list_entries(store: Store) -> list[_Entry]:
     return [
         _Entry(path, prefix + path.name, path.stat().st_mtime, _read_inodes(path))
         for folder, prefix in kinds
-        for path in _list_folders(folder)
-        if not is_mark(path) and not path.name.startswith(".")
+        for path in store.entries(folder)
     ]
-
-
-def _list_folders(folder: Path) -> Iterator[Path]:
-    if folder.is_dir():
-        yield from sorted(path for path in folder.iterdir() if path.is_dir())
 
 
 def _read_inodes(folder: Path) -> Inodes:
@@ -106,14 +105,8 @@ def _read_inodes(folder: Path) -> Inodes:
 def _remove_leavings(store: Store, *, everything: bool) -> None:
     """What was put aside, and what was begun and never finished."""
     remove_leftovers(store)
-    remove_tree(store.aside)  # of a harness of before there were locks
-    for folder in (store.environments, store.models, store.converted, store.suites):
-        for path in _list_folders(folder):
-            if path.name.startswith(".making-") and is_stale(path) and not is_held(path):
-                remove_tree(path)  # of a harness of before there were locks
+    for path in store.of_before():
+        remove_tree(path)
     if everything:
-        for mark in store.unfinished.glob("*"):
-            if not is_held(mark):  # else a sweep is still running
-                mark.unlink(missing_ok=True)
-        for mark in store.models.glob("checked-*.json"):
-            mark.unlink(missing_ok=True)
+        remove_files(store.run_marks())
+        remove_files(store.notes())

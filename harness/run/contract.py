@@ -10,6 +10,7 @@ import psutil
 from harness.records import CellResult
 from harness.run.account import Account
 from harness.run.ends import CellEndedError
+from harness.run.inputs import spoil
 from harness.run.job import Bench, Job, Launch, Member
 
 
@@ -54,19 +55,22 @@ async def _listen(bench: Bench, job: Job, member: Member, *, stays: bool) -> Cel
             await member.start()
             account = member.process.account
             await member.process.contract()
-            await member.share_bytecode()
             if not stays:
                 await member.process.leave()
     except CellEndedError as error:
         ended = error
+    edits = await member.find_edits()
+    if ended is None and not edits:
+        await member.share_bytecode()
     ended = ended or account.judge_status(job.planned.cases)
     result = account.make_result(job.id, job.key, bench.plan.run, ended, member.read_tail())
-    return msgspec.structs.replace(result, peak_rss=member.peak if member.started else 0)
+    result = msgspec.structs.replace(result, peak_rss=member.peak if member.started else 0)
+    return spoil(result, edits)
 
 
 def is_timed(result: CellResult) -> bool:
     """Whether latency is measured in a cell with this contract result."""
-    return result.status in {"ok", "failed"}
+    return result.status in {"ok", "failed"} and not result.edited
 
 
 def _may_stay(bench: Bench, jobs: list[Job]) -> bool:

@@ -39,9 +39,12 @@ def find_fault_of_machine(messages: Iterable[str]) -> str:
 
 
 def is_lasting(result: CellResult) -> bool:
-    """Whether a second run would see the same: only then is a result kept for later runs."""
+    """Whether a second run would see the same: only then is a result kept for later runs.
+
+    Not where files changed that the cell was given, for a second run is given others.
+    """
     messages = (result.reason, *(case.message for case in result.cases), *result.untimed.values())
-    return result.status in FINISHED and not find_fault_of_machine(messages)
+    return result.status in FINISHED and not result.edited and not find_fault_of_machine(messages)
 
 
 def describe_exit(code: int) -> str:

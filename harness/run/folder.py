@@ -9,12 +9,15 @@ from pathlib import Path
 import msgspec
 
 from harness.errors import UsageError
-from harness.files import write_whole
+from harness.files import inside, write_text, write_whole
 from harness.held import making_folder
-from harness.records import SCHEMA, CellResult, Plan
+from harness.reading import MAX_RESULTS, input_fault, read_input
+from harness.records import SCHEMA, UNREADABLE, CellResult, Plan
 from harness.run.leftovers import remove_leftovers_of_runs
-from harness.run.results import read_result
+from harness.run.results import find_path_fault, read_result
+from harness.run.seals import FAULTS, load_sealer
 
+PLAN = "plan.json"
 UNFINISHED = "unfinished"
 LATEST = "latest"
 
@@ -24,9 +27,10 @@ GATE_FILE = "gate.json"
 
 @dataclass(frozen=True)
 class RunFolder:
-    """``<root>/<run id>``."""
+    """``<root>/<run id>``, or another folder that holds the run of the id ``run``."""
 
     path: Path
+    run: str = ""
 
     @classmethod
     def create(cls, root: Path, plan: Plan) -> RunFolder:
@@ -35,30 +39,49 @@ class RunFolder:
         Raises:
             OSError: it cannot be written.
         """
+        folder = cls(inside(root, plan.run, "the id of a run"))
         remove_leftovers_of_runs(root)
-        folder = cls(root / plan.run)
         write_whole(folder.path / UNFINISHED, b"")
-        write_whole(folder.path / "plan.json", format_json(plan))
+        write_text(folder.path / PLAN, format_json(plan))
         return folder
 
     def cell(self, cell: str) -> Path:
         """The folder of one cell, made if need be."""
-        folder = self.path / "cells" / cell
+        folder = inside(self.path / "cells", cell, f"{self.path / PLAN}: the id of a cell")
         folder.mkdir(parents=True, exist_ok=True)
         return folder
 
     def write_result(self, result: CellResult) -> None:
         """Write what a cell left."""
-        write_whole(self.cell(result.cell) / "result.json", format_json(result))
+        path = self.cell(result.cell) / "result.json"
+        write_text(path, format_json(result))
+        load_sealer().seal(path, name_result(self.run or self.path.name, result.cell))
 
     def finish(self) -> None:
         """Everything that the run was to leave is there: it is complete, and the latest."""
         (self.path / UNFINISHED).unlink(missing_ok=True)
         runs = self.path.parent
+        latest = runs / LATEST
+        if latest.exists() and not latest.is_symlink():
+            return  # somebody else's
         with contextlib.suppress(OSError), making_folder(runs) as making:  # some file systems have no links
             link = making / LATEST
             link.symlink_to(self.path.name, target_is_directory=True)  # as it is read in its place
-            link.replace(runs / LATEST)
+            link.replace(latest)
+
+
+def name_result(run: str, cell: str) -> str:
+    """What the result of a cell in a run is called, wherever the folder of the run lies."""
+    return f"{run}/cells/{cell}/result.json"
+
+
+def find_change(path: Path, name: str) -> str:
+    """What is wrong with a file of a run, in words; empty where it is as the run wrote it.
+
+    A run of an earlier version has no seals, one of another machine those of another key.
+    """
+    state = load_sealer().look(path, name)
+    return f"{path}: {FAULTS[state]}" if state == "changed" else ""
 
 
 @dataclass(frozen=True)
@@ -77,12 +100,18 @@ def read_run(path: Path) -> StoredRun:
     A result that is damaged, or of a cell that was not planned, is a problem and no result.
 
     Raises:
-        UsageError: there is no plan, or it is damaged.
+        UsageError: there is no plan, or it is damaged, or names a path where an id belongs; or two of its
+            cells share a run but no lock.
     """
-    plan = _read_plan(path / "plan.json")
+    plan = _read_plan(path / PLAN)
+    _refuse_twins(plan, path / PLAN)
     results, problems = [], []
     for planned in plan.cells:
-        file = path / "cells" / planned.cell.id / "result.json"
+        where = f"{path / PLAN}: the id of a cell"
+        file = inside(path / "cells", planned.cell.id, where) / "result.json"
+        if file.exists() and (fault := input_fault(file, "file")):  # reading a FIFO would never end
+            problems.append(fault)
+            continue
         try:
             result = read_result(file)
         except FileNotFoundError:
@@ -94,22 +123,40 @@ def read_run(path: Path) -> StoredRun:
         if result.cell != planned.cell.id:
             problems.append(f"{file}: the result of {result.cell}, but should be of {planned.cell.id}")
             continue
+        if change := find_change(file, name_result(plan.run, planned.cell.id)):
+            problems.append(f"{change}; the cell counts as missing")
+            continue
         results.append(result)
     return StoredRun(plan, tuple(results), tuple(problems), finished=not (path / UNFINISHED).exists())
 
 
 def _read_plan(path: Path) -> Plan:
     try:
-        plan = msgspec.json.decode(path.read_bytes(), type=Plan)
-    except OSError as error:
-        raise UsageError(f"{path}: not the folder of a run: {error.strerror}") from error
-    except msgspec.DecodeError as error:
+        data = read_input(path, MAX_RESULTS)
+    except UsageError as error:
+        raise UsageError(f"{path.parent}: not the folder of a run: {error}") from None
+    try:
+        plan = msgspec.json.decode(data, type=Plan)
+    except UNREADABLE as error:
         raise UsageError(f"{path}: not a whole plan ({error})") from error
     if plan.schema != SCHEMA:
         raise UsageError(f"{path}: schema {plan.schema}, but {SCHEMA} was expected")
+    for name in (plan.run, *(planned.cell.id for planned in plan.cells)):
+        if fault := find_path_fault(name):
+            raise UsageError(f"{path}: {fault}")
     return plan
 
 
-def format_json(record: msgspec.Struct) -> bytes:
+def _refuse_twins(plan: Plan, path: Path) -> None:
+    """See that cells which share a run have equal locks: else one cell would pass with results of another."""
+    digests = {planned.cell.id: planned.lock.digest for planned in plan.cells}
+    for planned in plan.cells:
+        if planned.same_as is not None and digests.get(planned.same_as) != planned.lock.digest:
+            raise UsageError(
+                f"{path}: {planned.cell.id} shares the run of {planned.same_as}, but their locks differ"
+            )
+
+
+def format_json(record: msgspec.Struct) -> str:
     """A record as indented JSON with a final newline."""
-    return msgspec.json.format(msgspec.json.encode(record), indent=1) + b"\n"
+    return msgspec.json.format(msgspec.json.encode(record), indent=1).decode() + "\n"

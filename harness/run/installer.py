@@ -2,21 +2,16 @@
 
 from __future__ import annotations
 
-import os
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import uv
-
-from harness import processes
 from harness.errors import StoreError
-from harness.files import describe_os_error, find_no_space, remove_tree
+from harness.files import find_no_space, remove_tree
+from harness.plan import uv
+from harness.redaction import redact
 from harness.run.ends import describe_exit
-
-_NOT_UV = ("VIRTUAL_ENV", "CONDA_PREFIX", "PYTHONPATH", "PYTHONHOME")
-"""Variables that would let uv see an environment other than the one it is given."""
 
 OFFLINE_FIRST = (True, False)
 """With a warm cache uv needs no network. Whatever it lacks offline (it exits with 1 for that and for much
@@ -37,7 +32,7 @@ class Installer:
 
     Attributes:
         index: uv arguments that say where distributions come from (pip's find-links and indexes).
-        variables: environment variables added to the controller's own (a certificate bundle, for example).
+        variables: environment variables added to those of ``harness.plan.uv`` (a certificate bundle, say).
         downloads: whether uv may download a Python.
         timeout: seconds for one call.
     """
@@ -54,16 +49,13 @@ class Installer:
             InstallerEndedError: a signal ended it, time ran out, or there is no space left.
             StoreError: it failed; the message is uv's.
         """
-        argv = [uv.find_uv_bin(), *map(str, arguments), "--no-progress", "--color", "never"]
-        env = {name: value for name, value in os.environ.items() if name not in _NOT_UV}
+        env = uv.environment(dict(self.variables))
         try:
-            done = await processes.run(argv, env={**env, **dict(self.variables)}, timeout=self.timeout)
+            done = await uv.run_uv(arguments, env=env, timeout=self.timeout)
         except TimeoutError:
             raise InstallerEndedError(f"{_name(arguments)} was not over within {self.timeout:g} s") from None
-        except OSError as error:
-            raise StoreError(f"uv could not be started: {describe_os_error(error)}") from error
-        if done.returncode < 0:
-            raise InstallerEndedError(f"{_name(arguments)} {describe_exit(done.returncode)}")
+        except uv.UvError as error:
+            raise _explain(error, _name(arguments)) from error
         if done.returncode != 0:
             said = done.stderr or done.stdout
             if full := find_no_space(said):
@@ -137,6 +129,14 @@ class Installer:
         await self.run("cache", "clean", *distributions)
 
 
+def _explain(error: uv.UvError, name: str) -> StoreError:
+    """What a call of uv becomes that did not come to an end of its own."""
+    if error.returncode is None:
+        return StoreError(str(error))
+    ended = f"{name} {describe_exit(error.returncode)}" if error.returncode < 0 else str(error)
+    return InstallerEndedError(find_no_space(str(error)) or ended)
+
+
 def _name(arguments: Sequence[str | Path]) -> str:
     return " ".join(["uv", *(str(each) for each in arguments[:2] if not str(each).startswith("-"))])
 
@@ -154,4 +154,4 @@ def shorten_complaint(text: str, code: int) -> str:
         (at for at, line in enumerate(kept) if line.startswith(("error:", "\N{MULTIPLICATION SIGN}"))), 0
     )
     kept = kept[first:]
-    return " ".join(kept)[:2000] or f"uv failed with exit code {code} and said nothing"
+    return redact(" ".join(kept))[:2000] or f"uv failed with exit code {code} and said nothing"

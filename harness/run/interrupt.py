@@ -75,7 +75,7 @@ def one_error() -> Iterator[None]:
 
 
 def _explain(error: OSError) -> MachineError:
-    return MachineError(f"the machine could not do its part: {describe_os_error(error)}")
+    return MachineError(f"I/O error: {describe_os_error(error)}")
 
 
 def _flatten(group: BaseExceptionGroup[BaseException]) -> Iterator[BaseException]:

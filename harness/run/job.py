@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from harness.errors import StoreError
-from harness.files import describe_os_error
+from harness.files import describe_os_error, redact_file
 from harness.held import temporary_folder
 from harness.records import CellResult, Plan, PlannedCell, Progress
 from harness.run.bytecode import BytecodePool
@@ -17,6 +17,7 @@ from harness.run.cell import CellProcess, Notify, Start
 from harness.run.ends import CellEndedError
 from harness.run.environments import Environment
 from harness.run.folder import RunFolder
+from harness.run.inputs import Inputs, find_environment_edits
 from harness.run.material import Material
 from harness.run.options import Options
 from harness.run.results import ResultStore
@@ -36,6 +37,7 @@ class Bench:
     notify: Notify
     watch: Watch
     cores: asyncio.Semaphore
+    inputs: Inputs
     bytecode: BytecodePool = field(default_factory=BytecodePool)
 
     def tell(self, cell: str, stage: str, note: str = "") -> None:
@@ -139,13 +141,24 @@ class Member:
         self.stack.push_async_callback(self._process.end)
         self._process.account.seconds["environment"] = self.seconds
 
+    async def find_edits(self) -> tuple[str, ...]:
+        """The files that it was given, alone or with other cells, and that have changed since."""
+        if self._python is None or not self.started:
+            return ()
+        shared = await asyncio.to_thread(self.bench.inputs.find_edits)
+        environment = await asyncio.to_thread(find_environment_edits, self._python)
+        return (*await self.process.look_for_edits(), *shared, *environment)
+
     def read_tail(self) -> tuple[str, ...]:
         """The last lines that it printed; empty where it was never started."""
         return self.process.read_tail() if self.started else ()
 
     async def end(self) -> None:
-        """End the process, and give back its environment and its folder."""
+        """End the process, give back its environment and its folder; its files hold no credentials then."""
         await self.stack.aclose()
+        folder = self.bench.folder.cell(self.launch.name)
+        for path in (self.log, folder / self.launch.benchmark):
+            redact_file(path)
 
     @property
     def peak(self) -> int:

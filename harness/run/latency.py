@@ -16,6 +16,7 @@ from harness.run.cell import CellProcess
 from harness.run.contract import is_timed
 from harness.run.ends import CellEndedError
 from harness.run.group import Group
+from harness.run.inputs import spoil
 from harness.run.job import Bench, Job
 from harness.run.turns import Turns, draw_core
 
@@ -86,7 +87,9 @@ class Session:
             job.result = _end(job.result, *self.group.fallen[job.id])
         else:
             job.result = self._complete(job, job.result, arm.process)
-            if arm.ended is not None:
+            if edits := (*arm.process.edited, *bench.inputs.find_edits()):
+                job.result = spoil(job.result, edits)
+            elif arm.ended is not None:
                 job.result = _end(job.result, arm.ended, arm.process.read_tail())
             elif self._is_lasting(job.result):
                 bench.results.keep_latency(job.result, key, bench.folder.cell(job.id))

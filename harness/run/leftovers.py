@@ -12,7 +12,7 @@ from pathlib import Path
 from harness.files import remove_tree
 from harness.held import MAKING, TEMPORARY, WRITING, claim, remove_files
 from harness.processes import end_users
-from harness.run.store import Store, is_mark
+from harness.run.store import Store, remove_marks
 
 _RUN = re.compile(rb'"run":"([^"]+)"')
 
@@ -21,20 +21,16 @@ def remove_leftovers(store: Store) -> None:
     """Remove what killed processes have left in a store and in the folder for temporary files.
 
     Processes that still work for one of them are ended. What a living process uses is left alone, and so is
-    what belongs to another user.
+    what belongs to another user, and a folder that is not marked as a store.
     """
-    temporary = [path for path in Path(tempfile.gettempdir()).glob(TEMPORARY) if _is_ours(path)]
-    if not store.locks.is_dir():  # nothing of it was ever used, if it is a store at all
+    temporary = (path for path in Path(tempfile.gettempdir()).glob(TEMPORARY) if _is_ours(path))
+    if not store.is_claimed:
         _remove_folders(temporary)
         return
-    kinds = (store.environments, store.models, store.converted, store.suites)
-    making = (path for folder in (*kinds, store.aside) for path in folder.glob(MAKING))
-    _remove_folders([*temporary, *making])
-    remove_files(_list_half_written(store))
-    for marks in (path for folder in kinds for path in folder.glob("*") if is_mark(path)):
-        remove_files(mark for mark in marks.glob("*") if _is_empty(mark))
-        with contextlib.suppress(OSError):  # another process uses it
-            marks.rmdir()
+    _remove_folders([*temporary, *store.making()])
+    remove_files(store.half_written())
+    for entry in store.marked():
+        remove_marks(entry)
     _remove_marks_of_runs(store)
 
 
@@ -50,20 +46,6 @@ def _is_ours(path: Path) -> bool:
     return False
 
 
-def _is_empty(path: Path) -> bool:
-    with contextlib.suppress(OSError):
-        return path.lstat().st_size == 0
-    return False
-
-
-def _list_half_written(store: Store) -> Iterator[Path]:
-    for folder in (store.root, store.models, store.unfinished):
-        yield from folder.glob(WRITING)
-    for folder in (store.environments, store.converted):
-        yield from folder.glob(f"*/{WRITING}")
-    yield from store.results.rglob(WRITING)
-
-
 def _remove_folders(found: Iterable[Path]) -> None:
     with contextlib.ExitStack() as stack:
         left = [path for path in found if stack.enter_context(claim(path))]
@@ -76,8 +58,7 @@ def _remove_folders(found: Iterable[Path]) -> None:
 def _remove_marks_of_runs(store: Store) -> None:
     """A mark of a run that was cut off is needed as long as a result of it is there: see ``--fresh``."""
     with contextlib.ExitStack() as stack:
-        marks = filter(_is_empty, store.unfinished.glob("*"))
-        left = [mark for mark in marks if stack.enter_context(claim(mark))]
+        left = [mark for mark in store.run_marks() if stack.enter_context(claim(mark))]
         if left:
             needed = set(_list_runs(store))
             for mark in left:

@@ -7,6 +7,7 @@ import csv
 import fnmatch
 import hashlib
 import os
+import stat
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
@@ -77,13 +78,10 @@ def find_damage(environment: Path, wanted: Mapping[str, str]) -> str:
     """
     if not environment.exists():
         return NOT_THERE
-    try:
-        manifest = msgspec.json.decode((environment / MARKER).read_bytes(), type=Manifest)
-    except FileNotFoundError:
-        return "it was cut off while it was made"
-    except (msgspec.DecodeError, OSError) as error:
-        return f"its manifest cannot be read: {error}"
-    damage = _find_changes(environment, manifest)
+    manifest = _read_manifest(environment)
+    if isinstance(manifest, str):
+        return manifest
+    damage = _compare(environment, manifest)
     if not damage and not manifest.whole:
         damage = "; ".join(find_incomplete(environment, wanted).values())
         if damage:
@@ -92,7 +90,26 @@ def find_damage(environment: Path, wanted: Mapping[str, str]) -> str:
     return damage
 
 
-def _find_changes(environment: Path, manifest: Manifest) -> str:
+def find_changes(environment: Path) -> str:
+    """What changed in an environment since it was made, in words; empty where nothing did.
+
+    Bytecode does not count: a cell compiles what it imports.
+    """
+    manifest = _read_manifest(environment)
+    return manifest if isinstance(manifest, str) else _compare(environment, manifest)
+
+
+def _read_manifest(environment: Path) -> Manifest | str:
+    """The manifest of an environment, or in words why there is none."""
+    try:
+        return msgspec.json.decode((environment / MARKER).read_bytes(), type=Manifest)
+    except FileNotFoundError:
+        return "it was cut off while it was made"
+    except (msgspec.DecodeError, OSError) as error:
+        return f"its manifest cannot be read: {error}"
+
+
+def _compare(environment: Path, manifest: Manifest) -> str:
     there = list_files(environment)
     differing = sorted(
         {name for name, status in manifest.files.items() if there.get(name) != status}
@@ -129,7 +146,7 @@ def find_incomplete(
             found[name] = f"{name} {there} is installed, but should be {version}"
         elif not _was_finished(record):
             found[name] = f"{name} {version} was not installed to its end"
-    counts = _count(_claims(environment, packages), thorough=False)
+    counts = _count(environment, _claims(environment, packages), thorough=False)
     for owner, bad in sorted(counts.items()):
         noun = "1 file is" if len(bad) == 1 else f"{len(bad)} files are"
         found.setdefault(owner, f"{noun} not as the RECORD of {owner} says, the first is {min(bad)}")
@@ -140,10 +157,14 @@ def find_bad_distributions(environment: Path, *, packages: str = PACKAGES) -> tu
     """Normalized names of the distributions with a file whose content is not what their RECORD says.
 
     A missing file does not count: it is gone from this environment, and says nothing about the cache that it
-    was linked from.
+    was linked from. A file outside of the environment does: no wheel may bring one.
     """
-    claims = {path: rows for path, rows in _claims(environment, packages).items() if path.exists()}
-    return tuple(sorted(_count(claims, thorough=True)))
+    claims = {
+        path: rows
+        for path, rows in _claims(environment, packages).items()
+        if path.exists() or not _is_inside(path, environment)
+    }
+    return tuple(sorted(_count(environment, claims, thorough=True)))
 
 
 def _find_records(environment: Path, packages: str) -> Iterator[tuple[str, str, Path]]:
@@ -174,11 +195,18 @@ def _read_rows(record: Path) -> Iterator[list[str]]:
                 yield row
 
 
-def _count(claims: Mapping[Path, Iterable[_Row]], *, thorough: bool) -> dict[str, list[str]]:
-    """The files that are as none of their distributions says, by distribution."""
+def _is_inside(path: Path, environment: Path) -> bool:
+    return os.path.normpath(path).startswith(f"{os.path.normpath(environment)}{os.sep}")
+
+
+def _count(
+    environment: Path, claims: Mapping[Path, Iterable[_Row]], *, thorough: bool
+) -> dict[str, list[str]]:
+    """The files that are as none of their distributions says, or outside, by distribution."""
     bad = defaultdict(list)
     for path, rows in claims.items():
-        if not any(_agrees(path, row, thorough=thorough) for row in rows):
+        sound = any(_agrees(path, row, thorough=thorough) for row in rows)
+        if not sound or not _is_inside(path, environment):
             for row in rows:
                 bad[row.distribution].append(row.named)
     return bad
@@ -186,12 +214,13 @@ def _count(claims: Mapping[Path, Iterable[_Row]], *, thorough: bool) -> dict[str
 
 def _agrees(path: Path, row: _Row, *, thorough: bool) -> bool:
     try:
-        if row.size and path.stat().st_size != int(row.size):
+        status = path.stat()
+        if not stat.S_ISREG(status.st_mode) or (row.size and status.st_size != int(row.size)):
             return False
     except (OSError, ValueError):
         return False
     if not row.size:
-        return path.exists()
+        return True
     kind, _, expected = row.hashed.partition("=")
     if not thorough or kind != "sha256":
         return True

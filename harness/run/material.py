@@ -10,6 +10,7 @@ import msgspec
 
 from harness.cell.spec import DEFAULT_EMBEDDER, DEFAULT_NORMALIZER, CellSpec
 from harness.records import Lock
+from harness.run.suite import Suite
 
 
 @dataclass(frozen=True)
@@ -17,11 +18,11 @@ class Material:
     """Suite, subject, model and data; see ``harness.cell.spec.CellSpec`` for what a cell makes of them.
 
     Attributes:
-        suite: folder that holds ``harness/cell``.
+        suite: what every process gets a copy of.
         identity: part -> digest of its content; what a result depends on besides lock and machine.
     """
 
-    suite: Path
+    suite: Suite
     identity: dict[str, str]
     model_dir: Path
     embedder: str = DEFAULT_EMBEDDER
@@ -59,7 +60,7 @@ class Material:
             embedder=self.embedder,
             normalizer=self.normalizer,
             search_path=tuple(str(folder) for folder in self.search_path),
-            corpus=str(self.corpus or self.suite / "harness" / "cell" / "corpus.toml"),
+            corpus="" if self.corpus is None else str(self.corpus),
             golden=None if self.golden is None else str(self.golden),
             tolerances=dict(self.tolerances),
             only=self.only,

@@ -4,21 +4,31 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import os
 import re
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import msgspec
 from packaging.requirements import Requirement
 
 from harness.errors import StoreError, UsageError
-from harness.files import describe_os_error, hash_file, hash_tree, stat_tree, write_whole
+from harness.files import (
+    describe_os_error,
+    fault_below,
+    hash_file,
+    hash_tree,
+    inside,
+    stat_tree,
+    write_whole,
+)
 from harness.held import making_folder
 from harness.plan.schema import Model
 from harness.run.installer import Installer
 from harness.run.manifest import find_bad_distributions, find_incomplete
+from harness.run.seals import load_sealer
 from harness.run.store import Store
 
 Say = Callable[[str], None]
@@ -46,9 +56,13 @@ async def obtain_model(
     """The model of a matrix, with its weights checked; ``local`` is its folder where it is no distribution.
 
     Raises:
-        UsageError: a local model is not there, or has other weights than the matrix says.
-        StoreError: it cannot be fetched, or what was fetched has other weights.
+        UsageError: a local model is not there, or has other weights than the matrix says; a path in [model]
+            leads elsewhere.
+        StoreError: it cannot be fetched, or what was fetched has other weights, or is no plain files.
     """
+    for key, name in (("folder", model.folder), ("weights", model.weights)):
+        if name is not None and (fault := fault_below(name)):  # a plan may be made without a matrix file
+            raise UsageError(f"[model] {key}: {name!r} {fault}; a path inside the model is expected")
     if local is not None:
         if not _is_there(local):
             raise UsageError(f"the model folder {local} is not there: see [model] path in the matrix")
@@ -66,9 +80,9 @@ async def obtain_model(
 async def _ensure(model: Model, target: Path, store: Store, installer: Installer, say: Say) -> ModelFolder:
     try:
         if _is_there(target):
-            before = _read_mark(target, store)
+            before, forged = _read_mark(target, store), _find_forgery(target, store)
             checked = _check(target, model.weights, store)
-            problem = _compare(checked, model)
+            problem = forged or _compare(checked, model)
             if not problem and before is not None and before.digest != checked.digest:
                 problem = "its files changed since it was unpacked"
             if not problem:
@@ -94,6 +108,8 @@ def _is_there(target: Path) -> bool:
 
 
 async def _unpack(model: Model, target: Path, store: Store, installer: Installer, say: Say) -> None:
+    # Files of its own: with links to uv's cache it would be gone when that is emptied.
+    installer = replace(installer, variables=(*installer.variables, ("UV_LINK_MODE", "hardlink")))
     with making_folder(store.models) as making:
         made = making / "unpacked"
         await installer.unpack(str(model.distribution), made, Path(sys.executable))
@@ -103,12 +119,14 @@ async def _unpack(model: Model, target: Path, store: Store, installer: Installer
             await installer.unpack(str(model.distribution), made, Path(sys.executable))
             if bad := await asyncio.to_thread(_find_bad, made, model):
                 raise StoreError("; ".join(bad.values()) + ", also when fetched anew")
-        inside = made / str(model.folder)
-        if not _is_there(inside):
+        if odd := await asyncio.to_thread(_find_odd_file, made):
+            raise StoreError(f"{model.distribution} holds {odd}, which is neither a file nor a folder")
+        folder = inside(made, str(model.folder), f"{model.distribution}: [model] folder")
+        if not _is_there(folder):
             raise StoreError(
                 f"{model.distribution} holds no folder {model.folder}: see [model] in the matrix"
             )
-        inside.rename(target)
+        folder.rename(target)
 
 
 def _find_bad(made: Path, model: Model) -> dict[str, str]:
@@ -118,6 +136,15 @@ def _find_bad(made: Path, model: Model) -> dict[str, str]:
     incomplete = find_incomplete(made, {wanted.name: version}, packages=".")
     damaged = find_bad_distributions(made, packages=".")
     return {each: f"the content of {each} is not as its RECORD says" for each in damaged} | incomplete
+
+
+def _find_odd_file(folder: Path) -> str:
+    """The first thing below a folder that is a link, a device or the like; empty where there is none."""
+    for place, folders, names in os.walk(folder):
+        for path in (Path(place, name) for name in (*folders, *names)):
+            if path.is_symlink() or not (path.is_dir() or path.is_file()):
+                return str(path.relative_to(folder))
+    return ""
 
 
 def _mark_of(folder: Path, store: Store) -> Path:
@@ -131,15 +158,24 @@ def _read_mark(folder: Path, store: Store) -> _Checked | None:
         return None
 
 
+def _find_forgery(folder: Path, store: Store) -> str:
+    """Whether somebody else wrote the mark of the last check, in words; empty where nobody did."""
+    mark = _mark_of(folder, store)
+    changed = mark.exists() and load_sealer().look(mark, mark.name) == "changed"
+    return "the mark of its last check is not what was written" if changed else ""
+
+
 def _check(folder: Path, weights: str | None, store: Store) -> _Checked:
     files = stat_tree(folder)
     known = _read_mark(folder, store)
-    if known is not None and known.files == files:
+    mark = _mark_of(folder, store)
+    if known is not None and known.files == files and load_sealer().look(mark, mark.name) == "whole":
         return known
     path = folder / weights if weights else None
     found = hash_file(path) if path is not None and path.is_file() else ""
     checked = _Checked(files, hash_tree(folder), found)
-    write_whole(_mark_of(folder, store), msgspec.json.encode(checked))
+    write_whole(mark, msgspec.json.encode(checked))
+    load_sealer().seal(mark, mark.name)
     return checked
 
 

@@ -55,9 +55,10 @@ async def prepare_material(  # noqa: PLR0913 - one parameter an ingredient
     ``only`` are globs over case ids.
 
     Raises:
-        UsageError: a local model is not what the matrix says.
+        UsageError: a local model is not what the matrix says, or the store is another folder.
         StoreError: the model cannot be fetched, or the store not be written to.
     """
+    store.claim()
     suite = await asyncio.to_thread(snapshot_suite, store)
     model = await obtain_model(matrix.model, matrix.model_path, store, installer, say)
     tolerances = allowed_values(tolerances_of(matrix))
@@ -71,7 +72,7 @@ async def prepare_material(  # noqa: PLR0913 - one parameter an ingredient
         "tolerances": digest_value(tolerances),
     }
     return Material(
-        suite=suite.folder,
+        suite=suite,
         identity=identity,
         model_dir=model.folder,
         embedder=matrix.subject.embedder,

@@ -5,17 +5,18 @@ from __future__ import annotations
 import contextlib
 import os
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import msgspec
 
 from harness.errors import StoreError
-from harness.files import copy_whole, describe_os_error, write_whole
+from harness.files import copy_whole, describe_os_error, inside, write_whole
 from harness.held import mark
-from harness.records import SCHEMA, CellResult, ScenarioPlan
+from harness.records import SCHEMA, UNREADABLE, CellResult, ScenarioPlan
 from harness.run.ends import is_lasting
 from harness.run.material import digest_value
+from harness.run.seals import FAULTS, Sealer, load_sealer
 from harness.run.store import Store
 
 KEPT = ("log.txt", "benchmark.json")
@@ -26,7 +27,7 @@ Complain = Callable[[str], None]
 
 @dataclass(frozen=True)
 class ResultStore:
-    """Contract results by key, and timings by key, baseline and scenarios.
+    """Contract results by key, and timings by key, baseline and scenarios; sealed, see ``seals``.
 
     Attributes:
         fresh: results of runs that were cut off are not given out.
@@ -37,14 +38,15 @@ class ResultStore:
     complain: Complain
     fresh: bool = False
     rerun: bool = False
+    sealer: Sealer = field(default_factory=load_sealer)
 
     def read_contract(self, key: str) -> CellResult | None:
         """The stored result of a contract phase, without timings; None where there is none to use."""
-        return self._read(self.store.results / key / "contract.json")
+        return self._read(self.store.results / key / "contract.json", key)
 
     def read_latency(self, key: str, latency: str) -> CellResult | None:
         """The stored result with its timings."""
-        return self._read(self.store.results / key / f"latency-{latency}" / "result.json")
+        return self._read(self.store.results / key / f"latency-{latency}" / "result.json", key)
 
     def keep_contract(self, result: CellResult, folder: Path) -> None:
         """Keep a finished contract phase; others are not kept.
@@ -54,12 +56,12 @@ class ResultStore:
         """
         if is_lasting(result):
             bare = msgspec.structs.replace(result, timings=(), untimed={})
-            self._keep(self.store.results / result.key / "contract.json", bare, folder)
+            self._keep(self._place(result.key) / "contract.json", bare, folder)
 
     def keep_latency(self, result: CellResult, latency: str, folder: Path) -> None:
         """Keep a finished latency phase."""
         if is_lasting(result):
-            self._keep(self.store.results / result.key / f"latency-{latency}" / "result.json", result, folder)
+            self._keep(self._place(result.key) / f"latency-{latency}" / "result.json", result, folder)
 
     def restore_files(self, key: str, latency: str, folder: Path) -> None:
         """Put the kept files of a reused cell into its folder of this run."""
@@ -70,18 +72,24 @@ class ResultStore:
     def _keep(self, path: Path, result: CellResult, folder: Path) -> None:
         try:
             for name in KEPT:
-                copy_whole(folder / name, path.parent / name)
+                if copy_whole(folder / name, path.parent / name):
+                    self.sealer.seal(path.parent / name, self._name(path.parent / name))
             write_whole(path, msgspec.json.encode(result))
+            self.sealer.seal(path, self._name(path))
         except OSError as error:
             raise StoreError(
                 f"a result cannot be kept in the store: {describe_os_error(error, path)}"
             ) from error
 
-    def _read(self, path: Path) -> CellResult | None:
+    def _name(self, path: Path) -> str:
+        return path.relative_to(self.store.root).as_posix()
+
+    def _read(self, path: Path, key: str) -> CellResult | None:
         if self.rerun:
             return None
         try:
             result = read_result(path)
+            self._hold(path, result, key)
         except FileNotFoundError:
             return None
         except ValueError as error:
@@ -89,19 +97,38 @@ class ResultStore:
             return None
         if not is_lasting(result):  # an earlier harness kept it
             return None
-        if self.fresh and (self.store.unfinished / result.run).exists():
+        if self.fresh and self._mark(result.run).exists():
             return None
         os.utime(self.store.results / result.key)  # the stamp of its last use
         return result
 
+    def _hold(self, path: Path, result: CellResult, key: str) -> None:
+        """Make sure that a result and the files beside it are what was kept there.
+
+        Raises:
+            ValueError: they are not; names the file.
+        """
+        if result.key != key:
+            raise ValueError(f"{path}: key: {result.key!r}, but should be {key!r}, under which it lies")
+        beside = [path.with_name(name) for name in KEPT if path.with_name(name).exists()]
+        for file in (path, *beside):
+            if fault := FAULTS[self.sealer.look(file, self._name(file))]:
+                raise ValueError(f"{file}: {fault}")
+
     def begin(self, run: str) -> contextlib.AbstractContextManager[None]:
         """From now on ``run`` counts as cut off, until it is finished; in the context, as running."""
-        return mark(self.store.unfinished / run, keep=True)
+        return mark(self._mark(run), keep=True)
 
     def finish(self, runs: Sequence[str]) -> None:
         """These runs are complete: their results are as good as any."""
         for run in runs:
-            (self.store.unfinished / run).unlink(missing_ok=True)
+            self._mark(run).unlink(missing_ok=True)
+
+    def _place(self, key: str) -> Path:
+        return inside(self.store.results, key, "a result in the store: key")
+
+    def _mark(self, run: str) -> Path:
+        return inside(self.store.unfinished, run, "a result in the store: run")
 
 
 def key_latency(baseline: str, scenarios: Sequence[ScenarioPlan]) -> str:
@@ -114,13 +141,34 @@ def read_result(path: Path) -> CellResult:
 
     Raises:
         FileNotFoundError: there is none.
-        ValueError: it is cut off, damaged, or of another schema; the message names the file and the fault.
+        ValueError: it is cut off, damaged, of another schema, or names a path; the message names the file and
+            the fault.
     """
     data = path.read_bytes()
     try:
         result = msgspec.json.decode(data, type=CellResult)
-    except msgspec.DecodeError as error:
+    except msgspec.ValidationError as error:
+        raise ValueError(f"{path}: not a result as this version writes it ({error})") from error
+    except UNREADABLE as error:
         raise ValueError(f"{path}: not a whole result ({error})") from error
     if result.schema != SCHEMA:
         raise ValueError(f"{path}: schema {result.schema}, but {SCHEMA} was expected")
+    for name in ("cell", "key", "run"):
+        if fault := find_path_fault(getattr(result, name)):
+            raise ValueError(f"{path}: {name}: {fault}")
     return result
+
+
+_LONGEST = 255  # bytes that a file system lets a name have
+
+
+def find_path_fault(name: str) -> str:
+    """Why a name out of a file cannot be the name of a folder, in words; empty where it can.
+
+    A key is never a path: it is joined to the folder of a store or of a run.
+    """
+    if name in {".", ".."} or any(sign in name for sign in "/\\") or not name.isprintable():
+        return f"{name[:80]!r} should be a plain name, without slashes and control characters"
+    if len(name.encode()) > _LONGEST:
+        return f"a name of {len(name)} characters, but should be of at most {_LONGEST} bytes"
+    return ""

@@ -15,6 +15,7 @@ from harness.run.cell import Notify
 from harness.run.contract import run_contracts
 from harness.run.environments import Environment
 from harness.run.folder import RunFolder
+from harness.run.inputs import Inputs
 from harness.run.interrupt import one_error
 from harness.run.job import Bench, Job
 from harness.run.latency import measure_latency
@@ -73,6 +74,7 @@ async def sweep(plan: Plan, supplies: Supplies, options: Options, notify: Notify
                 notify=notify,
                 watch=watch,
                 cores=asyncio.Semaphore(options.jobs),
+                inputs=await asyncio.to_thread(Inputs.of, supplies.material),
             )
             jobs = [_make_job(bench, planned) for planned in plan.cells if _runs_itself(planned)]
             baseline = _find_baseline(bench, jobs)
@@ -87,7 +89,7 @@ async def sweep(plan: Plan, supplies: Supplies, options: Options, notify: Notify
 def _shared_entries(supplies: Supplies) -> list[Path]:
     """Entries of the store that all cells use; a local model or a suite elsewhere is none."""
     store, material = supplies.results.store, supplies.material
-    places = {material.suite: store.suites, material.model_dir: store.models}
+    places = {material.suite.folder: store.suites, material.model_dir: store.models}
     return [path for path, folder in places.items() if path.parent == folder]
 
 

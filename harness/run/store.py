@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import fnmatch
 import os
+import re
 import secrets
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
@@ -15,9 +17,29 @@ import platformdirs
 
 from harness import held
 from harness.errors import StoreError
-from harness.files import describe_os_error
+from harness.files import Owned, describe_os_error, list_folder
+
+MARKER = "harness-store.txt"
+"""Tells a store from any other folder; written before anything else."""
 
 _IN_USE = ".in-use"
+_ENTRY_FORMS = {
+    "envs": r"[0-9a-f]{20}",
+    "models": r"[A-Za-z0-9.]+(-[A-Za-z0-9.]+)*-[0-9][A-Za-z0-9.]*-[A-Za-z0-9.-]+",
+    "suite": r"[0-9a-f]{16}",
+    "results": r"[0-9a-f]{64}",
+    "converted": r"[0-9a-f]{20}",
+}
+"""Folder -> what the folders in it are called; nothing else is ever moved or removed."""
+
+_OTHER_FORMS = {
+    "unfinished": r"[^.].*",
+    "locks": r"(env|model|suite|result|converted)-.+\.lock|latency\.lock",
+    "aside": r".+-[0-9]+-[0-9]+",
+}
+_CHECKED = r"checked-[0-9a-f]{16}\.json(\.seal)?"
+_MARK = r"[0-9a-f]{16}|[0-9]+-[0-9]+"  # the latter before there were locks
+_MADE_BEFORE = r"\.making-[a-z0-9_]{8}"
 _AGE_SECONDS = 24 * 3600.0
 _SILENT_SECONDS = 1.0
 
@@ -74,8 +96,37 @@ class Store:
 
     @property
     def locks(self) -> Path:
-        """One file a lock; there is one as soon as a store has been used."""
+        """One file a lock."""
         return self.root / "locks"
+
+    @property
+    def is_claimed(self) -> bool:
+        """Whether the folder is marked as a store."""
+        return (self.root / MARKER).is_file()
+
+    def refuse_foreign(self) -> None:
+        """Refuse a folder that is no store and cannot become one; nothing is written.
+
+        Raises:
+            UsageError: something else lies in it.
+            StoreError: it cannot be read.
+        """
+        try:
+            STORE.refuse_foreign(self.root)
+        except OSError as error:
+            raise _explain(error) from error
+
+    def claim(self) -> None:
+        """Mark the folder as a store, before anything is written or removed.
+
+        Raises:
+            UsageError: something else lies in it.
+            StoreError: it cannot be written to.
+        """
+        try:
+            STORE.claim(self.root)
+        except OSError as error:
+            raise _explain(error) from error
 
     @contextlib.asynccontextmanager
     async def lock(self, name: str, say_waiting: Callable[[], None] = _keep_quiet) -> AsyncIterator[None]:
@@ -94,9 +145,7 @@ class Store:
                 say_waiting()
                 await lock.acquire(poll_interval=0.1)
         except OSError as error:
-            raise StoreError(
-                f"the store cannot be used: {describe_os_error(error)}; name another with --store"
-            ) from error
+            raise _explain(error) from error
         try:
             yield
         finally:
@@ -115,9 +164,74 @@ class Store:
                 marks.rmdir()
 
     def put_aside(self, entry: Path) -> None:
-        """Take an entry out of use at once, then remove it."""
+        """Take an entry out of use at once, then remove it.
+
+        Raises:
+            StoreError: it is nothing that the harness has made.
+        """
+        if not self.owns(entry):
+            raise StoreError(f"{entry}: not made by the harness, so it is left there; move it away")
         with held.making_folder(self.aside) as aside:
             entry.rename(aside / entry.name)
+
+    def owns(self, entry: Path) -> bool:
+        """Whether a path is a folder that the harness has made in this store, and no link."""
+        form = _ENTRY_FORMS.get(entry.parent.name)
+        return (
+            form is not None
+            and entry.parent.parent == self.root
+            and _is_real_folder(entry.parent)
+            and _is_real_folder(entry)
+            and re.fullmatch(form, entry.name) is not None
+            and not is_mark(entry)
+        )
+
+    def entries(self, folder: Path) -> Iterator[Path]:
+        """The entries in one of its folders, by name."""
+        yield from (path for path in _list_real(folder) if self.owns(path))
+
+    def making(self) -> Iterator[Path]:
+        """Folders in which entries are made or removed by a process, which holds them."""
+        for folder in (*map(self.root.joinpath, _ENTRY_FORMS), self.aside):
+            yield from (path for path in _list_real(folder) if fnmatch.fnmatchcase(path.name, held.MAKING))
+
+    def half_written(self) -> Iterator[Path]:
+        """Files that are being written by a process, which holds them."""
+        for folder in (self.root, self.models, self.unfinished):
+            yield from folder.glob(held.WRITING) if _is_real_folder(folder) else ()
+        for folder in (self.environments, self.converted, self.results):
+            for entry in self.entries(folder):
+                yield from entry.glob(held.WRITING)
+                yield from entry.glob(f"latency-*/{held.WRITING}")
+
+    def marked(self) -> Iterator[Path]:
+        """The entries that have marks of processes that use them, or of killed ones."""
+        for name, form in _ENTRY_FORMS.items():
+            for path in _list_real(self.root / name):
+                entry = path.with_name(path.name.removesuffix(_IN_USE))
+                if is_mark(path) and _has_form(entry, form):
+                    yield entry
+
+    def of_before(self) -> Iterator[Path]:
+        """Folders that a harness of before there were locks put aside, or began a day ago."""
+        yield from (path for path in _list_real(self.aside) if _has_form(path, _OTHER_FORMS["aside"]))
+        for name in _ENTRY_FORMS:
+            for path in _list_real(self.root / name):
+                if _has_form(path, _MADE_BEFORE) and _is_stale(path):
+                    yield path
+
+    def run_marks(self) -> Iterator[Path]:
+        """One mark a run that is going on, or was cut off."""
+        for path in _list_real(self.unfinished):
+            empty = _is_real_file(path) and not path.stat().st_size
+            if empty and _has_form(path, _OTHER_FORMS["unfinished"]):
+                yield path
+
+    def notes(self) -> Iterator[Path]:
+        """What is known of the files of models."""
+        for path in _list_real(self.models):
+            if _has_form(path, _CHECKED) and _is_real_file(path):
+                yield path
 
 
 def marks_of(entry: Path) -> Path:
@@ -132,10 +246,67 @@ def is_mark(path: Path) -> bool:
 
 def is_in_use(entry: Path) -> bool:
     """Whether a living process has marked the entry."""
+    found = _list_real(marks_of(entry))
+    return any(held.is_held(mark) for mark in found if _has_form(mark, _MARK))
+
+
+def remove_marks(entry: Path) -> None:
+    """Remove the marks of processes that were killed while they used an entry."""
     marks = marks_of(entry)
-    return marks.is_dir() and any(map(held.is_held, marks.iterdir()))
+    held.remove_files(each for each in _list_real(marks) if _has_form(each, _MARK) and _is_real_file(each))
+    with contextlib.suppress(OSError):  # another process uses it, something else lies in it, or there is none
+        marks.rmdir()
 
 
-def is_stale(path: Path) -> bool:
+def _is_stale(path: Path) -> bool:
     """Whether something that was begun under a temporary name has been left lying for a day."""
-    return time.time() - path.stat().st_mtime > _AGE_SECONDS
+    return time.time() - path.lstat().st_mtime > _AGE_SECONDS
+
+
+def _find_foreign(root: Path) -> Path | None:
+    """What shows that a folder without a marker is no store of before there were any, if anything does."""
+    evidence = False
+    for folder in list_folder(root, MARKER):
+        form = _ENTRY_FORMS.get(folder.name) or _OTHER_FORMS.get(folder.name)
+        if form is None or not _is_real_folder(folder):
+            return folder
+        for path in list_folder(folder):
+            if not _is_of_store(path, form):
+                return path
+            # The name of a model could be anybody's; a digest, or a lock, could not.
+            evidence |= folder.name not in {"models", "unfinished", "aside"} or _has_form(path, _CHECKED)
+    return None if evidence else next(list_folder(root, MARKER), None)
+
+
+def _is_of_store(path: Path, form: str) -> bool:
+    if path.parent.name in {"unfinished", "locks"}:
+        return _has_form(path, form) and _is_real_file(path)
+    if path.parent.name == "models" and _has_form(path, _CHECKED):
+        return _is_real_file(path)
+    name = path.name.removesuffix(_IN_USE)
+    known = path.name.startswith(".making-") or re.fullmatch(form, name) is not None
+    return known and _is_real_folder(path)
+
+
+def _has_form(path: Path, form: str) -> bool:
+    return re.fullmatch(form, path.name) is not None
+
+
+def _list_real(folder: Path) -> Iterator[Path]:
+    """What lies in a folder, unless it is a link."""
+    yield from list_folder(folder) if _is_real_folder(folder) else ()
+
+
+def _is_real_folder(path: Path) -> bool:
+    return path.is_dir() and not path.is_symlink()
+
+
+def _is_real_file(path: Path) -> bool:
+    return path.is_file() and not path.is_symlink()
+
+
+def _explain(error: OSError) -> StoreError:
+    return StoreError(f"the store cannot be used: {describe_os_error(error)}; name another with --store")
+
+
+STORE = Owned(MARKER, "a store of embedding-parity-harness", _find_foreign)

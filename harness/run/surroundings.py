@@ -1,4 +1,24 @@
-"""The environment variables of a cell process, built from nothing: no tokens, proxies or own settings."""
+"""The environment variables of a cell process, built from nothing: no tokens, proxies or own settings.
+
+A cell runs code of packages and subjects as the user of the harness. What that code is kept from:
+
+- It inherits no variable, no open file but its channel, and an empty home.
+- The environment of the controller, and of what the controller starts, holds only what these need
+  (``harness.protection``); on Linux a cell of an unprivileged user cannot read environment or memory of the
+  controller at all.
+- Credentials in what it prints are taken out when it has ended; until then its log holds them.
+
+What it is not kept from:
+
+- files of the user by absolute paths: the real home with ``.netrc``, ``.ssh`` and ``pip.conf``, other runs;
+- the network;
+- processes of the same user other than the controller: the environments of the shell, nox or the CI runner
+  that started the harness, and arguments and environment of uv, pip and git while they run, with the
+  credentials of indexes and proxies;
+- as root, the memory of every process, the controller's included.
+
+Where that matters, run the harness as a user of its own, in a container or a job without secrets.
+"""
 
 from __future__ import annotations
 

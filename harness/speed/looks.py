@@ -11,7 +11,6 @@ from harness.gate_records import Block, Quantity, QuantityDecision, Speed, VoidB
 from harness.judge.quantities import decide_quantity, judge_speed, samples_of, unmeasured
 from harness.judge.sampling import Look, confidence_at, last_look, looks
 from harness.judge.void import concerns, hold_back, hold_for_now, tell_void
-from harness.run.estimates import estimate
 
 LEFT_OPEN = frozenset({"undecided"})
 """Outcomes that more blocks may change; any other is final, so that nothing is looked at until it fits."""
@@ -58,16 +57,18 @@ class Verdicts:
         for cause in [each for each in self.in_a_row if each[0] == group]:
             del self.in_a_row[cause]
 
-    async def look(self, group: str, blocks: Sequence[Block], look: Look) -> None:
+    def look(self, group: str, blocks: Sequence[Block], look: Look) -> None:
         """Decide what is open in a group, from its blocks up to now.
 
         Raises:
-            MachineError: the statistics could not be had.
+            MachineError: a block holds a value that is no ratio.
         """
+        from harness.judge.intervals import estimate  # noqa: PLC0415 - SciPy takes a second to import
+
         quantities = self.open_in(group)
         samples = samples_of(quantities, blocks)
         confidence = confidence_at(look, len(self.planned))
-        intervals = await estimate(samples, confidence) if samples else {}
+        intervals = estimate(samples, confidence)
         void = [each for each in self.void if each.number < blocks[-1].number]  # until now, also in hindsight
         for quantity in quantities:
             decision = decide_quantity(quantity, blocks, intervals)
@@ -94,13 +95,13 @@ class Verdicts:
         )
 
 
-async def look_again(before: Speed, blocks: Sequence[Block], void: Sequence[VoidBlock] = ()) -> Speed:
+def look_again(before: Speed, blocks: Sequence[Block], void: Sequence[VoidBlock] = ()) -> Speed:
     """Decide once more, at the same looks, from the blocks that a gate left; nothing is measured.
 
     ``before`` says what was planned, and what could not be measured, which stays so.
 
     Raises:
-        MachineError: the statistics could not be had.
+        MachineError: a block holds a value that is no ratio.
     """
     verdicts = Verdicts(tuple(each.quantity for each in before.quantities), void=list(void or before.void))
     for each in before.quantities:
@@ -110,7 +111,7 @@ async def look_again(before: Speed, blocks: Sequence[Block], void: Sequence[Void
     for group, mine in by_group.items():
         for look in _looks_over(len(mine)):
             if verdicts.open_in(group):
-                await verdicts.look(group, mine[: look.blocks], look)
+                verdicts.look(group, mine[: look.blocks], look)
     gone = [e.quantity for e in before.quantities if e.blocks and e.quantity.group not in by_group]
     verdicts.give_up(gone, "its blocks are gone from the folder of the gate")
     seconds = [each.seconds for each in blocks] + [each.seconds for each in verdicts.void]

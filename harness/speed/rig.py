@@ -16,6 +16,7 @@ from harness.pipeline import Request
 from harness.plan.pip_settings import IndexSettings
 from harness.records import Plan, PlannedCell
 from harness.run.environments import EnvironmentStore
+from harness.run.inputs import Inputs
 from harness.run.material import Material
 from harness.run.prepare import make_environments, make_installer, prepare_material
 from harness.run.probing.converted import ConvertedStore
@@ -75,6 +76,7 @@ async def set_up(  # noqa: PLR0913 - one parameter an ingredient
         watch=await stack.enter_async_context(Watch()),
         order=random.Random(f"{request.options.seed} {plan.run}"),  # noqa: S311 - the order is no secret
         kept=folder / KEPT,
+        inputs=Inputs.of(material, *(each.converted for each in (old, new) if each.converted is not None)),
     )
     return Setting(rig, old_reason or new_reason)
 
@@ -104,7 +106,7 @@ class _Maker:
 
 def _shared_entries(store: Store, material: Material) -> Iterator[Path]:
     """Entries of the store that all processes use; a local model or a suite elsewhere is none."""
-    if material.suite.parent == store.suites:
-        yield material.suite
+    if material.suite.folder.parent == store.suites:
+        yield material.suite.folder
     if material.model_dir.parent == store.models:
         yield material.model_dir

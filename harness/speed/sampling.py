@@ -111,7 +111,7 @@ class Sampling:
         """Sample group by group; at the end look once more at what the budget cut off between two looks.
 
         Raises:
-            MachineError: the statistics could not be had.
+            MachineError: a block holds a value that is no ratio.
             OSError: a block cannot be written.
         """
         both = bool(self.verdicts.open_in(EMBEDDING))
@@ -121,7 +121,7 @@ class Sampling:
         for group, blocks in self.blocks.items():
             last = last_look(len(blocks))
             if last is not None and self.verdicts.open_in(group):
-                await self.verdicts.look(group, blocks, last)
+                self.verdicts.look(group, blocks, last)
 
     async def _sample(self, group: Group, until: float) -> None:
         """Measure and look until a group is decided, or so many seconds are spent."""
@@ -131,7 +131,7 @@ class Sampling:
             look = next_look(len(blocks))
             self._tell(group, look.blocks)
             if await self._attempt(group, until) and len(blocks) == look.blocks:
-                await self.verdicts.look(group, blocks, look)
+                self.verdicts.look(group, blocks, look)
         if len(blocks) > begun:
             self._tell(group, len(blocks))
 

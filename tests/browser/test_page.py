@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import tempfile
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache
@@ -12,6 +11,9 @@ import msgspec
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from browser.conftest import Opener
+from perf.pages import PUBLISHED
+from perf.pasts import write_history
+from perf.rendering import multiply
 from planted.command import ROOT
 from unit.runs import make_full_run, make_plan, make_run
 
@@ -20,9 +22,6 @@ from harness.history.database import FILE
 from harness.history.recording import History
 from harness.history_records import Earlier
 from harness.judge.snapshot import take_snapshot
-from harness.perf.pages import PUBLISHED
-from harness.perf.pasts import write_history
-from harness.perf.rendering import multiply
 from harness.records import Run
 from harness.report.jsonfile import read_json
 from harness.report.page.html import render_html
@@ -55,7 +54,7 @@ def remember(run: Run, *, runs: int = 100, series: int = 600) -> Earlier:
         path = Path(folder) / FILE
         write_history(path, msgspec.structs.replace(own, latency=own.latency[:series]), runs)
         with ThreadPoolExecutor() as threads:  # playwright's own event loop runs in this one
-            return threads.submit(asyncio.run, recall(run, History(path), pytest.fail)).result()
+            return threads.submit(recall, run, History(path), pytest.fail).result()
 
 
 @pytest.mark.parametrize("name", PAGES)

@@ -48,7 +48,7 @@ def sweeps(bench: Bench, root: Path) -> dict[str, Sweep]:
         path = bench.folder / f"golden-{name}.json"
         path.write_text(json.dumps(golden), encoding="utf-8")
         matrix = bench.write_matrix(f"golden-{name}", f'[axes]\nsentence-transformers = ["{RELEASE}"]\n')
-        return bench.sweep(matrix, "--checks", "gold.*", "--golden", str(path))
+        return bench.sweep(matrix, "--checks", "gold.*", "--checks", "env.versions", "--golden", str(path))
 
     with ThreadPoolExecutor() as pool:
         return dict(zip(CHANGES, pool.map(sweep, CHANGES), strict=True))

@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import msgspec
+from perf.bench import Bench
 from unit.runs import make_plan, make_planned, make_result
 
-from harness.perf import Bench
 from harness.records import CellResult
 
 Cost = Callable[[Sequence[str]], float]
@@ -34,7 +34,7 @@ class FakeBench(Bench):
     async def tell(self, argv: Sequence[str]) -> dict[str, float]:
         self.cost(argv)
         told = ("reports/openvino/results.json.gz", "200", "100")
-        assert argv[1:] == ("-m", "harness.perf.rendering", *told)
+        assert argv[1:] == ("-m", "perf.rendering", *told)
         return {"history": 4.0, "page": 2.0, "terminal": 0.5, "bytes": 3_000_000.0}
 
     def leave_run(self, name: str) -> None:
@@ -52,7 +52,7 @@ class FakeBench(Bench):
 def name_of(argv: Sequence[str]) -> str:
     if "harness.cell.start" in argv:
         return "by hand"
-    if "harness.perf.rendering" in argv:
+    if "perf.rendering" in argv:
         return "rendering"
     if "tool" in argv:
         return "plain"

@@ -16,6 +16,7 @@ from harness.run.options import Limits, Options
 from harness.run.results import ResultStore
 from harness.run.schedule import Supplies, Swept, sweep
 from harness.run.store import Store
+from harness.run.suite import read_suite
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
@@ -46,10 +47,22 @@ def case(id, outcome="pass"):
     told = {"message": "no kernel"} if outcome == "skip" else {"observation": {"value": 0.0, "unit": "ulp"}}
     send("case", result={"id": id, "outcome": outcome, "seconds": 0.1, **told})
 
+def edit():
+    # the time of change is set back
+    for name, old, new in json.loads(Path(spec["search_path"][0], "edits.json").read_text()):
+        path = Path(name.replace("<suite>", os.environ["PYTHONPATH"]))
+        before = path.stat()
+        text = path.read_text().replace(old, new)
+        path.unlink()
+        path.write_text(text)
+        os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
+
 def misbehave():
     if does == "printing":
         print("\x1b[31mnoise\x1b[0m" * 3, flush=True)
         os.write(2, b"\xff\x00 {\"event\": \"finished\"}\n")
+    elif does == "editing":
+        edit()
     elif does == "babbling":
         channel.sendall(b"noise\n")
         time.sleep(60)
@@ -109,6 +122,12 @@ def misbehave():
         Path(spec["search_path"][0], "orphan.new").rename(Path(spec["search_path"][0], "orphan"))
         signal.signal(signal.SIGTERM, signal.SIG_IGN)
         time.sleep(600)
+    elif does == "leaking":
+        address = "https://user:S3cret@index.example/simple"
+        print(f"x" * 390, address, flush=True)
+        Path(spec["benchmark_json"] or "none.json").write_text(json.dumps({"commit_info": address}))
+        send("import-failed", module="torch", message=f"OSError: {address}?token=S3cret " + "x" * 200)
+        sys.exit(1)
     elif does == "breeding":
         sleep = [sys.executable, "-c", "import time; time.sleep(60)"]
         child = subprocess.Popen(sleep, start_new_session=True)
@@ -139,6 +158,8 @@ def measure(scenario):
             file.write(f"{scenario} {number} {start} {time.monotonic()}\n")
             if number == 1 and (does == "dying" or (does == "lonely" and control and scenario == "s1")):
                 sys.exit(9)
+            if does == "meddling" and number == 1 and not control:
+                edit()
             if does == "sleeping" and number == 1:
                 time.sleep(60)
             send("turn-done", scenario=scenario, round=number)
@@ -242,9 +263,9 @@ class Lab:
     @property
     def material(self) -> Material:
         return Material(
-            suite=make_suite(self.folder),
+            suite=read_suite(make_suite(self.folder)),
             identity={"suite": "s", "model": "m"},
-            model_dir=self.folder,
+            model_dir=self.folder / "model",
             search_path=(self.folder,),
         )
 

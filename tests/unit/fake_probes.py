@@ -62,6 +62,8 @@ for scenario in spec["scenarios"]:
         if does == "dying" or (does == "dying-twice-in-three" and blocks % 3):
             print("last words")
             sys.exit(9)
+        if does == "editing":
+            Path(os.environ["PYTHONPATH"], "harness", "cell", "planted.py").write_text("")
         if does == "hanging":
             signal.signal(signal.SIGTERM, signal.SIG_IGN)
             time.sleep(60)
@@ -119,7 +121,7 @@ def read_probes(folder: Path) -> list[tuple[int, str, int]]:
     return [(int(pid), arm, int(count)) for pid, arm, count, _ in map(str.split, lines)]
 
 
-async def estimate_simply(samples: Mapping[str, Sequence[float]], confidence: float) -> dict[str, Interval]:
+def estimate_simply(samples: Mapping[str, Sequence[float]], confidence: float) -> dict[str, Interval]:
     """The median with two percent to each side: the real intervals have tests of their own."""
     assert 0.99 < confidence < 1
     middles = {name: math.exp(statistics.median(sample)) for name, sample in samples.items()}

@@ -25,12 +25,17 @@ title = "t"
 advice = "a"
 over = ["normalizer", "dtype"]
 dtype = ["float16", "float32"]
+bound = "equal"
+limit = 1
 
 [[check]]
 id = "env.first"
 layer = "ENV"
 title = "t"
 advice = "a"
+bound = "max"
+limit = 2
+may-skip = ["no such * here"]
 """
 
 BOTH = """

@@ -10,9 +10,8 @@ from unit.fake_probes import add_probes, estimate_simply
 from unit.suite_front import Front
 
 from harness.gate_records import Block, QuantityDecision
-from harness.judge import sampling
+from harness.judge import intervals, sampling
 from harness.run.probing.journal import read_blocks
-from harness.speed import looks
 from harness.speed import rig as speed_rig
 
 LATENCIES = tuple(
@@ -34,7 +33,7 @@ def lean_fixture(front: Front, monkeypatch: pytest.MonkeyPatch) -> Front:
 
     monkeypatch.setattr(speed_rig, "prepare_material", prepare)
     monkeypatch.setattr(speed_rig, "make_environments", lambda *_: SimpleNamespace(use=lab.environment))
-    monkeypatch.setattr(looks, "estimate", estimate_simply)
+    monkeypatch.setattr(intervals, "estimate", estimate_simply)
     monkeypatch.setattr(sampling, "FIRST", 3)
     return front
 

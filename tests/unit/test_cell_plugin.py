@@ -17,6 +17,9 @@ from harness.cell.spec import CHANNEL_VARIABLE
 from harness.records import CaseResult, Observation
 from harness.run import events
 
+UNDECLARED = "skipped for a reason that the check does not declare"
+HOLDS = 'record(value=1, unit="x", bound="max", allowed=2)'
+
 
 def test_every_case_is_told_in_the_order_of_the_layers(run: Run) -> None:
     ended = run(BOTH)
@@ -76,6 +79,11 @@ def test_a_process_that_only_measures_latency_runs_no_check(run: Run) -> None:
         ('record(value=1, unit="x"); record(value=1, unit="x")', "error", None),
         ("pytest.skip('no such thing here')", "skip", "no such thing here"),
         ("pytest.skip('')", "error", "skipped without a reason"),
+        ("pytest.skip('not today')", "error", f"{UNDECLARED}: not today"),
+        ("import unittest; raise unittest.SkipTest('not today')", "error", f"{UNDECLARED}: not today"),
+        (f"{HOLDS}; pytest.skip('not today')", "error", f"{UNDECLARED}: not today"),
+        (f"{HOLDS}; pytest.xfail('known')", "error", "XFailed: known"),
+        (f"{HOLDS}; raise SystemExit(0)", "error", "SystemExit: 0"),
         ('record(value=1, unit="x", bound="max")', "error", None),
     ],
 )
@@ -85,6 +93,15 @@ def test_what_a_test_does_becomes_an_outcome(run: Run, body: str, outcome: str, 
     said = ended.cases["env.first"]
     assert said == (outcome, said[1] if message is None else message)
     assert ended.returncode == 0
+
+
+@pytest.mark.parametrize("body", ["pytest.exit('done', returncode=0)", "os._exit(0)"])
+def test_a_case_that_ends_the_process_is_not_told_as_finished(run: Run, body: str) -> None:
+    text = (
+        f'import os, pytest\n@pytest.mark.check("env.first")\ndef test_first(record):\n    {HOLDS}; {body}\n'
+    )
+    ended = run(text, replace(SPEC, only=("env.*",)))
+    assert (ended.cases, [type(said) for said in ended.said if isinstance(said, events.Finished)]) == ({}, [])
 
 
 def test_a_fixture_that_cannot_be_made_is_an_error(run: Run) -> None:

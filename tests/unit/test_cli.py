@@ -28,7 +28,7 @@ Say = pytest.CaptureFixture[str]
         (("sweep", "--golden", "nowhere"), "--golden nowhere: no such file or folder"),
         (("sweep", "--checks", "l0.zeroo*"), "--checks 'l0.zeroo*' matches no check; near it: "),
         (("sweep", "--jobs", "0"), "0 is not in the range"),
-        (("perf", "--only", "nope"), "--only 'nope' matches no cell; there are: "),
+        (("perf", "--only", "nope"), "harness perf: it is `nox -s perf -- --only nope` now, in a checkout"),
         (("lock", "--resolve"), "--resolve belongs to --check"),
         (("lock", "--check"), "no matrix there; name one with --matrix FILE"),
         (("clean", "--max-size", "20GB"), "--max-size '20GB' is not a size such as 20GiB"),
@@ -49,11 +49,15 @@ def test_what_cannot_be_meant_is_exit_2(
 @pytest.mark.parametrize(
     ("error", "code", "said"),
     [
-        (RuntimeError("a bug"), 5, "RuntimeError: a bug\n\nharness: a fault of the harness itself"),
-        (OSError(28, "No space left on device"), 5, "could not do its part: no space left on device"),
+        (
+            RuntimeError("a bug"),
+            5,
+            "harness: internal error: RuntimeError: a bug\nharness: the report is in ",
+        ),
+        (OSError(28, "No space left on device"), 5, "harness: I/O error: no space left on device\n"),
         (KeyboardInterrupt(), 130, "interrupted; finished cells are kept"),
         (UsageError("-r x##[error]y\x1b[2J"), 2, "harness: -r x## [error]y\n"),
-        (OSError("a\n::error::b"), 5, "could not do its part: a\n: :error::b\n"),
+        (OSError("a\n::error::b"), 5, "harness: I/O error: a\n: :error::b\n"),
         (RuntimeError("a\n::error::b"), 5, "RuntimeError: a\n: :error::b\n"),
     ],
 )
@@ -66,6 +70,30 @@ def test_a_fault_never_looks_like_a_verdict(
     monkeypatch.setattr(keeping, "render_schema", fail)
     assert command(monkeypatch, "schema") == code
     assert said in capsys.readouterr().err
+
+
+@pytest.fixture(autouse=True)
+def folder_of_reports(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Where reports of internal errors go."""
+    folder = tmp_path_factory.mktemp("reports")
+    monkeypatch.setattr("tempfile.tempdir", str(folder))
+    return folder
+
+
+def test_an_internal_error_leaves_a_report(
+    folder_of_reports: Path, monkeypatch: pytest.MonkeyPatch, capsys: Say
+) -> None:
+    def fail() -> str:
+        raise RuntimeError("a bug")
+
+    monkeypatch.setattr(keeping, "render_schema", fail)
+    assert command(monkeypatch, "schema") == 5
+    (report,) = folder_of_reports.iterdir()
+    shown, text = capsys.readouterr().err, report.read_text("utf-8")
+    assert f"the report is in {report}; credentials in addresses are removed" in shown
+    assert "Traceback" not in shown
+    assert "\ncommand: harness schema\nTraceback (most recent call last):\n" in text
+    assert text.endswith("RuntimeError: a bug\n")
 
 
 @pytest.mark.parametrize("columns", ["80", "60", "200"])

@@ -55,3 +55,26 @@ def test_a_part_of_a_matrix_is_not_published(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="a run of some cells only; publish a whole sweep"):
         publish(folder, tmp_path)
     assert not (tmp_path / "compat").exists()
+
+
+@pytest.mark.parametrize("matrix", ["../elsewhere", "/elsewhere", "..", ".", "", "link"])
+def test_nothing_is_published_out_of_the_reports(tmp_path: Path, matrix: str) -> None:
+    reports = tmp_path / "reports"
+    folder = put_run(reports / "runs" / "run-1", on_this_machine(make_small_run(), matrix=matrix))
+    (tmp_path / "elsewhere").mkdir()
+    (reports / "link").symlink_to(tmp_path / "elsewhere")
+    told = rf"results\.json: plan\.matrix: '{matrix}' (is|leaves|names|leads)"
+    with pytest.raises(UsageError, match=told):
+        publish(folder, reports)
+    assert list((tmp_path / "elsewhere").iterdir()) == []
+    assert sorted(path.name for path in reports.iterdir()) == ["link", "runs"]
+
+
+@pytest.mark.parametrize("name", ["index.html", "summary.md"])
+def test_page_of_somebody_else_is_not_replaced(tmp_path: Path, name: str) -> None:
+    folder = put_run(tmp_path / "runs" / "run-1", on_this_machine(make_small_run()))
+    (tmp_path / "compat").mkdir()
+    (tmp_path / "compat" / name).write_text("mine")
+    with pytest.raises(UsageError, match=f"{name}: not published by the harness; move it"):
+        publish(folder, tmp_path)
+    assert [path.read_text() for path in (tmp_path / "compat").iterdir()] == ["mine"]

@@ -10,9 +10,8 @@ from unit.culprit_front import UPGRADE, Front, front_fixture, world_fixture  # n
 from unit.fake_probes import add_probes, estimate_simply, read_probes
 
 from harness.gate_records import Culprit
-from harness.judge import sampling
+from harness.judge import intervals, sampling
 from harness.run.probing.journal import read_blocks
-from harness.speed import looks
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -24,7 +23,7 @@ WANTED = "normalize.manual.float32.256"
 def lean(front: Front, monkeypatch: pytest.MonkeyPatch) -> Front:
     """Three blocks are enough for a look."""
     add_probes(front.folder)
-    monkeypatch.setattr(looks, "estimate", estimate_simply)
+    monkeypatch.setattr(intervals, "estimate", estimate_simply)
     monkeypatch.setattr(sampling, "FIRST", 3)
     return front
 

@@ -90,7 +90,7 @@ def test_a_uv_lock_with_nothing_for_this_environment_has_a_fault_there(tmp_path:
         ("pyproject.toml", "[project]\n", "pyproject.toml: of an unknown kind; a requirements file"),
         ("poetry.lock", "[metadata]\nlock-version = '2'\n", "poetry.lock: of an unknown kind"),
         ("a.txt", "tqdm\n\nnumpy=>2\n", "a.txt:3: 'numpy=>2' is not a requirement: "),
-        ("a.txt", "-r gone.txt\n", "gone.txt: no such file"),
+        ("a.txt", "-r gone.txt\n", "a.txt:1: -r gone.txt: gone.txt: no such file"),
         ("a.txt", "# nothing\n", "a.txt: names no package for Python 3.11 on this platform"),
         ("uv.lock", "version = 1\n[[package", "uv.lock: not TOML: "),
         ("uv.lock", "version = 2\n", "uv.lock: version 2 of the format of uv.lock; 1 is known"),
@@ -103,24 +103,24 @@ def test_a_uv_lock_with_nothing_for_this_environment_has_a_fault_there(tmp_path:
         (
             "a.txt",
             "tqdm\nnumpy==1.2; sys_platform ~= 'linux'\n",
-            "a.txt:2: marker 'sys_platform ~= \"linux\"' compares what cannot be compared so",
+            "a.txt:2: marker 'sys_platform ~= \"linux\"' makes a comparison that is not defined",
         ),
         (
             "a.txt",
             "numpy; 'dev' in dependency_groups\n",
-            "a.txt:1: marker '\"dev\" in dependency_groups' speaks of 'dependency_groups', which has",
+            "a.txt:1: marker '\"dev\" in dependency_groups' names 'dependency_groups', which has",
         ),
-        ("uv.lock", make_uv_lock(version="abc"), "uv.lock: package 'numpy': 'abc' is no version"),
+        ("uv.lock", make_uv_lock(version="abc"), "uv.lock: package 'numpy': expected a version, found 'abc'"),
         ("uv.lock", make_uv_lock(name="a b"), "uv.lock: 'a b' is no name of a package"),
         (
             "uv.lock",
             make_uv_lock(marker="sys_platform ~= 'linux'"),
-            "uv.lock: package 'numpy': marker 'sys_platform ~= 'linux'' compares what",
+            "uv.lock: package 'numpy': marker 'sys_platform ~= 'linux'' makes a comparison",
         ),
         (
             "uv.lock",
             make_uv_lock(marker="'dev' in dependency_groups"),
-            "uv.lock: package 'numpy': marker ''dev' in dependency_groups' speaks of",
+            "uv.lock: package 'numpy': marker ''dev' in dependency_groups' names",
         ),
         (
             "uv.lock",
@@ -143,9 +143,15 @@ def test_what_cannot_be_meant(name: str, text: str | None, said: str, tmp_path: 
 
 
 def test_other_encodings_are_told(tmp_path: Path) -> None:
-    (tmp_path / "a.txt").write_bytes("numpy==1".encode("utf-16"))
-    with pytest.raises(UsageError, match=r"^a\.txt: not UTF-8 text: "):
+    (tmp_path / "a.txt").write_bytes("numpy==1".encode("latin-1") + b"\xe4")
+    with pytest.raises(UsageError, match=r"^a\.txt: not UTF-8 text: unexpected end of data at byte 8"):
         read(tmp_path, "a.txt")
+
+
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16"])  # the latter as PowerShell redirects
+def test_a_byte_order_mark_is_read(encoding: str, tmp_path: Path) -> None:
+    (tmp_path / "a.txt").write_bytes("numpy==1\r\ntqdm==2\r\n".encode(encoding))
+    assert requirements(read(tmp_path, "a.txt")) == ["numpy==1", "tqdm==2"]
 
 
 def git(folder: Path, *arguments: str) -> None:

@@ -24,6 +24,7 @@ def checks(decision: Decision) -> dict[str, list[str]]:
 
 
 SKIPS: tuple[CheckOutcome, ...] = ("skip",) * 4
+FAILS: tuple[CheckOutcome, ...] = ("fail",) * 4
 
 
 def test_nothing_new_passes() -> None:
@@ -141,7 +142,6 @@ def test_what_is_skipped_now_does_not_pass_unless_it_is_accepted() -> None:
 
 
 ERRORS: tuple[CheckOutcome, ...] = ("error",) * 4
-FAILS: tuple[CheckOutcome, ...] = ("fail",) * 4
 
 
 def test_a_suite_that_only_errors_compares_nothing() -> None:
@@ -210,6 +210,7 @@ def test_no_result_of_the_candidate_is_regressed() -> None:
         ((), "error", "Nothing was measured in the candidate, and the baseline is missing"),
         ((cell("baseline", *SKIPS), FINE), "inconclusive", "is without any measurement"),
         ((GOOD, cell("candidate", *SKIPS)), "error", "Nothing was measured in the candidate"),
+        ((cell("baseline", *FAILS), cell("candidate", *FAILS)), "error", "No case passes, neither in"),
         ((GOOD, cell("candidate", status="install-error", reason="disk")), "error", "installed|disk"),
         ((GOOD, msgspec.structs.replace(FINE, status="failed", reason="odd")), "regressed", "a whole|odd"),
     ],

@@ -13,9 +13,9 @@ from unit.fake_probes import estimate_simply, read_probes, say_probes
 from unit.lean_front import ALL, LATENCIES, ask, blocks_of, find, lean_fixture, outcomes  # noqa: F401 - fixtures
 from unit.suite_front import Front, front_fixture, world_fixture  # noqa: F401 - fixtures
 
+from harness.judge import intervals
 from harness.records import ScenarioPlan
 from harness.run.rounds import count_rounds_to_decide
-from harness.speed import looks
 from harness.speed import sampling as speed_sampling
 
 Say = pytest.CaptureFixture[str]
@@ -70,14 +70,14 @@ def test_what_the_arms_do_decides(
 
 
 def test_what_is_decided_is_measured_no_more(lean: Front, monkeypatch: pytest.MonkeyPatch) -> None:
-    async def estimate(samples: Any, confidence: float) -> Any:
-        found = await estimate_simply(samples, confidence)
+    def estimate(samples: Any, confidence: float) -> Any:
+        found = estimate_simply(samples, confidence)
         wide = LATENCIES[3]
         if wide in found and len(samples[wide]) < 5:
             found[wide] = type(found[wide])(low=0.5, ratio=1.0, high=2.0)
         return found
 
-    monkeypatch.setattr(looks, "estimate", estimate)
+    monkeypatch.setattr(intervals, "estimate", estimate)
     assert ask(lean, "--quantities", "*normali*") == 0
     counts = [len(block.baseline) for block in blocks_of(lean)]
     assert counts == [9, 9, 9, 1, 1]

@@ -25,6 +25,7 @@ Say = pytest.CaptureFixture[str]
         ("babbling", "candidate: it wrote a line to its channel that is no event"),
         ("importing", "candidate: importing numpy failed: ImportError: no"),
         ("timeless", "candidate: normalize.manual.float32.1: it said that a call takes 0.0 s"),
+        ("editing", "candidate: harness/cell/planted.py changed while it ran"),
         ("empty", "candidate: it said that its peak of memory is 0 bytes"),
     ],
 )

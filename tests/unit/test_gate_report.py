@@ -125,7 +125,7 @@ def test_json_is_what_its_schema_says_and_is_read_back(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        (None, "cannot be read"),
+        (None, "no such file"),
         ("{", "not a whole file of a gate"),
         ('{"run": 3}', "schema version None, but"),
         (f'{{"schema": {SCHEMA}, "run": 3}}', "not a gate as this version"),

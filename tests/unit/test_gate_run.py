@@ -167,3 +167,15 @@ def test_no_network_is_exit_5(front: Front, monkeypatch: pytest.MonkeyPatch) -> 
 def test_the_schema_is_published(front: Front, capsys: Say) -> None:
     assert front.command("schema", "--gate") == 0
     assert json.loads(capsys.readouterr().out)["title"].startswith("A gate of the harness")
+
+
+def test_a_changed_result_of_a_gate_is_told(front: Front, capsys: Say) -> None:
+    assert front.run("numpy==2.0.2") == 0
+    (folder,) = front.runs
+    assert front.command("report", str(folder)) == 0
+    assert "its seal differs" not in capsys.readouterr().out
+    file = folder / "cells" / "candidate" / "result.json"
+    file.write_text(file.read_text() + " ")
+    assert front.command("report", str(folder)) == 1
+    told = " ".join(capsys.readouterr().out.split())
+    assert "candidate/result.json: it is not what was written: its seal differs; the cell counts as" in told

@@ -105,6 +105,26 @@ def test_a_damaged_history_is_put_aside_and_a_new_one_begun(
     assert ids(path) == (["kept"] if first == "writer" else [])
 
 
+@pytest.mark.parametrize("damage", [overwrite_header, scribble])
+@pytest.mark.parametrize("first", ["reader", "writer"])
+def test_a_file_that_may_never_have_been_a_history_is_left_alone(
+    damage: Callable[[Path], None], first: str, tmp_path: Path
+) -> None:
+    path = tmp_path / "thesis.sqlite3"
+    record(path, past("lost"))
+    damage(path)
+    with path.open("r+b") as file:  # the header of another program, or of none
+        file.seek(68)
+        file.write(b"mine")
+    damaged = path.read_bytes()
+    with pytest.raises(
+        HistoryError, match=r"thesis\.sqlite3: no history of the harness \(.*name another file"
+    ):
+        ids(path) if first == "reader" else record(path, past("kept"))
+    assert path.read_bytes() == damaged
+    assert {each.name for each in tmp_path.iterdir()} == {path.name, f"{path.name}.lock"}
+
+
 def test_where_the_disk_is_full_nothing_is_lost(tmp_path: Path) -> None:
     path = tmp_path / "history.sqlite3"
     record(path, past("first"))

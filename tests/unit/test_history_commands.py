@@ -147,7 +147,7 @@ def test_where_the_history_lies_and_how_much_it_keeps_is_said_by_the_environment
     assert "note: removed 1 old run from the history, 20251120-old the oldest" in capsys.readouterr().err
     monkeypatch.setenv("HARNESS_KEEP_RUNS", "many")
     assert command(monkeypatch, "history") == 2
-    assert "HARNESS_KEEP_RUNS='many': a number of runs was meant" in capsys.readouterr().err
+    assert "HARNESS_KEEP_RUNS='many': expected a number of runs" in capsys.readouterr().err
     assert command(monkeypatch, "report", folder, "--reports", str(reports)) in {0, 1, 5}
     assert "note: this run is not in the history: HARNESS_KEEP_RUNS='many'" in capsys.readouterr().err
 

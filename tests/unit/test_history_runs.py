@@ -46,7 +46,7 @@ def test_what_is_no_finished_run_is_refused(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match=r"no run: no results\.json"):
         read_folder(tmp_path / "nothing")
     (tmp_path / "results.json.gz").write_bytes(b"\x1f\x8b broken")
-    with pytest.raises(UsageError, match=r"results\.json\.gz: cannot be read"):
+    with pytest.raises(UsageError, match=r"results\.json\.gz: cannot be unpacked"):
         read_folder(tmp_path / "results.json.gz")
     with pytest.raises(UsageError, match="no run there"):
         list(find_folders(tmp_path / "nothing"))

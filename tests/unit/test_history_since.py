@@ -19,7 +19,6 @@ from harness.records import CheckOutcome, Run
 from harness.report.markdown import render_markdown
 from harness.report.page.changes import view_changes
 from harness.report.text import render_text
-from harness.run.interrupt import run_interruptibly
 
 CASE = "l0.oracle/manual/float32"
 
@@ -48,7 +47,7 @@ def remember(path: Path, *runs: Run) -> History:
 
 
 def since(run: Run, history: History, say: Say = print) -> Comparison | None:
-    return run_interruptibly(recall(run, history, say)).since
+    return recall(run, history, say).since
 
 
 BEFORE = "2026-11-01T10:00:00+00:00"

@@ -57,17 +57,18 @@ def test_what_is_red_in_the_baseline_too_is_said_to_be(
     base: CellResult, other: CellResult, said: str
 ) -> None:
     whole = said.replace("...", "2 of 2 cells are red:")
-    assert told(make_plan(BASE, make_planned()), base, other) == ("regressed", whole)
+    passes = any(case.outcome == "pass" for case in (*base.cases, *other.cases))
+    verdict = ("regressed", whole) if passes else ("error", f"No case passes: {whole}")
+    assert told(make_plan(BASE, make_planned()), base, other) == verdict
 
 
 def test_a_baseline_that_is_red_as_expected_is_no_measure() -> None:
     known = Expectation(status="crashed", where={"numpy": "<2"}, reason="known")
     base = make_planned("base", baseline=True, axes={"numpy": "1.26"})
     plan = make_plan(base, make_planned(), expectations=[known])
-    assert told(plan, died("crashed", "base"), died("crashed")) == (
-        "regressed",
-        "1 of 2 cells is red: a; the baseline base is crashed, so nothing says what is new.",
-    )
+    said = "1 of 2 cells is red: a; the baseline base is crashed, so nothing says what is new."
+    assert told(plan, died("crashed", "base"), failed()) == ("regressed", said)
+    assert told(plan, died("crashed", "base"), died("crashed")) == ("error", f"No case passes: {said}")
 
 
 def test_a_cell_that_no_longer_crashes_is_not_what_a_red_baseline_is() -> None:
@@ -106,14 +107,15 @@ def test_a_cell_that_diverges_where_the_baseline_does_not_is_counted_apart() -> 
 
 def test_a_cell_run_alone_diverges_from_the_baseline_that_stands_by() -> None:
     base = make_planned("base", axes={"numpy": "1.26.2"}, baseline=True)
-    new = make_planned("new", cases=CASES[:2], axes={"numpy": "2.4.6"})
+    new = make_planned("new", cases=CASES[:3], axes={"numpy": "2.4.6"})
     everywhere = Expectation(check=CASES[0], reason="everywhere")
     only_new = Expectation(check=CASES[1], where={"numpy": ">=2"}, reason="new in this release")
     plan = make_plan(new, expectations=[everywhere, only_new], baseline="base")
     alone = msgspec.structs.replace(plan, subset=True, baseline_cell=base)
-    result = make_result("new", cases=[make_case(CASES[0], "fail"), make_case(CASES[1], "fail")])
+    failing = [make_case(CASES[0], "fail"), make_case(CASES[1], "fail")]
+    result = make_result("new", cases=[*failing, make_case(CASES[2])])
     judged = judge(alone, [result], CHECKS)
     assert [(cell.status, cell.divergent) for cell in judged.cells] == [("ok", 1)]
-    assert judged.sentence == "0 of 1 cells hold; 1 diverges, as expected."
+    assert judged.sentence == "0 of 1 cells hold; 1 diverges, as expected; without the baseline."
     for_all = msgspec.structs.replace(alone, baseline=None, baseline_cell=None)
     assert judge(for_all, [result], CHECKS).cells[0].divergent == 0

@@ -9,7 +9,7 @@ from unit.runs import CASES, CHECKS, make_case, make_plan, make_planned, make_re
 
 from harness.errors import UsageError
 from harness.judge.expectations import find_stale, satisfies
-from harness.judge.outcomes import Results, contradiction, judge_findings
+from harness.judge.outcomes import Results, Rules, judge_findings
 from harness.records import CaseResult, Expectation, Finding, PlannedCell
 
 FLOAT16 = CASES[2]
@@ -86,7 +86,7 @@ def test_a_cell_without_a_result_owes_all_its_cases() -> None:
     ],
 )
 def test_an_outcome_that_its_own_numbers_contradict_is_an_error(case: CaseResult, why: str) -> None:
-    assert contradiction(case) == why
+    assert Rules().contradiction(case) == why
     if why:
         excuse = (Expectation(check="*", reason="whatever"),)
         assert one_outcome(case, expectations=excuse) == ("error", why, "")

@@ -10,7 +10,7 @@ from unit.verdicts import BASE, GOOD, died, failed, told
 
 from harness.errors import ExitCode
 from harness.judge.verdict import EXIT_CODES, exit_code
-from harness.records import CellStatus, Expectation, Verdict
+from harness.records import CellStatus, Expectation, Plan, Verdict
 
 
 def test_every_verdict_has_its_exit_code() -> None:
@@ -39,8 +39,8 @@ def test_pass_with_a_cell_that_diverges_as_expected() -> None:
     )
     alone = make_plan(make_planned(), expectations=[known], subset=True)
     assert told(alone, died("import-error")) == (
-        "pass",
-        "0 of 1 cells hold; 1 cannot be imported, as expected.",
+        "error",
+        "No case passes: 1 cannot be imported, as expected.",
     )
 
 
@@ -99,6 +99,36 @@ def test_error_where_nothing_was_measured() -> None:
     assert told(make_plan(make_planned(cases=()))) == said
     unsolved = [Expectation(status="unsatisfiable", reason="known")]
     assert told(make_plan(make_planned(reason="no"), expectations=unsolved)) == said
+
+
+def test_error_where_no_case_passes_whatever_was_expected() -> None:
+    """Skips and known divergences alone show nothing, nor does a run in which everything breaks."""
+    base = make_planned("base", baseline=True, cases=CASES[1:3])
+    known = [Expectation(check="l0.*", reason="known")]
+    fails = make_result("base", cases=[make_case(case, "fail") for case in CASES[1:3]])
+    skips = make_result("base", cases=[make_case(CASES[1], "fail"), make_case(CASES[2], "skip")])
+    said = "No case passes: 2 cases diverge, as expected."
+    assert told(make_plan(base, expectations=known), fails) == ("error", said)
+    said = "No case passes: 1 case diverges, as expected."
+    assert told(make_plan(base, expectations=known), skips) == ("error", said)
+    gone = "No case passes: 2 cases diverge, as expected; 1 is missing."
+    assert told(make_plan(base, make_planned(), expectations=known), fails) == ("error", gone)
+    said = "No case passes: 1 of 1 cells is red: base; it is the baseline itself."
+    assert told(make_plan(base), fails) == ("error", said)
+    one = make_result("base", cases=[make_case(CASES[1], "fail"), make_case(CASES[2])])
+    only = [Expectation(check=CASES[1], reason="known")]
+    assert told(make_plan(base, expectations=only), one) == ("pass", "1 of 1 cells hold.")
+
+
+def test_a_selection_without_the_baseline_says_so_and_keeps_its_exit_code() -> None:
+    def alone(**changes: object) -> Plan:
+        return make_plan(make_planned(**changes), baseline="base", subset=True)  # type: ignore[arg-type]
+
+    assert told(alone(), make_result()) == ("pass", "1 of 1 cells hold; without the baseline.")
+    assert told(alone(), failed()) == ("regressed", "1 of 1 cells is red: a; without the baseline.")
+    said = "a: no solution, and nobody expected that; without the baseline."
+    assert told(alone(reason="no")) == ("unsatisfiable", said)
+    assert told(make_plan(BASE, make_planned(), subset=True), GOOD, make_result())[1] == "2 of 2 cells hold."
 
 
 def test_precedence() -> None:

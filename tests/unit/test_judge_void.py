@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import asyncio
-
 import msgspec
 import pytest
-from unit.proofs import statistics_in_this_process  # noqa: F401 - a fixture
 from unit.speed_samples import EQUAL, LARGE, MEMORY, SMALL, void
 
 from harness.gate_records import Block, Quantity, QuantityDecision, QuantityOutcome
@@ -106,7 +103,7 @@ def test_early_void_blocks_leave_a_quantity_open() -> None:
             for number in range(void_blocks, void_blocks + count)
         ]
         verdicts = Verdicts((SMALL,), void=[void(number) for number in range(void_blocks)])
-        asyncio.run(verdicts.look("normalizer", blocks, next_look(count - 1)))
+        verdicts.look("normalizer", blocks, next_look(count - 1))
         return verdicts.decided[SMALL.id].outcome
 
     assert look(14, 1.0, 2) == "undecided"

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from perf.bench import Bench
 from unit.fake_bench import make_bench
 
 from harness.errors import MachineError
-from harness.perf import Bench, open_scratch
 
 ENVIRONMENT = "2" * 20
 
@@ -47,16 +46,3 @@ def test_what_a_command_tells_is_read(tmp_path: Path) -> None:
     for script in ("print('words')", "raise SystemExit(3)"):
         with pytest.raises(MachineError):
             asyncio.run(Bench.tell(bench, (sys.executable, "-c", script)))
-
-
-@pytest.fixture
-def opened(tmp_path: Path) -> Iterator[Path]:
-    with open_scratch(tmp_path / "kept" / "here") as scratch:
-        yield scratch
-
-
-def test_a_scratch_folder_is_kept_only_where_that_is_asked_for(opened: Path) -> None:
-    assert opened.is_dir()
-    with open_scratch(None) as scratch:
-        assert scratch.is_dir()
-    assert not scratch.exists()

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -73,3 +75,59 @@ def test_needs_the_standard_library_only(root: Path) -> None:
         check=False,
     )
     assert (done.stdout, done.stderr) == ("[{'numpy': '1'}]\n", "")
+
+
+TENS = {name: [str(number) for number in range(10)] for name in "abcdefghij"}
+
+
+@pytest.mark.parametrize(
+    ("document", "said"),
+    [
+        ({"axes": TENS}, "axes: more than 10,000 cells; list fewer versions, exclude some, or allow more"),
+        (
+            {"axes": TENS, "exclude": [{"a": "1", "reason": "r"}]},
+            "axes: more than 1,000,000 combinations before exclude, which is 100 times --max-cells",
+        ),
+        (
+            {"axes": {name: TENS[name] for name in "abcde"}, "exclude": [{"a": "<5", "reason": "r"}]},
+            "axes: more than 10,000 cells",
+        ),
+        ({"include": [{"numpy": str(number)} for number in range(10_001)]}, "axes: more than 10,000 cells"),
+    ],
+    ids=["product", "product-with-exclude", "counted-after-exclude", "include"],
+)
+def test_too_many_cells_are_refused_before_they_take_memory(document: dict[str, Any], said: str) -> None:
+    with pytest.raises(UsageError) as told:
+        expand(document, file="m.toml")
+    assert str(told.value).startswith(f"m.toml: {said}")
+
+
+def test_cells_are_counted_after_exclude() -> None:
+    axes = {name: TENS[name] for name in "abcde"}
+    most = [{name: ">=1", "reason": "r"} for name in "ab"]  # leaves 1,000 of 100,000
+    assert len(expand({"axes": axes, "exclude": most})) == 1000
+    assert len(expand({"axes": {name: TENS[name] for name in "abcde"}}, max_cells=100_000)) == 100_000
+
+
+def test_an_exclude_row_of_another_axis_matches_nothing() -> None:
+    with pytest.raises(UsageError, match=r"exclude\[0\] \(torch = '2'\) matches no cell"):
+        expand({"axes": AXES, "exclude": [{"torch": "2", "reason": "r"}]})
+
+
+def test_nox_lists_a_row_that_overrides_a_pin(root: Path, tmp_path: Path) -> None:
+    for name in ("noxfile.py", "pyproject.toml"):
+        shutil.copy(root / name, tmp_path)
+    shutil.copytree(root / "harness" / "plan", tmp_path / "harness" / "plan")
+    for name in ("__init__.py", "errors.py", "redaction.py"):
+        shutil.copy(root / "harness" / name, tmp_path / "harness")
+    (tmp_path / "matrices").mkdir()
+    (tmp_path / "matrices" / "compat.toml").write_text(
+        'axes.numpy = ["1.26.2"]\npins.torch = { version = "2.13.0", reason = "r" }\n'
+        '[[include]]\nnumpy = "2.4.6"\ntorch = "2.12.0"\n',
+        encoding="utf-8",
+    )
+    listed = subprocess.run(
+        [sys.executable, "-m", "nox", "-l"], cwd=tmp_path, capture_output=True, text=True, check=False
+    )
+    assert "cell(numpy='1.26.2', torch='')" in listed.stdout, listed.stderr
+    assert "cell(numpy='2.4.6', torch='2.12.0')" in listed.stdout

@@ -49,11 +49,12 @@ def test_in_a_checkout(checkout: Path) -> None:
 
 
 @pytest.mark.usefixtures("project")
-def test_every_fault_of_a_lock_names_it(project: Path) -> None:
+def test_every_fault_of_a_lock_names_it(project: Path, root: Path) -> None:
     matrix = make_matrix(project / "matrices")
     folder = locks_folder(matrix, platform_tag())
     folder.mkdir(parents=True)
-    (folder / "gone.txt").touch()
+    (some, *_) = sorted((root / "matrices" / "locks").glob("*/smoke/*.txt"))
+    (folder / "gone.txt").write_bytes(some.read_bytes())
     path = folder / f"{cells_of(matrix)[0].id}.txt"
     path.write_text("half a lock", encoding="utf-8")
     advice = "; run `harness lock --matrix matrices/mine.toml`"

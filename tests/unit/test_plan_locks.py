@@ -176,11 +176,16 @@ def test_faults_of_committed_locks_are_found(tmp_path: Path, settings: IndexSett
     first.write_text(
         first.read_text(encoding="utf-8").replace("numpy==1.26.2", "numpy==1.26.4"), encoding="utf-8"
     )
-    second.unlink()
+    left_over = folder / "left-over.txt"
+    second.rename(left_over)
     third.write_bytes(fourth.read_bytes())
-    (folder / "left-over.txt").touch()
+    theirs = [folder / "README.md", folder / "notes.txt", folder / ".DS_Store"]
+    for path in theirs:
+        path.write_text("mine", encoding="utf-8")
+    (folder / "old.txt").mkdir()
+    (folder / "link.txt").symlink_to(left_over)
     assert [(finding.kind, finding.path) for finding in locking.check_locks(matrix)] == [
-        ("orphaned", folder / "left-over.txt"),
+        ("orphaned", left_over),
         ("damaged", first),
         ("missing", second),
         ("stale", third),
@@ -188,6 +193,11 @@ def test_faults_of_committed_locks_are_found(tmp_path: Path, settings: IndexSett
     for finding in locking.check_locks(matrix):
         assert finding.message.startswith(f"{finding.path}: ")
         assert finding.message.endswith(f"run `{say_lock(matrix.path)}`")
+    changes = asyncio.run(locking.lock_matrix(matrix, settings))
+    assert [change.path for change in changes if change.kind == "removed"] == [left_over]
+    assert [path.read_text("utf-8") for path in theirs] == ["mine"] * 3
+    assert (folder / "old.txt").is_dir()
+    assert (folder / "link.txt").is_symlink()
 
 
 def test_locks_of_another_platform_are_checked_too(tmp_path: Path, settings: IndexSettings) -> None:

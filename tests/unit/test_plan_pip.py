@@ -30,13 +30,13 @@ def test_config_list() -> None:
 
 def test_variables_win_over_files() -> None:
     environ = {
-        "PIP_FIND_LINKS": "wheels '/with space'",
+        "PIP_FIND_LINKS": "wheels /o'brien/wheels\n  wheels",
         "PIP_NO_INDEX": "1",
         "PIP_CERT": "ca.pem",
         "HOME": "/",
     }
     assert settings_from({"find-links": "/other", "trusted-host": "a.example"}, environ) == IndexSettings(
-        find_links=("wheels", "/with space"), no_index=True, cert="ca.pem", hosts=("a.example",)
+        find_links=("wheels", "/o'brien/wheels"), no_index=True, cert="ca.pem", hosts=("a.example",)
     )
 
 

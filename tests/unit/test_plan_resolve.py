@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import datetime
 import hashlib
-import threading
-from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, HTTPServer
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 import pytest
 from packaging.tags import Tag
+from planted.indexes import Planted, Reply, refuse, serve
 from planted.wheels import build_wheel
 from unit.plan_texts import PLAIN, make_matrix
 
@@ -112,34 +110,26 @@ def test_an_index_that_cannot_be_reached_is_not_the_fate_of_the_cell(matrix: Mat
         asyncio.run(resolve(cell_asking("numpy"), matrix, nowhere))
 
 
-@contextlib.contextmanager
-def serve(status: int) -> Iterator[str]:
-    """An index that answers everything with one status."""
-
-    class Answer(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            self.send_error(status)
-
-        def log_message(self, *_: object) -> None: ...
-
-    server = HTTPServer(("127.0.0.1", 0), Answer)
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    try:
-        yield f"http://127.0.0.1:{server.server_port}/simple"
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()
-
-
-@pytest.mark.parametrize("status", [401, 403])
-def test_an_index_that_refuses_to_answer_says_nothing_of_a_package(
-    status: int, matrix: Matrix, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(
+    ("planted", "said"),
+    [
+        (serve(lambda _: Reply(status=401)), "could not be queried .*401 Unauthorized"),  # uv exits 1
+        (serve(lambda _: Reply(status=403)), "returned a 403 Forbidden"),  # 1
+        (serve(lambda _: Reply(b"hi", content_type="text/plain")), "Unsupported `Content-Type`"),  # 1
+        (serve(lambda _: Reply(status=500)), "500 Internal Server Error"),  # 2
+        (refuse(), "Connection refused"),  # 2
+    ],
+)
+def test_an_index_that_does_not_answer_says_nothing_of_a_package(
+    planted: AbstractContextManager[Planted], said: str, matrix: Matrix, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("NO_PROXY", "127.0.0.1")
-    with serve(status) as index, pytest.raises(MachineError, match=f"<path> .*{status}"):
-        asyncio.run(resolve(cell_asking("numpy==2.4.6"), matrix, IndexSettings(index=index)))
+    monkeypatch.setenv("UV_HTTP_RETRIES", "0")
+    with planted as index:
+        asked = IndexSettings(index=index.with_user("user:hunter2"))
+        with pytest.raises(MachineError, match=said) as told:
+            asyncio.run(resolve(cell_asking("numpy==2.4.6"), matrix, asked))
+    assert (index.host in str(told.value), "hunter2" in str(told.value)) == (True, False)
 
 
 def test_offline_nothing_is_known_of_a_package(
@@ -147,7 +137,10 @@ def test_offline_nothing_is_known_of_a_package(
 ) -> None:
     monkeypatch.setenv("UV_OFFLINE", "1")
     monkeypatch.setenv("UV_CACHE_DIR", str(tmp_path / "empty"))
-    with pytest.raises(MachineError, match="the network was disabled"):
+    with pytest.raises(
+        MachineError,
+        match=r"^uv could not resolve some-cell offline",
+    ):
         asyncio.run(resolve(cell_asking("numpy==2.4.6"), matrix, IndexSettings()))
 
 
@@ -166,7 +159,7 @@ def test_an_index_without_upload_times_is_said_to_be_one(tmp_path: Path, wheels:
 
 def test_arguments_say_the_day_in_utc_and_exempt_torch() -> None:
     asked = Resolve(exclude_newer=datetime.date(2026, 10, 31), undated=("mine",), torch="pypi")
-    assert compile_arguments(cell_asking(source=("old",)), asked, IndexSettings())[8:] == (
+    assert compile_arguments(cell_asking(source=("old",)), asked, IndexSettings())[5:] == (
         *("--python-version", "3.11", "--only-binary", ":all:", "--no-binary", "old"),
         *("--exclude-newer", "2026-11-01T00:00:00Z"),
         *("--exclude-newer-package", "torch=false", "--exclude-newer-package", "mine=false"),
@@ -176,7 +169,7 @@ def test_arguments_say_the_day_in_utc_and_exempt_torch() -> None:
 @pytest.fixture
 def _on_linux(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("sys.platform", "linux")
-    monkeypatch.delenv("UV_TORCH_BACKEND", raising=False)
+    monkeypatch.setenv("UV_TORCH_BACKEND", "cu128")  # the matrix says which torch
 
 
 @pytest.mark.usefixtures("_on_linux")
@@ -250,4 +243,8 @@ def test_words_of_the_resolver_are_tidied() -> None:
         "cannot be used.",
         undated=("b",),
     )
-    assert read_no_solution("error: Failed to fetch: `https://a.example/simple/numpy/`") is None
+    assert read_no_solution("It cannot be done, for b is not there") == NoSolution(
+        "It cannot be done, for b is not there"
+    )
+    built = "error: Failed to build `a==1` from https://user:word@a.example/simple/a-1.tar.gz"
+    assert read_no_solution(built).unasked == "error: Failed to build `a==1` from a.example"

@@ -6,9 +6,9 @@ import shutil
 from pathlib import Path
 
 import pytest
+from proof.code import ROOTS, digest_code, find_closure
 
 import harness
-from harness.proof.code import MEASURING, digest_code
 
 
 @pytest.fixture(name="copy")
@@ -33,22 +33,27 @@ def edit(path: Path, old: str, new: str) -> None:
     ],
 )
 def test_another_number_is_other_code(copy: Path, name: str, old: str, new: str) -> None:
-    before = digest_code(copy)
+    before = digest_code({"harness": copy})
     assert before == digest_code()
     edit(copy / name, old, new)
-    assert digest_code(copy) != before
+    assert digest_code({"harness": copy}) != before
 
 
 def test_words_about_it_are_not(copy: Path) -> None:
-    before = digest_code(copy)
+    before = digest_code({"harness": copy})
     edit(copy / "judge/sampling.py", '"""When the gate looks', '"""Whenever the gate looks')
     edit(copy / "judge/sampling.py", '"""Of each quantity', '"""Of every quantity')
     edit(copy / "judge/sampling.py", "def share_of", "# why it is so\ndef share_of")
-    assert digest_code(copy) == before
+    assert digest_code({"harness": copy}) == before
 
 
-def test_a_file_that_is_gone_is_told(copy: Path) -> None:
-    (copy / "judge/void.py").unlink()
-    with pytest.raises(ValueError, match=r"judge/void.py: no such file, but gates are measured or decided"):
-        digest_code(copy)
-    assert len(set(MEASURING)) == len(MEASURING)
+def test_what_is_imported_counts_and_what_is_not_does_not(copy: Path) -> None:
+    closure = find_closure([each for each in ROOTS if each.startswith("harness")], {"harness": copy})
+    assert {"harness.judge.intervals", "harness.processes", "harness.cell.turns"} <= closure.keys()
+    assert "harness.judge.claims" not in find_closure(["harness.judge.sampling"], {"harness": copy})
+
+
+def test_a_root_that_is_gone_is_an_error(copy: Path) -> None:
+    (copy / "cell/probe.py").unlink()
+    with pytest.raises(ValueError, match=r"harness.cell.probe: no such module, but gates are measured"):
+        digest_code({"harness": copy})

@@ -5,7 +5,7 @@ from __future__ import annotations
 import zipfile
 from pathlib import Path
 
-from harness.proof.planted import MODULE, RELEASES, make_matrix, write_wheel
+from proof.planted import MODULE, RELEASES, make_matrix, write_wheel
 
 
 def test_the_planted_wheels_differ_in_their_wait_alone(tmp_path: Path) -> None:

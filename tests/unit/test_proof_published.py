@@ -7,14 +7,15 @@ import gzip
 from pathlib import Path
 
 import pytest
+from proof import __main__ as command
+from proof import published, stages
+from proof.goals import Row
+from proof.published import publish
 
 from harness.errors import UsageError
-from harness.proof import __main__ as command
-from harness.proof import published, stages
-from harness.proof.goals import Row
-from harness.proof.published import publish
 from harness.run.store import Store
 
+HERE = f"{'a' * 16}-{'b' * 16}"
 MACHINE = {"class": "0123", "cpu": "A | CPU", "cores": "2"}
 ROWS = [
     Row("real, identical: regressed", 0, 20, "at most 0", holds=True, note="20 pass"),
@@ -26,20 +27,20 @@ SUMMARY = """\
 Counted by `nox -s prove`, never edited; the noise was recorded on a machine of class `0123` (A \\| CPU, 2
 cores). `gates.jsonl` holds every real gate, and the same command goes on from it in a new clone.
 `noise.jsonl.gz` holds every recorded block; it is counted again where it lies, unpacked, in
-`build/proof/recorded/here/blocks.jsonl`.
+`build/proof/recorded/@HERE@/blocks.jsonl`.
 
 | what | count | goal | | |
 | --- | --- | --- | --- | --- |
 | real, identical: regressed | 0 of 20 | at most 0 | held | 20 pass |
 | ratios | 20 of 20 |  |  | from 0.99 (normalize.a\\_b) |
 
-Simulated gates draw anew"""
+Simulated gates draw anew""".replace("@HERE@", HERE)
 
 
 @pytest.fixture(autouse=True)
 def here(monkeypatch: pytest.MonkeyPatch) -> None:
     for module in (published, stages):
-        monkeypatch.setattr(module, "noise_folder", lambda: "recorded/here")
+        monkeypatch.setattr(module, "noise_folder", lambda: f"recorded/{HERE}")
 
 
 @pytest.fixture
@@ -54,7 +55,7 @@ def counted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def make_folder(folder: Path) -> Path:
-    for name, content in (("real/real.jsonl", b"{}\n"), ("recorded/here/blocks.jsonl", b"{}\n{}\n")):
+    for name, content in (("real/real.jsonl", b"{}\n"), (f"recorded/{HERE}/blocks.jsonl", b"{}\n{}\n")):
         (folder / name).parent.mkdir(parents=True)
         (folder / name).write_bytes(content)
     return folder
@@ -98,12 +99,20 @@ def test_a_new_folder_goes_on_from_what_is_published(
         goes_on()
 
 
-@pytest.mark.parametrize("lacking", ["real/real.jsonl", "recorded/here/blocks.jsonl"])
+@pytest.mark.parametrize("lacking", ["real/real.jsonl", f"recorded/{HERE}/blocks.jsonl"])
 def test_half_a_proof_is_not_published(tmp_path: Path, lacking: str) -> None:
     (make_folder(tmp_path) / lacking).unlink()
     with pytest.raises(UsageError, match="not there; what is published holds real gates and recorded noise"):
         publish(tmp_path, ROWS, "nox -s prove", MACHINE, tmp_path / "reports")
     assert not (tmp_path / "reports").exists()
+
+
+def test_summary_of_somebody_else_is_not_replaced(tmp_path: Path) -> None:
+    (tmp_path / "reports").mkdir()
+    (tmp_path / "reports" / "summary.md").write_text("mine")
+    with pytest.raises(UsageError, match=r"summary\.md: not published by the proof; move it away"):
+        publish(make_folder(tmp_path), ROWS, "nox -s prove", MACHINE, tmp_path / "reports")
+    assert [path.read_text() for path in (tmp_path / "reports").iterdir()] == ["mine"]
 
 
 def test_noise_is_that_of_one_machine_and_of_one_way_to_measure(
@@ -121,15 +130,32 @@ def test_noise_is_that_of_one_machine_and_of_one_way_to_measure(
 
 def test_fresh_removes_what_the_proof_has_measured_and_no_more(tmp_path: Path) -> None:
     folder = make_folder(tmp_path)
-    (folder / "recorded/elsewhere").mkdir()
-    (folder / "mine").write_text("")
+    elsewhere = folder / "recorded" / f"{'0' * 16}-{'1' * 16}"
+    elsewhere.mkdir()
+    (folder / "real/gate-10-1").mkdir()
     wanted = stages.Wanted(folder, Store(tmp_path), gates=0, record=0.0, real=0, budget=1.0, fresh=False)
     stages.make_folders(wanted)
     assert (folder / "real/real.jsonl").exists()
-    assert (folder / "recorded/elsewhere").exists()
+    assert elsewhere.exists()
+    for name in ("mine", "real/mine.jsonl", "real/.DS_Store"):
+        (folder / name).write_text("")
+    (folder / "recorded" / ("2" * 16)).symlink_to(folder)
     stages.make_folders(dataclasses.replace(wanted, fresh=True))
     found = sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*"))
-    assert found == ["mine", "real", "recorded", "recorded/here"]
+    assert [name for name in found if not name.endswith("harness-proof.txt")] == [
+        *("mine", "real", "real/.DS_Store", "real/mine.jsonl", "recorded"),
+        *(f"recorded/{'2' * 16}", f"recorded/{HERE}"),
+    ]
+
+
+@pytest.mark.parametrize("name", ["real/mine.jsonl", "real/gate-10-1-notes", "recorded/song.ogg"])
+def test_folder_of_somebody_else_is_not_measured_in(tmp_path: Path, name: str) -> None:
+    (tmp_path / name).parent.mkdir()
+    (tmp_path / name).write_text("mine")
+    wanted = stages.Wanted(tmp_path, Store(tmp_path), gates=0, record=0.0, real=0, budget=1.0, fresh=True)
+    with pytest.raises(UsageError, match=f"{Path(name).name} in it is something else; nothing was changed"):
+        stages.make_folders(wanted)
+    assert (tmp_path / name).read_text() == "mine"
 
 
 @pytest.mark.usefixtures("counted")

@@ -9,20 +9,20 @@ from typing import Any
 
 import msgspec
 import pytest
-from unit.proofs import held, quantities_fixture, statistics_in_this_process  # noqa: F401 - fixtures
+from proof import __main__ as command
+from proof import real, stages
+from proof.code import digest_code
+from proof.goals import Row, judge_real, tell_machines
+from proof.noise import make_pool
+from proof.planted import make_matrix
+from proof.real import RealGate, make_row, read_rows, run_gates
+from proof.table import render_rows
+from unit.proofs import held, quantities_fixture  # noqa: F401 - fixtures
 
 from harness.errors import UsageError
 from harness.gate_records import Block, Quantity, Speed
 from harness.judge.sampling import next_look
 from harness.plan.pip_settings import IndexSettings
-from harness.proof import __main__ as command
-from harness.proof import real, stages
-from harness.proof.code import digest_code
-from harness.proof.goals import Row, judge_real, tell_machines
-from harness.proof.noise import make_pool
-from harness.proof.planted import make_matrix
-from harness.proof.real import RealGate, make_row, read_rows, run_gates
-from harness.proof.table import render_rows
 from harness.run.store import Store
 from harness.speed.looks import Verdicts
 
@@ -277,5 +277,5 @@ def test_looks_and_void_blocks_are_charged_to_every_group(quantities: tuple[Quan
 
 async def _speed_of(quantities: tuple[Quantity, ...], blocks: tuple[Block, ...]) -> Speed:
     verdicts = Verdicts(quantities)
-    await verdicts.look("normalizer", blocks, next_look(0))
+    verdicts.look("normalizer", blocks, next_look(0))
     return verdicts.sum_up(spent=6.0, budget=60.0)

@@ -2,25 +2,24 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Sequence
 
 import msgspec
 import pytest
-from unit.proofs import held, quantities_fixture, statistics_in_this_process  # noqa: F401 - fixtures
+from proof.goals import judge_at_threshold, judge_pools, judge_simulated
+from proof.noise import KINDS, make_pool
+from proof.simulation import Setting, Simulated, simulate
+from proof.stages import find_measured
+from unit.proofs import held, quantities_fixture  # noqa: F401 - fixtures
 
 from harness.gate_records import Block, Quantity
 from harness.judge import quantities as quantities_of_a_gate
-from harness.proof.goals import judge_at_threshold, judge_pools, judge_simulated
-from harness.proof.noise import KINDS, make_pool
-from harness.proof.simulation import Setting, Simulated, simulate
-from harness.proof.stages import find_measured
 
 GATES = 40
 
 
 def run(setting: Setting, pool: Sequence[Block], gates: int = GATES) -> list[Simulated]:
-    return asyncio.run(simulate(setting, {"normalizer": pool}, gates, seed=1))
+    return simulate(setting, {"normalizer": pool}, gates, seed=1)
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -102,7 +101,7 @@ def test_processes_in_each_others_way_do_not_keep_a_gate_from_deciding(
 def test_a_gate_without_a_block_holds_nothing(quantities: tuple[Quantity, ...]) -> None:
     """A thousand gates that measured nothing are never wrong, and no proof."""
     setting = Setting(quantities)
-    gates = asyncio.run(simulate(setting, {}, 1000, seed=1))
+    gates = simulate(setting, {}, 1000, seed=1)
     assert held(judge_simulated(0, setting, gates)) == [True, False, None]
     assert held(judge_simulated(10, setting, gates)) == [False, None]
     assert held(judge_simulated(0, setting, [])) == [False, False, None]

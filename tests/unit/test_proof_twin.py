@@ -11,11 +11,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from proof import twin
+from proof.twin import find_shared, make_twin, name_twin
 from unit.runs import make_planned
 
 from harness.errors import MachineError
-from harness.proof import twin
-from harness.proof.twin import find_shared, make_twin, name_twin
 from harness.run.installer import Installer
 
 

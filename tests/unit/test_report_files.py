@@ -28,7 +28,7 @@ def test_markdown_begins_with_the_verdict() -> None:
         == """\
 **REGRESSED**: 1 of 2 cells is red: new.
 
-NumPy x sentence-transformers. Matrix `compat`, run `run-1`: 2 cells, 1 ok, 0 otherwise as expected, 1 red, 0 reused.
+NumPy x sentence-transformers. Matrix `compat`, run `run-1`: 2 cells, 1 ok, 0 otherwise as expected, 1 red, 0 reused, 2 cases skipped.
 
 ### Cells
 
@@ -125,7 +125,7 @@ def test_json_fits_its_schema_and_reads_back(tmp_path: Path) -> None:
 
 def test_what_is_no_results_file_is_said_to_be_none(tmp_path: Path) -> None:
     path = tmp_path / "results.json"
-    with pytest.raises(UsageError, match="cannot be read"):
+    with pytest.raises(UsageError, match="no such file"):
         read_json(path)
     whole = render_json(make_small_run())
     for text, why in (

@@ -17,12 +17,15 @@ def test_a_summary_that_is_too_large_is_cut_and_says_so() -> None:
     names = [f"l0.check-{number}/manual/float32" for number in range(400)]
     cells = [f"numpy-{number}" for number in range(200)]
     run = make_run(
-        make_plan(*(make_planned(cell, cases=names) for cell in cells)),
+        make_plan(*(make_planned(cell, cases=[CASES[0], *names]) for cell in cells)),
         *(
             make_result(
                 cell,
                 status="failed",
-                cases=[make_case(name, "fail", message=f"{cell} {'##[' * 70}") for name in names],
+                cases=[
+                    make_case(CASES[0]),
+                    *(make_case(name, "fail", message=f"{cell} {'##[' * 70}") for name in names),
+                ],
             )
             for cell in cells
         ),

@@ -13,6 +13,12 @@ from harness.report.page.html import render_html
 from harness.report.text import render_text
 
 
+def test_every_rendering_counts_the_cases_that_were_skipped() -> None:
+    for render in (render_text, render_markdown, render_html):
+        assert "2 cases skipped" in render(make_small_run())
+        assert "cases skipped" not in render(make_run(make_plan(make_planned()), make_result()))
+
+
 def test_text_tells_the_whole_story_in_ascii_too() -> None:
     told = render_text(make_small_run(), unicode=False)
     story, claims = told.split("\nDocumented claims\n")
@@ -26,7 +32,7 @@ cell status   ENV API L0 L1 L2 L3 RT GOLD
 base + ok     +   .   ~1 .  -  .  .  .
 new  x failed +   .   x1 .  -  .  .  .
 + all pass   ~ diverges as expected   x red   ? missing   - skipped   . not run
-1 of 2 cells ok, 1 red; 61 s
+1 of 2 cells ok, 1 red, 2 cases skipped; 61 s
 
 Red cells
   x failed: new

@@ -52,7 +52,7 @@ def test_the_numbers_stay_with_the_processes(rounds: list[list[float]]) -> None:
 
 
 def test_it_is_less_noisy_than_medians_of_the_arms() -> None:
-    """A stranger halves the speed for several rounds at a time; ``python -m harness.proof`` measures it."""
+    """A stranger halves the speed for several rounds at a time; ``python -m proof`` measures it."""
     rng = random.Random(1)  # noqa: S311 - made-up noise
     ours, simple = [], []
     for _ in range(200):

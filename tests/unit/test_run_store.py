@@ -8,12 +8,18 @@ import os
 import re
 from pathlib import Path
 
+import msgspec
 import pytest
+from unit.runs import make_plan, make_planned
 from unit.stores import store_fixture  # noqa: F401 - fixtures
 
+from harness.errors import UsageError
 from harness.files import hash_tree, write_whole
+from harness.records import CellResult, Plan
+from harness.run.folder import RunFolder, read_run
 from harness.run.logs import read_tail
 from harness.run.machine import classify_machine, read_machine
+from harness.run.results import ResultStore
 from harness.run.store import Store
 from harness.run.suite import snapshot_suite
 
@@ -102,3 +108,57 @@ def test_who_waits_for_another_process_says_so_and_lets_go_in_the_end(tmp_path: 
 
     asyncio.run(hold_and_wait())
     assert said == ["waiting", "over", "mine"]
+
+
+@pytest.mark.parametrize("what", ["file", "folder", "link"])
+def test_latest_is_a_link_of_the_harness_or_stays(tmp_path: Path, what: str) -> None:
+    latest = tmp_path / "latest"
+    if what == "file":
+        latest.write_text("mine")
+    elif what == "folder":
+        (latest / "mine").mkdir(parents=True)
+    else:
+        latest.symlink_to("run-of-yesterday")
+    folder = RunFolder.create(tmp_path, plan("run-1"))
+    folder.finish()
+    assert latest.is_symlink() is (what == "link")
+    assert latest.resolve() == (folder.path if what == "link" else latest)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["latest", "run-1"]
+
+
+def plan(run: str, *cells: str) -> Plan:
+    return msgspec.structs.replace(make_plan(*map(make_planned, cells)), run=run)
+
+
+@pytest.mark.parametrize("name", ["../../victim", "{here}/victim", "link", ".."])
+def test_id_in_a_file_is_never_a_path(tmp_path: Path, store: Store, name: str) -> None:
+    def results() -> ResultStore:
+        return ResultStore(store, pytest.fail)
+
+    name, victim = name.format(here=tmp_path), tmp_path / "victim"
+    write_whole(victim / "result.json", b"mine")
+    folder = RunFolder.create(tmp_path / "runs", plan("run-1"))
+    for root in (tmp_path / "runs", folder.path / "cells", store.results, store.unfinished):
+        root.mkdir(parents=True, exist_ok=True)
+        (root / "link").symlink_to(victim)
+    written = msgspec.json.encode(plan("run-1", "the-cell"))
+    write_whole(folder.path / "plan.json", written.replace(b'"the-cell"', msgspec.json.encode(name)))
+
+    def result() -> CellResult:
+        return CellResult(cell=name, key=name, run=name, status="ok")
+
+    for attempt in (
+        lambda: RunFolder.create(tmp_path / "runs", plan(name)),
+        lambda: read_run(folder.path),
+        lambda: folder.write_result(result()),
+        lambda: results().begin(name),
+        lambda: results().finish([name]),
+        lambda: results().keep_contract(result(), tmp_path),
+        lambda: results().keep_latency(result(), "0" * 16, tmp_path),
+    ):
+        with pytest.raises(
+            (UsageError, ValueError), match=r"leads out of|leaves the folder|is a(n absolute)? path"
+        ):
+            attempt()
+    assert [path.name for path in victim.iterdir()] == ["result.json"]
+    assert (victim / "result.json").read_bytes() == b"mine"

@@ -118,7 +118,7 @@ def test_run_is_read_back_and_truncated_files_are_told(lab: Lab) -> None:
 
 
 def test_folder_without_a_plan_is_no_run(tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match=r"plan\.json: not the folder of a run: No such file or directory$"):
+    with pytest.raises(UsageError, match=r": not the folder of a run: .*plan\.json: no such file$"):
         read_run(tmp_path)
 
 

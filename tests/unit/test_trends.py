@@ -17,7 +17,6 @@ from harness.history.recording import History, pin_run
 from harness.history.series import read_series
 from harness.history_records import Snapshot, Trends
 from harness.report.past.trends_text import render_trends_text
-from harness.run.interrupt import run_interruptibly
 from harness.trends import make_trends
 
 Say = pytest.CaptureFixture[str]
@@ -63,7 +62,7 @@ def write_runs(path: Path, count: int = RUNS, **changes: Any) -> None:
 
 
 def trends(path: Path, matrix: str | None = None) -> Trends:
-    return run_interruptibly(make_trends(path, matrix, pytest.fail))
+    return make_trends(path, matrix, pytest.fail)
 
 
 def test_a_step_a_creep_and_what_holds_are_told_apart(tmp_path: Path) -> None:

@@ -21,7 +21,6 @@ from harness.records import Run
 from harness.report.page.html import render_html
 from harness.report.page.trends import view_trends
 from harness.report.past.trends_view import group_scenarios, number_runs
-from harness.run.interrupt import run_interruptibly
 from harness.trends import Past, read_until
 
 
@@ -112,18 +111,18 @@ def test_statistics_that_fail_cost_the_section_alone(tmp_path: Path, monkeypatch
     own = take_snapshot(run.plan, run.results, run.judgement)
     write_runs(tmp_path / "h", 5, matrix=own.matrix, machine=own.machine)
 
-    async def fail(_: Past) -> Trends:
-        raise MachineError("the statistics gave no answer")
+    def fail(_: Past) -> Trends:
+        raise MachineError("a: one of its values is no finite number")
 
     def ready(_: object, __: Snapshot) -> Past:
         return Past((), (), 0, 0)
 
     monkeypatch.setattr(earlier, "judge_past", fail)
     monkeypatch.setattr(earlier, "read_until", ready)
-    found = run_interruptibly(recall(run, History(tmp_path / "h"), said.append))
+    found = recall(run, History(tmp_path / "h"), said.append)
     assert found.trends is None
     assert found.since is not None
-    assert said == ["the page tells nothing of trends: the statistics gave no answer"]
+    assert said == ["the page tells nothing of trends: a: one of its values is no finite number"]
 
 
 def make_session(number: int) -> Run:
@@ -139,7 +138,7 @@ def make_session(number: int) -> Run:
 def test_a_run_learns_its_trends_from_its_history(tmp_path: Path) -> None:
     runs = [make_session(number) for number in range(4)]
     record(tmp_path / "h", *(take_snapshot(run.plan, run.results, run.judgement) for run in runs[:3]))
-    found = run_interruptibly(recall(runs[3], History(tmp_path / "h"), pytest.fail))
+    found = recall(runs[3], History(tmp_path / "h"), pytest.fail)
     assert found.since is not None
     assert found.since.before.run == "run-2"
     assert found.trends is not None

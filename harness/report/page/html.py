@@ -24,7 +24,7 @@ from harness.report.page.measured import view_parity, view_precision
 from harness.report.page.trends import view_trends
 from harness.report.recommended import read_code, recommend
 from harness.report.red import count_kinds
-from harness.report.view import LEGEND, SIGNS, SignKind, count_verdicts, describe_locks
+from harness.report.view import LEGEND, SIGNS, SignKind, count_verdicts, describe_locks, say_skipped
 
 if TYPE_CHECKING:
     from harness.records import Run, Verdict
@@ -110,6 +110,7 @@ def _top(run: Run) -> dict[str, Any]:
         },
         "red_kinds": count_kinds(run),
         "counts": count_verdicts(run),
+        "skipped": say_skipped(run),
         "locks": describe_locks(run),
     }
 

@@ -71,6 +71,7 @@ async def _measure(
                 values[name][scenario.id] = value
         await asyncio.gather(*(arm.attempt(_leave) for arm in arms))
         _see_whole(arms)
+        await _see_unedited(rig, arms)
         for arm in arms:
             values[arm.name][f"memory.{work.group}"] = _peak(arm)
     except VoidBlockError:
@@ -127,6 +128,16 @@ async def _get_first(process: CellProcess) -> bool:
 async def _leave(process: CellProcess) -> bool:
     await process.leave()
     return True
+
+
+async def _see_unedited(rig: Rig, arms: Iterable[Arm]) -> None:
+    """Nothing counts of a block in which files changed that its processes were given."""
+    edits = {arm.name: await arm.process.look_for_edits() for arm in arms}
+    if shared := await asyncio.to_thread(rig.inputs.find_edits):
+        raise VoidBlockError(f"{', '.join(shared[:3])} changed while it ran")
+    told = [f"{name}: {', '.join(found)} changed while it ran" for name, found in edits.items() if found]
+    if told:
+        raise VoidBlockError("; ".join(told), [name for name, found in edits.items() if found])
 
 
 def _see_whole(arms: Iterable[Arm]) -> None:

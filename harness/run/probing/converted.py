@@ -14,6 +14,7 @@ from harness.held import making_folder, temporary_folder
 from harness.processes import run
 from harness.records import Lock
 from harness.run.material import Material, digest_value
+from harness.run.seals import load_sealer
 from harness.run.store import Store
 from harness.run.surroundings import make_surroundings
 
@@ -85,7 +86,8 @@ class ConvertedStore:
         with temporary_folder("convert") as workdir:
             spec = workdir / "spec.json"
             self.material.make_spec(name, lock, workdir, ()).write(spec)
-            env = make_surroundings(python, self.material.suite, workdir, self.material.threads)
+            self.material.suite.put(workdir / "suite")
+            env = make_surroundings(python, workdir / "suite", workdir, self.material.threads)
             argv = (str(python), "-m", CONVERT, str(spec), str(made / _MODEL))
             try:
                 done = await run(argv, env=env, cwd=workdir, timeout=self.seconds)
@@ -101,6 +103,7 @@ class ConvertedStore:
 
 def _seal(made: Path, folder: Path) -> None:
     write_whole(made / _DIGEST, hash_tree(made / _MODEL).encode())
+    load_sealer().seal(made / _DIGEST, f"converted/{folder.name}")
     made.rename(folder)
 
 
@@ -109,6 +112,8 @@ def _is_whole(folder: Path) -> bool | None:
     if not folder.exists():
         return None
     try:
+        if load_sealer().look(folder / _DIGEST, f"converted/{folder.name}") != "whole":
+            return False
         return (folder / _DIGEST).read_text(encoding="ascii") == hash_tree(folder / _MODEL)
     except (OSError, UnicodeDecodeError):
         return False

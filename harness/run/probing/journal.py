@@ -8,7 +8,10 @@ from pathlib import Path
 import msgspec
 
 from harness.errors import UsageError
+from harness.files import naming
 from harness.gate_records import Block, VoidBlock
+from harness.reading import MAX_RESULTS, read_input
+from harness.records import UNREADABLE
 
 BLOCKS = "blocks.jsonl"
 
@@ -20,14 +23,10 @@ def append_block(folder: Path, block: Block | VoidBlock) -> None:
         OSError: no room, no permission.
     """
     path = folder / BLOCKS
-    try:
-        with path.open("ab") as file:
-            file.write(msgspec.json.encode(block) + b"\n")
-            file.flush()
-            os.fsync(file.fileno())
-    except OSError as error:
-        error.filename = error.filename or str(path)
-        raise
+    with naming(path), path.open("ab") as file:
+        file.write(msgspec.json.encode(block) + b"\n")
+        file.flush()
+        os.fsync(file.fileno())
 
 
 def read_blocks(folder: Path) -> tuple[Block, ...]:
@@ -52,7 +51,7 @@ def _read_lines(folder: Path) -> tuple[Block | VoidBlock, ...]:
     path = folder / BLOCKS
     if not path.exists():
         return ()
-    lines = path.read_bytes().split(b"\n")[:-1]
+    lines = read_input(path, MAX_RESULTS).split(b"\n")[:-1]
     return tuple(_read(path, number, line) for number, line in enumerate(lines, 1))
 
 
@@ -62,5 +61,5 @@ def _read(path: Path, number: int, line: bytes) -> Block | VoidBlock:
         if "void" in found:
             return msgspec.convert(found, VoidBlock)
         return msgspec.convert(found, Block)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+    except UNREADABLE as error:
         raise UsageError(f"{path}: line {number} is not a block as this version writes it: {error}") from None

@@ -11,6 +11,7 @@ from harness.cell.spec import CellSpec
 from harness.gate_records import AGAIN, BASELINE, CANDIDATE
 from harness.plan.quantities import Group
 from harness.records import Lock, ScenarioPlan
+from harness.run.inputs import Inputs
 from harness.run.material import Material
 from harness.run.options import Limits
 from harness.run.watch import Watch
@@ -48,6 +49,7 @@ class Rig:
         outfits: of each arm.
         order: of slots and turns; seeded, so that a gate can be run again in the same order.
         kept: folder for the specs and the logs of void blocks.
+        inputs: files that all processes share, and none may change.
     """
 
     material: Material
@@ -56,6 +58,7 @@ class Rig:
     watch: Watch
     order: random.Random
     kept: Path
+    inputs: Inputs
 
     def make_spec(self, arm: str, work: Work, workdir: Path) -> CellSpec:
         """What the process of an arm is told."""

@@ -1,1 +1,0 @@
-"""The proof that the gate's decision on latency can be relied on: ``python -m harness.proof``."""

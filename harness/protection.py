@@ -1,0 +1,99 @@
+"""The controller's own process, without secrets where other processes can read them.
+
+On Linux every process of the same user may read the environment that a process was started with
+(``/proc/<pid>/environ``), whatever it changes in it later. So the controller starts itself again, once, with
+those variables that it and its children need. Values that hold credentials go through a pipe and are kept in
+memory.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import fnmatch
+import json
+import os
+import re
+import sys
+from collections.abc import Mapping
+
+from harness.redaction import redact
+
+_STARTED = "HARNESS_STARTED_AGAIN"
+"""``<process id>:<descriptor of the pipe>``; the id tells it from a variable that a parent passed on."""
+
+_PIPE_BYTES = 16 * 1024
+"""What a pipe holds on every system without a reader."""
+
+_PR_SET_DUMPABLE = 4  # <linux/prctl.h>
+
+NEEDED = (
+    *("PATH", "HOME", "USER", "LOGNAME", "USERNAME", "SHELL", "PWD", "TMPDIR", "TMP", "TEMP", "TZ"),
+    *("LANG", "LANGUAGE", "LC_*", "TERM", "COLORTERM", "COLUMNS", "LINES", "NO_COLOR", "FORCE_COLOR"),
+    *("XDG_*", "BROWSER", "DISPLAY", "XAUTHORITY", "WAYLAND_DISPLAY", "DBUS_SESSION_BUS_ADDRESS"),
+    *("CI", "GITHUB_ACTIONS", "GITLAB_CI", "TF_BUILD", "HARNESS_*", "_HARNESS_COMPLETE", "COMP_*"),
+    *("PYTHON*", "VIRTUAL_ENV", "PYENV_*", "CONDA_PREFIX", "COVERAGE_*", "LD_*", "DYLD_*", "NIX_*"),
+    *("PIP_*", "UV_*", "RUST_LOG", "RUST_BACKTRACE", "NETRC", "SSL_CERT_*", "REQUESTS_CA_BUNDLE"),
+    *("CURL_CA_BUNDLE", "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY"),
+    *("http_proxy", "https_proxy", "all_proxy", "no_proxy"),
+    *("GIT_DIR", "GIT_WORK_TREE", "GIT_COMMON_DIR", "GIT_INDEX_FILE", "GIT_OBJECT_DIRECTORY"),
+    *("GIT_ALTERNATE_OBJECT_DIRECTORIES", "GIT_CEILING_DIRECTORIES", "GIT_DISCOVERY_ACROSS_FILESYSTEM"),
+    *("GIT_CONFIG*", "GIT_EXEC_PATH", "GIT_OPTIONAL_LOCKS"),
+    *("CC", "CXX", "CFLAGS", "CPPFLAGS", "CXXFLAGS", "LDFLAGS", "CMAKE_*", "MAKEFLAGS", "PKG_CONFIG_PATH"),
+    *("OMP_*", "OPENBLAS_*", "MKL_*", "SYSTEMROOT", "PATHEXT", "COMSPEC", "APPDATA", "LOCALAPPDATA"),
+)
+"""Variables that the controller, uv, pip and git read, as globs; all others are dropped."""
+
+_SECRET_NAME = re.compile(
+    r"PASSWORD|PASSWD|TOKEN|SECRET|KEY|CREDENTIAL|_USERNAME$|^GIT_CONFIG_(?:VALUE|PARAMETERS)"
+)
+
+
+def split_environment(environ: Mapping[str, str]) -> tuple[dict[str, str], dict[str, str]]:
+    """The needed variables that may be seen, and the needed ones that hold credentials."""
+    needed = {
+        name: value
+        for name, value in environ.items()
+        if any(fnmatch.fnmatchcase(name, glob) for glob in NEEDED) and not name.startswith("UV_PUBLISH_")
+    }
+    private = {name: value for name, value in needed.items() if _is_secret(name, value)}
+    return {name: value for name, value in needed.items() if name not in private}, private
+
+
+def _is_secret(name: str, value: str) -> bool:
+    schemeless = name.lower().endswith("_proxy") and "@" in value  # user:password@host:3128
+    return bool(_SECRET_NAME.search(name)) or schemeless or redact(value) != value
+
+
+def protect_process() -> None:
+    """Start this process again without secrets in its environment; its memory is for root alone to read.
+
+    Does not return the first time; the second time ``os.environ`` is complete but for what is not needed.
+    Call it before there are threads, open files or children. What a system does not offer is left out.
+    """
+    pid, _, descriptor = os.environ.pop(_STARTED, "").partition(":")
+    if pid != str(os.getpid()):
+        _start_again()
+    elif descriptor:
+        with os.fdopen(int(descriptor), encoding="utf-8") as pipe:
+            os.environ.update(json.load(pipe))
+    if sys.platform == "linux":
+        # Its files in /proc belong to root then; programs that it starts are as always.
+        ctypes.CDLL(None).prctl(_PR_SET_DUMPABLE, 0, 0, 0, 0)
+
+
+def _start_again() -> None:
+    if os.name != "posix" or not sys.executable or not sys.orig_argv:
+        return
+    shown, private = split_environment(os.environ)
+    descriptor = ""
+    if private:
+        data = json.dumps(private).encode()
+        if len(data) > _PIPE_BYTES:
+            shown, data = shown | private, b"{}"  # better seen than lost
+        reader, writer = os.pipe()
+        os.write(writer, data)
+        os.close(writer)
+        os.set_inheritable(reader, True)  # noqa: FBT003 - takes no keyword
+        descriptor = str(reader)
+    shown[_STARTED] = f"{os.getpid()}:{descriptor}"
+    os.execve(sys.executable, [sys.executable, *sys.orig_argv[1:]], shown)  # noqa: S606 - itself

@@ -1,0 +1,145 @@
+"""The valid files and folders that rows damage, written by the harness itself in its present formats."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import msgspec
+from planted.command import ROOT
+
+from harness.finished import assemble, write_renderings
+from harness.gate.files import write_gate
+from harness.gate_records import BASELINE, CANDIDATE, Block, Quantity, QuantityDecision, Question, Speed
+from harness.plan.cells import cells_of
+from harness.plan.lockfile import inputs_digest, make_lock, write_lock
+from harness.plan.matrix import read_matrix
+from harness.plan.platforms import platform_tag
+from harness.records import CellResult, Distribution, Plan, Run
+from harness.report.jsonfile import read_json
+from harness.run.folder import RunFolder
+from harness.run.probing.journal import append_block
+
+RUN = "20261128-101112-compat-ab12"
+GATE = "20261128-111213-gate-compat-cd34"
+
+MATRIX = """\
+schema = 1
+title = "Two cells"
+
+[axes]
+numpy = ["1.26.2", "2.4.6"]
+
+[baseline]
+numpy = "1.26.2"
+
+[pins]
+python = { version = "3.11", reason = "what we run" }
+sentence-transformers = { version = "6.2.0", reason = "what we compare with" }
+openvino = { version = "2026.4.1", reason = "what we run" }
+torch = { version = "2.13.0", reason = "converts the model" }
+
+[model]
+distribution = "some-model==0.1.0"
+folder = "some_model/model"
+weights = "model.safetensors"
+weights-sha256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
+"""
+
+CASES_KEPT = 12
+BLOCKS_MEASURED = 8
+
+
+def make_bases(folder: Path) -> None:
+    """Write ``matrix.toml``, its ``locks``, a finished sweep (``run``) and a ``gate`` into a folder."""
+    (folder / "m.toml").write_text(MATRIX, "utf-8")
+    matrix = read_matrix(folder / "m.toml")
+    for cell in cells_of(matrix):
+        numpy = cell.axes["numpy"]
+        pinned = {"numpy": numpy, "openvino": "2026.4.1", "sentence-transformers": "6.2.0", "torch": "2.13.0"}
+        lock = make_lock(
+            cell,
+            platform_tag(),
+            inputs_digest(cell, matrix.resolve, platform_tag()),
+            distributions=tuple(
+                Distribution(name=name, version=version, sha256=("3" * 64,))
+                for name, version in pinned.items()
+            ),
+        )
+        write_lock(lock, folder / "locks" / platform_tag() / "m" / f"{cell.id}.txt")
+    (folder / "m.toml").rename(folder / "matrix.toml")
+    published = read_json(ROOT / "reports" / "compat" / "results.json.gz")
+    _write_run(published, folder)
+    _write_gate(folder)
+
+
+def _write_run(published: Run, folder: Path) -> None:
+    """The first two cells of the published sweep, with a few of their cases."""
+    cells = published.plan.cells[:2]
+    kept = tuple(case for case in cells[0].cases if case in cells[1].cases)[:CASES_KEPT]
+    plan: Plan = msgspec.structs.replace(
+        published.plan,
+        run=RUN,
+        cells=tuple(msgspec.structs.replace(cell, cases=kept) for cell in cells),
+        expectations=(),
+        scenarios=(),
+        subset=True,
+    )
+    results = tuple(
+        _narrow(result, kept)
+        for result in published.results
+        if result.cell in {planned.cell.id for planned in cells}
+    )
+    written = RunFolder.create(folder, plan)
+    for result in results:
+        written.write_result(result)
+    write_renderings(assemble(plan, results, reused=(), seconds={}), written.path)
+    (written.path / "unfinished").unlink()
+    written.path.rename(folder / "run")
+
+
+def _write_gate(folder: Path) -> None:
+    """The same two cells as the arms of a gate, with blocks of one quantity."""
+    run = read_json(folder / "run" / "results.json")
+    names = dict(zip((planned.cell.id for planned in run.plan.cells), (BASELINE, CANDIDATE), strict=True))
+    cells = tuple(
+        msgspec.structs.replace(
+            planned,
+            cell=msgspec.structs.replace(
+                planned.cell, id=names[planned.cell.id], baseline=names[planned.cell.id] == BASELINE
+            ),
+            lock=msgspec.structs.replace(planned.lock, cell=names[planned.cell.id]),
+        )
+        for planned in run.plan.cells
+    )
+    plan = msgspec.structs.replace(run.plan, run=GATE, cells=cells, baseline=BASELINE)
+    written = RunFolder.create(folder, plan)
+    results = tuple(msgspec.structs.replace(each, cell=names[each.cell], run=GATE) for each in run.results)
+    for result in results:
+        written.write_result(result)
+    quantity = Quantity(id="memory.normalizer", group="normalizer", unit="B", threshold=1.1)
+    speed = Speed(
+        quantities=(QuantityDecision(quantity=quantity, outcome="undecided"),),
+        confidence=0.95,
+        spent=0.0,
+        budget=600.0,
+    )
+    for number in range(1, BLOCKS_MEASURED + 1):
+        seen = {quantity.id: 1e8 + number * 1e4}
+        block = Block(
+            group="normalizer",
+            number=number,
+            slots=("baseline", "again", "candidate"),
+            baseline=seen,
+            again=seen,
+            candidate=seen,
+        )
+        append_block(written.path, block)
+    question = Question(baseline="the baseline of compat", candidate="a change", arguments=("numpy==2.4.6",))
+    write_gate(assemble(plan, results, reused=(), seconds={}), question, written.path, speed=speed)
+    (written.path / "unfinished").unlink()
+    written.path.rename(folder / "gate")
+
+
+def _narrow(result: CellResult, kept: tuple[str, ...]) -> CellResult:
+    cases = tuple(case for case in result.cases if case.id in kept)
+    return msgspec.structs.replace(result, run=RUN, cases=cases, timings=(), untimed={})

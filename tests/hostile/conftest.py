@@ -1,0 +1,64 @@
+"""What the rows are made of, and the local servers that they may name."""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import pytest
+from hostile.bases import make_bases
+
+from harness.plan.platforms import platform_tag
+
+_PAGES = {
+    "/simple/": (200, "<!DOCTYPE html><html><body></body></html>"),
+    "/login/": (200, "<!DOCTYPE html><html><body><form>Sign in</form></body></html>"),
+    "/denied/": (401, "who are you"),
+}
+
+
+class _Index(BaseHTTPRequestHandler):
+    def do_GET(self) -> None:
+        start = f"/{self.path.split('/')[1]}/"
+        status, page = _PAGES.get(start, (404, "nothing here"))
+        if start == "/simple/" and self.path.count("/") > 2:
+            status = 404
+        with contextlib.suppress(ConnectionError):  # whoever asked was ended
+            self.send_response(status)
+            self.send_header("Content-Type", "text/html")
+            self.send_header("Content-Length", str(len(page)))
+            self.end_headers()
+            self.wfile.write(page.encode())
+
+    def do_HEAD(self) -> None:
+        self.do_GET()
+
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - its name in the library
+        """Print nothing."""
+
+
+@pytest.fixture(scope="session")
+def names() -> Iterator[dict[str, str]]:
+    """The addresses that rows may name."""
+    with ThreadingHTTPServer(("127.0.0.1", 0), _Index) as server, socket.socket() as refusing:
+        refusing.bind(("127.0.0.1", 0))  # bound and not listening: connections are refused
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield {
+            "@PLATFORM@": platform_tag(),
+            "@INDEX@": f"http://127.0.0.1:{server.server_port}",
+            "@PORT@": f":{server.server_port}",
+            "@REFUSED@": f"http://127.0.0.1:{refusing.getsockname()[1]}",
+        }
+        server.shutdown()
+
+
+@pytest.fixture(scope="session")
+def bases(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The valid files and folders that rows damage."""
+    folder = tmp_path_factory.mktemp("bases")
+    make_bases(folder)
+    return folder

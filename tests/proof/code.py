@@ -1,0 +1,80 @@
+"""What code a gate was measured and decided with: gates of other code prove nothing of this one."""
+
+from __future__ import annotations
+
+import ast
+import hashlib
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+import harness
+
+ROOTS = (
+    "harness.cell.convert",
+    "harness.cell.probe",
+    "harness.speed.sampling",
+    "harness.judge.slower",
+    "proof.planted",
+    "proof.real",
+    "proof.recording",
+    "proof.twin",
+)
+"""What times, what decides, and what the proof has them do; all that they import counts too."""
+
+
+def digest_code(roots: Mapping[str, Path] | None = None) -> str:
+    """A digest of that code without its comments and docstrings; another minor Python may give another.
+
+    Args:
+        roots: package -> its folder, where it is not the one that is imported.
+
+    Raises:
+        ValueError: there is no such module.
+    """
+    folders = {"harness": Path(harness.__file__).parent, "proof": Path(__file__).parent} | dict(roots or {})
+    digest = hashlib.sha256()
+    for name, path in sorted(find_closure(ROOTS, folders).items()):
+        tree = _Bare().visit(ast.parse(path.read_bytes()))
+        digest.update(f"{name}\n{ast.dump(tree)}\n".encode())
+    return digest.hexdigest()[:16]
+
+
+def find_closure(names: Iterable[str], folders: Mapping[str, Path]) -> dict[str, Path]:
+    """The modules of some packages that these modules import, directly or not, themselves included.
+
+    Raises:
+        ValueError: there is no such module.
+    """
+    found: dict[str, Path] = {}
+    waiting = list(names)
+    while waiting:
+        name = waiting.pop()
+        if name in found:
+            continue
+        path = _find_module(name, folders)
+        if path is None:
+            raise ValueError(f"{name}: no such module, but gates are measured or decided by it")
+        found[name] = path
+        for node in ast.walk(ast.parse(path.read_bytes())):
+            if isinstance(node, ast.ImportFrom) and node.module:
+                near = (node.module, *(f"{node.module}.{each.name}" for each in node.names))
+                waiting += [each for each in near if _find_module(each, folders)]
+    return found
+
+
+def _find_module(name: str, folders: Mapping[str, Path]) -> Path | None:
+    package, *parts = name.split(".")
+    if package not in folders:
+        return None
+    place = folders[package].joinpath(*parts)
+    files = (place.with_suffix(".py"), place / "__init__.py") if parts else (place / "__init__.py",)
+    return next((path for path in files if path.is_file()), None)
+
+
+class _Bare(ast.NodeTransformer):
+    """Takes away strings that stand by themselves: docstrings of modules, functions, classes, constants."""
+
+    def visit_Expr(self, node: ast.Expr) -> ast.Expr | None:
+        """See ``ast.NodeVisitor``."""
+        value = node.value
+        return None if isinstance(value, ast.Constant) and isinstance(value.value, str) else node
