@@ -59,8 +59,8 @@ def open_matrix(wanted: str, *, rounds: int | None = None, max_cells: int = MAX_
     """The matrix of this name or path, with another number of latency rounds where one is given.
 
     Raises:
-        UsageError: there is none, it breaks a rule, or has more than ``max_cells`` cells; or a file that belongs
-            to it has a fault.
+        UsageError: there is none, it breaks a rule, or has more than ``max_cells`` cells; or a file of its own
+            has a fault.
     """
     matrix = read_matrix(find_matrix(wanted, Path.cwd()), max_cells=max_cells)
     check_files(matrix)
