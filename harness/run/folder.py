@@ -12,7 +12,7 @@ import msgspec
 from harness.errors import UsageError
 from harness.files import MAX_RESULTS, input_fault, inside, read_input, write_text, write_whole
 from harness.records import SCHEMA, UNREADABLE, CellResult, Plan
-from harness.run.results import find_path_fault, read_result
+from harness.run.results import read_result
 from harness.run.seals import FAULTS, load_sealer
 
 PLAN = "plan.json"
@@ -139,9 +139,6 @@ def _read_plan(path: Path) -> Plan:
         raise UsageError(f"{path}: not a whole plan ({error})") from error
     if plan.schema != SCHEMA:
         raise UsageError(f"{path}: schema {plan.schema}, but {SCHEMA} was expected")
-    for name in (plan.run, *(planned.cell.id for planned in plan.cells)):
-        if fault := find_path_fault(name):
-            raise UsageError(f"{path}: {fault}")
     return plan
 
 
