@@ -1,8 +1,7 @@
-"""What becomes of a run that has ended: its judgement and renderings, and the way back to them later."""
+"""What becomes of a run that has ended: its judgement, and the way back to it later."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,32 +10,15 @@ import msgspec
 from harness.cell.catalogue import load_checks
 from harness.errors import UsageError
 from harness.files import write_text
-from harness.history_records import Earlier
 from harness.judge.judgement import judge
 from harness.plan.front_door import say_sweep
 from harness.reading import MAX_RESULTS, exists, input_fault, read_input
 from harness.records import UNREADABLE, CellResult, Plan, Run
 from harness.report.jsonfile import render_json, render_schema
-from harness.report.junit import render_junit
-from harness.report.markdown import render_markdown
-from harness.report.measurements_csv import render_measurements
-from harness.report.page.html import render_html
 from harness.run.folder import GATE_FILE, LATEST, UNFINISHED, StoredRun, find_change, read_run
 from harness.run.seals import load_sealer
 
 RESULTS = "results.json"
-
-RENDERINGS: dict[str, Callable[[Run, Earlier], str]] = {
-    RESULTS: lambda run, _: render_json(run),
-    "summary.md": render_markdown,
-    "junit.xml": lambda run, _: render_junit(run),
-    "measurements.csv": lambda run, _: render_measurements(run),
-    "index.html": render_html,
-}
-"""What a run leaves beside the folders of its cells: file name -> renderer, which is told of earlier runs."""
-
-FIRST = Earlier()
-"""Of a run that no history is kept of."""
 
 
 def assemble(
@@ -47,13 +29,9 @@ def assemble(
     return Run(plan=plan, results=results, judgement=judgement, reused=reused, seconds=seconds)
 
 
-def write_renderings(run: Run, folder: Path, earlier: Earlier = FIRST) -> None:
-    """Write results, summary, JUnit XML, the page and the schema into the folder of the run.
-
-    The page and the summary tell of ``earlier`` runs too.
-    """
-    for name, render in RENDERINGS.items():
-        write_text(folder / name, render(run, earlier))
+def write_results(run: Run, folder: Path) -> None:
+    """Write the judged run and the schema of its file into its folder, sealed."""
+    write_text(folder / RESULTS, render_json(run))
     load_sealer().seal(folder / RESULTS, f"{run.plan.run}/{RESULTS}")
     write_text(folder / "schema.json", render_schema())
 

@@ -15,7 +15,7 @@ import msgspec
 
 from harness.errors import MachineError, UsageError
 from harness.files import describe_os_error
-from harness.finished import FIRST, assemble, write_renderings
+from harness.finished import assemble, write_results
 from harness.history.revision import read_revision
 from harness.history_records import Earlier
 from harness.plan.corpus import check_corpus
@@ -60,8 +60,8 @@ def open_matrix(wanted: str, *, rounds: int | None = None, max_cells: int = MAX_
     """The matrix of this name or path, with another number of latency rounds where one is given.
 
     Raises:
-        UsageError: there is none, it breaks a rule, or has more than ``max_cells`` cells; or one of its
-            files has a fault.
+        UsageError: there is none, it breaks a rule, or has more than ``max_cells`` cells, or a file that goes
+            with it has a fault.
     """
     matrix = read_matrix(find_matrix(wanted, Path.cwd()), max_cells=max_cells)
     check_files(matrix)
@@ -130,26 +130,21 @@ def narrow_checks(plan: Plan, globs: Sequence[str]) -> Plan:
     )
 
 
-Recall = Callable[[Run], Earlier]
-"""Finds out what the runs before one tell of it."""
-
-
-def recall_nothing(_: Run) -> Earlier:
-    """No history is kept."""
-    return FIRST
+Render = Callable[[Run, Path], Earlier]
+"""Renders a judged run into its folder, and returns what earlier runs say of it."""
 
 
 async def run_plan(
-    request: Request, plan: Plan, settings: IndexSettings, notify: Notify, recall: Recall = recall_nothing
+    request: Request, plan: Plan, settings: IndexSettings, notify: Notify, render: Render
 ) -> tuple[Run, Earlier]:
-    """Run what is planned, judge it, and write everything that a run leaves; with what earlier runs tell.
+    """Run what is planned, judge it, and write everything that a run leaves; with what earlier runs say.
 
     Raises:
         HarnessError: the harness or the machine failed; a cell that fails has a status instead.
     """
     run, folder = await measure_plan(request, plan, settings, notify)
-    earlier = recall(run)
-    write_renderings(run, folder, earlier)
+    write_results(run, folder)
+    earlier = render(run, folder)
     RunFolder(folder).finish()
     return run, earlier
 

@@ -17,7 +17,8 @@ from harness.cli.options import (
     reports_option,
     store_option,
 )
-from harness.cli.remembering import recall_in, remember
+from harness.cli.remembering import remember, render_in
+from harness.cli.rendering import render_gate
 from harness.cli.screen import Screen
 from harness.errors import ExitCode, UsageError
 from harness.gate import files
@@ -109,7 +110,7 @@ def report(*, run: str | None, show: bool, reports: Path) -> int:
     folder = finished.find_run(reports, run)
     if files.is_gate(folder):
         problems = files.find_problems(folder)
-        gate = files.decide_again(folder)
+        gate = files.decide_again(folder, render_gate)
         for problem in problems:
             click.echo(disarm_commands(f"note: {problem}"))
         Screen(plain=True).show_gate(gate, folder)
@@ -118,8 +119,8 @@ def report(*, run: str | None, show: bool, reports: Path) -> int:
             webbrowser.open((folder / "gate.md").as_uri())
         return exit_code(gate.decision.verdict)
     judged, stored = finished.judge_again(folder)
-    earlier = recall_in(reports)(judged)
-    finished.write_renderings(judged, folder, earlier)
+    finished.write_results(judged, folder)
+    earlier = render_in(reports)(judged, folder)
     for problem in stored.problems:
         click.echo(disarm_commands(f"note: {problem}"))
     Screen(plain=True).show(judged, folder, earlier)

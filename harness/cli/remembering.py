@@ -10,12 +10,12 @@ from pathlib import Path
 import click
 
 from harness.cli.output import fit
+from harness.cli.rendering import render_run
 from harness.earlier import recall
 from harness.errors import UsageError
-from harness.finished import FIRST
 from harness.history.recording import History, record_folder
 from harness.history_records import Earlier
-from harness.pipeline import Recall
+from harness.pipeline import Render
 from harness.reading import exists, input_fault
 from harness.records import Run
 from harness.report.escape import disarm_commands
@@ -45,17 +45,19 @@ def remember(folder: Path, reports: Path) -> None:
     record_folder(folder, history, say)
 
 
-def recall_in(reports: Path) -> Recall:
-    """How the page of a run in these reports learns what the runs before it tell."""
+def render_in(reports: Path) -> Render:
+    """How a run in these reports is rendered: its page says what changed since the runs before it."""
 
-    def recall_run(run: Run) -> Earlier:
+    def render(run: Run, folder: Path) -> Earlier:
         try:
-            return recall(run, open_history_of(reports), say)
+            earlier = recall(run, open_history_of(reports), say)
         except UsageError as error:
-            say(f"the page tells nothing of earlier runs: {error}")
-            return FIRST
+            say(f"the page has nothing on earlier runs: {error}")
+            earlier = Earlier()
+        render_run(run, folder, earlier)
+        return earlier
 
-    return recall_run
+    return render
 
 
 def open_history_of(reports: Path) -> History:

@@ -11,7 +11,7 @@ import click
 
 from harness import pipeline
 from harness.cli.options import cells_options, matrix_option, max_cells_option, say_command
-from harness.cli.remembering import recall_in, remember
+from harness.cli.remembering import remember, render_in
 from harness.cli.running import Running, make_request, running_options
 from harness.cli.screen import Screen
 from harness.errors import UsageError
@@ -46,18 +46,18 @@ def sweep(  # noqa: PLR0913 - one parameter an option
     request = make_request(found, running, command=say_command(matrix), latency=latency)
     request = replace(request, only=only, skip=skip)
     screen = Screen(plain=plain)
-    run, earlier = run_interruptibly(_sweep(request, screen, recall_in(running["reports"])))
+    run, earlier = run_interruptibly(_sweep(request, screen, render_in(running["reports"])))
     folder = running["reports"] / "runs" / run.plan.run
     screen.show(run, folder, earlier)
     remember(folder, running["reports"])
     return exit_code(run.judgement.verdict)
 
 
-async def _sweep(request: pipeline.Request, screen: Screen, recall: pipeline.Recall) -> tuple[Run, Earlier]:
+async def _sweep(request: pipeline.Request, screen: Screen, render: pipeline.Render) -> tuple[Run, Earlier]:
     settings = await read_pip_settings()
     plan = await pipeline.make_plan(request, settings, screen.notify)
     with screen.board(plan):
-        return await pipeline.run_plan(request, plan, settings, screen.notify, recall)
+        return await pipeline.run_plan(request, plan, settings, screen.notify, render)
 
 
 @click.command()

@@ -9,6 +9,7 @@ from pathlib import Path
 from harness import pipeline
 from harness.cli.options import say_gate_command
 from harness.cli.remembering import remember
+from harness.cli.rendering import render_gate
 from harness.cli.running import Running, make_request
 from harness.cli.screen import Screen
 from harness.errors import InterruptedGateError
@@ -44,10 +45,10 @@ async def _judge(
     settings = await read_pip_settings()
     prepared = await prepare_gate(request, wish, arguments, settings, screen.notify, terms=terms)
     if prepared.runs_nothing:
-        return await run_gate(prepared, request, settings, screen.notify)
+        return await run_gate(prepared, request, settings, screen.notify, render_gate)
     try:
         with screen.board(prepared.plan):
-            return await run_gate(prepared, request, settings, screen.notify)
+            return await run_gate(prepared, request, settings, screen.notify, render_gate)
     except asyncio.CancelledError:
         folder = request.reports / "runs" / prepared.plan.run
         raise InterruptedGateError(_say_interrupted(folder, latency=bool(prepared.quantities))) from None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Literal
 
@@ -12,18 +12,18 @@ from harness.culprit.symptoms import find_symptoms, keep_culprit
 from harness.errors import MachineError, UsageError
 from harness.files import describe_os_error, write_text
 from harness.finished import judge_again
+from harness.gate.prepare import runs_nothing
 from harness.gate_records import BASELINE, CANDIDATE, Culprit, Decision, Gate, Question, Speed
 from harness.judge.gate import decide, refuse
-from harness.judge.snapshot import take_snapshot
-from harness.records import Finding, Plan, Run
+from harness.records import Plan, Run
 from harness.report.gate.jsonfile import read_gate, render_gate_json, render_gate_schema
-from harness.report.gate.junit import render_gate_junit
-from harness.report.gate.markdown import render_gate_markdown
 from harness.report.jsonfile import render_json
-from harness.report.measurements_csv import render_measurements_of
 from harness.run.folder import GATE_FILE, RunFolder, read_run
 from harness.run.probing.journal import read_blocks, read_void
 from harness.speed.looks import look_again
+
+Render = Callable[[Gate, Run | None, Path], None]
+"""Renders a gate into its folder; there is no run where nothing of it has been judged."""
 
 CUT_OFF = "The gate was cut off before it came to a decision"
 """Stands in the folder of a gate from its first moment on."""
@@ -36,6 +36,7 @@ def write_gate(  # noqa: PLR0913 - one parameter a part of the gate
     run: Run,
     question: Question,
     folder: Path,
+    render: Render,
     *,
     speed: Speed | None = None,
     culprit: Culprit | None = None,
@@ -52,16 +53,13 @@ def write_gate(  # noqa: PLR0913 - one parameter a part of the gate
         culprit=culprit,
         judged=("correctness", *dict.fromkeys(_kinds(speed))),
     )
-    snapshot = take_snapshot(run.plan, run.results, run.judgement, gate)
     write_text(folder / "results.json", render_json(run))
-    write_text(folder / "measurements.csv", render_measurements_of([snapshot]))
-    findings = tuple(each for each in run.judgement.findings if each.cell == CANDIDATE)
-    _write_files(gate, findings, folder)
+    _write_files(gate, run, folder, render)
     return gate
 
 
-def begin_gate(
-    plan: Plan, question: Question, speed: Speed | None, folder: Path, *, accept_known: bool
+def begin_gate(  # noqa: PLR0913 - one parameter a part of the gate
+    plan: Plan, question: Question, speed: Speed | None, render: Render, folder: Path, *, accept_known: bool
 ) -> None:
     """Write a gate that has not come to a decision yet: that is what it is where it is cut off.
 
@@ -72,7 +70,7 @@ def begin_gate(
     """
     decision = Decision(verdict="inconclusive", sentence=CUT_OFF, accepted=accept_known)
     gate = _gate(plan, question, decision)
-    _write_files(msgspec.structs.replace(gate, speed=speed), (), folder)
+    _write_files(msgspec.structs.replace(gate, speed=speed), None, folder, render)
 
 
 def _kinds(speed: Speed | None) -> Iterator[Literal["latency", "memory"]]:
@@ -91,12 +89,7 @@ def _gate(plan: Plan, question: Question, decision: Decision) -> Gate:
     )
 
 
-def runs_nothing(plan: Plan) -> bool:
-    """Whether a gate is decided before anything runs: no solution, or two equal environments."""
-    return bool(plan.cells[-1].lock.reason) or plan.cells[-1].same_as is not None
-
-
-def write_unrun(plan: Plan, question: Question, reports: Path) -> tuple[Gate, Path]:
+def write_unrun(plan: Plan, question: Question, reports: Path, render: Render) -> tuple[Gate, Path]:
     """Write a gate that ``runs_nothing``; returns its folder too.
 
     Raises:
@@ -104,7 +97,7 @@ def write_unrun(plan: Plan, question: Question, reports: Path) -> tuple[Gate, Pa
     """
     try:
         folder = RunFolder.create(reports / "runs", plan)
-        gate = _decide_unrun(plan, question, folder.path)
+        gate = _decide_unrun(plan, question, folder.path, render)
         folder.finish()
     except OSError as error:
         raise MachineError(
@@ -113,26 +106,21 @@ def write_unrun(plan: Plan, question: Question, reports: Path) -> tuple[Gate, Pa
     return gate, folder.path
 
 
-def _decide_unrun(plan: Plan, question: Question, folder: Path) -> Gate:
+def _decide_unrun(plan: Plan, question: Question, folder: Path, render: Render) -> Gate:
     reason = plan.cells[-1].lock.reason
     if reason:
         gate = _gate(plan, question, refuse(reason))
     else:
         equal = _gate(plan, question, Decision(verdict="pass", sentence=EQUAL))
         gate = msgspec.structs.replace(equal, judged=())
-    _write_files(gate, (), folder)
+    _write_files(gate, None, folder, render)
     return gate
 
 
-def _write_files(gate: Gate, findings: tuple[Finding, ...], folder: Path) -> None:
-    contents = {
-        GATE_FILE: render_gate_json(gate),
-        "gate.md": render_gate_markdown(gate),
-        "junit.xml": render_gate_junit(gate, findings),
-        "gate-schema.json": render_gate_schema(),
-    }
-    for name, content in contents.items():
-        write_text(folder / name, content)
+def _write_files(gate: Gate, run: Run | None, folder: Path, render: Render) -> None:
+    write_text(folder / GATE_FILE, render_gate_json(gate))
+    write_text(folder / "gate-schema.json", render_gate_schema())
+    render(gate, run, folder)
 
 
 def is_gate(folder: Path) -> bool:
@@ -150,7 +138,7 @@ def find_problems(folder: Path) -> tuple[str, ...]:
     return () if runs_nothing(stored.plan) else stored.problems
 
 
-def decide_again(folder: Path) -> Gate:
+def decide_again(folder: Path, render: Render) -> Gate:
     """Decide and render a gate once more from what lies in its folder; a result that is gone is missing.
 
     Its culprit stays where what was looked for is still what speaks against the candidate.
@@ -165,7 +153,7 @@ def decide_again(folder: Path) -> Gate:
     run, stored = judge_again(folder)
     _refuse_mixed(before, stored.plan, folder)
     if runs_nothing(stored.plan):
-        return _decide_unrun(stored.plan, before.question, folder)
+        return _decide_unrun(stored.plan, before.question, folder, render)
     if stored.problems and not stored.finished:
         return before  # a result that is not there yet says nothing of the candidate
     speed = None
@@ -175,7 +163,9 @@ def decide_again(folder: Path) -> Gate:
     decision = decide(run.judgement, speed, accept_known=accepted)
     symptoms = find_symptoms(decision, speed, run.judgement.findings)
     culprit = keep_culprit(before.culprit, decision, symptoms)
-    return write_gate(run, before.question, folder, speed=speed, culprit=culprit, accept_known=accepted)
+    return write_gate(
+        run, before.question, folder, render, speed=speed, culprit=culprit, accept_known=accepted
+    )
 
 
 def _refuse_mixed(gate: Gate, plan: Plan, folder: Path) -> None:

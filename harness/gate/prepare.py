@@ -9,7 +9,6 @@ from pathlib import Path
 
 import msgspec
 
-from harness.gate.files import runs_nothing
 from harness.gate_records import BASELINE, CANDIDATE, CULPRIT_SECONDS, Quantity, Question
 from harness.history.revision import read_revision
 from harness.pipeline import Notify, Request, find_golden, narrow_checks
@@ -64,6 +63,12 @@ class Prepared:
     def runs_nothing(self) -> bool:
         """Whether it is decided already: the candidate has no solution, or is equal."""
         return runs_nothing(self.plan)
+
+
+def runs_nothing(plan: Plan) -> bool:
+    """Whether a gate is decided before anything runs: no solution, or two equal environments."""
+    candidate = plan.cells[-1] if plan.cells else None
+    return candidate is not None and (bool(candidate.lock.reason) or candidate.same_as is not None)
 
 
 async def prepare_gate(  # noqa: PLR0913 - what is asked, how, and of whom

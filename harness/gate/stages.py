@@ -8,7 +8,7 @@ from pathlib import Path
 
 from harness.culprit.blame import Suspicion, find_culprit
 from harness.errors import HarnessError
-from harness.gate.files import begin_gate, write_gate, write_unrun
+from harness.gate.files import Render, begin_gate, write_gate, write_unrun
 from harness.gate.prepare import Prepared
 from harness.gate_records import Decision, Gate
 from harness.judge.gate import decide
@@ -21,7 +21,7 @@ from harness.speed.sampling import measure_speed
 
 
 async def run_gate(
-    prepared: Prepared, request: Request, settings: IndexSettings, notify: Notify
+    prepared: Prepared, request: Request, settings: IndexSettings, notify: Notify, render: Render
 ) -> tuple[Gate, Path]:
     """Run both cells, measure latency, decide, and look for the culprit; returns the folder of the gate too.
 
@@ -33,15 +33,15 @@ async def run_gate(
     """
     plan, question, quantities = prepared.plan, prepared.question, prepared.quantities
     if prepared.runs_nothing:
-        return write_unrun(plan, question, request.reports)
+        return write_unrun(plan, question, request.reports, render)
     budget = prepared.terms.budget or request.matrix.gate.budget_seconds
     waiting = Verdicts(quantities).sum_up(spent=0.0, budget=budget) if quantities else None
     accepted = prepared.terms.accept_known
-    begin = partial(begin_gate, plan, question, waiting, accept_known=accepted)
+    begin = partial(begin_gate, plan, question, waiting, render, accept_known=accepted)
     without_latency = replace(request, options=replace(request.options, latency=False))
     run, folder = await measure_plan(without_latency, plan, settings, notify, begin)
     speed = None
-    write = partial(write_gate, run, question, folder, accept_known=accepted)
+    write = partial(write_gate, run, question, folder, render, accept_known=accepted)
     if quantities and _can_be_timed(decide(run.judgement, accept_known=True)):
         known = write(speed=waiting)  # what is known stays known, whatever becomes of the measuring
         try:

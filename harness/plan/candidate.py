@@ -18,7 +18,7 @@ from harness.plan.indexes import check_indexes
 from harness.plan.needed import refuse_lacking
 from harness.plan.pip_settings import IndexSettings
 from harness.plan.plan import locks_for
-from harness.plan.resolve import Guidance, resolve
+from harness.plan.resolve import Guidance, matrix_of_today, resolve
 from harness.plan.schema import Matrix
 from harness.plan.side import Side, is_lower, side_of_file, side_of_matrix, side_of_pins, versions_of
 from harness.plan.versions import parse_requirement
@@ -130,12 +130,6 @@ def _say_lower(
         for name in sorted(pinned)
         if name in after and name in before and is_lower(after[name], before[name])
     ]
-
-
-def matrix_of_today(matrix: Matrix) -> Matrix:
-    """The matrix without its last day of uploads: an upgrade is mostly newer than that."""
-    today = msgspec.structs.replace(matrix.resolve, exclude_newer=None)
-    return msgspec.structs.replace(matrix, resolve=today)
 
 
 async def _baseline(

@@ -12,9 +12,8 @@ from collections.abc import Sequence
 import msgspec
 from packaging.version import Version
 
-from harness.plan.candidate import matrix_of_today
 from harness.plan.pip_settings import IndexSettings
-from harness.plan.resolve import Guidance, resolve
+from harness.plan.resolve import Guidance, matrix_of_today, resolve
 from harness.plan.schema import Matrix
 from harness.records import Cell
 

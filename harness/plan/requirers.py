@@ -8,9 +8,8 @@ from pathlib import Path
 from harness.errors import MachineError
 from harness.held import temporary_folder
 from harness.plan import uv
-from harness.plan.candidate import matrix_of_today
 from harness.plan.pip_settings import IndexSettings
-from harness.plan.resolve import TIMEOUT_SECONDS, compile_arguments
+from harness.plan.resolve import TIMEOUT_SECONDS, compile_arguments, matrix_of_today
 from harness.plan.schema import Matrix
 from harness.plan.side import Side, versions_of
 from harness.records import Lock

@@ -211,3 +211,9 @@ def _key_of(name: str, matrix: Matrix) -> str:
         if canonicalize_name(Requirement(text).name) == name:
             return f"subject.requires[{at}]"
     return "requirements of the suite"
+
+
+def matrix_of_today(matrix: Matrix) -> Matrix:
+    """The matrix without its last day of uploads: an upgrade is mostly newer than that."""
+    today = msgspec.structs.replace(matrix.resolve, exclude_newer=None)
+    return msgspec.structs.replace(matrix, resolve=today)

@@ -11,11 +11,11 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 from packaging.version import Version
 
-from harness.plan.candidate import Compared, matrix_of_today
+from harness.plan.candidate import Compared
 from harness.plan.lockfile import make_lock
 from harness.plan.pip_settings import IndexSettings
 from harness.plan.platforms import platform_tag
-from harness.plan.resolve import Guidance, resolve
+from harness.plan.resolve import Guidance, matrix_of_today, resolve
 from harness.plan.schema import Matrix
 from harness.plan.side import Side, versions_of
 from harness.records import Cell, Distribution, Lock

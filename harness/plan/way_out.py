@@ -10,9 +10,9 @@ import msgspec
 from packaging.requirements import Requirement
 
 from harness.gate_records import FurtherChange, WayOut
-from harness.plan.candidate import Compared, exact_versions, matrix_of_today
+from harness.plan.candidate import Compared, exact_versions
 from harness.plan.pip_settings import IndexSettings
-from harness.plan.resolve import Guidance, resolve
+from harness.plan.resolve import Guidance, matrix_of_today, resolve
 from harness.plan.schema import Matrix
 from harness.plan.side import is_lower, versions_of
 from harness.records import Lock

@@ -14,7 +14,7 @@ from harness.held import making_folder
 from harness.reading import MAX_RESULTS, input_fault, read_input
 from harness.records import SCHEMA, UNREADABLE, CellResult, Plan
 from harness.run.leftovers import remove_leftovers_of_runs
-from harness.run.results import find_path_fault, read_result
+from harness.run.results import read_result
 from harness.run.seals import FAULTS, load_sealer
 
 PLAN = "plan.json"
@@ -141,9 +141,6 @@ def _read_plan(path: Path) -> Plan:
         raise UsageError(f"{path}: not a whole plan ({error})") from error
     if plan.schema != SCHEMA:
         raise UsageError(f"{path}: schema {plan.schema}, but {SCHEMA} was expected")
-    for name in (plan.run, *(planned.cell.id for planned in plan.cells)):
-        if fault := find_path_fault(name):
-            raise UsageError(f"{path}: {fault}")
     return plan
 
 

@@ -153,22 +153,4 @@ def read_result(path: Path) -> CellResult:
         raise ValueError(f"{path}: not a whole result ({error})") from error
     if result.schema != SCHEMA:
         raise ValueError(f"{path}: schema {result.schema}, but {SCHEMA} was expected")
-    for name in ("cell", "key", "run"):
-        if fault := find_path_fault(getattr(result, name)):
-            raise ValueError(f"{path}: {name}: {fault}")
     return result
-
-
-_LONGEST = 255  # bytes that a file system lets a name have
-
-
-def find_path_fault(name: str) -> str:
-    """Why a name out of a file cannot be the name of a folder, in words; empty where it can.
-
-    A key is never a path: it is joined to the folder of a store or of a run.
-    """
-    if name in {".", ".."} or any(sign in name for sign in "/\\") or not name.isprintable():
-        return f"{name[:80]!r} should be a plain name, without slashes and control characters"
-    if len(name.encode()) > _LONGEST:
-        return f"a name of {len(name)} characters, but should be of at most {_LONGEST} bytes"
-    return ""

@@ -7,9 +7,11 @@ from pathlib import Path
 import msgspec
 from planted.command import ROOT
 
-from harness.finished import assemble, write_renderings
+from harness.cli.rendering import render_gate, render_run
+from harness.finished import assemble, write_results
 from harness.gate.files import write_gate
 from harness.gate_records import BASELINE, CANDIDATE, Block, Quantity, QuantityDecision, Question, Speed
+from harness.history_records import Earlier
 from harness.plan.cells import cells_of
 from harness.plan.lockfile import inputs_digest, make_lock, write_lock
 from harness.plan.matrix import read_matrix
@@ -92,7 +94,9 @@ def _write_run(published: Run, folder: Path) -> None:
     written = RunFolder.create(folder, plan)
     for result in results:
         written.write_result(result)
-    write_renderings(assemble(plan, results, reused=(), seconds={}), written.path)
+    run = assemble(plan, results, reused=(), seconds={})
+    write_results(run, written.path)
+    render_run(run, written.path, Earlier())
     (written.path / "unfinished").unlink()
     written.path.rename(folder / "run")
 
@@ -135,7 +139,9 @@ def _write_gate(folder: Path) -> None:
         )
         append_block(written.path, block)
     question = Question(baseline="the baseline of compat", candidate="a change", arguments=("numpy==2.4.6",))
-    write_gate(assemble(plan, results, reused=(), seconds={}), question, written.path, speed=speed)
+    write_gate(
+        assemble(plan, results, reused=(), seconds={}), question, written.path, render_gate, speed=speed
+    )
     (written.path / "unfinished").unlink()
     written.path.rename(folder / "gate")
 

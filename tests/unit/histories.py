@@ -10,7 +10,6 @@ import pytest
 from unit.pasts import past
 from unit.runs import make_plan, make_planned, make_small_run
 
-from harness.finished import FIRST, RENDERINGS
 from harness.gate_records import (
     BASELINE,
     CANDIDATE,
@@ -28,6 +27,8 @@ from harness.history_records import PastRun, Snapshot
 from harness.judge.gate import refuse
 from harness.records import Run
 from harness.report.gate.jsonfile import render_gate_json
+from harness.report.jsonfile import render_json
+from harness.report.measurements_csv import render_measurements
 from harness.run.folder import RunFolder
 
 ROOT = Path(__file__).parents[2]
@@ -71,8 +72,8 @@ def put_run(runs: Path, name: str = "run-1", **changes: Any) -> tuple[Run, Path]
     run = make_small_run()
     run = msgspec.structs.replace(run, plan=msgspec.structs.replace(run.plan, run=name, **changes))
     folder = RunFolder.create(runs, run.plan)
-    for file in ("results.json", "measurements.csv"):
-        (folder.path / file).write_text(RENDERINGS[file](run, FIRST), encoding="utf-8")
+    (folder.path / "results.json").write_text(render_json(run), encoding="utf-8")
+    (folder.path / "measurements.csv").write_text(render_measurements(run), encoding="utf-8")
     folder.finish()
     return run, folder.path
 

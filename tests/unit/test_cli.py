@@ -12,7 +12,9 @@ import harness.cli
 from harness import finished, pipeline
 from harness.cli import keeping
 from harness.cli.options import say_command
+from harness.cli.rendering import render_run
 from harness.errors import UsageError
+from harness.history_records import Earlier
 from harness.plan.lock_matrix import LockChange
 from harness.run.folder import RunFolder
 
@@ -129,7 +131,8 @@ def test_a_run_whose_results_are_cut_off_is_judged_again_from_its_cells(tmp_path
     folder = RunFolder.create(tmp_path, make_plan(make_planned("a"))).path
     (folder / "results.json").write_text('{"schema": 1, "reused": ["a"', encoding="utf-8")
     run, stored = finished.judge_again(folder)
-    finished.write_renderings(run, folder)
+    finished.write_results(run, folder)
+    render_run(run, folder, Earlier())
     assert (run.reused, stored.problems) == ((), ("a: no result",))
     assert msgspec.json.decode((folder / "results.json").read_bytes())["judgement"]["verdict"] == "error"
 

@@ -9,8 +9,8 @@ import msgspec
 import pytest
 from unit.runs import make_case, make_plan, make_planned, make_result, make_run
 
+from harness.cli.rendering import render_run
 from harness.earlier import recall
-from harness.finished import write_renderings
 from harness.history.database import Say
 from harness.history.recording import History, record_runs
 from harness.history_records import Comparison, Earlier
@@ -66,7 +66,7 @@ def test_the_page_tells_what_is_new_since_the_newest_run_before(tmp_path: Path) 
         {"status-changed", "new-red"},
         [],
     )
-    write_renderings(run, tmp_path, Earlier(since=found))
+    render_run(run, tmp_path, Earlier(since=found))
     for name in ("index.html", "summary.md"):
         assert "Since the last run" in (tmp_path / name).read_text(encoding="utf-8")
 

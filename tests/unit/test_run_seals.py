@@ -13,7 +13,7 @@ import pytest
 from unit.fake_cells import Lab, make_plan, plan_cell
 from unit.runs import make_result
 
-from harness.finished import judge_again, write_renderings
+from harness.finished import judge_again, write_results
 from harness.run.folder import read_run
 from harness.run.results import read_result
 from harness.run.seals import FAULTS, Sealer, load_sealer
@@ -84,13 +84,22 @@ def test_a_stored_result_that_is_not_what_was_measured_is_measured_again(lab: La
     assert lab.complaints == []
 
 
+NOT_SO = "not a result as this version writes it"
+
+
 @pytest.mark.parametrize(
     ("changes", "said"),
     [
-        ({"key": "../../x"}, "key: '../../x' should be a plain name, without slashes and control characters"),
-        ({"run": "/etc"}, "run: '/etc' should be a plain name, without slashes and control characters"),
-        ({"cell": ".."}, "cell: '..' should be a plain name, without slashes and control characters"),
-        ({"run": "x" * 300}, "run: a name of 300 characters, but should be of at most 255 bytes"),
+        (
+            {"key": "../../x"},
+            f"{NOT_SO} (key: '../../x' is a path or no name at all, but a plain name was expected)",
+        ),
+        (
+            {"run": "/etc"},
+            f"{NOT_SO} (run: '/etc' is a path or no name at all, but a plain name was expected)",
+        ),
+        ({"cell": ".."}, f"{NOT_SO} (cell: '..' is a path or no name at all, but a plain name was expected)"),
+        ({"run": "x" * 300}, f"{NOT_SO} (run: a name of 300 characters)"),
         ({"key": "1" * 64}, None),
         (
             {"weight": 1},
@@ -130,14 +139,14 @@ def test_changed_results_json_is_told_and_made_anew(lab: Lab) -> None:
     lab.run(make_plan(plan_cell("good")))
     folder = lab.run_folder()
     judged, stored = judge_again(folder)
-    write_renderings(judged, folder)
+    write_results(judged, folder)
     assert (judge_again(folder)[1].problems, stored.problems) == ((), ())
     file = folder / "results.json"
     whole = file.read_text()
     file.write_text(whole.replace("l0.two", "l0.too"))
     judged, stored = judge_again(folder)
     assert stored.problems == (f"{file}: {CHANGED}; it is made anew from the results of the cells",)
-    write_renderings(judged, folder)
+    write_results(judged, folder)
     assert file.read_text() == whole
 
 

@@ -1,0 +1,50 @@
+"""What a run leaves for people and for CI: which files, and by which renderer each is made."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from harness.files import write_text
+from harness.gate_records import CANDIDATE, Gate
+from harness.history_records import Earlier
+from harness.judge.snapshot import take_snapshot
+from harness.records import Run
+from harness.report.gate.junit import render_gate_junit
+from harness.report.gate.markdown import render_gate_markdown
+from harness.report.junit import render_junit
+from harness.report.markdown import render_markdown
+from harness.report.measurements_csv import render_measurements, render_measurements_of
+from harness.report.page.html import render_html
+
+RENDERINGS: dict[str, Callable[[Run, Earlier], str]] = {
+    "summary.md": render_markdown,
+    "junit.xml": lambda run, _: render_junit(run),
+    "measurements.csv": lambda run, _: render_measurements(run),
+    "index.html": render_html,
+}
+"""Of a sweep, beside its results: file name -> renderer, which gets what earlier runs say."""
+
+
+def render_run(run: Run, folder: Path, earlier: Earlier) -> None:
+    """Write the summary, JUnit XML, measurements and the page of a sweep into its folder.
+
+    Raises:
+        OSError: it cannot be written.
+    """
+    for name, render in RENDERINGS.items():
+        write_text(folder / name, render(run, earlier))
+
+
+def render_gate(gate: Gate, run: Run | None, folder: Path) -> None:
+    """Write the comment and JUnit XML of a gate into its folder, and its measurements where it has some.
+
+    Raises:
+        OSError: it cannot be written.
+    """
+    found = () if run is None else tuple(each for each in run.judgement.findings if each.cell == CANDIDATE)
+    write_text(folder / "gate.md", render_gate_markdown(gate))
+    write_text(folder / "junit.xml", render_gate_junit(gate, found))
+    if run is not None:
+        snapshot = take_snapshot(run.plan, run.results, run.judgement, gate)
+        write_text(folder / "measurements.csv", render_measurements_of([snapshot]))
