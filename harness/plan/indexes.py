@@ -172,6 +172,8 @@ async def _uv_can_use(place: Place, project: str, settings: IndexSettings, limit
         fixed = ("pip", "compile", asked, "--python", sys.executable, "--no-deps", "--refresh")
         try:
             done = await uv.run_uv((*fixed, *source, *hosts), env=env, timeout=limit)
+        except uv.FullDiskError:  # no fault of the index
+            raise
         except (TimeoutError, uv.UvError):
             return False
     if done.returncode == 0:

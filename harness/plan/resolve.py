@@ -14,7 +14,6 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 from harness.errors import MachineError, UsageError
-from harness.files import find_no_space
 from harness.held import temporary_folder
 from harness.plan import torch_source, uv
 from harness.plan.lockfile import inputs_digest, make_lock
@@ -165,11 +164,8 @@ def compile_arguments(cell: Cell, resolve: Resolve, settings: IndexSettings) -> 
 def _reason(done: Completed, cell: Cell, matrix: Matrix, origins: Mapping[str, str]) -> str:
     """The resolver's reason; anything that is not the cell's own fate is raised.
 
-    The exit code decides: only 1 is an answer. Its words tell what kept uv from asking for a package, and
-    whether the disk of its cache is full, which ends it with 1 too.
+    The exit code decides: only 1 is an answer. Its words tell what kept uv from asking for a package.
     """
-    if full := find_no_space(done.stderr):
-        raise MachineError(f"uv could not resolve {cell.id}: {full}")
     if done.returncode != 1:
         said = explain(done.stderr)[-600:] or f"exit code {done.returncode}"
         raise MachineError(f"uv could not resolve {cell.id} (network, index or uv itself): {said}")

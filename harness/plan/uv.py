@@ -15,7 +15,7 @@ from pathlib import Path
 import uv
 
 from harness.errors import MachineError
-from harness.files import describe_os_error
+from harness.files import describe_os_error, find_no_space
 from harness.processes import Completed, run
 from harness.redaction import redact
 
@@ -62,6 +62,10 @@ class UvError(MachineError):
         self.returncode = returncode
 
 
+class FullDiskError(UvError):
+    """uv met a full disk; the message is ``no space left on device`` with the path."""
+
+
 def environment(added: Mapping[str, str], environ: Mapping[str, str] = os.environ) -> dict[str, str]:
     """Every variable that uv gets: the listed ones of this process, and those that are added."""
     passed = {
@@ -99,6 +103,7 @@ async def run_uv(
         timeout: seconds; then it is ended.
 
     Raises:
+        FullDiskError: there is no space left, for which its exit code may be that of "no solution".
         UvError: it could not be started, crashed, or was killed.
         TimeoutError: it took longer than ``timeout``.
     """
@@ -109,6 +114,8 @@ async def run_uv(
     except OSError as error:
         raise UvError(f"uv could not be started: {describe_os_error(error)}") from error
     done = Completed(done.argv, done.returncode, done.stdout, _readable(done.stderr))
+    if done.returncode and (full := find_no_space(done.stderr)):
+        raise FullDiskError(full, done.returncode)
     if done.returncode not in _ENDS:
         how = f"was ended by signal {-done.returncode}" if done.returncode < 0 else "crashed"
         raise UvError(f"uv {how} (exit code {done.returncode}): {done.stderr[-600:]}", done.returncode)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from harness.errors import StoreError
-from harness.files import find_no_space, remove_tree
+from harness.files import remove_tree
 from harness.plan import uv
 from harness.redaction import redact
 from harness.run.ends import describe_exit
@@ -57,10 +57,7 @@ class Installer:
         except uv.UvError as error:
             raise _explain(error, _name(arguments)) from error
         if done.returncode != 0:
-            said = done.stderr or done.stdout
-            if full := find_no_space(said):
-                raise InstallerEndedError(full)
-            raise StoreError(shorten_complaint(said, done.returncode))
+            raise StoreError(shorten_complaint(done.stderr or done.stdout, done.returncode))
         return done.stdout
 
     async def make_venv(self, folder: Path, python: str) -> None:
@@ -133,8 +130,9 @@ def _explain(error: uv.UvError, name: str) -> StoreError:
     """What a call of uv becomes that did not come to an end of its own."""
     if error.returncode is None:
         return StoreError(str(error))
-    ended = f"{name} {describe_exit(error.returncode)}" if error.returncode < 0 else str(error)
-    return InstallerEndedError(find_no_space(str(error)) or ended)
+    killed = error.returncode < 0 and not isinstance(error, uv.FullDiskError)
+    ended = f"{name} {describe_exit(error.returncode)}" if killed else str(error)
+    return InstallerEndedError(ended)
 
 
 def _name(arguments: Sequence[str | Path]) -> str:

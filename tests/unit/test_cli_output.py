@@ -144,5 +144,5 @@ def test_a_full_disk_is_still_told(root: Path) -> None:
         )
     assert (done.returncode, done.stderr.decode()) == (
         5,
-        "harness: the machine could not do its part: no space left on device\n",
+        "harness: I/O error: no space left on device\n",
     )

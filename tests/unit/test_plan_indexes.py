@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 from planted.command import Harness
+from planted.disks import mount_small_disk
 from planted.indexes import (
     LOGIN,
     SIMPLE_JSON,
@@ -27,7 +28,7 @@ from planted.indexes import (
 from planted.wheels import build_wheel
 from unit.plan_texts import PLAIN, make_matrix, put_matrix
 
-from harness.errors import ExitCode, UsageError
+from harness.errors import ExitCode, MachineError, UsageError
 from harness.plan.cells import cells_of, suite_requirements
 from harness.plan.indexes import IndexUnavailableError, check_indexes
 from harness.plan.lock_matrix import lock_matrix
@@ -228,6 +229,14 @@ def test_nothing_is_asked_offline_or_for_nothing(monkeypatch: pytest.MonkeyPatch
         assert asyncio.run(check_indexes(settings, ())) == settings
         monkeypatch.setenv("UV_OFFLINE", "1")
         assert asyncio.run(check_indexes(settings, CELLS)) == settings
+
+
+def test_a_full_disk_is_no_fault_of_the_settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with mount_small_disk(tmp_path / "disk", "1m") as disk:
+        monkeypatch.setenv("UV_CACHE_DIR", str(disk.folder / "cache"))
+        disk.fill()
+        with pytest.raises(MachineError, match=rf"^no space left on device: {disk.folder}/cache"):
+            asyncio.run(check_indexes(IndexSettings(), CELLS))
 
 
 def test_a_setting_that_uv_refuses_is_bad_usage(monkeypatch: pytest.MonkeyPatch) -> None:

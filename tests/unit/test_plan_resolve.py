@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 from packaging.tags import Tag
+from planted.disks import mount_small_disk
 from planted.indexes import Planted, Reply, refuse, serve
 from planted.wheels import build_wheel
 from unit.plan_texts import PLAIN, make_matrix
@@ -100,6 +101,20 @@ def test_an_unknown_package_is_a_fault_of_the_matrix(matrix: Matrix, settings: I
         f"{matrix.path}: axes.sentence-transformers: no index here has a package 'sentence-transformers'; "
         "correct it"
     )
+
+
+@pytest.mark.parametrize("used", [False, True], ids=["new cache", "cache in use"])
+def test_a_full_disk_is_not_the_fate_of_the_cell(
+    matrix: Matrix, settings: IndexSettings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, used: bool
+) -> None:
+    """uv exits with 2 or, as where there is no solution, with 1."""
+    with mount_small_disk(tmp_path / "disk", "1m") as disk:
+        monkeypatch.setenv("UV_CACHE_DIR", str(disk.folder / "cache"))
+        if used:
+            assert asyncio.run(resolve(cell_asking("numpy==1.26.2"), matrix, settings)).reason == ""
+        disk.fill()
+        with pytest.raises(MachineError, match=rf"^no space left on device: {disk.folder}/cache"):
+            asyncio.run(resolve(cell_asking("service-code"), matrix, settings))
 
 
 def test_an_index_that_cannot_be_reached_is_not_the_fate_of_the_cell(matrix: Matrix, tmp_path: Path) -> None:

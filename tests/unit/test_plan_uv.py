@@ -18,6 +18,7 @@ from harness.plan.pip_settings import IndexSettings, settings_from
 from harness.plan.requirers import find_requirers
 from harness.plan.resolve import resolve
 from harness.plan.side import side_of_matrix
+from harness.processes import MARK_VARIABLE
 from harness.records import Cell
 from harness.run.installer import Installer
 
@@ -142,7 +143,7 @@ def test_environments_are_made_through_the_same_door(tmp_path: Path, monkeypatch
     assert said.splitlines()[0] == "cache dir --no-config --no-progress --color never"
     names = {line.partition("=")[0] for line in said.splitlines()[1:]}
     assert names & {"GITHUB_TOKEN", "UV_NO_BINARY", "UV_LINK_MODE"} == {"UV_LINK_MODE"}
-    assert names <= {"UV_LINK_MODE", "PWD", "SHLVL", "_", *os.environ}
+    assert names <= {"UV_LINK_MODE", MARK_VARIABLE, "PWD", "SHLVL", "_", *os.environ}
     plant_uv(tmp_path, "echo no >&2; exit 2", monkeypatch)
     with pytest.raises(StoreError, match=r"^no$"):
         asyncio.run(Installer().run("cache", "dir"))

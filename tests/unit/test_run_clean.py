@@ -82,8 +82,8 @@ def test_mark_of_a_dead_process_does_not_count(store: Store) -> None:
 
 def test_what_was_left_half_made_goes_after_a_day(store: Store) -> None:
     store.claim()
-    stale = put(store.environments / ".making-old", 4096, 1000)
-    busy = store.environments / ".making-new"
+    stale = put(store.environments / ".making-oldoldol", 4096, 1000)
+    busy = store.environments / ".making-newnewne"
     busy.mkdir()
     assert clean(store) == Cleaned(0, 0)
     assert (stale.exists(), busy.exists()) == (False, True)

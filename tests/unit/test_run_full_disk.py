@@ -18,6 +18,7 @@ from harness.files import describe_os_error, find_no_space, write_whole
 from harness.gate_records import VoidBlock
 from harness.history.database import HistoryError, open_history, transaction
 from harness.run.probing.journal import append_block
+from harness.run.seals import load_sealer
 
 
 @pytest.fixture
@@ -71,7 +72,7 @@ def test_a_cell_that_the_machine_failed_is_no_result(
     does: str, reason: str, disk: SmallDisk, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(tempfile, "tempdir", str(disk.folder))
-    lab = Lab(tmp_path)
+    lab = Lab(tmp_path / "lab")
     result = lab.run_one(does)
     assert result.status == "install-error"
     assert_matches(rf"{reason.format(disk=disk.folder)}( \(stage contract\))?$", result.reason)
@@ -87,10 +88,12 @@ def test_a_result_that_an_earlier_harness_has_kept_is_not_used(tmp_path: Path) -
     lab.run_one("importing")
     (kept,) = lab.store.results.glob("*/contract.json")
     kept.write_bytes(kept.read_bytes().replace(b"ImportError: no", b"EOFError: marshal data too short"))
+    load_sealer().seal(kept, kept.relative_to(lab.store.root).as_posix())
     lab.said.clear()
     again = lab.run(make_plan(plan_cell("importing"), run="run-2")).results[0]
     assert again.reason == "importing torch failed: ImportError: no"
     assert "reused" not in {progress.stage for progress in lab.said}
+    assert lab.complaints == []
 
 
 def test_the_folder_of_a_run_that_cannot_be_written(disk: SmallDisk, tmp_path: Path) -> None:
@@ -100,7 +103,7 @@ def test_the_folder_of_a_run_that_cannot_be_written(disk: SmallDisk, tmp_path: P
     with pytest.raises(MachineError) as caught:
         lab.run(make_plan(plan_cell("passing")))
     assert_matches(
-        rf"the machine could not do its part: no space left on device: {tmp_path}/runs/run-1/\S+$",
+        rf"I/O error: no space left on device: {tmp_path}/runs/run-1/\S+$",
         str(caught.value),
     )
 

@@ -18,7 +18,7 @@ from unit.verdicts import told
 from harness.cell.start import read_sources_only
 from harness.records import Expectation
 from harness.run.inputs import Inputs, find_environment_edits, spoil
-from harness.run.manifest import write_manifest
+from harness.run.manifest import CHECKED, write_manifest
 from harness.run.suite import read_suite
 
 if TYPE_CHECKING:
@@ -133,6 +133,9 @@ def test_an_edited_environment_is_told(tmp_path: Path) -> None:
     (tmp_path / "numpy.py").write_text("1")
     assert find_environment_edits(python) == ()
     write_manifest(tmp_path)
+    (tmp_path / "__pycache__").mkdir()
+    for name in ("__pycache__/numpy.cpython-311.pyc", CHECKED, ".writing-held-abcdefgh"):
+        (tmp_path / name).write_text("a cell compiles what it imports, and the harness notes it")
     assert find_environment_edits(python) == ()
     (tmp_path / "numpy.py").write_text("22")
     (edit,) = find_environment_edits(python)

@@ -30,15 +30,15 @@ from harness.held import making_folder, writing_file
 from unit.fake_cells import Lab, make_plan, plan_cell
 
 lab = Lab(Path(sys.argv[1]))
-entry = lab.store.models / sys.argv[2]
+lab.store.claim()
+entry = lab.store.models / ("tiny-1.0-" + sys.argv[2])
 entry.mkdir(parents=True)
-lab.store.locks.mkdir(exist_ok=True)
 with contextlib.ExitStack() as stack:
     stack.enter_context(lab.store.using(entry))
     for folder in (lab.store.environments, lab.store.suites):
         made = stack.enter_context(making_folder(folder))
         (made / "half.py").touch()
-    for folder in (lab.store.results / "key" / "latency-1", lab.folder / "runs" / "old"):
+    for folder in (lab.store.results / ("3" * 64) / "latency-1", lab.folder / "runs" / "old"):
         folder.mkdir(parents=True, exist_ok=True)
         stack.enter_context(writing_file(folder))
     lab.run(make_plan(plan_cell("orphaning"), run=sys.argv[2]))
@@ -120,7 +120,7 @@ def test_kill_leaves_nothing_after_the_next_command(tmp_path: Path, root: Path) 
             assert held_names(tmp_path) == sorted(set(both) - set(left))
             assert living.poll() is None
             assert not is_over(kept)
-            assert (tmp_path / "store/models/living").exists()
+            assert (tmp_path / "store/models/tiny-1.0-living").exists()
             kill(living)
     tidy(tmp_path, root)
     assert held_names(tmp_path) == []
@@ -156,8 +156,8 @@ def test_uv_of_a_killed_sweep_is_ended(tmp_path: Path, root: Path) -> None:
 
 def test_a_run_that_was_cut_off_stays_marked_as_long_as_it_has_results(tmp_path: Path) -> None:
     lab = Lab(tmp_path)
+    lab.store.claim()
     lab.run_one("passing")
-    lab.store.locks.mkdir()
     for name in ("run-1", "without-results"):
         with mark(lab.store.unfinished / name, keep=True):
             remove_leftovers(lab.store)
@@ -204,7 +204,7 @@ def test_what_is_tidied_up_while_it_is_made_is_made_again(
 
 def test_files_of_others_stay(store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
-    store.locks.mkdir(parents=True)
+    store.claim()
     no_store = Store(tmp_path / "projects")
     others = [
         *(tmp_path / name for name in ("harness-cell-abcdefgh", "harness-held", "harness-cell-held-abc")),
@@ -213,12 +213,19 @@ def test_files_of_others_stay(store: Store, tmp_path: Path, monkeypatch: pytest.
     ]
     for path in others:
         path.mkdir(parents=True)
-    (no_store.unfinished / "empty").touch()
-    (store.unfinished / "draft").parent.mkdir()
+    (store.root / "suite").symlink_to(no_store.environments)
+    files = [
+        *(no_store.unfinished / "empty", no_store.locks / "latency.lock"),
+        *(store.results / "mine/.writing-held-abcdefgh", store.models / "llama.in-use/0123456789abcdef"),
+        *(store.models / "tiny-1.0-model.in-use/notes", store.unfinished / ".empty"),
+    ]
+    for path in files:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch()
     (store.unfinished / "draft").write_text("of a novel")
     remove_leftovers(store)
     remove_leftovers(no_store)
-    assert all(path.exists() for path in (*others, no_store.unfinished / "empty", store.unfinished / "draft"))
+    assert all(path.exists() for path in (*others, *files, store.unfinished / "draft"))
 
 
 CONTROL = """
