@@ -47,25 +47,33 @@ async def _run(bench: Bench, job: Job, jobs: list[Job], baseline: Job | None) ->
 
 
 async def _listen(bench: Bench, job: Job, member: Member, *, stays: bool) -> CellResult:
-    ended = None
-    account = Account()
+    edits: tuple[str, ...] = ()
     try:
         await member.get_environment()
-        async with bench.cores:
-            await member.start()
-            account = member.process.account
-            await member.process.contract()
-            if not stays:
-                await member.process.leave()
+        async with bench.cores:  # whoever comes next is given what is looked at here
+            ended = await _check(member, stays=stays)
+            edits = await member.find_edits()
+            if ended is None and not edits:
+                await member.share_bytecode()
     except CellEndedError as error:
         ended = error
-    edits = await member.find_edits()
-    if ended is None and not edits:
-        await member.share_bytecode()
+    account = member.process.account if member.started else Account()
     ended = ended or account.judge_status(job.planned.cases)
     result = account.make_result(job.id, job.key, bench.plan.run, ended, member.read_tail())
     result = msgspec.structs.replace(result, peak_rss=member.peak if member.started else 0)
     return spoil(result, edits)
+
+
+async def _check(member: Member, *, stays: bool) -> CellEndedError | None:
+    """Its contract phase, and its end unless it stays for latency; why it did not get there, if so."""
+    try:
+        await member.start()
+        await member.process.contract()
+        if not stays:
+            await member.process.leave()
+    except CellEndedError as error:
+        return error
+    return None
 
 
 def is_timed(result: CellResult) -> bool:
