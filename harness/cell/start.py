@@ -125,11 +125,11 @@ def run_suite(spec: CellSpec, channel: Channel, checks: Sequence[Check], argumen
     from harness.cell import fixtures  # noqa: PLC0415 - imports pytest
     from harness.cell.plugin import CellPlugin  # noqa: PLC0415 - imports pytest
 
-    plugin = CellPlugin(spec, channel, checks)
-    code = int(pytest.main(arguments, plugins=[plugin, fixtures]))
-    if not plugin.complete:
+    reporter = CellPlugin(spec, channel, checks)
+    code = int(pytest.main(arguments, plugins=[reporter, fixtures]))
+    if not reporter.complete:
         return code or 1
-    channel.send("finished", peak_rss=plugin.peak.sample())
+    channel.send("finished", peak_rss=reporter.peak.sample())
     return 0 if channel.attended else code
 
 

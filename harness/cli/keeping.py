@@ -9,7 +9,7 @@ from typing import get_args
 
 import click
 
-from harness import committed, finished, pipeline
+from harness import pipeline
 from harness.cli.options import (
     max_cells_option,
     open_store,
@@ -20,8 +20,11 @@ from harness.cli.options import (
 from harness.cli.remembering import remember, render_in
 from harness.cli.rendering import render_gate
 from harness.cli.screen import Screen
+from harness.committed import make_golden
+from harness.committed import publish as publish_sweep
 from harness.errors import ExitCode, UsageError
-from harness.gate import files
+from harness.finished import find_run, find_sweep, judge_again, write_results
+from harness.gate.files import decide_again, find_problems, is_gate
 from harness.judge.verdict import exit_code
 from harness.plan.cells import cells_of
 from harness.plan.data import find_matrix
@@ -107,10 +110,10 @@ def report(*, run: str | None, show: bool, reports: Path) -> int:
 
     The newest one, or RUN: its id, or its folder.
     """
-    folder = finished.find_run(reports, run)
-    if files.is_gate(folder):
-        problems = files.find_problems(folder)
-        gate = files.decide_again(folder, render_gate)
+    folder = find_run(reports, run)
+    if is_gate(folder):
+        problems = find_problems(folder)
+        gate = decide_again(folder, render_gate)
         for problem in problems:
             click.echo(disarm_commands(f"note: {problem}"))
         Screen(plain=True).show_gate(gate, folder)
@@ -118,8 +121,8 @@ def report(*, run: str | None, show: bool, reports: Path) -> int:
         if show:
             webbrowser.open((folder / "gate.md").as_uri())
         return exit_code(gate.decision.verdict)
-    judged, stored = finished.judge_again(folder)
-    finished.write_results(judged, folder)
+    judged, stored = judge_again(folder)
+    write_results(judged, folder)
     earlier = render_in(reports)(judged, folder)
     for problem in stored.problems:
         click.echo(disarm_commands(f"note: {problem}"))
@@ -144,7 +147,7 @@ def publish(*, run: str | None, reports: Path) -> None:
 
     The newest sweep, or RUN, goes to reports/<matrix>/; a gate is no sweep.
     """
-    for path in committed.publish(finished.find_sweep(reports, run), reports):
+    for path in publish_sweep(find_sweep(reports, run), reports):
         click.echo(path)
 
 
@@ -166,7 +169,7 @@ def golden(*, matrix: str, out: Path, store: Path | None) -> None:
     request = pipeline.Request(matrix=pipeline.open_matrix(matrix), store=open_store(store), reports=Path())
 
     async def make() -> Path:
-        return await committed.make_golden(request, await read_pip_settings(), out)
+        return await make_golden(request, await read_pip_settings(), out)
 
     click.echo(run_interruptibly(make()))
 

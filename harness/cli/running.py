@@ -3,22 +3,26 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any, TypedDict
+from typing import TypedDict
 
 import click
 
 from harness import pipeline
-from harness.cli.options import max_cells_option, open_store, plain_option, reports_option, store_option
+from harness.cli.options import (
+    Command,
+    max_cells_option,
+    open_store,
+    plain_option,
+    reports_option,
+    store_option,
+)
 from harness.errors import UsageError
 from harness.gate_records import CULPRIT_SECONDS
 from harness.held import temporary_folder
 from harness.plan.schema import MAX_SECONDS, Matrix
 from harness.reading import MAX_RESULTS, is_descriptor, read_input
 from harness.run.options import Limits, Options, count_cores
-
-Command = Callable[..., Any]
 
 _UNITS = {"": 1.0, "s": 1.0, "m": 60.0, "h": 3600.0}
 

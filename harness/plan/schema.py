@@ -30,7 +30,7 @@ Memory = Annotated[
 ]
 Reason = Annotated[str, msgspec.Meta(pattern=r"\S", description="a text that is not blank")]
 FilePath = Annotated[str, msgspec.Meta(pattern=r"\S", description="a path that is not blank")]
-Version = Annotated[
+VersionText = Annotated[
     str, msgspec.Meta(min_length=1, max_length=500, description="a version of at most 500 characters")
 ]
 
@@ -45,7 +45,7 @@ Names = Annotated[
     tuple[Reason, ...], msgspec.Meta(max_length=MAX_VERSIONS, description=f"at most {MAX_VERSIONS} entries")
 ]
 Versions = Annotated[
-    tuple[Version, ...],
+    tuple[VersionText, ...],
     msgspec.Meta(max_length=MAX_VERSIONS, description=f"at most {MAX_VERSIONS} versions"),
 ]
 
@@ -66,7 +66,7 @@ class Table(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename="keb
 class Pin(Table, frozen=True, kw_only=True):
     """A version (exact, or a specifier such as ``>=6``) that all cells share, and why."""
 
-    version: Version
+    version: VersionText
     reason: Reason
 
 
@@ -183,16 +183,16 @@ class MatrixFile(Table, frozen=True, kw_only=True):
     axes: Annotated[
         dict[str, Versions], msgspec.Meta(max_length=MAX_AXES, description=f"at most {MAX_AXES} axes")
     ] = {}
-    baseline: dict[str, Version] = {}
+    baseline: dict[str, VersionText] = {}
     pins: Annotated[
         dict[str, Pin], msgspec.Meta(max_length=MAX_VERSIONS, description=f"at most {MAX_VERSIONS} pins")
     ] = {}
     include: Annotated[
-        tuple[dict[str, Version | tuple[str, ...]], ...],
+        tuple[dict[str, VersionText | tuple[str, ...]], ...],
         msgspec.Meta(max_length=MAX_ROWS, description=f"at most {MAX_ROWS} rows"),
     ] = ()
     exclude: Annotated[
-        tuple[dict[str, Version], ...],
+        tuple[dict[str, VersionText], ...],
         msgspec.Meta(max_length=MAX_ROWS, description=f"at most {MAX_ROWS} rows"),
     ] = ()
     resolve: Resolve = Resolve()

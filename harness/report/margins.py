@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from harness.records import Finding, Observation, Run
 
-LAYERS = frozenset({"L1", "L2", "L3", "RT", "GOLD"})
+TOLERATED_LAYERS = frozenset({"L1", "L2", "L3", "RT", "GOLD"})
 """Where tolerances are measured; those of L0 are derived, in ULP."""
 
 
@@ -50,7 +50,7 @@ def find_margins(run: Run) -> list[Margin]:
 def _measured(findings: Sequence[Finding]) -> Iterator[tuple[Finding, Observation]]:
     for finding in findings:
         seen = finding.observation
-        if seen is None or finding.outcome != "pass" or finding.layer not in LAYERS:
+        if seen is None or finding.outcome != "pass" or finding.layer not in TOLERATED_LAYERS:
             continue
         if seen.bound == "max" and seen.value is not None and seen.allowed:
             yield finding, seen

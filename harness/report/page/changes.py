@@ -16,7 +16,7 @@ from harness.report.past.compare_view import (
 
 if TYPE_CHECKING:
     from harness.history_records import Comparison
-    from harness.report.past.compare_view import Group
+    from harness.report.past.compare_view import DifferenceGroup
 
 _GROUPS_SHOWN = 12
 
@@ -50,7 +50,7 @@ def _say_verdict(since: Comparison) -> str:
     return said if since.cells == all_cells else f"{said} in {since.cells} of {all_cells} cells"
 
 
-def _group(group: Group, cells: int) -> dict[str, Any]:
+def _group(group: DifferenceGroup, cells: int) -> dict[str, Any]:
     example = group.example
     moved = " \N{RIGHTWARDS ARROW} ".join(filter(None, (example.before, example.after)))
     return {

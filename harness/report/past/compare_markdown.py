@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from harness.history_records import Comparison
-    from harness.report.past.compare_view import Group
+    from harness.report.past.compare_view import DifferenceGroup
 
 _TABLE_BYTES = 45_000
 """There are sixteen kinds of differences, so all of them stay below what GitHub shows."""
@@ -73,7 +73,7 @@ def _tables(comparison: Comparison) -> Iterator[str]:
             )
 
 
-def _row(group: Group, total: int) -> str:
+def _row(group: DifferenceGroup, total: int) -> str:
     each = group.example
     seen = f"{each.what}: {each.before} -> {each.after}" if each.what else ""
     factor = f" {each.ratio:.2f}x" if each.ratio is not None else ""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 from typing import TYPE_CHECKING
 
-from rich.console import Group as Lines
+from rich.console import Group
 from rich.text import Text
 
 from harness.report.escape import shorten
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from rich.console import RenderableType
 
     from harness.history_records import Comparison
-    from harness.report.past.compare_view import Group
+    from harness.report.past.compare_view import DifferenceGroup
 
 _NAMED_BY_CHANGE = {
     "lock-changed",
@@ -48,7 +48,7 @@ def render_comparison_text(
         color: whether escape sequences for colours may be used.
         unicode: whether the encoding knows more than ASCII.
     """
-    lines = Lines(*_draw(comparison, Alphabet(unicode)))
+    lines = Group(*_draw(comparison, Alphabet(unicode)))
     return print_to_text(lines, width=width, color=color, unicode=unicode)
 
 
@@ -76,7 +76,7 @@ def _draw(comparison: Comparison, alphabet: Alphabet) -> Iterator[RenderableType
         yield sentence
 
 
-def draw_group(group: Group, total: int, alphabet: Alphabet) -> Iterator[RenderableType]:
+def draw_group(group: DifferenceGroup, total: int, alphabet: Alphabet) -> Iterator[RenderableType]:
     """A group of differences in one or two lines; ``total`` is how many cells were compared."""
     sign = alphabet.sign("red") if group.worse else "-"
     where = say_cells(group, total)

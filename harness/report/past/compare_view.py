@@ -53,7 +53,7 @@ _WORDS: dict[DifferenceKind, tuple[str, str]] = {
 
 
 @dataclass(frozen=True)
-class Group:
+class DifferenceGroup:
     """Differences of one kind, of one check, scenario or package, with the same likely causes."""
 
     kind: DifferenceKind
@@ -81,24 +81,24 @@ class Group:
         return len(self.differences)
 
 
-def group_differences(comparison: Comparison) -> dict[DifferenceKind, list[Group]]:
+def group_differences(comparison: Comparison) -> dict[DifferenceKind, list[DifferenceGroup]]:
     """Kind -> groups, the worse first, equal causes together; each check, scenario, package is in one."""
     grouped: dict[tuple[DifferenceKind, str, tuple[str, ...]], list[Difference]] = defaultdict(list)
     for each in comparison.differences:
         for name in _names(each):
             grouped[each.kind, name, each.causes].append(each)
-    by_kind: dict[DifferenceKind, list[Group]] = {kind: [] for kind in TITLES}
+    by_kind: dict[DifferenceKind, list[DifferenceGroup]] = {kind: [] for kind in TITLES}
     for (kind, name, _), several in grouped.items():
-        by_kind[kind].append(Group(kind, name, tuple(several)))
+        by_kind[kind].append(DifferenceGroup(kind, name, tuple(several)))
     return {kind: sorted(groups, key=_order) for kind, groups in by_kind.items() if groups}
 
 
-def list_worse(comparison: Comparison) -> list[Group]:
+def list_worse(comparison: Comparison) -> list[DifferenceGroup]:
     """The groups that make the comparison fail, in the order of the kinds."""
     return [each for groups in group_differences(comparison).values() for each in groups if each.worse]
 
 
-def _order(group: Group) -> tuple[bool, tuple[str, ...]]:
+def _order(group: DifferenceGroup) -> tuple[bool, tuple[str, ...]]:
     return not group.worse, group.example.causes
 
 
@@ -141,7 +141,7 @@ def say_run(run: PastRun) -> str:
     return f"{run.run} ({run.kind} of {run.matrix}{part}{commit}): {run.verdict}"
 
 
-def say_cells(group: Group, total: int, limit: int = 3) -> str:
+def say_cells(group: DifferenceGroup, total: int, limit: int = 3) -> str:
     """The cells of a group, shortened: ``all 21 cells`` of the compared ones, or the first of them."""
     cells = group.cells
     if cells == ("",):
