@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from harness.errors import UsageError
-from harness.held import WRITING, writing_file
+from harness.held import TEMPORARY, WRITING, writing_file
 from harness.redaction import redact
 
 _CHUNK = 1024 * 1024
@@ -270,9 +270,14 @@ def list_folder(folder: Path, marker: str = "") -> Iterator[Path]:
 
 
 def walk_files(folder: Path) -> Iterator[tuple[str, Path]]:
-    """Every file below a folder but bytecode and litter, with its relative path, in a fixed order."""
+    """Every file below a folder but bytecode, litter and temporary folders of the harness, in a fixed order.
+
+    Each comes with its relative path.
+    """
     for place, folders, names in os.walk(folder):
-        folders[:] = sorted(name for name in folders if name != "__pycache__")
+        folders[:] = sorted(
+            name for name in folders if name != "__pycache__" and not fnmatch.fnmatchcase(name, TEMPORARY)
+        )
         for name in sorted(names):
             if not name.endswith(".pyc") and name not in LITTER:
                 path = Path(place, name)

@@ -5,7 +5,16 @@ Written as JSON with snake_case keys. ``SCHEMA`` is raised whenever a field chan
 
 from __future__ import annotations
 
-from harness.records.base import SCHEMA, UNREADABLE, CellStatus, CheckOutcome, Outcome, Record, Verdict
+from harness.records.base import (
+    SCHEMA,
+    UNREADABLE,
+    CellStatus,
+    CheckOutcome,
+    Outcome,
+    Record,
+    Verdict,
+    digest_value,
+)
 from harness.records.judgement import CellVerdict, Claim, ClaimRow, Finding, Judgement, LatencyRow, Run
 from harness.records.plan import Cell, Distribution, Expectation, Lock, Plan, PlannedCell, ScenarioPlan
 from harness.records.results import CaseResult, CellResult, Observation, Progress, Timing
@@ -37,4 +46,5 @@ __all__ = [
     "ScenarioPlan",
     "Timing",
     "Verdict",
+    "digest_value",
 ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from typing import Literal
 
 import msgspec
@@ -37,3 +38,8 @@ def name_fault(name: str) -> str:
 
 class Record(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A frozen value that crosses a stage."""
+
+
+def digest_value(value: object) -> str:
+    """Sha256 of the canonical JSON of a value."""
+    return hashlib.sha256(msgspec.json.encode(value, order="deterministic")).hexdigest()

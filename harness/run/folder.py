@@ -14,7 +14,6 @@ from harness.held import making_folder
 from harness.reading import MAX_RESULTS, input_fault, read_input
 from harness.records import SCHEMA, UNREADABLE, CellResult, Plan
 from harness.run.leftovers import remove_leftovers_of_runs
-from harness.run.results import read_result
 from harness.run.seals import FAULTS, load_sealer
 
 PLAN = "plan.json"
@@ -157,3 +156,23 @@ def _refuse_twins(plan: Plan, path: Path) -> None:
 def format_json(record: msgspec.Struct) -> str:
     """A record as indented JSON with a final newline."""
     return msgspec.json.format(msgspec.json.encode(record), indent=1).decode() + "\n"
+
+
+def read_result(path: Path) -> CellResult:
+    """The result in a file.
+
+    Raises:
+        FileNotFoundError: there is none.
+        ValueError: it is cut off, damaged, of another schema, or names a path; the message names the file and
+            the fault.
+    """
+    data = path.read_bytes()
+    try:
+        result = msgspec.json.decode(data, type=CellResult)
+    except msgspec.ValidationError as error:
+        raise ValueError(f"{path}: not a result as this version writes it ({error})") from error
+    except UNREADABLE as error:
+        raise ValueError(f"{path}: not a whole result ({error})") from error
+    if result.schema != SCHEMA:
+        raise ValueError(f"{path}: schema {result.schema}, but {SCHEMA} was expected")
+    return result

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import msgspec
-
 from harness.cell.spec import DEFAULT_EMBEDDER, DEFAULT_NORMALIZER, CellSpec
-from harness.records import Lock
+from harness.records import Lock, digest_value
 from harness.run.suite import Suite
 
 
@@ -67,8 +64,3 @@ class Material:
             profile=self.profile,
             threads=self.threads,
         )
-
-
-def digest_value(value: object) -> str:
-    """Sha256 of the canonical JSON of a value."""
-    return hashlib.sha256(msgspec.json.encode(value, order="deterministic")).hexdigest()

@@ -9,9 +9,10 @@ from harness.files import hash_file, hash_tree
 from harness.plan.pip_settings import IndexSettings
 from harness.plan.schema import Matrix
 from harness.plan.tolerances import allowed_values, tolerances_of
+from harness.records import digest_value
 from harness.run.environments import EnvironmentStore
 from harness.run.installer import Installer
-from harness.run.material import Material, digest_value
+from harness.run.material import Material
 from harness.run.models import Say, obtain_model
 from harness.run.store import Store
 from harness.run.suite import snapshot_suite

@@ -13,9 +13,9 @@ import msgspec
 from harness.errors import StoreError
 from harness.files import copy_whole, describe_os_error, inside, write_whole
 from harness.held import mark
-from harness.records import SCHEMA, UNREADABLE, CellResult, ScenarioPlan
+from harness.records import CellResult, ScenarioPlan, digest_value
 from harness.run.ends import is_lasting
-from harness.run.material import digest_value
+from harness.run.folder import read_result
 from harness.run.seals import FAULTS, Sealer, load_sealer
 from harness.run.store import Store
 
@@ -134,23 +134,3 @@ class ResultStore:
 def key_latency(baseline: str, scenarios: Sequence[ScenarioPlan]) -> str:
     """What timings depend on besides the key of their cell: the baseline's key, and what is measured."""
     return digest_value({"baseline": baseline, "scenarios": scenarios})[:16]
-
-
-def read_result(path: Path) -> CellResult:
-    """The result in a file.
-
-    Raises:
-        FileNotFoundError: there is none.
-        ValueError: it is cut off, damaged, of another schema, or names a path; the message names the file and
-            the fault.
-    """
-    data = path.read_bytes()
-    try:
-        result = msgspec.json.decode(data, type=CellResult)
-    except msgspec.ValidationError as error:
-        raise ValueError(f"{path}: not a result as this version writes it ({error})") from error
-    except UNREADABLE as error:
-        raise ValueError(f"{path}: not a whole result ({error})") from error
-    if result.schema != SCHEMA:
-        raise ValueError(f"{path}: schema {result.schema}, but {SCHEMA} was expected")
-    return result

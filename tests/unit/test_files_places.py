@@ -8,15 +8,18 @@ import socket
 import stat
 import subprocess
 import sys
+import tempfile
 import threading
 from pathlib import Path
+from unittest import mock
 
 import pytest
 from unit.command_line import command
 from unit.histories import make_world
 
 from harness.errors import UsageError
-from harness.files import copy_whole, inside, write_output
+from harness.files import copy_whole, inside, walk_files, write_output, write_whole
+from harness.held import temporary_folder
 
 RUN = "20261122-100000-compat-bbbb"
 
@@ -136,3 +139,12 @@ def test_only_a_plain_file_is_copied(tmp_path: Path, kind: str) -> None:
     assert copy_whole(source, tmp_path / "copy") is False
     assert not (tmp_path / "copy").exists()
     assert copy_whole(secret, tmp_path / "copy") is True
+
+
+def test_temporary_folders_of_the_harness_are_no_part_of_a_folder(tmp_path: Path) -> None:
+    """The temporary folder of a machine may lie below the search path of a subject."""
+    write_whole(tmp_path / "service.py", b"")
+    write_whole(tmp_path / "harness-cellar" / "wine.py", b"")
+    with mock.patch.object(tempfile, "tempdir", str(tmp_path)), temporary_folder("cell") as folder:
+        write_whole(folder / "harness" / "cell" / "start.py", b"")
+        assert [name for name, _ in walk_files(tmp_path)] == ["service.py", "harness-cellar/wine.py"]

@@ -14,8 +14,7 @@ from unit.fake_cells import Lab, make_plan, plan_cell
 from unit.runs import make_result
 
 from harness.finished import judge_again, write_results
-from harness.run.folder import read_run
-from harness.run.results import read_result
+from harness.run.folder import read_result, read_run
 from harness.run.seals import FAULTS, Sealer, load_sealer
 
 CHANGED, UNSEALED, FOREIGN = FAULTS["changed"], FAULTS["unsealed"], FAULTS["foreign"]

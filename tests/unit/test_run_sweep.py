@@ -14,8 +14,7 @@ import pytest
 from unit.fake_cells import Lab, make_plan, plan_cell
 
 from harness.errors import UsageError
-from harness.run.folder import read_run
-from harness.run.results import read_result
+from harness.run.folder import read_result, read_run
 
 
 @pytest.fixture

@@ -12,8 +12,8 @@ from harness.errors import StoreError
 from harness.files import describe_os_error, find_full_disk, find_no_space, hash_tree, write_whole
 from harness.held import making_folder, temporary_folder
 from harness.processes import run
-from harness.records import Lock
-from harness.run.material import Material, digest_value
+from harness.records import Lock, digest_value
+from harness.run.material import Material
 from harness.run.seals import load_sealer
 from harness.run.store import Store
 from harness.run.surroundings import make_surroundings
