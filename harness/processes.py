@@ -212,3 +212,15 @@ def _make_expendable(pid: int) -> None:
         except OSError:
             pass
         break
+
+
+def describe_exit(code: int) -> str:
+    """An exit code in words; negative is the number of a signal."""
+    if code >= 0:
+        return f"exited with code {code}"
+    try:
+        name = signal.Signals(-code).name
+    except ValueError:
+        name = f"signal {-code}"
+    by_kernel = ", as the kernel does when memory runs out" if -code == signal.SIGKILL else ""
+    return f"was killed by {name} ({signal.strsignal(-code) or 'unknown'}{by_kernel})"

@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 
 from harness.records import SCHEMA, CaseResult, CellResult
 from harness.run import events
-from harness.run.ends import CellEndedError, find_fault_of_machine
+from harness.run.ends import CellEndedError
+from harness.run.results import find_fault_of_machine
 
 
 @dataclass

@@ -13,11 +13,12 @@ import msgspec
 from harness import processes
 from harness.cell.spec import CHANNEL_VARIABLE, CellSpec
 from harness.files import find_full_disk, find_no_space
+from harness.processes import describe_exit
 from harness.records import Progress
 from harness.redaction import redact
 from harness.run import events
 from harness.run.account import Account
-from harness.run.ends import CellEndedError, describe_exit
+from harness.run.ends import CellEndedError
 from harness.run.logs import read_tail
 from harness.run.options import Limits
 from harness.run.places import Places

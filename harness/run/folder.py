@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import contextlib
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
 import msgspec
 
 from harness.errors import UsageError
-from harness.files import inside, write_text, write_whole
-from harness.held import making_folder
+from harness.files import inside, remove_tree, write_text, write_whole
+from harness.held import MAKING, WRITING, claim, making_folder, remove_files
+from harness.processes import end_users
 from harness.reading import MAX_RESULTS, input_fault, read_input
 from harness.records import SCHEMA, UNREADABLE, CellResult, Plan
-from harness.run.leftovers import remove_leftovers_of_runs
 from harness.run.seals import FAULTS, load_sealer
 
 PLAN = "plan.json"
@@ -176,3 +177,19 @@ def read_result(path: Path) -> CellResult:
     if result.schema != SCHEMA:
         raise ValueError(f"{path}: schema {result.schema}, but {SCHEMA} was expected")
     return result
+
+
+def remove_leftovers_of_runs(runs: Path) -> None:
+    """Remove half-written files from a folder of runs; a run that was cut off stays, and says so."""
+    remove_left_folders(runs.glob(MAKING))
+    remove_files(runs.rglob(WRITING))
+
+
+def remove_left_folders(found: Iterable[Path]) -> None:
+    """Remove those folders that no living process holds; processes that still work in one are ended."""
+    with contextlib.ExitStack() as stack:
+        left = [path for path in found if stack.enter_context(claim(path))]
+        if left:
+            end_users(left)
+        for path in left:
+            remove_tree(path)

@@ -10,8 +10,8 @@ from pathlib import Path
 from harness.errors import StoreError
 from harness.files import remove_tree
 from harness.plan import uv
+from harness.processes import describe_exit
 from harness.redaction import redact
-from harness.run.ends import describe_exit
 
 OFFLINE_FIRST = (True, False)
 """With a warm cache uv needs no network. Whatever it lacks offline (it exits with 1 for that and for much

@@ -6,12 +6,11 @@ import contextlib
 import os
 import re
 import tempfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
-from harness.files import remove_tree
-from harness.held import MAKING, TEMPORARY, WRITING, claim, remove_files
-from harness.processes import end_users
+from harness.held import TEMPORARY, claim, remove_files
+from harness.run.folder import remove_left_folders
 from harness.run.store import Store, remove_marks
 
 _RUN = re.compile(rb'"run":"([^"]+)"')
@@ -25,34 +24,19 @@ def remove_leftovers(store: Store) -> None:
     """
     temporary = (path for path in Path(tempfile.gettempdir()).glob(TEMPORARY) if _is_ours(path))
     if not store.is_claimed:
-        _remove_folders(temporary)
+        remove_left_folders(temporary)
         return
-    _remove_folders([*temporary, *store.making()])
+    remove_left_folders([*temporary, *store.making()])
     remove_files(store.half_written())
     for entry in store.marked():
         remove_marks(entry)
     _remove_marks_of_runs(store)
 
 
-def remove_leftovers_of_runs(runs: Path) -> None:
-    """Remove half-written files from a folder of runs; a run that was cut off stays, and says so."""
-    _remove_folders(runs.glob(MAKING))
-    remove_files(runs.rglob(WRITING))
-
-
 def _is_ours(path: Path) -> bool:
     with contextlib.suppress(OSError):
         return path.lstat().st_uid == os.getuid()
     return False
-
-
-def _remove_folders(found: Iterable[Path]) -> None:
-    with contextlib.ExitStack() as stack:
-        left = [path for path in found if stack.enter_context(claim(path))]
-        if left:
-            end_users(left)
-        for path in left:
-            remove_tree(path)
 
 
 def _remove_marks_of_runs(store: Store) -> None:

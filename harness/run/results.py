@@ -4,20 +4,26 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Callable, Sequence
+import re
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import msgspec
 
 from harness.errors import StoreError
-from harness.files import copy_whole, describe_os_error, inside, write_whole
+from harness.files import copy_whole, describe_os_error, find_no_space, inside, write_whole
 from harness.held import mark
 from harness.records import CellResult, ScenarioPlan, digest_value
-from harness.run.ends import is_lasting
 from harness.run.folder import read_result
 from harness.run.seals import FAULTS, Sealer, load_sealer
 from harness.run.store import Store
+
+FINISHED = frozenset({"ok", "failed", "import-error"})
+"""Statuses that a second run would see again; a crash or a time-out may have been the machine's doing."""
+
+_BYTECODE = re.compile(r"marshal data|EOF read where|Non-code object in")
+"""What an import says of bytecode that is cut off or damaged."""
 
 KEPT = ("log.txt", "benchmark.json")
 """Files of a cell's folder that are kept beside its result."""
@@ -134,3 +140,25 @@ class ResultStore:
 def key_latency(baseline: str, scenarios: Sequence[ScenarioPlan]) -> str:
     """What timings depend on besides the key of their cell: the baseline's key, and what is measured."""
     return digest_value({"baseline": baseline, "scenarios": scenarios})[:16]
+
+
+def find_fault_of_machine(messages: Iterable[str]) -> str:
+    """What the first message that is about disk or bytecode says; empty where all are about versions.
+
+    Such an end is an ``install-error``, which no verdict takes for a regression.
+    """
+    for message in messages:
+        if full := find_no_space(message):
+            return full
+        if _BYTECODE.search(message):
+            return f"bytecode is damaged ({message})"
+    return ""
+
+
+def is_lasting(result: CellResult) -> bool:
+    """Whether a second run would see the same: only then is a result kept for later runs.
+
+    Not where files changed that the cell was given, for a second run is given others.
+    """
+    messages = (result.reason, *(case.message for case in result.cases), *result.untimed.values())
+    return result.status in FINISHED and not result.edited and not find_fault_of_machine(messages)

@@ -10,7 +10,7 @@ import pytest
 from unit.fake_cells import LIMITS, Lab
 
 from harness.errors import StoreError
-from harness.run.ends import describe_exit
+from harness.processes import describe_exit
 from harness.run.places import Places
 
 if TYPE_CHECKING:

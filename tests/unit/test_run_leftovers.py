@@ -20,7 +20,8 @@ from unit.fake_cells import Lab
 from unit.stores import store_fixture  # noqa: F401 - fixtures
 
 from harness.held import claim, is_held, making_folder, mark, temporary_folder, writing_file
-from harness.run.leftovers import remove_leftovers, remove_leftovers_of_runs
+from harness.run.folder import remove_leftovers_of_runs
+from harness.run.leftovers import remove_leftovers
 from harness.run.store import Store
 
 SWEEP = """
