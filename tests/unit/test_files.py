@@ -81,10 +81,23 @@ def pipe() -> Iterator[tuple[int, int]]:
     os.close(reads)
 
 
+HEEDING_SIGNALS = """
+import os, signal, sys
+signal.signal(signal.SIGINT, signal.SIG_DFL)  # a shell without job control has its background jobs ignore it
+os.execv(sys.executable, [sys.executable, *sys.argv[1:]])
+"""
+
+
 def start(arguments: Sequence[str], reads: int, cwd: Path) -> subprocess.Popen[str]:
     """The harness with a pipe in place of PIPE, as process substitution hands it over."""
     return subprocess.Popen(
-        [*HARNESS, *(f"/dev/fd/{reads}" if each == "PIPE" else each for each in arguments)],
+        [
+            sys.executable,
+            "-c",
+            HEEDING_SIGNALS,
+            *HARNESS[1:],
+            *(f"/dev/fd/{reads}" if each == "PIPE" else each for each in arguments),
+        ],
         cwd=cwd,
         pass_fds=[reads],
         env=os.environ | {"PYTHONPATH": str(ROOT), "PIP_NO_INDEX": "1", "PIP_CONFIG_FILE": os.devnull},

@@ -290,5 +290,5 @@ def test_of_two_matrices_only_common_cells_are_compared() -> None:
 def test_every_kind_has_been_planted_here() -> None:
     """The tests above name every kind of difference that there is."""
     own = Path(__file__)
-    source = "".join(path.read_text(encoding="utf-8") for path in own.parent.glob(f"{own.stem}*.py"))
+    source = "".join(path.read_text(encoding="utf-8") for path in own.parent.glob("test_*.py"))
     assert [kind for kind in get_args(DifferenceKind) if f'"{kind}"' not in source] == []
