@@ -10,7 +10,7 @@ import nox
 ROOT = Path(__file__).parent
 sys.path.insert(0, str(ROOT))  # the nox script does not put the project's folder there
 
-from harness.plan.expand import cell_id, expand  # noqa: E402 - needs the line above
+from harness.matrix.expand import cell_id, expand  # noqa: E402 - needs the line above
 
 nox.needs_version = ">=2026.8.10"  # allow_parallel=
 nox.options.sessions = ["lint", "tests", "compat"]

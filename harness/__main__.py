@@ -10,7 +10,7 @@ from harness.protection import protect_process
 def main() -> NoReturn:
     """Run the command line in a process that holds no secrets where others can read them."""
     protect_process()
-    from harness.cli import main as run_command  # noqa: PLC0415 - costs a second, which is spent once
+    from harness.cli.main import main as run_command  # noqa: PLC0415 - costs a second, which is spent once
 
     run_command()
 

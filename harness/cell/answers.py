@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
     from harness.cell.controls import Controls
 
+
 SLICE = 8
 """Texts in one call: short ones are not padded to the longest of the corpus, which costs seconds a pass."""
 

@@ -1,7 +1,7 @@
 """The cell's end of the channel to the controller: JSON lines over an inherited socket.
 
-Standard library only. The messages are declared in ``harness.run.events``; without a controller (the suite
-run by hand) everything sent is dropped and every turn is granted at once.
+Standard library only. The messages are declared in ``harness.sweep.protocol``; without a controller (the
+suite run by hand) everything sent is dropped and every turn is granted at once.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import socket
 import sys
 from typing import Any, Dict, Optional, TextIO
 
-from harness.cell.spec import CHANNEL_VARIABLE
+from harness.cell.interface import CHANNEL_VARIABLE
 
 _PR_SET_PDEATHSIG = 1
 

@@ -8,12 +8,13 @@ import numpy as np
 import torch
 
 from harness.cell import reference
-from harness.cell.compare import unit_rows
+from harness.cell.comparison import unit_rows
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from harness.cell.corpus import Sentence
+
 
 ROUNDED = {"float16-weights": torch.float16, "bfloat16-weights": torch.bfloat16}
 SLIGHTEST = {"float32": "float16-weights", "float16": "bfloat16-weights"}

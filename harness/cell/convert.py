@@ -14,9 +14,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, Optional, Sequence
 
-from harness.cell.lean import MODEL_FILE, NOTHING_TO_CONVERT, make_embedder
+from harness.cell.interface import DEFAULT_EMBEDDER, CellSpec
+from harness.cell.probe import MODEL_FILE, NOTHING_TO_CONVERT, make_embedder
 from harness.cell.record import clean
-from harness.cell.spec import DEFAULT_EMBEDDER, CellSpec
 from harness.cell.start import leave, settle
 
 TEXTS = ["a first text to compare by", "and a shorter one"]

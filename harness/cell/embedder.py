@@ -11,11 +11,11 @@ import numpy as np
 import openvino as ov
 from openvino.preprocess import PrePostProcessor
 
-from harness.cell.model_folder import ModelFolder
-from harness.cell.pooling import pool
+from harness.cell.model_folder import ModelFolder, pool
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
+
 
 OUTPUTS = ("float32", "float16")
 EXAMPLE = ["a first text that is traced", "and a shorter one"]

@@ -9,9 +9,9 @@ import numpy as np
 from hypothesis import strategies as st
 from hypothesis.errors import UnsatisfiedAssumption
 
-from harness.cell import bounds, oracle
+from harness.cell import oracle
 from harness.cell.normalization import Fields, Normalizer, allowed, call, fields
-from harness.cell.ulp import Difference, compare, compare_zeros
+from harness.cell.oracle import Difference, compare, compare_zeros
 
 WIDTHS: Dict[str, Literal[16, 32, 64]] = {"float16": 16, "float32": 32, "float64": 64}
 
@@ -45,7 +45,7 @@ def finite_rows(dtype: str) -> st.SearchStrategy[np.ndarray]:
 
 def safe(rows: np.ndarray) -> np.ndarray:
     """The rows whose squares the dtype can hold, zero rows among them; possibly none."""
-    low, high = bounds.safe_norms(rows.dtype.name, rows.shape[1])
+    low, high = oracle.safe_norms(rows.dtype.name, rows.shape[1])
     with np.errstate(all="ignore"):
         norms = np.hypot.reduce(rows.astype(np.float64), axis=1)
     return np.asarray(rows[(norms == 0) | ((norms >= low) & (norms <= high))])

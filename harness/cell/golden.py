@@ -17,11 +17,12 @@ from typing import TYPE_CHECKING, Dict, List, Optional, Sequence
 import numpy as np
 
 from harness.cell.corpus import Sentence, hash_corpus, load_corpus
+from harness.cell.interface import CellSpec
 from harness.cell.model_folder import ModelFolder
-from harness.cell.spec import CellSpec
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
+
 
 SCHEMA = 1
 WEIGHTS = ("model.safetensors", "pytorch_model.bin")

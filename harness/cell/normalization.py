@@ -1,15 +1,15 @@
-"""Measuring a normalizer: its error against the oracle, its distance from the reference, and blame."""
+"""Measuring a normalizer: errors against oracle and reference, properties, other normalizers."""
 
 from __future__ import annotations
 
 import math
-from typing import Any, Callable, Dict, Tuple
+from typing import Any, Callable, Dict, Iterable, List, Optional, Tuple
 
 import numpy as np
 
-from harness.cell import bounds, oracle
-from harness.cell.ulp import Difference, compare, compare_zeros
-from harness.cell.vectors import coarse
+from harness.cell import oracle
+from harness.cell.oracle import Difference, compare, compare_zeros, element_errors
+from harness.cell.vectors import coarse, shifted, vectors
 
 Normalizer = Callable[[np.ndarray], Any]
 """A function of an array (n, d) that should return an array (n, d)."""
@@ -42,12 +42,12 @@ def _extra(exact: oracle.Exact) -> float:
     info = np.finfo(exact.dtype)
     exponents = np.frexp(np.where(np.isfinite(exact.high), exact.high, 0))[1] + exact.exponent
     subnormal = (exact.high != 0) & (exponents <= int(info.minexp))
-    return bounds.underflow(exact.dtype.name) if subnormal.any() else 0.0
+    return oracle.underflow(exact.dtype.name) if subnormal.any() else 0.0
 
 
 def allowed(name: str, rows: np.ndarray, exact: oracle.Exact) -> float:
     """ULPs allowed to the normalizer called ``name`` on these rows."""
-    own = bounds.allowed(name, exact.dtype.name, rows.shape[1], in_order=in_order(rows))
+    own = oracle.allowed(name, exact.dtype.name, rows.shape[1], in_order=in_order(rows))
     return own + _extra(exact)
 
 
@@ -60,7 +60,7 @@ def measure(name: str, normalize: Normalizer, rows: np.ndarray) -> Difference:
 def measure_reference(reference: Normalizer, rows: np.ndarray) -> Difference:
     """Error of the reference against the oracle; infinite, with what was raised, where it raises."""
     exact = oracle.normalize(rows)
-    limit = bounds.reference(exact.dtype.name, rows.shape[1]) + _extra(exact)
+    limit = oracle.reference(exact.dtype.name, rows.shape[1]) + _extra(exact)
     try:
         return compare(reference(rows), exact, limit)
     except Exception as error:  # noqa: BLE001 - whatever the reference raises is the observation
@@ -125,3 +125,188 @@ def parity(name: str, normalize: Normalizer, rows: np.ndarray, reference: Normal
     apart = compare(call(normalize, rows), due, subject.allowed + ours.allowed)
     control = compare(oracle.normalize(coarse(rows.astype(exact.dtype))).rounded(), due, apart.allowed).value
     return fields(apart, blame=blame, facts=facts, control=control)
+
+
+# Error over the norm of the row: where each formula breaks, over the whole range of a dtype.
+
+STEPS = {"float16": 2, "float32": 8, "float64": 64}
+"""Powers of two between neighbouring norms."""
+
+
+def measure_series(normalize: Normalizer, dtype: str) -> Dict[str, Optional[float]]:
+    """Worst error in ULPs of rows (8, 16) of norm about 2**k, by that name; None where it is no number."""
+    info = np.finfo(dtype)
+    powers = range(int(info.minexp) - int(info.nmant) + 4, int(info.maxexp), STEPS[dtype])
+    ordinary = np.random.RandomState(3).uniform(0.125, 0.375, (8, 16))
+    signs = np.where(np.arange(16) % 3, 1, -1)
+    return {
+        f"2^{power}": _worst(normalize, np.ldexp(ordinary * signs, power).astype(dtype)) for power in powers
+    }
+
+
+def _worst(normalize: Normalizer, rows: np.ndarray) -> Optional[float]:
+    result = call(normalize, rows)
+    worst = float(element_errors(result, oracle.normalize(rows)).max())
+    return round(worst, 3) if np.isfinite(worst) else None
+
+
+# What holds for a right normalizer without anyone knowing the right answer; each says what it measured.
+
+SHIFTS = {"float16": (-2, 3), "float32": (-20, 20), "float64": (-200, 200)}
+"""Powers of two that keep the squares of typical rows in the dtype: scaling by them changes no result."""
+
+SEEN = ("typical", "one-row", "empty", "mixed-zero", "tiny", "huge", "nan", "inf")
+"""The vectors on which type, shape and side effects are looked at."""
+
+
+def unit_length(name: str, normalize: Normalizer, rows: np.ndarray) -> Fields:
+    """How far norms of the results are from 1, in eps of the dtype.
+
+    With the division off by u at most and the norm by r, a result is off by r + u, at most half of
+    ``bound + 0.5`` in eps = 2 u, where ``bound`` is 0.5 + r / u or more.
+    """
+    result = call(normalize, rows)
+    (high, low), exponent = oracle.norms(result)
+    off = np.abs((np.ldexp(high, exponent) - 1) + np.ldexp(low, exponent))[:, 0]
+    off = np.where(np.isfinite(off), off, np.inf) / float(np.finfo(rows.dtype).eps)
+    limit = (allowed(name, rows, oracle.normalize(rows)) + 0.5) / 2
+    at = int(off.argmax())
+    return {
+        "value": float(off[at]),
+        "unit": "eps",
+        "bound": "max",
+        "allowed": limit,
+        "worst": (at,),
+        "share": float((off > limit).mean()),
+        "sample": f"norm {float(np.ldexp(high[at, 0], exponent[at, 0])):.9g}",
+    }
+
+
+def idempotence(name: str, normalize: Normalizer, rows: np.ndarray) -> Fields:
+    """Distance of normalizing twice from normalizing once.
+
+    The norm of the first result is off 1 by up to its bound + 0.5, and the second adds its own bound.
+    """
+    once = call(normalize, rows)
+    exact = oracle.normalize(rows)
+    limit = 2 * allowed(name, rows, exact) + 0.5
+    return fields(compare(call(normalize, once), oracle.known(once, exact), limit))
+
+
+def scale_invariance(name: str, normalize: Normalizer, rows: np.ndarray) -> Fields:
+    """Worst distance between results of rows and of rows times a power of two: both bounds together."""
+    exact = oracle.normalize(rows)
+    due = oracle.known(call(normalize, rows), exact)
+    limit = 2 * allowed(name, rows, exact)
+    found = [
+        (compare(call(normalize, shifted(rows, shift)), due, limit), shift)
+        for shift in SHIFTS[rows.dtype.name]
+    ]
+    worst, shift = max(found, key=lambda pair: pair[0].value)
+    return fields(worst, facts={"power_of_two": shift})
+
+
+def _count(faults: List[str], looked_at: Iterable[str]) -> Fields:
+    return {
+        "value": len(faults),
+        "unit": "vectors",
+        "bound": "equal",
+        "allowed": 0,
+        "sample": "; ".join(faults),
+        "facts": {"vectors": ", ".join(looked_at)},
+    }
+
+
+def _form(result: Any) -> Tuple[str, Any, str]:
+    return type(result).__name__, getattr(result, "shape", None), str(getattr(result, "dtype", "none"))
+
+
+def form(normalize: Normalizer, dtype: str) -> Fields:
+    """Number of vectors that come back as something else than an array of the same shape and dtype."""
+    faults = []
+    for vector in SEEN:
+        rows = vectors(vector, dtype)
+        result = call(normalize, rows)
+        if _form(result) != _form(rows):
+            faults.append(f"{vector}: {_form(result)} from {_form(rows)}")
+    return _count(faults, SEEN)
+
+
+def side_effects(normalize: Normalizer, dtype: str) -> Fields:
+    """Number of vectors that were changed, or whose memory the result shares."""
+    faults = []
+    for vector in SEEN:
+        rows = vectors(vector, dtype)
+        before = rows.tobytes()
+        result = call(normalize, rows)
+        if rows.tobytes() != before:
+            faults.append(f"{vector}: the input was modified")
+        elif rows.size and np.shares_memory(result, rows):
+            faults.append(f"{vector}: the result shares the memory of the input")
+    return _count(faults, SEEN)
+
+
+# The reference utility on arrays, and other normalizers in the field, each as a function of an array (n,
+# d).
+#
+# Torch and scikit-learn are imported when one is called, so that a cell without them says so case by case.
+
+EPS = 1e-12
+"""The guard that code in the field copies from torch."""
+
+
+def _tensor(rows: np.ndarray) -> Any:
+    """A tensor of a copy: torch takes neither negative strides nor, without a warning, read-only memory."""
+    import torch  # noqa: PLC0415 - see above
+
+    return torch.from_numpy(np.array(rows, order="K", copy=True))
+
+
+def reference(rows: np.ndarray) -> np.ndarray:
+    """``sentence_transformers.util.normalize_embeddings`` on the tensor of the same numbers."""
+    from sentence_transformers.util import normalize_embeddings  # noqa: PLC0415 - see above
+
+    return np.asarray(normalize_embeddings(_tensor(rows)).numpy())
+
+
+def torch_functional(rows: np.ndarray) -> np.ndarray:
+    """``torch.nn.functional.normalize`` with its defaults, which the reference calls."""
+    from torch.nn.functional import normalize  # noqa: PLC0415 - see above
+
+    return np.asarray(normalize(_tensor(rows), p=2, dim=1).numpy())
+
+
+def torch_norm_formula(rows: np.ndarray) -> np.ndarray:
+    """``t / t.norm(dim=1, keepdim=True)``: no guard."""
+    tensor = _tensor(rows)
+    return np.asarray((tensor / tensor.norm(dim=1, keepdim=True)).numpy())
+
+
+def sklearn(rows: np.ndarray) -> np.ndarray:
+    """``sklearn.preprocessing.normalize``.
+
+    Raises:
+        ImportError: scikit-learn is not installed.
+    """
+    from sklearn.preprocessing import normalize  # noqa: PLC0415 - see above
+
+    return np.asarray(normalize(rows))
+
+
+def additive_eps(rows: np.ndarray) -> np.ndarray:
+    """``x / (norm + 1e-12)``."""
+    return np.asarray(rows / (np.linalg.norm(rows, axis=1, keepdims=True) + EPS))
+
+
+def max_eps(rows: np.ndarray) -> np.ndarray:
+    """``x / max(norm, 1e-12)``."""
+    return np.asarray(rows / np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), EPS))
+
+
+OTHERS: Dict[str, Callable[[np.ndarray], np.ndarray]] = {
+    "torch-functional": torch_functional,
+    "sklearn": sklearn,
+    "torch-norm-formula": torch_norm_formula,
+    "additive-eps": additive_eps,
+    "max-eps": max_eps,
+}

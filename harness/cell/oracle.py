@@ -1,14 +1,10 @@
-"""The oracle: normalization to about 100 bits, independent of subject, reference and long double.
-
-A number is the unevaluated sum of two float64 (double-double), and every row and element is scaled by a
-power of two first, so nothing overflows and nothing is lost. Error-free products after Dekker (1971), sums
-after Knuth.
-"""
+"""The oracle: normalization to about 100 bits, comparison in ULPs, and derived rounding bounds."""
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
-from typing import Optional, Tuple
+from typing import Callable, Optional, Tuple
 
 import numpy as np
 
@@ -157,3 +153,193 @@ def normalize(embeddings: np.ndarray) -> Exact:
         unfit = np.where(np.isnan(values).any(axis=1, keepdims=True) | np.isinf(values), np.nan, 0)
         high = np.copysign(np.where(finite, high, unfit), values)
     return Exact(high, np.where(finite, low, 0), np.where(finite, kept, 0), dtype)
+
+
+# Comparing an array with what is due: shape, dtype, positions of NaN and inf, and then values, in ULPs.
+
+
+@dataclass(frozen=True)
+class Difference:
+    """How far an array is from what is due.
+
+    Attributes:
+        value: worst error in ULPs of the dtype that is due; inf where shape, dtype, NaN or inf already
+        differ. worst: index of the worst element; empty where there is none. share: share of elements
+        beyond what is allowed (or in the wrong place). sample: what is there and what should be, in words.
+        allowed: what ``value`` may be.
+    """
+
+    value: float
+    allowed: float
+    worst: Tuple[int, ...] = ()
+    share: float = 0.0
+    sample: str = ""
+
+    @property
+    def within(self) -> bool:
+        """Whether it is what is due."""
+        return self.value <= self.allowed
+
+
+def _first(mask: np.ndarray) -> Tuple[int, ...]:
+    return tuple(int(index) for index in np.argwhere(mask)[0])
+
+
+def _misplaced(
+    actual: np.ndarray, due: np.ndarray, allowed: float, kind: str, test: Callable[[np.ndarray], np.ndarray]
+) -> Difference:
+    """Where ``test`` holds for one and not for the other; ``within`` if nowhere."""
+    wrong = test(actual) != test(due)
+    if not wrong.any():
+        return Difference(0.0, allowed)
+    at = _first(wrong)
+    sample = f"{kind} differ: {actual[at]!s} where {due[at]!s} is due"
+    return Difference(math.inf, allowed, at, float(wrong.mean()), sample)
+
+
+def compare(actual: object, exact: Exact, allowed: float) -> Difference:
+    """Compare an array with an exact one, ``allowed`` in ULPs."""
+    if not isinstance(actual, np.ndarray):
+        return Difference(math.inf, allowed, sample=f"{type(actual).__name__}, but should be an array")
+    if actual.shape != exact.high.shape:
+        return Difference(math.inf, allowed, sample=f"shape {actual.shape}, but should be {exact.high.shape}")
+    if actual.dtype != exact.dtype:
+        return Difference(math.inf, allowed, sample=f"dtype {actual.dtype}, but should be {exact.dtype}")
+    for kind, test in (
+        ("positions of NaN", np.isnan),
+        ("positions of inf", np.isposinf),
+        ("positions of -inf", np.isneginf),
+    ):
+        found = _misplaced(actual, exact.high, allowed, kind, test)
+        if not found.within:
+            return found
+    return _values(actual, exact, allowed)
+
+
+def element_errors(actual: np.ndarray, exact: Exact) -> np.ndarray:
+    """Errors in ULPs without sign; 0 where nothing finite is due, inf where something is and is not there."""
+    with np.errstate(all="ignore"):
+        errors = np.abs(exact.errors(np.where(np.isfinite(actual), actual, 0)))
+    errors = np.where(np.isfinite(actual), errors, math.inf)
+    return np.asarray(np.where(np.isfinite(exact.high), errors, 0.0))
+
+
+def _values(actual: np.ndarray, exact: Exact, allowed: float) -> Difference:
+    errors = element_errors(actual, exact)
+    if not errors.size:
+        return Difference(0.0, allowed)
+    at = np.unravel_index(int(errors.argmax()), errors.shape)
+    worst = tuple(int(index) for index in at)
+    due = np.ldexp(exact.high[at], exact.exponent[at])
+    sample = f"{float(actual[at]):.9g} where {float(due):.9g} is due"
+    return Difference(float(errors[at]), allowed, worst, float((errors > allowed).mean()), sample)
+
+
+def compare_zeros(actual: np.ndarray, exact: Exact) -> Difference:
+    """Count the zeros that came back as another number or with another sign; none is allowed.
+
+    Exact zeros come from zeros only, so there is nothing to round.
+    """
+    wrong = (exact.high == 0) & ((actual != 0) | (np.signbit(actual) != np.signbit(exact.high)))
+    if not wrong.any():
+        return Difference(0.0, 0.0)
+    at = _first(wrong)
+    sample = f"{float(actual[at])} where {float(exact.high[at])} is due"
+    return Difference(float(wrong.sum()), 0.0, at, float(wrong.mean()), sample)
+
+
+# Allowed errors in ULPs, derived from the arithmetic of an algorithm: never tuned to what is measured.
+#
+# With the unit roundoff u of a dtype (2**-11, 2**-24, 2**-53) and a norm of relative error r, an element x
+# / norm is off by at most r / u ULP for the norm, since an ULP of v is at least u * |v|, and by half an ULP
+# for the division, or one where the error of the norm carries it over a power of two, beyond which ULPs are
+# twice as large. For a sum of d squares: each square is rounded (u), each addition that a square passes
+# through adds u, the root halves what came before and is rounded itself (u). So r / u = (1 + chain) / 2 + 1
+# and the bound is ``1 + (1 + chain) / 2 + 1``, plus one percent for products of errors. (Higham, Accuracy
+# and Stability of Numerical Algorithms, chapters 3 and 4.) What remains to be known is the chain, the
+# longest way of a square into the sum.
+
+SECOND_ORDER = 1.01
+
+
+def pairwise_chain(d: int) -> int:
+    """Additions on the longest way into NumPy's pairwise sum of ``d`` numbers (add.reduce along the memory).
+
+    Up to 7 one after the other; up to 128 into eight sums, joined in three steps, the rest one after the
+    other; beyond that the halves are summed apart.
+    """
+    if d < 8:
+        return max(d - 1, 0)
+    if d <= 128:
+        return d // 8 - 1 + 3 + d % 8
+    half = d // 2 - (d // 2) % 8
+    return 1 + max(pairwise_chain(half), pairwise_chain(d - half))
+
+
+def _bound(chain: int) -> float:
+    return SECOND_ORDER * (1 + (1 + chain) / 2 + 1)
+
+
+def _narrowed(chain: int) -> float:
+    """Everything in float32, one rounding to float16: a float32 ULP is 2**-13 of a float16 one.
+
+    The norm is too near for the rounding to go beyond a power of two: half an ULP.
+    """
+    return SECOND_ORDER * 0.5 + _bound(chain) * 2.0**-13
+
+
+def formula(dtype: str, d: int, *, in_order: bool = False) -> float:
+    """Bound of ``x / sqrt(sum(x * x))`` computed in ``dtype`` throughout, for rows whose squares fit.
+
+    It is the bound of ``manual`` and of a subject of the user's own. float16 rows that lie in order in
+    memory are summed in float32 by NumPy and rounded once, a chain of 1. ``in_order`` is for an array in
+    Fortran order, whose rows are added one after the other.
+    """
+    if in_order:
+        return _bound(max(d - 1, 1))
+    return _bound(1 if dtype == "float16" else pairwise_chain(d))
+
+
+def stable(dtype: str, d: int, *, in_order: bool = False) -> float:
+    """Bound of ``normalizers.stable``: the formula, but float16 goes through float32 and is rounded once."""
+    chain = max(d - 1, 1) if in_order else pairwise_chain(d)
+    return _narrowed(chain) if dtype == "float16" else _bound(chain)
+
+
+def allowed(normalizer: str, dtype: str, d: int, *, in_order: bool = False) -> float:
+    """Bound of a normalizer by the name of its axis value."""
+    return (stable if normalizer == "stable" else formula)(dtype, d, in_order=in_order)
+
+
+def reference(dtype: str, d: int) -> float:
+    """Bound of torch's normalize, whose order of summation is its own business: a chain of d - 1.
+
+    float16 is summed in float32, and the norm is rounded to float16 before the division.
+    """
+    chain = max(d - 1, 1)
+    if dtype == "float16":
+        return SECOND_ORDER * 2 + _bound(chain) * 2.0**-13
+    return _bound(chain)
+
+
+def underflow(dtype: str) -> float:
+    """What is added where results can be subnormal: scaling by a power of two may round there, too.
+
+    Half an ULP, at most doubled by the division through a norm that scaling made at least one half.
+    """
+    return 0.0 if dtype == "float16" else SECOND_ORDER
+
+
+def safe_norms(dtype: str, d: int) -> Tuple[float, float]:
+    """Norms between which the squares of a row of ``d`` elements neither overflow nor underflow noticeably.
+
+    Below, squares lost to underflow (half the smallest subnormal each) could exceed u of the sum; above,
+    the sum could exceed half of the largest number.
+    """
+    info = np.finfo(dtype)
+    smallest = 2.0 ** (int(info.minexp) - int(info.nmant))
+    return (d * smallest / float(info.eps)) ** 0.5, (float(info.max) / 2) ** 0.5
+
+
+SAFE_UNDERFLOW = 0.5 * SECOND_ORDER
+"""ULPs added at the lower end of ``safe_norms``: u of the sum, halved by the root."""

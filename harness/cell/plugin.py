@@ -1,23 +1,152 @@
-"""The pytest plugin of a cell: turns catalogue into items, and items into events.
-
-A test says which check it implements with ``@pytest.mark.check("<id>")``; its cases, their order and their
-ids come from the catalogue, so that suite and plan cannot disagree. Everything that happens is sent at once:
-a process that dies later has not lost what it found.
-"""
+"""The pytest plugin of a cell: turns catalogue into items, and items into events."""
 
 from __future__ import annotations
 
-from typing import Any, Dict, Generator, List, Optional, Sequence, Tuple
+from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
+from pathlib import Path
+from typing import Any, Callable, Dict, Generator, List, Optional, Sequence, Tuple
 
 import pytest
+from hypothesis import HealthCheck, settings
+from hypothesis.database import DirectoryBasedExampleDatabase
 
-from harness.cell.catalogue import LAYERS, Check
 from harness.cell.channel import Channel, ChannelClosedError
-from harness.cell.fixtures import CHANNEL, SPEC, STATE, CaseState
-from harness.cell.items import case_of, judge_phase, scenario_of, selected
-from harness.cell.memory import PeakMemory, resident_bytes
-from harness.cell.record import clean
-from harness.cell.spec import CellSpec
+from harness.cell.facts import PeakMemory, resident_bytes
+from harness.cell.interface import LAYERS, CellSpec, Check, load_normalizer
+from harness.cell.record import CheckFailedError, Record, clean
+
+# How Hypothesis looks for counterexamples in a cell.
+
+
+def load_profile(spec: CellSpec) -> None:
+    """Derandomized by default, so that a cell says the same twice; ``explore`` looks for news.
+
+    Must run before the suite is collected: ``@settings`` copies the profile of that moment.
+    """
+    noise = [HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.function_scoped_fixture]
+    settings.register_profile(
+        "cell-default", derandomize=True, database=None, deadline=None, suppress_health_check=noise
+    )
+    database = DirectoryBasedExampleDatabase(Path(spec.workdir, "examples"))
+    settings.register_profile(
+        "cell-explore",
+        derandomize=False,
+        database=database,
+        deadline=None,
+        max_examples=2000,
+        suppress_health_check=noise,
+    )
+    settings.load_profile(f"cell-{spec.profile}")
+
+
+# What a pytest item stands for, and what became of it: pure functions over items and exceptions.
+
+
+def judge_phase(
+    when: str, error: Optional[BaseException], *, recorded: bool, check: Optional[Check] = None
+) -> Tuple[str, str]:
+    """Outcome and message of one phase (setup, call, teardown) of a contract item.
+
+    A skip counts as one only for a reason that the check declares: packages under test can raise it too.
+    """
+    if error is None:
+        return ("error", "measured nothing") if when == "call" and not recorded else ("pass", "")
+    if isinstance(error, pytest.skip.Exception):
+        reason = clean(str(error.msg or ""))
+        if not reason:
+            return "error", "skipped without a reason"
+        if check is None or not check.declares_skip(reason):
+            return "error", clean(f"skipped for a reason that the check does not declare: {reason}")
+        return "skip", reason
+    if isinstance(error, CheckFailedError) and recorded:
+        return "fail", clean(str(error))
+    return "error", clean(f"{type(error).__name__}: {error}")
+
+
+def selected(case: str, only: Sequence[str]) -> bool:
+    """Whether a case id matches one of the globs; no glob selects all."""
+    return not only or any(fnmatchcase(case, glob) for glob in only)
+
+
+def case_of(item: pytest.Item, checks: Dict[str, Check]) -> Optional[str]:
+    """The case id that an item stands for; None where it says none."""
+    marker = item.get_closest_marker("check")
+    if marker is None:
+        return None
+    check = checks.get(marker.args[0])
+    callspec = getattr(item, "callspec", None)
+    values = [str(callspec.params[axis]) for axis in check.over] if check and callspec else []
+    return "/".join((marker.args[0], *values))
+
+
+def scenario_of(item: pytest.Item) -> Optional[str]:
+    """The latency scenario that an item measures; None for a contract item."""
+    callspec = getattr(item, "callspec", None)
+    return callspec.params.get("scenario") if callspec and item.get_closest_marker("check") is None else None
+
+
+# The fixtures that every test of the suite may ask for; cheap ones only, see ``suite/conftest.py``.
+
+SEVERITY = ("pass", "skip", "fail", "error")
+
+
+@dataclass
+class CaseState:
+    """What is known of an item while it runs."""
+
+    record: Record = field(default_factory=Record)
+    outcome: str = "pass"
+    message: str = ""
+    seconds: float = 0.0
+
+    def add(self, outcome: str, message: str) -> None:
+        """Keep the worst outcome of setup, call and teardown, with its message."""
+        if SEVERITY.index(outcome) > SEVERITY.index(self.outcome):
+            self.outcome, self.message = outcome, message
+
+
+SPEC = pytest.StashKey[CellSpec]()
+CHANNEL = pytest.StashKey[Channel]()
+STATE = pytest.StashKey[CaseState]()
+
+
+@pytest.fixture
+def record(request: pytest.FixtureRequest) -> Record:
+    """Keep what this case measured, and hold it to its bound."""
+    state: CaseState = request.node.stash.setdefault(STATE, CaseState())
+    return state.record
+
+
+@pytest.fixture(scope="session")
+def spec(pytestconfig: pytest.Config) -> CellSpec:
+    """Return what this cell was told."""
+    return pytestconfig.stash[SPEC]
+
+
+@pytest.fixture(scope="session")
+def channel(pytestconfig: pytest.Config) -> Channel:
+    """Return the way to the controller."""
+    return pytestconfig.stash[CHANNEL]
+
+
+@pytest.fixture
+def normalizer(spec: CellSpec) -> str:
+    """Return the name of the normalizer under test; a check over normalizers overrides it."""
+    return spec.normalizers[0]
+
+
+@pytest.fixture
+def normalize(spec: CellSpec, normalizer: str) -> Callable[[Any], Any]:
+    """Return the function that the axis value ``normalizer`` names: array (n, d) -> array (n, d)."""
+    function: Callable[[Any], Any] = load_normalizer(spec, normalizer)
+    return function
+
+
+@pytest.fixture(scope="session")
+def tolerance(spec: CellSpec) -> Callable[[str], float]:
+    """Return the allowed value of a name in ``matrices/tolerances.toml``; KeyError where it has none."""
+    return spec.tolerances.__getitem__
 
 
 class CellPlugin:

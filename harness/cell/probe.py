@@ -1,10 +1,4 @@
-"""The lean latency process of the gate: ``python -m harness.cell.probe spec.json``.
-
-It says on the channel what a cell says in its latency phase, but imports only what its scenarios need: many
-small fresh processes decide better than few large ones. pytest and pytest-benchmark would cost more than
-NumPy, so ``timeit`` does the timing. By hand, without a controller, it prints the median of each scenario and
-the peak memory.
-"""
+"""The probe process of a gate, which times and imports little: ``python -m harness.cell.probe spec.json``."""
 
 from __future__ import annotations
 
@@ -12,17 +6,173 @@ import argparse
 import os
 import platform
 import sys
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from timeit import Timer
-from typing import Any, Callable, List, Optional, Sequence, Tuple
+from typing import TYPE_CHECKING, Any, Callable, Dict, Iterator, List, Optional, Sequence, Tuple
 
 from harness.cell.channel import Channel, ChannelClosedError
-from harness.cell.lean import Lean, imported, observe_threads
-from harness.cell.memory import high_water_bytes
+from harness.cell.facts import high_water_bytes
+from harness.cell.interface import (
+    DEFAULT_EMBEDDER,
+    SHIPPED,
+    CellSpec,
+    Scenario,
+    load_dotted,
+    load_normalizer,
+    load_scenarios,
+)
 from harness.cell.record import clean
-from harness.cell.spec import CellSpec
 from harness.cell.start import SCHEMA, import_modules, leave, settle
 from harness.cell.turns import Turns, calibrate, warm_up
+
+if TYPE_CHECKING:
+    from harness.cell.scenarios import Target
+
+
+# What a lean latency process needs, and nothing more: modules to import, the embedder, the calls to time.
+#
+# Standard library only at import; NumPy and OpenVINO come in with ``modules`` or with what ``load`` sets
+# up.
+
+HEAVY = ("torch", "sentence_transformers", "transformers", "openvino", "pytest")
+"""Modules that a lean process tells when it has them: the smaller the process, the less noise."""
+
+NOT_SERVED = ("reference", "sentence-transformers")
+"""Targets of scenarios that need sentence-transformers; no service runs them."""
+
+MODEL_FILE = "openvino_model.xml"
+NOTHING_TO_CONVERT = "none"
+"""The file that stands in the folder of a converted model where the subject is not the default embedder."""
+
+
+class NotLeanError(Exception):
+    """The scenario does not belong into a lean process."""
+
+
+@dataclass
+class Lean:
+    """The scenarios of one lean process, and what they share."""
+
+    spec: CellSpec
+    _embedder: Optional[Any] = field(default=None, init=False)
+
+    @cached_property
+    def _planned(self) -> Dict[str, Scenario]:
+        return {scenario.id: scenario for scenario in load_scenarios(self.spec.normalizers)}
+
+    @property
+    def embeds(self) -> bool:
+        """Whether a scenario needs the embedder."""
+        return any(one.kind == "embed" for one in self._served())
+
+    def modules(self) -> Tuple[str, ...]:
+        """What to import, in this order; dotted paths of subjects last."""
+        names = {one.target for one in self._served() if one.kind == "normalize"}
+        names.update(self.spec.normalizers[:1] if self.embeds else ())
+        paths = {SHIPPED.get(name, self.spec.normalizer) for name in names}
+        embedding = ("openvino", self.spec.embedder) if self.embeds else ()
+        return ("numpy", *embedding, *sorted(paths))
+
+    def load(self, scenario: str) -> Target:
+        """Set up what a scenario calls.
+
+        Raises:
+            NotLeanError: no such scenario, or one of the reference.
+        """
+        from harness.cell import scenarios  # noqa: PLC0415 - NumPy, whose import is told if it fails
+
+        planned = self._planned.get(scenario)
+        if planned is None:
+            raise NotLeanError("the catalogue has no such scenario")
+        if planned.target in NOT_SERVED:
+            raise NotLeanError("a lean process does not import sentence-transformers")
+        if planned.kind == "normalize":
+            return scenarios.make_normalize(planned, self.spec)
+        normalize = load_normalizer(self.spec, self.spec.normalizers[0])
+        return scenarios.make_openvino(self._texts(planned.batch), self._embed(), normalize)
+
+    def _served(self) -> List[Scenario]:
+        """The scenarios of the spec that a lean process can measure."""
+        planned = [self._planned[name] for name in self.spec.scenarios if name in self._planned]
+        return [one for one in planned if one.target not in NOT_SERVED]
+
+    def _texts(self, batch: int) -> List[str]:
+        from harness.cell.corpus import load_corpus  # noqa: PLC0415 - a normalizer needs no texts
+        from harness.cell.scenarios import pick_texts  # noqa: PLC0415 - NumPy, as above
+
+        return pick_texts([entry.text for entry in load_corpus(self.spec.corpus)], batch)
+
+    def _embed(self) -> Any:
+        if self._embedder is None:
+            self._embedder = make_embedder(self.spec)
+        return self._embedder
+
+
+@contextmanager
+def torch_hidden() -> Iterator[None]:
+    """Make torch a package that is not there, until the end of the block; one that is there already stays.
+
+    ``None`` in ``sys.modules`` makes ``import torch`` fail and ``importlib.util.find_spec`` say None, which
+    is how transformers, 4 and 5, asks for it, once.
+    """
+    if "torch" in sys.modules:
+        yield
+        return
+    sys.modules["torch"] = None  # type: ignore[assignment] # the import system's own word for "not there"
+    try:
+        yield
+    finally:
+        del sys.modules["torch"]
+
+
+def make_embedder(spec: CellSpec) -> Any:
+    """The embedder of the spec, the default one over the model that was converted before.
+
+    That one needs no torch, but its tokenizer brings it in: ``import transformers`` and ``from_pretrained``
+    took 3.6-5.1 s and 400 MB (transformers 4.57) or 2.1 s and 261 MB (5.22), and 0.8 s and 78-82 MB with
+    torch hidden, with the same tokens (2026-11). So torch is hidden while it is made. From code of a team's
+    own nothing is hidden, for code that can do without torch would silently go another way than in its
+    service: its normalizer is imported before and called after, its embedder is made by its own factory,
+    which converts by itself.
+
+    Raises:
+        FileNotFoundError: there is no converted model in the folder that the spec names.
+    """
+    factory = load_dotted(spec.embedder)
+    if spec.embedder != DEFAULT_EMBEDDER:
+        return factory(spec.model_dir)
+    if spec.converted is None:
+        return factory(spec.model_dir, threads=spec.threads)
+    path = Path(spec.converted, MODEL_FILE)
+    if not path.is_file():
+        raise FileNotFoundError(f"there is no converted model {path}")
+    import openvino  # noqa: PLC0415 - only where something is embedded
+
+    model = openvino.Core().read_model(path)
+    with torch_hidden():
+        embedder = factory(spec.model_dir, threads=spec.threads, model=model)
+        embedder(["transformers asks for torch at the first text at the latest"])
+    return embedder
+
+
+def imported() -> str:
+    """Those of the heavy modules that are in the process, separated by blanks; empty where none is."""
+    return " ".join(name for name in HEAVY if sys.modules.get(name) is not None)
+
+
+def observe_threads() -> Dict[str, str]:
+    """How many threads the libraries are told to use, and how many the process has."""
+    told = os.environ.get("OMP_NUM_THREADS", "unset")
+    try:
+        lines = Path("/proc/self/status").read_text(encoding="ascii", errors="replace").splitlines()
+        running = next(line.split()[1] for line in lines if line.startswith("Threads:"))
+    except (OSError, StopIteration):
+        running = "unknown"
+    return {"threads.told": told, "threads.running": running}
+
 
 BY_HAND = (9, 0.005)
 """Rounds, and seconds of a round, where no controller says how many."""

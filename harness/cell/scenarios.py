@@ -8,9 +8,7 @@ from typing import Any, Callable, Dict, List, Sequence
 
 import numpy as np
 
-from harness.cell.catalogue import Scenario
-from harness.cell.spec import CellSpec
-from harness.cell.subject import load_normalizer
+from harness.cell.interface import CellSpec, Scenario, load_normalizer
 
 DIMENSION = 384
 SEED = 20261101

@@ -1,9 +1,4 @@
-"""Run the suite in this interpreter: ``python -m harness.cell.start spec.json``.
-
-The controller starts it with a scrubbed environment and a channel. By hand, to reproduce a failing cell, the
-same command with the spec file of the run's folder prints an ordinary pytest report; ``--only 'l0.*'`` (again
-for more globs) runs fewer checks. What is printed is a log for people: results travel on the channel.
-"""
+"""Run the suite in this interpreter: ``python -m harness.cell.start spec.json``."""
 
 from __future__ import annotations
 
@@ -22,12 +17,34 @@ from importlib.machinery import (
 from pathlib import Path
 from typing import Any, List, NoReturn, Optional, Sequence
 
-from harness.cell.bytecode import write_bytecode_whole
-from harness.cell.catalogue import Check, load_checks
 from harness.cell.channel import Channel
+from harness.cell.interface import CellSpec, Check, load_checks, load_dotted
 from harness.cell.record import clean
-from harness.cell.spec import CellSpec
-from harness.cell.subject import load_dotted
+
+# Bytecode is written whole or not at all: a full disk must not leave modules that nothing can import.
+
+
+def write_bytecode_whole() -> None:
+    """From now on an import that has no room for the whole of its bytecode writes none.
+
+    ``importlib`` itself ignores a short write and renames what a full disk has cut off into its place (seen
+    with CPython 3.9, 3.11 and 3.13); every later import of the module fails: "marshal data too short".
+    """
+    external: Any = sys.modules["_frozen_importlib_external"]
+    external._write_atomic = _write_atomic  # noqa: SLF001 - there is no public place for it
+
+
+def _write_atomic(path: str, data: bytes, mode: int = 0o666) -> None:
+    temporary = f"{path}.{os.getpid()}-{id(data)}"
+    descriptor = os.open(temporary, os.O_EXCL | os.O_CREAT | os.O_WRONLY, mode & 0o666)
+    try:
+        with os.fdopen(descriptor, "wb") as file:  # buffered: it writes on, or raises
+            file.write(data)
+        os.replace(temporary, path)  # noqa: PTH105 - paths of importlib are text
+    except OSError:
+        os.unlink(temporary)  # noqa: PTH108 - likewise
+        raise
+
 
 SCHEMA = 1
 """Of the events; the controller refuses another."""
@@ -122,11 +139,11 @@ def run_suite(spec: CellSpec, channel: Channel, checks: Sequence[Check], argumen
     """
     import pytest  # noqa: PLC0415 - only now: its plugins read the environment
 
-    from harness.cell import fixtures  # noqa: PLC0415 - imports pytest
+    from harness.cell import plugin  # noqa: PLC0415 - imports pytest
     from harness.cell.plugin import CellPlugin  # noqa: PLC0415 - imports pytest
 
     reporter = CellPlugin(spec, channel, checks)
-    code = int(pytest.main(arguments, plugins=[reporter, fixtures]))
+    code = int(pytest.main(arguments, plugins=[reporter, plugin]))
     if not reporter.complete:
         return code or 1
     channel.send("finished", peak_rss=reporter.peak.sample())
@@ -145,7 +162,7 @@ def run(spec: CellSpec, channel: Channel) -> int:
         return 1
     facts.apply_threads(spec.threads)
     channel.send("facts", facts={**facts.observe_process(), **before})
-    from harness.cell.profiles import load_profile  # noqa: PLC0415 - imports hypothesis
+    from harness.cell.plugin import load_profile  # noqa: PLC0415 - imports hypothesis
 
     load_profile(spec)
     return run_suite(spec, channel, load_checks(), pytest_arguments(spec, SUITE))

@@ -6,15 +6,13 @@ from collections.abc import Callable
 from pathlib import Path
 
 from harness.files import write_text
-from harness.gate_records import CANDIDATE, Gate
-from harness.history_records import Earlier
 from harness.judge.snapshot import take_snapshot
-from harness.records import Run
+from harness.records import CANDIDATE, Earlier, Gate, Run
+from harness.report.gate.comment import render_gate_markdown
 from harness.report.gate.junit import render_gate_junit
-from harness.report.gate.markdown import render_gate_markdown
 from harness.report.junit import render_junit
 from harness.report.markdown import render_markdown
-from harness.report.measurements_csv import render_measurements, render_measurements_of
+from harness.report.measurements import render_measurements, render_measurements_of
 from harness.report.page.html import render_html
 
 RENDERINGS: dict[str, Callable[[Run, Earlier], str]] = {

@@ -9,20 +9,26 @@ from typing import Unpack
 
 import click
 
-from harness import pipeline
-from harness.cli.options import cells_options, matrix_option, max_cells_option, say_command
-from harness.cli.remembering import remember, render_in
-from harness.cli.running import Running, make_request, running_options
+from harness.cli.earlier import remember, render_in
+from harness.cli.options import (
+    Running,
+    cells_options,
+    make_request,
+    matrix_option,
+    max_cells_option,
+    running_options,
+    say_command,
+)
 from harness.cli.screen import Screen
 from harness.errors import UsageError
-from harness.history_records import Earlier
 from harness.judge.verdict import exit_code
-from harness.plan.pip_settings import read_pip_settings
-from harness.plan.schema import MAX_ROUNDS
-from harness.records import Plan, Run
-from harness.report.cells import render_cells_json
-from harness.run.interrupt import run_interruptibly
-from harness.run.store import Store
+from harness.matrix.schema import MAX_ROUNDS
+from harness.records import Earlier, Plan, Run
+from harness.report.console import render_cells_json
+from harness.resolve.pip_settings import read_pip_settings
+from harness.store.store import Store
+from harness.sweep import stages
+from harness.sweep.interrupt import run_interruptibly
 
 
 @click.command()
@@ -42,7 +48,7 @@ def sweep(  # noqa: PLR0913 - one parameter an option
     **running: Unpack[Running],
 ) -> int:
     """Run every cell of a matrix and judge what comes out."""
-    found = pipeline.open_matrix(matrix, rounds=rounds, max_cells=running["max_cells"])
+    found = stages.open_matrix(matrix, rounds=rounds, max_cells=running["max_cells"])
     request = make_request(found, running, command=say_command(matrix), latency=latency)
     request = replace(request, only=only, skip=skip)
     screen = Screen(plain=plain)
@@ -53,11 +59,11 @@ def sweep(  # noqa: PLR0913 - one parameter an option
     return exit_code(run.judgement.verdict)
 
 
-async def _sweep(request: pipeline.Request, screen: Screen, render: pipeline.Render) -> tuple[Run, Earlier]:
+async def _sweep(request: stages.Request, screen: Screen, render: stages.Render) -> tuple[Run, Earlier]:
     settings = await read_pip_settings()
-    plan = await pipeline.make_plan(request, settings, screen.notify)
+    plan = await stages.make_plan(request, settings, screen.notify)
     with screen.board(plan):
-        return await pipeline.run_plan(request, plan, settings, screen.notify, render)
+        return await stages.run_plan(request, plan, settings, screen.notify, render)
 
 
 @click.command()
@@ -69,8 +75,8 @@ def cells(
     *, matrix: str, only: tuple[str, ...], skip: tuple[str, ...], max_cells: int, as_json: bool
 ) -> None:
     """Show the cells of a matrix and their locks; run nothing."""
-    request = pipeline.Request(
-        matrix=pipeline.open_matrix(matrix, max_cells=max_cells),
+    request = stages.Request(
+        matrix=stages.open_matrix(matrix, max_cells=max_cells),
         store=Store.default(),
         reports=Path(),
         only=only,
@@ -78,7 +84,7 @@ def cells(
     )
 
     async def plan() -> Plan:
-        return await pipeline.make_plan(request, await read_pip_settings(), lambda _: None)
+        return await stages.make_plan(request, await read_pip_settings(), lambda _: None)
 
     found = run_interruptibly(plan())
     click.echo(render_cells_json(found) if as_json else Screen(plain=True).render_plan(found), nl=False)

@@ -9,20 +9,29 @@ from pathlib import Path
 
 import msgspec
 
-from harness.gate_records import BASELINE, CANDIDATE, CULPRIT_SECONDS, Quantity, Question
-from harness.history.revision import read_revision
-from harness.pipeline import Notify, Request, find_golden, narrow_checks
-from harness.plan.candidate import Compared, Wish, compare
-from harness.plan.expected import borrowed_for, expectations_for
-from harness.plan.lock_diff import diff_locks
-from harness.plan.pip_settings import IndexSettings
-from harness.plan.plan import cases_of, planned_cells
-from harness.plan.quantities import plan_quantities
-from harness.plan.side import Side, versions_of
-from harness.plan.tolerances import allowed_values, tolerances_of
-from harness.plan.way_out import find_way_out
-from harness.records import Cell, Expectation, Lock, Plan, Progress
-from harness.run.machine import read_machine
+from harness.gate.further_changes import find_way_out
+from harness.gate.quantities import plan_quantities
+from harness.gate.request import Compared, Wish, compare
+from harness.gate.sides import Side, versions_of
+from harness.matrix.expected import allowed_values, borrowed_for, expectations_for, tolerances_of
+from harness.records import (
+    BASELINE,
+    CANDIDATE,
+    CULPRIT_SECONDS,
+    Cell,
+    Expectation,
+    Lock,
+    Plan,
+    Progress,
+    Quantity,
+    Question,
+)
+from harness.resolve.lockfile import diff_locks
+from harness.resolve.pip_settings import IndexSettings
+from harness.resolve.revisions import read_revision
+from harness.sweep.limits import read_machine
+from harness.sweep.planning import cases_of, planned_cells
+from harness.sweep.stages import Notify, Request, find_golden, narrow_checks
 
 
 @dataclass(frozen=True)

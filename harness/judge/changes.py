@@ -10,7 +10,7 @@ import numpy as np
 from scipy import stats
 
 from harness.errors import MachineError
-from harness.gate_records import Interval
+from harness.records import Interval
 
 FEWEST = 3
 """Runs that a level rests on; so the shortest series with a change point has twice as many."""
@@ -19,7 +19,7 @@ PENALTY = 1.3
 """Times log(n). Of 300 series each of pure noise (normal, Student's t with 3 degrees of freedom, normal with
 5% outliers of ten times the size; 12, 30 and 100 runs) at most 0.3% have a change point with it, and of
 normal ones with a step of five times the noise in the middle at least 91% have it within two runs.
-``tests/unit/test_judge_changes.py`` counts it again."""
+``tests/judge/test_changes.py`` counts it again."""
 
 _GAMMA = 0.5
 """Of the kernel exp(-gamma x^2), x in units of the noise: values further apart than three are strangers."""

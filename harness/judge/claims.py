@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from harness.records import CaseResult, CellResult, Plan
 
+
 TYPICAL_BATCH = 32
 """Rows of 384 numbers: what a service normalizes at a time."""
 

@@ -22,7 +22,7 @@ import numpy as np
 from scipy import stats
 
 from harness.errors import MachineError
-from harness.gate_records import Interval
+from harness.records import Interval
 
 BATCH = 2_000_000
 """How many averages are held at a time, 8 bytes each."""

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     from harness.records import CellResult, Finding, Plan, Timing
 
+
 REFERENCE = "embed.sentence-transformers."
 """Scenarios of the reference: what it embeds is what the others are held against."""
 

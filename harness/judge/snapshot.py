@@ -5,16 +5,23 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING
 
-from harness.history_records import CaseMeasure, CellMeasures, LatencyMeasure, PastRun, Snapshot
 from harness.judge.latency import session_floors
 from harness.judge.outcomes import Results, is_red, recorded_words
-from harness.records import CellStatus, CellVerdict
+from harness.records import (
+    CaseMeasure,
+    CellMeasures,
+    CellStatus,
+    CellVerdict,
+    LatencyMeasure,
+    PastRun,
+    Snapshot,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from harness.gate_records import Gate
-    from harness.records import CellResult, Finding, Judgement, Plan, PlannedCell
+    from harness.records import CellResult, Finding, Gate, Judgement, Plan, PlannedCell
+
 
 _OF_VERSIONS = ("version.", "module.")
 """Facts that the lock tells as well."""

@@ -11,13 +11,14 @@ from typing import TYPE_CHECKING, Protocol
 
 import msgspec
 
-from harness.history_records import ChangePoint, Trend, TrendKind, TrendPoint
-from harness.judge.compare_latency import ENOUGH
+from harness.judge.differences import ENOUGH
+from harness.records import ChangePoint, Trend, TrendKind, TrendPoint
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-    from harness.gate_records import Interval
+    from harness.records import Interval
+
 
 NEWEST = 3
 """Runs whose median is the level of today; as many, up to the reference, are that of the reference."""
@@ -30,7 +31,7 @@ Key = tuple[str, str]
 
 
 class Changed(Protocol):
-    """What the statistics say of a series, as ``harness.run.changes`` has it."""
+    """Change points and slope of a series, as ``harness.judge.changes`` returns them."""
 
     @property
     def changes(self) -> tuple[int, ...]: ...  # noqa: D102 - places at which a new level begins
@@ -39,7 +40,7 @@ class Changed(Protocol):
 
 
 class TimedRun(Protocol):
-    """One scenario in one cell of one run, as ``harness.history.series`` reads it."""
+    """One scenario in one cell of one run, as ``harness.runs.reading`` reads it."""
 
     @property
     def run(self) -> str: ...  # noqa: D102 - as in TrendPoint

@@ -1,4 +1,4 @@
-"""What a run says as a whole, and the one place where that becomes an exit code."""
+"""The verdict of a run, and the one place where it becomes an exit code."""
 
 from __future__ import annotations
 
@@ -6,12 +6,18 @@ from collections import Counter
 from typing import TYPE_CHECKING
 
 from harness.errors import ExitCode
-from harness.judge.outcomes import is_red
+from harness.judge.cells import judge_cells
+from harness.judge.claims import judge_claims
+from harness.judge.latency import judge_latency
+from harness.judge.outcomes import Results, Rules, find_stale, is_red, judge_findings
+from harness.records import Judgement
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from harness.records import CellStatus, CellVerdict, Finding, Plan, Verdict
+    from harness.cell.interface import Check
+    from harness.records import CellResult, CellStatus, CellVerdict, Finding, Plan, Verdict
+
 
 EXIT_CODES: dict[Verdict, ExitCode] = {
     "pass": ExitCode.PASS,
@@ -176,3 +182,33 @@ def _red_in(cell: CellVerdict, findings: Sequence[Finding]) -> set[str]:
 def _cells(ids: Sequence[str], limit: int = 3) -> str:
     shown = ", ".join(ids[:limit])
     return f"{shown} and {len(ids) - limit} more" if len(ids) > limit else shown
+
+
+# A run's plan and results in, its judgement out.
+
+
+def judge(plan: Plan, results: Sequence[CellResult], checks: Sequence[Check]) -> Judgement:
+    """Judge a run; the same whatever the order of the results.
+
+    Args:
+        plan: what the run promised; only it says what is owed.
+        results: what the cells left behind.
+        checks: the catalogue (``harness.cell.interface.load_checks()``), for layer and advice.
+
+    Raises:
+        UsageError: an expectation's ``where`` is no version specifier.
+    """
+    found = Results.of(results)
+    findings = judge_findings(plan, found, checks)
+    cells = judge_cells(plan, found, findings)
+    stale = find_stale(plan)
+    verdict, sentence = judge_verdict(plan, cells, findings, stale)
+    return Judgement(
+        verdict=verdict,
+        sentence=sentence,
+        cells=cells,
+        findings=findings,
+        stale_expectations=stale,
+        claims=judge_claims(plan, found, Rules.of(plan, checks)),
+        latency=judge_latency(plan, found, findings),
+    )

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from harness.records.base import SCHEMA, CellStatus, Outcome, Record, Verdict
-from harness.records.plan import Plan
+from harness.records.plan import SCHEMA, CellStatus, Outcome, Plan, Record, Verdict
 from harness.records.results import CellResult, Observation
 
 

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 import msgspec
 
-from harness.records.base import SCHEMA, CellStatus, CheckOutcome, Record, name_fault
+from harness.records.plan import SCHEMA, CellStatus, CheckOutcome, Record, name_fault
 
 Whole = Annotated[int, msgspec.Meta(ge=0, le=2**63 - 1)]
 """A count that the database of the history can hold."""

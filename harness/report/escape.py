@@ -1,4 +1,4 @@
-"""Text that packages, tests and tools wrote, made harmless for where it is going to stand.
+"""Text from packages, tests and tools, made harmless for where it is shown.
 
 Versions, messages, samples and logs come from the packages under test: they must not be able to inject
 terminal control, Markdown, HTML, XML or the commands that CI systems read from a log.
@@ -7,6 +7,11 @@ terminal control, Markdown, HTML, XML or the commands that CI systems read from 
 from __future__ import annotations
 
 import re
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
 
 # Escape sequences of terminals: CSI, OSC and its kin up to their end, and the short ones.
 _SEQUENCE = re.compile(
@@ -69,3 +74,48 @@ def disarm_commands(text: str) -> str:
 def to_ascii(text: str) -> str:
     """Text for an encoding without Unicode: what has no ASCII is written as an escape."""
     return text.replace("…", "...").encode("ascii", "backslashreplace").decode("ascii")
+
+
+# Prose for a comment in which nothing that forges would obey is left: no mention, no link, no reference.
+
+_INVISIBLE = "\u200b"
+# Forges look for these in the text that Markdown has become, so a backslash does not stop them: mentions,
+# issues, merge requests, labels, milestones, snippets, epics, and what looks like an address.
+_REFERENCE = re.compile(r"(?i)[@#!~%$&^](?=[\w\"'])|:(?=//)|www(?=\.)|\bGH(?=-\d)|\[(?=[a-z_]+:)")
+# What may be the hash of a commit: GitHub links all of it, and from seven digits on what is one.
+_HASH = re.compile(r"(?i)(?<![0-9a-f])[0-9a-f]{7,}(?![0-9a-f])")
+_WHOLE = 6
+"""Digits of a hash that no forge takes for one."""
+
+
+def escape_prose(text: str, limit: int = 600) -> str:
+    """One line of words in which names or labels of others may stand, shown as it is and linked to nothing.
+
+    What a package wrote as a whole belongs into a code span instead.
+    """
+    unlinked = _REFERENCE.sub(lambda found: found[0] + _INVISIBLE, text)
+    return escape_markdown(_HASH.sub(_break, unlinked), limit)
+
+
+def _break(found: re.Match[str]) -> str:
+    digits = found[0]
+    return _INVISIBLE.join(digits[at : at + _WHOLE] for at in range(0, len(digits), _WHOLE))
+
+
+# How long a summary may be: GitHub shows none of a step summary that is larger than 1 MiB.
+
+SUMMARY_BYTES = 1024 * 1024
+"""https://docs.github.com/en/actions/reference/workflows-and-actions/workflow-commands (seen 2026-11)."""
+
+TABLE_BYTES = 90_000
+"""Eight tables fit, what surrounds them too, and what ``disarm_commands`` may add (a third at the worst)."""
+
+
+def fit_rows(rows: Sequence[str], limit: int = TABLE_BYTES) -> tuple[Sequence[str], int]:
+    """The first rows that take no more than ``limit`` bytes of UTF-8, and how many are left out."""
+    size = 0
+    for count, row in enumerate(rows):
+        size += len(row.encode("utf-8", "replace")) + 1
+        if size > limit:
+            return rows[:count], len(rows) - count
+    return rows, 0

@@ -4,16 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from harness.cell.catalogue import LAYERS
-from harness.history_records import Earlier
+from harness.cell.interface import LAYERS
 from harness.judge.claims import summarize_claim
-from harness.report.escape import code_span, disarm_commands, escape_markdown
+from harness.records import Earlier
+from harness.report.escape import code_span, disarm_commands, escape_markdown, fit_rows
+from harness.report.history.markdown import render_since
 from harness.report.latency_view import noise_floor, say_wrong, show_ratio, show_seconds, summarize_latency
-from harness.report.limits import fit_rows
-from harness.report.margins import find_margins
-from harness.report.past.compare_markdown import render_since
-from harness.report.recommended import recommend
-from harness.report.red import list_red_checks
+from harness.report.parity import find_margins
+from harness.report.precision import recommend
 from harness.report.view import (
     LEGEND,
     SIGNS,
@@ -23,6 +21,7 @@ from harness.report.view import (
     describe_locks,
     group_red,
     known_divergences,
+    list_red_checks,
     only_command,
     say_skipped,
     sign_cell,
@@ -34,6 +33,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from harness.records import Run
+
 
 _FIRST = Earlier()
 

@@ -1,69 +1,254 @@
-"""From something that rich can draw to the text that a terminal or a log gets."""
+"""The final report for a terminal: verdict, cells x layers, why and what to do, latency, claims."""
 
 from __future__ import annotations
 
-import io
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from rich.console import Console
+from rich.console import Group, RenderableType
 from rich.padding import Padding
+from rich.table import Table
 from rich.text import Text
 
-from harness.report.escape import disarm_commands, scrub, to_ascii
-from harness.report.view import SIGNS
+from harness.cell.interface import LAYERS
+from harness.judge.claims import summarize_claim
+from harness.records import Earlier
+from harness.report.console import STYLES, Alphabet, print_to_text
+from harness.report.escape import shorten
+from harness.report.history.terminal import draw_group
+from harness.report.history.view import list_worse, say_compared, say_comparison, say_run
+from harness.report.latency_view import noise_floor, say_wrong, show_ratio, show_seconds, summarize_families
+from harness.report.precision import recommend
+from harness.report.view import (
+    LEGEND,
+    axis_names,
+    claim_kind,
+    count_verdicts,
+    describe_locks,
+    group_red,
+    known_divergences,
+    list_red_checks,
+    only_command,
+    planned_by_cell,
+    say_skipped,
+    sign_cell,
+    sign_layer,
+    status_word,
+)
 
 if TYPE_CHECKING:
-    from rich.console import RenderableType
+    from collections.abc import Iterator, Sequence
 
-    from harness.report.view import SignKind
+    from harness.records import CellVerdict, Run, Verdict
 
-STYLES: dict[SignKind, str] = {
-    "pass": "green",
-    "xfail": "yellow",
-    "red": "bold red",
-    "missing": "magenta",
-    "skip": "dim",
-    "none": "dim",
+
+# The tables of the report for a terminal: cells x layers, and latency.
+
+_BESIDE_IDS = 47
+"""Columns that status and layers take beside the ids."""
+
+_LONG = 12
+
+
+def draw_map(run: Run, alphabet: Alphabet, width: int) -> Table:
+    """Cells x layers; where ids are too long for ``width`` columns, axes stand in columns of their own."""
+    longest = max((len(cell.cell) for cell in run.judgement.cells), default=0)
+    axes = axis_names(run) if longest > width - _BESIDE_IDS else []
+    table = Table(box=None, padding=(0, 1, 0, 0), pad_edge=False, header_style="bold")
+    for name in (*(axes or ["cell"]), "status"):
+        table.add_column(_break(name), overflow="fold")
+    for layer in LAYERS:
+        table.add_column(layer, no_wrap=True, min_width=len(layer))
+    planned = planned_by_cell(run)
+    for cell in run.judgement.cells:
+        versions = planned[cell.cell].cell.axes if axes and cell.cell in planned else {}
+        names = [versions.get(axis, "") for axis in axes] if versions else [cell.cell]
+        padded = [*names, *[""] * (len(axes) - len(names))]
+        table.add_row(*(alphabet.say(shorten(name)) for name in padded), *_signs(cell, alphabet))
+    return table
+
+
+def _break(name: str) -> str:
+    """A heading in lines that end with its hyphens, where it is longer than a version."""
+    return name.replace("-", "-\n") if len(name) > _LONG else name
+
+
+def _signs(cell: CellVerdict, alphabet: Alphabet) -> list[Text]:
+    kind = sign_cell(cell)
+    layers = [sign_layer(cell, layer) for layer in LAYERS]
+    return [
+        alphabet.say(f"{alphabet.sign(kind)} {status_word(cell)}", STYLES[kind]),
+        *(alphabet.say(sign.show(unicode=alphabet.unicode), STYLES[sign.kind]) for sign in layers),
+    ]
+
+
+def draw_latency(run: Run, alphabet: Alphabet) -> Table:
+    """Families of scenarios x extremes of their ratios; without a row where nothing was timed."""
+    table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False, header_style="bold")
+    table.add_column("scenarios", overflow="fold")
+    table.add_column("batches", overflow="fold")
+    for name in ("lowest", "highest", "noise"):
+        table.add_column(name, justify="right", no_wrap=True)
+    for each in summarize_families(run):
+        numbers = (show_ratio(ratio) for ratio in (each.lowest, each.highest, each.floor))
+        table.add_row(alphabet.say(shorten(each.name)), alphabet.say(", ".join(each.batches)), *numbers)
+    return table
+
+
+_FIRST = Earlier()
+
+_WORSE_SHOWN = 8
+
+VERDICT_STYLES: dict[Verdict, str] = {
+    "pass": "bold green",
+    "regressed": "bold red",
+    "inconclusive": "bold yellow",
+    "unsatisfiable": "bold yellow",
+    "error": "bold red",
 }
 
 
-@dataclass(frozen=True)
-class Alphabet:
-    """What the encoding of a terminal can show: all of Unicode, or ASCII only."""
+def render_text(
+    run: Run, earlier: Earlier = _FIRST, *, width: int = 80, color: bool = False, unicode: bool = True
+) -> str:
+    """Render a judged run for a terminal.
 
-    unicode: bool = True
-
-    def say(self, text: str, style: str = "") -> Text:
-        """Text that is shown as it is, whatever a package wrote into it."""
-        clean = scrub(text)
-        return Text(clean if self.unicode else to_ascii(clean), style=style, overflow="fold")
-
-    def indent(self, text: str, by: int = 2, style: str = "") -> Padding:
-        """The same, ``by`` columns further in."""
-        return Padding(self.say(text, style), (0, 0, 0, by))
-
-    def sign(self, kind: SignKind) -> str:
-        """The sign of a kind."""
-        return SIGNS[kind][0 if self.unicode else 1]
+    Args:
+        run: the judged run.
+        earlier: what the runs before it tell.
+        width: columns of the terminal.
+        color: whether escape sequences for colours may be used.
+        unicode: whether the encoding knows more than ASCII.
+    """
+    writer = _Writer(run, earlier, Alphabet(unicode), width)
+    return print_to_text(Group(*writer.parts()), width=width, color=color, unicode=unicode)
 
 
-def print_to_text(renderable: RenderableType, *, width: int, color: bool, unicode: bool) -> str:
-    """What rich makes of something at a given width, with nothing in it that a terminal or CI would obey."""
-    file = io.StringIO()
-    console = Console(
-        file=file,
-        width=width,
-        force_terminal=color,
-        color_system="standard" if color else None,
-        no_color=not color,
-        highlight=False,
-        markup=False,
-        emoji=False,
-        legacy_windows=False,
-        _environ={},  # the same text whatever NO_COLOR, COLUMNS and TERM say: the caller has decided
-    )
-    console.print(renderable, end="")
-    text = disarm_commands(file.getvalue())
-    lines = "\n".join(line.rstrip() for line in text.split("\n"))
-    return lines if unicode else to_ascii(lines)
+class _Writer:
+    """Builds the parts of the report, in one alphabet."""
+
+    def __init__(self, run: Run, earlier: Earlier, alphabet: Alphabet, width: int) -> None:
+        self._run = run
+        self._since = earlier.since
+        self._alphabet = alphabet
+        self._width = width
+
+    def parts(self) -> Iterator[RenderableType]:
+        """Every part in order; the verdict first and last."""
+        run, verdict = self._run, self._verdict()
+        plan = run.plan
+        yield verdict
+        yield self._alphabet.say(f"{plan.title}; matrix {plan.matrix}, run {plan.run}", "dim")
+        yield Text()
+        yield draw_map(run, self._alphabet, self._width)
+        yield self._legend()
+        yield self._alphabet.say(self._counts())
+        if locks := describe_locks(run):
+            yield self._alphabet.say(locks)
+        yield from self._changes()
+        red = group_red(run)
+        if red:
+            yield from self._heading("Red cells")
+            for group in red:
+                yield from self._red_cells(group)
+        yield from self._expectations()
+        yield from self._latency()
+        yield from self._claims()
+        yield from self._recommended()
+        yield Text()
+        yield verdict
+
+    def _heading(self, text: str) -> Iterator[RenderableType]:
+        yield Text()
+        yield self._alphabet.say(text, "bold")
+
+    def _verdict(self) -> Text:
+        judgement = self._run.judgement
+        return self._alphabet.say(
+            f"{judgement.verdict.upper()}: {shorten(judgement.sentence, 600)}",
+            VERDICT_STYLES[judgement.verdict],
+        )
+
+    def _legend(self) -> Text:
+        words = (f"{self._alphabet.sign(kind)} {word}" for kind, word in LEGEND.items())
+        return self._alphabet.say("   ".join(words), "dim")
+
+    def _counts(self) -> str:
+        counts, total = count_verdicts(self._run), len(self._run.judgement.cells)
+        said = [f"{counts['ok']} of {total} cells ok"]
+        said += [f"{counts[kind]} {kind}" for kind in ("expected", "red", "reused") if counts[kind]]
+        said += filter(None, [say_skipped(self._run)])
+        spent = self._run.seconds.get("total", sum(self._run.seconds.values()))
+        return ", ".join(said) + (f"; {show_seconds(spent)}" if spent else "")
+
+    def _changes(self) -> Iterator[RenderableType]:
+        """What is not as it was in the last run: all that is worse, the rest as a number."""
+        since = self._since
+        if since is None:
+            return
+        worse = list_worse(since)
+        yield from self._heading("Since the last run")
+        yield self._alphabet.indent(say_comparison(since), style="red" if worse else "green")
+        for group in worse[:_WORSE_SHOWN]:
+            for line in draw_group(group, since.cells, self._alphabet):
+                yield Padding(line, (0, 0, 0, 2))
+        if len(worse) > _WORSE_SHOWN:
+            yield self._alphabet.indent(f"and {len(worse) - _WORSE_SHOWN} more that are worse", 4)
+        told = f"Against {say_run(since.before)}; {say_compared(since)}."
+        all_of_it = f" `harness compare {since.before.run} {since.after.run}` tells it all."
+        yield self._alphabet.indent(told + (all_of_it if since.differences else ""), style="dim")
+
+    def _red_cells(self, group: Sequence[CellVerdict]) -> Iterator[RenderableType]:
+        """Cells that are red for the same reason: which, why, what to do, how to see one again."""
+        first = group[0]
+        names = ", ".join(shorten(cell.cell) for cell in group)
+        yield self._alphabet.indent(f"{self._alphabet.sign('red')} {first.status}: {names}", style="red")
+        yield self._alphabet.indent(shorten(first.reason, 400), 4)
+        if first.advice:
+            yield self._alphabet.indent(f"Advice: {shorten(first.advice, 400)}", 4)
+        for each in list_red_checks(self._run, first.cell)[1:]:
+            told = f"{each.layer} {each.check}, cases: {each.cases}; {shorten(each.message, 160)}"
+            yield self._alphabet.indent(told, 4)
+        yield self._alphabet.indent(only_command(self._run, shorten(first.cell)), 4, "dim")
+
+    def _expectations(self) -> Iterator[RenderableType]:
+        stale = self._run.judgement.stale_expectations
+        if stale:
+            yield from self._heading("Expectations that match nothing (take them out)")
+            for each in stale:
+                yield self._alphabet.indent(f"{self._alphabet.sign('red')} {shorten(each)}", style="red")
+        known = known_divergences(self._run)
+        if known:
+            yield from self._heading("Diverges as expected")
+        for divergence in known:
+            cases, cells = divergence.cases, len(divergence.cells)
+            yield self._alphabet.indent(
+                f"{self._alphabet.sign('xfail')} {shorten(divergence.reason)} "
+                f"[{shorten(', '.join(divergence.checks), 120)}: {cases} in {cells} of the cells]"
+            )
+
+    def _latency(self) -> Iterator[RenderableType]:
+        table = draw_latency(self._run, self._alphabet)
+        if not table.row_count:
+            return
+        floor = noise_floor(self._run)
+        noise = f"noise floor {show_ratio(floor)}" if floor is not None else "no A/A arm, so no noise floor"
+        yield from self._heading(f"Latency, ratio to the baseline (never decides; {noise})")
+        yield Padding(table, (0, 0, 0, 2))
+        if wrong := say_wrong(self._run):
+            yield self._alphabet.indent(shorten(wrong, 600), style="dim")
+
+    def _claims(self) -> Iterator[RenderableType]:
+        claims = self._run.judgement.claims
+        if claims:
+            yield from self._heading("Documented claims")
+        for claim in claims:
+            kind = claim_kind(claim)
+            yield self._alphabet.indent(
+                f"{self._alphabet.sign(kind)} {claim.text}: {summarize_claim(claim.rows)}", style=STYLES[kind]
+            )
+
+    def _recommended(self) -> Iterator[RenderableType]:
+        found = recommend(self._run)
+        yield from self._heading("Recommended normalizer")
+        for sentence in (found.advice, *found.measured):
+            yield self._alphabet.indent(sentence)

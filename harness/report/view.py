@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
+from harness.cell.interface import LAYERS
+from harness.judge.cells import in_layer_order
 from harness.judge.outcomes import check_of
+from harness.records import Finding, Run
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from harness.records import CellResult, CellVerdict, Claim, ClaimRow, Finding, PlannedCell, Run
+
 
 SignKind = Literal["pass", "xfail", "red", "missing", "skip", "none"]
 
@@ -195,3 +200,83 @@ def claim_example(run: Run, claim: Claim) -> ClaimRow | None:
     """The numbers of the baseline, or else of the first cell that has some."""
     rows = [row for row in claim.rows if row.holds is not None]
     return min(rows, key=lambda row: row.cell != run.plan.baseline, default=None)
+
+
+# What is red in a cell, check by check: the first failure is seldom the one that matters most.
+
+
+@dataclass(frozen=True)
+class RedCheck:
+    """One check that is red in a cell: in how many cases, what the first of them said, what to do."""
+
+    check: str
+    layer: str
+    cases: int
+    message: str
+    advice: str
+
+
+def list_red_checks(run: Run, cell: str) -> list[RedCheck]:
+    """The red checks of a cell, the lowest layer first; none where the cell is red as a whole."""
+    grouped: dict[str, list[Finding]] = defaultdict(list)
+    for finding in in_layer_order(broken_findings(findings_by_cell(run).get(cell, []))):
+        grouped[check_of(finding.check)].append(finding)
+    return [
+        RedCheck(
+            check=check,
+            layer=found[0].layer,
+            cases=len(found),
+            message=f"{found[0].check}: {found[0].message}",
+            advice=found[0].advice,
+        )
+        for check, found in grouped.items()
+    ]
+
+
+def count_kinds(run: Run) -> list[str]:
+    """What is red, by kind: cells by status, layers with red checks and in how many cells, expectations."""
+    statuses = Counter(cell.status for cell in run.judgement.cells if cell.red)
+    layers: dict[str, set[str]] = defaultdict(set)
+    for finding in broken_findings(run.judgement.findings):
+        layers[finding.layer].add(finding.cell)
+    stale = len(run.judgement.stale_expectations)
+    return [
+        *(f"{_count(number, 'cell')} {status}" for status, number in statuses.most_common()),
+        *(f"{layer} red in {_count(len(layers[layer]), 'cell')}" for layer in LAYERS if layer in layers),
+        *(
+            [f"{_count(stale, 'expectation')} that {'match' if stale > 1 else 'matches'} nothing"]
+            if stale
+            else []
+        ),
+    ]
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+
+
+# Words for a reader who has not read the documentation: what the layers are, what machine it was.
+
+LAYER_TITLES = {
+    "ENV": "what is in the process",
+    "API": "names and what they take",
+    "L0": "normalization",
+    "L1": "hidden states",
+    "L2": "end to end",
+    "L3": "top-10 retrieval",
+    "RT": "batching, aliasing, threads, texts",
+    "GOLD": "drift since the golden embeddings",
+}
+"""Layer -> what it compares, in the order of the report."""
+
+
+def describe_machine(facts: Mapping[str, str]) -> str:
+    """The machine of a run in one phrase; results of another class are not compared with its own."""
+    said = [facts.get(name, "") for name in ("system", "architecture", "cpu")]
+    if cores := facts.get("cores"):
+        said.append(f"{cores} cores")
+    if facts.get("memory_bytes", "").isdecimal():
+        said.append(f"{int(facts['memory_bytes']) / 1024**3:.0f} GiB")
+    if machine_class := facts.get("class"):
+        said.append(f"machine class {machine_class[:8]}")
+    return ", ".join(filter(None, said))

@@ -15,16 +15,15 @@ from perf.pages import PUBLISHED
 from perf.pasts import write_history
 from perf.rendering import multiply
 from planted.command import ROOT
-from unit.runs import make_full_run, make_plan, make_run
+from support.runs import make_full_run, make_plan, make_run
 
-from harness.earlier import recall
-from harness.history.database import FILE
-from harness.history.recording import History
-from harness.history_records import Earlier
+from harness.cli.earlier import recall
 from harness.judge.snapshot import take_snapshot
-from harness.records import Run
-from harness.report.jsonfile import read_json
+from harness.records import Earlier, Run
 from harness.report.page.html import render_html
+from harness.runs.database import FILE
+from harness.runs.documents import read_json
+from harness.runs.recording import History
 
 pytestmark = pytest.mark.browser
 

@@ -8,18 +8,28 @@ import msgspec
 from planted.command import ROOT
 
 from harness.cli.rendering import render_gate, render_run
-from harness.finished import assemble, write_results
-from harness.gate.files import write_gate
-from harness.gate_records import BASELINE, CANDIDATE, Block, Quantity, QuantityDecision, Question, Speed
-from harness.history_records import Earlier
-from harness.plan.cells import cells_of
-from harness.plan.lockfile import inputs_digest, make_lock, write_lock
-from harness.plan.matrix import read_matrix
-from harness.plan.platforms import platform_tag
-from harness.records import CellResult, Distribution, Plan, Run
-from harness.report.jsonfile import read_json
-from harness.run.folder import RunFolder
-from harness.run.probing.journal import append_block
+from harness.gate.blocks import append_block
+from harness.gate.stages import write_gate
+from harness.matrix.cells import cells_of
+from harness.matrix.read import read_matrix
+from harness.records import (
+    BASELINE,
+    CANDIDATE,
+    Block,
+    CellResult,
+    Distribution,
+    Earlier,
+    Plan,
+    Quantity,
+    QuantityDecision,
+    Question,
+    Run,
+    Speed,
+)
+from harness.resolve.lockfile import inputs_digest, make_lock, platform_tag, write_lock
+from harness.runs.documents import read_json
+from harness.runs.folder import RunFolder
+from harness.sweep.stages import assemble, write_results
 
 RUN = "20261128-101112-compat-ab12"
 GATE = "20261128-111213-gate-compat-cd34"

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from hostile.bases import make_bases
 
-from harness.plan.platforms import platform_tag
+from harness.resolve.lockfile import platform_tag
 
 _PAGES = {
     "/simple/": (200, "<!DOCTYPE html><html><body></body></html>"),

@@ -17,7 +17,7 @@ def refuse(message: str) -> None:
 
 
 def traceback() -> None:
-    """As ``harness.cli.main`` prints one: with the right exit code and the right words."""
+    """As ``harness.cli.main.main`` prints one: with the right exit code and the right words."""
     sys.stderr.write("Traceback (most recent call last):\n  ...\n")
     sound()
 

@@ -21,7 +21,7 @@ CPU_SECONDS = 20
 HANG_SECONDS = 60.0
 """After so long a child that uses no CPU is taken for one that waits for ever."""
 
-HARNESS = "harness.cli:main"
+HARNESS = "harness.cli.main:main"
 
 
 @dataclass(frozen=True)

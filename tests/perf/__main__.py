@@ -13,14 +13,14 @@ from pathlib import Path
 import click
 import msgspec
 
-from harness.cli.running import parse_budget
-from harness.committed import baseline_of
+from harness.cli.options import parse_budget
+from harness.cli.publishing import baseline_of
 from harness.errors import HarnessError, MachineError
 from harness.files import write_whole
-from harness.pipeline import open_matrix
-from harness.plan.cells import cells_of, select
-from harness.run.interrupt import run_interruptibly
-from harness.run.options import count_cores
+from harness.matrix.cells import cells_of, select
+from harness.sweep.interrupt import run_interruptibly
+from harness.sweep.limits import count_cores
+from harness.sweep.stages import open_matrix
 from perf.bench import Bench
 from perf.figures import Figure, render_figures
 from perf.parts import PARTS, measure_part

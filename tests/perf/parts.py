@@ -12,10 +12,10 @@ from pathlib import Path
 
 from uv import find_uv_bin
 
-from harness.run.options import count_cores
-from harness.run.store import Store
-from harness.run.suite import snapshot_suite
-from harness.run.surroundings import make_surroundings
+from harness.cell.interface import make_surroundings
+from harness.store.material import snapshot_suite
+from harness.store.store import Store
+from harness.sweep.limits import count_cores
 from perf.bench import Bench
 from perf.figures import Figure, compare
 from perf.pages import measure_pages

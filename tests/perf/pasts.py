@@ -10,8 +10,8 @@ from pathlib import Path
 
 import msgspec
 
-from harness.history.recording import History, record_runs
-from harness.history_records import LatencyMeasure, Snapshot
+from harness.records import LatencyMeasure, Snapshot
+from harness.runs.recording import History, record_runs
 
 NOISE = 0.03
 """Standard deviation of a ratio from run to run, on the log scale."""

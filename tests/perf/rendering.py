@@ -15,18 +15,18 @@ from pathlib import Path
 
 import msgspec
 
-from harness.cell.catalogue import load_checks
-from harness.earlier import recall
+from harness.cell.interface import load_checks
+from harness.cli.earlier import recall
 from harness.errors import MachineError
 from harness.held import temporary_folder
-from harness.history.database import FILE
-from harness.history.recording import History
-from harness.judge.judgement import judge
 from harness.judge.snapshot import take_snapshot
+from harness.judge.verdict import judge
 from harness.records import CellResult, PlannedCell, Run
-from harness.report.jsonfile import read_json
 from harness.report.page.html import render_html
-from harness.report.text import render_text
+from harness.report.terminal import render_text
+from harness.runs.database import FILE
+from harness.runs.documents import read_json
+from harness.runs.recording import History
 from perf.pasts import write_history
 
 

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from harness.judge.expectations import satisfies
-from harness.plan.data import shipped_matrices
-from harness.plan.expected import read_expected
+from harness.judge.outcomes import satisfies
+from harness.matrix.expected import read_expected
+from harness.matrix.read import shipped_matrices
 from harness.records import CellResult, CellVerdict, Finding, Run
 
 if TYPE_CHECKING:

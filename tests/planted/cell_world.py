@@ -15,21 +15,21 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from harness.cell import catalogue, others
+from harness.cell import interface, normalization
 from harness.cell.channel import Channel
-from harness.cell.compare import unit_rows
+from harness.cell.comparison import unit_rows
 from harness.cell.corpus import Sentence, load_corpus
 from harness.cell.golden import Golden, Key
+from harness.cell.interface import CellSpec
 from harness.cell.normalizers import stable
 from harness.cell.record import Record
-from harness.cell.spec import CellSpec
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     import pytest
 
-SUITE = Path(catalogue.__file__).with_name("suite")
+SUITE = Path(interface.__file__).with_name("suite")
 WIDTH = 16
 PREFERRED = {"normalizer": "subject", "dtype": "float32", "other": "max-eps"}
 """Values of an axis that need no torch, or where a right normalizer equals a right reference."""
@@ -144,7 +144,7 @@ def enter(patch: pytest.MonkeyPatch) -> Iterator[None]:
     before = dict(sys.modules)
     for name, module in make_modules().items():
         patch.setitem(sys.modules, name, module)
-    patch.setattr(others, "reference", stable)
+    patch.setattr(normalization, "reference", stable)
     patch.setenv("HF_HUB_DISABLE_TELEMETRY", "1")
     yield
     for name in set(sys.modules) - set(before):
@@ -156,7 +156,7 @@ class World(dict[str, Any]):
     """Fixture or axis -> what a test function gets for it."""
 
     @classmethod
-    def of(cls, check: catalogue.Check) -> World:
+    def of(cls, check: interface.Check) -> World:
         """Make a world in which the check passes, with the axes of its first usual case."""
         cases = [dict(zip(check.over, values, strict=True)) for values in check.combinations(("subject",))]
         usual = [

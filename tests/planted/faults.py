@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from planted.wheels import Patch, repack, replacing, starting_with
 
-from harness.plan.pip_settings import read_pip_settings
+from harness.resolve.pip_settings import read_pip_settings
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

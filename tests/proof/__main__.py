@@ -19,12 +19,12 @@ from pathlib import Path
 import click
 
 from harness.errors import HarnessError
-from harness.plan.pip_settings import read_pip_settings
 from harness.protection import protect_process
 from harness.records import Progress
-from harness.run.interrupt import run_interruptibly
-from harness.run.machine import read_machine
-from harness.run.store import Store
+from harness.resolve.pip_settings import read_pip_settings
+from harness.store.store import Store
+from harness.sweep.interrupt import run_interruptibly
+from harness.sweep.limits import read_machine
 from proof.goals import Row
 from proof.published import publish, take_over
 from proof.stages import Wanted, choose, prove

@@ -12,8 +12,8 @@ import harness
 ROOTS = (
     "harness.cell.convert",
     "harness.cell.probe",
-    "harness.speed.sampling",
-    "harness.judge.slower",
+    "harness.gate.measuring",
+    "harness.judge.upgrade",
     "proof.planted",
     "proof.real",
     "proof.recording",

@@ -8,8 +8,8 @@ from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from harness.gate_records import Quantity
-from harness.judge.slower import NAMED, with_speed
+from harness.judge.upgrade import NAMED, with_speed
+from harness.records import Quantity
 from proof.real import RealGate
 from proof.simulation import Setting, Simulated, sum_up
 

@@ -6,7 +6,7 @@ import math
 import random
 from collections.abc import Callable, Sequence
 
-from harness.gate_records import Block, Quantity
+from harness.records import Block, Quantity
 
 SHARED, OWN = 0.02, 0.02
 """Standard deviations of the log of a process: what all its scenarios share, and what each has for itself."""

@@ -10,17 +10,14 @@ from pathlib import Path
 
 import msgspec
 
-from harness.gate_records import BASELINE, CANDIDATE
-from harness.pipeline import Notify, Request
-from harness.plan.data import shipped_matrices
-from harness.plan.matrix import read_matrix
-from harness.plan.pip_settings import IndexSettings
-from harness.plan.plan import PlanOptions, build_plan, planned_cells
-from harness.plan.schema import Matrix, MatrixRow, Pin, Subject
-from harness.records import Plan, PlannedCell
-from harness.run.machine import read_machine
-from harness.run.options import Limits, Options
-from harness.run.store import Store
+from harness.matrix.read import read_matrix, shipped_matrices
+from harness.matrix.schema import Matrix, MatrixRow, Pin, Subject
+from harness.records import BASELINE, CANDIDATE, Plan, PlannedCell
+from harness.resolve.pip_settings import IndexSettings
+from harness.store.store import Store
+from harness.sweep.limits import Limits, Options, read_machine
+from harness.sweep.planning import PlanOptions, build_plan, planned_cells
+from harness.sweep.stages import Notify, Request
 from proof.twin import name_twin
 
 NAME = "planted-speed"

@@ -10,8 +10,8 @@ import msgspec
 
 from harness.errors import UsageError
 from harness.files import write_whole
+from harness.gate.blocks import BLOCKS
 from harness.report.escape import code_span, escape_markdown
-from harness.run.probing.journal import BLOCKS
 from proof.code import digest_code
 from proof.goals import Row
 from proof.real import ROWS

@@ -9,14 +9,13 @@ from pathlib import Path
 import msgspec
 
 from harness.errors import UsageError
-from harness.gate_records import Block, Speed
-from harness.judge.slower import with_speed
-from harness.pipeline import Notify
-from harness.plan.quantities import plan_quantities
-from harness.records import Progress, Record, Verdict
-from harness.run.machine import read_machine
-from harness.run.probing.journal import read_blocks
-from harness.speed.sampling import measure_speed
+from harness.gate.blocks import read_blocks
+from harness.gate.measuring import measure_speed
+from harness.gate.quantities import plan_quantities
+from harness.judge.upgrade import with_speed
+from harness.records import Block, Progress, Record, Speed, Verdict
+from harness.sweep.limits import read_machine
+from harness.sweep.stages import Notify
 from proof.code import digest_code
 from proof.planted import World
 

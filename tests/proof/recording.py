@@ -7,11 +7,11 @@ from pathlib import Path
 
 import msgspec
 
-from harness.gate_records import Block
-from harness.pipeline import Notify
-from harness.plan.quantities import plan_quantities
-from harness.run.probing.journal import read_blocks
-from harness.speed.sampling import measure_speed
+from harness.gate.blocks import read_blocks
+from harness.gate.measuring import measure_speed
+from harness.gate.quantities import plan_quantities
+from harness.records import Block
+from harness.sweep.stages import Notify
 from proof.planted import World
 
 NEVER_DECIDED = 1 + 1e-9

@@ -9,10 +9,10 @@ from typing import Literal
 
 import msgspec
 
-from harness.gate_records import Block, Interval, Quantity, QuantityDecision, Speed
 from harness.judge.intervals import estimate
 from harness.judge.quantities import decide_quantity, judge_speed, samples_of
 from harness.judge.sampling import Look, confidence_at, last_look, looks
+from harness.records import Block, Interval, Quantity, QuantityDecision, Speed
 
 Method = Literal["signed-rank", "t"]
 

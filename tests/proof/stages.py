@@ -8,23 +8,15 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from harness.files import Owned, list_folder, remove_tree
-from harness.gate_records import Block, Quantity
-from harness.pipeline import Notify
-from harness.plan.pip_settings import IndexSettings
-from harness.plan.quantities import plan_quantities
-from harness.records import Progress
-from harness.run.machine import read_machine
-from harness.run.probing.journal import read_blocks
-from harness.run.store import Store
+from harness.gate.blocks import read_blocks
+from harness.gate.quantities import plan_quantities
+from harness.records import Block, Progress, Quantity
+from harness.resolve.pip_settings import IndexSettings
+from harness.store.store import Store
+from harness.sweep.limits import read_machine
+from harness.sweep.stages import Notify
 from proof.code import digest_code
-from proof.goals import (
-    Row,
-    judge_at_threshold,
-    judge_pools,
-    judge_real,
-    judge_simulated,
-    tell_machines,
-)
+from proof.goals import Row, judge_at_threshold, judge_pools, judge_real, judge_simulated, tell_machines
 from proof.noise import KINDS, make_pool
 from proof.planted import RELEASES, World, make_world
 from proof.real import run_gates

@@ -15,11 +15,11 @@ from pathlib import Path
 import msgspec
 
 from harness.errors import MachineError
-from harness.pipeline import Request
-from harness.plan.pip_settings import IndexSettings
 from harness.records import PlannedCell
-from harness.run.environments import Say
-from harness.run.prepare import make_environments, make_installer
+from harness.resolve.pip_settings import IndexSettings
+from harness.store.environments import Say
+from harness.store.models import make_environments, make_installer
+from harness.sweep.stages import Request
 
 _COPY = ("UV_LINK_MODE", "copy")
 

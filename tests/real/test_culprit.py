@@ -9,7 +9,7 @@ import pytest
 from planted.wheels import build_wheel
 
 from harness.errors import ExitCode
-from harness.report.gate.jsonfile import read_gate
+from harness.runs.documents import read_gate
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from planted.bench import Bench
 
-    from harness.gate_records import Culprit, Gate
+    from harness.records import Culprit, Gate
 
 pytestmark = pytest.mark.real
 

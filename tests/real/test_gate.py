@@ -10,14 +10,14 @@ import pytest
 from planted.faults import RELEASE, version_of
 
 from harness.errors import ExitCode
-from harness.report.gate.jsonfile import read_gate
+from harness.runs.documents import read_gate
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from planted.bench import Bench
 
-    from harness.gate_records import Gate
+    from harness.records import Gate
 
 pytestmark = pytest.mark.real
 

@@ -8,8 +8,8 @@ import pytest
 from planted.wheels import build_wheel
 
 from harness.errors import ExitCode
-from harness.report.gate.jsonfile import read_gate
-from harness.run.probing.journal import read_blocks
+from harness.gate.blocks import read_blocks
+from harness.runs.documents import read_gate
 
 if TYPE_CHECKING:
     from planted.bench import Bench

@@ -10,8 +10,7 @@ from typing import Any, Dict, List
 import pytest
 
 from harness.cell import facts
-from harness.cell.spec import DEFAULT_EMBEDDER, CellSpec
-from harness.cell.subject import load_dotted
+from harness.cell.interface import DEFAULT_EMBEDDER, CellSpec, load_dotted
 
 pytest_plugins = ["harness.cell.answers"]  # what subject and reference say to the corpus
 

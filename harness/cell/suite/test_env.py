@@ -14,8 +14,8 @@ import pytest
 from harness.cell import facts
 from harness.cell.channel import Channel
 from harness.cell.execution import LOW, find_compiled, layer_precisions, observe_execution
+from harness.cell.interface import CellSpec
 from harness.cell.record import Record
-from harness.cell.spec import CellSpec
 
 SECRET = re.compile(r"(^|_)(TOKENS?|SECRETS?|PASSWORD|PASSWD|CREDENTIALS?|API_?KEY)(_|$)", re.IGNORECASE)
 PROXY = re.compile(r"^(https?|ftp|all)_proxy$", re.IGNORECASE)

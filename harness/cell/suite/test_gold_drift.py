@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Callable, List
 import pytest
 
 from harness.cell.answers import Answers
-from harness.cell.compare import compare, name_worst, unit_rows
+from harness.cell.comparison import compare, name_worst, unit_rows
 from harness.cell.controls import SLIGHTEST, Controls
 from harness.cell.corpus import Sentence
 from harness.cell.golden import Golden, compute_key, find_golden
@@ -16,8 +16,8 @@ from harness.cell.golden import Golden, compute_key, find_golden
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from harness.cell.interface import CellSpec
     from harness.cell.record import Record
-    from harness.cell.spec import CellSpec
 
 
 @pytest.fixture(scope="module")

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Callable, List
 import numpy as np
 import pytest
 
-from harness.cell.compare import compare, name_worst
+from harness.cell.comparison import compare, name_worst
 from harness.cell.controls import SEEN_FACTOR, Controls, choose_sentences
 
 if TYPE_CHECKING:

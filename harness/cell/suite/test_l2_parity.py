@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from harness.cell.answers import Answers
-from harness.cell.compare import compare, cosines, name_worst
+from harness.cell.comparison import compare, cosines, name_worst
 from harness.cell.controls import SEEN_FACTOR, SLIGHTEST, Controls
 from harness.cell.corpus import Sentence
 

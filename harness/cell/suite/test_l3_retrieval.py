@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from harness.cell.answers import Answers
-from harness.cell.compare import differing_queries, name_worst
+from harness.cell.comparison import differing_queries, name_worst
 from harness.cell.controls import Controls
 from harness.cell.corpus import Sentence
 

@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from harness.cell import facts
-from harness.cell.catalogue import Scenario, load_scenarios
 from harness.cell.channel import Channel
+from harness.cell.interface import CellSpec, Scenario, load_normalizer, load_scenarios
 from harness.cell.scenarios import (
     Target,
     make_normalize,
@@ -19,8 +19,6 @@ from harness.cell.scenarios import (
     make_sentence_transformers,
     pick_texts,
 )
-from harness.cell.spec import CellSpec
-from harness.cell.subject import load_normalizer
 from harness.cell.turns import Turns, warm_up
 
 

@@ -6,9 +6,8 @@ from typing import TYPE_CHECKING
 
 from junitparser import Error, Failure, JUnitXml, Skipped, TestCase, TestSuite
 
-from harness.gate_records import CANDIDATE
+from harness.records import CANDIDATE
 from harness.report.escape import disarm_commands, scrub, shorten
-from harness.report.gate.culprit_view import say_culprits
 from harness.report.gate.speed_view import (
     find_remedies,
     say_why,
@@ -22,6 +21,7 @@ from harness.report.gate.view import (
     checks_command,
     fresh_findings,
     gate_command,
+    say_culprits,
     say_judged,
     say_way_out,
 )
@@ -29,8 +29,7 @@ from harness.report.gate.view import (
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from harness.gate_records import Culprit, Gate, QuantityDecision
-    from harness.records import Finding
+    from harness.records import Culprit, Finding, Gate, QuantityDecision
 
 
 def render_gate_junit(gate: Gate, findings: Sequence[Finding] = ()) -> str:

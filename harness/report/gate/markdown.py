@@ -1,116 +1,201 @@
-"""The gate's comment for a pull request: the verdict in its first line, a hidden marker in its last."""
+"""Sections of the comment on a pull request: what is new, slower, undecided, and the cause."""
 
 from __future__ import annotations
 
-import hashlib
-import itertools
-import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from harness.report.escape import code_span, disarm_commands
-from harness.report.gate.culprit_view import say_culprits
-from harness.report.gate.escape import escape_prose
-from harness.report.gate.markdown_new import (
-    culprit_section,
-    fresh_sections,
-    slower_section,
-    speed_section,
-    unclear_section,
+from harness.report.escape import code_span, escape_prose
+from harness.report.gate.speed_view import (
+    count_outcomes,
+    find_remedies,
+    group_why,
+    regressed,
+    say_effort,
+    show_change,
+    show_floor,
+    show_threshold,
+    show_value,
+    unclear,
+    worst_first,
 )
-from harness.report.gate.markdown_parts import Room, Section, quote_command, span
-from harness.report.gate.markdown_rest import rest_sections, way_out_section
 from harness.report.gate.view import (
-    MOST_CHECKS,
-    checks_command,
-    count_changes,
+    ACCEPT_KNOWN,
+    LONGEST_COMMAND,
+    count_cases,
+    culprit_command,
+    culprits_of,
     fresh_findings,
-    gate_command,
+    fresh_known,
     group_findings,
-    name_red,
-    say_judged,
+    group_known,
+    say_culprits,
 )
 
 if TYPE_CHECKING:
-    from harness.gate_records import Gate
-
-LIMIT = 65_536
-"""GitHub takes no comment of more characters. Bytes are counted, of which there are never fewer."""
-
-ROOMS = tuple(Room(*rows) for rows in ((25, 25), (25, 10), (25, 3), (25, 0), (10, 0), (3, 0), (0, 0)))
-"""Rows of a table: of what is new, and of the rest, which has to give way first."""
+    from harness.records import Finding, Gate, QuantityDecision
 
 
-def render_gate_markdown(gate: Gate, limit: int = LIMIT) -> str:
-    """Render a gate as GitHub-flavoured Markdown of at most ``limit`` bytes; what was cut is said.
-
-    What packages and files wrote stands in code spans, where no forge knows links, mentions or commands.
-    """
-    text = ""
-    for room in ROOMS:
-        cut = "" if room == ROOMS[0] else "Shortened to what a comment may hold; the whole is in `gate.json`."
-        text = disarm_commands("\n".join(_lines(gate, room, cut)) + "\n")
-        if len(text.encode()) <= limit:
-            break
-    return text
+# What a comment is made of: sections, folded or not, and tables that say what they leave out.
 
 
-def marker(matrix: str, file: str = "") -> str:
-    """What tells a bot which comment to update: one for each matrix and dependency file.
+@dataclass(frozen=True)
+class Room:
+    """How many rows a table may have: of what is new, and of anything else."""
 
-    Both as they are asked for; of what can be read of them several may be alike, so a digest follows.
-    """
-    asked = re.sub(r"[^a-z0-9_.]+", "-", " ".join(filter(None, (matrix, file))).lower())
-    digest = hashlib.sha256(f"{matrix}\0{file}".encode()).hexdigest()[:8]
-    return f"<!-- harness-gate:{asked}-{digest} -->"
+    fresh: int
+    rest: int
 
 
-def _lines(gate: Gate, room: Room, cut: str) -> Iterator[str]:
-    decision = gate.decision
-    because = f": {code_span(decision.because, 400, table=False)}" if decision.because else ""
-    yield f"**{decision.verdict.upper()}**: {escape_prose(decision.sentence)}{because}"
-    yield from ("", _origin(gate))
-    for section in _sections(gate, room):
-        yield from section.lines()
-    yield from _again(gate)
-    if cut:
-        yield from ("", cut)
-    yield from ("", marker(_asked(gate, "--matrix") or gate.matrix, _asked(gate, "--to")))
+@dataclass(frozen=True)
+class Section:
+    """A title and what stands under it; a folded one shows its title only, which is plain text then."""
+
+    title: str
+    body: tuple[str, ...]
+    folded: bool = False
+
+    def lines(self) -> Iterator[str]:
+        """The lines of the section, an empty one first."""
+        if self.folded:
+            yield from ("", f"<details><summary>{self.title}</summary>", "")
+            yield from (*self.body, "", "</details>")
+        else:
+            yield from ("", f"### {self.title}", "", *self.body)
 
 
-def _asked(gate: Gate, option: str) -> str:
-    """What a person gave an option; empty where it was left out."""
-    arguments = gate.question.arguments
-    return next((given for name, given in itertools.pairwise(arguments) if name == option), "")
+def draw_table(header: Sequence[str], rows: Sequence[Sequence[str]], most: int) -> tuple[str, ...]:
+    """The lines of a table of at most ``most`` rows, and how many more there are."""
+    shown = rows[:most]
+    lines = [_row(header), _row(["---"] * len(header)), *map(_row, shown)] if shown else []
+    if len(rows) > len(shown):
+        left = f"{len(rows) - len(shown)} more"
+        lines += [
+            *([""] if shown else []),
+            f"And {left}, in `gate.json`." if shown else f"{left}, in `gate.json`.",
+        ]
+    return tuple(lines)
 
 
-def _origin(gate: Gate) -> str:
-    question = gate.question
-    parts = [f"From {span(question.baseline)} to {span(question.candidate)}"]
-    if question.diff.changes:
-        parts.append(f" ({count_changes(gate)})")
-    if to_blame := say_culprits(gate, span, "→"):
-        parts.append(f"; to blame: **{to_blame}**")
-    return f"{''.join(parts)}. {say_judged(gate)}"
+def _row(fields: Sequence[str]) -> str:
+    return f"| {' | '.join(fields)} |"
 
 
-def _sections(gate: Gate, room: Room) -> Iterator[Section]:
-    """What a person has to see first, then what can be unfolded."""
-    yield from way_out_section(gate, room)
-    yield from fresh_sections(gate, room)
-    yield from slower_section(gate, room)
-    yield from culprit_section(gate)
-    yield from unclear_section(gate, room)
-    yield from speed_section(gate, room)
-    yield from rest_sections(gate, room)
+def quote_command(command: str) -> str:
+    """A command as a code span, whole: half of one would do something else."""
+    return code_span(command, LONGEST_COMMAND, table=False)
 
 
-def _again(gate: Gate) -> Iterator[str]:
-    """How to see it on one's own machine: all of it, and what is new alone."""
-    yield from ("", "### Run it yourself", "", f"All of it: {quote_command(gate_command(gate))}")
-    groups = group_findings(fresh_findings(gate))
+def span(text: str, limit: int = 300) -> str:
+    """A code span outside a table."""
+    return code_span(text, limit, table=False)
+
+
+LONGEST = 1200
+"""Characters of a sentence about a culprit."""
+
+HEADER = ("quantity", "baseline", "candidate", "ratio", "may be", "noise", "processes", "outcome")
+
+
+def fresh_sections(gate: Gate, room: Room) -> Iterator[Section]:
+    """What fails in the candidate alone, one row a check or a known reason; every case of it folded below."""
+    groups, known, findings = group_findings(gate.decision.new), fresh_known(gate), fresh_findings(gate)
     if groups:
-        command = checks_command(gate, [each.glob for each in groups[:MOST_CHECKS]])
-        yield from ("", f"{name_red(groups)}: {quote_command(command)}")
-    commit = f", commit {span(gate.commit)}" if gate.commit else ""
-    yield from ("", f"Matrix {span(gate.matrix)}, run {span(gate.run)}, {span(gate.created)}{commit}.")
+        rows = [
+            [
+                code_span(each.check, 120),
+                str(len(each.cases)),
+                code_span(each.message, 200) or each.outcome,
+                escape_prose(each.advice),
+            ]
+            for each in groups
+        ]
+        body = draw_table(("check", "cases", "why", "advice"), rows, room.fresh)
+        yield Section(f"New in the candidate: {count_cases(len(gate.decision.new))}", body)
+    if known:
+        yield _known(known, room)
+    if len(findings) > len(groups):
+        cases = [[code_span(each.check, 120), code_span(each.message, 200)] for each in findings]
+        title = f"Every new case: {len(findings)}"
+        yield Section(title, draw_table(("case", "why"), cases, room.rest), folded=True)
+
+
+def _known(findings: Sequence[Finding], room: Room) -> Section:
+    rows = [
+        [
+            escape_prose(each.reason),
+            code_span(", ".join(each.checks), 200),
+            str(each.cases),
+        ]
+        for each in group_known(findings)
+    ]
+    table = draw_table(("known divergence", "checks", "cases"), rows, room.fresh)
+    title = f"Known, and new in the candidate: {count_cases(len(findings))}"
+    return Section(title, (*table, "", f"`{ACCEPT_KNOWN}` lets these pass."))
+
+
+def slower_section(gate: Gate, room: Room) -> Iterator[Section]:
+    """What is slower or larger for certain."""
+    risen = regressed(gate.speed)
+    if risen:
+        rows = [row[:6] for row in _quantity_rows(risen)]
+        yield Section(f"Slower, or larger: {len(risen)}", draw_table(HEADER[:6], rows, room.fresh))
+
+
+def speed_section(gate: Gate, room: Room) -> Iterator[Section]:
+    """Every quantity with what its decision rests on, folded."""
+    if gate.speed is None:
+        return
+    every = worst_first(gate.speed)
+    body = (*draw_table(HEADER, _quantity_rows(every), room.rest), "", escape_prose(say_effort(gate.speed)))
+    yield Section(f"Latency and memory: {count_outcomes(every)}", body, folded=True)
+
+
+def _quantity_rows(decisions: Sequence[QuantityDecision]) -> list[list[str]]:
+    return [
+        [
+            code_span(each.quantity.id, 120),
+            show_value(each.baseline, each.quantity.unit),
+            show_value(each.candidate, each.quantity.unit),
+            show_change(each.change),
+            show_threshold(each),
+            show_floor(each.control),
+            str(each.blocks),
+            each.outcome,
+        ]
+        for each in decisions
+    ]
+
+
+def unclear_section(gate: Gate, room: Room) -> Iterator[Section]:
+    """Quantities of which nothing can be said: why, and what to do."""
+    undecided = unclear(gate.speed)
+    if gate.speed is None or not undecided:
+        return
+    rows = [
+        [
+            " ".join(code_span(each, 120) for each in quantities),
+            ": ".join(filter(None, [escape_prose(why), code_span(because, 200)])),
+        ]
+        for (why, because), quantities in group_why(undecided, gate.speed).items()
+    ]
+    body = draw_table(("quantity", "why"), rows, room.fresh)
+    for remedy in find_remedies(gate, undecided):
+        body += ("", f"{escape_prose(remedy.advice)}: {quote_command(remedy.command)}")
+    yield Section(f"Undecided: {len(undecided)}", body)
+
+
+def culprit_section(gate: Gate) -> Iterator[Section]:
+    """The parts of the upgrade to blame, what says so, and how to see each alone."""
+    culprit = gate.culprit
+    if culprit is None:
+        return
+    if not culprit.changes:
+        yield Section("Who is to blame", (escape_prose(culprit.sentence, LONGEST),))
+        return
+    lines = [f"**{say_culprits(gate, span, '→')}**: {escape_prose(culprit.sentence, LONGEST)}"]
+    commands = [command for each in culprits_of(gate) if (command := culprit_command(gate, each))]
+    for command in commands:
+        lines += ["", f"Just this: {quote_command(command)}"]
+    yield Section("Who is to blame", tuple(lines))

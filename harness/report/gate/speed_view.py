@@ -12,7 +12,8 @@ from harness.judge.sampling import FIRST
 from harness.report.gate.view import gate_command
 
 if TYPE_CHECKING:
-    from harness.gate_records import Gate, Interval, QuantityDecision, QuantityOutcome, Speed
+    from harness.records import Gate, Interval, QuantityDecision, QuantityOutcome, Speed
+
 
 WORST_FIRST: tuple[QuantityOutcome, ...] = (
     "regressed",

@@ -1,4 +1,4 @@
-"""The page that a person reads: self-contained, allowed to load nothing and to run its own script alone."""
+"""The page that a person reads: self-contained, loads nothing, runs only its own script."""
 
 from __future__ import annotations
 
@@ -9,25 +9,166 @@ from typing import TYPE_CHECKING, Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from harness.cell.catalogue import LAYERS
-from harness.history_records import Earlier
+from harness.cell.interface import LAYERS
+from harness.records import Earlier
 from harness.report.escape import scrub, shorten
-from harness.report.latency_view import show_seconds
-from harness.report.legend import LAYER_TITLES, describe_machine
-from harness.report.margins import find_margins
+from harness.report.history.view import (
+    TITLES,
+    WORDS,
+    choose_trends,
+    group_differences,
+    group_scenarios,
+    number_runs,
+    say_cells,
+    say_compared,
+    say_comparison,
+    say_kinds,
+    say_run,
+)
+from harness.report.latency_view import show_ratio, show_seconds
 from harness.report.page.cells import view_cells, view_shared_facts
-from harness.report.page.changes import view_changes
-from harness.report.page.findings import view_claims, view_differences, view_known, view_red
-from harness.report.page.latency import view_latency
-from harness.report.page.map import view_filter, view_map
-from harness.report.page.measured import view_parity, view_precision
-from harness.report.page.trends import view_trends
-from harness.report.recommended import read_code, recommend
-from harness.report.red import count_kinds
-from harness.report.view import LEGEND, SIGNS, SignKind, count_verdicts, describe_locks, say_skipped
+from harness.report.page.findings import (
+    view_claims,
+    view_differences,
+    view_filter,
+    view_known,
+    view_map,
+    view_red,
+)
+from harness.report.page.latency import view_latency, view_parity, view_plot, view_precision
+from harness.report.parity import find_margins
+from harness.report.plots.trends import plot_trends
+from harness.report.precision import read_code, recommend
+from harness.report.view import (
+    LAYER_TITLES,
+    LEGEND,
+    SIGNS,
+    SignKind,
+    count_kinds,
+    count_verdicts,
+    describe_locks,
+    describe_machine,
+    say_skipped,
+)
 
 if TYPE_CHECKING:
-    from harness.records import Run, Verdict
+    from harness.records import ChangePoint, Comparison, Run, Trend, Trends, Verdict
+    from harness.report.history.view import DifferenceGroup, ScenarioTrend
+
+
+# What the page shows of the comparison with the run before.
+
+_GROUPS_SHOWN = 12
+
+
+def view_changes(since: Comparison | None) -> dict[str, Any] | None:
+    """The sentence, what was compared with what, and the differences, the worst first; None without one."""
+    if since is None:
+        return None
+    kinds = [
+        {
+            "title": TITLES[kind],
+            "groups": [_group(group, since.cells) for group in groups[:_GROUPS_SHOWN]],
+            "left": max(0, len(groups) - _GROUPS_SHOWN),
+        }
+        for kind, groups in group_differences(since).items()
+    ]
+    return {
+        "kind": "red" if since.worse else "pass",
+        "word": _say_verdict(since),
+        "sentence": say_comparison(since),
+        "before": say_run(since.before),
+        "compared": say_compared(since),
+        "notes": since.notes,
+        "kinds": kinds,
+    }
+
+
+def _say_verdict(since: Comparison) -> str:
+    """What may be said of the cells that both runs have, and of how many that is."""
+    said, all_cells = "worse" if since.worse else "nothing worse", since.after.cells
+    return said if since.cells == all_cells else f"{said} in {since.cells} of {all_cells} cells"
+
+
+def _group(group: DifferenceGroup, cells: int) -> dict[str, Any]:
+    example = group.example
+    moved = " \N{RIGHTWARDS ARROW} ".join(filter(None, (example.before, example.after)))
+    return {
+        "name": group.name,
+        "worse": group.worse,
+        "moved": shorten(moved) if example.what else "",
+        "cells": say_cells(group, cells),
+        "causes": "; ".join(example.causes),
+    }
+
+
+# What the page shows of trends: how latency moved over the runs before this one.
+
+_ROWS_SHOWN = 40
+
+
+def view_trends(trends: Trends | None) -> dict[str, Any] | None:
+    """The sentence, a plot for each scenario, and what changed as a table; None without trends."""
+    if trends is None or not trends.trends:
+        return None
+    numbers, moved = number_runs(trends), choose_trends(trends)
+    scenarios = group_scenarios(trends, numbers)
+    timed = list(numbers)
+    sentence = (
+        f"{len(timed)} sessions timed {len(trends.trends)} series on this class of machine, "
+        f"from {timed[0]} to {timed[-1]}: {say_kinds(trends)}."
+    )
+    return {
+        "kind": "red" if any(each.kind != "steady" and (each.since or 1) > 1 for each in moved) else "pass",
+        "word": f"{len(moved)} changed" if moved else "nothing changed",
+        "sentence": sentence,
+        "reference": trends.reference,
+        "pinned": trends.pinned,
+        "notes": [note.split("`") for note in trends.notes],  # words and commands by turns
+        "plot": view_plot(
+            plot_trends(scenarios, numbers, numbers.get(trends.reference)),
+            title="Ratio to the baseline by session, each scenario", key="trends", said=sentence,
+        ),
+        "hidden": sum(each.left for each in scenarios),
+        "moved": [_moved(each) for each in moved[:_ROWS_SHOWN]],
+        "left": max(0, len(moved) - _ROWS_SHOWN),
+        "scenarios": [_scenario(each) for each in scenarios if each.levels],
+    }  # fmt: skip
+
+
+def _moved(trend: Trend) -> dict[str, Any]:
+    return {
+        "slower": trend.kind != "steady" and (trend.since or 1) > 1,
+        "scenario": shorten(trend.scenario),
+        "cell": shorten(trend.cell),
+        "own": trend.baseline,
+        "since": show_ratio(trend.since),
+        "noise": show_ratio(trend.beyond),
+        "how": WORDS[trend.kind],
+        "a_run": f"{trend.a_run.ratio:.4f}x" if trend.kind == "crept" and trend.a_run else "",
+        "changes": [_change(each) for each in trend.changes],
+    }
+
+
+def _change(change: ChangePoint) -> dict[str, str]:
+    return {
+        "ratio": show_ratio(change.ratio),
+        "run": change.first,
+        "command": f"harness compare {change.last} {change.first}",
+    }
+
+
+def _scenario(scenario: ScenarioTrend) -> dict[str, Any]:
+    medians = [level.median for level in scenario.levels]
+    return {
+        "name": scenario.scenario,
+        "cells": scenario.cells,
+        "first": show_ratio(medians[0]),
+        "lowest": show_ratio(min(medians)),
+        "highest": show_ratio(max(medians)),
+        "now": show_ratio(medians[-1]),
+    }
+
 
 _PAGE = Path(__file__).parent / "templates"
 _FIRST = Earlier()

@@ -12,8 +12,9 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from harness.records import LatencyRow
-    from harness.report.cell_names import VersionNames
-    from harness.report.scenarios import Family, Rounds
+    from harness.report.grid import VersionNames
+    from harness.report.latency_view import Family, Rounds
+
 
 MOST_CELLS, CELLS_OF_MANY = 40, 24
 """A plot shows up to so many cells; of more than those the furthest from the baseline. The table has all.

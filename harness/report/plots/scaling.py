@@ -10,7 +10,7 @@ from harness.report.plots.precision import COLOURS, SHAPES
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from harness.report.scenarios import Against, Scale
+    from harness.report.latency_view import Against, Scale
 
 
 def plot_scaling(scales: Sequence[Scale], *, width: int = 250, height: int = 190) -> Spec:

@@ -9,8 +9,9 @@ from harness.report.plots.draw import Spec, ink
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from harness.history_records import Trend, TrendKind
-    from harness.report.past.trends_view import ScenarioTrend
+    from harness.records import Trend, TrendKind
+    from harness.report.history.view import ScenarioTrend
+
 
 _KINDS: dict[TrendKind, tuple[str, str]] = {
     "stepped": ("steps", ink("series-2")),

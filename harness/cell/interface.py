@@ -1,0 +1,296 @@
+"""What controller and cell agree on: the spec of a process, its environment, checks and scenarios.
+
+Both sides import it, on every Python of a matrix, so it needs the standard library alone.
+"""
+
+from __future__ import annotations
+
+import importlib
+import itertools
+import json
+from dataclasses import asdict, dataclass, field
+from fnmatch import fnmatchcase
+from functools import reduce
+from pathlib import Path
+from typing import Any, Dict, List, Mapping, Optional, Tuple, Union
+
+# What a cell process is told: one JSON file, written by the controller, read once at the start.
+#
+# Standard library only; with ``catalogue`` the second module of the cell that the controller imports.
+
+DEFAULT_NORMALIZER = "harness.cell.normalizers:manual"
+DEFAULT_EMBEDDER = "harness.cell.embedder:OpenVinoEmbedder"
+
+CHANNEL_VARIABLE = "HARNESS_CHANNEL_FD"
+"""Environment variable with the file descriptor of the socket to the controller."""
+
+
+@dataclass(frozen=True)
+class CellSpec:
+    """Everything that one cell process needs to know.
+
+    Attributes:
+        cell: id of the cell (``aa.<id>`` for the A/A arm).
+        phases: ``contract``, ``latency`` or both, in this order.
+        locked: distribution -> exact version that must be in the process.
+        embedder: dotted path ``module:name`` of a factory ``(model_dir: str) -> embedder``; an embedder is
+            called with ``list[str]`` and returns a float array of shape (n, d), not normalized.
+        normalizer: dotted path of a function, array (n, d) -> array (n, d).
+        search_path: folders put in front of ``sys.path`` for the subject.
+        model_dir: a local sentence-transformers model folder.
+        corpus: path of the corpus (TOML); golden: path of the golden embeddings, None where there are none.
+        tolerances: name -> allowed value, from ``matrices/tolerances.toml``.
+        scenarios: ids of the latency scenarios to measure, in order.
+        only: globs over case ids; empty: all.
+        profile: Hypothesis profile, ``default`` (derandomized) or ``explore``.
+        threads: thread count of every library in the process.
+        benchmark_json: where pytest-benchmark writes; None for no file.
+        converted: folder with ``openvino_model.xml`` and ``.bin``, made by ``harness.cell.convert`` of the
+            same environment; None: the subject converts the model by itself.
+        workdir: an empty folder that the process may write to.
+    """
+
+    cell: str
+    phases: Tuple[str, ...]
+    locked: Dict[str, str]
+    model_dir: str
+    workdir: str
+    embedder: str = DEFAULT_EMBEDDER
+    normalizer: str = DEFAULT_NORMALIZER
+    search_path: Tuple[str, ...] = ()
+    corpus: str = ""
+    golden: Optional[str] = None
+    tolerances: Dict[str, float] = field(default_factory=dict)
+    scenarios: Tuple[str, ...] = ()
+    only: Tuple[str, ...] = ()
+    profile: str = "default"
+    threads: int = 1
+    benchmark_json: Optional[str] = None
+    converted: Optional[str] = None
+
+    @property
+    def normalizers(self) -> Tuple[str, ...]:
+        """Names of the normalizers that the checks run over."""
+        shipped = ("manual", "stable")
+        return shipped if self.normalizer == DEFAULT_NORMALIZER else ("subject", *shipped)
+
+    def write(self, path: Path) -> None:
+        """Write it as JSON."""
+        path.write_text(json.dumps(asdict(self), indent=1), encoding="utf-8")
+
+    @classmethod
+    def read(cls, path: Path) -> CellSpec:
+        """Read what ``write`` wrote."""
+        raw: Dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        tuples = ("phases", "search_path", "scenarios", "only")
+        values: Dict[str, Any] = {key: tuple(raw[key]) if key in tuples else raw[key] for key in raw}
+        return cls(**values)
+
+
+# The catalogue of checks and latency scenarios: what every cell owes, known before anything runs.
+#
+# Standard library only: the one module of the cell that the controller imports too, so that plan and suite
+# cannot disagree. Data in ``checks.toml`` beside this file.
+
+try:
+    import tomllib
+except ImportError:  # Python < 3.11: pytest brings tomli there
+    import tomli as tomllib  # type: ignore[no-redef, unused-ignore]
+
+CHECKS_FILE = Path(__file__).with_name("checks.toml")
+
+LAYERS = ("ENV", "API", "L0", "L1", "L2", "L3", "RT", "GOLD")
+"""In the order of the report: process, names, normalization, raw, end to end, retrieval, runtime, drift."""
+
+SHIPPED_NORMALIZERS = ("manual", "stable")
+"""What comes with the harness; a subject of the user's own is a third, called ``subject``."""
+
+AXES: Dict[str, Tuple[str, ...]] = {
+    "dtype": ("float16", "float32", "float64"),
+    "output": ("float32", "float16"),
+}
+
+TOLERANCES: Dict[str, float] = {
+    "l1.hidden": 3e-5,
+    "l2.float32": 2e-6,
+    "l2.float16": 5e-4,
+    "unit.float32": 5e-7,
+    "unit.float16": 1.5e-3,
+    "rt.float32": 2e-6,
+    "gold.float32": 2e-6,
+    "gold.float16": 5e-4,
+}
+"""What runs were measured with whose plan is of a version that did not say it; new plans do."""
+
+ELSE = "else"
+
+
+@dataclass(frozen=True)
+class Limit:
+    """How a case may bind what it measures: ``bound``, and the weakest ``value`` of it; None for ``none``."""
+
+    bound: str
+    value: Optional[float] = None
+
+
+@dataclass(frozen=True)
+class Check:
+    """One property with a stable id, a title, and the advice to give when it breaks.
+
+    ``bounds`` and ``limits`` hold pairs of a value of a case (or ``else``) and what is valid there;
+    ``may_skip`` are globs over the reasons of skips.
+    """
+
+    id: str
+    layer: str
+    title: str
+    advice: str
+    over: Tuple[str, ...] = ()
+    values: Tuple[Tuple[str, Tuple[str, ...]], ...] = ()  # narrows an axis, or defines one of its own
+    bounds: Tuple[Tuple[str, str], ...] = ()
+    limits: Tuple[Tuple[str, Union[float, str]], ...] = ()
+    may_skip: Tuple[str, ...] = ()
+
+    def combinations(self, normalizers: Tuple[str, ...]) -> List[Tuple[str, ...]]:
+        """The parameters of its cases, in the order of ``over``."""
+        axes = {**AXES, "normalizer": normalizers, **dict(self.values)}
+        return list(itertools.product(*(axes[name] for name in self.over)))
+
+    def cases(self, normalizers: Tuple[str, ...]) -> List[str]:
+        """The ids of its cases: ``<check>/<value>/<value>``, in the order of ``over``."""
+        return ["/".join((self.id, *values)) for values in self.combinations(normalizers)]
+
+    def limit_of(self, case: str, tolerances: Mapping[str, float]) -> Optional[Limit]:
+        """What a case may be bound by; None where the check says nothing.
+
+        Raises:
+            LookupError: the limit is a tolerance that is not among ``tolerances``.
+        """
+        values = case.split("/")[1:]
+        bound, limit = _choose(self.bounds, values), _choose(self.limits, values)
+        if bound is None:
+            return None
+        if not isinstance(limit, str):
+            return Limit(bound, limit)
+        factor, _, name = limit.rpartition(" ")
+        named = name.format(**{axis: values[place] for place, axis in enumerate(self.over)})
+        return Limit(bound, float(factor or 1) * tolerances[named])
+
+    def declares_skip(self, reason: str) -> bool:
+        """Whether a case may be skipped for this reason."""
+        return any(fnmatchcase(reason, glob) for glob in self.may_skip)
+
+
+@dataclass(frozen=True)
+class Scenario:
+    """One latency scenario: what is called, on how many rows or texts, in which dtype."""
+
+    id: str
+    kind: str  # "normalize" or "embed"
+    target: str  # a normalizer or "reference"; "openvino" (the subject's embedder) or "sentence-transformers"
+    batch: int
+    dtype: str
+
+
+def _choose(pairs: Tuple[Tuple[str, Any], ...], values: List[str]) -> Any:
+    """What is valid for a case with these values: the first pair that names one of them, or ``else``."""
+    return next((found for name, found in pairs if name == ELSE or name in values), None)
+
+
+def _pairs(found: Any) -> Tuple[Tuple[str, Any], ...]:
+    return tuple(found.items()) if isinstance(found, dict) else ((ELSE, found),)
+
+
+def _check(entry: Dict[str, Any]) -> Check:
+    over = tuple(entry.get("over", ()))
+    values = tuple((axis, tuple(entry[axis])) for axis in over if axis in entry)
+    bounds = _pairs(entry["bound"])
+    return Check(
+        *(entry["id"], entry["layer"], entry["title"], entry["advice"], over, values, bounds),
+        limits=() if bounds == ((ELSE, "none"),) else _pairs(entry["limit"]),
+        may_skip=tuple(entry.get("may-skip", ())),
+    )
+
+
+def load_checks(path: Path = CHECKS_FILE) -> Tuple[Check, ...]:
+    """Every check of the suite, in the order of the file."""
+    with path.open("rb") as file:
+        return tuple(_check(entry) for entry in tomllib.load(file)["check"])
+
+
+def load_scenarios(normalizers: Tuple[str, ...] = SHIPPED_NORMALIZERS) -> Tuple[Scenario, ...]:
+    """Every latency scenario, in the order in which they are measured."""
+    normalize = (
+        Scenario(f"normalize.{target}.{dtype}.{batch}", "normalize", target, batch, dtype)
+        for dtype in ("float32", "float16")
+        for batch in (1, 32, 256, 4096)
+        for target in (*normalizers, "reference")
+    )
+    embed = (
+        Scenario(f"embed.{target}.float32.{batch}", "embed", target, batch, "float32")
+        for batch in (1, 8, 32)
+        for target in ("openvino", "sentence-transformers")
+    )
+    return (*normalize, *embed)
+
+
+# The objects that a spec names by dotted path: the embedder and the normalizer under test.
+
+SHIPPED = {"manual": "harness.cell.normalizers:manual", "stable": "harness.cell.normalizers:stable"}
+
+
+def load_dotted(path: str) -> Any:
+    """The object that ``module:name`` (or ``module:name.attribute``) names.
+
+    Raises:
+        ImportError: there is no such module, or no such name in it.
+    """
+    module, _, name = path.partition(":")
+    if not name:
+        raise ImportError(f"{path!r} names no object: write it as 'module:name'")
+    try:
+        return reduce(getattr, name.split("."), importlib.import_module(module))
+    except AttributeError as error:
+        raise ImportError(f"{path!r}: {error}") from error
+
+
+def load_normalizer(spec: CellSpec, name: str) -> Any:
+    """The normalizer that the axis value ``manual``, ``stable`` or ``subject`` stands for."""
+    return load_dotted(SHIPPED.get(name, spec.normalizer))
+
+
+_THREADS = (
+    "OMP_NUM_THREADS",
+    "MKL_NUM_THREADS",
+    "OPENBLAS_NUM_THREADS",
+    "NUMEXPR_NUM_THREADS",
+    "VECLIB_MAXIMUM_THREADS",
+)
+
+
+def make_surroundings(python: Path, suite: Path, workdir: Path, threads: int) -> dict[str, str]:
+    """Every variable that a cell process gets, but for its channel.
+
+    ``workdir`` gets an empty home and a folder for temporary files. Nothing of the controller's own
+    environment is passed on, so that a cell sees the same on every machine and cannot leak a secret.
+    """
+    home, temporary = workdir / "home", workdir / "tmp"
+    for folder in (home, temporary):
+        folder.mkdir(parents=True, exist_ok=True)
+    return {
+        "PATH": f"{python.parent}:/usr/bin:/bin",
+        "HOME": str(home),
+        "TMPDIR": str(temporary),
+        "LANG": "C.UTF-8",
+        "PYTHONPATH": str(suite),
+        "PYTHONHASHSEED": "0",
+        "PYTHONNOUSERSITE": "1",
+        "PYTHONSAFEPATH": "1",  # known from Python 3.11 on, ignored before
+        "PYTHONUNBUFFERED": "1",  # the last words of a process that is killed are in its log
+        "HF_HUB_OFFLINE": "1",
+        "TRANSFORMERS_OFFLINE": "1",
+        "HF_HUB_DISABLE_TELEMETRY": "1",
+        "CI": "true",  # openvino sends telemetry at import unless it sees a CI
+        "TOKENIZERS_PARALLELISM": "false",
+        **dict.fromkeys(_THREADS, str(threads)),
+    }

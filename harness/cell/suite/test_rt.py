@@ -1,0 +1,305 @@
+"""RT: batches, order, buffers, threads, odd texts and memory. By hand: ``--only 'rt.*'``."""
+
+from __future__ import annotations
+
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING, Any, Callable, List, Tuple
+
+import numpy as np
+import pytest
+
+from harness.cell.comparison import compare, name_worst, unit_rows
+from harness.cell.controls import Controls, choose_sentences
+from harness.cell.corpus import Sentence, load_corpus
+from harness.cell.facts import PeakUnknownError, measure_growth
+from harness.cell.record import Record
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from harness.cell.record import Record
+
+
+# RT: how the embedder behaves between calls: batches, order, buffers, threads.
+
+THREADS = 8
+CALLS = 3
+"""Calls of each thread."""
+
+SAME_LENGTH = (["the red house"], ["two green cars"], ["a cold day"])
+"""Calls of one shape each: a runtime gives them the same buffer."""
+
+
+@pytest.fixture(scope="module")
+def few(corpus: List[Sentence]) -> List[Sentence]:
+    """Return sentences of every kind and of very different length, the longest ones aside."""
+    return choose_sentences(corpus)
+
+
+@pytest.fixture(scope="module")
+def alone(subject: Any, few: List[Sentence]) -> NDArray:
+    """Return the embeddings of the few, each embedded by itself."""
+    return np.concatenate([np.array(subject([sentence.text])) for sentence in few])
+
+
+def hold_to_tolerance(  # noqa: PLR0913, PLR0917 # two arrays, and what is said of them
+    actual: NDArray,
+    wanted: NDArray,
+    few: List[Sentence],
+    allowed: float,
+    controls: Controls,
+    record: Record,
+) -> None:
+    """Compare directions: whatever the normalizer does is not the runtime's business."""
+    difference = compare(unit_rows(actual), unit_rows(wanted), allowed)
+    record(
+        value=difference.worst,
+        unit="abs",
+        bound="max",
+        allowed=allowed,
+        worst=difference.index,
+        share=difference.share,
+        sample=name_worst(difference.rows, few),
+        control=controls.apart("no-attention-mask")[1],
+    )
+
+
+@pytest.mark.check("rt.batch-independence")
+def test_batch_independence(  # noqa: PLR0913, PLR0917 # fixtures are arguments
+    subject: Any,
+    few: List[Sentence],
+    alone: NDArray,
+    controls: Controls,
+    tolerance: Callable[[str], float],
+    record: Record,
+) -> None:
+    """Embed all together that was embedded alone."""
+    together = np.array(subject([sentence.text for sentence in few]))
+    hold_to_tolerance(together, alone, few, tolerance("rt.float32"), controls, record)
+
+
+@pytest.mark.check("rt.order-independence")
+def test_order_independence(  # noqa: PLR0913, PLR0917 # fixtures are arguments
+    subject: Any,
+    few: List[Sentence],
+    alone: NDArray,
+    controls: Controls,
+    tolerance: Callable[[str], float],
+    record: Record,
+) -> None:
+    """Embed in another order what was embedded alone."""
+    shuffled = np.random.default_rng(20261101).permutation(len(few))
+    embedded = np.array(subject([few[row].text for row in shuffled]))
+    hold_to_tolerance(embedded[np.argsort(shuffled)], alone, few, tolerance("rt.float32"), controls, record)
+
+
+@pytest.mark.check("rt.no-alias")
+def test_no_alias(subject: Any, record: Record) -> None:
+    """Keep a result over further calls."""
+    overwritten = []
+    for first in SAME_LENGTH:
+        kept = subject(first)
+        before = np.array(kept, copy=True)
+        for other in (*SAME_LENGTH, ["something much longer than the texts before it", "b"]):
+            subject(other)
+        if not np.array_equal(before, kept):
+            overwritten.append(first[0])
+    record(
+        value=len(overwritten),
+        unit="results overwritten",
+        bound="max",
+        allowed=0,
+        sample="; ".join(overwritten),
+        facts={"results": len(SAME_LENGTH)},
+    )
+
+
+@pytest.mark.check("rt.inputs-unchanged")
+def test_inputs_unchanged(subject: Any, record: Record) -> None:
+    """Keep texts and token arrays over further calls.
+
+    None of them is larger: for a larger one a runtime takes new memory, and leaves the caller's alone.
+    """
+    texts = ["the red house", "a longer text about two green cars", ""]
+    given = list(texts)
+    subject(given)
+    changed = ["texts"] if given != texts else []
+    arrays = hasattr(subject, "infer") and hasattr(subject, "tokenize")
+    if arrays:
+        tokens = subject.tokenize(texts)
+        before = {name: array.copy() for name, array in tokens.items()}
+        subject.infer(tokens)
+        for other in (texts[::-1], ["a blue boat", "x"], ["y"]):
+            subject.infer(subject.tokenize(other))
+        changed += [name for name, array in tokens.items() if not np.array_equal(array, before[name])]
+    record(
+        value=len(changed),
+        unit="inputs changed",
+        bound="max",
+        allowed=0,
+        sample=", ".join(changed),
+        facts={"token arrays looked at": arrays},
+    )
+
+
+@pytest.mark.check("rt.deterministic")
+def test_deterministic(subject: Any, few: List[Sentence], record: Record) -> None:
+    """Embed the same twice."""
+    texts = [sentence.text for sentence in few]
+    first = np.array(subject(texts), copy=True)
+    difference = compare(np.array(subject(texts)), first)
+    record(
+        value=difference.worst,
+        unit="abs",
+        bound="max",
+        allowed=0.0,
+        worst=difference.index,
+        share=difference.share,
+        sample=name_worst(difference.rows, few),
+    )
+
+
+def split_work(few: List[Sentence]) -> List[List[str]]:
+    """One small batch for each thread, no two alike."""
+    texts = [sentence.text for sentence in few]
+    return [[texts[(row + step) % len(texts)] for step in (0, 5, 11)] for row in range(THREADS)]
+
+
+@pytest.mark.check("rt.threads")
+def test_threads(
+    subject: Any, few: List[Sentence], tolerance: Callable[[str], float], record: Record
+) -> None:
+    """Embed from many threads what one thread embedded before."""
+    batches = split_work(few)
+    wanted = [np.array(subject(batch), copy=True) for batch in batches]
+    allowed = tolerance("rt.float32")
+    start = threading.Barrier(THREADS)
+
+    def embed(row: int) -> List[Tuple[int, str]]:
+        start.wait(timeout=60)
+        said = []
+        for _ in range(CALLS):
+            try:
+                worst = compare(np.array(subject(batches[row])), wanted[row]).worst
+            except Exception as error:  # noqa: BLE001 # whatever a runtime raises when two threads meet
+                said.append((row, f"{type(error).__name__}: {error}"))
+            else:
+                if worst > allowed:
+                    said.append((row, f"off by {worst:.2g}"))
+        return said
+
+    with ThreadPoolExecutor(THREADS) as pool:
+        wrong = [entry for said in pool.map(embed, range(THREADS)) for entry in said]
+    record(
+        value=len(wrong),
+        unit="wrong answers",
+        bound="max",
+        allowed=0,
+        share=len(wrong) / (THREADS * CALLS),
+        sample="; ".join(f"thread {row}: {what}" for row, what in wrong[:3]),
+        facts={"threads": THREADS, "calls": THREADS * CALLS},
+    )
+
+
+# RT: texts that services meet and demos don't: empty, too long, other scripts, emoji, control characters.
+
+KINDS = {"empty-string": "empty"}
+"""Where the case is called otherwise than the kind of the corpus."""
+
+
+@pytest.fixture(scope="module")
+def shipped() -> List[Sentence]:
+    """Return the corpus of the harness: a corpus of the user's own need not hold every kind."""
+    return load_corpus("")
+
+
+def hold_empty_list(subject: Any, record: Record) -> None:
+    """An empty list is an array of no rows, as wide and as typed as any other."""
+    wanted, actual = np.asarray(subject(["x"])), np.asarray(subject([]))
+    shape = (0, wanted.shape[1])
+    record(
+        value=float(actual.shape == shape and actual.dtype == wanted.dtype),
+        unit="kept",
+        bound="equal",
+        allowed=1.0,
+        sample=f"shape {actual.shape} {actual.dtype}, for shape {shape} {wanted.dtype}",
+    )
+
+
+@pytest.mark.check("rt.texts")
+def test_texts(  # noqa: PLR0913, PLR0917 # fixtures are arguments
+    text: str,
+    subject: Any,
+    reference_model: Any,
+    shipped: List[Sentence],
+    tolerance: Callable[[str], float],
+    record: Record,
+) -> None:
+    """Compare one kind of texts, in one call, with the reference."""
+    from harness.cell.reference import encode
+
+    if text == "empty-list":
+        hold_empty_list(subject, record)
+        return
+    sentences = [sentence for sentence in shipped if sentence.kind == KINDS.get(text, text)]
+    texts = [sentence.text for sentence in sentences]
+    wanted = encode(reference_model, texts, normalize=True)
+    allowed = tolerance("l2.float32")
+    difference = compare(unit_rows(np.asarray(subject(texts))), wanted, allowed)
+    record(
+        value=difference.worst,
+        unit="abs",
+        bound="max",
+        allowed=allowed,
+        worst=difference.index,
+        share=difference.share,
+        sample=name_worst(difference.rows, sentences),
+        facts={"texts": len(texts)},
+    )
+
+
+ROWS, DIMENSION = 32768, 384
+ALLOWED = 3.0
+"""In sizes of the input: the result, one temporary of the squares, and one copy of the scaled rows.
+
+The manual formula needs 1 (the temporary is gone before the division), with 2 for a normalizer that scales a
+copy first; more is a temporary that nobody needs. Norms, pages and pools of the allocator are below 0.1.
+"""
+
+
+@pytest.fixture(scope="module")
+def batch() -> Any:
+    """Return about 50 MB of rows, float32; tiled, because nobody looks at their values."""
+    tile = np.random.default_rng(5).standard_normal((1024, DIMENSION)).astype(np.float32)
+    return np.tile(tile, (ROWS // len(tile), 1))
+
+
+@pytest.fixture(scope="module")
+def reference(batch: Any) -> float:
+    """Return what the reference needs for the same rows, in sizes of the input."""
+    import torch
+    from sentence_transformers.util import normalize_embeddings
+
+    return measure(normalize_embeddings, torch.from_numpy(batch), batch.nbytes)
+
+
+def measure(normalize: Callable[[Any], Any], rows: Any, size: int) -> float:
+    """Growth of the peak in one call, after a small one that loads what is loaded once."""
+    normalize(rows[:64])
+    try:
+        return measure_growth(lambda: normalize(rows)) / size
+    except PeakUnknownError as error:
+        pytest.skip(str(error))
+
+
+@pytest.mark.check("rt.memory")
+def test_memory(batch: Any, reference: float, normalize: Callable[[Any], Any], record: Record) -> None:
+    """The reference is recorded beside it."""
+    record(
+        value=measure(normalize, batch, batch.nbytes),
+        unit="times the input",
+        bound="max",
+        allowed=ALLOWED,
+        facts={"reference": round(reference, 4), "input_bytes": batch.nbytes},
+    )

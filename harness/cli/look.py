@@ -1,0 +1,193 @@
+"""Commands that look at runs: ``history``, ``compare``, ``export``, ``trends``."""
+
+from __future__ import annotations
+
+import math
+import sys
+from pathlib import Path
+
+import click
+import msgspec
+
+from harness.cli.earlier import MAX_RUNS, make_trends, open_history_of, say
+from harness.cli.options import reports_option
+from harness.cli.screen import Screen
+from harness.errors import ExitCode, UsageError
+from harness.files import write_output
+from harness.judge.compare import MOVED
+from harness.judge.compare import compare as compare_snapshots
+from harness.redaction import redact
+from harness.report.history.markdown import render_comparison_json, render_comparison_markdown
+from harness.report.history.terminal import render_comparison_text, render_history_text, render_trends_text
+from harness.report.measurements import render_measurements_of
+from harness.runs.database import read_history
+from harness.runs.find import LATEST, PREVIOUS, find_snapshot
+from harness.runs.folder import find_folders, read_folder
+from harness.runs.reading import list_runs, match_run, read_snapshot
+from harness.runs.recording import History, keep_newest, pin_run, record_runs
+
+# Commands about earlier runs: ``history``, ``compare``, ``export``.
+
+
+@click.command()
+@click.option("--matrix", metavar="NAME", help="Only runs of this matrix.")
+@click.option("--limit", type=click.IntRange(1, MAX_RUNS), help="Only so many of the newest.")
+@click.option("--json", "as_json", is_flag=True, help="As JSON.")
+@click.option(
+    "--import", "folders", multiple=True, metavar="FOLDER", help="Take in a run, or a folder of runs."
+)
+@click.option(
+    "--keep-runs", type=click.IntRange(1, MAX_RUNS), help="Remove all but so many of each matrix and kind."
+)
+@click.option("--pin", metavar="RUN", help="Keep this run for ever; trends are measured against it.")
+@click.option("--unpin", metavar="RUN", help="Undo --pin.")
+@reports_option
+def history(  # noqa: PLR0913 - one parameter an option
+    *,
+    matrix: str | None,
+    limit: int | None,
+    as_json: bool,
+    folders: tuple[str, ...],
+    keep_runs: int | None,
+    pin: str | None,
+    unpin: str | None,
+    reports: Path,
+) -> None:
+    """List the runs that were recorded, the newest first.
+
+    Every run is recorded when it is over, in reports/runs/history.sqlite3 or where HARNESS_HISTORY says;
+    the newest 200 of each matrix and kind are kept, or HARNESS_KEEP_RUNS.
+    """
+    place = open_history_of(reports)
+    if folders:
+        _import(folders, place)
+    for name, pinned in ((pin, True), (unpin, False)):
+        if name is not None:
+            pin_run(_match(name, place), place, say, pinned=pinned)
+    if keep_runs is not None:
+        keep_newest(History(place.path, keep_runs), say)
+    with read_history(place.path, say) as connection:
+        runs = list_runs(connection, matrix)[:limit]
+    if as_json:
+        click.echo(msgspec.json.format(msgspec.json.encode(runs), indent=1))
+        return
+    if not runs:
+        click.echo(f"no runs in {place.path}")
+        return
+    screen = Screen(plain=True)
+    text = render_history_text(runs, width=screen.width, color=screen.color, unicode=screen.unicode)
+    click.echo(text, color=screen.color, nl=False)
+
+
+def _import(folders: tuple[str, ...], place: History) -> None:
+    taken = 0
+    for path in [found for folder in folders for found in find_folders(Path(folder))]:
+        try:
+            snapshot = read_folder(path)
+        except UsageError as error:
+            say(f"left out: {error}")
+            continue
+        record_runs([snapshot], History(place.path, sys.maxsize), say)  # what is asked for is not removed
+        taken += 1
+    click.echo(f"took in {taken} run{'' if taken == 1 else 's'}")
+
+
+def _match(name: str, place: History) -> str:
+    with read_history(place.path, say) as connection:
+        if name == LATEST:
+            runs = list_runs(connection)
+            found = runs[0].run if runs else None
+        else:
+            found = match_run(connection, name)
+    if found is None:
+        raise UsageError(f"{name}: no such run in the history; `harness history` lists them")
+    return found
+
+
+@click.command()
+@click.argument("before", metavar="[RUN]", default=PREVIOUS)
+@click.argument("after", metavar="[RUN]", default=LATEST)
+@click.option(
+    "--moved",
+    type=click.FloatRange(0, 1e9),
+    default=MOVED,
+    show_default=True,
+    help="Tell of a measured value that moved by this share of what is allowed.",
+)
+@click.option("--json", "form", flag_value="json", help="As JSON: every single difference.")
+@click.option("--markdown", "form", flag_value="markdown", help="As Markdown.")
+@reports_option
+def compare(*, before: str, after: str, moved: float, form: str | None, reports: Path) -> int:
+    """Say what is not as it was in the run before, and why.
+
+    A RUN is an id or the beginning of one, a folder such as reports/compat, a results.json, `latest`, or
+    `previous` (the run of the same matrix before the latest). Exit 1 if something got worse.
+    """
+    if math.isnan(moved):  # which no range excludes
+        raise UsageError("--moved nan: expected a number from 0 to 1e9")
+    place = open_history_of(reports)
+    first, second = (find_snapshot(name, reports, place, say) for name in (before, after))
+    found = compare_snapshots(first, second, moved=moved)
+    if form == "json":
+        click.echo(render_comparison_json(found), nl=False)
+    elif form == "markdown":
+        click.echo(render_comparison_markdown(found), nl=False)
+    else:
+        screen = Screen(plain=True)
+        text = render_comparison_text(found, width=screen.width, color=screen.color, unicode=screen.unicode)
+        click.echo(text, color=screen.color, nl=False)
+    return ExitCode.REGRESSED if found.worse else ExitCode.PASS
+
+
+@click.command()
+@click.argument("runs", nargs=-1, metavar="[RUN]...")
+@click.option("--all", "everything", is_flag=True, help="Every run of the history.")
+@click.option(
+    "--out",
+    type=click.Path(dir_okay=False, allow_dash=True),
+    default="-",
+    metavar="FILE",
+    help="Into a file, a pipe, or - (standard output).  [default: -]",
+)
+@reports_option
+def export(*, runs: tuple[str, ...], everything: bool, out: str, reports: Path) -> None:
+    """Write all measurements as CSV, one row each.
+
+    Of the newest run, or of each RUN, named as for `harness compare`.
+    """
+    place = open_history_of(reports)
+    if everything:
+        with read_history(place.path, say) as connection:
+            snapshots = [read_snapshot(connection, each.run) for each in list_runs(connection)]
+    else:
+        snapshots = [find_snapshot(run, reports, place, say) for run in runs or (LATEST,)]
+    text = render_measurements_of(snapshots)
+    if out == "-":
+        click.echo(text, nl=False)
+    else:
+        write_output(Path(out), redact(text).encode())
+
+
+@click.command()
+@click.option("--matrix", metavar="NAME", help="Of this matrix.  [default: the one swept last]")
+@click.option("--all", "everything", is_flag=True, help="What is steady too.")
+@click.option("--json", "as_json", is_flag=True, help="As JSON: every series with all its runs.")
+@reports_option
+def trends(*, matrix: str | None, everything: bool, as_json: bool, reports: Path) -> None:
+    """Show what latency did over the runs of one class of machine.
+
+    Each scenario is held against the newest pinned run (`harness history --pin RUN`), or the first; change
+    points are marked, and a slow creep over many small steps is told from one step.
+    """
+    found = make_trends(open_history_of(reports).path, matrix, say)
+    if as_json:
+        click.echo(msgspec.json.format(msgspec.json.encode(found), indent=1))
+        return
+    screen = Screen(plain=True)
+    text = render_trends_text(
+        found, everything=everything, width=screen.width, color=screen.color, unicode=screen.unicode
+    )
+    click.echo(text, color=screen.color, nl=False)
+
+
+COMMANDS = (history, compare, export, trends)

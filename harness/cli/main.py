@@ -1,0 +1,147 @@
+"""The command ``harness``: its commands, and the one place that turns errors into exit codes."""
+
+from __future__ import annotations
+
+import os
+import platform
+import shlex
+import sys
+import tempfile
+import tomllib
+import traceback
+from collections.abc import Sequence
+from importlib import metadata
+from typing import NoReturn
+
+import click
+
+from harness.cli import look, maintain, sweeping, upgrade, workflow
+from harness.cli.screen import outlive_readers
+from harness.errors import ExitCode, HarnessError, UsageError
+from harness.files import describe_os_error
+from harness.matrix.read import PACKAGE
+from harness.redaction import redact
+from harness.report.escape import disarm_commands, scrub
+
+MAX_ARGUMENT = 4000
+"""Characters of an argument, below the 4,300 digits that Python converts to a number."""
+
+MAX_SAID = 500
+"""Characters of an internal error on the terminal."""
+
+
+class Commands(click.Group):
+    """The commands, each with its whole first sentence: click would cut it at the end of the line."""
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the list of commands; a sentence that does not fit goes on in the next line."""
+        said = [
+            (name, command.get_short_help_str(limit=sys.maxsize))
+            for name in self.list_commands(ctx)
+            if (command := self.get_command(ctx, name)) is not None
+        ]
+        with formatter.section("Commands"):
+            formatter.write_dl(said)
+
+
+def _read_version() -> str:
+    """The version that is installed; nox runs a checkout, which is not."""
+    try:
+        return metadata.version("embedding-parity-harness")
+    except metadata.PackageNotFoundError:
+        project = tomllib.loads((PACKAGE.parent / "pyproject.toml").read_text(encoding="utf-8"))
+        return f"{project['project']['version']}+checkout"
+
+
+@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(_read_version(), message="%(version)s")
+def cli() -> None:
+    """Does the OpenVINO embedding plus manual NumPy normalization still equal sentence-transformers?
+
+    Exit codes: 0 pass, 1 regressed, 2 bad usage or configuration, 3 unsatisfiable, 4 inconclusive,
+    5 the harness or the machine failed.
+    """
+
+
+for command in (
+    *sweeping.COMMANDS,
+    *upgrade.COMMANDS,
+    *look.COMMANDS,
+    *maintain.COMMANDS,
+    *workflow.COMMANDS,
+):
+    cli.add_command(command)
+
+
+def _disarm(text: str) -> str:
+    """Files and packages may have had a hand in the words of an error; terminals and logs obey."""
+    return disarm_commands(scrub(text))
+
+
+def _refuse_unusable(arguments: Sequence[str]) -> None:
+    """See that no argument is blank, too long, or of bytes that are no text: none of them has a meaning.
+
+    Raises:
+        UsageError: one is; says which, for a variable of a shell that is not set leaves no other trace.
+    """
+    for at, argument in enumerate(arguments):
+        behind = f"argument {at + 1}" + (f" (after {arguments[at - 1]})" if at else "")
+        if not argument.strip():
+            raise UsageError(f"{behind} is empty; give it a value, or leave it out")
+        if len(argument) > MAX_ARGUMENT:
+            raise UsageError(f"{behind} has {len(argument)} characters; at most {MAX_ARGUMENT} are read")
+        if not argument.isascii() and any("\ud800" <= letter <= "\udfff" for letter in argument):
+            raise UsageError(
+                f"{behind} is not UTF-8 text: {argument!r}; rename the file, or write it in UTF-8"
+            )
+
+
+def _report_internal_error() -> str:
+    """What a person reads of an error that nothing handles; the traceback goes into a file of its own."""
+    said = "\n".join(
+        (
+            f"harness {_read_version()}, Python {sys.version}, {platform.platform()}",
+            f"command: {shlex.join(sys.argv)}",
+            traceback.format_exc(),
+        )
+    )
+    report = redact(said)
+    try:
+        handle, name = tempfile.mkstemp(prefix="harness-internal-error-", suffix=".txt")
+        with os.fdopen(handle, "w", encoding="utf-8", errors="backslashreplace") as file:
+            file.write(report)
+    except OSError:
+        return f"{report}\nharness: internal error; please file an issue with the lines above"
+    error = traceback.format_exception_only(*sys.exc_info()[:2])[-1].strip()[:MAX_SAID]
+    return (
+        f"harness: internal error: {redact(error)}\n"
+        f"harness: the report is in {name}; credentials in addresses are removed. Please read it, "
+        "then attach it to an issue of the harness"
+    )
+
+
+def main() -> NoReturn:
+    """Run the command line; the exit code is the verdict, or says what went wrong."""
+    outlive_readers()
+    try:
+        _refuse_unusable(sys.argv[1:])
+        code = cli.main(standalone_mode=False)
+    except HarnessError as error:
+        click.echo(_disarm(f"harness: {error}"), err=True)
+        code = error.exit_code
+    except click.ClickException as error:
+        error.show()
+        code = ExitCode.USAGE
+    except (KeyboardInterrupt, click.Abort):
+        click.echo("harness: interrupted; finished cells are kept, the same command carries on", err=True)
+        code = ExitCode.INTERRUPTED
+    except OSError as error:
+        click.echo(_disarm(f"harness: I/O error: {describe_os_error(error)}"), err=True)
+        code = ExitCode.ERROR
+    except MemoryError as error:
+        click.echo(_disarm(f"harness: {error or 'not enough memory'}"), err=True)
+        code = ExitCode.ERROR
+    except Exception:  # noqa: BLE001 - an exit code of 1 would say that a cell regressed
+        click.echo(_disarm(_report_internal_error()), err=True)
+        code = ExitCode.ERROR
+    sys.exit(int(code or 0))

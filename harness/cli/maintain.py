@@ -1,0 +1,191 @@
+"""Commands about what is kept: ``lock``, ``report``, ``publish``, ``golden``, ``clean``, ``schema``."""
+
+from __future__ import annotations
+
+import webbrowser
+from collections import Counter
+from pathlib import Path
+from typing import get_args
+
+import click
+
+from harness.cli.earlier import remember, render_in
+from harness.cli.options import max_cells_option, open_store, parse_size, reports_option, store_option
+from harness.cli.publishing import make_golden
+from harness.cli.publishing import publish as publish_sweep
+from harness.cli.rendering import render_gate
+from harness.cli.screen import Screen
+from harness.errors import ExitCode, UsageError
+from harness.gate.stages import decide_again, find_problems, is_gate
+from harness.judge.verdict import exit_code
+from harness.matrix.cells import cells_of
+from harness.matrix.read import find_matrix, matrix_files, read_matrix
+from harness.matrix.schema import Matrix
+from harness.records import Progress
+from harness.report.escape import disarm_commands
+from harness.resolve.indexes import check_indexes
+from harness.resolve.locks import ChangeKind, check_locks, check_locks_by_resolving, lock_matrix
+from harness.resolve.pip_settings import IndexSettings, read_pip_settings
+from harness.runs.documents import render_gate_schema, render_schema
+from harness.runs.folder import UNFINISHED
+from harness.store.clean import clean_store
+from harness.sweep import stages
+from harness.sweep.interrupt import run_interruptibly
+from harness.sweep.stages import find_run, find_sweep, judge_again, write_results
+
+
+@click.command()
+@click.option("--matrix", "names", multiple=True, metavar="NAME|FILE", help="Only this one.  [default: all]")
+@click.option("--check", is_flag=True, help="Change nothing; say what is stale (exit 1). No network.")
+@max_cells_option
+@click.option("--resolve", is_flag=True, help="With --check: resolve again too, and compare.")
+def lock(*, names: tuple[str, ...], check: bool, max_cells: int, resolve: bool) -> int:
+    """Resolve every cell and write the locks, or check them."""
+    if resolve and not check:
+        raise UsageError("--resolve belongs to --check; `harness lock` alone resolves and writes")
+    matrices = _open_matrices(names, max_cells)
+    if check and not resolve:
+        return _say_findings([found.message for matrix in matrices for found in check_locks(matrix)])
+
+    async def work() -> int:
+        settings = await check_indexes(await read_pip_settings(), cells_of(matrices[0]))  # for all of them
+        if check:
+            checked = [
+                await check_locks_by_resolving(matrix, settings, notify=_say_resolving) for matrix in matrices
+            ]
+            return _say_findings([found.message for findings in checked for found in findings])
+        for matrix in matrices:
+            await _write_locks(matrix, settings)
+        return ExitCode.PASS
+
+    return run_interruptibly(work())
+
+
+def _open_matrices(names: tuple[str, ...], max_cells: int) -> list[Matrix]:
+    """Those that are named, else all in ``matrices``."""
+    found = [find_matrix(name, Path.cwd()) for name in names] or list(matrix_files(Path("matrices")))
+    if not found:
+        raise UsageError(f"{Path('matrices').absolute()}: no matrix there; name one with --matrix FILE")
+    return [read_matrix(path, max_cells=max_cells) for path in found]
+
+
+def _say_resolving(progress: Progress) -> None:
+    if progress.stage == "resolving":
+        click.echo(f"resolving {progress.cell}", err=True)
+
+
+def _say_findings(messages: list[str]) -> int:
+    for message in messages:
+        click.echo(message)
+    faults = "1 fault" if len(messages) == 1 else f"{len(messages)} faults"
+    click.echo(faults if messages else "every lock is what its matrix asks for")
+    return ExitCode.REGRESSED if messages else ExitCode.PASS
+
+
+async def _write_locks(matrix: Matrix, settings: IndexSettings) -> None:
+    changes = await lock_matrix(matrix, settings, notify=_say_resolving)
+    counts = Counter(change.kind for change in changes)
+    for change in changes:
+        if change.kind != "unchanged":
+            click.echo(f"{change.kind} {change.path.name}: {change.note or 'locked'}")
+    kinds: tuple[ChangeKind, ...] = get_args(ChangeKind)
+    said = ", ".join(f"{counts[kind]} {kind}" for kind in kinds)
+    click.echo(f"{matrix.name}: {len(changes)} locks, {said}")
+
+
+@click.command()
+@click.argument("run", required=False)
+@click.option("--open", "show", is_flag=True, help="Open the page in a browser.")
+@reports_option
+def report(*, run: str | None, show: bool, reports: Path) -> int:
+    """Judge and render a run again.
+
+    The newest one, or RUN: its id, or its folder.
+    """
+    folder = find_run(reports, run)
+    if is_gate(folder):
+        problems = find_problems(folder)
+        gate = decide_again(folder, render_gate)
+        for problem in problems:
+            click.echo(disarm_commands(f"note: {problem}"))
+        Screen(plain=True).show_gate(gate, folder)
+        _remember_again(folder, reports)
+        if show:
+            webbrowser.open((folder / "gate.md").as_uri())
+        return exit_code(gate.decision.verdict)
+    judged, stored = judge_again(folder)
+    write_results(judged, folder)
+    earlier = render_in(reports)(judged, folder)
+    for problem in stored.problems:
+        click.echo(disarm_commands(f"note: {problem}"))
+    Screen(plain=True).show(judged, folder, earlier)
+    _remember_again(folder, reports)
+    if show:
+        webbrowser.open((folder / "index.html").as_uri())
+    return exit_code(judged.judgement.verdict)
+
+
+def _remember_again(folder: Path, reports: Path) -> None:
+    """What is judged anew may mean something else now; a run of somebody else's is none of this history."""
+    if folder.parent == (reports / "runs").resolve() and not (folder / UNFINISHED).exists():
+        remember(folder, reports)
+
+
+@click.command()
+@click.argument("run", required=False)
+@reports_option
+def publish(*, run: str | None, reports: Path) -> None:
+    """Copy a finished run to where it is committed.
+
+    The newest sweep, or RUN, goes to reports/<matrix>/; a gate is no sweep.
+    """
+    for path in publish_sweep(find_sweep(reports, run), reports):
+        click.echo(path)
+
+
+@click.command()
+@click.option("--matrix", default="compat", show_default=True, metavar="NAME|FILE")
+@click.option(
+    "--out",
+    type=click.Path(file_okay=False, path_type=Path),
+    default=Path("reports/golden"),
+    show_default=True,
+    help="A folder.",
+)
+@store_option
+def golden(*, matrix: str, out: Path, store: Path | None) -> None:
+    """Make the golden embeddings anew.
+
+    Those of the corpus, by the reference of the baseline cell.
+    """
+    request = stages.Request(matrix=stages.open_matrix(matrix), store=open_store(store), reports=Path())
+
+    async def make() -> Path:
+        return await make_golden(request, await read_pip_settings(), out)
+
+    click.echo(run_interruptibly(make()))
+
+
+@click.command()
+@click.option("--max-size", metavar="SIZE", help="Keep this much, such as 20GiB; the oldest go first.")
+@store_option
+def clean(*, max_size: str | None, store: Path | None) -> None:
+    """Empty the store, or make it smaller.
+
+    It keeps environments, models and finished cells. What a running sweep uses is left alone, and so is
+    whatever the harness has not made.
+    """
+    found = open_store(store)
+    limit = None if max_size is None else parse_size(max_size)
+    removed = run_interruptibly(clean_store(found, limit))
+    click.echo(f"removed {removed.entries} entries, {removed.freed / 1024**2:.0f} MiB, from {found.root}")
+
+
+@click.command()
+@click.option("--gate", "of_gate", is_flag=True, help="Of gate.json.")
+def schema(*, of_gate: bool) -> None:
+    """Print the JSON schema of results.json."""
+    click.echo(render_gate_schema() if of_gate else render_schema(), nl=False)
+
+
+COMMANDS = (lock, report, publish, golden, clean, schema)

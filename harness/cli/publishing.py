@@ -1,0 +1,135 @@
+"""What is committed under ``reports/``: published sweeps and golden embeddings."""
+
+from __future__ import annotations
+
+import gzip
+import re
+from pathlib import Path
+
+import msgspec
+
+from harness.cell.interface import make_surroundings
+from harness.errors import MachineError, UsageError
+from harness.files import inside, write_output, write_whole
+from harness.held import temporary_folder
+from harness.judge.compare import compare
+from harness.judge.snapshot import take_snapshot
+from harness.matrix.expand import cell_id
+from harness.matrix.schema import Matrix
+from harness.processes import run as run_process
+from harness.records import Comparison, Earlier, Run
+from harness.redaction import redact
+from harness.report.markdown import render_markdown
+from harness.report.page.html import render_html
+from harness.resolve.pip_settings import IndexSettings
+from harness.runs.documents import read_json, render_json
+from harness.runs.folder import read_folder
+from harness.store.models import make_environments, make_installer, prepare_material
+from harness.sweep.limits import read_machine
+from harness.sweep.planning import PlanOptions, build_plan
+from harness.sweep.stages import Request
+
+_RESULTS = "results.json.gz"
+_GOLDEN = re.compile(r"[0-9a-f]{12}-[0-9a-f]{12}-[0-9a-f]{12}\.json")
+"""The name that ``harness.cell.golden`` gives to golden embeddings."""
+
+
+def publish(folder: Path, reports: Path) -> tuple[Path, ...]:
+    """Render a complete run into ``<reports>/<matrix>/`` and return what was written.
+
+    The page and the summary, which tell what changed since what was published before, and the results,
+    packed; paths of the machine that ran it are left out.
+
+    Raises:
+        UsageError: the run is not complete, or only a part of its matrix; something else lies in its place.
+    """
+    run = read_json(folder / "results.json")
+    if run.plan.subset:
+        raise UsageError(f"{folder}: a run of some cells only; publish a whole sweep")
+    if any(cell.status == "missing" for cell in run.judgement.cells):
+        raise UsageError(f"{folder}: cells are missing; run the same command again first")
+    target = inside(reports, run.plan.matrix, f"{folder / 'results.json'}: plan.matrix")
+    _refuse_others(target)
+    plan = msgspec.structs.replace(run.plan, matrix_path=f"matrices/{run.plan.matrix}.toml")
+    portable = msgspec.structs.replace(run, plan=plan)
+    earlier = Earlier(since=_compare_published(target, portable))
+    contents = {
+        "index.html": redact(render_html(portable, earlier)).encode(),
+        "summary.md": redact(render_markdown(portable, earlier)).encode(),
+        _RESULTS: gzip.compress(redact(render_json(portable)).encode(), mtime=0),  # the same bytes each time
+    }
+    for name, content in contents.items():
+        write_whole(target / name, content)
+    return tuple(target / name for name in contents)
+
+
+def _refuse_others(folder: Path) -> None:
+    """A page is replaced where it was published only: beside the results that it shows."""
+    if (folder / _RESULTS).is_file():
+        return
+    for name in ("index.html", "summary.md"):
+        if (folder / name).exists():
+            raise UsageError(f"{folder / name}: not published by the harness; move it, or rename the matrix")
+
+
+def _compare_published(folder: Path, run: Run) -> Comparison | None:
+    """With what is published there now; None for the same run, and where nothing can be compared."""
+    if not (folder / _RESULTS).is_file():
+        return None
+    own = take_snapshot(run.plan, run.results, run.judgement)
+    try:
+        before = read_folder(folder)
+        return None if before.run == own.run else compare(before, own)
+    except UsageError:
+        return None  # of an older version, or of other cells
+
+
+def baseline_of(matrix: Matrix) -> str:
+    """The id of the baseline cell.
+
+    Raises:
+        UsageError: the matrix names no baseline.
+    """
+    if not matrix.baseline:
+        raise UsageError(f"{matrix.path}: no [baseline]; say there which cell it is")
+    return cell_id(matrix.baseline)
+
+
+async def make_golden(request: Request, settings: IndexSettings, folder: Path) -> Path:
+    """Golden embeddings of the corpus by the reference of the baseline cell, written into ``folder``.
+
+    Raises:
+        MachineError: the process that makes them failed; with the last lines that it printed.
+    """
+    options = PlanOptions(run_id="golden", only=(baseline_of(request.matrix),))
+    plan = await build_plan(request.matrix, settings, options, machine=read_machine())
+    planned = plan.cells[0]
+    if planned.lock.reason:
+        raise UsageError(f"{request.matrix.path}: baseline: it has no solution: {planned.lock.reason}")
+    installer = make_installer(settings)
+    material = await prepare_material(request.matrix, request.store, installer, _keep_quiet, golden=None)
+    with temporary_folder("golden") as scratch:
+        made = scratch / "made"
+        made.mkdir()
+        material.make_spec(planned.cell.id, planned.lock, scratch, ()).write(scratch / "spec.json")
+        environments = make_environments(request.store, installer)
+        async with environments.use(planned.cell, planned.lock, _keep_quiet) as python:
+            material.suite.put(scratch / "suite")
+            env = make_surroundings(python, scratch / "suite", scratch, material.threads)
+            argv = [str(python), "-m", "harness.cell.golden", str(scratch / "spec.json"), str(made)]
+            try:
+                done = await run_process(argv, env=env, timeout=request.matrix.limits.time)
+            except TimeoutError:
+                limit = f"{request.matrix.limits.time:g} s (limits.time of {request.matrix.path})"
+                raise MachineError(f"golden embeddings were not made within {limit}") from None
+        files = [path for path in made.iterdir() if _GOLDEN.fullmatch(path.name) and not path.is_symlink()]
+        if done.returncode != 0 or len(files) != 1:
+            raise MachineError(f"golden embeddings were not made:\n{(done.stdout + done.stderr)[-2000:]}")
+        target = folder / files[0].name
+        write_output(target, files[0].read_bytes())
+    return target
+
+
+def _keep_quiet(note: str) -> None:
+    """Nobody watches."""
+    del note

@@ -1,0 +1,89 @@
+"""The command ``workflow``: a pipeline with the gate in it, ready to be committed."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from pathlib import Path
+from typing import get_args
+
+import click
+
+from harness.errors import UsageError
+from harness.matrix.read import find_matrix, read_matrix
+from harness.redaction import redact
+from harness.report.workflows import Forge, Pipeline, render_workflow
+
+
+@click.command()
+@click.argument("forge", type=click.Choice(get_args(Forge)))
+@click.option("--file", default="requirements.txt", show_default=True, help="The dependency file.")
+@click.option("--matrix", default="compat", show_default=True, metavar="NAME|FILE", help="The matrix.")
+@click.option(
+    "--install",
+    required=True,
+    metavar="REQUIREMENT",
+    help="What pip installs to have the harness, such as git+https://HOST/OWNER/REPOSITORY@COMMIT.",
+)
+@click.option(
+    "--budget", default="", metavar="TIME", help="For latency and memory.  [default: of the matrix]"
+)
+@click.option(
+    "--culprit-budget",
+    default=Pipeline.culprit_budget,
+    show_default=True,
+    metavar="TIME",
+    help="For who is to blame.",
+)
+@click.option("--python", default="3.11", show_default=True, metavar="VERSION", help="Of the harness.")
+def workflow(  # noqa: PLR0913 - one parameter an option
+    *, forge: Forge, file: str, matrix: str, install: str, budget: str, culprit_budget: str, python: str
+) -> None:
+    """Print a CI pipeline that runs the gate when a dependency file changes, and comments what it finds.
+
+    For GitHub: harness workflow github --install ... > .github/workflows/gate.yml
+    """
+    _refuse_credentials({"--install": install, "--file": file, "--matrix": matrix})
+    pipeline = Pipeline(
+        file=file,
+        matrix=matrix,
+        install=install,
+        budget=budget,
+        matrix_budget=_budget_of(matrix),
+        culprit_budget=culprit_budget,
+        python=python,
+    )
+    click.echo(render_workflow(forge, pipeline), nl=False)
+
+
+def _refuse_credentials(options: Mapping[str, str]) -> None:
+    """See that no option holds credentials.
+
+    Raises:
+        UsageError: one does.
+    """
+    for option, value in options.items():
+        if (plain := redact(value)) != value:
+            raise UsageError(
+                f"{option} {plain}: it holds credentials, and a pipeline file is committed; name the address "
+                "without them, and let a secret of the CI give them to pip or git (PIP_INDEX_URL, .netrc)"
+            )
+
+
+def _budget_of(matrix: str) -> str:
+    """What a matrix says; the usual where it is not here, for the pipeline may be printed elsewhere.
+
+    Raises:
+        UsageError: the matrix is here and has a fault.
+    """
+    try:
+        path = find_matrix(matrix, Path.cwd())
+    except UsageError:
+        return Pipeline.matrix_budget
+    if not path.exists():
+        return Pipeline.matrix_budget
+    return f"{math.ceil(read_matrix(path).gate.budget_seconds)}s"
+
+
+COMMANDS = (workflow,)
+"""What ``harness`` has of this module."""

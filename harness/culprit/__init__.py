@@ -1,1 +1,0 @@
-"""Who is to blame: the smallest part of a lock diff that turns a candidate red, and its first bad release."""

@@ -1,0 +1,1 @@
+"""Finds the package and release that make a candidate fail."""

@@ -1,0 +1,237 @@
+"""The two environments of a gate: what is asked for, which changes, and their resolution."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+
+import msgspec
+from packaging.requirements import Requirement
+from packaging.specifiers import SpecifierSet
+from packaging.utils import canonicalize_name
+from packaging.version import Version
+
+from harness.errors import UsageError
+from harness.matrix.cells import ask_for, cells_of, suite_requirements
+from harness.matrix.schema import Matrix
+from harness.matrix.toml_file import suggest
+from harness.records import Cell, LeftOut, Lock
+from harness.resolve.dependency_file import EnvironmentFile
+from harness.resolve.packages import holds, marker_environment
+from harness.resolve.pip_settings import IndexSettings
+from harness.resolve.resolve import Guidance, resolve
+
+# One of the two environments of a gate: what is asked for, and its resolution.
+
+
+class Side(msgspec.Struct, frozen=True, kw_only=True):
+    """An environment before it is resolved.
+
+    ``label`` says where it comes from. ``tested`` (name -> requirement) is what is under test, ``held`` what
+    a file pins besides and what is needed; ``bounds`` are requirements that hold whatever else is asked for:
+    those of the subject, extras included. ``source`` are the names that may be built. ``origins`` (name ->
+    place) says where that is not the matrix.
+    """
+
+    label: str
+    python: str
+    tested: dict[str, str]
+    held: dict[str, str] = {}
+    bounds: tuple[str, ...] = ()
+    source: tuple[str, ...] = ()
+    origins: dict[str, str] = {}
+    left_out: tuple[LeftOut, ...] = ()
+    notes: tuple[str, ...] = ()
+
+    @property
+    def asked(self) -> dict[str, str]:
+        """Name -> requirement of everything but the suite."""
+        return self.held | self.tested
+
+    def to_cell(self, cell: str, *, suite: bool = True) -> Cell:
+        """The cell that is resolved; the suite's bound on a package gives way to what is asked of it."""
+        added = suite_requirements() if suite else ()
+        own = [text for text in added if canonicalize_name(Requirement(text).name) not in self.asked]
+        return Cell(
+            id=cell,
+            axes={},
+            requirements=tuple(sorted({*self.asked.values(), *own, *self.bounds})),
+            python=self.python,
+            source=self.source,
+        )
+
+
+def side_of_matrix(matrix: Matrix) -> Side:
+    """The baseline cell of a matrix.
+
+    Raises:
+        UsageError: the matrix names no baseline.
+    """
+    cell = next((each for each in cells_of(matrix) if each.baseline), None)
+    if cell is None:
+        raise UsageError(f"{matrix.path}: no [baseline]; say there which cell it is, or give --from FILE")
+    row = next(each for each in matrix.rows if each.versions == matrix.baseline)
+    versions = {name: pin.version for name, pin in matrix.pins.items()} | row.versions
+    return _side(matrix, cell.id, versions, cell.source)
+
+
+def side_of_pins(matrix: Matrix) -> Side:
+    """What a matrix says of every environment: its baseline, or without one its pins.
+
+    Raises:
+        UsageError: it says nothing of the Python.
+    """
+    if matrix.baseline:
+        return side_of_matrix(matrix)
+    if "python" not in matrix.pins:
+        raise UsageError(f"{matrix.path}: neither a [baseline] nor a pin of python; say there which it is")
+    rows = (name for row in matrix.rows for name in row.versions)
+    versions = dict.fromkeys((*matrix.axes, *rows), "")
+    versions |= {name: pin.version for name, pin in matrix.pins.items()}
+    return _side(matrix, f"the pins of {matrix.name}", versions, ())
+
+
+def _side(matrix: Matrix, label: str, versions: Mapping[str, str], source: tuple[str, ...]) -> Side:
+    """A side of exact versions and specifiers by name; an empty one is any version."""
+    environment, where = marker_environment(versions["python"]), f"{matrix.path}: subject.requires"
+    required = [
+        each
+        for each in map(Requirement, matrix.subject.requires)
+        if each.marker is None or holds(each.marker, environment, where)
+    ]
+    asked = {name: ask_for(name, text) for name, text in versions.items() if name != "python"}
+    for each in required:
+        name = canonicalize_name(each.name)
+        asked[name] = add_extras(asked.get(name, name), str(each))
+    return Side(
+        label=label,
+        python=versions["python"],
+        tested=asked,
+        bounds=tuple(sorted(_plain(str(each)) for each in required)),
+        source=source,
+    )
+
+
+def add_extras(text: str, other: str) -> str:
+    """A requirement with the extras of another one too."""
+    asked = Requirement(text)
+    extras = sorted({*asked.extras, *Requirement(other).extras})
+    return f"{asked.name}[{','.join(extras)}]{asked.specifier}" if extras else text
+
+
+def only_extras(asked: Mapping[str, str]) -> dict[str, str]:
+    """Those that are asked for with extras, at any version."""
+    return {name: add_extras(name, text) for name, text in asked.items() if Requirement(text).extras}
+
+
+async def side_of_file(
+    file: EnvironmentFile, matrix: Matrix, settings: IndexSettings, *, otherwise: Side
+) -> Side:
+    """The environment in a file: what is under test in it, and what that needs; ``otherwise`` has the rest.
+
+    What is needed is found with the resolver, bound by what the file pins; ever less bound where that
+    has no solution, so that resolving the side tells the reason.
+
+    Raises:
+        UsageError: a package that is needed comes from an address or is pinned twice.
+        MachineError: uv or the network failed.
+    """
+    found = {name: package.requirement for name, package in file.packages.items() if not package.fault}
+    notes = list(file.notes)
+    if matrix.resolve.torch == "cpu" and "torch" in found:
+        found["torch"] = _without_local(found["torch"])
+    tested = {name: found.get(name, text) for name, text in otherwise.tested.items()}
+    _refuse_faults(file, tested)
+    if absent := [name for name in tested if name not in file.packages]:
+        notes.append(f"{file.place} does not name {', '.join(absent)}: as in {otherwise.label}")
+    origins = otherwise.origins | {name: package.where for name, package in file.packages.items()}
+    side = msgspec.structs.replace(otherwise, label=file.place, tested=tested, held={}, origins=origins)
+    others = {name: text for name, text in found.items() if name not in tested}
+    bounds = tuple(sorted(_without_extras(text) for text in others.values()))
+    needed = await _find_needed(side, bounds, matrix, settings)
+    while (held := only_extras({n: text for n, text in others.items() if n in needed})) != side.held:
+        side = msgspec.structs.replace(side, held=held)  # their extras need something too
+        needed |= await _find_needed(side, bounds, matrix, settings)
+    _refuse_faults(file, needed)
+    left_out = tuple(
+        LeftOut(file=file.place, name=name, reason="neither under test nor needed by what is")
+        for name in sorted(file.packages.keys() - needed - tested.keys())
+    )
+    held = {name: text for name, text in others.items() if name in needed}
+    return msgspec.structs.replace(side, held=held, left_out=left_out, notes=tuple(notes))
+
+
+async def _find_needed(
+    side: Side, bounds: tuple[str, ...], matrix: Matrix, settings: IndexSettings
+) -> set[str]:
+    anyhow = msgspec.structs.replace(side, tested={name: name for name in side.tested})
+    for asked, constraints in ((side, bounds), (side, ()), (anyhow, ())):
+        cell = asked.to_cell(side.label, suite=False)
+        guidance = Guidance(constraints=constraints, origins=side.origins)
+        lock = await resolve(cell, matrix, settings, guidance)
+        if not lock.reason:
+            return {each.name for each in lock.distributions}
+    return set()
+
+
+def _refuse_faults(file: EnvironmentFile, needed: Mapping[str, object] | set[str]) -> None:
+    for name, package in file.packages.items():
+        if package.fault and name in needed:
+            raise UsageError(f"{package.where}: {name}: {package.fault}; write {name}==<version>")
+
+
+def _without_local(text: str) -> str:
+    """``torch==2.13.0+cu126`` as ``torch==2.13.0``, which every build of it satisfies, the CPU's too."""
+    asked = Requirement(text)
+    clauses = sorted(str(each) for each in asked.specifier)
+    asked.specifier = SpecifierSet(
+        ",".join(each.partition("+")[0] if each.startswith("==") else each for each in clauses)
+    )
+    return str(asked)
+
+
+def _plain(text: str) -> str:
+    """A requirement under its normalized name, with its extras: no file has to repeat the subject's."""
+    asked = Requirement(text)
+    return add_extras(f"{canonicalize_name(asked.name)}{asked.specifier}", text)
+
+
+def _without_extras(text: str) -> str:
+    asked = Requirement(text)
+    return f"{asked.name}{asked.specifier}"
+
+
+def versions_of(lock: Lock) -> dict[str, str]:
+    """Name -> exact version of everything in a lock."""
+    return {found.name: found.version for found in lock.distributions}
+
+
+def is_lower(after: str, before: str) -> bool:
+    """Tell a downgrade; the build (``+cpu``) does not count."""
+    return Version(Version(after).public) < Version(Version(before).public)
+
+
+def change_side(baseline: Side, changes: Mapping[str, str], there: Collection[str]) -> Side:
+    """The baseline with other versions asked for; what a file of the baseline pins may move with them.
+
+    An upgrade drops no extras.
+
+    Raises:
+        UsageError: a package that is neither under test nor needed by what is.
+    """
+    known = {*baseline.tested, *there}
+    for name in changes:
+        if name == "python":
+            raise UsageError("python is no package; name a matrix with another python")
+        if name not in known:
+            hint = suggest(name, known)
+            raise UsageError(f"{name} is neither under test nor needed by what is under test{hint}")
+    label = f"{baseline.label} with {' '.join(changes.values())}"
+    asked = baseline.asked
+    tested = baseline.tested | {
+        name: add_extras(text, asked[name]) if name in asked else text for name, text in changes.items()
+    }
+    origins = baseline.origins | {name: f"the change {text}" for name, text in changes.items()}
+    held = only_extras({name: text for name, text in baseline.held.items() if name not in changes})
+    return msgspec.structs.replace(
+        baseline, label=label, tested=tested, origins=origins, held=held, left_out=(), notes=()
+    )

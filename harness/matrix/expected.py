@@ -1,0 +1,226 @@
+"""The files beside a matrix: expectations, tolerances and the corpus, read and checked."""
+
+from __future__ import annotations
+
+import fnmatch
+from collections import Counter
+from collections.abc import Collection, Iterator, Sequence
+from pathlib import Path
+from typing import Annotated, Literal
+
+import msgspec
+from packaging.utils import canonicalize_name
+
+from harness.cell.interface import SHIPPED_NORMALIZERS, load_checks
+from harness.errors import UsageError
+from harness.matrix.read import matrix_files, shipped_matrices
+from harness.matrix.schema import SHIPPED, Matrix, Reason, Table, specifier_fault
+from harness.matrix.toml_file import convert, read_toml, suggest
+from harness.records import Expectation
+
+FILE_NAME = "expected.toml"
+
+
+class ExpectedFile(Table, frozen=True, kw_only=True):
+    """The file: ``[[expected]]`` tables."""
+
+    schema: Literal[1] = 1
+    expected: tuple[Expectation, ...] = ()
+
+
+def expectations_for(matrix: Matrix) -> tuple[Expectation, ...]:
+    """The expectations that belong to a matrix, in the order of its files.
+
+    Raises:
+        UsageError: one breaks a rule; every fault of the file is named.
+    """
+    return _read_all(matrix, [path for path in expected_files(matrix) if not _is_borrowed(path, matrix)])
+
+
+def borrowed_for(matrix: Matrix) -> tuple[Expectation, ...]:
+    """The shipped expectations that a matrix of somebody's own takes over.
+
+    They speak of versions that it need not have, so one that matches nothing there is no fault.
+
+    Raises:
+        UsageError: as ``expectations_for``.
+    """
+    return _read_all(matrix, [path for path in expected_files(matrix) if _is_borrowed(path, matrix)])
+
+
+def _read_all(matrix: Matrix, paths: list[Path]) -> tuple[Expectation, ...]:
+    found = (each for path in paths for each in read_expected(path))
+    return tuple(each for each in found if not each.matrix or matrix.name in each.matrix)
+
+
+def _is_borrowed(path: Path, matrix: Matrix) -> bool:
+    shipped = shipped_matrices().resolve()
+    return path.resolve().parent == shipped and matrix.folder.resolve() != shipped
+
+
+def expected_files(matrix: Matrix) -> tuple[Path, ...]:
+    """The files that a matrix names (``shipped``: the harness's own), else the one beside it, if any."""
+    if matrix.expected is None:
+        beside = matrix.folder / FILE_NAME
+        return (beside,) if beside.exists() else ()
+    named = (matrix.expected,) if isinstance(matrix.expected, str) else matrix.expected
+    return tuple(
+        shipped_matrices() / FILE_NAME if name == SHIPPED else matrix.folder / name for name in named
+    )
+
+
+def read_expected(path: Path) -> tuple[Expectation, ...]:
+    """The expectations in a file, all of them, whichever matrix they belong to.
+
+    Raises:
+        UsageError: the file is missing, or breaks a rule; every fault is named.
+    """
+    expected = convert(read_toml(path), ExpectedFile, path).expected
+    cases = every_case()
+    matrices = [file.stem for file in matrix_files(path.parent)]
+    faults = (
+        f"{path}: expected[{at}].{fault}"
+        for at, each in enumerate(expected)
+        for fault in (*_faults(each, cases, matrices), *_repetition(at, expected))
+    )
+    if told := "\n".join(faults):
+        raise UsageError(told)
+    return expected
+
+
+def every_case() -> tuple[str, ...]:
+    """The id of every case that any cell can owe, a subject of the user's own included."""
+    return tuple(case for check in load_checks() for case in check.cases(("subject", *SHIPPED_NORMALIZERS)))
+
+
+def _faults(each: Expectation, cases: Collection[str], matrices: Collection[str]) -> Iterator[str]:
+    yield from _faults_of_kind(each, cases)
+    if not each.reason.strip():
+        yield "reason: it is empty; say why this is expected"
+    for name, specifier in each.where.items():
+        if canonicalize_name(name) != name:
+            yield f"where.{name}: write it {canonicalize_name(name)!r}"
+        if fault := specifier_fault(specifier):
+            yield f"where.{name}: {fault}"
+    for name in each.matrix:
+        if name not in matrices:
+            yield f"matrix: there is no matrix {name!r} beside this file{suggest(name, matrices)}"
+
+
+def _repetition(at: int, expected: Sequence[Expectation]) -> Iterator[str]:
+    def asked(each: Expectation) -> Expectation:
+        return msgspec.structs.replace(each, reason="", link="")
+
+    first = next(number for number, each in enumerate(expected) if asked(each) == asked(expected[at]))
+    if first != at:
+        yield f"check: the same as expected[{first}]; delete one"
+
+
+def _faults_of_kind(each: Expectation, cases: Collection[str]) -> Iterator[str]:
+    if (each.check is None) is (each.status is None):
+        yield "check: say either check (a glob over case ids) or status (of the whole cell)"
+    if each.check is not None and not fnmatch.filter(cases, each.check):
+        yield f"check: {each.check!r} matches no case{suggest(each.check, cases)}"
+    if each.status is not None and each.outcome != "fail":
+        yield "outcome: it is that of a check; with status it says nothing"
+    if each.status == "ok":
+        yield "status: 'ok' is no divergence"
+
+
+# Read ``tolerances.toml``: what may differ, and why so much.
+
+TOLERANCES_NAME = "tolerances.toml"
+
+Allowed = Annotated[
+    float, msgspec.Meta(gt=0, le=1, description="a number above 0 and at most 1, such as 2e-6")
+]
+Measured = Annotated[float, msgspec.Meta(ge=0, le=1e6, description="a number from 0 to 1e6")]
+
+
+class Tolerance(Table, frozen=True, kw_only=True):
+    """One allowed value in ``unit``: why, how far results spread, how far a different model is off."""
+
+    allowed: Allowed
+    unit: Reason
+    why: Reason
+    spread: Measured | None = None
+    control: Measured | None = None
+
+
+class TolerancesFile(Table, frozen=True, kw_only=True):
+    """The file: ``[tolerance."<name>"]`` tables."""
+
+    tolerance: dict[str, Tolerance]
+
+
+def read_tolerances(path: Path) -> dict[str, Tolerance]:
+    """The tolerances in a file, by name.
+
+    Raises:
+        UsageError: the file is missing, breaks a rule, or names a tolerance that no check reads.
+    """
+    shipped = shipped_matrices() / TOLERANCES_NAME
+    found = convert(read_toml(path), TolerancesFile, path).tolerance
+    if path.resolve() == shipped.resolve():
+        return found
+    known = read_tolerances(shipped)
+    if faults := [
+        f"{path}: tolerance.{name}: no check reads it{suggest(name, known)}; known: {', '.join(known)}"
+        for name in found
+        if name not in known
+    ]:
+        raise UsageError("\n".join(faults))
+    return found
+
+
+def tolerances_of(matrix: Matrix) -> dict[str, Tolerance]:
+    """The shipped tolerances, those in the file of the matrix (or beside it) put over them."""
+    own = matrix.folder / (matrix.tolerances or TOLERANCES_NAME)
+    shipped = shipped_matrices() / TOLERANCES_NAME
+    files = dict.fromkeys(path.resolve() for path in (shipped, own) if path.exists())
+    return {name: found for path in files for name, found in read_tolerances(path).items()}
+
+
+def allowed_values(tolerances: dict[str, Tolerance]) -> dict[str, float]:
+    """Name -> allowed value, as a cell is told."""
+    return {name: found.allowed for name, found in tolerances.items()}
+
+
+# Check the corpus of a matrix before a cell reads it: a fault would be an error in every cell.
+
+MOST_REPEATS = 10_000
+
+Texts = Annotated[tuple[str, ...], msgspec.Meta(min_length=1)]
+Repeats = Annotated[int, msgspec.Meta(ge=1, le=MOST_REPEATS)]
+
+
+class Group(Table, frozen=True, kw_only=True):
+    """Texts of one ``kind``, each written ``repeat`` times; ``harness.cell.corpus`` is what reads them."""
+
+    kind: Reason
+    texts: Texts
+    repeat: Repeats = 1
+
+
+class CorpusFile(Table, frozen=True, kw_only=True):
+    """The file: ``[[group]]`` tables."""
+
+    group: Annotated[tuple[Group, ...], msgspec.Meta(min_length=1)]
+
+
+def check_corpus(matrix: Matrix) -> None:
+    """See that the corpus of a matrix, if it has its own, is one that its cells can read.
+
+    Raises:
+        UsageError: a wrong key or value, no text at all, or one text twice.
+    """
+    path = matrix.corpus_path
+    if path is None:
+        return
+    groups = convert(read_toml(path), CorpusFile, path).group
+    counts = Counter((text, group.repeat) for group in groups for text in group.texts)
+    twice = next((text for (text, _), count in counts.items() if count > 1), None)
+    if twice is not None:
+        raise UsageError(
+            f"{path}: group: {twice[:80]!r} is there twice; delete one, for retrieval cannot tell them apart"
+        )

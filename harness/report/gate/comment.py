@@ -1,0 +1,218 @@
+"""The gate's comment for a pull request: the verdict in its first line, details folded."""
+
+from __future__ import annotations
+
+import hashlib
+import itertools
+import re
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
+
+from harness.report.escape import code_span, disarm_commands, escape_prose
+from harness.report.gate.markdown import (
+    Room,
+    Section,
+    culprit_section,
+    draw_table,
+    fresh_sections,
+    quote_command,
+    slower_section,
+    span,
+    speed_section,
+    unclear_section,
+)
+from harness.report.gate.view import (
+    MOST_CHECKS,
+    checks_command,
+    count_changes,
+    fresh_findings,
+    gate_command,
+    group_findings,
+    name_red,
+    say_culprits,
+    say_judged,
+    say_origin,
+    say_search,
+    say_unchanged,
+    say_way_out,
+)
+
+if TYPE_CHECKING:
+    from harness.records import Culprit, Finding, Gate
+
+
+# What a reader of the comment can unfold: the lock diff, what was known, red or checked before, left out.
+
+
+def way_out_section(gate: Gate, room: Room) -> Iterator[Section]:
+    """What would give the candidate a solution."""
+    way = gate.question.way_out
+    if way is None:
+        return
+    rows = [
+        [code_span(each.held), code_span(f"{each.name}>={each.lowest}"), code_span(each.newest)]
+        for each in way.changes
+    ]
+    table = draw_table(("held", "needed", "newest that works"), rows, room.fresh)
+    yield Section("What would make it possible", (*table, *([""] if table else []), say_way_out(way)))
+
+
+def rest_sections(gate: Gate, room: Room) -> Iterator[Section]:
+    """Everything that does not decide, folded."""
+    decision = gate.decision
+    yield from _lock_diff(gate, room)
+    known = decision.known if gate.decision.accepted else ()
+    yield from _findings("Known divergences that were accepted", known, room)
+    yield from _findings("No longer checked", decision.unchecked, room)
+    yield from _findings("Red before", decision.before, room)
+    yield from _findings("No longer red", decision.gone, room)
+    if gate.culprit is not None:
+        yield from _trials(gate.culprit, room)
+    yield from _left_out(gate, room)
+
+
+def _lock_diff(gate: Gate, room: Room) -> Iterator[Section]:
+    rows = [
+        [
+            code_span(each.name, 100),
+            code_span(each.before, 100) or "-",
+            code_span(each.after, 100) or "-",
+            say_origin(each),
+        ]
+        for each in gate.question.diff.changes
+    ]
+    if rows:
+        body = (*draw_table(("package", "from", "to", ""), rows, 4 * room.rest), "", say_unchanged(gate))
+        yield Section(f"What the upgrade changes: {count_changes(gate)}", body, folded=True)
+
+
+def _findings(title: str, findings: Sequence[Finding], room: Room) -> Iterator[Section]:
+    if not findings:
+        return
+    rows = [
+        [
+            code_span(each.check, 120),
+            str(len(each.cases)),
+            each.outcome,
+            " ".join(filter(None, [escape_prose(each.expectation, 300), code_span(each.message, 200)])),
+        ]
+        for each in group_findings(findings)
+    ]
+    table = draw_table(("check", "cases", "outcome", "why"), rows, room.rest)
+    yield Section(f"{title}: {len(findings)}", table, folded=True)
+
+
+def _trials(culprit: Culprit, room: Room) -> Iterator[Section]:
+    """Every part of the upgrade, and every release, that was tried."""
+    rows = [
+        [code_span(", ".join(each.applied), 200), each.outcome, code_span(each.because, 200)]
+        for each in culprit.trials
+    ]
+    rows += [
+        [code_span(f"{search.name}=={each.version}", 200), each.outcome, code_span(each.because, 200)]
+        for search in culprit.releases
+        for each in search.tried
+    ]
+    if rows:
+        said = tuple(line for each in say_search(culprit, span) for line in (each, ""))
+        table = draw_table(("tried", "outcome", "because"), rows, room.rest)
+        title = f"What was tried to find who is to blame: {len(rows)}"
+        yield Section(title, (*said, *table), folded=True)
+
+
+def _left_out(gate: Gate, room: Room) -> Iterator[Section]:
+    question = gate.question
+    rows = [
+        [code_span(each.name, 100), code_span(each.file), escape_prose(each.reason)]
+        for each in question.left_out
+    ]
+    if rows:
+        table = draw_table(("package", "file", "because"), rows, room.rest)
+        yield Section(f"Left out: {len(rows)}", table, folded=True)
+    if question.notes:
+        notes = tuple(f"- {span(note)}" for note in question.notes[: room.rest])
+        more = len(question.notes) - len(notes)
+        left = (f"- {more} more, in `gate.json`.",) if more else ()
+        yield Section(f"Notes: {len(question.notes)}", (*notes, *left), folded=True)
+
+
+LIMIT = 65_536
+"""GitHub takes no comment of more characters. Bytes are counted, of which there are never fewer."""
+
+ROOMS = tuple(Room(*rows) for rows in ((25, 25), (25, 10), (25, 3), (25, 0), (10, 0), (3, 0), (0, 0)))
+"""Rows of a table: of what is new, and of the rest, which has to give way first."""
+
+
+def render_gate_markdown(gate: Gate, limit: int = LIMIT) -> str:
+    """Render a gate as GitHub-flavoured Markdown of at most ``limit`` bytes; what was cut is said.
+
+    What packages and files wrote stands in code spans, where no forge knows links, mentions or commands.
+    """
+    text = ""
+    for room in ROOMS:
+        cut = "" if room == ROOMS[0] else "Shortened to what a comment may hold; the whole is in `gate.json`."
+        text = disarm_commands("\n".join(_lines(gate, room, cut)) + "\n")
+        if len(text.encode()) <= limit:
+            break
+    return text
+
+
+def marker(matrix: str, file: str = "") -> str:
+    """What tells a bot which comment to update: one for each matrix and dependency file.
+
+    Both as they are asked for; of what can be read of them several may be alike, so a digest follows.
+    """
+    asked = re.sub(r"[^a-z0-9_.]+", "-", " ".join(filter(None, (matrix, file))).lower())
+    digest = hashlib.sha256(f"{matrix}\0{file}".encode()).hexdigest()[:8]
+    return f"<!-- harness-gate:{asked}-{digest} -->"
+
+
+def _lines(gate: Gate, room: Room, cut: str) -> Iterator[str]:
+    decision = gate.decision
+    because = f": {code_span(decision.because, 400, table=False)}" if decision.because else ""
+    yield f"**{decision.verdict.upper()}**: {escape_prose(decision.sentence)}{because}"
+    yield from ("", _origin(gate))
+    for section in _sections(gate, room):
+        yield from section.lines()
+    yield from _again(gate)
+    if cut:
+        yield from ("", cut)
+    yield from ("", marker(_asked(gate, "--matrix") or gate.matrix, _asked(gate, "--to")))
+
+
+def _asked(gate: Gate, option: str) -> str:
+    """What a person gave an option; empty where it was left out."""
+    arguments = gate.question.arguments
+    return next((given for name, given in itertools.pairwise(arguments) if name == option), "")
+
+
+def _origin(gate: Gate) -> str:
+    question = gate.question
+    parts = [f"From {span(question.baseline)} to {span(question.candidate)}"]
+    if question.diff.changes:
+        parts.append(f" ({count_changes(gate)})")
+    if to_blame := say_culprits(gate, span, "→"):
+        parts.append(f"; to blame: **{to_blame}**")
+    return f"{''.join(parts)}. {say_judged(gate)}"
+
+
+def _sections(gate: Gate, room: Room) -> Iterator[Section]:
+    """What a person has to see first, then what can be unfolded."""
+    yield from way_out_section(gate, room)
+    yield from fresh_sections(gate, room)
+    yield from slower_section(gate, room)
+    yield from culprit_section(gate)
+    yield from unclear_section(gate, room)
+    yield from speed_section(gate, room)
+    yield from rest_sections(gate, room)
+
+
+def _again(gate: Gate) -> Iterator[str]:
+    """How to see it on one's own machine: all of it, and what is new alone."""
+    yield from ("", "### Run it yourself", "", f"All of it: {quote_command(gate_command(gate))}")
+    groups = group_findings(fresh_findings(gate))
+    if groups:
+        command = checks_command(gate, [each.glob for each in groups[:MOST_CHECKS]])
+        yield from ("", f"{name_red(groups)}: {quote_command(command)}")
+    commit = f", commit {span(gate.commit)}" if gate.commit else ""
+    yield from ("", f"Matrix {span(gate.matrix)}, run {span(gate.run)}, {span(gate.created)}{commit}.")

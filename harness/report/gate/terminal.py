@@ -1,0 +1,226 @@
+"""The gate for a terminal or a log: the verdict first and last, latency as a table."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
+
+from rich.console import Group as Parts
+from rich.padding import Padding
+from rich.table import Table
+from rich.text import Text
+
+from harness.report.console import Alphabet, print_to_text
+from harness.report.escape import shorten
+from harness.report.gate.speed_view import (
+    WORST_FIRST,
+    find_remedies,
+    group_why,
+    say_effort,
+    show_floor,
+    show_interval,
+    show_value,
+)
+from harness.report.gate.view import (
+    ACCEPT_KNOWN,
+    LONGEST_COMMAND,
+    MOST_CHECKS,
+    checks_command,
+    count_cases,
+    count_changes,
+    culprit_command,
+    culprits_of,
+    fresh_findings,
+    fresh_known,
+    gate_command,
+    group_findings,
+    group_known,
+    name_red,
+    say_culprit,
+    say_judged,
+    say_origin,
+    say_unchanged,
+    say_way_out,
+)
+from harness.report.terminal import VERDICT_STYLES
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+
+    from harness.records import Finding, Gate, QuantityDecision, QuantityOutcome
+
+
+# Latency and memory of a gate for a terminal of 80 columns: a table for each outcome, the worst first.
+
+TITLES: dict[QuantityOutcome, str] = {
+    "regressed": "Slower, or larger",
+    "control-failed": "Undecided: the baseline differs from itself",
+    "unmeasured": "Not measured",
+    "undecided": "Undecided",
+    "passed": "Latency and memory within their thresholds",
+}
+
+
+def draw_speed(gate: Gate, alphabet: Alphabet) -> Iterator[RenderableType]:
+    """Every quantity; nothing where latency was not judged."""
+    speed = gate.speed
+    if speed is None:
+        return
+    for outcome in WORST_FIRST:
+        decisions = [each for each in speed.quantities if each.outcome == outcome]
+        if decisions:
+            yield Text()
+            yield alphabet.say(f"{TITLES[outcome]}: {len(decisions)}", "bold")
+            if any(each.baseline is not None for each in decisions):
+                yield Padding(_table(decisions, alphabet), (0, 0, 0, 2))
+            if outcome not in {"regressed", "passed"}:
+                yield from _unclear(gate, decisions, alphabet)
+    yield alphabet.indent(say_effort(speed), style="dim")
+
+
+def _table(decisions: Sequence[QuantityDecision], alphabet: Alphabet) -> Table:
+    table = Table(box=None, padding=(0, 1, 0, 0), pad_edge=False, header_style="bold")
+    table.add_column("quantity", overflow="fold")
+    for name in ("baseline", "candidate", "ratio", "interval", "noise", "n"):
+        table.add_column(name, justify="right", no_wrap=True)
+    for each in decisions:
+        values = (
+            show_value(value, each.quantity.unit, unicode=alphabet.unicode)
+            for value in (each.baseline, each.candidate)
+        )
+        ratio = "-" if each.change is None else f"{each.change.ratio:.3f}x"
+        interval = show_interval(each.change).replace(" to ", "-")
+        numbers = (*values, ratio, interval, show_floor(each.control), str(each.blocks))
+        table.add_row(alphabet.say(shorten(each.quantity.id)), *numbers)
+    return table
+
+
+def _unclear(
+    gate: Gate, decisions: Sequence[QuantityDecision], alphabet: Alphabet
+) -> Iterator[RenderableType]:
+    """Why nothing can be said of each, and what to do."""
+    if gate.speed is None:
+        return
+    for (why, because), quantities in group_why(decisions, gate.speed).items():
+        told = f"{why}: {shorten(because)}" if because else why
+        yield alphabet.indent(f"{shorten(', '.join(quantities), 600)}: {told}")
+    for remedy in find_remedies(gate, decisions):
+        yield alphabet.indent(f"{remedy.advice}: {shorten(remedy.command, LONGEST_COMMAND)}", style="dim")
+
+
+MOST_LINES = 12
+"""Checks of a kind that are told; the rest is in the files."""
+
+
+def render_gate_text(gate: Gate, *, width: int = 80, color: bool = False, unicode: bool = True) -> str:
+    """Render a gate for a terminal ``width`` columns wide."""
+    parts = Parts(*_parts(gate, Alphabet(unicode)))
+    return print_to_text(parts, width=width, color=color, unicode=unicode)
+
+
+def _parts(gate: Gate, alphabet: Alphabet) -> Iterator[RenderableType]:
+    decision, question = gate.decision, gate.question
+    verdict, style = f"{decision.verdict.upper()}: {decision.sentence}", VERDICT_STYLES[decision.verdict]
+    because = f": {shorten(decision.because, 600)}" if decision.because else ""
+    yield alphabet.say(f"{verdict}{because}", style)
+    yield alphabet.say(f"from {shorten(question.baseline)} to {shorten(question.candidate)}", "dim")
+    yield from _lock_diff(gate, alphabet)
+    yield from _way_out(gate, alphabet)
+    yield from _findings(alphabet, "New in the candidate", decision.new, advice=True)
+    yield from _known(alphabet, "Known, and new in the candidate", fresh_known(gate))
+    if fresh_known(gate):
+        yield alphabet.indent(f"{ACCEPT_KNOWN} lets these pass.")
+    yield from draw_speed(gate, alphabet)
+    yield from _culprit(gate, alphabet)
+    if gate.decision.accepted:
+        yield from _known(alphabet, "Known divergences that were accepted", decision.known)
+    yield from _findings(alphabet, "No longer checked", decision.unchecked)
+    yield from _findings(alphabet, "Red before", decision.before)
+    yield from _findings(alphabet, "No longer red", decision.gone)
+    if question.left_out:
+        yield from heading(alphabet, "Left out: neither under test nor needed by what is")
+        yield alphabet.indent(shorten(", ".join(sorted({each.name for each in question.left_out})), 600))
+    for note in question.notes:
+        yield alphabet.indent(f"note: {shorten(note)}", 0)
+    yield Text()
+    yield from _again(gate, alphabet)
+    yield alphabet.say(say_judged(gate))
+    yield alphabet.say(verdict, style)
+
+
+def heading(alphabet: Alphabet, text: str) -> Iterator[RenderableType]:
+    """An empty line and a title."""
+    yield Text()
+    yield alphabet.say(text, "bold")
+
+
+def _lock_diff(gate: Gate, alphabet: Alphabet) -> Iterator[RenderableType]:
+    if not gate.question.diff.changes:
+        return
+    yield from heading(alphabet, f"What the upgrade changes: {count_changes(gate)}")
+    table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False, show_header=False)
+    for _ in range(5):
+        table.add_column(overflow="fold")
+    for each in gate.question.diff.changes:
+        fields = (each.name, each.before or "-", each.after or "-", say_origin(each))
+        table.add_row("", *(alphabet.say(shorten(field), "bold" if each.asked else "") for field in fields))
+    yield table
+    yield alphabet.indent(say_unchanged(gate), style="dim")
+
+
+def _way_out(gate: Gate, alphabet: Alphabet) -> Iterator[RenderableType]:
+    way = gate.question.way_out
+    if way is None:
+        return
+    yield from heading(alphabet, "What would make it possible")
+    for each in way.changes:
+        line = f"{each.name}>={each.lowest} instead of {each.held} (newest that works: {each.newest})"
+        yield alphabet.indent(shorten(line))
+    yield alphabet.indent(say_way_out(way))
+
+
+def _findings(
+    alphabet: Alphabet, title: str, findings: Sequence[Finding], *, advice: bool = False
+) -> Iterator[RenderableType]:
+    if not findings:
+        return
+    yield from heading(alphabet, f"{title}: {len(findings)}")
+    groups = group_findings(findings)
+    for each in groups[:MOST_LINES]:
+        name = each.cases[0] if len(each.cases) == 1 else f"{each.check} ({len(each.cases)} cases)"
+        message = f": {shorten(each.message)}" if each.message else ""
+        yield alphabet.indent(f"{each.outcome} {shorten(name)}{message}")
+        if advice and each.advice:
+            yield alphabet.indent(f"Advice: {shorten(each.advice, 400)}", 4)
+    if len(groups) > MOST_LINES:
+        yield alphabet.indent(f"and {len(groups) - MOST_LINES} more checks, in gate.json", style="dim")
+
+
+def _known(alphabet: Alphabet, title: str, findings: Sequence[Finding]) -> Iterator[RenderableType]:
+    """Each known divergence with the checks that it covers."""
+    if not findings:
+        return
+    yield from heading(alphabet, f"{title}: {len(findings)}")
+    for each in group_known(findings):
+        yield alphabet.indent(shorten(each.reason, 400))
+        yield alphabet.indent(f"{count_cases(each.cases)} of {shorten(', '.join(each.checks))}", 4, "dim")
+
+
+def _culprit(gate: Gate, alphabet: Alphabet) -> Iterator[RenderableType]:
+    culprit = gate.culprit
+    if culprit is None:
+        return
+    yield from heading(alphabet, "Who is to blame")
+    for each in culprits_of(gate):
+        yield alphabet.indent(say_culprit(each, shorten), style="bold red")
+        if command := culprit_command(gate, each):
+            yield alphabet.indent(f"just this: {shorten(command, LONGEST_COMMAND)}", style="dim")
+    yield alphabet.indent(shorten(culprit.sentence, 1200))
+
+
+def _again(gate: Gate, alphabet: Alphabet) -> Iterator[RenderableType]:
+    yield alphabet.say(f"again: {shorten(gate_command(gate), LONGEST_COMMAND)}", "dim")
+    groups = group_findings(fresh_findings(gate))
+    if groups:
+        command = checks_command(gate, [each.glob for each in groups[:MOST_CHECKS]])
+        yield alphabet.say(f"{name_red(groups).lower()}: {shorten(command, LONGEST_COMMAND)}", "dim")

@@ -1,0 +1,1 @@
+"""What the history and comparisons of runs say."""

@@ -1,0 +1,98 @@
+"""A comparison of two runs as Markdown for a pull request or a job's page, and as JSON."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from harness.report.escape import code_span, disarm_commands, escape_markdown, fit_rows
+from harness.report.history.view import (
+    TITLES,
+    group_differences,
+    list_worse,
+    say_cells,
+    say_compared,
+    say_comparison,
+    say_run,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from harness.records import Comparison
+    from harness.report.history.view import DifferenceGroup
+
+
+# A comparison as JSON.
+
+
+def render_comparison_json(comparison: Comparison) -> str:
+    """Render every single difference, as ``harness.history_records.Comparison`` has them."""
+    return msgspec.json.format(msgspec.json.encode(comparison), indent=1).decode() + "\n"
+
+
+_TABLE_BYTES = 45_000
+"""There are sixteen kinds of differences, so all of them stay below what GitHub shows."""
+
+
+def render_comparison_markdown(comparison: Comparison) -> str:
+    """Render a comparison as GitHub-flavoured Markdown; what packages wrote stands in code spans."""
+    word = "WORSE" if comparison.worse else "NOT WORSE"
+    lines = [
+        f"**{word}**: {escape_markdown(say_comparison(comparison), 600)}",
+        "",
+        f"- before: {code_span(say_run(comparison.before), table=False)}",
+        f"- after: {code_span(say_run(comparison.after), table=False)}",
+        f"- {escape_markdown(say_compared(comparison))}",
+        *(f"- {code_span(note, 600, table=False)}" for note in comparison.notes),
+        *_tables(comparison),
+    ]
+    return disarm_commands("\n".join(lines) + "\n")
+
+
+def render_since(since: Comparison) -> Iterator[str]:
+    """The section of a summary that tells what is worse than in the last run."""
+    before = code_span(say_run(since.before), table=False)
+    yield from ("", "### Since the last run", "")
+    yield f"{escape_markdown(say_comparison(since), 600)} Against {before}; {say_compared(since)}."
+    rows = [
+        f"| {TITLES[group.kind]} | {code_span(group.name)} | {code_span(say_cells(group, since.cells))} "
+        f"| {code_span('; '.join(group.example.causes), 400)} |"
+        for group in list_worse(since)
+    ]
+    if rows:
+        shown, left = fit_rows(rows, _TABLE_BYTES)
+        yield from ("", "| what | which | in | likely cause |", "| --- | --- | --- | --- |", *shown)
+        if left:
+            yield from ("", f"**{left} of {len(rows)} rows are cut off here; `harness compare` has all.**")
+
+
+def _tables(comparison: Comparison) -> Iterator[str]:
+    for kind, groups in group_differences(comparison).items():
+        rows = [_row(group, comparison.cells) for group in groups]
+        shown, left = fit_rows(rows, _TABLE_BYTES)
+        yield from ("", f"### {TITLES[kind]}", "")
+        yield "| | what | cells | cases | for example | likely cause |"
+        yield "| --- | --- | --- | --- | --- | --- |"
+        yield from shown
+        if left:
+            yield from (
+                "",
+                f"**{left} of {len(rows)} rows are cut off here; `harness compare --json` has all.**",
+            )
+
+
+def _row(group: DifferenceGroup, total: int) -> str:
+    each = group.example
+    seen = f"{each.what}: {each.before} -> {each.after}" if each.what else ""
+    factor = f" {each.ratio:.2f}x" if each.ratio is not None else ""
+    fields = (
+        "✗" if group.worse else "",
+        code_span(group.name),
+        code_span(say_cells(group, total), 600),
+        str(group.cases),
+        f"{code_span(seen, 400)}{factor}",
+        code_span("; ".join(each.causes), 600),
+    )
+    return f"| {' | '.join(fields)} |"

@@ -1,0 +1,255 @@
+"""What every rendering shows of a comparison of two runs, and of trends over many."""
+
+from __future__ import annotations
+
+import math
+import statistics
+from collections import Counter, defaultdict
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from harness.judge.compare import say_change
+from harness.judge.outcomes import check_of
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from harness.records import Comparison, Difference, DifferenceKind, PastRun, Trend, TrendKind, Trends
+
+
+# What every rendering shows of a comparison: differences of one kind and cause together, the worst first.
+
+TITLES: dict[DifferenceKind, str] = {
+    "verdict-changed": "Verdict of the run",
+    "status-changed": "Status of the cell",
+    "new-red": "Newly red",
+    "check-vanished": "No longer checked",
+    "cell-vanished": "Cells that are gone",
+    "outcome-changed": "Another outcome",
+    "quantity-changed": "Latency and memory of the gate",
+    "latency-changed": "Latency, as ratio to the baseline",
+    "behaviour-changed": "Another behaviour was recorded",
+    "value-moved": "Measured values that moved",
+    "allowed-changed": "Another value is allowed",
+    "gone-red": "No longer red",
+    "check-appeared": "New checks",
+    "cell-appeared": "New cells",
+    "lock-changed": "Locks",
+    "surroundings-changed": "Surroundings of the cell",
+}
+"""Every kind of difference, in the order in which a person wants to know."""
+
+_WORDS: dict[DifferenceKind, tuple[str, str]] = {
+    "verdict-changed": ("verdict is worse, though no cell is", "verdicts are worse"),
+    "status-changed": ("cell has another status", "cells have another status"),
+    "new-red": ("case is newly red", "cases are newly red"),
+    "check-vanished": ("case is no longer checked", "cases are no longer checked"),
+    "cell-vanished": ("cell is gone", "cells are gone"),
+    "outcome-changed": ("case has a worse outcome", "cases have a worse outcome"),
+    "quantity-changed": ("quantity is worse", "quantities are worse"),
+    "latency-changed": ("latency is higher", "latencies are higher"),
+    "cell-appeared": ("new cell is red", "new cells are red"),
+    "behaviour-changed": ("behaviour changed", "behaviours changed"),
+    "value-moved": ("value moved", "values moved"),
+    "allowed-changed": ("tolerance changed", "tolerances changed"),
+    "gone-red": ("case is no longer red", "cases are no longer red"),
+    "check-appeared": ("case is new", "cases are new"),
+    "lock-changed": ("lock changed", "locks changed"),
+    "surroundings-changed": ("cell has other surroundings", "cells have other surroundings"),
+}
+
+
+@dataclass(frozen=True)
+class DifferenceGroup:
+    """Differences of one kind, of one check, scenario or package, with the same likely causes."""
+
+    kind: DifferenceKind
+    name: str
+    differences: tuple[Difference, ...]
+
+    @property
+    def worse(self) -> bool:
+        """Whether one of them makes the comparison fail."""
+        return any(each.worse for each in self.differences)
+
+    @property
+    def example(self) -> Difference:
+        """The one that is shown: the one that changed most, where that can be said."""
+        return max(self.differences, key=lambda each: abs((each.ratio or 1.0) - 1.0))
+
+    @property
+    def cells(self) -> tuple[str, ...]:
+        """The cells that it happened in."""
+        return tuple(dict.fromkeys(each.cell for each in self.differences))
+
+    @property
+    def cases(self) -> int:
+        """How many cases of the check, over all cells."""
+        return len(self.differences)
+
+
+def group_differences(comparison: Comparison) -> dict[DifferenceKind, list[DifferenceGroup]]:
+    """Kind -> groups, the worse first, equal causes together; each check, scenario, package is in one."""
+    grouped: dict[tuple[DifferenceKind, str, tuple[str, ...]], list[Difference]] = defaultdict(list)
+    for each in comparison.differences:
+        for name in _names(each):
+            grouped[each.kind, name, each.causes].append(each)
+    by_kind: dict[DifferenceKind, list[DifferenceGroup]] = {kind: [] for kind in TITLES}
+    for (kind, name, _), several in grouped.items():
+        by_kind[kind].append(DifferenceGroup(kind, name, tuple(several)))
+    return {kind: sorted(groups, key=_order) for kind, groups in by_kind.items() if groups}
+
+
+def list_worse(comparison: Comparison) -> list[DifferenceGroup]:
+    """The groups that make the comparison fail, in the order of the kinds."""
+    return [each for groups in group_differences(comparison).values() for each in groups if each.worse]
+
+
+def _order(group: DifferenceGroup) -> tuple[bool, tuple[str, ...]]:
+    return not group.worse, group.example.causes
+
+
+def _names(difference: Difference) -> list[str]:
+    if difference.kind == "lock-changed":
+        return [say_change(change) for change in difference.changes]
+    if difference.kind in {"latency-changed", "quantity-changed"}:
+        return [difference.what]
+    if difference.kind == "surroundings-changed":
+        return difference.after.split("; ")
+    if not difference.what:
+        change = " -> ".join(text for text in (difference.before, difference.after) if text)
+        return [change]
+    return [check_of(difference.what)]
+
+
+def say_comparison(comparison: Comparison) -> str:
+    """One sentence: what got worse, or that nothing did."""
+    counts: dict[DifferenceKind, int] = defaultdict(int)
+    for each in comparison.worse:
+        counts[each.kind] += 1
+    if not counts:
+        rest = len(comparison.differences)
+        other = f"; {rest} difference{'' if rest == 1 else 's'} otherwise" if rest else ", nothing differs"
+        return f"Nothing got worse{other}."
+    parts = [f"{counts[kind]} {_WORDS[kind][counts[kind] > 1]}" for kind in TITLES if counts[kind]]
+    return f"{'; '.join(parts)}."
+
+
+def say_compared(comparison: Comparison) -> str:
+    """How much was compared: silence about the rest is no news."""
+    latency = f"{comparison.latency} latencies" if comparison.same_class else "no latency"
+    return f"compared: {comparison.cells} cells, {comparison.cases} cases, {latency}"
+
+
+def say_run(run: PastRun) -> str:
+    """A run in one line."""
+    commit = f", commit {run.commit[:10]}{'+' if '+' in run.commit else ''}" if run.commit else ""
+    part = ", a part of it" if run.subset else ""
+    return f"{run.run} ({run.kind} of {run.matrix}{part}{commit}): {run.verdict}"
+
+
+def say_cells(group: DifferenceGroup, total: int, limit: int = 3) -> str:
+    """The cells of a group, shortened: ``all 21 cells`` of the compared ones, or the first of them."""
+    cells = group.cells
+    if cells == ("",):
+        return "the run as a whole"
+    if len(cells) == total > 1 and group.kind not in {"cell-appeared", "cell-vanished"}:
+        return "both cells" if total == 2 else f"all {total} cells"
+    shown = ", ".join(cells[:limit])
+    return f"{shown} and {len(cells) - limit} more" if len(cells) > limit else shown
+
+
+WORDS: dict[TrendKind, str] = {
+    "steady": "within the noise",
+    "stepped": "in one step",
+    "crept": "in many small steps",
+    "unclear": "nothing says how",
+}
+_NEWS: frozenset[TrendKind] = frozenset({"stepped", "crept"})
+"""What is unclear is counted only: of 600 series that hold, heavy noise makes some a dozen so."""
+
+
+def say_kinds(trends: Trends) -> str:
+    """How many series did what."""
+    counts = Counter(trend.kind for trend in trends.trends)
+    return ", ".join(f"{counts[kind]} {kind}" for kind in WORDS if counts[kind]) or "nothing was timed"
+
+
+def choose_trends(trends: Trends, *, everything: bool = False) -> list[Trend]:
+    """The series of which it can be said that and how they changed, the slowest first; or all of them."""
+    shown = [each for each in trends.trends if everything or each.kind in _NEWS or each.changes]
+    return sorted(shown, key=_order_trends)
+
+
+def _order_trends(trend: Trend) -> float:
+    return -(trend.since or 0.0) if trend.kind != "steady" else 0.0
+
+
+@dataclass(frozen=True)
+class RunLevel:
+    """The cells of a scenario in one run, the baseline left out: quartiles and median of their ratios."""
+
+    place: int
+    low: float
+    median: float
+    high: float
+
+
+@dataclass(frozen=True)
+class ScenarioTrend:
+    """One scenario over all cells: a level a run, and the ``news`` among its series, which changed most.
+
+    ``left`` is how many more of those there are.
+    """
+
+    scenario: str
+    cells: int
+    levels: tuple[RunLevel, ...]
+    news: tuple[Trend, ...]
+    left: int
+
+
+def number_runs(trends: Trends) -> dict[str, int]:
+    """Run -> its number in the drawing, from 1; the oldest first, and only those that timed something."""
+    created = {point.run: point.created for trend in trends.trends for point in trend.points}
+    ordered = sorted(created, key=lambda run: (created[run], run))
+    return {run: number for number, run in enumerate(ordered, 1)}
+
+
+def group_scenarios(trends: Trends, numbers: Mapping[str, int], *, most: int = 4) -> list[ScenarioTrend]:
+    """Each scenario, in the order measured; up to ``most`` series of its own are told apart.
+
+    ``numbers`` are those of the runs.
+    """
+    grouped: dict[str, list[Trend]] = defaultdict(list)
+    for trend in trends.trends:
+        grouped[trend.scenario].append(trend)
+    news = {id(each) for each in choose_trends(trends) if each.kind in _NEWS}
+    found = []
+    for scenario, several in grouped.items():
+        mine = sorted((each for each in several if id(each) in news), key=_how_far)
+        cells = [each for each in several if not each.baseline]
+        levels = _levels(cells, numbers)
+        found.append(
+            ScenarioTrend(scenario, len(cells), levels, tuple(mine[:most]), max(0, len(mine) - most))
+        )
+    return found
+
+
+def _how_far(trend: Trend) -> float:
+    return -abs(math.log(trend.since or 1.0))
+
+
+def _levels(several: Sequence[Trend], numbers: Mapping[str, int]) -> tuple[RunLevel, ...]:
+    values: dict[int, list[float]] = defaultdict(list)
+    for trend in several:
+        for point in trend.points:
+            values[numbers[point.run]].append(point.value)
+    return tuple(RunLevel(place, *_quartiles(values[place])) for place in sorted(values))
+
+
+def _quartiles(values: Sequence[float]) -> tuple[float, float, float]:
+    if len(values) == 1:
+        return values[0], values[0], values[0]
+    low, median, high = statistics.quantiles(values, n=4, method="inclusive")
+    return low, median, high

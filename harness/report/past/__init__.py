@@ -1,1 +1,0 @@
-"""What is told of earlier runs: the list, the comparison of two, trends."""

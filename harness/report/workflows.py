@@ -1,0 +1,138 @@
+"""Pipelines that stand in front of a dependency upgrade, ready for somebody's repository."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+import textwrap
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import Literal
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+from harness.errors import UsageError
+from harness.records import CULPRIT_SECONDS
+from harness.report.gate.comment import marker
+
+Forge = Literal["github", "gitlab"]
+
+_TEMPLATES = Path(__file__).parent / "templates"
+_DEPENDENCY_FILES = (
+    "**/requirements*.txt",
+    "**/requirements*.in",
+    "**/requirements/*.txt",
+    "**/requirements/*.in",
+    "**/constraints*.txt",
+    "**/uv.lock",
+    "**/pylock*.toml",
+    "**/pyproject.toml",
+)
+_PIPELINES = {"github": ".github/workflows/gate.yml", "gitlab": ".gitlab-ci.yml"}
+_PATH = re.compile(r"[A-Za-z0-9_.][A-Za-z0-9_./ -]*")
+_REQUIREMENT = re.compile(r"[!-#%-,.-~][ -#%-~]*")  # one line of ASCII; '$' and '-' would mean something
+_BUDGET = re.compile(r"[1-9][0-9]{0,5}[sm]?")
+_PYTHON = re.compile(r"3\.[0-9]{1,2}")
+_MADE_MINUTES = 15
+"""For two environments and the model from nothing, and the model converted for each: an empty cache."""
+_SUITE_MINUTES = 10
+"""For the suite in both environments, one after the other on a small machine."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Pipeline:
+    """What a pipeline has to know of a repository.
+
+    ``file`` is the dependency file that is compared with itself on the target branch; ``matrix`` is the name
+    of a shipped matrix or the path of one's own; ``install`` is what pip installs to have the harness;
+    ``budget`` is for latency and memory; empty for that of the matrix, for which there is
+    time as it is now (``matrix_budget``). ``culprit_budget`` is for the search for the package to blame.
+    """
+
+    file: str
+    matrix: str
+    install: str
+    budget: str = ""
+    matrix_budget: str = "10m"
+    culprit_budget: str = f"{CULPRIT_SECONDS / 60:.0f}m"
+    python: str = "3.11"
+
+
+def render_workflow(forge: Forge, pipeline: Pipeline) -> str:
+    """Render the pipeline of a forge as YAML.
+
+    Raises:
+        UsageError: a value would mean something else in YAML, in a shell or as a pattern.
+    """
+    _check(pipeline)
+    environment = Environment(
+        loader=FileSystemLoader(_TEMPLATES),
+        undefined=StrictUndefined,
+        autoescape=False,  # noqa: S701 - it is YAML: every value is checked above and quoted below
+        variable_start_string="[[",
+        variable_end_string="]]",
+        block_start_string="[%",
+        block_end_string="%]",
+        trim_blocks=True,
+        keep_trailing_newline=True,
+    )
+    script = (_TEMPLATES / f"{forge}_comment.py").read_text(encoding="utf-8")
+    return environment.get_template(f"{forge}.yml.j2").render(
+        file=json.dumps(pipeline.file),
+        group=_name_group(pipeline),
+        matrix=json.dumps(pipeline.matrix),
+        marker=json.dumps(marker(pipeline.matrix, pipeline.file)),
+        install=json.dumps(pipeline.install),
+        budget=json.dumps(pipeline.budget) if pipeline.budget else "",
+        culprit_budget=json.dumps(pipeline.culprit_budget),
+        python=json.dumps(pipeline.python),
+        image=json.dumps(f"python:{pipeline.python}"),
+        minutes=_gate_minutes(pipeline),
+        paths=[json.dumps(path) for path in _paths(forge, pipeline)],
+        hashed=f"'{pipeline.file}'",
+        script=textwrap.indent(script.rstrip(), " " * (10 if forge == "github" else 6)),
+    )
+
+
+def _name_group(pipeline: Pipeline) -> str:
+    """What a newer run takes the place of: the same question, not every gate of the repository."""
+    asked = hashlib.sha256(f"{pipeline.matrix}\0{pipeline.file}".encode()).hexdigest()[:8]
+    return f"gate-{PurePosixPath(pipeline.matrix).stem}-{asked}".replace(" ", "-")
+
+
+def _check(pipeline: Pipeline) -> None:
+    for option, path in (("--file", pipeline.file), ("--matrix", pipeline.matrix)):
+        if not _PATH.fullmatch(path) or ".." in PurePosixPath(path).parts:
+            raise UsageError(
+                f"{option} {path!r}: a path inside the repository was meant, of letters, digits, spaces "
+                "and _ . / -"
+            )
+    for option, value, pattern, meant in (
+        ("--install", pipeline.install, _REQUIREMENT, "what pip installs, in one line without $"),
+        ("--budget", pipeline.budget or pipeline.matrix_budget, _BUDGET, "a time such as 10m or 600s"),
+        ("--culprit-budget", pipeline.culprit_budget, _BUDGET, "a time such as 20m or 600s"),
+        ("--python", pipeline.python, _PYTHON, "a version such as 3.11"),
+    ):
+        if not pattern.fullmatch(value):
+            raise UsageError(f"{option} {value!r}: {meant} was meant")
+
+
+def _gate_minutes(pipeline: Pipeline) -> int:
+    """What a gate may take: the sum of its parts, each at its longest."""
+    budget = _budget_minutes(pipeline.budget or pipeline.matrix_budget)
+    return _MADE_MINUTES + _SUITE_MINUTES + budget + _budget_minutes(pipeline.culprit_budget)
+
+
+def _budget_minutes(budget: str) -> int:
+    number = int(budget.rstrip("sm"))
+    return number if budget.endswith("m") else -(-number // 60)
+
+
+def _paths(forge: Forge, pipeline: Pipeline) -> list[str]:
+    """What has to change for the pipeline to run: dependencies, the matrix and its neighbours, itself."""
+    matrix = PurePosixPath(pipeline.matrix)
+    own = [str(matrix), f"{matrix.parent}/*.toml"] if matrix.suffix == ".toml" else []
+    if str(matrix.parent) == ".":
+        own = own[:1]
+    return list(dict.fromkeys([pipeline.file, *_DEPENDENCY_FILES, *own, _PIPELINES[forge]]))

@@ -1,1 +1,0 @@
-"""The pipelines that run a gate in CI: what they are made of, and their templates."""

@@ -1,0 +1,1 @@
+"""Locks: what uv is asked, and what it answers."""

@@ -1,0 +1,184 @@
+"""Every index is asked once for a project page before anything is resolved.
+
+uv takes a login page for an index without versions, and says "no solution" (seen with uv 0.13.9; a missing
+``file:`` index too). So each index has to answer as one. Where it does not, uv has the last word: it may
+know credentials, certificates or a proxy that this module does not.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import concurrent.futures
+import re
+import sys
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import TypeVar
+
+import msgspec
+import requests
+import urllib3
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+
+from harness.errors import MachineError, UsageError
+from harness.held import temporary_folder
+from harness.records import Cell
+from harness.resolve import uv
+from harness.resolve.index_page import Place, find_fault_of, is_local
+from harness.resolve.pip_settings import IndexSettings, local_path
+from harness.resolve.uv import explain, read_no_solution
+
+LIMIT_SECONDS = 5.0
+"""For one index, and once more where uv is asked for its word."""
+
+MOST_BYTES = 1_000_000
+"""How much of a page is read; a list of files shows what it is in its first lines."""
+
+_ONLY_THIS = (
+    "UV_DEFAULT_INDEX",
+    "UV_INDEX_URL",
+    "UV_INDEX",
+    "UV_EXTRA_INDEX_URL",
+    "UV_FIND_LINKS",
+    "UV_NO_INDEX",
+)
+_FAULTS = (requests.RequestException, urllib3.exceptions.HTTPError, OSError, ValueError)
+
+_READ_SECONDS = 30.0
+
+T = TypeVar("T")
+
+
+class IndexUnavailableError(MachineError):
+    """A configured index does not answer as one (exit 5)."""
+
+
+async def check_indexes(
+    settings: IndexSettings, cells: Sequence[Cell], *, limit: float = LIMIT_SECONDS
+) -> IndexSettings:
+    """Ask every index and every page of find-links, all at once; the settings say then that it was done.
+
+    Nothing is asked where nothing is to be resolved, where it was done before, or offline. The page is that
+    of the first package that a cell asks for; ``limit`` are seconds for one.
+
+    Raises:
+        IndexUnavailableError: some do not answer as an index does; each is named with its host.
+        UsageError: uv refuses a setting.
+        MachineError: uv could not be run.
+    """
+    names = [Requirement(text).name for cell in cells for text in cell.requirements[:1]]
+    if settings.answered or uv.is_offline() or not names:
+        return settings
+    project = canonicalize_name(names[0])
+    places = await list_places(settings)
+    faults = await asyncio.gather(*(_ask(place, project, settings, limit) for place in places))
+    said = [
+        f"the {'package index' if place.kind == 'index' else 'page of find-links'} {place.shown} "
+        f"cannot be used: {fault}"
+        for place, fault in zip(places, faults, strict=True)
+        if fault
+    ]
+    if said:
+        advice = "check its address, credentials, proxy and certificates (`pip config list`, UV_* variables)"
+        raise IndexUnavailableError("\n".join([*said, advice]))
+    return msgspec.structs.replace(settings, answered=True)
+
+
+async def list_places(settings: IndexSettings) -> tuple[Place, ...]:
+    """What uv would ask with these settings, its own default index among them, as uv itself says.
+
+    Raises:
+        UsageError: uv refuses a setting.
+        MachineError: uv could not be run.
+    """
+    env = uv.environment(settings.environment())
+    links = (*settings.find_links, *env.pop("UV_FIND_LINKS", "").split(","))
+    urls = () if settings.no_index else await _index_urls(settings, env)
+    names = {url: name for name, url in _named(env)}
+    indexes = (Place(kind="index", url=url, name=names.get(url, "")) for url in dict.fromkeys(urls))
+    pages = (Place(kind="find-links", url=link) for link in dict.fromkeys(links) if link.strip())
+    return (*indexes, *pages)
+
+
+async def _index_urls(settings: IndexSettings, env: Mapping[str, str]) -> Sequence[str]:
+    """The addresses of indexes that uv writes above what it made of no requirements at all."""
+    arguments = msgspec.structs.replace(settings, find_links=()).resolve_arguments()  # it would read these
+    asked = ("pip", "compile", "-", "--quiet", "--no-header", "--emit-index-url", *arguments)
+    try:
+        done = await uv.run_uv((*asked, "--python", sys.executable), env=env, timeout=_READ_SECONDS)
+    except TimeoutError:
+        raise MachineError(f"uv took over {_READ_SECONDS:g} s to read the index settings") from None
+    if done.returncode != 0:
+        raise UsageError(f"uv refuses the index settings: {explain(done.stderr)[:600]}")
+    return re.findall(r"^--(?:extra-)?index-url (.+)$", done.stdout, re.MULTILINE)
+
+
+def _named(env: Mapping[str, str]) -> Iterator[tuple[str, str]]:
+    """Indexes that have a name, as in ``UV_INDEX="corp=https://..."``."""
+    for variable in ("UV_DEFAULT_INDEX", "UV_INDEX"):
+        for word in env.get(variable, "").split():
+            name, equals, url = word.partition("=")
+            if equals and re.fullmatch(r"[\w.-]+", name):
+                yield name, url
+
+
+async def _ask(place: Place, project: str, settings: IndexSettings, limit: float) -> str:
+    """Why a place cannot be used; empty where it can."""
+    if is_local(place.url):
+        return "" if local_path(place.url).is_dir() else "there is no such folder"
+    if not place.url.lower().startswith(("http://", "https://")):
+        return "its address is neither http(s) nor a folder"
+    try:
+        fault = await _in_thread(lambda: find_fault_of(place, project, settings, limit), limit)
+    except TimeoutError:
+        return f"no whole answer within {limit:g} s"  # nor would uv get one
+    return fault if fault and not await _uv_can_use(place, project, settings, limit) else ""
+
+
+async def _in_thread(work: Callable[[], T], limit: float) -> T:
+    """The result of a thread that is left alone when time is up, or Ctrl-C comes.
+
+    No read of a socket can be interrupted, and a server that sends a byte now and then keeps each in time;
+    a thread of an executor would hold up the end of the program.
+    """
+    future: concurrent.futures.Future[T] = concurrent.futures.Future()
+    future.set_running_or_notify_cancel()
+
+    def fill() -> None:
+        try:
+            future.set_result(work())
+        except BaseException as error:  # noqa: BLE001 - it is raised where the result is awaited
+            future.set_exception(error)
+
+    threading.Thread(target=fill, name="harness-index", daemon=True).start()
+    async with asyncio.timeout(limit):
+        return await asyncio.wrap_future(future)
+
+
+async def _uv_can_use(place: Place, project: str, settings: IndexSettings, limit: float) -> bool:
+    """Whether uv gets an answer from this place alone: the project, or that it is not there."""
+    env = uv.environment(settings.environment())
+    env = {name: value for name, value in env.items() if name not in _ONLY_THIS}
+    env |= {"UV_HTTP_RETRIES": "0", "UV_HTTP_TIMEOUT": str(max(round(limit), 1))}
+    source: tuple[str, ...] = ("--no-index", "--find-links", place.url)
+    if place.kind == "index":
+        env["UV_DEFAULT_INDEX"] = f"{place.name}={place.url}" if place.name else place.url
+        source = ()
+    hosts = (argument for host in settings.hosts for argument in ("--allow-insecure-host", host))
+    with temporary_folder("index") as folder:
+        asked = folder / "requirements.in"
+        asked.write_text(f"{project}\n", encoding="utf-8")
+        fixed = ("pip", "compile", asked, "--python", sys.executable, "--no-deps", "--refresh")
+        try:
+            done = await uv.run_uv((*fixed, *source, *hosts), env=env, timeout=limit)
+        except uv.FullDiskError:  # no fault of the index
+            raise
+        except (TimeoutError, uv.UvError):
+            return False
+    if done.returncode == 0:
+        return True
+    if done.returncode != 1 or place.kind == "find-links":  # whose login page holds no project either
+        return False
+    found = read_no_solution(done.stderr)
+    return bool(found.unknown) and not found.unasked

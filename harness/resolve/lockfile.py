@@ -1,0 +1,299 @@
+"""Lock files: ``locks/<platform>/<matrix>/<cell>.txt`` beside the matrix, readable by uv and pip.
+
+A lock is rendered in one way only: a file that reads otherwise is damaged, or was edited by hand.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import platform
+import re
+import sys
+from collections.abc import Collection, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+from urllib.parse import unquote, urlsplit
+
+import msgspec
+from packaging.tags import Tag, compatible_tags, cpython_tags, platform_tags
+from packaging.utils import canonicalize_name, parse_wheel_filename
+
+from harness.errors import MachineError, UsageError
+from harness.files import inside, write_whole
+from harness.matrix.read import say_lock
+from harness.matrix.schema import Matrix, Resolve
+from harness.reading import decode_text, read_input
+from harness.records import Cell, ChangeKind, Distribution, Lock, LockChange, LockDiff
+
+# The platform that locks are made for, and the wheel tags that a Python has on it.
+
+GLIBC = (2, 28)
+"""Wheels for a newer glibc come last, so that a lock made on a new machine serves an older one too."""
+
+
+def platform_tag() -> str:
+    """The name of the running platform in ``matrices/locks``, such as ``linux-x86_64``."""
+    return f"{sys.platform}-{platform.machine().lower()}"
+
+
+def wheel_tags(python: str, platforms: Sequence[str] | None = None) -> tuple[Tag, ...]:
+    """Every wheel tag that CPython ``python`` ("3.11" or "3.11.7") takes here, the best first."""
+    major, minor = (int(part) for part in python.split(".")[:2])
+    known = list(platform_tags() if platforms is None else platforms)
+    ordered = sorted(known, key=_needs_new_glibc)
+    interpreter = f"cp{major}{minor}"
+    return (
+        *cpython_tags((major, minor), platforms=ordered),
+        *compatible_tags((major, minor), interpreter, ordered),
+    )
+
+
+def _needs_new_glibc(name: str) -> bool:
+    found = re.match(r"manylinux_(\d+)_(\d+)_", name)
+    return found is not None and (int(found[1]), int(found[2])) > GLIBC
+
+
+# From uv's ``pylock.toml`` to locked distributions: of each the one file that this Python would install.
+
+
+class LockedFile(msgspec.Struct, frozen=True):
+    """A wheel or a source archive."""
+
+    hashes: dict[str, str]
+    url: str | None = None
+    path: str | None = None
+    name: str | None = None
+
+    @property
+    def filename(self) -> str:
+        """Its file name."""
+        return self.name or unquote(urlsplit(self.url or self.path or "").path).rpartition("/")[2]
+
+
+class LockedPackage(msgspec.Struct, frozen=True):
+    """One package of a pylock file."""
+
+    name: str
+    version: str
+    wheels: tuple[LockedFile, ...] = ()
+    sdist: LockedFile | None = None
+
+
+class PyLock(msgspec.Struct, frozen=True, rename="kebab"):
+    """The part of a pylock file that a lock is made of."""
+
+    packages: tuple[LockedPackage, ...] = ()
+
+
+def distributions_of(document: Mapping[str, Any], tags: Sequence[Tag]) -> tuple[Distribution, ...]:
+    """The distributions of a pylock document, sorted by name.
+
+    Raises:
+        MachineError: the document is of another form, or holds a package without a file for these tags.
+    """
+    try:
+        packages = msgspec.convert(document, PyLock).packages
+    except msgspec.ValidationError as error:
+        raise MachineError(
+            f"uv wrote a pylock file of another form: {error}; is uv too old or too new?"
+        ) from None
+    rank = {tag: at for at, tag in enumerate(tags)}
+    return tuple(
+        Distribution(name=package.name, version=package.version, sha256=(_file_hash(package, rank),))
+        for package in sorted(packages, key=lambda package: canonicalize_name(package.name))
+    )
+
+
+def _file_hash(package: LockedPackage, rank: Mapping[Tag, int]) -> str:
+    file = min(package.wheels, key=lambda wheel: _place(wheel, rank), default=package.sdist)
+    if file in package.wheels and _place(file, rank)[0] == len(rank):
+        file = package.sdist
+    if file is None or "sha256" not in file.hashes:
+        raise MachineError(
+            f"uv locked {package.name} {package.version} without a hashed file for this platform"
+        )
+    return file.hashes["sha256"]
+
+
+def _place(wheel: LockedFile, rank: Mapping[Tag, int]) -> tuple[int, int]:
+    """Where a wheel stands among the wheels of its package: by tag, then the highest build number."""
+    _, _, build, tags = parse_wheel_filename(wheel.filename)
+    return min(rank.get(tag, len(rank)) for tag in tags), -build[0] if build else 0
+
+
+LOCK_SCHEMA = 1
+
+_ADVICE = """\
+# Every distribution of one cell, pinned and hashed, or why there is no such set. Made by `harness lock`
+# (uv pip compile, wheels of this platform only); don't edit: change the matrix and lock it again.
+"""
+_MADE_BY = b"Made by `harness lock`"
+_ENTRY = re.compile(r"([a-z0-9-]+)==(\S+)((?: \\\n    --hash=sha256:[0-9a-f]{64})+)\n")
+
+
+def locks_folder(matrix: Matrix, platform: str) -> Path:
+    """Where the locks of a matrix lie for one platform.
+
+    Raises:
+        UsageError: the name of the matrix, or a link in its place, leads elsewhere.
+    """
+    return inside(matrix.folder / "locks" / platform, matrix.name, f"{matrix.path}: the name of the matrix")
+
+
+def inputs_digest(cell: Cell, resolve: Resolve, platform: str) -> str:
+    """The sha256 of what a lock was asked for; it changes when the lock is stale."""
+    asked = {
+        "schema": LOCK_SCHEMA,
+        "platform": platform,
+        "python": cell.python,
+        "requirements": sorted(cell.requirements),
+        "source": sorted(cell.source),
+        "exclude-newer": None if resolve.exclude_newer is None else resolve.exclude_newer.isoformat(),
+        "undated": sorted(resolve.undated),
+        "torch": resolve.torch,
+    }
+    return _sha256(json.dumps(asked, sort_keys=True))
+
+
+def make_lock(
+    cell: Cell,
+    platform: str,
+    inputs: str,
+    *,
+    distributions: tuple[Distribution, ...] = (),
+    reason: str = "",
+) -> Lock:
+    """A lock just resolved, with its digest."""
+    return Lock(
+        cell=cell.id,
+        platform=platform,
+        python=cell.python,
+        inputs=inputs,
+        origin="resolved",
+        digest=lock_digest(platform, cell.python, distributions, reason),
+        distributions=distributions,
+        reason=reason,
+    )
+
+
+def lock_digest(platform: str, python: str, distributions: tuple[Distribution, ...], reason: str = "") -> str:
+    """The sha256 of the canonical text of a lock: equal digests are equal environments."""
+    return _sha256(f"{platform}\n{python}\n{requirements_text(distributions)}{reason}")
+
+
+def requirements_text(distributions: tuple[Distribution, ...]) -> str:
+    """The distributions as a requirements file, for ``uv pip sync --require-hashes``."""
+    lines = []
+    for found in sorted(distributions, key=lambda found: found.name):
+        hashes = "".join(f" \\\n    --hash=sha256:{digest}" for digest in sorted(found.sha256))
+        lines.append(f"{found.name}=={found.version}{hashes}\n")
+    return "".join(lines)
+
+
+def render_lock(lock: Lock) -> str:
+    """The text of a lock file."""
+    facts = {
+        "schema": LOCK_SCHEMA,
+        "cell": lock.cell,
+        "platform": lock.platform,
+        "python": lock.python,
+        "inputs": lock.inputs,
+        "digest": lock.digest,
+    }
+    body = f"\n{requirements_text(lock.distributions)}"
+    head = _ADVICE + "".join(f"# {key}: {value}\n" for key, value in facts.items())
+    return head + (f"# unsatisfiable: {lock.reason}\n" if lock.reason else body)
+
+
+def write_lock(lock: Lock, path: Path) -> None:
+    """Write a lock file whole or not at all."""
+    write_whole(path, render_lock(lock).encode())
+
+
+def is_lock(path: Path) -> bool:
+    """Whether a file is a lock that the harness wrote, sound or not."""
+    if path.is_symlink() or not path.is_file():
+        return False
+    with path.open("rb") as file:
+        return _MADE_BY in file.read(1024)  # not the whole text above: its wording may change
+
+
+def read_lock(path: Path) -> Lock:
+    """The lock in a file.
+
+    Raises:
+        UsageError: the file is missing, damaged, edited by hand, or of another schema.
+    """
+    advice = f"run `{say_lock(_matrix_of(path))}`"
+    try:
+        text = decode_text(read_input(path), path).replace("\r\n", "\n")  # as git checks out on Windows
+    except UsageError as error:
+        raise UsageError(f"{error}; {advice}") from None
+    facts = dict(
+        re.findall(r"^# (schema|cell|platform|python|inputs|digest|unsatisfiable): (.+)$", text, re.MULTILINE)
+    )
+    if missing := [
+        key for key in ("schema", "cell", "platform", "python", "inputs", "digest") if key not in facts
+    ]:
+        raise UsageError(f"{path}: no lock file, or damaged: no {missing[0]} in its head; {advice}")
+    if facts["schema"] != str(LOCK_SCHEMA):
+        raise UsageError(f"{path}: lock schema {facts['schema']}, not {LOCK_SCHEMA}; {advice}")
+    distributions = tuple(
+        Distribution(name=name, version=version, sha256=tuple(re.findall(r"sha256:([0-9a-f]{64})", hashes)))
+        for name, version, hashes in _ENTRY.findall(text)
+    )
+    reason = facts.get("unsatisfiable", "")
+    lock = Lock(
+        **{key: facts[key] for key in ("cell", "platform", "python", "inputs", "digest")},
+        origin="committed",
+        distributions=distributions,
+        reason=reason,
+    )
+    digest = lock_digest(lock.platform, lock.python, distributions, reason)
+    if twice := {each.name for each in distributions if [d.name for d in distributions].count(each.name) > 1}:
+        raise UsageError(f"{path}: {min(twice)} is there twice; {advice}")
+    if render_lock(lock) != text or lock.digest != digest or bool(distributions) is bool(reason):
+        raise UsageError(f"{path}: damaged or edited by hand: it does not match its digest; {advice}")
+    return lock
+
+
+def _matrix_of(path: Path) -> Path:
+    """The matrix that a lock belongs to; ``locks/<platform>/<matrix>/<cell>.txt`` lies beside its file."""
+    folder = path.absolute().parent
+    return folder.parent.parent.parent / f"{folder.name}.toml"
+
+
+def _sha256(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+# What lies between two locks: asked for, or dragged along.
+
+
+def diff_locks(before: Lock, after: Lock, asked: Collection[str], pinned: Collection[str] = ()) -> LockDiff:
+    """Every distribution that differs.
+
+    ``asked`` are the normalized names of those that were asked for, ``pinned`` those among them that only
+    the file of the candidate asks for.
+    """
+    old = {found.name: found for found in before.distributions}
+    new = {found.name: found for found in after.distributions}
+    changes = []
+    for name in sorted(old.keys() | new.keys()):
+        was, now = old.get(name), new.get(name)
+        if was == now:
+            continue
+        kind: ChangeKind = "added" if was is None else "removed" if now is None else "changed"
+        changes.append(
+            LockChange(
+                name=name,
+                kind=kind,
+                asked=name in asked,
+                pinned=name in pinned,
+                before="" if was is None else was.version,
+                after="" if now is None else now.version,
+            )
+        )
+    changes.sort(key=lambda change: not change.asked)  # stable: by name within each half
+    return LockDiff(changes=tuple(changes), unchanged=len(old.keys() | new.keys()) - len(changes))

@@ -1,0 +1,98 @@
+"""The releases of one distribution between two versions, as the resolver sees them.
+
+uv has no command that lists them (an index lists files that a Python or a platform cannot use, too), so it
+is asked again and again for the newest below and the lowest above what is known already.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+
+import msgspec
+from packaging.version import Version
+
+from harness.matrix.schema import Matrix
+from harness.records import Cell
+from harness.resolve.pip_settings import IndexSettings
+from harness.resolve.resolve import Guidance, matrix_of_today, resolve
+
+MOST_RELEASES = 200
+"""How often the resolver is asked at most; about half a second each, two at a time."""
+
+
+class Listed(msgspec.Struct, frozen=True):
+    """Releases, ascending; after the first ``gap`` of them others were left out, nobody knows how many.
+
+    ``gap`` is None where all are there.
+    """
+
+    versions: tuple[str, ...]
+    gap: int | None = None
+
+    def backwards(self) -> Listed:
+        """The same for who comes down from above."""
+        gap = None if self.gap is None else len(self.versions) - self.gap
+        return Listed(self.versions[::-1], gap)
+
+
+async def list_between(  # noqa: PLR0913 - one parameter a part of the question
+    name: str, low: str, high: str, matrix: Matrix, settings: IndexSettings, *, python: str
+) -> Listed:
+    """Versions above ``low`` and below ``high`` that this Python and this platform can install, ascending.
+
+    Only wheels count, and, as for a resolution, no pre-releases. Where there are more than ``MOST_RELEASES``
+    those in the middle are left out, and where that is.
+
+    Raises:
+        MachineError: uv or the network failed (in an exception group).
+    """
+    between = _Between(name, matrix_of_today(matrix), settings, python, Version(low), Version(high))
+    async with asyncio.TaskGroup() as group:
+        walks = [group.create_task(between.go(up=up)) for up in (True, False)]
+    versions = sorted({*walks[0].result(), *walks[1].result()})
+    gap = await between.find_gap(versions)
+    return Listed(tuple(map(str, versions)), gap)
+
+
+class _Between:
+    """Two searches that walk towards each other."""
+
+    def __init__(  # noqa: PLR0913, PLR0917 - one parameter a part of the question
+        self, name: str, matrix: Matrix, settings: IndexSettings, python: str, low: Version, high: Version
+    ) -> None:
+        self._name, self._matrix, self._settings, self._python = name, matrix, settings, python
+        self._low, self._high = low, high
+        self._asked = 0
+
+    async def go(self, *, up: bool) -> list[Version]:
+        """The releases from one end on, until the other search is met."""
+        found = []
+        while self._asked < MOST_RELEASES:
+            self._asked += 1
+            version = await self._ask(lowest=up)
+            if version is None or not self._low < version < self._high:
+                break
+            found.append(version)
+            if up:
+                self._low = version
+            else:
+                self._high = version
+        return found
+
+    async def find_gap(self, versions: Sequence[Version]) -> int | None:
+        """After how many of them the searches stopped without having met."""
+        if self._asked < MOST_RELEASES:
+            return None
+        more = await self._ask(lowest=True)
+        if more is None or not self._low < more < self._high:
+            return None
+        return sum(version <= self._low for version in versions)
+
+    async def _ask(self, *, lowest: bool) -> Version | None:
+        low, high = self._low.public, self._high.public
+        asked = f"{self._name}>={low},!={low},<{high}"  # ">" alone would leave out post-releases of it
+        cell = Cell(id=self._name, axes={}, requirements=(asked,), python=self._python)
+        guidance = Guidance(lowest=lowest, alone=True)
+        lock = await resolve(cell, self._matrix, self._settings, guidance)
+        return next((Version(each.version) for each in lock.distributions if each.name == self._name), None)

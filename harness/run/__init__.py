@@ -1,1 +1,0 @@
-"""Makes environments, runs cell processes and measures latency across them."""

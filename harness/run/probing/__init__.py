@@ -1,1 +1,0 @@
-"""The lean latency processes of the gate: what they are given, their blocks, and what is kept of those."""

@@ -1,0 +1,311 @@
+"""The history database: its tables, opened, checked, migrated, and put aside where it is damaged."""
+
+from __future__ import annotations
+
+import contextlib
+import datetime
+import secrets
+import sqlite3
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import filelock
+
+from harness.errors import MachineError
+from harness.files import find_no_space
+
+# The tables of the history, and the way from each earlier version of them to this one.
+
+FIRST = """
+CREATE TABLE run (
+    number INTEGER PRIMARY KEY,
+    id TEXT NOT NULL UNIQUE,
+    kind TEXT NOT NULL,            -- sweep, gate
+    matrix TEXT NOT NULL,
+    title TEXT NOT NULL,
+    created TEXT NOT NULL,         -- ISO 8601, UTC
+    commit_id TEXT NOT NULL,       -- empty where nobody knows
+    machine_class TEXT NOT NULL,
+    machine TEXT NOT NULL,         -- JSON: fact -> text
+    verdict TEXT NOT NULL,
+    sentence TEXT NOT NULL,
+    subset INTEGER NOT NULL,
+    cells INTEGER NOT NULL,
+    red_cells INTEGER NOT NULL,
+    red TEXT NOT NULL              -- JSON: outcome -> count
+);
+CREATE TABLE name (number INTEGER PRIMARY KEY, text TEXT NOT NULL UNIQUE);
+-- What many cells share, by its content: the versions of a lock, facts, the judged cases of a cell.
+CREATE TABLE part (number INTEGER PRIMARY KEY, digest TEXT NOT NULL UNIQUE);
+CREATE TABLE version (
+    part INTEGER NOT NULL REFERENCES part ON DELETE CASCADE,
+    name TEXT NOT NULL,
+    version TEXT NOT NULL,
+    PRIMARY KEY (part, name)
+) WITHOUT ROWID;
+CREATE TABLE fact (
+    part INTEGER NOT NULL REFERENCES part ON DELETE CASCADE,
+    name TEXT NOT NULL,
+    value TEXT NOT NULL,
+    PRIMARY KEY (part, name)
+) WITHOUT ROWID;
+CREATE TABLE outcome (
+    part INTEGER NOT NULL REFERENCES part ON DELETE CASCADE,
+    place INTEGER NOT NULL,        -- in the order of the plan
+    name INTEGER NOT NULL REFERENCES name,
+    outcome TEXT NOT NULL,
+    value REAL,
+    allowed REAL,
+    unit TEXT NOT NULL,
+    bound TEXT NOT NULL,
+    PRIMARY KEY (part, place)
+) WITHOUT ROWID;
+CREATE TABLE cell (
+    run INTEGER NOT NULL REFERENCES run ON DELETE CASCADE,
+    place INTEGER NOT NULL,
+    id TEXT NOT NULL,
+    axes TEXT NOT NULL,            -- JSON: axis -> version
+    python TEXT NOT NULL,
+    status TEXT NOT NULL,
+    red INTEGER NOT NULL,
+    baseline INTEGER NOT NULL,
+    lock TEXT NOT NULL,            -- its digest
+    key TEXT NOT NULL,
+    measured_by TEXT NOT NULL,     -- the id of a run, which may be gone
+    peak_rss INTEGER NOT NULL,     -- bytes
+    versions INTEGER NOT NULL REFERENCES part,
+    facts INTEGER NOT NULL REFERENCES part,
+    cases INTEGER NOT NULL REFERENCES part,
+    PRIMARY KEY (run, place)
+) WITHOUT ROWID;
+CREATE INDEX cell_versions ON cell (versions);
+CREATE INDEX cell_facts ON cell (facts);
+CREATE INDEX cell_cases ON cell (cases);
+CREATE TABLE latency (
+    run INTEGER NOT NULL REFERENCES run ON DELETE CASCADE,
+    place INTEGER NOT NULL,
+    cell TEXT NOT NULL,
+    scenario INTEGER NOT NULL REFERENCES name,
+    session TEXT NOT NULL,
+    p50 REAL NOT NULL,             -- seconds a call
+    ratio REAL,                    -- to the baseline of the session, with its quartiles
+    low REAL,
+    high REAL,
+    floor REAL,                    -- A/A deviation of the scenario, as a factor >= 1
+    noise REAL,                    -- the largest one of the session
+    rounds INTEGER NOT NULL,
+    iterations INTEGER NOT NULL,
+    PRIMARY KEY (run, place)
+) WITHOUT ROWID;
+CREATE TABLE quantity (
+    run INTEGER NOT NULL REFERENCES run ON DELETE CASCADE,
+    place INTEGER NOT NULL,
+    id TEXT NOT NULL,
+    outcome TEXT NOT NULL,
+    baseline REAL,
+    candidate REAL,
+    ratio REAL,
+    decision TEXT NOT NULL,        -- JSON: harness.gate_records.QuantityDecision
+    PRIMARY KEY (run, place)
+) WITHOUT ROWID;
+"""
+
+PINS = """
+-- Runs that retention never removes, and that trends are measured against; by id, so that a pin outlives
+-- the run being recorded again.
+CREATE TABLE pin (run TEXT PRIMARY KEY) WITHOUT ROWID;
+"""
+
+WORDS = """
+-- What a case recorded in words: types and messages of exceptions, dtypes. Unknown of older runs.
+ALTER TABLE outcome ADD COLUMN words TEXT NOT NULL DEFAULT '';
+"""
+
+STEPS = (FIRST, PINS, WORDS)
+"""Step n leads from version n to version n + 1; a step that has been published is never changed."""
+
+FILE = "history.sqlite3"
+
+_WAIT_SECONDS = 60.0
+"""For other harnesses that write; each of them takes a second or so."""
+
+_APPLICATION = 0x4F56454E
+"""In the header of the file: tells a history from somebody else's database."""
+
+"""How every database begins. https://sqlite.org/fileformat.html"""
+
+_DAMAGE = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
+
+Say = Callable[[str], None]
+
+
+class HistoryError(MachineError):
+    """The history cannot be read or written (exit 5, where that is all that was asked for)."""
+
+
+@contextlib.contextmanager
+def open_history(path: Path, say: Say) -> Iterator[sqlite3.Connection]:
+    """The history at ``path``, of today's version, made if need be; nobody else writes as long as it is open.
+
+    A damaged one is put aside, which ``say`` is told, and a new one begun. What is written belongs into
+    ``transaction``.
+
+    Raises:
+        HistoryError: no room, no permission, somebody else has it for too long, it is of a newer harness, or
+            something else than a history.
+    """
+    with _translate(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with filelock.FileLock(f"{path}.lock", timeout=_WAIT_SECONDS):
+            with _connect(path, "rwc") as trial:
+                damage = _find_damage(trial)
+            if damage and not _is_history(path):
+                raise HistoryError(f"{path}: no history of the harness ({damage}); name another file")
+            if damage:
+                say(_put_aside(path, damage))
+            with _connect(path, "rwc") as connection:
+                _bring_up_to_date(connection, path)
+                yield connection
+
+
+@contextlib.contextmanager
+def read_history(path: Path, say: Say) -> Iterator[sqlite3.Connection]:
+    """The history at ``path`` for reading, others may write meanwhile; an empty one if there is none.
+
+    Where it is damaged, or of an earlier version, it is opened for writing first.
+
+    Raises:
+        HistoryError: it cannot be read.
+    """
+    with _translate(path):
+        there = path.exists()
+    if not there:
+        with _translate(path), contextlib.closing(sqlite3.connect(":memory:")) as nothing:
+            _bring_up_to_date(nothing, path)
+            yield nothing
+        return
+    with _translate(path):
+        with _connect(path, "rw") as connection:
+            ready = not _find_damage(connection) and _version(connection) == len(STEPS)
+            if ready:
+                _refuse_foreign(connection, path)
+        if not ready:
+            with open_history(path, say):
+                """Which repairs it."""
+        with _connect(path, "rw") as connection:
+            connection.execute("BEGIN")  # one state from the first question to the last
+            yield connection
+
+
+@contextlib.contextmanager
+def transaction(connection: sqlite3.Connection) -> Iterator[None]:
+    """All of it or nothing, also when this process is killed or the machine goes down."""
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        yield
+    except BaseException:
+        if connection.in_transaction:  # a full disk has rolled it back already
+            connection.execute("ROLLBACK")
+        raise
+    connection.execute("COMMIT")
+
+
+@contextlib.contextmanager
+def _translate(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except filelock.Timeout:
+        raise HistoryError(
+            f"{path}: another harness has been writing to it for {_WAIT_SECONDS:.0f} s"
+        ) from None
+    except (sqlite3.Error, OSError) as error:
+        raise HistoryError(find_no_space(error, path) or f"{path}: {error}") from error
+    except NotImplementedError as error:  # no locks on this file system
+        raise HistoryError(f"{path}: {error}") from error
+
+
+@contextlib.contextmanager
+def _connect(path: Path, mode: str) -> Iterator[sqlite3.Connection]:
+    """A connection; with ``rw`` it reads where nothing can be written."""
+    address = f"{path.absolute().as_uri()}?mode={mode}"
+    with contextlib.closing(
+        sqlite3.connect(address, uri=True, timeout=_WAIT_SECONDS, isolation_level=None)
+    ) as connection:
+        connection.execute("PRAGMA foreign_keys = ON")
+        yield connection
+
+
+def _version(connection: sqlite3.Connection) -> int:
+    return int(connection.execute("PRAGMA user_version").fetchone()[0])
+
+
+def _find_damage(connection: sqlite3.Connection) -> str:
+    """What is wrong with the whole file, read from end to end; empty where nothing is."""
+    try:
+        (said,) = connection.execute("PRAGMA quick_check(1)").fetchone()
+    except sqlite3.DatabaseError as error:
+        if error.sqlite_errorcode & 0xFF not in _DAMAGE:
+            raise
+        return str(error)
+    return "" if said == "ok" else " ".join(str(said).split())
+
+
+def _refuse_foreign(connection: sqlite3.Connection, path: Path) -> None:
+    """Nothing is ever done to a database of another program."""
+    (ours,) = connection.execute("PRAGMA application_id").fetchone()
+    (tables,) = connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()
+    if tables and ours != _APPLICATION:
+        raise HistoryError(f"{path}: a database, but no history of the harness; name another file")
+
+
+def _is_history(path: Path) -> bool:
+    """Whether a damaged file was a history: by its own name, or by what is left of its header."""
+    if path.name == FILE:
+        return True
+    with path.open("rb") as file:
+        header = file.read(72)
+    return header[68:] == _APPLICATION.to_bytes(4, "big")
+
+
+def _put_aside(path: Path, damage: str) -> str:
+    """Rename it, the journal with it: left behind, that would be rolled back into the new one."""
+    now = datetime.datetime.now(datetime.UTC)
+    aside = path.with_name(f"{path.stem}.damaged-{now:%Y%m%d-%H%M%S}-{secrets.token_hex(2)}{path.suffix}")
+    for ending in ("-journal", "-wal", "-shm"):
+        with contextlib.suppress(FileNotFoundError):
+            path.with_name(path.name + ending).rename(aside.with_name(aside.name + ending))
+    path.rename(aside)
+    return (
+        f"the history {path} is damaged ({damage}): put aside as {aside.name}, and a new one begun; "
+        f"`harness history --import {path.parent}` takes in the runs that still lie there"
+    )
+
+
+def _bring_up_to_date(connection: sqlite3.Connection, path: Path) -> None:
+    _refuse_foreign(connection, path)
+    version = _version(connection)
+    if version > len(STEPS):
+        raise HistoryError(
+            f"{path}: of version {version}, but this harness knows versions up to {len(STEPS)}; "
+            "use a newer harness, or another file (HARNESS_HISTORY)"
+        )
+    if version == len(STEPS):
+        return
+    if version == 0:
+        connection.execute("PRAGMA auto_vacuum = INCREMENTAL")  # counts only before the first table
+    with transaction(connection):
+        for step in STEPS[version:]:
+            for statement in _split(step):
+                connection.execute(statement)
+        connection.execute(f"PRAGMA application_id = {_APPLICATION}")
+        connection.execute(f"PRAGMA user_version = {len(STEPS)}")
+
+
+def _split(script: str) -> Iterator[str]:
+    """The statements of a script; ``executescript`` would commit the transaction around it."""
+    statement = ""
+    for line in script.splitlines(keepends=True):
+        statement += line
+        if sqlite3.complete_statement(statement):
+            yield statement
+            statement = ""

@@ -1,0 +1,126 @@
+"""results.json and gate.json: written with a schema version, described by a schema, and read back."""
+
+from __future__ import annotations
+
+import gzip
+import io
+import json
+import zlib
+from typing import TYPE_CHECKING, TypeVar
+
+import msgspec
+
+from harness.errors import UsageError
+from harness.reading import MAX_RESULTS, read_input
+from harness.records import SCHEMA, UNREADABLE, Gate, Run
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+# A record as a JSON file with a schema version: written, described, and read back.
+
+_GZIP = b"\x1f\x8b"
+"""How a packed file begins."""
+
+R = TypeVar("R", bound=msgspec.Struct)
+
+
+def render_document(record: msgspec.Struct) -> str:
+    """Render a record as indented JSON."""
+    return msgspec.json.format(msgspec.json.encode(record), indent=1).decode("utf-8") + "\n"
+
+
+def describe_document(kind: type[msgspec.Struct], title: str) -> str:
+    """Render the JSON schema (draft 2020-12) of what ``render_document`` makes of a kind of record."""
+    schema = {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": f"{title}, schema version {SCHEMA}",
+        **msgspec.json.schema(kind),
+    }
+    return json.dumps(schema, indent=1) + "\n"
+
+
+def read_document(path: Path, kind: type[R], noun: str) -> R:
+    """Read what ``render_document`` wrote, packed (``.gz``) or not; ``noun`` names it, such as "a run".
+
+    Raises:
+        UsageError: there is no such file, it is cut off, of another schema version, or something else.
+    """
+    raw = read_input(path, MAX_RESULTS)
+    if raw.startswith(_GZIP):  # as it is published
+        raw = _unpack(raw, path)
+    _require_schema(path, raw, noun)
+    try:
+        return msgspec.json.decode(raw, type=kind)
+    except UNREADABLE as error:
+        raise UsageError(
+            f"{path}: this is not {noun} as this version of the harness writes it: {error}"
+        ) from error
+
+
+def _unpack(packed: bytes, path: Path) -> bytes:
+    try:
+        with gzip.GzipFile(fileobj=io.BytesIO(packed)) as file:
+            raw = file.read(MAX_RESULTS + 1)
+    except (OSError, EOFError, zlib.error) as error:
+        raise UsageError(f"{path}: cannot be unpacked: {error}") from error
+    if len(raw) > MAX_RESULTS:
+        raise UsageError(f"{path}: unpacked larger than {MAX_RESULTS // 1024**2} MiB, the most that is read")
+    return raw
+
+
+class _Versioned(msgspec.Struct):
+    schema: int | None = None
+
+
+def _require_schema(path: Path, raw: bytes, noun: str) -> None:
+    try:
+        found = msgspec.json.decode(raw, type=_Versioned).schema
+    except UNREADABLE as error:
+        raise UsageError(f"{path}: not a whole file of {noun}: {error}; run it again") from error
+    if found != SCHEMA:
+        raise UsageError(
+            f"{path}: schema version {found}, but this harness reads version {SCHEMA}; run it again"
+        )
+
+
+# The run as JSON, the schema of that file, and the way back.
+
+
+def render_json(run: Run) -> str:
+    """Render a run as it is written to ``results.json``; ``render_schema`` describes it."""
+    return render_document(run)
+
+
+def render_schema() -> str:
+    """Render the JSON schema (draft 2020-12) of ``results.json``."""
+    return describe_document(Run, "A run of the harness")
+
+
+def read_json(path: Path) -> Run:
+    """Read what ``render_json`` wrote.
+
+    Raises:
+        UsageError: there is no such file, it is cut off, of another schema version, or no run at all.
+    """
+    return read_document(path, Run, "a run")
+
+
+def render_gate_json(gate: Gate) -> str:
+    """Render a gate as it is written to ``gate.json``; ``render_gate_schema`` describes it."""
+    return render_document(gate)
+
+
+def render_gate_schema() -> str:
+    """Render the JSON schema (draft 2020-12) of ``gate.json``."""
+    return describe_document(Gate, "A gate of the harness")
+
+
+def read_gate(path: Path) -> Gate:
+    """Read what ``render_gate_json`` wrote.
+
+    Raises:
+        UsageError: there is no such file, or it is no gate as this version writes it.
+    """
+    return read_document(path, Gate, "a gate")

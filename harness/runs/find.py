@@ -1,0 +1,69 @@
+"""The run that a person means: by id or a part of it, by folder or file, ``latest`` or ``previous``."""
+
+from __future__ import annotations
+
+import sqlite3
+from pathlib import Path
+
+from harness.errors import UsageError
+from harness.reading import exists
+from harness.records import Snapshot
+from harness.runs.database import Say, read_history
+from harness.runs.folder import read_folder
+from harness.runs.reading import list_runs, match_run, read_snapshot
+from harness.runs.recording import History
+
+LATEST = "latest"
+PREVIOUS = "previous"
+"""The one before the latest, of the same matrix and kind."""
+
+
+def find_snapshot(wanted: str, reports: Path, history: History, say: Say) -> Snapshot:
+    """The run that is meant, from its folder or from the history.
+
+    Raises:
+        UsageError: there is none, or several.
+        HistoryError: the history cannot be read.
+    """
+    folder = _find_folder(wanted, reports)
+    if folder is not None:
+        return read_folder(folder)
+    with read_history(history.path, say) as connection:
+        run = _find_recorded(connection, wanted)
+        if run is not None:
+            return read_snapshot(connection, run)
+    inside = [path for path in (reports / "runs").glob(f"{_escape(wanted)}*") if path.is_dir()]
+    if len(inside) == 1 and not inside[0].is_symlink():
+        return read_folder(inside[0])
+    raise UsageError(f"{wanted}: {_say_missing(wanted, history)}")
+
+
+def _find_folder(wanted: str, reports: Path) -> Path | None:
+    if wanted in {LATEST, PREVIOUS}:  # also where a link of that name lies beside the runs: it knows no gates
+        return None
+    for path in (reports / "runs" / wanted, Path(wanted)):
+        if exists(path):
+            return path
+    return None
+
+
+def _find_recorded(connection: sqlite3.Connection, wanted: str) -> str | None:
+    if wanted not in {LATEST, PREVIOUS}:
+        return match_run(connection, wanted)
+    runs = list_runs(connection)
+    if wanted == LATEST:
+        return runs[0].run if runs else None
+    like = [each.run for each in runs if (each.matrix, each.kind) == (runs[0].matrix, runs[0].kind)]
+    return like[1] if len(like) > 1 else None
+
+
+def _say_missing(wanted: str, history: History) -> str:
+    if wanted == LATEST:
+        return f"the history {history.path} is empty; run a sweep, or `harness history --import FOLDER`"
+    if wanted == PREVIOUS:
+        return "there is no run of the same matrix before the latest; `harness history` lists what there is"
+    return "no run, folder or file of results is called so; `harness history` lists what there is"
+
+
+def _escape(text: str) -> str:
+    return "".join(f"[{each}]" if each in "*?[" else each for each in text)

@@ -1,0 +1,366 @@
+"""Runs out of the history: their list, one as a whole, and latency over time."""
+
+from __future__ import annotations
+
+import contextlib
+import itertools
+import json
+import math
+import sqlite3
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import NamedTuple
+
+import msgspec
+
+from harness.errors import UsageError
+from harness.records import (
+    CaseMeasure,
+    CellMeasures,
+    LatencyMeasure,
+    PastRun,
+    QuantityDecision,
+    Record,
+    Snapshot,
+)
+from harness.runs.database import HistoryError
+
+_RUN = "id, kind, matrix, created, commit_id, machine_class, verdict, sentence, subset, cells, red_cells, red"
+
+
+def list_runs(connection: sqlite3.Connection, matrix: str | None = None) -> list[PastRun]:
+    """The runs, or those of one matrix, the newest first.
+
+    Raises:
+        HistoryError: what is recorded of one is not what a harness records.
+    """
+    found = connection.execute(
+        f"SELECT {_RUN}, id IN (SELECT run FROM pin) FROM run"  # noqa: S608 - names from above, no input
+        " WHERE ?1 IS NULL OR matrix = ?1 ORDER BY created DESC, id DESC",
+        (matrix,),
+    )
+    runs = []
+    for row in found:
+        with _understanding(str(row[0])):
+            runs.append(_past_run(row))
+    return runs
+
+
+@contextlib.contextmanager
+def _understanding(run: str) -> Iterator[None]:
+    """What a sound file may hold nevertheless: a word of another harness, a byte that fell over."""
+    try:
+        yield
+    except (ValueError, TypeError, KeyError, RecursionError) as error:
+        raise HistoryError(
+            f"what the history has of run {run} cannot be understood ({error}); put the file aside, and take "
+            "in with `harness history --import` the runs that still lie in their folders"
+        ) from error
+
+
+def _past_run(row: tuple[object, ...]) -> PastRun:
+    names = ("run", "kind", "matrix", "created", "commit", "machine_class", "verdict", "sentence")
+    *texts, subset, cells, red_cells, red, pinned = row
+    values = dict(zip(names, texts, strict=True))
+    rest = {
+        "subset": bool(subset),
+        "cells": cells,
+        "red_cells": red_cells,
+        "red": json.loads(str(red)),
+        "pinned": bool(pinned),
+    }
+    return msgspec.convert(values | rest, PastRun)
+
+
+def match_run(connection: sqlite3.Connection, wanted: str) -> str | None:
+    """The id of the run that is called so, or whose id alone begins so; None where there is none.
+
+    Raises:
+        UsageError: several begin so.
+    """
+    escaped = wanted.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
+    found = connection.execute(
+        "SELECT id FROM run WHERE id = ?1 OR id LIKE ?2 ESCAPE '\\' ORDER BY created DESC, id DESC",
+        (wanted, f"{escaped}%"),
+    )
+    runs = [str(run) for (run,) in found]
+    if wanted in runs:
+        return wanted
+    if len(runs) > 1:
+        raise UsageError(f"{wanted!r} may be {', '.join(runs[:5])}; write more of the one that is meant")
+    return runs[0] if runs else None
+
+
+def read_snapshot(connection: sqlite3.Connection, run: str) -> Snapshot:
+    """A run as it was recorded.
+
+    Raises:
+        UsageError: it is not there.
+        HistoryError: what is recorded of it is not what a harness records.
+    """
+    with _understanding(run):
+        return _read_snapshot(connection, run)
+
+
+def _read_snapshot(connection: sqlite3.Connection, run: str) -> Snapshot:
+    connection.row_factory = sqlite3.Row
+    try:
+        row = connection.execute("SELECT * FROM run WHERE id = ?", (run,)).fetchone()
+        if row is None:
+            raise UsageError(f"{run}: no such run in the history; `harness history` lists them")
+        return msgspec.convert(
+            {
+                **{name: row[name] for name in ("kind", "matrix", "title", "created", "verdict", "sentence")},
+                "run": row["id"],
+                "commit": row["commit_id"],
+                "machine": json.loads(row["machine"]),
+                "subset": bool(row["subset"]),
+                "cells": tuple(_read_cells(connection, row["number"])),
+                "latency": tuple(_read_latency(connection, row["number"])),
+                "quantities": tuple(_read_quantities(connection, row["number"])),
+            },
+            Snapshot,
+        )
+    finally:
+        connection.row_factory = None
+
+
+def _read_cells(connection: sqlite3.Connection, run: int) -> list[CellMeasures]:
+    versions = _read_pairs(connection, run, "version", "versions", "version")
+    facts = _read_pairs(connection, run, "fact", "facts", "value")
+    cases = _read_cases(connection, run)
+    return [
+        CellMeasures(
+            id=row["id"],
+            axes=json.loads(row["axes"]),
+            python=row["python"],
+            status=row["status"],
+            red=bool(row["red"]),
+            baseline=bool(row["baseline"]),
+            lock=row["lock"],
+            key=row["key"],
+            measured_by=row["measured_by"],
+            peak_rss=row["peak_rss"],
+            versions=versions[row["versions"]],
+            facts=facts[row["facts"]],
+            cases=tuple(cases[row["cases"]]),
+        )
+        for row in connection.execute("SELECT * FROM cell WHERE run = ? ORDER BY place", (run,))
+    ]
+
+
+def _read_pairs(
+    connection: sqlite3.Connection, run: int, table: str, column: str, value: str
+) -> dict[int, dict[str, str]]:
+    """Name -> value of each part of this kind that a run has."""
+    found: dict[int, dict[str, str]] = defaultdict(dict)
+    rows = connection.execute(
+        f"SELECT part, name, {value} FROM {table}"  # noqa: S608 - names of tables and columns, no input
+        f" WHERE part IN (SELECT {column} FROM cell WHERE run = ?) ORDER BY part, name",
+        (run,),
+    )
+    for part, name, text in rows:
+        found[part][name] = text
+    return found
+
+
+def _read_cases(connection: sqlite3.Connection, run: int) -> dict[int, list[CaseMeasure]]:
+    found: dict[int, list[CaseMeasure]] = defaultdict(list)
+    rows = connection.execute(
+        "SELECT part, name.text, outcome, value, allowed, unit, bound, words FROM outcome"
+        " JOIN name ON name.number = outcome.name"
+        " WHERE part IN (SELECT cases FROM cell WHERE run = ?) ORDER BY part, place",
+        (run,),
+    )
+    for part, case, outcome, value, allowed, unit, bound, words in rows:
+        found[part].append(
+            CaseMeasure(
+                id=case, outcome=outcome, value=value, allowed=allowed, unit=unit, bound=bound, words=words
+            )
+        )
+    return found
+
+
+def _read_latency(connection: sqlite3.Connection, run: int) -> list[LatencyMeasure]:
+    rows = connection.execute(
+        "SELECT cell, name.text AS scenario, session, p50, ratio, low, high, floor, noise, rounds, iterations"
+        " FROM latency JOIN name ON name.number = latency.scenario WHERE run = ? ORDER BY place",
+        (run,),
+    )
+    return [LatencyMeasure(**dict(row)) for row in rows]
+
+
+def _read_quantities(connection: sqlite3.Connection, run: int) -> list[QuantityDecision]:
+    rows = connection.execute("SELECT decision FROM quantity WHERE run = ? ORDER BY place", (run,))
+    return [msgspec.json.decode(row["decision"], type=QuantityDecision) for row in rows]
+
+
+# Latency over time out of the history: what each session measured, once.
+
+
+class _Run(NamedTuple):
+    number: int
+    id: str
+    created: str
+    commit: str
+
+
+class Timed(Record, frozen=True, gc=False):
+    """One scenario in one cell of one run; ``baseline`` says that the cell is the baseline of its matrix.
+
+    ``session`` is as in ``harness.history_records.LatencyMeasure``. There may be a million of these, which
+    hold texts and numbers only, so the garbage collector need not look at them.
+    """
+
+    run: str
+    created: str
+    commit: str
+    cell: str
+    baseline: bool
+    scenario: str
+    session: str
+    p50: float
+    ratio: float
+    noise: float
+
+
+def read_series(
+    connection: sqlite3.Connection, matrix: str, machine_class: str, own: Snapshot | None = None
+) -> list[Timed]:
+    """Every timing of a matrix on one class of machine, the oldest run first, each run in its own order.
+
+    With ``own`` those of the runs before it, then its own, whether it is recorded or not. Runs that were held
+    against another baseline than the last have other ratios, so they are left out, as far as it is known: a
+    run of some cells may not have it. What a run took over from an earlier session is not there twice;
+    without ratio or noise floor it is not there at all, for nothing could be said of it.
+    """
+    rows = connection.execute(
+        "SELECT number, id, created, commit_id FROM run"
+        " WHERE kind = 'sweep' AND matrix = ? AND machine_class = ? ORDER BY created, id",
+        (matrix, machine_class),
+    )
+    runs = [_Run(*row) for row in rows.fetchall()]
+    before = [run for run in runs if own is None or (run.created <= own.created and run.id != own.run)]
+    before = [run for run in before if _is_timed(connection, run.number)]
+    cells = [_read_timed_cells(connection, run.number) for run in before]
+    mine = {each.id: each.baseline for each in own.cells} if own is not None else {}
+    last = next(filter(None, map(_baseline_of, (mine, *reversed(cells)))), "")
+    timed = itertools.chain.from_iterable(
+        _read_run(connection, run, there)
+        for run, there in zip(before, cells, strict=True)
+        if _baseline_of(there) in {"", last}
+    )
+    return _first_of_each_session(itertools.chain(timed, _timed_by(own) if own is not None else ()))
+
+
+def count_rebased(
+    connection: sqlite3.Connection, matrix: str, machine_class: str, timed: Sequence[Timed]
+) -> int:
+    """How many runs are left out of ``timed``, for they were held against another baseline."""
+    last = next((each.cell for each in reversed(timed) if each.baseline), None)
+    newest = timed[-1].created if timed else ""
+    (count,) = connection.execute(
+        "SELECT count(*) FROM run JOIN cell ON cell.run = run.number AND cell.baseline"
+        " WHERE run.kind = 'sweep' AND matrix = ?1 AND machine_class = ?2 AND cell.id != ?3"
+        " AND created <= ?4",
+        (matrix, machine_class, last, newest),
+    ).fetchone()
+    return int(count)
+
+
+def _is_timed(connection: sqlite3.Connection, run: int) -> bool:
+    return connection.execute("SELECT 1 FROM latency WHERE run = ? LIMIT 1", (run,)).fetchone() is not None
+
+
+def _read_timed_cells(connection: sqlite3.Connection, run: int) -> dict[str, bool]:
+    """The cells of a run, and whether each is its baseline."""
+    cells = connection.execute("SELECT id, baseline FROM cell WHERE run = ?", (run,))
+    return {cell: bool(baseline) for cell, baseline in cells}
+
+
+def _baseline_of(cells: Mapping[str, bool]) -> str:
+    """Empty where a run of some cells had it beside them."""
+    return next((cell for cell, baseline in cells.items() if baseline), "")
+
+
+def _read_run(connection: sqlite3.Connection, run: _Run, baseline: Mapping[str, bool]) -> Iterator[Timed]:
+    """The timings of one run, by the key of the table: neither searched for nor sorted."""
+    rows = connection.execute(
+        "SELECT cell, name.text, session, p50, ratio, noise"
+        " FROM latency JOIN name ON name.number = latency.scenario"
+        " WHERE run = ? AND ratio > 0 AND noise >= 1 AND p50 > 0 ORDER BY place",
+        (run.number,),
+    )
+    for cell, scenario, session, p50, ratio, noise in rows:
+        if cell in baseline:
+            yield Timed(
+                run.id, run.created, run.commit, cell, baseline[cell], scenario, session, p50, ratio, noise
+            )
+
+
+def _timed_by(own: Snapshot) -> Iterator[Timed]:
+    baselines = {cell.id for cell in own.cells if cell.baseline}
+    for each in own.latency:
+        if each.ratio and each.noise and each.ratio > 0 and each.noise >= 1 and each.p50 > 0:
+            yield Timed(
+                own.run, own.created, own.commit, each.cell, each.cell in baselines, each.scenario,
+                each.session, each.p50, each.ratio, each.noise,
+            )  # fmt: skip
+
+
+def _first_of_each_session(timed: Iterable[Timed]) -> list[Timed]:
+    seen: set[tuple[str, str, str]] = set()
+    found = []
+    for each in timed:
+        key = (each.session, each.cell, each.scenario)
+        if (each.session and key in seen) or not all(map(math.isfinite, (each.p50, each.ratio, each.noise))):
+            continue
+        seen.add(key)
+        found.append(each)
+    return found
+
+
+# The last run before a run: the newest sweep of the same matrix and machine class that has its cells.
+
+
+def list_before(connection: sqlite3.Connection, run: Snapshot) -> list[PastRun]:
+    """The sweeps of its matrix on machines of its class that began before it, the newest first."""
+    alike = ("sweep", run.machine_class)
+    return [
+        past
+        for past in list_runs(connection, run.matrix)
+        if (past.kind, past.machine_class) == alike and past.created <= run.created and past.run != run.run
+    ]
+
+
+def find_last(connection: sqlite3.Connection, run: Snapshot) -> Snapshot | None:
+    """The last of them that has all of its cells, as it was recorded; else the one that has most of them.
+
+    Not simply the last: after a run of one cell, that would hide what became of all others. Nor, for a whole
+    run, one of some checks, which hides what became of the rest, unless no whole one has any of the cells.
+    None where no run has any of them: there is nothing to compare.
+    """
+    past = list_before(connection, run)
+    found = None if run.subset else _find_most(connection, run, [each for each in past if not each.subset])
+    found = found or _find_most(connection, run, past)
+    return read_snapshot(connection, found.run) if found else None
+
+
+def _find_most(connection: sqlite3.Connection, run: Snapshot, past: Sequence[PastRun]) -> PastRun | None:
+    """The first that has all cells, else the first that has most, else None."""
+    own = {cell.id for cell in run.cells}
+    best, most = None, 0
+    for each in past:
+        common = len(own & _read_cell_ids(connection, each.run))
+        if common > most:
+            best, most = each, common
+        if common == len(own):
+            break
+    return best
+
+
+def _read_cell_ids(connection: sqlite3.Connection, run: str) -> set[str]:
+    cells = connection.execute(
+        "SELECT cell.id FROM run JOIN cell ON cell.run = run.number WHERE run.id = ?", (run,)
+    )
+    return {cell for (cell,) in cells}

@@ -1,0 +1,1 @@
+"""What is kept between runs: environments, models, the suite, results."""

@@ -1,0 +1,119 @@
+"""Converted models in the store: made once for each lock, suite, model and subject, whole or not at all."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from harness.cell.interface import make_surroundings
+from harness.errors import StoreError
+from harness.files import describe_os_error, find_full_disk, find_no_space, hash_tree, write_whole
+from harness.held import making_folder, temporary_folder
+from harness.processes import run
+from harness.records import Lock, digest_value
+from harness.seals import load_sealer
+from harness.store.material import Material
+from harness.store.store import Store
+
+CONVERT = "harness.cell.convert"
+NOTHING = "none"
+"""The file that stands in for a model where the subject is none that could be given one."""
+
+_MODEL = "model"
+_DIGEST = "model.sha256"
+
+Say = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class ConvertedStore:
+    """``seconds`` is how long one conversion may take."""
+
+    store: Store
+    material: Material
+    seconds: float
+
+    @contextlib.asynccontextmanager
+    async def use(self, name: str, lock: Lock, python: Path, say: Say) -> AsyncIterator[Path | None]:
+        """The folder of the model converted by this environment, for as long as it is used.
+
+        None where the subject converts by itself.
+
+        Raises:
+            StoreError: it cannot be converted or kept; with the last line that the conversion printed.
+        """
+        folder = self.store.converted / self._key(lock)
+        async with self.store.lock(f"converted-{folder.name}"):
+            try:
+                await self._ensure(name, lock, python, folder, say)
+                using = contextlib.ExitStack()
+                using.enter_context(self.store.using(folder))
+            except OSError as error:
+                raise StoreError(
+                    f"the converted model of {name} cannot be kept: {describe_os_error(error)}"
+                ) from error
+        with using:
+            model = folder / _MODEL
+            yield None if (model / NOTHING).exists() else model
+
+    def _key(self, lock: Lock) -> str:
+        identity, material = self.material.identity, self.material
+        parts = {
+            "lock": lock.digest,
+            "suite": identity.get("suite", ""),
+            "model": identity.get("model", ""),
+            "subject": identity.get("subject", ""),
+            "embedder": material.embedder,
+        }
+        return digest_value(parts)[:20]
+
+    async def _ensure(self, name: str, lock: Lock, python: Path, folder: Path, say: Say) -> None:
+        whole = await asyncio.to_thread(_is_whole, folder)
+        if whole:
+            return
+        if whole is not None:
+            say(f"the converted model of {name} has changed since it was made; made anew")
+            await asyncio.to_thread(self.store.put_aside, folder)
+        say(f"converting the model for {name}, once")
+        with making_folder(self.store.converted) as made:
+            await self._convert(name, lock, python, made)
+            await asyncio.to_thread(_seal, made, folder)
+
+    async def _convert(self, name: str, lock: Lock, python: Path, made: Path) -> None:
+        with temporary_folder("convert") as workdir:
+            spec = workdir / "spec.json"
+            self.material.make_spec(name, lock, workdir, ()).write(spec)
+            self.material.suite.put(workdir / "suite")
+            env = make_surroundings(python, workdir / "suite", workdir, self.material.threads)
+            argv = (str(python), "-m", CONVERT, str(spec), str(made / _MODEL))
+            try:
+                done = await run(argv, env=env, cwd=workdir, timeout=self.seconds)
+            except TimeoutError:
+                raise StoreError(f"{name}: the model was not converted within {self.seconds:g} s") from None
+            full = find_no_space(done.stderr, made) or find_full_disk(made, workdir)
+        if done.returncode != 0 and full:
+            raise StoreError(f"{name}: the model cannot be converted: {full}")
+        if done.returncode != 0 or not (made / _MODEL).is_dir():
+            said = (done.stderr.strip() or done.stdout.strip() or "it said nothing").splitlines()[-1]
+            raise StoreError(f"{name}: the model cannot be converted: {said[:500]}")
+
+
+def _seal(made: Path, folder: Path) -> None:
+    write_whole(made / _DIGEST, hash_tree(made / _MODEL).encode())
+    load_sealer().seal(made / _DIGEST, f"converted/{folder.name}")
+    made.rename(folder)
+
+
+def _is_whole(folder: Path) -> bool | None:
+    """Whether a converted model is what it was when it was made; None where there is none."""
+    if not folder.exists():
+        return None
+    try:
+        if load_sealer().look(folder / _DIGEST, f"converted/{folder.name}") != "whole":
+            return False
+        return (folder / _DIGEST).read_text(encoding="ascii") == hash_tree(folder / _MODEL)
+    except (OSError, UnicodeDecodeError):
+        return False

@@ -1,0 +1,356 @@
+"""What an environment consists of: finds missing and damaged files, and shares sound bytecode."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import contextlib
+import csv
+import fnmatch
+import hashlib
+import os
+import stat
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import NamedTuple
+
+import msgspec
+from packaging.utils import canonicalize_name, canonicalize_version
+
+from harness.files import stat_tree, write_whole
+from harness.held import WRITING, temporary_folder
+from harness.processes import run
+
+MARKER = "harness-manifest.json"
+"""Written last: an environment without it was cut off while it was made."""
+
+CHECKED = "harness-bytecode.json"
+"""Size and time of change of the bytecode in an environment that was found to be readable."""
+
+PACKAGES = "lib/python*/site-packages"
+"""Where the distributions of an environment lie."""
+
+NOT_THERE = "it is not there"
+
+Files = dict[str, tuple[int, int]]
+
+_INSTALLER = "INSTALLER"
+"""uv writes it, and then the RECORD that names it, when every file of a distribution is in its place."""
+
+
+class Manifest(msgspec.Struct, frozen=True):
+    """Size in bytes and time of change in ns of every file.
+
+    ``whole``: all that the RECORDs name was there, with its size; manifests of before 2026-12 do not say.
+    """
+
+    files: Files
+    whole: bool = False
+
+
+class _Row(NamedTuple):
+    """One file that a distribution says that it has installed; ``size`` is empty where it does not say."""
+
+    distribution: str
+    named: str
+    hashed: str
+    size: str
+
+
+def list_files(environment: Path) -> Files:
+    """Every file of an environment but bytecode and what the harness notes in it."""
+    return {
+        name: status
+        for name, status in stat_tree(environment).items()
+        if name not in (MARKER, CHECKED) and not fnmatch.fnmatch(name, WRITING)
+    }
+
+
+def write_manifest(environment: Path) -> None:
+    """Mark an environment as whole, which ``find_incomplete`` has found it to be."""
+    manifest = Manifest(list_files(environment), whole=True)
+    write_whole(environment / MARKER, msgspec.json.encode(manifest))
+
+
+def find_damage(environment: Path, wanted: Mapping[str, str]) -> str:
+    """What is wrong with an environment, in words; empty for a sound one.
+
+    ``wanted`` is the version of each distribution in it, by name. One that an earlier harness has made is
+    compared with its RECORDs once.
+    """
+    if not environment.exists():
+        return NOT_THERE
+    manifest = _read_manifest(environment)
+    if isinstance(manifest, str):
+        return manifest
+    damage = _compare(environment, manifest)
+    if not damage and not manifest.whole:
+        damage = "; ".join(find_incomplete(environment, wanted).values())
+        if damage:
+            return f"it was never whole: {damage}"
+        write_manifest(environment)
+    return damage
+
+
+def find_changes(environment: Path) -> str:
+    """What changed in an environment since it was made, in words; empty where nothing did.
+
+    Bytecode does not count: a cell compiles what it imports.
+    """
+    manifest = _read_manifest(environment)
+    return manifest if isinstance(manifest, str) else _compare(environment, manifest)
+
+
+def _read_manifest(environment: Path) -> Manifest | str:
+    """The manifest of an environment, or in words why there is none."""
+    try:
+        return msgspec.json.decode((environment / MARKER).read_bytes(), type=Manifest)
+    except FileNotFoundError:
+        return "it was cut off while it was made"
+    except (msgspec.DecodeError, OSError) as error:
+        return f"its manifest cannot be read: {error}"
+
+
+def _compare(environment: Path, manifest: Manifest) -> str:
+    there = list_files(environment)
+    differing = sorted(
+        {name for name, status in manifest.files.items() if there.get(name) != status}
+        | (there.keys() - manifest.files)
+    )
+    if differing:
+        return f"{len(differing)} of its files changed since it was made, the first is {differing[0]}"
+    python = environment / "bin" / "python"
+    return "" if python.exists() else f"its interpreter is gone: {python.readlink()}"
+
+
+def find_incomplete(
+    environment: Path, wanted: Mapping[str, str], *, packages: str = PACKAGES
+) -> dict[str, str]:
+    """The distributions that are not installed as their RECORD says, each with what is wrong, in words.
+
+    Args:
+        environment: the folder that was installed into.
+        wanted: the version of each distribution that has to be there, by name.
+        packages: glob of the folder in it that holds the distributions.
+
+    Returns:
+        Normalized name -> one sentence; empty where every file of every RECORD is there, with its size.
+        Bytecode does not count: installers may leave it out, and interpreters write it.
+    """
+    found: dict[str, str] = {}
+    installed = {name: (there, record) for name, there, record in _find_records(environment, packages)}
+    for name, version in ((canonicalize_name(name), version) for name, version in wanted.items()):
+        if name not in installed:
+            found[name] = f"{name} {version} is not installed"
+            continue
+        there, record = installed[name]
+        if canonicalize_version(there) != canonicalize_version(version):
+            found[name] = f"{name} {there} is installed, but should be {version}"
+        elif not _was_finished(record):
+            found[name] = f"{name} {version} was not installed to its end"
+    counts = _count(environment, _claims(environment, packages), thorough=False)
+    for owner, bad in sorted(counts.items()):
+        noun = "1 file is" if len(bad) == 1 else f"{len(bad)} files are"
+        found.setdefault(owner, f"{noun} not as the RECORD of {owner} says, the first is {min(bad)}")
+    return found
+
+
+def find_bad_distributions(environment: Path, *, packages: str = PACKAGES) -> tuple[str, ...]:
+    """Normalized names of the distributions with a file whose content is not what their RECORD says.
+
+    A missing file does not count: it is gone from this environment, and says nothing about the cache that it
+    was linked from. A file outside of the environment does: no wheel may bring one.
+    """
+    claims = {
+        path: rows
+        for path, rows in _claims(environment, packages).items()
+        if path.exists() or not _is_inside(path, environment)
+    }
+    return tuple(sorted(_count(environment, claims, thorough=True)))
+
+
+def _find_records(environment: Path, packages: str) -> Iterator[tuple[str, str, Path]]:
+    """Name, version and RECORD of each distribution."""
+    for record in environment.glob(f"{packages}/*.dist-info/RECORD"):
+        name, _, version = record.parent.name.removesuffix(".dist-info").partition("-")
+        yield canonicalize_name(name), version, record
+
+
+def _was_finished(record: Path) -> bool:
+    return any(Path(row[0]).name == _INSTALLER for row in _read_rows(record))
+
+
+def _claims(environment: Path, packages: str) -> dict[Path, list[_Row]]:
+    """Path -> what each distribution says about it: two may bring the same file, of which one is there."""
+    claims = defaultdict(list)
+    for name, _, record in _find_records(environment, packages):
+        for named, hashed, size in _read_rows(record):
+            path = Path(os.path.normpath(record.parent.parent / named))
+            claims[path].append(_Row(name, named, hashed, size))
+    return claims
+
+
+def _read_rows(record: Path) -> Iterator[list[str]]:
+    with record.open(encoding="utf-8", newline="", errors="replace") as file:
+        for row in csv.reader(file):
+            if len(row) == 3 and not row[0].endswith(".pyc"):
+                yield row
+
+
+def _is_inside(path: Path, environment: Path) -> bool:
+    return os.path.normpath(path).startswith(f"{os.path.normpath(environment)}{os.sep}")
+
+
+def _count(
+    environment: Path, claims: Mapping[Path, Iterable[_Row]], *, thorough: bool
+) -> dict[str, list[str]]:
+    """The files that are as none of their distributions says, or outside, by distribution."""
+    bad = defaultdict(list)
+    for path, rows in claims.items():
+        sound = any(_agrees(path, row, thorough=thorough) for row in rows)
+        if not sound or not _is_inside(path, environment):
+            for row in rows:
+                bad[row.distribution].append(row.named)
+    return bad
+
+
+def _agrees(path: Path, row: _Row, *, thorough: bool) -> bool:
+    try:
+        status = path.stat()
+        if not stat.S_ISREG(status.st_mode) or (row.size and status.st_size != int(row.size)):
+            return False
+    except (OSError, ValueError):
+        return False
+    if not row.size:
+        return True
+    kind, _, expected = row.hashed.partition("=")
+    if not thorough or kind != "sha256":
+        return True
+    digest = hashlib.sha256(path.read_bytes()).digest()
+    return base64.urlsafe_b64encode(digest).rstrip(b"=").decode() == expected
+
+
+# Bytecode of environments: what cannot be read is removed, what one has compiled is given to others.
+#
+# uv links the files of all environments to its cache, so the first cell that imports torch compiles it for
+# all. A cell that compiles everything itself spends 5-10 s more on its imports (measured 2026-11).
+
+_CACHE = "__pycache__"
+_SECONDS = 300.0
+
+_CHECK = """
+import importlib.util, json, marshal, sys
+code, bad = type(compile("", "", "exec")), []
+for path in json.load(open(sys.argv[1])):
+    with open(path, "rb") as file:
+        data = file.read()
+    try:
+        whole = data[:4] != importlib.util.MAGIC_NUMBER or type(marshal.loads(data[16:])) is code
+    except (EOFError, ValueError, TypeError):
+        whole = False
+    if not whole:
+        bad.append(path)
+print(json.dumps(bad))
+"""
+"""Reads bytecode as an import does, with the interpreter that it is for: no other knows its format."""
+
+
+async def remove_damaged_bytecode(environment: Path) -> tuple[Path, ...]:
+    """Remove bytecode that the interpreter of an environment cannot read, such as what a full disk cut off.
+
+    What was read before and has not changed since is not read again.
+
+    Raises:
+        OSError: no room for the list of what was read.
+    """
+    there = await asyncio.to_thread(_stat_bytecode, environment)
+    known = _read_checked(environment)
+    unknown = [environment / name for name, status in there.items() if known.get(name) != status]
+    if not unknown:
+        return ()
+    bad = await _find_unreadable(environment / "bin" / "python", unknown)
+    for path in bad:
+        path.unlink(missing_ok=True)
+        del there[path.relative_to(environment).as_posix()]
+    write_whole(environment / CHECKED, msgspec.json.encode(there))
+    return tuple(bad)
+
+
+async def _find_unreadable(python: Path, paths: list[Path]) -> list[Path]:
+    with temporary_folder("bytecode") as folder:
+        asked = folder / "paths.json"
+        asked.write_bytes(msgspec.json.encode([str(path) for path in paths]))
+        try:
+            done = await run((str(python), "-I", "-S", "-c", _CHECK, str(asked)), env={}, timeout=_SECONDS)
+            return list(map(Path, msgspec.json.decode(done.stdout, type=list[str])))
+        except (TimeoutError, msgspec.DecodeError):  # one of them has ended the interpreter
+            return paths
+
+
+def _read_checked(environment: Path) -> Files:
+    try:
+        return msgspec.json.decode((environment / CHECKED).read_bytes(), type=Files)
+    except (OSError, msgspec.DecodeError):
+        return {}
+
+
+def _stat_bytecode(environment: Path) -> Files:
+    found = {}
+    for path in _walk_bytecode(environment):
+        with contextlib.suppress(FileNotFoundError):  # a running cell replaces one
+            found[path.relative_to(environment).as_posix()] = _stat(path)
+    return found
+
+
+def _stat(path: Path) -> tuple[int, int]:
+    status = path.lstat()
+    return status.st_size, status.st_mtime_ns
+
+
+@dataclass
+class BytecodePool:
+    """Where the bytecode of a source file lies, by the file's place in its environment and its identity."""
+
+    known: dict[tuple[str, int, int], Path] = field(default_factory=dict)
+
+    async def take(self, environment: Path) -> None:
+        """Learn what an environment that has been used has compiled, as far as it can be read."""
+        if not (environment / MARKER).is_file():  # not one of ours
+            return
+        with contextlib.suppress(OSError):  # no room: nothing is given to others
+            await remove_damaged_bytecode(environment)
+        for place in _read_checked(environment):
+            bytecode = environment / place
+            with contextlib.suppress(OSError):  # its source is gone
+                status = _find_source(bytecode).stat()
+                self.known.setdefault((place, status.st_dev, status.st_ino), bytecode)
+
+    def give(self, environment: Path) -> int:
+        """Link to what others have compiled of the same files; how many were linked."""
+        if not (environment / MARKER).is_file():
+            return 0
+        given: Files = {}
+        for (place, device, inode), bytecode in self.known.items():
+            target = environment / place
+            with contextlib.suppress(OSError):  # it has no such file, or has its bytecode already
+                status = _find_source(target).stat()
+                if (status.st_dev, status.st_ino) == (device, inode):
+                    target.parent.mkdir(exist_ok=True)
+                    os.link(bytecode, target)
+                    given[place] = _stat(target)
+        if given:
+            with contextlib.suppress(OSError):  # it is read once more then
+                write_whole(environment / CHECKED, msgspec.json.encode(_read_checked(environment) | given))
+        return len(given)
+
+
+def _walk_bytecode(environment: Path) -> Iterator[Path]:
+    for place, _, names in os.walk(environment):
+        if place.endswith(_CACHE):
+            yield from (Path(place, name) for name in names if name.endswith(".pyc"))
+
+
+def _find_source(bytecode: Path) -> Path:
+    return bytecode.parent.parent / f"{bytecode.name.split('.', 1)[0]}.py"

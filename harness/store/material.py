@@ -1,0 +1,264 @@
+"""What every cell of a sweep is given, whether it was edited, and the key of a result."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import os
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import msgspec
+
+from harness.cell import interface
+from harness.cell.interface import DEFAULT_EMBEDDER, DEFAULT_NORMALIZER, CellSpec
+from harness.errors import StoreError
+from harness.files import describe_os_error, naming, walk_files
+from harness.held import making_folder
+from harness.records import CellResult, Lock, digest_value
+from harness.store.manifest import MARKER, find_changes
+from harness.store.store import Store
+
+# The snapshot of the suite that cells import: every process gets a copy of its own, checked when it ends.
+
+_READ_ONLY = 0o444
+
+
+@dataclass(frozen=True)
+class Suite:
+    """What a cell imports, the identity of that, and the folder of the store that holds it for a person.
+
+    Attributes:
+        files: path below the folder -> content, in memory: no cell can reach it.
+    """
+
+    folder: Path
+    digest: str
+    files: Mapping[str, bytes] = field(repr=False)
+
+    def put(self, target: Path) -> None:
+        """Write a copy for one process into a new folder; costs some milliseconds.
+
+        Raises:
+            OSError: no room, no permission.
+        """
+        for name, content in self.files.items():
+            path = target / name
+            with naming(path):
+                path.parent.mkdir(parents=True, exist_ok=True)
+                path.write_bytes(content)
+                path.chmod(_READ_ONLY)  # against accidents: it does not bind root
+
+    def find_edits(self, target: Path) -> tuple[str, ...]:
+        """The files of a copy that were changed, removed or added; bytecode goes with the copy."""
+        there = dict(walk_files(target))
+        return tuple(
+            name
+            for name in sorted({*self.files, *there})
+            if name not in there or not _holds(there[name], self.files.get(name))
+        )
+
+
+def _holds(path: Path, content: bytes | None) -> bool:
+    try:
+        return path.read_bytes() == content
+    except OSError:
+        return False
+
+
+def read_suite(folder: Path) -> Suite:
+    """The suite in a folder that holds ``harness/cell``."""
+    files = {name: path.read_bytes() for name, path in walk_files(folder)}
+    return Suite(folder, _identify(files), files)
+
+
+def _identify(files: Mapping[str, bytes]) -> str:
+    digest = hashlib.sha256()
+    for name, content in sorted(files.items()):
+        digest.update(f"{name}\0{hashlib.sha256(content).hexdigest()}\n".encode())
+    return digest.hexdigest()
+
+
+def snapshot_suite(store: Store, source: Path | None = None) -> Suite:
+    """Read the cell's code, and keep a copy in the store, once for each content.
+
+    Edits during a run change nothing, and a cell finds ``harness.cell`` only.
+
+    Raises:
+        StoreError: the store cannot be written to.
+    """
+    source = source or Path(interface.__file__).parent
+    files = {f"harness/cell/{name}": path.read_bytes() for name, path in walk_files(source)}
+    files["harness/__init__.py"] = b""
+    digest = _identify(files)
+    suite = Suite(store.suites / digest[:16], digest, files)
+    try:
+        if suite.folder.is_dir() and not suite.find_edits(suite.folder):
+            os.utime(suite.folder)
+        else:
+            _keep(suite, store)
+    except OSError as error:
+        raise StoreError(f"the suite cannot be copied to the store: {describe_os_error(error)}") from error
+    return suite
+
+
+def _keep(suite: Suite, store: Store) -> None:
+    with making_folder(store.suites) as made:
+        suite.put(made)
+        if suite.folder.exists():
+            store.put_aside(suite.folder)
+        with contextlib.suppress(OSError):  # another process was faster; its copy has the same content
+            made.rename(suite.folder)
+
+
+@dataclass(frozen=True)
+class Material:
+    """Suite, subject, model and data; see ``harness.cell.interface.CellSpec`` for what a cell makes of them.
+
+    Attributes:
+        suite: what every process gets a copy of.
+        identity: part -> digest of its content; what a result depends on besides lock and machine.
+    """
+
+    suite: Suite
+    identity: dict[str, str]
+    model_dir: Path
+    embedder: str = DEFAULT_EMBEDDER
+    normalizer: str = DEFAULT_NORMALIZER
+    search_path: tuple[Path, ...] = ()
+    corpus: Path | None = None
+    golden: Path | None = None
+    tolerances: dict[str, float] = field(default_factory=dict)
+    profile: str = "default"
+    threads: int = 1
+    only: tuple[str, ...] = ()
+
+    def make_key(self, lock: Lock, machine: str) -> str:
+        """The key of a result: equal keys need no second run."""
+        parts = {
+            **self.identity,
+            "lock": lock.digest,
+            "machine": machine,
+            "embedder": self.embedder,
+            "normalizer": self.normalizer,
+            "profile": self.profile,
+            "threads": self.threads,
+            "only": self.only,
+        }
+        return digest_value(parts)
+
+    def make_spec(self, cell: str, lock: Lock, workdir: Path, phases: tuple[str, ...]) -> CellSpec:
+        """What one cell process is told, but for its latency scenarios."""
+        return CellSpec(
+            cell=cell,
+            phases=phases,
+            locked={each.name: each.version for each in lock.distributions},
+            model_dir=str(self.model_dir),
+            workdir=str(workdir),
+            embedder=self.embedder,
+            normalizer=self.normalizer,
+            search_path=tuple(str(folder) for folder in self.search_path),
+            corpus="" if self.corpus is None else str(self.corpus),
+            golden=None if self.golden is None else str(self.golden),
+            tolerances=dict(self.tolerances),
+            only=self.only,
+            profile=self.profile,
+            threads=self.threads,
+        )
+
+
+# What all cells of a sweep read and none may change: model, corpus, golden embeddings, the subject.
+
+Status = tuple[int, int, int, int]
+"""Size, time of change of the content and of the file itself (ns), number of links."""
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """The files that cells share, as they were when the sweep began.
+
+    They are compared by their status, which costs microseconds a file. A process can put back the time of
+    change of a content, but not that of the file itself, without the clock of the machine.
+    """
+
+    material: Material
+    before: dict[str, Status]
+    more: tuple[Path, ...] = ()
+
+    @classmethod
+    def of(cls, material: Material, *more: Path) -> Inputs:
+        """Look at them, and at ``more`` folders, before any cell runs."""
+        there = (*_list_named(material), *_list_found(material, more))
+        return cls(material, {name: _read_status(path) for name, path in there}, more)
+
+    def find_edits(self) -> tuple[str, ...]:
+        """The files that were changed, removed or, where a cell could import them, added."""
+        found = dict(_list_found(self.material, self.more))
+        names = sorted({*self.before, *found})
+        return tuple(
+            name
+            for name in names
+            if name not in self.before or _is_changed(self.before[name], _read_status(Path(name)))
+        )
+
+
+def _list_found(material: Material, more: tuple[Path, ...]) -> Iterator[tuple[str, Path]]:
+    """Files whose addition matters too: those of the model, and whatever can be imported as the subject."""
+    golden = () if material.golden is None else (material.golden,)
+    for folder in (material.model_dir, *golden, *more):
+        yield from ((str(path), path) for _, path in _walk(folder))
+    for folder in material.search_path:
+        yield from ((str(path), path) for name, path in walk_files(folder) if name.endswith(".py"))
+
+
+def _list_named(material: Material) -> Iterator[tuple[str, Path]]:
+    """The corpus, and every file of the packages that hold the subject: those may write beside their code."""
+    if material.corpus is not None:
+        yield str(material.corpus), material.corpus
+    names = {path.split(":")[0].split(".")[0] for path in (material.embedder, material.normalizer)}
+    for folder in material.search_path:
+        for name in sorted(names):
+            yield from ((str(path), path) for _, path in _walk(folder / name))
+
+
+def _walk(root: Path) -> Iterator[tuple[str, Path]]:
+    return walk_files(root) if root.is_dir() else iter([(root.name, root)] if root.is_file() else [])
+
+
+def _read_status(path: Path) -> Status:
+    try:
+        status = path.stat()
+    except OSError:
+        return (-1, 0, 0, 0)
+    return (status.st_size, status.st_mtime_ns, status.st_ctime_ns, status.st_nlink)
+
+
+def _is_changed(before: Status, after: Status) -> bool:
+    """A link to the file more or less changes the time of the file, and says nothing of its content."""
+    linked = before[3] != after[3]
+    return before[:2] != after[:2] or (before[2] != after[2] and not linked)
+
+
+def find_environment_edits(python: Path) -> tuple[str, ...]:
+    """What is no longer as it was in the environment of an interpreter; nothing of one that is not ours."""
+    environment = python.parent.parent
+    damage = find_changes(environment) if (environment / MARKER).is_file() else ""
+    return (f"the environment: {damage}",) if damage else ()
+
+
+_SHOWN = 3
+
+
+def spoil(result: CellResult, edits: tuple[str, ...]) -> CellResult:
+    """The result of a cell during which files changed that it was given: nothing that it measured counts."""
+    if not edits:
+        return result
+    more = f" and {len(edits) - _SHOWN} more" if len(edits) > _SHOWN else ""
+    reason = (
+        f"{', '.join(edits[:_SHOWN])}{more} changed while it ran (by the cell, or by something else on this "
+        "machine), so nothing that it measured counts"
+    )
+    return msgspec.structs.replace(
+        result, status="failed", reason=reason, cases=(), timings=(), untimed={}, edited=edits
+    )

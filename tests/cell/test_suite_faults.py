@@ -1,0 +1,229 @@
+"""No check that cannot fail: for each a fault that turns it red, beside a world in which it is not."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import settings
+from planted import cell_faults as faults
+from planted import cell_world
+from planted.cell_world import Embedder, World
+
+from harness.cell import facts, normalization, plugin
+from harness.cell.interface import load_checks
+from harness.cell.normalizers import manual, stable
+from harness.cell.record import CheckFailedError
+
+CHECKS = {check.id: check for check in load_checks()}
+RECORDED = {"api.promotion", "l0.others", "l0.precision", "l0.precision-reference"}
+"""Checks that say in their title that they are recorded, and never wrong."""
+
+Suite = dict[str, Callable[..., None]]
+Plant = Callable[[World, pytest.MonkeyPatch], object]
+
+
+@pytest.fixture
+def suite(monkeypatch: pytest.MonkeyPatch, pytestconfig: pytest.Config) -> Iterator[Suite]:
+    pytestconfig.addinivalue_line("markers", "check(id): in a cell its plugin declares it")
+    entered = cell_world.enter(monkeypatch)
+    next(entered)
+    from harness.cell import reference  # noqa: PLC0415 - imports torch, which is there only now
+
+    monkeypatch.setattr(reference, "hidden", lambda _, texts: Embedder().hidden(texts))
+    for name in tuple(os.environ):
+        if "TOKEN" in name.upper() or "PROXY" in name.upper():
+            monkeypatch.delenv(name)
+    monkeypatch.setattr(facts, "thread_pools", list)
+    yield cell_world.load_suite()
+    next(entered, None)
+
+
+@pytest.fixture(autouse=True)
+def derandomized() -> Iterator[None]:
+    plugin.load_profile(replace(World.of(CHECKS["env.versions"])["spec"], workdir="unused"))
+    yield
+    settings.load_profile("default")
+
+
+def normalize(function: Callable[[Any], Any]) -> Plant:
+    return lambda world, _: world.update(normalize=function)
+
+
+def refer(function: Callable[[Any], Any]) -> Plant:
+    return lambda _, patch: patch.setattr(normalization, "reference", function)
+
+
+def embed(subject: Any) -> Plant:
+    return lambda world, _: world.update(subject=subject)
+
+
+def answer(change: Callable[[Any], Any]) -> Plant:
+    """Change what the subject says to the corpus."""
+
+    def plant(world: World, _: pytest.MonkeyPatch) -> None:
+        right = world["answers"].embeddings("float32")
+        world["answers"] = SimpleNamespace(embeddings=lambda _output: change(right))
+
+    return plant
+
+
+def utility(function: Callable[[Any], Any]) -> Plant:
+    return lambda _, patch: patch.setattr(
+        sys.modules["sentence_transformers.util"], "normalize_embeddings", function
+    )
+
+
+def norm(function: Callable[..., Any]) -> Plant:
+    return lambda _, patch: patch.setattr(np.linalg, "norm", function)
+
+
+def tolerate(world: World, _: pytest.MonkeyPatch) -> None:
+    """Make every tolerance as wide as what a really different model does."""
+    world["tolerance"] = lambda _: 0.2
+
+
+def tolerate_ties(world: World, _: pytest.MonkeyPatch) -> None:
+    world["tolerance"] = lambda _: 2.0
+
+
+def method(_: World, patch: pytest.MonkeyPatch) -> None:
+    array = SimpleNamespace(ndarray=type("ndarray", (), {"norm": None}))
+    patch.setattr(sys.modules["harness.cell.suite.test_api"], "np", array)
+
+
+def consent(_: World, patch: pytest.MonkeyPatch) -> None:
+    checker = sys.modules["openvino_telemetry.utils.opt_in_checker"]
+    said = SimpleNamespace(check=lambda **_: SimpleNamespace(name="ACCEPTED"))
+    patch.setattr(checker, "OptInChecker", lambda: said)
+
+
+def drift(world: World, _: pytest.MonkeyPatch) -> None:
+    moved = replace(world["golden"], embeddings=np.roll(world["golden"].embeddings, 1, axis=1))
+    world["golden"] = moved
+
+
+def lie(world: World, _: pytest.MonkeyPatch) -> None:
+    world["spec"] = replace(world["spec"], locked={"pytest": "0.1"})
+
+
+def give_threads(_: World, patch: pytest.MonkeyPatch) -> None:
+    pool = {"internal_api": "openblas", "filepath": "libopenblas.so", "num_threads": 8}
+    patch.setattr(facts, "thread_pools", lambda: [pool])
+
+
+NORM = np.linalg.norm
+
+FAULTS: dict[str, tuple[Plant, ...]] = {
+    "env.versions": (lie,),
+    "env.offline": (
+        lambda _, patch: patch.setenv("HTTPS_PROXY", "x"),
+        lambda _, patch: patch.setenv("HF_TOKEN", "x"),
+        lambda _, patch: patch.setattr(sys.modules["huggingface_hub"].constants, "HF_HUB_OFFLINE", False),
+        lambda _, patch: patch.setattr(sys.modules["huggingface_hub"], "get_token", lambda: "x"),
+    ),
+    "env.telemetry": (consent, lambda _, patch: patch.delenv("HF_HUB_DISABLE_TELEMETRY")),
+    "env.precision": (embed(Embedder("bf16")),),
+    "env.threads": (
+        give_threads,
+        lambda _, patch: patch.setattr(sys.modules["torch"], "get_num_threads", lambda: 4),
+    ),
+    "api.names": (
+        lambda world, _: world.update(name="numpy.linalg.gone"),
+        lambda world, _: world.update(name="numpy.linalg.norm(gone)"),
+    ),
+    "api.utility-rejects": (utility(lambda given: given), utility(faults.raising)),
+    "api.utility-accepts": (utility(lambda given: given.astype(np.float64)), utility(np.asarray)),
+    "api.no-norm-method": (method,),
+    "api.norm-order": (norm(lambda *given, **more: NORM(*given, **more) * np.float32(1.0000002)),),
+    "api.norm-dtype": (norm(lambda *given, **more: NORM(*given, **more).astype(np.float64)),),
+    "api.norm-keepdims": (norm(lambda rows, axis, keepdims: NORM(rows, axis=axis)),),  # noqa: ARG005 - ignored
+    "api.norm-scalar": (norm(lambda row: float(NORM(row))), norm(lambda row: NORM(row)[None])),
+    "l0.typical": (normalize(faults.in_half), normalize(faults.upcast)),
+    "l0.one-row": (normalize(lambda rows: stable(rows)[0]),),
+    "l0.empty": (normalize(lambda rows: rows.sum(axis=0)), normalize(faults.upcast)),
+    "l0.zero": (normalize(faults.without_guard),),
+    "l0.mixed-zero": (normalize(faults.guard_for_all),),
+    "l0.many-rows": (normalize(faults.without_the_last_block),),
+    "l0.signed-zero": (normalize(lambda rows: stable(rows) + np.float32(0)),),
+    "l0.single": (normalize(faults.by_reciprocal),),
+    "l0.subnormal": (normalize(manual),),
+    "l0.tiny": (normalize(manual),),
+    "l0.huge": (normalize(manual),),
+    "l0.mixed": (normalize(manual),),
+    "l0.nan": (
+        normalize(lambda rows: np.nan_to_num(stable(rows))),
+        normalize(lambda rows: rows * rows.sum()),
+    ),
+    "l0.inf": (normalize(lambda rows: stable(np.nan_to_num(rows))),),
+    "l0.dimensions": (normalize(faults.without_the_odd_one),),
+    "l0.layout": (normalize(faults.of_raw_memory),),
+    "l0.integer": (normalize(lambda rows: stable(rows).astype(rows.dtype)),),
+    "l0.dtype-shape": (normalize(faults.upcast), normalize(lambda rows: stable(rows)[:1])),
+    "l0.unit-length": (normalize(faults.with_eps),),
+    "l0.idempotent": (normalize(faults.with_eps),),
+    "l0.scale-invariant": (normalize(faults.with_eps),),
+    "l0.input-unmodified": (normalize(faults.in_place), normalize(np.asarray)),
+    "l0.one-dimensional": (normalize(lambda rows: rows),),
+    "l0.property-safe": (normalize(faults.with_eps), normalize(faults.without_guard)),
+    "l0.property-full": (normalize(manual),),
+    "l0.parity-typical": (refer(faults.in_half), refer(faults.upcast), refer(faults.with_eps)),
+    "l0.parity-small": (refer(faults.with_floor), refer(faults.with_eps)),
+    "l0.parity-dimensions": (refer(faults.without_the_odd_one),),
+    "l0.parity-layout": (refer(faults.of_raw_memory),),
+    "l0.parity-zero": (refer(faults.without_guard),),
+    "l0.parity-extreme": (refer(faults.with_floor),),
+    "l0.parity-non-finite": (refer(lambda rows: np.nan_to_num(stable(rows))),),
+    "l0.parity-integer": (refer(faults.raising),),
+    "l1.hidden": (embed(faults.Coarse()), embed(faults.Cutting())),
+    "l1.control": (tolerate,),
+    "l2.parity": (answer(lambda rows: rows + np.float32(1e-3)),),
+    "l2.unit-length": (normalize(lambda rows: stable(rows) * np.float32(1.001)),),
+    "l2.dtype": (normalize(faults.upcast), answer(lambda rows: rows.astype(np.float64))),
+    "l2.control": (tolerate,),
+    "l3.top10": (answer(lambda rows: rows[::-1]), answer(lambda rows: rows * np.float32(np.nan))),
+    "l3.control": (tolerate_ties,),
+    "rt.batch-independence": (embed(faults.OfTheBatch()),),
+    "rt.order-independence": (embed(faults.OfThePlace()),),
+    "rt.no-alias": (embed(faults.Aliasing()),),
+    "rt.inputs-unchanged": (embed(faults.Overwriting()),),
+    "rt.threads": (embed(faults.OneRequest()),),
+    "rt.deterministic": (embed(faults.Counting()),),
+    "rt.memory": (normalize(faults.hoarding),),
+    "rt.texts": (
+        embed(faults.Shapeless()),
+        lambda world, _: world.update(text="too-long", subject=faults.Stripping()),
+        lambda world, _: world.update(text="emoji", subject=faults.Stripping()),
+    ),
+    "gold.drift": (drift, answer(lambda rows: rows + np.float32(1e-3))),
+}
+
+
+def test_every_check_has_a_fault_or_is_only_recorded() -> None:
+    assert set(FAULTS) | RECORDED == set(CHECKS)
+    assert {check.id for check in CHECKS.values() if "never wrong" in check.title} == RECORDED
+
+
+@pytest.mark.parametrize("check", [check for check in CHECKS if check not in RECORDED - {"l0.others"}])
+def test_a_check_passes_where_there_is_no_fault(suite: Suite, check: str) -> None:
+    observed = World.of(CHECKS[check]).run(suite[check])
+    assert (observed["bound"] == "none") == (check in RECORDED)
+
+
+PLANTED = [(check, index) for check, plants in FAULTS.items() for index in range(len(plants))]
+
+
+@pytest.mark.parametrize(("check", "index"), PLANTED, ids=[f"{check}-{index}" for check, index in PLANTED])
+def test_a_check_is_red_for_its_fault(
+    suite: Suite, monkeypatch: pytest.MonkeyPatch, check: str, index: int
+) -> None:
+    world = World.of(CHECKS[check])
+    FAULTS[check][index](world, monkeypatch)
+    with np.errstate(all="ignore"), pytest.raises(CheckFailedError):
+        world.run(suite[check])

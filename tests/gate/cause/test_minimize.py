@@ -1,0 +1,190 @@
+"""Delta debugging in a made-up world: one of four, interactions, no answers in between, a bound."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+from collections.abc import Callable, Collection
+from dataclasses import dataclass, field
+
+import msgspec
+import pytest
+
+from harness.gate.cause.minimize import Minimum, bisect_releases, minimize
+from harness.gate.cause.sentence import Found, say_found
+from harness.records import LockChange, ReleaseSearch, ReleaseTrial, Trial, TrialOutcome
+from harness.resolve.releases import Listed
+
+Rule = Callable[[Collection[str]], TrialOutcome]
+FOUR = ("a", "b", "c", "d")
+EIGHT = tuple("abcdefgh")
+
+
+@dataclass
+class World:
+    """Says what comes of a part, and keeps what it was asked."""
+
+    rule: Rule
+    asked: list[str] = field(default_factory=list)
+    busy: int = 0
+    busiest: int = 0
+
+    async def try_part(self, part: frozenset[str]) -> Trial:
+        self.asked.append("".join(sorted(part)))
+        self.busy += 1
+        self.busiest = max(self.busiest, self.busy)
+        await asyncio.sleep(0)
+        self.busy -= 1
+        return Trial(applied=tuple(sorted(part)), outcome=self.rule(part))
+
+    def minimize(self, names: tuple[str, ...], *, at_once: int = 1, most: int = 40) -> Minimum:
+        return asyncio.run(minimize(names, self.try_part, self.try_less, at_once=at_once, most=most))
+
+    async def try_less(self, part: frozenset[str], name: str) -> Trial:
+        raise AssertionError(f"nothing is dragged along, and {name} of {part} is asked for")
+
+
+def needs(*names: str) -> Rule:
+    return lambda part: "red" if set(names) <= set(part) else "green"
+
+
+@pytest.mark.parametrize("at_once", [1, 2])
+@pytest.mark.parametrize("name", FOUR)
+def test_one_of_four(name: str, at_once: int) -> None:
+    world = World(needs(name))
+    assert world.minimize(FOUR, at_once=at_once) == Minimum((name,), "red")
+    assert len(world.asked) == len(set(world.asked)) <= 5
+    assert world.busiest == at_once
+
+
+@pytest.mark.parametrize("size", [2, 3])
+def test_every_interaction_is_found_whole(size: int) -> None:
+    for names in itertools.combinations(EIGHT, size):
+        world = World(needs(*names))
+        assert world.minimize(EIGHT) == Minimum(names, "red"), world.asked
+        assert len(world.asked) == len(set(world.asked))
+
+
+def test_two_that_do_it_by_themselves_give_one() -> None:
+    world = World(lambda part: "red" if {"b", "g"} & set(part) else "green")
+    assert world.minimize(EIGHT) == Minimum(("b",), "red")
+
+
+def test_a_part_without_an_answer_is_stepped_around() -> None:
+    """The halves have no solution; the culprit is found among the quarters."""
+    world = World(lambda part: "unresolved" if len(part) == 4 else needs("c")(part))
+    assert world.minimize(EIGHT) == Minimum(("c",), "red")
+
+
+def test_no_answer_is_not_taken_for_green() -> None:
+    """b never comes without a: whether a is needed too, nobody knows."""
+    world = World(lambda part: "unresolved" if "b" in part and "a" not in part else needs("b")(part))
+    assert world.minimize(FOUR) == Minimum(("a", "b"), "red", doubtful=("a",))
+
+
+def test_what_does_not_come_back_is_said() -> None:
+    world = World(lambda _: "green")
+    assert world.minimize(FOUR) == Minimum((), "green")
+    assert world.asked == ["abcd"]
+    assert World(lambda _: "unresolved").minimize(FOUR) == Minimum((), "unresolved")
+
+
+def test_one_change_needs_one_trial() -> None:
+    world = World(needs("a"))
+    assert (world.minimize(("a",)), world.asked) == (Minimum(("a",), "red"), ["a"])
+
+
+@pytest.mark.parametrize("at_once", [1, 2])
+def test_a_bound_that_is_hit_is_said(at_once: int) -> None:
+    world = World(needs("b", "g"))
+    found = world.minimize(EIGHT, most=6, at_once=at_once)
+    assert (len(world.asked), found.cut_off, found.whole) == (6, True, "red")
+    assert {"b", "g"} <= set(found.part)
+    assert found.doubtful  # nothing says that these cannot be left out
+
+
+CHANGE = LockChange(name="p", kind="changed", asked=True, before="0", after="9")
+BETWEEN = tuple("12345678")
+
+
+def bisect(outcomes: str, *, at_once: int = 1, most: int = 24, gap: int | None = None) -> ReleaseSearch:
+    """One letter a release, from 1 on: g, r or u."""
+    words: dict[str, TrialOutcome] = {"g": "green", "r": "red", "u": "unresolved"}
+
+    async def try_release(version: str) -> ReleaseTrial:
+        return ReleaseTrial(version=version, outcome=words[outcomes[int(version) - 1]])
+
+    between = BETWEEN[: len(outcomes)]
+    return asyncio.run(bisect_releases(CHANGE, Listed(between, gap), try_release, at_once=at_once, most=most))
+
+
+@pytest.mark.parametrize("at_once", [1, 2])
+@pytest.mark.parametrize("good", range(9))
+def test_the_first_bad_release(good: int, at_once: int) -> None:
+    found = bisect("g" * good + "r" * (8 - good), at_once=at_once)
+    ends = (found.last_good, found.first_bad, found.skipped, found.releases)
+    assert ends == (str(good), str(good + 1), (), 10)
+    assert len(found.tried) <= (4 if at_once == 1 else 5)
+
+
+def test_releases_of_which_nothing_is_known_are_skipped() -> None:
+    found = bisect("gguuurrr")
+    assert (found.last_good, found.first_bad, found.skipped) == ("2", "6", ("3", "4", "5"))
+    found = bisect("uuuuuuuu")
+    assert (found.last_good, found.first_bad, found.skipped) == ("0", "9", BETWEEN)
+    assert len(found.tried) == 8
+
+
+def test_neighbours_need_no_trial() -> None:
+    assert bisect("") == ReleaseSearch(name="p", last_good="0", first_bad="9", releases=2)
+
+
+def test_what_a_bound_leaves_untried_is_skipped() -> None:
+    found = bisect("ggggggrr", most=1)
+    assert (found.last_good, found.first_bad, found.skipped) == ("5", "9", ("6", "7", "8"))
+
+
+@pytest.mark.parametrize(
+    ("outcomes", "said"),
+    [
+        (
+            "ggggrrrr",
+            (
+                "the first bad p is 5, the last good one 4 (there are too many to look up all: what lies "
+                "between 4 and 5 was left out)"
+            ),
+        ),
+        (
+            "gggurrrr",
+            (
+                "the first bad p is 5, the last good one 3 (1 in between could not be tried; there are "
+                "too many to look up all: what lies between 4 and 5 was left out)"
+            ),
+        ),
+        ("gggggrrr", "the first bad p is 6, the last good one 5"),
+        ("gggrrrrr", "the first bad p is 4, the last good one 3"),
+    ],
+)
+def test_releases_that_were_left_out_are_said_where_they_matter(outcomes: str, said: str) -> None:
+    search = bisect(outcomes, gap=4)
+    assert search.unlisted == ("4", "5")
+    red, green = (Trial(applied=("p",), outcome=outcome) for outcome in ("red", "green"))
+    found = Found((CHANGE,), (), ("a",), alone=red, without=green, releases=(search,))
+    assert say_found(found, "a", "red").split("; ", 2)[2] == said
+
+
+def test_releases_that_were_left_out_are_said_on_the_way_down_too() -> None:
+    async def try_release(version: str) -> ReleaseTrial:
+        return ReleaseTrial(version=version, outcome="red" if version < "5" else "green")
+
+    down = msgspec.structs.replace(CHANGE, before="9", after="0")
+    search = asyncio.run(bisect_releases(down, Listed(BETWEEN, 4).backwards(), try_release))
+    red, green = (Trial(applied=("p",), outcome=outcome) for outcome in ("red", "green"))
+    found = Found((down,), (), ("a",), alone=red, without=green, releases=(search,))
+    assert "the first bad p is 4, the last good one 5 (there are too many " in say_found(found, "a", "red")
+    assert "what lies between 5 and 4 was left out" in say_found(found, "a", "red")
+
+
+def test_the_gap_may_lie_at_the_ends() -> None:
+    assert bisect("", gap=0).unlisted == ("0", "9")
+    assert bisect("gr", gap=2).unlisted == ("2", "9")

@@ -1,0 +1,181 @@
+"""What the blocks of a gate are planned from, and the file that keeps them."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import math
+import random
+import tempfile
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from support.plan_texts import PLAIN, make_matrix
+
+from harness.cli.options import parse_budget
+from harness.errors import UsageError
+from harness.gate import blocks as block_module
+from harness.gate.blocks import BLOCKS, VoidBlockError, append_block, measure_block, read_blocks, read_void
+from harness.gate.probes import ARMS, Work, draw_slots
+from harness.gate.quantities import plan_quantities, scenarios_of_group
+from harness.records import Block, Quantity, VoidBlock
+from harness.runs.folder import GATE_FILE, UNFINISHED
+from harness.sweep import protocol
+from harness.sweep.stages import find_sweep
+from harness.sweep.turns import Arm
+
+OWN = '[subject]\nnormalizer = "service.norm:normalize"\n'
+
+
+def make_block(number: int) -> Block:
+    values = {"memory.normalizer": 5e7 + number}
+    arms = {"baseline": values, "again": values, "candidate": values}
+    return Block(group="normalizer", number=number, slots=ARMS, seconds=1.5, **arms)
+
+
+def test_what_a_gate_judges(tmp_path: Path) -> None:
+    gate = '[gate]\nlatency = 1.2\nthresholds = { "*.float16.*" = 1.5, "*.1" = 2.0, "memory.e*" = 3.0 }\n'
+    found = plan_quantities(make_matrix(tmp_path, PLAIN + gate))
+    assert [(each.id, each.group, each.unit, each.threshold) for each in found] == [
+        ("normalize.manual.float32.1", "normalizer", "s", 2.0),
+        ("normalize.manual.float32.32", "normalizer", "s", 1.2),
+        ("normalize.manual.float32.256", "normalizer", "s", 1.2),
+        ("normalize.manual.float32.4096", "normalizer", "s", 1.2),
+        ("normalize.manual.float16.1", "normalizer", "s", 2.0),  # the last glob that matches
+        ("normalize.manual.float16.32", "normalizer", "s", 1.5),
+        ("normalize.manual.float16.256", "normalizer", "s", 1.5),
+        ("normalize.manual.float16.4096", "normalizer", "s", 1.5),
+        ("memory.normalizer", "normalizer", "B", 1.1),
+        ("embed.openvino.float32.1", "embedding", "s", 2.0),
+        ("embed.openvino.float32.8", "embedding", "s", 1.2),
+        ("embed.openvino.float32.32", "embedding", "s", 1.2),
+        ("memory.embedding", "embedding", "B", 3.0),
+    ]
+
+
+def test_the_normalizer_of_a_team_is_what_is_served(tmp_path: Path) -> None:
+    matrix = make_matrix(tmp_path, PLAIN + OWN)
+    found = plan_quantities(matrix, ("normalize.*.1", "memory.*"))
+    assert [each.id for each in found] == [
+        "normalize.subject.float32.1",
+        "normalize.subject.float16.1",
+        "memory.normalizer",
+        "memory.embedding",
+    ]
+    assert found[0] == Quantity(id=found[0].id, group="normalizer", unit="s", threshold=1.05)
+    assert len(scenarios_of_group(matrix, "normalizer")) == 8
+    assert [each.id for each in scenarios_of_group(matrix, "embedding")] == [
+        f"embed.openvino.float32.{batch}" for batch in (1, 8, 32)
+    ]
+
+
+def test_a_glob_that_matches_nothing_is_refused(tmp_path: Path) -> None:
+    matrix = make_matrix(tmp_path, PLAIN + '[gate]\nthresholds = { "normalise.*" = 1.5 }\n')
+    with pytest.raises(UsageError, match=r"gate.thresholds: 'normalise.\*' matches nothing that is measured"):
+        plan_quantities(matrix)
+    with pytest.raises(UsageError, match=r"--quantities 'embed.reference.\*' matches nothing"):
+        plan_quantities(make_matrix(tmp_path), ("embed.*", "embed.reference.*"))
+
+
+def test_slots_are_swapped_from_block_to_block() -> None:
+    def draw() -> list[tuple[str, ...]]:
+        order = random.Random(1)  # noqa: S311 - the order is no secret
+        return list(itertools.islice(draw_slots(order), 200))
+
+    slots = draw()
+    assert all(second == first[::-1] for first, second in zip(slots[::2], slots[1::2], strict=True))
+    assert {tuple(each) for each in slots} == set(itertools.permutations(ARMS))
+    first = sum(each.index("candidate") < each.index("baseline") for each in slots)
+    assert first == 100
+    assert slots == draw()
+
+
+def test_blocks_are_read_back_but_for_half_a_last_line(tmp_path: Path) -> None:
+    assert read_blocks(tmp_path) == ()
+    for number in (1, 2, 3):
+        append_block(tmp_path, make_block(number))
+    whole = (make_block(1), make_block(2), make_block(3))
+    assert read_blocks(tmp_path) == whole
+    void = VoidBlock(group="normalizer", number=4, slots=ARMS, arms=("candidate",), void="it hung")
+    append_block(tmp_path, void)
+    append_block(tmp_path, make_block(5))
+    assert (read_blocks(tmp_path), read_void(tmp_path)) == ((*whole, make_block(5)), (void,))
+    file = tmp_path / BLOCKS
+    file.write_bytes(b"".join(file.read_bytes().splitlines(keepends=True)[:3]))
+    assert read_void(tmp_path) == ()
+    file.write_bytes(file.read_bytes()[:-20])
+    assert read_blocks(tmp_path) == whole[:2]
+    file.write_bytes(b'{"group": "other"}\n' + file.read_bytes())
+    with pytest.raises(UsageError, match=r"blocks.jsonl: line 1 is not a block as this version writes it"):
+        read_blocks(tmp_path)
+
+
+def test_a_block_whose_end_is_cancelled_leaves_no_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def cancel() -> None:
+        raise asyncio.CancelledError
+
+    async def start(_rig: Any, _work: Work, _slots: Any, scratch: Path, arms: list[Arm]) -> None:
+        (scratch / "slot-0").mkdir()
+        arms.append(Arm("baseline", SimpleNamespace(end=cancel)))  # type: ignore[arg-type] # a double
+        raise VoidBlockError("no")
+
+    monkeypatch.setattr(block_module, "_start_all", start)
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    rig = SimpleNamespace(kept=tmp_path / "kept")
+    with pytest.raises(asyncio.CancelledError):
+        asyncio.run(measure_block(rig, Work("normalizer", (), frozenset()), 1, ()))  # type: ignore[arg-type] # a double
+    assert list(tmp_path.glob("harness-probe-*")) == []
+
+
+def test_a_block_keeps_the_median_ratio_of_rounds_that_ran_side_by_side() -> None:
+    """In half of the rounds the machine took twice as long; the arms fell into other halves of a median."""
+    rounds = {
+        "baseline": (1.0, 1.0, 2.0, 2.0, 2.0),
+        "again": (1.0, 1.0, 2.0, 2.0, 2.0),
+        "candidate": (1.1, 1.1, 2.2, 2.2, 1.1),
+    }
+    timed = {name: protocol.Timed(scenario="s", iterations=3, rounds=each) for name, each in rounds.items()}
+    arms: Any = [SimpleNamespace(name=name) for name in rounds]
+    found = block_module._take_values("s", arms, timed)
+    assert found == pytest.approx({"baseline": 2.0, "again": 2.0, "candidate": 2.2})
+
+
+@pytest.mark.parametrize("odd", [0.0, -1.0, math.nan, math.inf])
+def test_one_round_that_is_no_time_makes_a_block_void(odd: float) -> None:
+    good, bad = (
+        protocol.Timed(scenario="s", iterations=3, rounds=each) for each in ((1.0,) * 3, (1.0, odd, 1.0))
+    )
+    arms: Any = [SimpleNamespace(name=name) for name in ARMS]
+    with pytest.raises(VoidBlockError, match="candidate: s: it said that a call takes ") as told:
+        block_module._take_values("s", arms, {"baseline": good, "again": good, "candidate": bad})
+    assert told.value.arms == ("candidate",)
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"), [("600", 600), ("90s", 90), ("10m", 600), ("1.5h", 5400), (" 0.5s ", 0.5)]
+)
+def test_a_budget_is_a_duration(text: str, seconds: float) -> None:
+    assert parse_budget(text) == seconds
+
+
+@pytest.mark.parametrize("text", ["", "0", "0m", "-5s", "ten", "10 d", "1e3", "nan", "inf"])
+def test_what_is_no_budget(text: str) -> None:
+    with pytest.raises(UsageError, match="is not a duration such as 10m, 90s or 600"):
+        parse_budget(text)
+
+
+def test_the_newest_sweep_is_published_and_no_gate(tmp_path: Path) -> None:
+    runs = tmp_path / "runs"
+    with pytest.raises(UsageError, match="no complete sweep there"):
+        find_sweep(tmp_path, None)
+    for name, file in (("2026-1", ""), ("2026-2", ""), ("2026-3", GATE_FILE), ("2026-4", UNFINISHED)):
+        (runs / name).mkdir(parents=True)
+        if file:
+            (runs / name / file).touch()
+    (runs / "latest").symlink_to("2026-3")
+    assert find_sweep(tmp_path, None) == (runs / "2026-2").resolve()
+    assert find_sweep(tmp_path, "2026-3") == (runs / "2026-3").resolve()

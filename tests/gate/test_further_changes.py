@@ -1,0 +1,79 @@
+"""Which further upgrades an upgrade needs, found with uv over wheels that the test makes."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+import pytest
+from planted.wheels import build_wheel
+from support.gate_world import make_world
+
+from harness.gate.further_changes import MOST_CALLS, find_way_out
+from harness.gate.request import Wish, compare
+from harness.matrix.schema import Matrix
+from harness.records import FurtherChange, WayOut
+from harness.resolve.pip_settings import IndexSettings
+
+World = tuple[Matrix, IndexSettings]
+
+OPENVINO = FurtherChange(name="openvino", held="openvino==2025.4", lowest="2026.0", newest="2026.4")
+NUMPY = FurtherChange(name="numpy", held="numpy==1.26.2", lowest="2.0.2", newest="2.0.2")
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory: pytest.TempPathFactory) -> World:
+    return make_world(tmp_path_factory.mktemp("world"))
+
+
+def search(world: World, folder: Path, *changes: str, most: int = MOST_CALLS, to: str = "") -> WayOut:
+    if to:
+        (folder / "to.txt").write_text(to.replace(" ", "\n"), encoding="utf-8")
+    wish = Wish(changes=changes, to_file="to.txt" if to else None)
+
+    async def work() -> WayOut:
+        compared = await compare(wish, *world, folder)
+        assert compared.after.reason
+        return await find_way_out(compared, *world, most=most)
+
+    return asyncio.run(work())
+
+
+def test_one_further_upgrade(world: World, tmp_path: Path) -> None:
+    assert search(world, tmp_path, "numpy==2.4.6") == WayOut(changes=(OPENVINO,), smallest=True, calls=3)
+
+
+def test_another(world: World, tmp_path: Path) -> None:
+    found = search(world, tmp_path, "sentence-transformers==6.2.0")
+    assert (found.changes, found.smallest) == ((NUMPY,), True)
+
+
+def test_what_a_file_pins_is_released_too(world: World, tmp_path: Path) -> None:
+    found = search(world, tmp_path, to="numpy==2.0.2 sentence-transformers==6.2.0 transformers==4.57.6")
+    held = FurtherChange(name="transformers", held="transformers==4.57.6", lowest="5.1", newest="5.1")
+    assert (found.changes, found.smallest) == ((held,), True)
+
+
+def test_two_together(world: World, tmp_path: Path) -> None:
+    found = search(world, tmp_path, to="numpy==2.4.6 sentence-transformers==6.2.0 transformers==4.57.6")
+    assert [change.name for change in found.changes] == ["openvino", "transformers"]
+    assert found.smallest
+
+
+def test_what_a_file_asks_for_too_low_is_released_upwards(tmp_path: Path) -> None:
+    world = make_world(tmp_path)
+    build_wheel(tmp_path / "wheels", "openvino", "2025.5", {"openvino.py": ""}, requires=["numpy<2.1"])
+    found = search(world, tmp_path, to="numpy==2.4.6 openvino==2025.5")
+    held = FurtherChange(name="openvino", held="openvino==2025.5", lowest="2026.0", newest="2026.4")
+    assert (found.changes, found.smallest) == ((held,), True)
+
+
+def test_where_the_calls_run_out_it_is_said(world: World, tmp_path: Path) -> None:
+    pins = "numpy==2.4.6 sentence-transformers==6.2.0 transformers==4.57.6"
+    found = search(world, tmp_path, to=pins, most=2)
+    assert [change.name for change in found.changes] == ["openvino", "transformers"]
+    assert (found.smallest, found.calls) == (False, 3)
+
+
+def test_nothing_is_found_where_nothing_helps(world: World, tmp_path: Path) -> None:
+    assert search(world, tmp_path, "numpy==9") == WayOut(calls=1)

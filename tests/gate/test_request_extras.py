@@ -1,0 +1,55 @@
+"""Extras of what a gate compares: no upgrade drops them, and what they bring is part of the environment."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from support.asking import World, ask, moves, world_fixture  # noqa: F401 - fixtures
+from support.gate_world import MATRIX, make_world
+from support.plan_texts import make_matrix
+
+from harness.errors import UsageError
+from harness.gate.sides import versions_of
+
+
+def test_an_upgrade_drops_no_extra(world: World, tmp_path: Path) -> None:
+    changes = ("sentence-transformers[train]>=6", "numpy==2.0.2")
+    found = ask(world, tmp_path, *changes, from_file="sentence-transformers[openvino]==3.3.1")
+    assert found.candidate.tested["sentence-transformers"] == "sentence-transformers[openvino,train]>=6"
+
+
+SERVICE = "numpy==1.26.2 sentence-transformers==3.3.1 transformers[torch]==4.57.6 accelerate==0.34"
+
+
+def test_an_upgrade_drops_no_extra_of_what_is_held(world: World, tmp_path: Path) -> None:
+    """transformers is not under test, but its extra is part of what the service has."""
+    found = ask(world, tmp_path, "numpy==2.0.2", from_file=SERVICE)
+    assert moves(found) == {"!numpy": "1.26.2 2.0.2"}
+    assert versions_of(found.before)["accelerate"] == "0.34"
+    assert found.candidate.held == {"transformers": "transformers[torch]"}
+    found = ask(world, tmp_path, "transformers==4.57.6", "numpy==2.0.2", from_file=SERVICE)
+    assert moves(found) == {"!numpy": "1.26.2 2.0.2"}
+
+
+def test_what_an_extra_brings_is_needed(world: World, tmp_path: Path) -> None:
+    found = ask(world, tmp_path, from_file=SERVICE, to_file=SERVICE.replace("0.34", "1.1"))
+    assert moves(found) == {"!accelerate": "0.34 1.1"}
+    assert (found.baseline.left_out, found.candidate.left_out) == ((), ())
+    path = SERVICE.replace("accelerate==0.34", "./accelerate-1.1-py3-none-any.whl")
+    with pytest.raises(UsageError, match=r"to_file.txt:4: accelerate: it comes from a path .*"):
+        ask(world, tmp_path, from_file=SERVICE, to_file=path)
+
+
+@pytest.mark.parametrize("both", [False, True])
+def test_a_file_drops_no_extra_that_the_subject_requires(tmp_path: Path, *, both: bool) -> None:
+    """What pip freeze prints has no extras."""
+    settings = make_world(tmp_path)[1]
+    requires = '[subject]\nembedder = "service:Embedder"\nrequires = ["Sentence_Transformers[openvino]>=3"]\n'
+    matrix = make_matrix(tmp_path / "extra", f"{MATRIX}\n{requires}")
+    old = "numpy==2.0.2 sentence-transformers==3.3.1 optimum==2.1"
+    new = f"{old.replace('3.3.1', '6.2.0')} transformers==5.1 tokenizers==1.0 hub==2.0"
+    found = ask((matrix, settings), tmp_path, to_file=new, **({"from_file": old} if both else {}))
+    for lock in (found.before, found.after):
+        assert "optimum" in {each.name for each in lock.distributions}
+    assert found.candidate.left_out == ()

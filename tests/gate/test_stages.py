@@ -1,0 +1,181 @@
+"""The command ``gate`` from end to end: uv over wheels of the test, cells that are a few lines of Python."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from support.suite_front import Front, front_fixture, world_fixture  # noqa: F401 - fixtures
+
+from harness.cli import upgrade
+from harness.gate import prepare
+from harness.records import Decision, LockChange
+from harness.resolve.pip_settings import IndexSettings
+
+Say = pytest.CaptureFixture[str]
+
+
+def test_an_upgrade_that_holds(front: Front, capsys: Say) -> None:
+    assert front.run("numpy==2.0.2") == 0
+    found = front.read()
+    assert (found.decision.verdict, found.matrix) == ("pass", "mine")
+    assert found.question.diff.changes == (
+        LockChange(name="numpy", kind="changed", asked=True, before="1.26.2", after="2.0.2"),
+    )
+    said = capsys.readouterr().out
+    assert "This is about correctness alone; latency is not judged." in said
+    assert f"the comment: {front.runs[0] / 'gate.md'}" in said
+    assert {path.name for path in front.runs[0].iterdir()} == {
+        *("cells", "plan.json", "results.json"),
+        *("gate.json", "gate.md", "gate-schema.json", "junit.xml", "measurements.csv"),
+    }
+
+
+def test_it_says_which_commit_it_judged(front: Front, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def read_revision(_: Path) -> str:
+        return "0123abc"
+
+    monkeypatch.setattr(prepare, "read_revision", read_revision)
+    assert front.run("numpy==2.0.2") == 0
+    assert front.read().commit == "0123abc"
+    assert ", commit `0123abc`." in (front.runs[0] / "gate.md").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize(
+    ("baseline", "candidate", "code", "verdict"),
+    [
+        ("good", "failing", 1, "regressed"),
+        ("failing", "failing", 0, "pass"),
+        ("failing", "good", 0, "pass"),
+        ("good", "missing", 1, "regressed"),
+        ("good", "exiting", 1, "regressed"),
+        ("good", "importing", 1, "regressed"),
+        ("exiting", "good", 4, "inconclusive"),
+        ("importing", "importing", 4, "inconclusive"),
+    ],
+)
+def test_what_the_cells_do_decides(
+    baseline: str, candidate: str, code: int, verdict: str, front: Front
+) -> None:
+    front.does(baseline=baseline, candidate=candidate)
+    assert (front.run("numpy==2.0.2"), front.read().decision.verdict) == (code, verdict)
+
+
+def test_inconclusive_can_be_allowed_and_nothing_else(front: Front) -> None:
+    front.does(baseline="exiting")
+    assert front.run("numpy==2.0.2", "--allow-inconclusive") == 0
+    assert front.read().decision.verdict == "inconclusive"
+    front.does(candidate="failing")
+    assert front.run("numpy==2.0.2", "--allow-inconclusive", "--rerun") == 1
+
+
+def test_two_equal_environments_can_be_allowed_and_are_said_to_be_no_comparison(
+    front: Front, capsys: Say
+) -> None:
+    pinned = "numpy==1.26.2\nsentence-transformers==3.3.1\n"
+    (front.folder / "old.txt").write_text(f"{pinned}flask==2.0\n", encoding="utf-8")
+    (front.folder / "new.txt").write_text(f"{pinned}# a comment\nflask==3.0\n", encoding="utf-8")
+    asked = ("--from", "old.txt", "--to", "new.txt")
+    assert front.run(*asked) == 2
+    assert "--allow-equal` makes a pass of that" in capsys.readouterr().err
+    assert front.runs == []
+    assert front.run(*asked, "--allow-equal") == 0
+    found, folder = front.read(), front.runs[0]
+    sentence = "Nothing under test changes: both environments are the same, so nothing was compared"
+    assert found.decision == Decision(verdict="pass", sentence=sentence)
+    assert (found.judged, found.speed, found.question.diff.changes) == ((), None, ())
+    assert "--allow-equal" in found.question.arguments
+    said = capsys.readouterr().out
+    assert f"PASS: {sentence}" in said
+    assert "Nothing was judged." in said
+    comment = (folder / "gate.md").read_text(encoding="utf-8")
+    assert comment.startswith(f"**PASS**: {sentence}")
+    assert 'tests="1" errors="0" failures="0"' in (folder / "junit.xml").read_text(encoding="utf-8")
+    assert not (folder / "cells").exists()
+    assert front.lab.contracts() == []
+    assert front.command("report", str(folder)) == 0
+    assert front.read() == found
+    assert "not in the history" not in said
+    front.does(candidate="failing")
+    assert front.run("numpy==2.0.2", "--allow-equal") == 1, "what differs is judged"
+
+
+def test_finished_cells_are_reused_and_only_some_checks_can_be_asked_for(front: Front) -> None:
+    assert front.run("numpy==2.0.2") == front.run("numpy==2.0.2") == 0
+    assert [cell.reused for cell in front.read().decision.cells] == [True, True]
+    assert front.run("numpy==2.0.2", "--checks", "l0.on*") == 0
+    assert front.read().question.notes == ("only checks that match l0.on*",)
+
+
+def test_no_solution_is_exit_3_with_the_way_out(front: Front, capsys: Say) -> None:
+    assert front.run("numpy==2.4.6") == 3
+    found = front.read()
+    assert found.decision.because.startswith("Because ")
+    assert found.question.way_out is not None
+    assert [each.name for each in found.question.way_out.changes] == ["openvino"]
+    assert "openvino>=2026.0 instead of openvino==2025.4" in capsys.readouterr().out
+    assert front.command("report", str(front.runs[0])) == 3
+
+
+def test_a_gate_is_decided_again_from_its_folder(front: Front) -> None:
+    front.does(candidate="failing")
+    front.run("numpy==2.0.2")
+    folder, before = front.runs[0], front.read()
+    assert front.command("report", str(folder)) == 1
+    assert front.read() == before
+    (folder / "cells" / "candidate" / "result.json").unlink()
+    assert front.command("report", str(folder)) == 1
+    assert front.read().decision.sentence.startswith("The candidate left no result")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "said"),
+    [
+        ((), 2, "which upgrade?"),
+        (("nunpy==2",), 2, "nunpy is neither under test"),
+        (("numpy==1.26.2",), 2, "are the same environment"),
+        (("numpy==1.20",), 2, "is a downgrade"),
+        (("--to", "gone.txt"), 2, "gone.txt: no such file"),
+        (("--to", "main:gone.txt"), 2, "main:gone.txt: no such file, and "),
+        (("numpy==2.0.2", "--from", "does.json"), 2, "does.json: of an unknown kind (.json)"),
+        (("numpy==2.0.2", "--checks", "l9.*"), 2, "--checks 'l9.*' matches no check"),
+        (("numpy==2.0.2", "--golden", "gone"), 2, "--golden gone: no such file"),
+        (("torch==2.13.0", "--from", "broken.txt"), 3, "the baseline (broken.txt) has no solution: Because "),
+    ],
+)
+def test_what_cannot_be_meant_leaves_nothing(
+    arguments: tuple[str, ...], code: int, said: str, front: Front, capsys: Say
+) -> None:
+    (front.folder / "broken.txt").write_text("numpy==2.4.6\nopenvino==2025.4\n", encoding="utf-8")
+    there = sorted(front.folder.iterdir())
+    assert front.run(*arguments) == code
+    assert said in capsys.readouterr().err
+    assert sorted(front.folder.iterdir()) == there
+
+
+def test_no_network_is_exit_5(front: Front, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def nowhere() -> IndexSettings:
+        nothing = str(front.folder / "nothing")
+        return IndexSettings(index=(front.folder / "no-index").as_uri(), find_links=(nothing,))
+
+    monkeypatch.setattr(upgrade, "read_pip_settings", nowhere)
+    assert front.run("numpy==2.0.2") == 5
+    assert front.runs == []
+
+
+def test_the_schema_is_published(front: Front, capsys: Say) -> None:
+    assert front.command("schema", "--gate") == 0
+    assert json.loads(capsys.readouterr().out)["title"].startswith("A gate of the harness")
+
+
+def test_a_changed_result_of_a_gate_is_told(front: Front, capsys: Say) -> None:
+    assert front.run("numpy==2.0.2") == 0
+    (folder,) = front.runs
+    assert front.command("report", str(folder)) == 0
+    assert "its seal differs" not in capsys.readouterr().out
+    file = folder / "cells" / "candidate" / "result.json"
+    file.write_text(file.read_text() + " ")
+    assert front.command("report", str(folder)) == 1
+    told = " ".join(capsys.readouterr().out.split())
+    assert "candidate/result.json: it is not what was written: its seal differs; the cell counts as" in told

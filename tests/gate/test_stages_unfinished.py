@@ -1,0 +1,90 @@
+"""A gate that is not over, or was cut off: what it says of itself, and what is kept."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from support.suite_front import Front, front_fixture, world_fixture  # noqa: F401 - fixtures
+
+from harness.errors import UsageError
+from harness.runs.folder import LATEST, UNFINISHED
+from harness.sweep import stages
+from harness.sweep.schedule import sweep
+from harness.sweep.stages import find_sweep
+
+Say = pytest.CaptureFixture[str]
+
+
+def test_a_gate_is_no_finished_run_before_it_is_over(front: Front, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def watch(*arguments: Any) -> Any:
+        seen.append(look(front))
+        swept = await sweep(*arguments)
+        seen.append(look(front))
+        return swept
+
+    seen: list[tuple[str, str]] = []
+    monkeypatch.setattr(stages, "sweep", watch)
+    assert front.run("numpy==2.0.2") == 0
+    assert seen == [("inconclusive", "The gate was cut off before it came to a decision")] * 2
+    assert not (front.runs[0] / UNFINISHED).exists()
+    assert (front.folder / "reports" / "runs" / LATEST).resolve() == front.runs[0]
+
+
+def look(front: Front) -> tuple[str, str]:
+    """What a gate says that runs."""
+    reports = front.folder / "reports"
+    assert (front.runs[-1] / UNFINISHED).exists()
+    assert not (reports / "runs" / LATEST).exists()
+    with pytest.raises(UsageError):
+        find_sweep(reports, None)
+    return front.read().decision.verdict, front.read().decision.sentence
+
+
+@pytest.fixture
+def heeded() -> Iterator[None]:
+    """Ctrl-C means something: where the tests run in the background of a script it is ignored."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("heeded")
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_an_interrupt_says_what_is_kept(
+    number: int, front: Front, monkeypatch: pytest.MonkeyPatch, capsys: Say
+) -> None:
+    async def wait(*arguments: Any) -> Any:
+        await sweep(*arguments)
+        os.kill(os.getpid(), number)
+        await asyncio.sleep(60)
+
+    monkeypatch.setattr(stages, "sweep", wait)
+    assert front.run("numpy==2.0.2") == 130
+    said = capsys.readouterr().err
+    command = f"harness report {front.runs[0]}"
+    assert said.strip() == (
+        "harness: interrupted; what finished of the suite is kept, and the same command carries on from "
+        f"there; `{command}` decides from what is there"
+    )
+    assert front.command("report", str(front.runs[0])) == 0, "the whole suite was over"
+    assert front.run("numpy==2.0.2", latency=True) == 130
+    assert "carries on from there, but measures latency anew; `harness report" in capsys.readouterr().err
+
+
+def test_a_gate_that_is_cut_off_in_its_suite_blames_nobody(
+    front: Front, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def cut_off(*arguments: Any) -> Any:
+        await sweep(*arguments)
+        (front.runs[-1] / "cells" / "candidate" / "result.json").unlink()
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(stages, "sweep", cut_off)
+    assert front.run("numpy==2.0.2") == 130
+    assert front.command("report", str(front.runs[0])) == 4
+    assert front.read().decision.sentence == "The gate was cut off before it came to a decision"

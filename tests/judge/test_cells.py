@@ -1,0 +1,48 @@
+"""The status of each cell, and why one is red."""
+
+from __future__ import annotations
+
+from typing import get_args
+
+from support.runs import CASES, CHECKS, make_full_run, make_plan, make_planned, make_result
+from support.verdicts import died, failed
+
+from harness.judge.verdict import judge
+from harness.records import CellStatus, Expectation
+
+
+def test_the_full_run_has_every_status_and_says_why_a_cell_is_red() -> None:
+    judgement = make_full_run().judgement
+    assert {cell.status for cell in judgement.cells} == set(get_args(CellStatus))
+    assert [(cell.cell, cell.status, cell.red, cell.reused, cell.reason) for cell in judgement.cells[:6]] == [
+        ("base", "ok", False, True, ""),
+        (
+            "xpass",
+            "failed",
+            True,
+            False,
+            "l2.end-to-end/float32: passes, but is expected to fail; take the expectation out or narrow it",
+        ),
+        ("red", "failed", True, False, "l0.parity/manual/float32: boom  (and 1 more, in L0)"),
+        ("gone", "missing", True, False, "the run ended before this cell had a result"),
+        ("expected-import-error", "import-error", False, False, "cannot import "),
+        ("twin", "ok", False, True, ""),
+    ]
+    assert judgement.cells[0].layers == {"ENV": {"pass": 1}, "L0": {"pass": 1, "xfail": 1}, "L2": {"pass": 1}}
+
+
+def test_a_cell_that_should_have_died_is_red_and_says_so() -> None:
+    known = Expectation(status="import-error", reason="gone")
+    (cell,) = judge(make_plan(make_planned(), expectations=[known]), [make_result()], CHECKS).cells
+    assert (cell.status, cell.red, cell.reason) == ("ok", True, "expected import-error, but the cell is ok")
+    (cell,) = judge(make_plan(make_planned(), expectations=[known]), [died("crashed")], CHECKS).cells
+    assert (cell.red, cell.reason) == (True, "expected import-error, but the cell is crashed: it did")
+
+
+def test_a_cell_whose_process_says_failed_is_ok_when_all_its_failures_are_known() -> None:
+    plan = make_plan(make_planned(), expectations=[Expectation(check=CASES[0], reason="known")])
+    assert judge(plan, [failed()], CHECKS).cells[0].status == "ok"
+    (cell,) = judge(
+        make_plan(make_planned()), [make_result(status="failed", reason="pytest broke")], CHECKS
+    ).cells
+    assert (cell.status, cell.red, cell.reason) == ("failed", True, "pytest broke")

@@ -1,0 +1,117 @@
+"""How many blocks may be void, and what is said of quantities where more are."""
+
+from __future__ import annotations
+
+import msgspec
+import pytest
+from support.speed_samples import EQUAL, LARGE, MEMORY, SMALL, void
+
+from harness.gate.measuring import VOID_IN_A_ROW, Verdicts
+from harness.judge.quantities import concerns, hold_back, unmeasured
+from harness.judge.sampling import next_look
+from harness.records import Block, Quantity, QuantityDecision, QuantityOutcome
+
+ALL_MEMORY = Quantity(id="memory.normalizer", group="normalizer", unit="B", threshold=1.1)
+
+
+def decision(outcome: QuantityOutcome = "passed") -> QuantityDecision:
+    return QuantityDecision(quantity=SMALL, outcome=outcome, change=EQUAL, control=EQUAL, blocks=14)
+
+
+@pytest.mark.parametrize(
+    ("measured", "count", "held"),
+    [
+        (14, 0, False),
+        (14, 1, False),
+        (0, 1, False),
+        (14, 2, True),
+        (37, 2, True),
+        (38, 2, False),
+        (57, 4, True),
+    ],
+)
+def test_one_void_block_or_one_in_twenty_may_be(measured: int, count: int, *, held: bool) -> None:
+    found = hold_back(decision(), measured, [void(number) for number in range(count)])
+    told = (
+        f"{count} of {measured + count} blocks were void, always by the candidate and never by the baseline, "
+        "the last because of it hung"
+    )
+    assert found == (unmeasured(SMALL, told, blocks=14) if held else decision())
+
+
+@pytest.mark.parametrize("outcome", ["regressed", "control-failed", "unmeasured"])
+def test_what_would_not_pass_anyway_stays(outcome: QuantityOutcome) -> None:
+    assert hold_back(decision(outcome), 3, [void()] * 6) == decision(outcome)
+
+
+def test_the_candidate_is_blamed_only_where_no_other_arm_failed() -> None:
+    for other in (("baseline",), ("again", "candidate"), ()):
+        blocks = [void(1), void(2), msgspec.structs.replace(void(3), arms=other)]
+        assert hold_back(decision(), 13, blocks).because == (
+            "3 of 16 blocks were void, the last because of it hung"
+        )
+
+
+def test_what_could_not_be_measured_alone_costs_that_and_memory() -> None:
+    block = void(scenario=SMALL.id)
+    found = [concerns(block, each) for each in (SMALL, LARGE, ALL_MEMORY, MEMORY)]
+    assert found == [True, False, True, False]
+    assert [concerns(void(), each) for each in (SMALL, LARGE, ALL_MEMORY, MEMORY)] == [
+        True,
+        True,
+        True,
+        False,
+    ]
+
+
+def test_rows_of_void_blocks_are_counted_by_group_arms_and_scenario() -> None:
+    verdicts = Verdicts((SMALL, LARGE, MEMORY))
+    embedding = msgspec.structs.replace(void(), group="embedding")
+    for block in (void(), void(2, "baseline"), embedding, void(3, scenario=SMALL.id)):
+        for _ in range(VOID_IN_A_ROW - 1):
+            verdicts.bear(block, 0)
+    assert verdicts.decided == {}
+    verdicts.end_row("normalizer")
+    verdicts.bear(void(scenario=SMALL.id), 1)
+    assert verdicts.decided == {}
+    verdicts.bear(embedding, 0)
+    assert list(verdicts.decided) == [MEMORY.id]
+    assert verdicts.decided[MEMORY.id].because.startswith("3 of 3 blocks were void")
+
+
+def test_a_pass_of_an_earlier_look_does_not_outlive_void_blocks() -> None:
+    verdicts = Verdicts((SMALL,), {SMALL.id: decision()}, void=[void(20), void(21), void(22)])
+    found = verdicts.sum_up(spent=1.0, budget=2.0, measured={"normalizer": 14})
+    assert [each.outcome for each in found.quantities] == ["unmeasured"]
+    assert found.void == tuple(verdicts.void)
+
+
+def test_early_void_blocks_leave_a_quantity_open() -> None:
+    """Two of sixteen are too many; with more blocks they would be few."""
+
+    def look(count: int, ratio: float, void_blocks: int) -> str:
+        values = {"again": 1.0, "baseline": 1.0, "candidate": ratio}
+        blocks = [
+            Block(
+                group="normalizer",
+                number=number,
+                slots=("baseline", "again", "candidate"),
+                seconds=1.0,
+                **{arm: {SMALL.id: value * (1 + number % 3 / 1000)} for arm, value in values.items()},
+            )
+            for number in range(void_blocks, void_blocks + count)
+        ]
+        verdicts = Verdicts((SMALL,), void=[void(number) for number in range(void_blocks)])
+        verdicts.look("normalizer", blocks, next_look(count - 1))
+        return verdicts.decided[SMALL.id].outcome
+
+    assert look(14, 1.0, 2) == "undecided"
+    assert look(14, 1.0, 6) == "unmeasured", "six of twenty are not one of twenty"
+    assert look(14, 1.0, 1) == "passed"
+    assert look(48, 1.0, 2) == "passed"
+    assert look(14, 1.2, 2) == "regressed"
+
+
+def test_what_was_never_looked_at_says_how_much_of_it_there_is() -> None:
+    found = Verdicts((SMALL, MEMORY)).sum_up(spent=1.0, budget=2.0, measured={"normalizer": 13})
+    assert [(each.outcome, each.blocks) for each in found.quantities] == [("undecided", 13), ("undecided", 0)]

@@ -1,0 +1,134 @@
+"""What is said of a gate that measures quantities."""
+
+from __future__ import annotations
+
+import msgspec
+import pytest
+from support.gate_sides import FINE, GOOD, cell, gate
+from support.speed_samples import EQUAL, LARGE, MEMORY, SMALL
+
+from harness.judge.quantities import judge_speed
+from harness.records import Interval, QuantityDecision, QuantityOutcome, Speed
+
+
+def test_a_control_that_failed_is_named_beside_a_regression() -> None:
+    third = msgspec.structs.replace(SMALL, id="normalize.third")
+    planned = (SMALL, LARGE, third)
+    outcomes: tuple[QuantityOutcome, ...] = ("control-failed", "regressed", "passed")
+    decisions = {
+        each.id: QuantityDecision(quantity=each, outcome=outcome, change=EQUAL)
+        for each, outcome in zip(planned, outcomes, strict=True)
+    }
+    found = gate(GOOD, FINE, speed=judge_speed(planned, decisions, spent=1.0, budget=2.0, looks=1))
+    assert found.verdict == "regressed"
+    assert found.sentence.endswith(
+        "; but normalize.manual.float32.1 differs between processes of the baseline itself"
+    )
+
+
+def speed(*outcomes: QuantityOutcome) -> Speed:
+    decisions = {
+        quantity.id: QuantityDecision(
+            quantity=quantity,
+            outcome=outcome,
+            change=Interval(low=1.17, ratio=1.203, high=1.2411),
+            control=Interval(low=1.01, ratio=1.02, high=1.03),
+            because="it hung" if outcome == "unmeasured" else "",
+        )
+        for quantity, outcome in zip((SMALL, LARGE, MEMORY), outcomes, strict=False)
+    }
+    planned = (SMALL, LARGE, MEMORY)[: len(outcomes)]
+    return judge_speed(planned, decisions, spent=1.0, budget=2.0, looks=1)
+
+
+@pytest.mark.parametrize(
+    ("outcomes", "verdict", "sentence", "because"),
+    [
+        (
+            ("passed", "passed", "passed"),
+            "pass",
+            (
+                "Nothing is red in the candidate that the baseline holds (4 cases); 3 quantities of "
+                "latency and memory are within the threshold"
+            ),
+            "",
+        ),
+        (
+            ("passed",),
+            "pass",
+            (
+                "Nothing is red in the candidate that the baseline holds (4 cases); 1 quantity of "
+                "latency and memory is within the threshold"
+            ),
+            "",
+        ),
+        (
+            ("undecided", "regressed", "passed"),
+            "regressed",
+            "normalize.manual.float32.256 takes 1.203 (1.170 to 1.241) times as long, where 1.05 is allowed",
+            "",
+        ),
+        (
+            ("regressed", "regressed", "passed"),
+            "regressed",
+            (
+                "normalize.manual.float32.1 takes 1.203 (1.170 to 1.241) times as long, where 1.05 is "
+                "allowed; 1 more quantity has regressed"
+            ),
+            "",
+        ),
+        (
+            ("control-failed", "regressed", "regressed"),
+            "regressed",
+            (
+                "memory.embedding needs 1.203 (1.170 to 1.241) times as much memory, where 1.1 is allowed; "
+                "but normalize.manual.float32.1, normalize.manual.float32.256 differ between processes of "
+                "the baseline itself"
+            ),
+            "",
+        ),
+        (
+            ("passed", "passed", "regressed"),
+            "regressed",
+            "memory.embedding needs 1.203 (1.170 to 1.241) times as much memory, where 1.1 is allowed",
+            "",
+        ),
+        (
+            ("passed", "undecided", "undecided"),
+            "inconclusive",
+            "2 of 3 quantities are undecided: normalize.manual.float32.256, 1.203 (1.170 to 1.241)",
+            "",
+        ),
+        (
+            ("undecided", "control-failed", "passed"),
+            "inconclusive",
+            (
+                "2 of 3 quantities differ between processes of the baseline itself: "
+                "normalize.manual.float32.256, 1.020 (1.010 to 1.030)"
+            ),
+            "",
+        ),
+        (
+            ("control-failed", "undecided", "unmeasured"),
+            "inconclusive",
+            "1 of 3 quantities could not be measured: memory.embedding, 1.203 (1.170 to 1.241)",
+            "it hung",
+        ),
+        ((), "inconclusive", "No quantity of latency or memory was measured", ""),
+    ],
+)
+def test_the_worst_quantity_speaks_for_the_gate(
+    outcomes: tuple[QuantityOutcome, ...], verdict: str, sentence: str, because: str
+) -> None:
+    found = gate(GOOD, FINE, speed=speed(*outcomes))
+    assert (found.verdict, found.sentence, found.because) == (verdict, sentence, because)
+
+
+def test_speed_never_betters_what_correctness_says() -> None:
+    red = cell("candidate", "fail", "pass", "pass", "pass", status="failed")
+    for outcome in ("passed", "regressed", "undecided"):
+        assert gate(GOOD, red, speed=speed(outcome)) == gate(GOOD, red)
+    lost = cell("baseline", status="timed-out")
+    assert gate(lost, FINE, speed=speed("passed")) == gate(lost, FINE)
+    assert gate(lost, FINE).verdict == "inconclusive"
+    assert gate(lost, FINE, speed=speed("regressed")).verdict == "regressed"

@@ -1,0 +1,258 @@
+"""A matrix file that cannot be meant is refused with file, key, what was meant and what to do."""
+
+from __future__ import annotations
+
+import datetime
+from pathlib import Path
+
+import pytest
+from support.plan_texts import PLAIN, make_matrix, put_matrix
+
+from harness.errors import UsageError
+from harness.matrix.read import read_matrix
+from harness.matrix.schema import Latency, Limits, MatrixRow, Model, Pin, Resolve, Subject
+
+INCLUDE = '\n[[include]]\nnumpy = "2.0.2"\nsentence-transformers = "3.3.1"\n'
+EXCLUDE = '\n[[exclude]]\nnumpy = "2.4.6"\nreason = "nobody runs it"\n'
+
+
+def refused(folder: Path, text: str) -> str:
+    """What is said of a matrix, without the path in front of each line."""
+    path = put_matrix(folder, text)
+    with pytest.raises(UsageError) as told:
+        read_matrix(path)
+    lines = str(told.value).split("\n")
+    assert all(line.startswith(f"{path}: ") for line in lines)
+    return "\n".join(line.removeprefix(f"{path}: ") for line in lines)
+
+
+def test_whole_matrix(tmp_path: Path) -> None:
+    matrix = make_matrix(tmp_path, PLAIN + INCLUDE + 'reason = "still pinned"\nsource = ["numpy"]\n')
+    assert (matrix.name, matrix.folder, matrix.title) == ("mine", tmp_path, "Two by two")
+    assert matrix.rows == (
+        *(
+            MatrixRow(versions={"numpy": numpy, "sentence-transformers": reference})
+            for numpy in ("1.26.2", "2.4.6")
+            for reference in ("3.3.1", "6.2.0")
+        ),
+        MatrixRow(
+            versions={"numpy": "2.0.2", "sentence-transformers": "3.3.1"},
+            source=("numpy",),
+            reason="still pinned",
+        ),
+    )
+    assert matrix.pins["torch"] == Pin(version=">=2.6", reason="older ones lack something")
+    assert matrix.resolve == Resolve(exclude_newer=datetime.date(2026, 11, 1), undated=(), torch="cpu")
+    assert matrix.model == Model(path="model")
+    assert matrix.model_path == tmp_path / "model"
+    assert (matrix.subject, matrix.limits, matrix.latency) == (Subject(), Limits(), Latency())
+    assert (matrix.threads, matrix.profile, matrix.corpus_path, matrix.search_path) == (
+        1,
+        "default",
+        None,
+        (),
+    )
+
+
+@pytest.mark.parametrize(
+    ("memory", "size"), [("6GiB", 6 * 1024**3), ("512 MiB", 512 * 1024**2), ("1.5KiB", 1536)]
+)
+def test_memory_in_bytes(memory: str, size: int) -> None:
+    assert Limits(memory=memory).memory_bytes == size
+
+
+def test_subject_paths_are_relative_to_the_matrix(tmp_path: Path) -> None:
+    (tmp_path / "src").mkdir()
+    (tmp_path / "matrices").mkdir()
+    path = put_matrix(tmp_path / "matrices", PLAIN + '\n[subject]\nsearch-path = ["../src"]\n')
+    assert read_matrix(path).search_path == (tmp_path / "src",)
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        (
+            PLAIN.replace("[axes]", "[axis]"),
+            (
+                "axis: unknown key (did you mean 'axes'?); known here: schema, title, model, axes, "
+                "baseline, pins, "
+                "include, exclude, resolve, subject, limits, latency, gate, threads, profile, expected, "
+                "tolerances, corpus"
+            ),
+        ),
+        (
+            PLAIN.replace('reason = "older', 'reson = "older'),
+            "pins.torch.reson: unknown key (did you mean 'reason'?); known here: version, reason",
+        ),
+        (PLAIN.replace('title = "Two by two"', ""), "title: this key is required"),
+        (PLAIN.replace("schema = 1", "schema = 2"), "schema: '2' is not one of 1"),
+        (PLAIN.replace('"2.4.6"', "2.4"), "axes.numpy[1]: expected `str`, got `float`; write it in quotes"),
+        (
+            PLAIN + "\n[limits]\ntime = 0\n",
+            "limits.time: expected seconds, above 0 and at most 604800 (a week), found 0",
+        ),
+        (
+            'profile = "explor"\n' + PLAIN,
+            "profile: 'explor' is not one of default, explore (did you mean 'explore'?)",
+        ),
+        (
+            PLAIN + '\n[subject]\nnormalizer = "service.norm"\n',
+            (
+                'subject.normalizer: expected a module and a name in it, such as "service.norm:normalize", '
+                "found 'service.norm'"
+            ),
+        ),
+        (
+            PLAIN + '\n[limits]\nmemory = "6GB"\n',
+            'limits.memory: expected a size such as "6GiB" or "500MiB", found \'6GB\'',
+        ),
+        (
+            PLAIN + 'weights-sha256 = "ABC"\n',
+            "model.weights-sha256: expected a sha256: 64 hexadecimal digits, lower case, found 'ABC'",
+        ),
+    ],
+    ids=[
+        "key",
+        "key-in-pin",
+        "missing",
+        "schema",
+        "type",
+        "range",
+        "enum",
+        "dotted-path",
+        "memory",
+        "sha256",
+    ],
+)
+def test_wrong_form(tmp_path: Path, text: str, said: str) -> None:
+    assert refused(tmp_path, text) == said
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        (
+            PLAIN.replace('["1.26.2", "2.4.6"]', "[]"),
+            "axes.numpy has no versions; list at least one, or delete the axis",
+        ),
+        (PLAIN.replace('"2.4.6"]', '"1.26.2.0"]'), "axes.numpy[1]: '1.26.2.0' is there twice; delete one"),
+        (
+            PLAIN.replace('"2.4.6"]', '">=2"]'),
+            "axes.numpy[1]: expected one exact version such as \"1.26.2\", found '>=2'",
+        ),
+        (
+            PLAIN.replace('">=2.6"', '"=>2.6"'),
+            'pins.torch.version: expected a version specifier such as ">=2.3" or "==3.3.1", found \'=>2.6\'',
+        ),
+        (
+            PLAIN.replace("torch =", "Torch_Audio ="),
+            "pins.Torch_Audio: write it 'torch-audio'",
+        ),
+        (PLAIN.replace("torch =", '"to rch" ='), "pins.to rch: not the name of a package"),
+        (PLAIN.replace("torch =", "numpy ="), "pins.numpy: it is an axis as well; keep the axis or the pin"),
+        (
+            PLAIN.replace("python =", "pandas ="),
+            'pins.python: which Python? Write python = { version = "3.11", reason = "..." }, or an axis',
+        ),
+        (PLAIN.replace('"3.11"', '"2.7"'), "pins.python: expected a Python such as \"3.11\", found '2.7'"),
+        (
+            PLAIN + EXCLUDE.replace("numpy", "nunpy"),
+            "exclude[0].nunpy: no such axis (did you mean 'numpy'?)",
+        ),
+        (
+            PLAIN + EXCLUDE.replace("reason", "#"),
+            "exclude[0].reason: this key is required, with a text that is not blank",
+        ),
+        (
+            PLAIN + EXCLUDE.replace("2.4.6", "<1.26"),
+            "exclude[0] (numpy = '<1.26') matches no cell; correct or delete it",
+        ),
+        (
+            PLAIN + INCLUDE.replace("2.0.2", "2.4.6"),
+            "include[0]: there is a cell numpy-2.4.6_sentence-transformers-3.3.1 already; delete this row",
+        ),
+        (
+            PLAIN + INCLUDE + 'scipy = "1.16.3"\n',
+            (
+                "include[0]: scipy is neither an axis nor a pin (numpy, sentence-transformers, python, "
+                "torch); "
+                "give it a pin or correct it"
+            ),
+        ),
+        (
+            PLAIN + '\n[[include]]\nnumpy = "2.0.2"\n',
+            "include[0]: says no version for axis sentence-transformers; a row names every axis",
+        ),
+        (
+            PLAIN + INCLUDE + 'source = ["sentence-transformer"]\n',
+            (
+                "include: source: the row of numpy 2.0.2, sentence-transformers 3.3.1 does not name "
+                "'sentence-transformer' (did you mean 'sentence-transformers'?)"
+            ),
+        ),
+        (PLAIN + INCLUDE + 'source = "numpy"\n', "include[0].source: expected a list of names"),
+        (
+            PLAIN.replace('[baseline]\nnumpy = "1.26.2"', '[baseline]\nnumpy = "1.26.3"'),
+            (
+                "baseline: numpy 1.26.3, sentence-transformers 3.3.1 names no cell (did you mean "
+                "'numpy-1.26.2_sentence-transformers-3.3.1'?); name every axis of one cell"
+            ),
+        ),
+        (
+            # An epoch and a local version, two things that an id cannot tell apart.
+            PLAIN.replace('"2.4.6"]', '"1!2", "1+2"]').replace('["3.3.1", "6.2.0"]', '["3.3.1"]'),
+            (
+                "two cells of one id numpy-1-2_sentence-transformers-3.3.1: numpy 1!2, "
+                "sentence-transformers 3.3.1; numpy 1+2, sentence-transformers 3.3.1"
+            ),
+        ),
+        (
+            PLAIN.split("[axes]", maxsplit=1)[0] + "[pins]" + PLAIN.split("[pins]", maxsplit=1)[1],
+            "no cells: give [axes] versions, or add an [[include]] row",
+        ),
+        (
+            PLAIN.replace('path = "model"', ""),
+            "model: say either distribution (name==version) or path (a local folder)",
+        ),
+        (
+            PLAIN.replace('path = "model"', 'distribution = "some-model>=1"'),
+            (
+                "model.distribution: 'some-model>=1' names no exact version; write \"name==version\"\n"
+                "model.folder: this key is required beside distribution\n"
+                "model.weights: this key is required beside distribution\n"
+                "model.weights-sha256: this key is required beside distribution"
+            ),
+        ),
+    ],
+)
+def test_cannot_be_meant(tmp_path: Path, text: str, said: str) -> None:
+    assert refused(tmp_path, text) == said
+
+
+def test_wrong_requirement(tmp_path: Path) -> None:
+    said = refused(tmp_path, PLAIN + '\n[subject]\nrequires = ["orjson>>3"]\n')
+    assert said.startswith(
+        "subject.requires[0]: 'orjson>>3' is not a requirement: "
+    )  # then packaging's words
+
+
+def test_missing_file_of_the_subject(tmp_path: Path) -> None:
+    said = refused(tmp_path, 'corpus = "words.toml"\n' + PLAIN + '\n[subject]\nsearch-path = ["src"]\n')
+    assert said == (
+        f"corpus: {tmp_path / 'words.toml'}: no such file\n"
+        f"subject.search-path[0]: {tmp_path / 'src'}: no such folder"
+    )
+
+
+def test_syntax_error_names_the_line(tmp_path: Path) -> None:
+    assert refused(tmp_path, "schema = 1\ntitle = \n") == "not TOML: Invalid value (at line 2, column 9)"
+
+
+def test_missing_matrix_lists_those_that_there_are(tmp_path: Path) -> None:
+    put_matrix(tmp_path, name="compat.toml")
+    put_matrix(tmp_path, name="expected.toml")
+    with pytest.raises(UsageError) as told:
+        read_matrix(tmp_path / "conpat.toml")
+    assert str(told.value) == (
+        f"{tmp_path / 'conpat.toml'}: no such matrix (did you mean 'compat.toml'?); there are: compat.toml"
+    )

@@ -1,0 +1,167 @@
+"""The comment of a gate: its order, and what gives way where it would be too long."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from support.gate_samples import EVIL, REPLACE, finding, make_gate, make_question, quantity
+
+from harness.records import Decision, Gate, LockChange, Speed
+from harness.report.gate.comment import LIMIT, ROOMS, marker, render_gate_markdown
+from harness.report.gate.markdown import Room
+from harness.report.gate.terminal import render_gate_text
+
+
+def headings(text: str) -> list[str]:
+    return [line for line in text.splitlines() if line.startswith(("#", "<details>"))]
+
+
+def test_the_comment_says_first_what_matters_first() -> None:
+    text = render_gate_markdown(make_gate())
+    lines = text.splitlines()
+    assert lines[0] == (
+        "**REGRESSED**: 1 case is red that the baseline holds, in L0: `l0.zero/manual: 9 ULP`"
+    )
+    assert lines[2] == (
+        "From `base` to `base with numpy==2.4.6` (1 asked for, 1 dragged along); "
+        "to blame: **`numpy` `1.26.2` → `2.4.6`**. Judged: correctness, latency and memory."
+    )
+    assert lines[-1] == marker("compat")
+    assert headings(text) == [
+        "### What would make it possible",
+        "### New in the candidate: 1 case",
+        "### Known, and new in the candidate: 1 case",
+        "<details><summary>Every new case: 2</summary>",
+        "### Slower, or larger: 1",
+        "### Who is to blame",
+        "### Undecided: 3",
+        (
+            "<details><summary>Latency and memory: 1 regressed, 1 control-failed, 1 unmeasured, 1 undecided, "
+            "2 passed</summary>"
+        ),
+        "<details><summary>What the upgrade changes: 1 asked for, 1 dragged along</summary>",
+        "<details><summary>No longer checked: 1</summary>",
+        "<details><summary>Red before: 1</summary>",
+        "<details><summary>No longer red: 1</summary>",
+        "<details><summary>What was tried to find who is to blame: 4</summary>",
+        "<details><summary>Left out: 1</summary>",
+        "<details><summary>Notes: 1</summary>",
+        "### Run it yourself",
+    ]
+    for line in (
+        "| `openvino==1` | `openvino>=2` | `3` |",
+        "It would be possible with this as well (the resolver was asked 3 times).",
+        "| `l0.zero` | 1 | `9 ULP` | Keep the eps. |",
+        "| `numpy` | `1.26.2` | `2.4.6` | asked for |",
+        "| `hub` | - | `2` | dragged along, added |",
+        "40 others are the same.",
+        "| `flask` | `a.txt` | not needed |",
+        "- `a note`",
+        "All of it: `harness gate numpy==2.4.6 --from 'a b.txt'`",
+        (
+            "What is red alone: `harness gate numpy==2.4.6 --from 'a b.txt' --checks l0.zero/manual "
+            "--checks l0.known --no-latency --no-culprit`"
+        ),
+    ):
+        assert line in lines
+
+
+def test_the_comment_of_a_gate_that_passed_is_short() -> None:
+    decision = Decision(verdict="pass", sentence="Nothing is red")
+    question = make_question(left_out=(), notes=())
+    speed = Speed(quantities=(quantity(),), confidence=0.99, spent=61, budget=600)
+    gate = make_gate(decision=decision, question=question, speed=speed, culprit=None)
+    assert headings(render_gate_markdown(gate)) == [
+        "<details><summary>Latency and memory: 1 passed</summary>",
+        "<details><summary>What the upgrade changes: 1 asked for, 1 dragged along</summary>",
+        "### Run it yourself",
+    ]
+
+
+def test_cases_of_one_check_are_one_row() -> None:
+    new = tuple(finding(f"l0.zero/float{bits}") for bits in (16, 32))
+    gate = make_gate(decision=Decision(verdict="regressed", sentence="s", new=new))
+    text = render_gate_markdown(gate)
+    assert "| `l0.zero` | 2 | `9 ULP` | Keep the eps. |" in text
+    assert "<details><summary>Every new case: 2</summary>" in text
+    assert "--checks 'l0.zero/*'" in text
+    assert "  fail l0.zero (2 cases): 9 ULP" in render_gate_text(gate).splitlines()
+
+
+def many_of_everything() -> Gate:
+    """As long as a gate can be, in characters of four bytes."""
+    long = "\N{PILE OF POO}" * 900
+    many = tuple(finding(f"l0.zero{number}/{long}", message=long, advice=long) for number in range(300))
+    known = tuple(REPLACE(each, outcome="xfail", expectation=long) for each in many)
+    decision = Decision(
+        verdict="regressed",
+        sentence=long,
+        because=long,
+        new=many,
+        before=many,
+        gone=many,
+        known=known,
+        unchecked=many,
+    )
+    changes = tuple(
+        LockChange(name=f"p{number}", kind="changed", asked=False, before=long, after=long)
+        for number in range(300)
+    )
+    question = make_question(notes=(long,) * 300)
+    question = REPLACE(question, diff=REPLACE(question.diff, changes=changes))
+    return make_gate(decision=decision, question=question)
+
+
+def test_what_does_not_fit_into_a_comment_is_cut_and_said_to_be() -> None:
+    text = render_gate_markdown(many_of_everything())
+    assert len(text.encode()) <= LIMIT
+    assert text.splitlines()[-3:] == [
+        "Shortened to what a comment may hold; the whole is in `gate.json`.",
+        "",
+        marker("compat"),
+    ]
+    assert "And 290 more, in `gate.json`." in text
+    assert "Shortened" not in render_gate_markdown(make_gate())
+
+
+def test_the_rest_gives_way_before_what_is_new() -> None:
+    decision = many_of_everything().decision
+    gate = make_gate(decision=REPLACE(decision, new=decision.new[:3], known=()))
+    text = render_gate_markdown(gate)
+    assert text.count("| `l0.zero") >= 3
+    assert "### New in the candidate: 3 cases" in text
+
+
+@pytest.mark.parametrize("room", ROOMS)
+def test_every_room_is_smaller_than_the_one_before(room: Room) -> None:
+    index = ROOMS.index(room)
+    if index:
+        before = ROOMS[index - 1]
+        assert (ROOMS[index].fresh, ROOMS[index].rest) < (before.fresh, before.rest)
+
+
+def test_one_marker_a_matrix() -> None:
+    assert marker(f"Mine{EVIL}") != marker("mine")
+    assert "--" not in marker(f"mine{EVIL}")[5:-4]
+
+
+def test_two_files_of_a_matrix_have_a_comment_each() -> None:
+    def last_line(*arguments: str) -> str:
+        return render_gate_markdown(make_gate(question=make_question(arguments=arguments))).splitlines()[-1]
+
+    asked = ("--from", "main:a.txt", "--to", "deps/a.txt")
+    assert last_line(*asked) == marker("compat", "deps/a.txt")
+    assert re.fullmatch(r"<!-- harness-gate:compat-deps-a.txt-[0-9a-f]{8} -->", last_line(*asked))
+    assert last_line("numpy==2.4.6") == marker("compat")
+    found = {
+        last_line("--to", file, *(("--matrix", matrix) if matrix else ()))
+        for file in ("requirements-dev.txt", "requirements/dev.txt")
+        for matrix in ("", "services/a/gate.toml", "services/b/gate.toml")
+    }
+    assert len(found) == 6
+
+
+def test_the_commit_that_was_judged_is_told() -> None:
+    assert "`, commit `0123abc`.\n" in render_gate_markdown(REPLACE(make_gate(), commit="0123abc"))
+    assert "commit" not in render_gate_markdown(make_gate())

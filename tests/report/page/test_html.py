@@ -1,0 +1,125 @@
+from __future__ import annotations
+
+import re
+from html.parser import HTMLParser
+from xml.etree import ElementTree
+
+from support.runs import make_case, make_full_run, make_plan, make_planned, make_result, make_run
+
+from harness.report.console import render_cells
+from harness.report.junit import render_junit
+from harness.report.markdown import render_markdown
+from harness.report.page.html import hash_source, render_html
+from harness.report.terminal import render_text
+
+EVIL = (
+    "<script>alert(1)</script> | `tick` ]]> \x1b[31m\x00 </td></table>\n::set-output name=x::y\n"
+    "##[command] @everyone {{ 7*7 }} \u202e & 'quote\" \ud800"
+)
+
+
+class _Page(HTMLParser):
+    """Gathers the tags, what they refer to, and the text of a page."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.tags: set[str] = set()
+        self.links: list[str] = []
+        self.anchors: set[str] = set()
+        self.text = ""
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.add(tag)
+        for name, value in attrs:
+            assert not name.startswith("on")
+            assert name != "style"
+            if name in {"src", "href", "action", "data", "srcset"}:
+                self.links.append(value or "")
+            if name == "id":
+                self.anchors.add(value or "")
+
+    def handle_data(self, data: str) -> None:
+        self.text += data
+
+
+def read_page(text: str) -> _Page:
+    page = _Page()
+    page.feed(text)
+    page.close()
+    return page
+
+
+def test_html_is_self_contained_and_says_everything() -> None:
+    text = render_html(make_full_run())
+    page = read_page(text)
+    assert page.tags.isdisjoint({"img", "link", "iframe", "object", "base"})
+    assert {link.removeprefix("#") for link in page.links} <= page.anchors
+    assert all(link.startswith("#") for link in page.links)
+    style = text.split("<style>")[1].split("</style>")[0]
+    (script,) = re.findall(r"(?s)<script>(.*?)</script>", text)
+    assert (
+        f"default-src 'none'; style-src '{hash_source(style)}'; script-src '{hash_source(script)}'; "
+        "base-uri 'none'; form-action 'none'"
+    ) in text
+    assert not re.search(r"fetch|XMLHttpRequest|import|innerHTML|eval|https?:", script)
+    assert "url(" not in style
+    assert "@import" not in style
+    for said in (
+        "5 of 11 cells are red",
+        "nox -s compat -- --only timed-out",
+        "Use the stable normalizer.",
+        "1 expectation",
+        "9 ulp",
+        "at most 2",
+        "too slow",
+        "last words",
+        "torch 2.13.0+cpu",
+        "needs cached_download",
+        "at most 2 ms for 32 x 384",
+    ):
+        assert said in page.text
+
+
+def test_html_of_an_empty_run_is_a_page_too() -> None:
+    assert "Nothing was measured" in read_page(render_html(make_run(make_plan()))).text
+
+
+def test_what_packages_write_is_harmless_in_every_rendering() -> None:
+    run = make_full_run(EVIL)
+    page = read_page(render_html(run))
+    assert render_html(run).count("<script") == render_html(make_full_run()).count("<script") == 1
+    assert "<script>alert(1)</script>" in page.text
+    assert "{{ 7*7 }}" in page.text
+    xml = render_junit(run)
+    assert "<script>" in "".join(ElementTree.fromstring(xml).itertext())  # noqa: S314 - made by our own renderer
+    markdown = render_markdown(run)
+    outside = re.sub(r"(?<!`)(`+)(?!`).*?(?<!`)\1(?!`)", "", markdown)
+    assert "<script>" not in outside
+    assert "@everyone" not in outside.replace("\\@everyone", "")
+    text = render_text(run)
+    for rendering in (
+        render_html(run),
+        xml,
+        markdown,
+        text,
+        render_text(run, unicode=False),
+        render_cells(run.plan),
+    ):
+        assert not re.search(r"[\x00\x1b\u202e\ud800]", rendering)
+        assert not re.search(r"(?m)^\s*::", rendering) or rendering in {xml, render_html(run)}
+    for rendering in (markdown, text):
+        assert "##[" not in rendering
+
+
+def test_a_page_of_a_large_sweep_stays_small() -> None:
+    cases = [f"l0.case-{number}/manual/float16" for number in range(300)]
+    cells = [make_planned(f"cell-{number}", cases=cases) for number in range(40)]
+    results = [
+        make_result(
+            cell.cell.id,
+            cases=[make_case(case, "fail", message=f"{cell.cell.id} {'x' * 400}") for case in cases],
+            status="failed",
+        )
+        for cell in cells
+    ]
+    assert len(render_html(make_run(make_plan(*cells), *results))) < 2_000_000

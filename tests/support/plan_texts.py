@@ -1,0 +1,44 @@
+"""Matrix files for the tests of the plan."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from harness.matrix.read import read_matrix
+from harness.matrix.schema import Matrix
+
+PLAIN = """\
+schema = 1
+title = "Two by two"
+
+[axes]
+numpy = ["1.26.2", "2.4.6"]
+sentence-transformers = ["3.3.1", "6.2.0"]
+
+[baseline]
+numpy = "1.26.2"
+sentence-transformers = "3.3.1"
+
+[pins]
+python = { version = "3.11", reason = "what the service runs on" }
+torch = { version = ">=2.6", reason = "older ones lack something" }
+
+[resolve]
+exclude-newer = "2026-11-01"
+
+[model]
+path = "model"
+"""
+
+
+def put_matrix(folder: Path, text: str = PLAIN, name: str = "mine.toml") -> Path:
+    """Write a matrix, and the model folder that it names."""
+    (folder / "model").mkdir(parents=True, exist_ok=True)
+    path = folder / name
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+def make_matrix(folder: Path, text: str = PLAIN) -> Matrix:
+    """Write a matrix and read it."""
+    return read_matrix(put_matrix(folder, text))

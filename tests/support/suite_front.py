@@ -1,0 +1,38 @@
+"""The command ``gate`` over cells that do what they are told."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from support.fake_cells import Lab
+from support.gate_front import CommandLine, World, stand_in
+from support.gate_world import make_world
+
+BEHAVIOUR = 'does = json.loads(Path(spec["search_path"][0], "does.json").read_text())[name]'
+
+
+@pytest.fixture(scope="module", name="world")
+def world_fixture(tmp_path_factory: pytest.TempPathFactory) -> World:
+    return make_world(tmp_path_factory.mktemp("world"))
+
+
+class Front(CommandLine):
+    """``does`` says how the cells behave."""
+
+    def does(self, *, baseline: str = "good", candidate: str = "good") -> None:
+        said = json.dumps({"baseline": baseline, "candidate": candidate})
+        (self.folder / "does.json").write_text(said, encoding="utf-8")
+
+    def run(self, *arguments: str, latency: bool = False) -> int:
+        return self.ask("gate", *arguments, *(() if latency else ("--no-latency",)))
+
+
+@pytest.fixture(name="front")
+def front_fixture(world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Front:
+    matrix, settings = world
+    found = Front(tmp_path, matrix, monkeypatch, Lab(tmp_path))
+    stand_in(monkeypatch, found.lab, settings, BEHAVIOUR)
+    found.does()
+    return found

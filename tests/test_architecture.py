@@ -1,0 +1,198 @@
+"""The rules of the house that a program can hold: who imports whom, who starts processes, who prints."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+HARNESS = ROOT / "harness"
+UNDER_TEST = {
+    "numpy",
+    "torch",
+    "openvino",
+    "sentence_transformers",
+    "transformers",
+    "sklearn",
+    "scipy",
+    "tokenizers",
+}
+FOUNDATION = {
+    f"harness.{name}" for name in ("errors", "files", "held", "reading", "records", "redaction", "seals")
+}
+INTERFACE = {"harness.cell.interface"}
+"""The one module that controller and cell share."""
+
+MAY_IMPORT = {
+    "redaction": set(),
+    "held": set(),
+    "processes": set(),
+    "errors": {"harness.redaction"},
+    "files": {"harness.errors", "harness.held", "harness.redaction"},
+    "reading": {"harness.errors"},
+    "seals": {"harness.errors", "harness.files", "harness.held"},
+    "protection": {"harness.redaction"},
+    "records": {"harness.records"},
+    "cell": {"harness.cell"},
+    "matrix": FOUNDATION | INTERFACE | {"harness.matrix"},
+    "resolve": FOUNDATION | INTERFACE | {"harness.processes", "harness.matrix", "harness.resolve"},
+    "judge": INTERFACE | {"harness.errors", "harness.records", "harness.judge"},
+    "runs": FOUNDATION | INTERFACE | {"harness.processes", "harness.judge", "harness.runs"},
+    "store": FOUNDATION
+    | INTERFACE
+    | {"harness.processes", "harness.matrix", "harness.resolve", "harness.runs", "harness.store"},
+    "report": INTERFACE
+    | {"harness.errors", "harness.records", "harness.redaction", "harness.judge", "harness.report"},
+}
+TOWER = MAY_IMPORT["store"] | MAY_IMPORT["judge"] | {"harness.cell"}
+MAY_IMPORT |= {"sweep": TOWER | {"harness.sweep"}, "gate": TOWER | {"harness.sweep", "harness.gate"}}
+"""Only ``harness.cli`` may import everything; nothing but it imports ``harness.report``."""
+
+NUMERIC = {"numpy", "scipy"}
+MAY_COMPUTE = {HARNESS / "judge" / "intervals.py", HARNESS / "judge" / "changes.py"}
+"""The modules that import NumPy and SciPy; none imports these at its top, so that no command waits for it."""
+
+
+def modules(folder: str) -> list[Path]:
+    place = HARNESS / folder
+    return sorted(place.rglob("*.py")) if place.is_dir() else [place.with_suffix(".py")]
+
+
+def imports(source: str) -> Iterator[str]:
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+
+
+def foreign_imports(folder: str, source: str) -> list[str]:
+    """Imports of ours that this folder may not have."""
+    allowed = MAY_IMPORT[folder]
+    return [
+        name
+        for name in imports(source)
+        if name.split(".")[0] == "harness"
+        and not any(name == door or name.startswith(f"{door}.") for door in allowed - {"harness"})
+    ]
+
+
+@pytest.mark.parametrize("folder", sorted(MAY_IMPORT))
+def test_imports_go_one_way(folder: str) -> None:
+    found = {str(p.relative_to(ROOT)): foreign_imports(folder, p.read_text("utf-8")) for p in modules(folder)}
+    assert {path: names for path, names in found.items() if names} == {}
+
+
+@pytest.mark.parametrize(
+    ("folder", "source"),
+    [
+        ("cell", "from harness.records import Plan"),
+        ("judge", "import harness.sweep.schedule"),
+        ("report", "from harness.store import store"),
+        ("report", "from harness.runs.folder import read_run"),
+        ("matrix", "from harness.resolve.uv import run_uv"),
+        ("matrix", "from harness.cell.plugin import x"),
+        ("resolve", "from harness.store.store import Store"),
+        ("records", "from harness import errors"),
+        ("runs", "from harness.report.page.html import render_html"),
+        ("sweep", "from harness.gate import stages"),
+        ("sweep", "from harness.report.page.html import render_html"),
+        ("gate", "from harness.cli import screen"),
+        ("gate", "from harness.report.gate.comment import render_gate_markdown"),
+    ],
+)
+def test_a_wrong_import_is_seen(folder: str, source: str) -> None:
+    assert foreign_imports(folder, source)
+
+
+def under_test(place: Path, source: str) -> list[str]:
+    """Imports of packages under test, or at the top of a module that has some, in a module that may not."""
+    forbidden = UNDER_TEST - NUMERIC if place in MAY_COMPUTE else UNDER_TEST
+    late = {".".join(path.relative_to(ROOT).with_suffix("").parts) for path in MAY_COMPUTE}
+    early = imports_at_top(source)
+    return [
+        name
+        for name in imports(source)
+        if name.split(".")[0] in forbidden or (name.rpartition(".")[0] in late and name in early)
+    ]
+
+
+def imports_at_top(source: str) -> set[str]:
+    """Imports that run when the module is imported: neither those of a function nor those for types alone."""
+    tops = (node for node in ast.parse(source).body if isinstance(node, (ast.Import, ast.ImportFrom)))
+    return {name for node in tops for name in imports(ast.unparse(node))}
+
+
+def test_the_controller_imports_nothing_under_test() -> None:
+    found = {
+        str(path.relative_to(ROOT)): under_test(path, path.read_text("utf-8"))
+        for path in sorted(HARNESS.rglob("*.py"))
+        if (HARNESS / "cell") not in path.parents
+    }
+    assert {path: names for path, names in found.items() if names} == {}
+
+
+@pytest.mark.parametrize(
+    ("place", "source"),
+    [
+        ("gate/measuring.py", "def look():\n    from scipy import stats"),
+        ("gate/measuring.py", "from harness.judge.intervals import estimate"),
+        ("judge/intervals.py", "import torch"),
+    ],
+)
+def test_a_package_under_test_in_the_controller_is_seen(place: str, source: str) -> None:
+    assert under_test(HARNESS / place, source)
+
+
+@pytest.mark.parametrize(
+    ("place", "source"),
+    [
+        ("judge/intervals.py", "import numpy\nfrom scipy import stats"),
+        ("gate/measuring.py", "def look():\n    from harness.judge.intervals import estimate"),
+    ],
+)
+def test_statistics_may_be_imported_late(place: str, source: str) -> None:
+    assert under_test(HARNESS / place, source) == []
+
+
+def calls(source: str) -> Iterator[str]:
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Call):
+            yield ast.unparse(node.func)
+
+
+STARTS_PROCESSES = (
+    "create_subprocess_exec",
+    "create_subprocess_shell",
+    "Popen",
+    "check_call",
+    "check_output",
+    "execv",
+    "fork",
+)
+
+
+CLI = {f"harness/cli/{path.name}" for path in (HARNESS / "cli").glob("*.py")}
+
+
+@pytest.mark.parametrize(
+    ("what", "names", "where"),
+    [
+        ("starts processes", STARTS_PROCESSES, {"harness/processes.py"}),
+        ("prints or exits", ("print", "click.echo", "sys.exit", "os._exit", "exit"), CLI),
+        ("changes the working directory", ("os.chdir", "chdir"), set()),
+    ],
+)
+def test_only_one_place(what: str, names: tuple[str, ...], where: set[str]) -> None:
+    found = {
+        f"{path.relative_to(ROOT)}: {call}"
+        for path in sorted(HARNESS.rglob("*.py"))
+        for call in calls(path.read_text("utf-8"))
+        if (call in names or call.split(".")[-1] in set(names) - {"exit", "print"})
+        and str(path.relative_to(ROOT)) not in where
+        and (HARNESS / "cell") not in path.parents
+    }
+    assert found == set(), f"only {sorted(where) or 'nobody'} {what}"
