@@ -40,10 +40,10 @@ import asyncio, ctypes, os, sys
 from pathlib import Path
 from harness import processes
 from harness.protection import protect_process
-from harness.cell.interface import make_surroundings
+from harness.cell.interface import make_cell_environment
 
 async def run_child(walk, folder):
-    env = make_surroundings(Path("/usr/bin/python3"), folder, folder, 1)
+    env = make_cell_environment(Path("/usr/bin/python3"), folder, folder, 1)
     log = folder / "log.txt"
     running = await processes.start(["/bin/sh", walk, folder], env=env, cwd=folder, log=log, channel="X")
     await running.process.wait()

@@ -36,7 +36,7 @@ def convert(spec: CellSpec, folder: Path) -> str:
         Exception: whatever converting raises.
     """
     if folder.exists():
-        return _say_what_is_there(folder)
+        return _describe_what_is_there(folder)
     folder.parent.mkdir(parents=True, exist_ok=True)
     made = Path(tempfile.mkdtemp(dir=folder.parent, prefix=".making-"))
     try:
@@ -46,7 +46,7 @@ def convert(spec: CellSpec, folder: Path) -> str:
         except OSError:
             if not folder.exists():
                 raise
-            return _say_what_is_there(folder)  # another process was faster
+            return _describe_what_is_there(folder)  # another process was faster
         return said
     finally:
         shutil.rmtree(made, ignore_errors=True)
@@ -82,7 +82,7 @@ def _compare(before: Any, after: Any) -> None:
         raise ValueError(f"read back it embeds otherwise: {error:.2g} of the largest value, allowed {CLOSE}")
 
 
-def _say_what_is_there(folder: Path) -> str:
+def _describe_what_is_there(folder: Path) -> str:
     if (folder / NOTHING_TO_CONVERT).is_file():
         return "nothing to convert, as was found before"
     if (folder / MODEL_FILE).is_file():

@@ -268,7 +268,7 @@ _THREADS = (
 )
 
 
-def make_surroundings(python: Path, suite: Path, workdir: Path, threads: int) -> dict[str, str]:
+def make_cell_environment(python: Path, suite: Path, workdir: Path, threads: int) -> dict[str, str]:
     """Every variable that a cell process gets, but for its channel.
 
     ``workdir`` gets an empty home and a folder for temporary files. Nothing of the controller's own

@@ -125,7 +125,7 @@ def judge_past(past: Past) -> Trends:
         reference=reference,
         pinned=bool(pinned),
         trends=tuple(judge_trend(key, points[key], places[key], moves[key], changed[key]) for key in points),
-        notes=tuple(_say_notes(past, pinned=bool(pinned))),
+        notes=tuple(_describe_notes(past, pinned=bool(pinned))),
     )
 
 
@@ -146,7 +146,7 @@ def _find_changes(
     return {key: found[name] for name, key in names.items()}
 
 
-def _say_notes(past: Past, *, pinned: bool) -> Iterator[str]:
+def _describe_notes(past: Past, *, pinned: bool) -> Iterator[str]:
     if not pinned:
         yield (
             "no run on this class of machine is pinned, so the first is the reference; "

@@ -45,15 +45,16 @@ def lock(*, names: tuple[str, ...], check: bool, max_cells: int, resolve: bool) 
         raise UsageError("--resolve belongs to --check; `harness lock` alone resolves and writes")
     matrices = _open_matrices(names, max_cells)
     if check and not resolve:
-        return _say_findings([found.message for matrix in matrices for found in check_locks(matrix)])
+        return _describe_findings([found.message for matrix in matrices for found in check_locks(matrix)])
 
     async def work() -> int:
         settings = await check_indexes(await read_pip_settings(), cells_of(matrices[0]))  # for all of them
         if check:
             checked = [
-                await check_locks_by_resolving(matrix, settings, notify=_say_resolving) for matrix in matrices
+                await check_locks_by_resolving(matrix, settings, notify=_describe_resolving)
+                for matrix in matrices
             ]
-            return _say_findings([found.message for findings in checked for found in findings])
+            return _describe_findings([found.message for findings in checked for found in findings])
         for matrix in matrices:
             await _write_locks(matrix, settings)
         return ExitCode.PASS
@@ -69,12 +70,12 @@ def _open_matrices(names: tuple[str, ...], max_cells: int) -> list[Matrix]:
     return [read_matrix(path, max_cells=max_cells) for path in found]
 
 
-def _say_resolving(progress: Progress) -> None:
+def _describe_resolving(progress: Progress) -> None:
     if progress.stage == "resolving":
         click.echo(f"resolving {progress.cell}", err=True)
 
 
-def _say_findings(messages: list[str]) -> int:
+def _describe_findings(messages: list[str]) -> int:
     for message in messages:
         click.echo(message)
     faults = "1 fault" if len(messages) == 1 else f"{len(messages)} faults"
@@ -83,7 +84,7 @@ def _say_findings(messages: list[str]) -> int:
 
 
 async def _write_locks(matrix: Matrix, settings: IndexSettings) -> None:
-    changes = await lock_matrix(matrix, settings, notify=_say_resolving)
+    changes = await lock_matrix(matrix, settings, notify=_describe_resolving)
     counts = Counter(change.kind for change in changes)
     for change in changes:
         if change.kind != "unchanged":

@@ -12,7 +12,7 @@ import click
 from harness.errors import UsageError
 from harness.held import temporary_folder
 from harness.matrix.expand import MAX_CELLS
-from harness.matrix.read import in_checkout, say_sweep
+from harness.matrix.read import describe_sweep, in_checkout
 from harness.matrix.schema import MAX_SECONDS, Matrix, parse_memory
 from harness.reading import MAX_RESULTS, is_descriptor, read_input
 from harness.records import CULPRIT_SECONDS
@@ -74,13 +74,13 @@ def open_store(folder: Path | None) -> Store:
     return store
 
 
-def say_command(matrix: str) -> str:
+def describe_command(matrix: str) -> str:
     """What a person types here to sweep this matrix: by nox in a checkout of the harness, else without."""
-    front = f"{say_sweep()} --" if in_checkout() else say_sweep()
+    front = f"{describe_sweep()} --" if in_checkout() else describe_sweep()
     return front if matrix == "compat" else f"{front} --matrix {matrix}"
 
 
-def say_gate_command() -> str:
+def describe_gate_command() -> str:
     """What a person types here before the arguments of a gate."""
     return "nox -s gate --" if in_checkout() else "harness gate"
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import msgspec
 
-from harness.cell.interface import make_surroundings
+from harness.cell.interface import make_cell_environment
 from harness.errors import MachineError, UsageError
 from harness.files import inside, write_output, write_whole
 from harness.held import temporary_folder
@@ -115,7 +115,7 @@ async def make_golden(request: Request, settings: IndexSettings, folder: Path) -
         environments = make_environments(request.store, installer)
         async with environments.use(planned.cell, planned.lock, _keep_quiet) as python:
             material.suite.put(scratch / "suite")
-            env = make_surroundings(python, scratch / "suite", scratch, material.threads)
+            env = make_cell_environment(python, scratch / "suite", scratch, material.threads)
             argv = [str(python), "-m", "harness.cell.golden", str(scratch / "spec.json"), str(made)]
             try:
                 done = await run_process(argv, env=env, timeout=request.matrix.limits.time)

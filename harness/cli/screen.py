@@ -122,14 +122,14 @@ class Screen:
         if progress.stage == "note":
             click.echo(fit(disarm_commands(f"note: {progress.note}"), sys.stdout))
         elif self._state is None:
-            self._say_resolved(progress)
+            self._describe_resolved(progress)
         else:
             line = plain_line(self._state, progress, now)
             self._state = self._state.apply(progress, now)
             if line is not None and not self._live:
                 click.echo(fit(line, sys.stdout))
 
-    def _say_resolved(self, progress: Progress) -> None:
+    def _describe_resolved(self, progress: Progress) -> None:
         if progress.stage == "resolving" and not self._live:
             click.echo(fit(f"resolving {progress.cell}", sys.stdout))
 

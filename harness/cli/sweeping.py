@@ -13,11 +13,11 @@ from harness.cli.earlier import remember, render_in
 from harness.cli.options import (
     Running,
     cells_options,
+    describe_command,
     make_request,
     matrix_option,
     max_cells_option,
     running_options,
-    say_command,
 )
 from harness.cli.screen import Screen
 from harness.errors import UsageError
@@ -49,7 +49,7 @@ def sweep(  # noqa: PLR0913 - one parameter an option
 ) -> int:
     """Run every cell of a matrix and judge what comes out."""
     found = stages.open_matrix(matrix, rounds=rounds, max_cells=running["max_cells"])
-    request = make_request(found, running, command=say_command(matrix), latency=latency)
+    request = make_request(found, running, command=describe_command(matrix), latency=latency)
     request = replace(request, only=only, skip=skip)
     screen = Screen(plain=plain)
     run, earlier = run_interruptibly(_sweep(request, screen, render_in(running["reports"])))

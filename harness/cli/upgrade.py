@@ -13,18 +13,18 @@ from harness.cli.earlier import remember
 from harness.cli.options import (
     Running,
     culprit_budget_option,
+    describe_gate_command,
     make_request,
     matrix_option,
     parse_budget,
     parse_culprit_budget,
     running_options,
-    say_gate_command,
 )
 from harness.cli.rendering import render_gate
 from harness.cli.screen import Screen
 from harness.errors import ExitCode, InterruptedGateError, UsageError
 from harness.gate.prepare import Terms, prepare_gate
-from harness.gate.request import Wish, parse_changes
+from harness.gate.request import UpgradeRequest, parse_changes
 from harness.gate.stages import run_gate
 from harness.judge.verdict import exit_code
 from harness.records import Gate, Progress
@@ -37,7 +37,7 @@ from harness.sweep.interrupt import run_interruptibly
 # Judging an upgrade from the command line, for ``gate`` and for ``bisect``.
 
 
-def judge_upgrade(wish: Wish, matrix: str, terms: Terms, running: Running, screen: Screen) -> Gate:
+def judge_upgrade(wish: UpgradeRequest, matrix: str, terms: Terms, running: Running, screen: Screen) -> Gate:
     """Run a gate, show it, and take it into the history.
 
     Raises:
@@ -45,8 +45,8 @@ def judge_upgrade(wish: Wish, matrix: str, terms: Terms, running: Running, scree
         HarnessError: as the stages.
     """
     found = stages.open_matrix(matrix, max_cells=running["max_cells"])
-    request = make_request(found, running, command=say_gate_command(), latency=False)
-    arguments = _say_arguments(wish, matrix, running, terms)
+    request = make_request(found, running, command=describe_gate_command(), latency=False)
+    arguments = _describe_arguments(wish, matrix, running, terms)
     judged, folder = run_interruptibly(_judge(request, wish, arguments, terms, screen))
     screen.show_gate(judged, folder)
     remember(folder, running["reports"])
@@ -54,7 +54,7 @@ def judge_upgrade(wish: Wish, matrix: str, terms: Terms, running: Running, scree
 
 
 async def _judge(
-    request: stages.Request, wish: Wish, arguments: tuple[str, ...], terms: Terms, screen: Screen
+    request: stages.Request, wish: UpgradeRequest, arguments: tuple[str, ...], terms: Terms, screen: Screen
 ) -> tuple[Gate, Path]:
     settings = await read_pip_settings()
     prepared = await prepare_gate(request, wish, arguments, settings, screen.notify, terms=terms)
@@ -65,10 +65,10 @@ async def _judge(
             return await run_gate(prepared, request, settings, screen.notify, render_gate)
     except asyncio.CancelledError:
         folder = request.reports / "runs" / prepared.plan.run
-        raise InterruptedGateError(_say_interrupted(folder, latency=bool(prepared.quantities))) from None
+        raise InterruptedGateError(_describe_interrupted(folder, latency=bool(prepared.quantities))) from None
 
 
-def _say_interrupted(folder: Path, *, latency: bool) -> str:
+def _describe_interrupted(folder: Path, *, latency: bool) -> str:
     """What is kept of a gate that was cut off, and how to go on."""
     kept = "interrupted; what finished of the suite is kept, and the same command carries on from there"
     anew = ", but measures latency anew" if latency else ""
@@ -77,7 +77,7 @@ def _say_interrupted(folder: Path, *, latency: bool) -> str:
     return f"{kept}{anew}; `harness report {shlex.quote(str(folder))}` decides from what is there"
 
 
-def _say_arguments(wish: Wish, matrix: str, running: Running, terms: Terms) -> tuple[str, ...]:
+def _describe_arguments(wish: UpgradeRequest, matrix: str, running: Running, terms: Terms) -> tuple[str, ...]:
     """What has to be typed to ask the same again: all that the verdict depends on, without credentials."""
     named = [
         ("--from", wish.from_file),
@@ -146,7 +146,7 @@ def gate(  # noqa: PLR0913 - one parameter an option
     then the latency and the memory of what is served are measured until each is decided, or the budget is
     spent (which leaves the gate inconclusive).
     """
-    wish = Wish(changes=changes, from_file=from_file, to_file=to_file, allow_equal=allow_equal)
+    wish = UpgradeRequest(changes=changes, from_file=from_file, to_file=to_file, allow_equal=allow_equal)
     parse_changes(wish)  # before anything is read
     if no_latency and (quantities or budget):
         raise UsageError("--no-latency judges correctness alone; leave out --quantities and --budget")
@@ -192,7 +192,9 @@ def bisect(  # noqa: PLR0913 - one parameter an option
     allows). Where that is red, releases in between are tried, only with what failed; packages that have to
     move along are told. Exit 0: there is nothing to find. Exit 1: found, or at least narrowed down.
     """
-    wish = Wish(changes=(package,), from_file=from_file, allow_equal=True)  # there may be nothing newer
+    wish = UpgradeRequest(
+        changes=(package,), from_file=from_file, allow_equal=True
+    )  # there may be nothing newer
     parse_changes(wish)  # before anything is read
     if budget is not None and not quantities:
         raise UsageError("--budget is that of --quantities; say which")
@@ -206,11 +208,11 @@ def bisect(  # noqa: PLR0913 - one parameter an option
     screen = Screen(plain=plain)
     judged = judge_upgrade(wish, matrix, terms, running, screen)
     if judged.decision.verdict == "pass":
-        screen.notify(Progress(cell="", stage="note", note=f"nothing to find: {_say_compared(judged)}"))
+        screen.notify(Progress(cell="", stage="note", note=f"nothing to find: {_describe_compared(judged)}"))
     return exit_code(judged.decision.verdict)
 
 
-def _say_compared(judged: Gate) -> str:
+def _describe_compared(judged: Gate) -> str:
     changes = judged.question.diff.changes
     if not changes:
         return "the baseline has the newest release that goes with it already"

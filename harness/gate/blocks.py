@@ -17,7 +17,7 @@ from harness.files import copy_whole, describe_os_error, naming
 from harness.gate.probes import Rig, Work
 from harness.held import temporary_folder
 from harness.reading import MAX_RESULTS, read_input
-from harness.records import BASELINE, UNREADABLE, Block, Progress, VoidBlock
+from harness.records import BASELINE, UNREADABLE, Block, InvalidBlock, Progress
 from harness.sweep import protocol
 from harness.sweep.cell_process import CellProcess, Start
 from harness.sweep.latency_phase import await_first
@@ -68,7 +68,7 @@ def _differ(mine: Sequence[float], theirs: Sequence[float]) -> float:
 BLOCKS = "blocks.jsonl"
 
 
-def append_block(folder: Path, block: Block | VoidBlock) -> None:
+def append_block(folder: Path, block: Block | InvalidBlock) -> None:
     """Write one more line, of a block that is void too, and see that it is on the disk.
 
     Raises:
@@ -90,16 +90,16 @@ def read_blocks(folder: Path) -> tuple[Block, ...]:
     return tuple(each for each in _read_lines(folder) if isinstance(each, Block))
 
 
-def read_void(folder: Path) -> tuple[VoidBlock, ...]:
+def read_invalid_blocks(folder: Path) -> tuple[InvalidBlock, ...]:
     """The blocks that were void, in their order; none in a folder of before they were written.
 
     Raises:
         UsageError: a line that is no block.
     """
-    return tuple(each for each in _read_lines(folder) if isinstance(each, VoidBlock))
+    return tuple(each for each in _read_lines(folder) if isinstance(each, InvalidBlock))
 
 
-def _read_lines(folder: Path) -> tuple[Block | VoidBlock, ...]:
+def _read_lines(folder: Path) -> tuple[Block | InvalidBlock, ...]:
     path = folder / BLOCKS
     if not path.exists():
         return ()
@@ -107,11 +107,11 @@ def _read_lines(folder: Path) -> tuple[Block | VoidBlock, ...]:
     return tuple(_read(path, number, line) for number, line in enumerate(lines, 1))
 
 
-def _read(path: Path, number: int, line: bytes) -> Block | VoidBlock:
+def _read(path: Path, number: int, line: bytes) -> Block | InvalidBlock:
     try:
         found = msgspec.json.decode(line, type=dict[str, object])
         if "void" in found:
-            return msgspec.convert(found, VoidBlock)
+            return msgspec.convert(found, InvalidBlock)
         return msgspec.convert(found, Block)
     except UNREADABLE as error:
         raise UsageError(f"{path}: line {number} is not a block as this version writes it: {error}") from None
@@ -120,7 +120,7 @@ def _read(path: Path, number: int, line: bytes) -> Block | VoidBlock:
 PROBE = "harness.cell.probe"
 
 
-class VoidBlockError(Exception):
+class InvalidBlockError(Exception):
     """A block of which nothing can be used, because of these ``arms``.
 
     ``scenario`` is what could not be measured, if it was that and no process that ended.
@@ -137,7 +137,7 @@ async def measure_block(rig: Rig, work: Work, number: int, slots: Sequence[str])
     """Measure one block; of every process one number a quantity is kept.
 
     Raises:
-        VoidBlockError: a process died, hung, said something that is not due, or could not measure a scenario.
+        InvalidBlockError: a process died, hung, sent something unexpected, or could not measure a scenario.
         OSError: the machine has no room for its files.
     """
     begun = time.monotonic()
@@ -170,7 +170,7 @@ async def _measure(
         await _see_unedited(rig, arms)
         for arm in arms:
             values[arm.name][f"memory.{work.group}"] = _peak(arm)
-    except VoidBlockError:
+    except InvalidBlockError:
         _keep_logs(rig, work, number, slots, scratch)
         raise
     finally:
@@ -199,7 +199,7 @@ async def _start_all(rig: Rig, work: Work, slots: Sequence[str], scratch: Path, 
         try:
             process = await CellProcess.start(begin, rig.limits, rig.watch, _keep_quiet)
         except OSError as error:
-            raise VoidBlockError(
+            raise InvalidBlockError(
                 f"{name}: its interpreter cannot be started: {describe_os_error(error, workdir)}", (name,)
             ) from error
         arm = Arm(name, process)
@@ -210,7 +210,7 @@ async def _start_all(rig: Rig, work: Work, slots: Sequence[str], scratch: Path, 
         async with asyncio.TaskGroup() as group:
             for slot, name in enumerate(slots):
                 group.create_task(start(slot, name))
-    except* VoidBlockError as void:
+    except* InvalidBlockError as void:
         raise void.exceptions[0] from None
     arms.sort(key=lambda arm: slots.index(arm.name))
     _see_whole(arms)
@@ -230,16 +230,18 @@ async def _see_unedited(rig: Rig, arms: Iterable[Arm]) -> None:
     """Nothing counts of a block in which files changed that its processes were given."""
     edits = {arm.name: await arm.process.look_for_edits() for arm in arms}
     if shared := await asyncio.to_thread(rig.inputs.find_edits):
-        raise VoidBlockError(f"{', '.join(shared[:3])} changed while it ran")
+        raise InvalidBlockError(f"{', '.join(shared[:3])} changed while it ran")
     told = [f"{name}: {', '.join(found)} changed while it ran" for name, found in edits.items() if found]
     if told:
-        raise VoidBlockError("; ".join(told), [name for name, found in edits.items() if found])
+        raise InvalidBlockError("; ".join(told), [name for name, found in edits.items() if found])
 
 
 def _see_whole(arms: Iterable[Arm]) -> None:
     ended = [(arm.name, arm.ended.reason) for arm in arms if arm.ended is not None]
     if ended:
-        raise VoidBlockError("; ".join(f"{name}: {reason}" for name, reason in ended), [e[0] for e in ended])
+        raise InvalidBlockError(
+            "; ".join(f"{name}: {reason}" for name, reason in ended), [e[0] for e in ended]
+        )
 
 
 def _take_values(scenario: str, arms: Sequence[Arm], timed: dict[str, protocol.Timed]) -> dict[str, float]:
@@ -248,14 +250,14 @@ def _take_values(scenario: str, arms: Sequence[Arm], timed: dict[str, protocol.T
     if left_out:
         whys = (arm.process.account.untimed.get(scenario, "it was left out") for arm in left_out)
         told = [f"{arm.name}: {scenario}: {why}" for arm, why in zip(left_out, whys, strict=True)]
-        raise VoidBlockError("; ".join(told), [arm.name for arm in left_out], scenario)
+        raise InvalidBlockError("; ".join(told), [arm.name for arm in left_out], scenario)
     shapes = {(one.iterations, len(one.rounds)) for one in timed.values()}
     if len(shapes) > 1 or (0 in next(iter(shapes))):
-        raise VoidBlockError(f"{scenario}: the arms did not measure the same rounds: {sorted(shapes)}")
+        raise InvalidBlockError(f"{scenario}: the arms did not measure the same rounds: {sorted(shapes)}")
     for name, one in timed.items():
         odd = [seconds for seconds in one.rounds if not (math.isfinite(seconds) and seconds > 0)]
         if odd:
-            raise VoidBlockError(f"{name}: {scenario}: it said that a call takes {odd[0]} s", (name,))
+            raise InvalidBlockError(f"{name}: {scenario}: it said that a call takes {odd[0]} s", (name,))
     effects = compare_rounds({name: one.rounds for name, one in timed.items()})
     typical = statistics.median(timed[BASELINE].rounds)
     return {name: typical * math.exp(effect - effects[BASELINE]) for name, effect in effects.items()}
@@ -264,7 +266,7 @@ def _take_values(scenario: str, arms: Sequence[Arm], timed: dict[str, protocol.T
 def _peak(arm: Arm) -> float:
     peak = arm.process.account.peak_rss
     if peak <= 0:
-        raise VoidBlockError(f"{arm.name}: it said that its peak of memory is {peak} bytes", (arm.name,))
+        raise InvalidBlockError(f"{arm.name}: it said that its peak of memory is {peak} bytes", (arm.name,))
     return float(peak)
 
 

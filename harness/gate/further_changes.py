@@ -12,9 +12,9 @@ from packaging.requirements import Requirement
 from harness.gate.request import Compared, exact_versions
 from harness.gate.sides import is_lower, versions_of
 from harness.matrix.schema import Matrix
-from harness.records import FurtherChange, Lock, WayOut
+from harness.records import FurtherChange, FurtherChanges, Lock
 from harness.resolve.pip_settings import IndexSettings
-from harness.resolve.resolve import Guidance, matrix_of_today, resolve
+from harness.resolve.resolve import Guidance, resolve, without_upload_date
 
 MOST_CALLS = 40
 """How often the resolver is asked at most; about a second each."""
@@ -54,9 +54,9 @@ class _Search:
         return self.calls >= self.most
 
 
-async def find_way_out(
+async def find_further_changes(
     compared: Compared, matrix: Matrix, settings: IndexSettings, *, most: int = MOST_CALLS
-) -> WayOut:
+) -> FurtherChanges:
     """The smallest set of further upgrades with which the candidate has a solution.
 
     First everything is released: where that does not help, nothing will. What was asked for is released too,
@@ -69,13 +69,13 @@ async def find_way_out(
     """
     side, wished = compared.candidate, exact_versions(compared.candidate, compared.asked)
     floors = versions_of(compared.before) | wished
-    search = _Search(compared, matrix_of_today(matrix), settings, most, floors=floors)
+    search = _Search(compared, without_upload_date(matrix), settings, most, floors=floors)
     free = sorted(name for name in side.asked if name not in compared.asked or name in side.held)
     if len(compared.asked & side.tested.keys()) > 1:  # of one alone another version is no further change
         free += sorted(wished.keys() & side.tested.keys())
     whole = await search.ask(free)
     if whole.reason or not free:
-        return WayOut(calls=search.calls)
+        return FurtherChanges(calls=search.calls)
     found = versions_of(whole)
     moved = [name for name in free if _moves(found.get(name, ""), floors.get(name, ""))]
     ordered = [*moved, *(name for name in free if name not in moved)]
@@ -85,9 +85,9 @@ async def find_way_out(
         lock = await search.ask(names)
         if not lock.reason:
             changes = await _name_changes(search, names, lock)
-            return WayOut(changes=changes, smallest=True, calls=search.calls)
+            return FurtherChanges(changes=changes, smallest=True, calls=search.calls)
     changes = await _name_changes(search, moved, whole)
-    return WayOut(changes=changes, smallest=False, calls=search.calls)
+    return FurtherChanges(changes=changes, smallest=False, calls=search.calls)
 
 
 def _moves(after: str, before: str) -> bool:

@@ -13,22 +13,31 @@ from pathlib import Path
 
 import msgspec
 
-from harness.gate.blocks import VoidBlockError, append_block, measure_block
+from harness.gate.blocks import InvalidBlockError, append_block, measure_block
 from harness.gate.probes import Rig, Work, draw_slots, set_up
 from harness.gate.quantities import EMBEDDING, NORMALIZER, Group, scenarios_of_group
 from harness.judge.quantities import (
     concerns,
     decide_quantity,
+    describe_invalid_blocks,
     hold_back,
     hold_for_now,
-    judge_speed,
     samples_of,
-    tell_void,
+    summarize_speed,
     unmeasured,
 )
 from harness.judge.sampling import Look, confidence_at, last_look, looks, next_look
 from harness.matrix.schema import Matrix
-from harness.records import Block, Plan, Progress, Quantity, QuantityDecision, ScenarioPlan, Speed, VoidBlock
+from harness.records import (
+    Block,
+    InvalidBlock,
+    Plan,
+    Progress,
+    Quantity,
+    QuantityDecision,
+    ScenarioPlan,
+    Speed,
+)
 from harness.resolve.pip_settings import IndexSettings
 from harness.sweep.interrupt import one_error
 from harness.sweep.stages import Notify, Request
@@ -49,7 +58,7 @@ class Verdicts:
     planned: tuple[Quantity, ...]
     decided: dict[str, QuantityDecision] = field(default_factory=dict)
     looks: int = 0
-    void: list[VoidBlock] = field(default_factory=list)
+    void: list[InvalidBlock] = field(default_factory=list)
     in_a_row: Counter[tuple[str, tuple[str, ...], str]] = field(default_factory=Counter)
 
     def open_in(self, group: str) -> tuple[Quantity, ...]:
@@ -65,7 +74,7 @@ class Verdicts:
         for quantity in quantities:
             self.decided[quantity.id] = unmeasured(quantity, because, blocks=blocks)
 
-    def bear(self, void: VoidBlock, measured: int) -> None:
+    def bear(self, void: InvalidBlock, measured: int) -> None:
         """Count a void block of a group that has so many others; give up what is void again and again."""
         self.void.append(void)
         cause = void.group, void.arms, void.scenario
@@ -73,7 +82,7 @@ class Verdicts:
         if self.in_a_row[cause] >= VOID_IN_A_ROW:
             same = [each for each in self.void if (each.group, each.arms, each.scenario) == cause]
             lost = [each for each in self.open_in(void.group) if concerns(void, each)]
-            self.give_up(lost, tell_void(same, measured), blocks=measured)
+            self.give_up(lost, describe_invalid_blocks(same, measured), blocks=measured)
 
     def end_row(self, group: str) -> None:
         """A block of the group was not void."""
@@ -113,12 +122,12 @@ class Verdicts:
             name: hold_back(each, counts.get(each.quantity.group, 0), self.void)
             for name, each in (waiting | self.decided).items()
         }
-        return judge_speed(
+        return summarize_speed(
             self.planned, final, spent=round(spent, 1), budget=budget, looks=self.looks, void=self.void
         )
 
 
-def look_again(before: Speed, blocks: Sequence[Block], void: Sequence[VoidBlock] = ()) -> Speed:
+def decide_from_blocks(before: Speed, blocks: Sequence[Block], void: Sequence[InvalidBlock] = ()) -> Speed:
     """Decide once more, at the same looks, from the blocks that a gate left; nothing is measured.
 
     ``before`` says what was planned, and what could not be measured, which stays so.
@@ -282,8 +291,8 @@ class Sampling:
                 block = await measure_block(self.rig, self._work(group), self.attempts, slots)
         except TimeoutError:
             return False
-        except VoidBlockError as error:
-            void = VoidBlock(
+        except InvalidBlockError as error:
+            void = InvalidBlock(
                 group=group,
                 number=self.attempts,
                 slots=slots,
@@ -307,7 +316,7 @@ class Sampling:
         scenarios = [each for each in every if whole or each.id in wanted]
         return Work(group, give_time(scenarios, len(every)), wanted)
 
-    def _bear(self, void: VoidBlock) -> None:
+    def _bear(self, void: InvalidBlock) -> None:
         """Keep a void block and tell of it: its values are lost, but not that it was."""
         append_block(self.folder, void)
         self.verdicts.bear(void, len(self.blocks[void.group]))

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import msgspec
 
-from harness.gate.further_changes import find_way_out
+from harness.gate.further_changes import find_further_changes
 from harness.gate.quantities import plan_quantities
-from harness.gate.request import Compared, Wish, compare
+from harness.gate.request import Compared, UpgradeRequest, compare
 from harness.gate.sides import Side, versions_of
 from harness.matrix.expected import allowed_values, borrowed_for, expectations_for, tolerances_of
 from harness.records import (
@@ -82,7 +82,7 @@ def runs_nothing(plan: Plan) -> bool:
 
 async def prepare_gate(  # noqa: PLR0913 - what is asked, how, and of whom
     request: Request,
-    wish: Wish,
+    wish: UpgradeRequest,
     arguments: tuple[str, ...],
     settings: IndexSettings,
     notify: Notify,
@@ -182,5 +182,5 @@ async def _question(
         return msgspec.structs.replace(question, diff=diff)
     note = "the candidate has no solution; looking for the fewest further upgrades that give it one"
     notify(Progress(cell="", stage="note", note=note))
-    way = await find_way_out(compared, request.matrix, settings)
-    return msgspec.structs.replace(question, way_out=way)
+    way = await find_further_changes(compared, request.matrix, settings)
+    return msgspec.structs.replace(question, further=way)

@@ -17,7 +17,7 @@ from harness.records import AGAIN, BASELINE, CANDIDATE, Lock, Plan, PlannedCell,
 from harness.resolve.pip_settings import IndexSettings
 from harness.store.converted import ConvertedStore
 from harness.store.environments import EnvironmentStore
-from harness.store.material import Inputs, Material
+from harness.store.material import CellInputs, Inputs
 from harness.store.models import make_environments, make_installer, prepare_material
 from harness.store.store import Store
 from harness.sweep.limits import Limits, Watch
@@ -61,7 +61,7 @@ class Rig:
         inputs: files that all processes share, and none may change.
     """
 
-    material: Material
+    material: CellInputs
     outfits: Mapping[str, Outfit]
     limits: Limits
     watch: Watch
@@ -180,7 +180,7 @@ class _Maker:
         return Outfit(python, lock, model), ""
 
 
-def _shared_entries(store: Store, material: Material) -> Iterator[Path]:
+def _shared_entries(store: Store, material: CellInputs) -> Iterator[Path]:
     """Entries of the store that all processes use; a local model or a suite elsewhere is none."""
     if material.suite.folder.parent == store.suites:
         yield material.suite.folder

@@ -27,11 +27,11 @@ from harness.resolve.dependency_file import EnvironmentFile, read_environment_fi
 from harness.resolve.indexes import check_indexes
 from harness.resolve.locks import refuse_lacking
 from harness.resolve.pip_settings import IndexSettings
-from harness.resolve.resolve import Guidance, matrix_of_today, resolve
+from harness.resolve.resolve import Guidance, resolve, without_upload_date
 from harness.sweep.planning import locks_for
 
 
-class Wish(msgspec.Struct, frozen=True, kw_only=True):
+class UpgradeRequest(msgspec.Struct, frozen=True, kw_only=True):
     """What a person asked for: requirements to change, or files (paths, or ``REV:path``).
 
     ``allow_equal``: a pipeline asks whatever a pull request changes, and two equal environments are no fault.
@@ -59,7 +59,7 @@ class Compared(msgspec.Struct, frozen=True, kw_only=True):
     guidance: Guidance
 
 
-async def compare(wish: Wish, matrix: Matrix, settings: IndexSettings, cwd: Path) -> Compared:
+async def compare(wish: UpgradeRequest, matrix: Matrix, settings: IndexSettings, cwd: Path) -> Compared:
     """Resolve both environments; a candidate without a solution has a lock with the reason.
 
     What the candidate does not ask for stays as it is in the baseline wherever the resolver has the choice.
@@ -73,7 +73,7 @@ async def compare(wish: Wish, matrix: Matrix, settings: IndexSettings, cwd: Path
         MachineError: uv, git or the network failed.
     """
     changes = parse_changes(wish)
-    anyhow = matrix_of_today(matrix)
+    anyhow = without_upload_date(matrix)
     from_file, to_file = await _read_files(wish, matrix, cwd)  # before the network is asked
     settings = await check_indexes(settings, cells_of(matrix))
     baseline, before = await _baseline(from_file, matrix, settings)
@@ -96,7 +96,7 @@ async def compare(wish: Wish, matrix: Matrix, settings: IndexSettings, cwd: Path
             "`harness gate --allow-equal` makes a pass of that"
         )
     pinned = asked & candidate.held.keys()
-    lower = _say_lower(candidate, versions_of(after), there, pinned)
+    lower = _describe_lower(candidate, versions_of(after), there, pinned)
     return Compared(
         baseline=baseline,
         before=before,
@@ -109,7 +109,7 @@ async def compare(wish: Wish, matrix: Matrix, settings: IndexSettings, cwd: Path
 
 
 async def _read_files(
-    wish: Wish, matrix: Matrix, cwd: Path
+    wish: UpgradeRequest, matrix: Matrix, cwd: Path
 ) -> tuple[EnvironmentFile | None, EnvironmentFile | None]:
     """The files of both sides, for the Python of the matrix."""
     python = (side_of_matrix(matrix) if wish.from_file is None else side_of_pins(matrix)).python
@@ -127,7 +127,7 @@ async def _candidate_of(
     return candidate, asked
 
 
-def _say_lower(
+def _describe_lower(
     side: Side, after: Mapping[str, str], before: Mapping[str, str], pinned: Collection[str]
 ) -> list[str]:
     """Tell of each pin of a file that goes down."""
@@ -146,15 +146,15 @@ async def _baseline(
         cell = next(each for each in cells_of(matrix) if each.baseline)
         return side, (await locks_for([cell], matrix, settings))[0]
     side = side_of_pins(matrix)
-    found = await side_of_file(file, matrix_of_today(matrix), settings, otherwise=side)
+    found = await side_of_file(file, without_upload_date(matrix), settings, otherwise=side)
     lock = await resolve(
-        found.to_cell("baseline"), matrix_of_today(matrix), settings, Guidance(origins=found.origins)
+        found.to_cell("baseline"), without_upload_date(matrix), settings, Guidance(origins=found.origins)
     )
     refuse_lacking(matrix, [lock])  # a candidate that loses one of them is news, not a fault of the matrix
     return found, lock
 
 
-def parse_changes(wish: Wish) -> dict[str, str]:
+def parse_changes(wish: UpgradeRequest) -> dict[str, str]:
     """Name -> requirement of the changes asked for.
 
     Raises:

@@ -12,10 +12,10 @@ import msgspec
 
 from harness.errors import HarnessError, MachineError, UsageError
 from harness.files import describe_os_error, write_text
-from harness.gate.blocks import read_blocks, read_void
-from harness.gate.cause.stage import Suspicion, find_culprit
+from harness.gate.blocks import read_blocks, read_invalid_blocks
+from harness.gate.cause.stage import CauseRequest, find_culprit
 from harness.gate.cause.symptoms import find_symptoms, keep_culprit
-from harness.gate.measuring import Verdicts, look_again, measure_speed
+from harness.gate.measuring import Verdicts, decide_from_blocks, measure_speed
 from harness.gate.prepare import Prepared, runs_nothing
 from harness.judge.upgrade import decide, refuse
 from harness.records import BASELINE, CANDIDATE, Culprit, Decision, Gate, Plan, Progress, Question, Run, Speed
@@ -162,7 +162,7 @@ def decide_again(folder: Path, render: Render) -> Gate:
         return before  # a result that is not there yet says nothing of the candidate
     speed = None
     if before.speed is not None:
-        speed = look_again(before.speed, read_blocks(folder), read_void(folder))
+        speed = decide_from_blocks(before.speed, read_blocks(folder), read_invalid_blocks(folder))
     accepted = before.decision.accepted
     decision = decide(run.judgement, speed, accept_known=accepted)
     symptoms = find_symptoms(decision, speed, run.judgement.findings)
@@ -234,9 +234,9 @@ def _can_be_timed(decision: Decision) -> bool:
     return alive and decision.verdict in {"pass", "regressed"}
 
 
-def _suspect(prepared: Prepared, run: Run, gate: Gate) -> Suspicion:
+def _suspect(prepared: Prepared, run: Run, gate: Gate) -> CauseRequest:
     """What the search for the culprit starts from."""
-    return Suspicion(
+    return CauseRequest(
         compared=prepared.compared,
         diff=prepared.question.diff,
         plan=prepared.plan,

@@ -105,7 +105,7 @@ _NAMED = (
 _PLACE = re.compile(r"[a-z]+://\S+|(?<![\w.])/(?:[\w.+@-]+/)+[\w.+@-]*")
 
 
-def tell_install_error(reason: str) -> Told | None:
+def describe_install_error(reason: str) -> Told | None:
     """A sentence for what an installer said; None where it is a sentence of the harness already."""
     if reason.startswith(_FULL):
         return Told(reason, _ROOM)
@@ -154,7 +154,7 @@ def judge_cells(plan: Plan, results: Results, findings: Sequence[Finding]) -> tu
         _judge(plan, planned, results.one_for(planned), grouped.pop(planned.cell.id, []), expectations)
         for planned in plan.cells
     ]
-    verdicts = tell_from_baseline(verdicts, findings, plan)
+    verdicts = describe_from_baseline(verdicts, findings, plan)
     verdicts += [
         CellVerdict(cell=cell, status="failed", red=True, reason=extra[0].message, layers=count_layers(extra))
         for cell, extra in grouped.items()
@@ -162,7 +162,7 @@ def judge_cells(plan: Plan, results: Results, findings: Sequence[Finding]) -> tu
     return tuple(verdicts)
 
 
-def tell_from_baseline(
+def describe_from_baseline(
     verdicts: Sequence[CellVerdict], findings: Sequence[Finding], plan: Plan
 ) -> list[CellVerdict]:
     """Count in each cell the expected divergences that the baseline lacks; without one, that not all have."""
@@ -214,7 +214,7 @@ def _judge(
     covering = [each.reason for each in wanted if each.status == status]
     red, expected = status != "ok" and not covering, covering[0] if covering else ""
     advice = "" if not red else STATUS_ADVICE.get(status) or _first_advice(findings)
-    if status == "install-error" and (told := tell_install_error(reason)):
+    if status == "install-error" and (told := describe_install_error(reason)):
         reason, advice = told.sentence, advice and told.advice
     if wanted and not covering and status != "missing":
         red = True

@@ -48,7 +48,7 @@ def lock_changes(before: CellMeasures, after: CellMeasures) -> tuple[LockChange,
     return tuple(sorted(found, key=lambda each: (not each.asked, each.name)))
 
 
-def say_change(change: LockChange) -> str:
+def describe_change(change: LockChange) -> str:
     """``numpy 1.26.2 -> 2.0.2``, or what came or went."""
     if change.kind == "changed":
         return f"{change.name} {change.before} -> {change.after}"
@@ -56,7 +56,7 @@ def say_change(change: LockChange) -> str:
 
 
 @dataclass(frozen=True)
-class Suspicion:
+class CauseRequest:
     """Two runs, and what changed in each cell that both have; ``cells`` maps an id to the pair."""
 
     before: Snapshot
@@ -65,7 +65,7 @@ class Suspicion:
     locks: dict[str, tuple[LockChange, ...]] = field(default_factory=dict)
 
     @classmethod
-    def between(cls, before: Snapshot, after: Snapshot) -> Suspicion:
+    def between(cls, before: Snapshot, after: Snapshot) -> CauseRequest:
         """Of the cells that are in both."""
         old = {cell.id: cell for cell in before.cells}
         cells = {cell.id: (old[cell.id], cell) for cell in after.cells if cell.id in old}
@@ -91,7 +91,7 @@ class Suspicion:
         if suspects:
             rest = len(suspects) - SHOWN
             more = (f"and {rest} more in the lock",) if rest > 0 else ()
-            return (*map(say_change, suspects[:SHOWN]), *more)
+            return (*map(describe_change, suspects[:SHOWN]), *more)
         return tuple(self._others(cell))
 
     def is_same(self, cell: str | None) -> bool:
@@ -156,7 +156,7 @@ def compare(before: Snapshot, after: Snapshot, *, moved: float = MOVED) -> Compa
     Raises:
         UsageError: they have no cell in common.
     """
-    suspicion = Suspicion.between(before, after)
+    suspicion = CauseRequest.between(before, after)
     if not suspicion.cells and (before.cells or after.cells):
         raise UsageError(
             f"{before.run} ({before.kind}, {before.matrix}) and {after.run} ({after.kind}, {after.matrix}) "
@@ -186,7 +186,7 @@ def compare(before: Snapshot, after: Snapshot, *, moved: float = MOVED) -> Compa
 
 
 def _differences(
-    suspicion: Suspicion, pairs: Pairs | None, *, moved: float, same_class: bool
+    suspicion: CauseRequest, pairs: Pairs | None, *, moved: float, same_class: bool
 ) -> Iterator[Difference]:
     before, after = suspicion.before, suspicion.after
     whole = not before.subset and not after.subset
@@ -233,7 +233,9 @@ def _presence_of_cells(before: Snapshot, after: Snapshot) -> Iterator[Difference
             yield Difference(kind="cell-vanished", cell=cell.id, before=cell.status, worse=True)
 
 
-def _explain(found: Iterable[Difference], suspicion: Suspicion, pairs: Pairs | None) -> Iterator[Difference]:
+def _explain(
+    found: Iterable[Difference], suspicion: CauseRequest, pairs: Pairs | None
+) -> Iterator[Difference]:
     """Each difference with its likely causes: what changed where it happened, and not where it did not.
 
     Latency that changed between two runs of the very same is told, but is not worse: nothing that anybody
@@ -265,7 +267,7 @@ def _family(difference: Difference) -> str:
     return difference.kind if difference.kind in {"latency-changed", "quantity-changed"} else "case"
 
 
-def _compared_cells(suspicion: Suspicion, pairs: Pairs | None) -> Mapping[tuple[str, str], set[str]]:
+def _compared_cells(suspicion: CauseRequest, pairs: Pairs | None) -> Mapping[tuple[str, str], set[str]]:
     """Family and what -> the cells in which both runs have it."""
     found: dict[tuple[str, str], set[str]] = defaultdict(set)
     for cell, scenario in pairs.usable if pairs else ():
@@ -278,7 +280,7 @@ def _compared_cells(suspicion: Suspicion, pairs: Pairs | None) -> Mapping[tuple[
 
 
 def _notes(
-    suspicion: Suspicion, pairs: Pairs | None, *, same_class: bool, same_baseline: bool
+    suspicion: CauseRequest, pairs: Pairs | None, *, same_class: bool, same_baseline: bool
 ) -> Iterator[str]:
     before, after = suspicion.before, suspicion.after
     if before.matrix != after.matrix:

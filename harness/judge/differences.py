@@ -55,8 +55,8 @@ def compare_cell(before: CellMeasures, after: CellMeasures, *, moved: float) -> 
         yield Difference(
             kind="status-changed",
             cell=after.id,
-            before=_say_status(before),
-            after=_say_status(after),
+            before=_describe_status(before),
+            after=_describe_status(after),
             worse=after.red,
         )
     if not both_ran(before, after):
@@ -67,7 +67,7 @@ def compare_cell(before: CellMeasures, after: CellMeasures, *, moved: float) -> 
             yield from _compare_case(after.id, old[case.id], case, moved)
 
 
-def _say_status(cell: CellMeasures) -> str:
+def _describe_status(cell: CellMeasures) -> str:
     return f"{cell.status}, {'red' if cell.red else 'as expected'}"
 
 
@@ -111,7 +111,7 @@ def _compare_case(cell: str, was: CaseMeasure, now: CaseMeasure, moved: float) -
     elif _has_moved(was, now, moved):
         kind = "value-moved"
     if kind is not None:
-        say = {"allowed-changed": _say_limit, "behaviour-changed": _say_words}.get(kind, _say)
+        say = {"allowed-changed": _describe_limit, "behaviour-changed": _describe_words}.get(kind, _say)
         yield Difference(
             kind=kind,
             cell=cell,
@@ -153,15 +153,15 @@ def _say(case: CaseMeasure) -> str:
     if case.bound == "none" and case.value is None:
         return case.outcome
     value = "not finite" if case.value is None else f"{case.value:.4g}"
-    limit = f", {_say_limit(case)}" if case.bound != "none" else ""
+    limit = f", {_describe_limit(case)}" if case.bound != "none" else ""
     return f"{case.outcome}: {value} {case.unit}{limit}"
 
 
-def _say_words(case: CaseMeasure) -> str:
+def _describe_words(case: CaseMeasure) -> str:
     return case.words
 
 
-def _say_limit(case: CaseMeasure) -> str:
+def _describe_limit(case: CaseMeasure) -> str:
     """``at most 2``; without a unit, which stands beside the value."""
     word = {"max": "at most", "min": "at least", "equal": "exactly", "none": "anything"}[case.bound]
     return word if case.allowed is None or case.bound == "none" else f"{word} {case.allowed:.4g}"
@@ -274,8 +274,8 @@ def compare_quantities(before: Snapshot, after: Snapshot) -> Iterator[Difference
                 kind="quantity-changed",
                 cell="candidate",
                 what=now.quantity.id,
-                before=_say_latency(was),
-                after=_say_latency(now),
+                before=_describe_latency(was),
+                after=_describe_latency(now),
                 worse=worse,
                 ratio=change,
             )
@@ -289,7 +289,7 @@ def _apart(was: QuantityDecision, now: QuantityDecision) -> float | None:
     return now.change.ratio / was.change.ratio if apart else None
 
 
-def _say_latency(decision: QuantityDecision) -> str:
+def _describe_latency(decision: QuantityDecision) -> str:
     change = decision.change
     said = f" {change.ratio:.3f}x ({change.low:.3f} to {change.high:.3f})" if change else ""
     return f"{decision.outcome}{said}"

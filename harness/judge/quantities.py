@@ -15,11 +15,11 @@ from harness.records import (
     CANDIDATE,
     Block,
     Interval,
+    InvalidBlock,
     Quantity,
     QuantityDecision,
     QuantityOutcome,
     Speed,
-    VoidBlock,
 )
 
 # Blocks in which the baseline disagrees with itself: they say nothing of the candidate. Pure.
@@ -111,14 +111,14 @@ def unmeasured(quantity: Quantity, because: str, *, blocks: int = 0) -> Quantity
     return QuantityDecision(quantity=quantity, outcome="unmeasured", because=because, blocks=blocks)
 
 
-def judge_speed(  # noqa: PLR0913 - one parameter a fact
+def summarize_speed(  # noqa: PLR0913 - one parameter a fact
     planned: Sequence[Quantity],
     decisions: Mapping[str, QuantityDecision],
     *,
     spent: float,
     budget: float,
     looks: int,
-    void: Sequence[VoidBlock] = (),
+    void: Sequence[InvalidBlock] = (),
 ) -> Speed:
     """Latency and memory as a whole: every planned quantity has a decision, in the order of the plan.
 
@@ -209,22 +209,22 @@ ALLOWED, ALLOWED_SHARE = 1, 0.05
 _HELD_BACK = {"passed", "undecided"}
 
 
-def concerns(void: VoidBlock, quantity: Quantity) -> bool:
+def concerns(void: InvalidBlock, quantity: Quantity) -> bool:
     """Whether a quantity lost a value by a void block; memory is that of all scenarios."""
     lost = quantity.unit == "B" or void.scenario in {"", quantity.id}
     return lost and void.group == quantity.group
 
 
-def hold_back(decision: QuantityDecision, measured: int, void: Sequence[VoidBlock]) -> QuantityDecision:
+def hold_back(decision: QuantityDecision, measured: int, void: Sequence[InvalidBlock]) -> QuantityDecision:
     """The decision as it may stand beside void blocks, where ``measured`` of the group were not void."""
     mine = [each for each in void if concerns(each, decision.quantity)]
     allowed = max(ALLOWED, ALLOWED_SHARE * (measured + len(mine)))
     if decision.outcome not in _HELD_BACK or len(mine) <= allowed:
         return decision
-    return unmeasured(decision.quantity, tell_void(mine, measured), blocks=decision.blocks)
+    return unmeasured(decision.quantity, describe_invalid_blocks(mine, measured), blocks=decision.blocks)
 
 
-def hold_for_now(decision: QuantityDecision, measured: int, void: Sequence[VoidBlock]) -> QuantityDecision:
+def hold_for_now(decision: QuantityDecision, measured: int, void: Sequence[InvalidBlock]) -> QuantityDecision:
     """The decision at a look, after which more blocks may come: with these the void ones may be few.
 
     It is given up where so many void ones would come of an allowed share in one of a hundred gates only.
@@ -241,7 +241,7 @@ def _tail(count: int, measured: int) -> float:
     return 1 - sum(math.comb(whole, k) * share**k * (1 - share) ** (whole - k) for k in range(count))
 
 
-def tell_void(void: Sequence[VoidBlock], measured: int) -> str:
+def describe_invalid_blocks(void: Sequence[InvalidBlock], measured: int) -> str:
     """How many blocks were void, whether that is the candidate's doing, and the words of the last."""
     share = f"{len(void)} of {measured + len(void)} blocks were void"
     if all(each.arms == (CANDIDATE,) for each in void):

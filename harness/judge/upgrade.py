@@ -146,7 +146,7 @@ def _without_regression(quantities: Sequence[QuantityDecision]) -> Said:
     return "pass", f"{count} within the threshold", ""
 
 
-def tell_interval(change: Interval | None) -> str:
+def describe_interval(change: Interval | None) -> str:
     """A ratio with its interval: ``1.203 (1.170 to 1.241)``."""
     return "" if change is None else f"{change.ratio:.3f} ({change.low:.3f} to {change.high:.3f})"
 
@@ -156,7 +156,7 @@ def _regressed(slower: Sequence[QuantityDecision]) -> str:
     verb = "takes" if first.quantity.unit == "s" else "needs"
     what = "as long" if first.quantity.unit == "s" else "as much memory"
     told = (
-        f"{first.quantity.id} {verb} {tell_interval(first.change)} times {what}, "
+        f"{first.quantity.id} {verb} {describe_interval(first.change)} times {what}, "
         f"where {first.quantity.threshold:g} is allowed"
     )
     more = len(slower) - 1
@@ -180,7 +180,7 @@ def _unclear(outcome: QuantityOutcome, unclear: Sequence[QuantityDecision], plan
     first = unclear[0]
     told = f"{len(unclear)} of {planned} quantities {_WHY[outcome]}: {first.quantity.id}"
     interval = first.control if outcome == "control-failed" else first.change
-    return f"{told}, {tell_interval(interval)}" if interval is not None else told
+    return f"{told}, {describe_interval(interval)}" if interval is not None else told
 
 
 _RAN = {"ok", "failed"}

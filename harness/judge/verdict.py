@@ -78,7 +78,7 @@ def _judge(
     baseline = next((cell for cell in cells if cell.cell == plan.baseline), None)
     regressed = _regressed(len(plan.cells), broken, stale, _beside(baseline, broken, findings))
     if ran and not any(each.outcome == "pass" for each in measured):
-        return "error", f"No case passes: {regressed or _say_expected(cells, measured)}"
+        return "error", f"No case passes: {regressed or _describe_expected(cells, measured)}"
     if ran and regressed:
         return "regressed", regressed
     uninstalled = [cell.cell for cell in red if cell.status == "install-error"]
@@ -119,7 +119,7 @@ def _count_others(cells: Sequence[CellVerdict]) -> str:
     )
 
 
-def _say_expected(cells: Sequence[CellVerdict], measured: Sequence[Finding]) -> str:
+def _describe_expected(cells: Sequence[CellVerdict], measured: Sequence[Finding]) -> str:
     """What became of a run in which nothing passes and nothing that was seen is red."""
     diverge = sum(each.outcome == "xfail" for each in measured)
     expected = [f"{diverge} case{'s diverge' if diverge > 1 else ' diverges'}"] if diverge else []

@@ -27,12 +27,12 @@ def in_checkout() -> bool:
     return Path("noxfile.py").exists() and Path("harness").is_dir()
 
 
-def say_sweep() -> str:
+def describe_sweep() -> str:
     """The command that sweeps the default matrix."""
     return "nox -s compat" if in_checkout() else "harness sweep"
 
 
-def say_lock(matrix: Path) -> str:
+def describe_lock(matrix: Path) -> str:
     """The command that makes the locks of the matrix in this file anew."""
     here = Path.cwd()
     shown = matrix.relative_to(here) if matrix.is_relative_to(here) else matrix

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Literal
 
+import msgspec
+
 from harness.records.judgement import CellVerdict, Finding
 from harness.records.plan import SCHEMA, Record, Verdict
 
@@ -61,7 +63,7 @@ class FurtherChange(Record, frozen=True, kw_only=True):
     newest: str
 
 
-class WayOut(Record, frozen=True, kw_only=True):
+class FurtherChanges(Record, frozen=True, kw_only=True):
     """What the resolver was asked after it had found no solution.
 
     ``changes`` is a set of further changes with which there is one, empty where none was found; ``smallest``
@@ -87,7 +89,9 @@ class Question(Record, frozen=True, kw_only=True):
     diff: LockDiff = LockDiff()
     left_out: tuple[LeftOut, ...] = ()
     notes: tuple[str, ...] = ()
-    way_out: WayOut | None = None
+    further: FurtherChanges | None = msgspec.field(
+        default=None, name="way_out"
+    )  # upgrades that give a solution
 
 
 # Latency and memory: what is measured, and what is said of each quantity.
@@ -128,7 +132,7 @@ class Block(Record, frozen=True, kw_only=True):
     seconds: float = 0.0
 
 
-class VoidBlock(Record, frozen=True, kw_only=True):
+class InvalidBlock(Record, frozen=True, kw_only=True):
     """A block of which nothing can be used: the values of its other processes are thrown away with it.
 
     ``arms`` are those that ended badly or could not measure, ``void`` is why. ``scenario`` is what could not
@@ -189,7 +193,7 @@ class Speed(Record, frozen=True, kw_only=True):
     spent: float
     budget: float
     looks: int = 0
-    void: tuple[VoidBlock, ...] = ()
+    void: tuple[InvalidBlock, ...] = ()
 
 
 # Who is to blame: trials of parts of the lock diff, and what they came to.

@@ -243,7 +243,7 @@ class BoardState:
         return (now - since) * (1 - share) / share if share else None
 
 
-def say_stage(stage: str) -> str:
+def describe_stage(stage: str) -> str:
     """A stage as a person reads it: whether what did not pass was expected is known at the end only."""
     return "done" if stage == "failed" else stage
 
@@ -266,7 +266,10 @@ def draw_board(state: BoardState, now: float, *, height: int = 24, unicode: bool
     for cell in shown:
         progress = state.reported[cell]
         table.add_row(
-            *(_say(part, unicode=unicode) for part in (cell, say_stage(progress.stage), _how_far(progress)))
+            *(
+                _say(part, unicode=unicode)
+                for part in (cell, describe_stage(progress.stage), _how_far(progress))
+            )
         )
     bar = Table.grid()  # a bar alone does not end its line
     bar.add_row(ProgressBar(total=max(1, total), completed=total - len(state.unchecked), width=60))
@@ -289,7 +292,7 @@ def _phase(state: BoardState) -> str:
 
 def _counts(state: BoardState) -> str:
     """How the finished ones ended, and how many wait for latency: ``: 12 ok, 1 done, 3 checked``."""
-    ends = Counter(say_stage(state.stage(cell)) for cell in state.finished)
+    ends = Counter(describe_stage(state.stage(cell)) for cell in state.finished)
     ends["checked"] = len(state.cells) - len(state.unchecked) - len(state.finished)
     ends = +ends
     said = ", ".join(
@@ -315,5 +318,6 @@ def plain_line(before: BoardState, progress: Progress, now: float) -> str | None
     note = f": {shorten(progress.note, 200)}" if progress.note else ""
     clock = show_clock(now - before.started)
     return disarm_commands(
-        f"[{clock:>5}] {shorten(progress.cell, 100)} {shorten(say_stage(progress.stage), 40)}{count}{note}"
+        f"[{clock:>5}] {shorten(progress.cell, 100)} "
+        f"{shorten(describe_stage(progress.stage), 40)}{count}{note}"
     )

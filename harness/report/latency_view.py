@@ -34,7 +34,7 @@ def right_rows(run: Run) -> list[LatencyRow]:
     return [row for row in run.judgement.latency if not row.wrong]
 
 
-def say_wrong(run: Run, limit: int = 3) -> str:
+def describe_wrong(run: Run, limit: int = 3) -> str:
     """Which times of wrong embeddings are left out; empty where none are."""
     cells = list(dict.fromkeys(row.cell for row in run.judgement.latency if row.wrong))
     if not cells:

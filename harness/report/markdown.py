@@ -9,7 +9,13 @@ from harness.judge.claims import summarize_claim
 from harness.records import Earlier
 from harness.report.escape import code_span, disarm_commands, escape_markdown, fit_rows
 from harness.report.history.markdown import render_since
-from harness.report.latency_view import noise_floor, say_wrong, show_ratio, show_seconds, summarize_latency
+from harness.report.latency_view import (
+    describe_wrong,
+    noise_floor,
+    show_ratio,
+    show_seconds,
+    summarize_latency,
+)
 from harness.report.parity import find_margins
 from harness.report.precision import recommend
 from harness.report.view import (
@@ -19,11 +25,11 @@ from harness.report.view import (
     claim_kind,
     count_verdicts,
     describe_locks,
+    describe_skipped,
     group_red,
     known_divergences,
     list_red_checks,
     only_command,
-    say_skipped,
     sign_cell,
     sign_layer,
     status_word,
@@ -45,7 +51,7 @@ def render_markdown(run: Run, earlier: Earlier = _FIRST) -> str:
     """
     judgement, counts = run.judgement, count_verdicts(run)
     total, known = len(judgement.cells), counts["expected"]
-    skipped = say_skipped(run)
+    skipped = describe_skipped(run)
     summary = (
         f"{escape_markdown(run.plan.title)}. Matrix {code_span(run.plan.matrix, table=False)}, run "
         f"{code_span(run.plan.run, table=False)}: {total} cells, {counts['ok']} ok, {known} otherwise "
@@ -180,7 +186,7 @@ def _latency(run: Run) -> Iterator[str]:
             if floor is not None
             else "Latency never decides. There was no A/A arm, so nothing says how large the noise was."
         )
-        if wrong := say_wrong(run):
+        if wrong := describe_wrong(run):
             yield ""
             yield escape_markdown(wrong, 600)
 

@@ -185,7 +185,7 @@ def recommend(run: Run) -> Recommendation:
         f"`{DOTTED}` {right}. Copy it from {FILE} "
         f'(it needs NumPy alone), or name it in a matrix: [subject] normalizer = "{DOTTED}".'
     )
-    return Recommendation(advice, tuple(filter(None, [_say_held(passed, decided), _cost(run)])))
+    return Recommendation(advice, tuple(filter(None, [_describe_held(passed, decided), _cost(run)])))
 
 
 def _count(run: Run) -> tuple[Counter[str], Counter[str]]:
@@ -203,7 +203,7 @@ def _count(run: Run) -> tuple[Counter[str], Counter[str]]:
     return passed, decided
 
 
-def _say_held(passed: Counter[str], decided: Counter[str]) -> str:
+def _describe_held(passed: Counter[str], decided: Counter[str]) -> str:
     if not decided["stable"]:
         return ""
     beside = f", the manual formula {passed['manual']} of {decided['manual']}" if decided["manual"] else ""

@@ -15,8 +15,14 @@ from harness.records import Earlier
 from harness.report.console import STYLES, Alphabet, print_to_text
 from harness.report.escape import shorten
 from harness.report.history.terminal import draw_group
-from harness.report.history.view import list_worse, say_compared, say_comparison, say_run
-from harness.report.latency_view import noise_floor, say_wrong, show_ratio, show_seconds, summarize_families
+from harness.report.history.view import describe_compared, describe_comparison, describe_run, list_worse
+from harness.report.latency_view import (
+    describe_wrong,
+    noise_floor,
+    show_ratio,
+    show_seconds,
+    summarize_families,
+)
 from harness.report.precision import recommend
 from harness.report.view import (
     LEGEND,
@@ -24,12 +30,12 @@ from harness.report.view import (
     claim_kind,
     count_verdicts,
     describe_locks,
+    describe_skipped,
     group_red,
     known_divergences,
     list_red_checks,
     only_command,
     planned_by_cell,
-    say_skipped,
     sign_cell,
     sign_layer,
     status_word,
@@ -176,7 +182,7 @@ class _Writer:
         counts, total = count_verdicts(self._run), len(self._run.judgement.cells)
         said = [f"{counts['ok']} of {total} cells ok"]
         said += [f"{counts[kind]} {kind}" for kind in ("expected", "red", "reused") if counts[kind]]
-        said += filter(None, [say_skipped(self._run)])
+        said += filter(None, [describe_skipped(self._run)])
         spent = self._run.seconds.get("total", sum(self._run.seconds.values()))
         return ", ".join(said) + (f"; {show_seconds(spent)}" if spent else "")
 
@@ -187,13 +193,13 @@ class _Writer:
             return
         worse = list_worse(since)
         yield from self._heading("Since the last run")
-        yield self._alphabet.indent(say_comparison(since), style="red" if worse else "green")
+        yield self._alphabet.indent(describe_comparison(since), style="red" if worse else "green")
         for group in worse[:_WORSE_SHOWN]:
             for line in draw_group(group, since.cells, self._alphabet):
                 yield Padding(line, (0, 0, 0, 2))
         if len(worse) > _WORSE_SHOWN:
             yield self._alphabet.indent(f"and {len(worse) - _WORSE_SHOWN} more that are worse", 4)
-        told = f"Against {say_run(since.before)}; {say_compared(since)}."
+        told = f"Against {describe_run(since.before)}; {describe_compared(since)}."
         all_of_it = f" `harness compare {since.before.run} {since.after.run}` tells it all."
         yield self._alphabet.indent(told + (all_of_it if since.differences else ""), style="dim")
 
@@ -234,7 +240,7 @@ class _Writer:
         noise = f"noise floor {show_ratio(floor)}" if floor is not None else "no A/A arm, so no noise floor"
         yield from self._heading(f"Latency, ratio to the baseline (never decides; {noise})")
         yield Padding(table, (0, 0, 0, 2))
-        if wrong := say_wrong(self._run):
+        if wrong := describe_wrong(self._run):
             yield self._alphabet.indent(shorten(wrong, 600), style="dim")
 
     def _claims(self) -> Iterator[RenderableType]:

@@ -171,7 +171,7 @@ def count_verdicts(run: Run) -> Counter[str]:
     return counts
 
 
-def say_skipped(run: Run) -> str:
+def describe_skipped(run: Run) -> str:
     """How many cases were skipped, for the reasons that their checks declare; empty for none."""
     skipped = sum(finding.outcome == "skip" for finding in run.judgement.findings)
     return f"{skipped} case{'' if skipped == 1 else 's'} skipped" if skipped else ""

@@ -63,7 +63,7 @@ def find_fault(answer: Answer, project: str | None) -> str:
         return f"status {answer.status} with a login page" if asks else ""
     if answer.status != HTTPStatus.OK:
         advice = ": credentials are missing or not accepted" if answer.status in _REFUSED else ""
-        return f"status {_say_status(answer.status)}{advice}"
+        return f"status {_describe_status(answer.status)}{advice}"
     kind = answer.content_type.partition(";")[0].strip().lower()
     if kind.startswith(_SIMPLE) and kind.endswith("+json"):
         return _fault_of_json(answer)
@@ -131,7 +131,7 @@ def _asks_for_password(tag: str) -> bool:
     return re.match(r"input\b.*\btype\s*=\s*[\"']?password\b", tag, re.DOTALL) is not None
 
 
-def _say_status(status: int) -> str:
+def _describe_status(status: int) -> str:
     try:
         return f"{status} ({HTTPStatus(status).phrase})"
     except ValueError:
@@ -180,7 +180,7 @@ def find_fault_of(place: Place, project: str, settings: IndexSettings, limit: fl
         chain = tuple(_causes(error))
         if any(isinstance(each, _SILENT) for each in chain):
             raise TimeoutError from error
-        return _say_failure(error, chain)
+        return _describe_failure(error, chain)
     fault = find_fault(answer, project if place.kind == "index" else None)
     where = f" (after a redirect to {redirected})" if redirected else ""
     return f"it answered with {fault}{where}" if fault else ""
@@ -265,7 +265,7 @@ def _proxies(url: str, settings: IndexSettings) -> dict[str, str]:
     return {"http": settings.proxy, "https": settings.proxy}
 
 
-def _say_failure(error: BaseException, chain: Sequence[BaseException]) -> str:
+def _describe_failure(error: BaseException, chain: Sequence[BaseException]) -> str:
     """Words for a connection that gave no answer; those of the libraries hold the whole address."""
     for each in chain:
         if isinstance(each, ssl.SSLError):

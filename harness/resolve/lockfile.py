@@ -21,7 +21,7 @@ from packaging.utils import canonicalize_name, parse_wheel_filename
 
 from harness.errors import MachineError, UsageError
 from harness.files import inside, write_whole
-from harness.matrix.read import say_lock
+from harness.matrix.read import describe_lock
 from harness.matrix.schema import Matrix, Resolve
 from harness.reading import decode_text, read_input
 from harness.records import Cell, ChangeKind, Distribution, Lock, LockChange, LockDiff
@@ -225,7 +225,7 @@ def read_lock(path: Path) -> Lock:
     Raises:
         UsageError: the file is missing, damaged, edited by hand, or of another schema.
     """
-    advice = f"run `{say_lock(_matrix_of(path))}`"
+    advice = f"run `{describe_lock(_matrix_of(path))}`"
     try:
         text = decode_text(read_input(path), path).replace("\r\n", "\n")  # as git checks out on Windows
     except UsageError as error:

@@ -11,7 +11,7 @@ import msgspec
 
 from harness.errors import UsageError
 from harness.matrix.cells import cells_of
-from harness.matrix.read import say_lock
+from harness.matrix.read import describe_lock
 from harness.matrix.schema import Matrix
 from harness.records import Cell, Lock
 from harness.resolve.indexes import check_indexes
@@ -132,7 +132,9 @@ async def check_locks_by_resolving(
 def _check_folder(folder: Path, cells: Mapping[str, Cell], matrix: Matrix) -> list[LockFinding]:
     findings = [
         LockFinding(
-            "orphaned", path, f"{path}: {matrix.name} has no cell of this id; run `{say_lock(matrix.path)}`"
+            "orphaned",
+            path,
+            f"{path}: {matrix.name} has no cell of this id; run `{describe_lock(matrix.path)}`",
         )
         for path in _orphans(folder, set(cells))
     ]
@@ -141,7 +143,7 @@ def _check_folder(folder: Path, cells: Mapping[str, Cell], matrix: Matrix) -> li
         if not path.exists():
             findings.append(
                 LockFinding(
-                    "missing", path, f"{path}: cell {cell.id} has no lock; run `{say_lock(matrix.path)}`"
+                    "missing", path, f"{path}: cell {cell.id} has no lock; run `{describe_lock(matrix.path)}`"
                 )
             )
             continue
@@ -157,7 +159,7 @@ def _check_folder(folder: Path, cells: Mapping[str, Cell], matrix: Matrix) -> li
 
 def staleness(lock: Lock, cell: Cell, matrix: Matrix, *, platform: str) -> str:
     """Why a lock is not the one that this cell asks for; empty when it is."""
-    advice = f"run `{say_lock(matrix.path)}`"
+    advice = f"run `{describe_lock(matrix.path)}`"
     if (lock.cell, lock.platform, lock.python) != (cell.id, platform, cell.python):
         held = f"cell {lock.cell} on {lock.platform} with Python {lock.python}"
         return f"the file holds the lock of {held}; {advice}"

@@ -15,7 +15,7 @@ from packaging.version import Version
 from harness.matrix.schema import Matrix
 from harness.records import Cell
 from harness.resolve.pip_settings import IndexSettings
-from harness.resolve.resolve import Guidance, matrix_of_today, resolve
+from harness.resolve.resolve import Guidance, resolve, without_upload_date
 
 MOST_RELEASES = 200
 """How often the resolver is asked at most; about half a second each, two at a time."""
@@ -47,7 +47,7 @@ async def list_between(  # noqa: PLR0913 - one parameter a part of the question
     Raises:
         MachineError: uv or the network failed (in an exception group).
     """
-    between = _Between(name, matrix_of_today(matrix), settings, python, Version(low), Version(high))
+    between = _Between(name, without_upload_date(matrix), settings, python, Version(low), Version(high))
     async with asyncio.TaskGroup() as group:
         walks = [group.create_task(between.go(up=up)) for up in (True, False)]
     versions = sorted({*walks[0].result(), *walks[1].result()})

@@ -238,7 +238,7 @@ def _key_of(name: str, matrix: Matrix) -> str:
     return "requirements of the suite"
 
 
-def matrix_of_today(matrix: Matrix) -> Matrix:
+def without_upload_date(matrix: Matrix) -> Matrix:
     """The matrix without its last day of uploads: an upgrade is mostly newer than that."""
     today = msgspec.structs.replace(matrix.resolve, exclude_newer=None)
     return msgspec.structs.replace(matrix, resolve=today)

@@ -35,7 +35,7 @@ def find_snapshot(wanted: str, reports: Path, history: History, say: Say) -> Sna
     inside = [path for path in (reports / "runs").glob(f"{_escape(wanted)}*") if path.is_dir()]
     if len(inside) == 1 and not inside[0].is_symlink():
         return read_folder(inside[0])
-    raise UsageError(f"{wanted}: {_say_missing(wanted, history)}")
+    raise UsageError(f"{wanted}: {_describe_missing(wanted, history)}")
 
 
 def _find_folder(wanted: str, reports: Path) -> Path | None:
@@ -57,7 +57,7 @@ def _find_recorded(connection: sqlite3.Connection, wanted: str) -> str | None:
     return like[1] if len(like) > 1 else None
 
 
-def _say_missing(wanted: str, history: History) -> str:
+def _describe_missing(wanted: str, history: History) -> str:
     if wanted == LATEST:
         return f"the history {history.path} is empty; run a sweep, or `harness history --import FOLDER`"
     if wanted == PREVIOUS:

@@ -8,14 +8,14 @@ from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from harness.cell.interface import make_surroundings
+from harness.cell.interface import make_cell_environment
 from harness.errors import StoreError
 from harness.files import describe_os_error, find_full_disk, find_no_space, hash_tree, write_whole
 from harness.held import making_folder, temporary_folder
 from harness.processes import run
 from harness.records import Lock, digest_value
 from harness.seals import load_sealer
-from harness.store.material import Material
+from harness.store.material import CellInputs
 from harness.store.store import Store
 
 CONVERT = "harness.cell.convert"
@@ -33,7 +33,7 @@ class ConvertedStore:
     """``seconds`` is how long one conversion may take."""
 
     store: Store
-    material: Material
+    material: CellInputs
     seconds: float
 
     @contextlib.asynccontextmanager
@@ -87,7 +87,7 @@ class ConvertedStore:
             spec = workdir / "spec.json"
             self.material.make_spec(name, lock, workdir, ()).write(spec)
             self.material.suite.put(workdir / "suite")
-            env = make_surroundings(python, workdir / "suite", workdir, self.material.threads)
+            env = make_cell_environment(python, workdir / "suite", workdir, self.material.threads)
             argv = (str(python), "-m", CONVERT, str(spec), str(made / _MODEL))
             try:
                 done = await run(argv, env=env, cwd=workdir, timeout=self.seconds)

@@ -113,7 +113,7 @@ def _keep(suite: Suite, store: Store) -> None:
 
 
 @dataclass(frozen=True)
-class Material:
+class CellInputs:
     """Suite, subject, model and data; see ``harness.cell.interface.CellSpec`` for what a cell makes of them.
 
     Attributes:
@@ -182,12 +182,12 @@ class Inputs:
     change of a content, but not that of the file itself, without the clock of the machine.
     """
 
-    material: Material
+    material: CellInputs
     before: dict[str, Status]
     more: tuple[Path, ...] = ()
 
     @classmethod
-    def of(cls, material: Material, *more: Path) -> Inputs:
+    def of(cls, material: CellInputs, *more: Path) -> Inputs:
         """Look at them, and at ``more`` folders, before any cell runs."""
         there = (*_list_named(material), *_list_found(material, more))
         return cls(material, {name: _read_status(path) for name, path in there}, more)
@@ -203,7 +203,7 @@ class Inputs:
         )
 
 
-def _list_found(material: Material, more: tuple[Path, ...]) -> Iterator[tuple[str, Path]]:
+def _list_found(material: CellInputs, more: tuple[Path, ...]) -> Iterator[tuple[str, Path]]:
     """Files whose addition matters too: those of the model, and whatever can be imported as the subject."""
     golden = () if material.golden is None else (material.golden,)
     for folder in (material.model_dir, *golden, *more):
@@ -212,7 +212,7 @@ def _list_found(material: Material, more: tuple[Path, ...]) -> Iterator[tuple[st
         yield from ((str(path), path) for name, path in walk_files(folder) if name.endswith(".py"))
 
 
-def _list_named(material: Material) -> Iterator[tuple[str, Path]]:
+def _list_named(material: CellInputs) -> Iterator[tuple[str, Path]]:
     """The corpus, and every file of the packages that hold the subject: those may write beside their code."""
     if material.corpus is not None:
         yield str(material.corpus), material.corpus

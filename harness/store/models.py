@@ -24,7 +24,7 @@ from harness.resolve.pip_settings import IndexSettings
 from harness.seals import load_sealer
 from harness.store.environments import EnvironmentStore, Installer
 from harness.store.manifest import find_bad_distributions, find_incomplete
-from harness.store.material import Material, snapshot_suite
+from harness.store.material import CellInputs, snapshot_suite
 from harness.store.store import Store
 
 Say = Callable[[str], None]
@@ -219,7 +219,7 @@ async def prepare_material(  # noqa: PLR0913 - one parameter an ingredient
     *,
     golden: Path | None,
     only: tuple[str, ...] = (),
-) -> Material:
+) -> CellInputs:
     """What every cell of a matrix is given; ``golden`` is the file of golden embeddings, if there is one.
 
     ``only`` are globs over case ids.
@@ -241,7 +241,7 @@ async def prepare_material(  # noqa: PLR0913 - one parameter an ingredient
         "golden": "" if golden is None else hash_tree(golden),
         "tolerances": digest_value(tolerances),
     }
-    return Material(
+    return CellInputs(
         suite=suite,
         identity=identity,
         model_dir=model.folder,

@@ -12,7 +12,7 @@ from pathlib import Path
 import msgspec
 
 from harness import processes
-from harness.cell.interface import CHANNEL_VARIABLE, CellSpec, make_surroundings
+from harness.cell.interface import CHANNEL_VARIABLE, CellSpec, make_cell_environment
 from harness.files import find_full_disk, find_no_space
 from harness.processes import describe_exit
 from harness.records import Progress
@@ -20,7 +20,7 @@ from harness.redaction import redact
 from harness.store.material import Suite
 from harness.sweep import protocol
 from harness.sweep.limits import Limits, Watch, Watched
-from harness.sweep.protocol import Account, CellEndedError
+from harness.sweep.protocol import CellEndedError, CellRecord
 
 # The last lines of a log, fit to be shown to a person: without control characters and credentials.
 
@@ -54,13 +54,13 @@ _COMMON = {Path("/"), Path("/usr"), Path("/usr/local")}
 
 
 @dataclass(frozen=True)
-class Places:
+class HiddenPaths:
     """Folder -> the name that stands for it, the longest folder first."""
 
     names: tuple[tuple[str, str], ...] = ()
 
     @classmethod
-    def of_cell(cls, python: Path, suite: Path, workdir: str, model: str) -> Places:
+    def of_cell(cls, python: Path, suite: Path, workdir: str, model: str) -> HiddenPaths:
         """The folders that one cell process knows of."""
         named = {
             python.resolve().parent.parent: "<python>",
@@ -140,9 +140,9 @@ class CellProcess:
     watched: Watched
     watch: Watch
     notify: Notify
-    places: Places = field(default_factory=Places)
+    places: HiddenPaths = field(default_factory=HiddenPaths)
     planned: int = 0
-    account: Account = field(default_factory=Account)
+    account: CellRecord = field(default_factory=CellRecord)
     given: Start | None = None
     edited: tuple[str, ...] = ()
     _kept: protocol.AnyEvent | None = None
@@ -160,12 +160,12 @@ class CellProcess:
         start.spec.write(start.spec_path)
         workdir = Path(start.spec.workdir)
         start.suite.put(start.copy)  # at once: processes start in the order in which they are asked for
-        env = make_surroundings(start.python, start.copy, workdir, start.spec.threads)
+        env = make_cell_environment(start.python, start.copy, workdir, start.spec.threads)
         running = await processes.start(
             start.argv, env=env, cwd=workdir, log=start.log, channel=CHANNEL_VARIABLE
         )
         watched = watch.add(running, start.log, limits)
-        places = Places.of_cell(start.python, start.copy, start.spec.workdir, start.spec.model_dir)
+        places = HiddenPaths.of_cell(start.python, start.copy, start.spec.workdir, start.spec.model_dir)
         process = cls(start.spec, start.log, limits, running, watched, watch, notify, places, planned)
         process.given = start
         process._reaper = asyncio.create_task(process._reap())

@@ -18,11 +18,11 @@ from harness.records import CellResult, Plan, PlannedCell, Progress
 from harness.runs.folder import RunFolder
 from harness.store.environments import Environment
 from harness.store.manifest import BytecodePool
-from harness.store.material import Inputs, Material, find_environment_edits, spoil
+from harness.store.material import CellInputs, Inputs, find_environment_edits, spoil
 from harness.store.result_store import ResultStore
 from harness.sweep.cell_process import CellProcess, Notify, Start
 from harness.sweep.limits import Options, Watch
-from harness.sweep.protocol import Account, CellEndedError
+from harness.sweep.protocol import CellEndedError, CellRecord
 
 # One planned cell on its way through a sweep, and what all cells of the sweep share.
 
@@ -32,7 +32,7 @@ class Bench:
     """What all cells of one sweep share."""
 
     plan: Plan
-    material: Material
+    material: CellInputs
     environment: Environment
     results: ResultStore
     folder: RunFolder
@@ -232,7 +232,7 @@ async def _listen(bench: Bench, job: Job, member: Member, *, stays: bool) -> Cel
                 await member.share_bytecode()
     except CellEndedError as error:
         ended = error
-    account = member.process.account if member.started else Account()
+    account = member.process.account if member.started else CellRecord()
     ended = ended or account.judge_status(job.planned.cases)
     result = account.make_result(job.id, job.key, bench.plan.run, ended, member.read_tail())
     result = msgspec.structs.replace(result, peak_rss=member.peak if member.started else 0)

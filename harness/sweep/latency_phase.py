@@ -132,7 +132,7 @@ async def measure_latency(bench: Bench, jobs: list[Job], baseline: Job | None, k
             await group.gather(pending)
             session = Session(group, f"{bench.plan.run}.{number}")
             await session.measure()
-        session.tell_lost()
+        session.describe_lost()
         for job in group.jobs:
             session.conclude(job, key)
 
@@ -208,7 +208,7 @@ class Session:
             peak_rss=max(result.peak_rss, self.group.members[job.id].peak),
         )
 
-    def tell_lost(self) -> None:
+    def describe_lost(self) -> None:
         """Say which processes that only stand by were lost: ratios or the noise floor are missing then."""
         lost = {name: ended for name, (ended, _) in self.group.fallen.items()}
         lost |= {arm.name: arm.ended for arm in self.group.arms if arm.ended is not None}

@@ -187,7 +187,7 @@ class Next(Command, frozen=True, kw_only=True, tag="next"):
 
 
 @dataclass
-class Account:
+class CellRecord:
     """The growing record of one cell process; only its own events change it."""
 
     stage: str = "start"

@@ -13,7 +13,7 @@ import msgspec
 from harness.records import CellResult, Plan, PlannedCell
 from harness.runs.folder import RunFolder
 from harness.store.environments import Environment
-from harness.store.material import Inputs, Material
+from harness.store.material import CellInputs, Inputs
 from harness.store.result_store import ResultStore, key_latency
 from harness.sweep.cell_process import Notify
 from harness.sweep.interrupt import one_error
@@ -28,7 +28,7 @@ _OTHER_SWEEP = "another sweep measures latency; this one goes on when that is ov
 class Supplies:
     """Where a sweep takes from and puts to: material, environments, stored results, the folder of the run."""
 
-    material: Material
+    material: CellInputs
     environment: Environment
     results: ResultStore
     folder: RunFolder
@@ -76,7 +76,7 @@ async def sweep(plan: Plan, supplies: Supplies, options: Options, notify: Notify
             baseline = _find_baseline(bench, jobs)
             latency = key_latency("" if baseline is None else baseline.key, plan.scenarios)
             stack.enter_context(bench.results.begin(plan.run))
-            _tell_unsatisfiable(bench)
+            _describe_unsatisfiable(bench)
             reuse_results(bench, jobs, latency)
             seconds = await _run_phases(bench, jobs, baseline, latency)
             return _finish(bench, jobs, seconds)
@@ -93,7 +93,7 @@ def _runs_itself(planned: PlannedCell) -> bool:
     return planned.same_as is None and not planned.lock.reason
 
 
-def _tell_unsatisfiable(bench: Bench) -> None:
+def _describe_unsatisfiable(bench: Bench) -> None:
     """At once: nothing of them will run."""
     for planned in bench.plan.cells:
         if planned.lock.reason:

@@ -19,7 +19,7 @@ from harness.files import describe_os_error, write_text
 from harness.judge.verdict import judge
 from harness.matrix.expand import MAX_CELLS
 from harness.matrix.expected import borrowed_for, check_corpus, expectations_for, tolerances_of
-from harness.matrix.read import find_matrix, read_matrix, say_sweep, shipped_golden
+from harness.matrix.read import describe_sweep, find_matrix, read_matrix, shipped_golden
 from harness.matrix.schema import Matrix
 from harness.reading import MAX_RESULTS, exists, input_fault, read_input
 from harness.records import UNREADABLE, CellResult, Earlier, Plan, PlannedCell, Progress, Run
@@ -95,7 +95,7 @@ def find_sweep(reports: Path, name: str | None) -> Path:
     for folder in sorted((reports / "runs").glob("2*"), key=lambda path: path.name, reverse=True):
         if not (folder / GATE_FILE).exists() and not (folder / UNFINISHED).exists():
             return folder.resolve()
-    raise UsageError(f"{reports / 'runs'}: no complete sweep there; run `{say_sweep()}` first")
+    raise UsageError(f"{reports / 'runs'}: no complete sweep there; run `{describe_sweep()}` first")
 
 
 def find_run(reports: Path, name: str | None) -> Path:
@@ -110,7 +110,7 @@ def find_run(reports: Path, name: str | None) -> Path:
         wanted = Path(name)
     if not exists(wanted):
         there = sorted((path.name for path in runs.glob("2*")), reverse=True)[:5]
-        listed = f"; the newest are: {', '.join(there)}" if there else f"; run `{say_sweep()}` first"
+        listed = f"; the newest are: {', '.join(there)}" if there else f"; run `{describe_sweep()}` first"
         raise UsageError(f"{wanted}: no such run{listed}")
     if fault := input_fault(wanted, "folder"):
         raise UsageError(f"{fault}, that of a run")

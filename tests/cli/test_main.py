@@ -10,7 +10,7 @@ from support.runs import make_plan, make_planned
 
 from harness.cli import maintain
 from harness.cli.main import cli
-from harness.cli.options import say_command
+from harness.cli.options import describe_command
 from harness.cli.rendering import render_run
 from harness.errors import UsageError
 from harness.records import Earlier
@@ -150,9 +150,9 @@ def test_the_command_that_is_told_works_where_it_is_told(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    assert say_command("compat") == "harness sweep"
-    assert say_command("mine.toml") == "harness sweep --matrix mine.toml"
+    assert describe_command("compat") == "harness sweep"
+    assert describe_command("mine.toml") == "harness sweep --matrix mine.toml"
     (tmp_path / "noxfile.py").touch()
-    assert say_command("smoke") == "harness sweep --matrix smoke"  # somebody else's noxfile
+    assert describe_command("smoke") == "harness sweep --matrix smoke"  # somebody else's noxfile
     (tmp_path / "harness").mkdir()
-    assert say_command("smoke") == "nox -s compat -- --matrix smoke"
+    assert describe_command("smoke") == "nox -s compat -- --matrix smoke"

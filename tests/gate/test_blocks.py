@@ -17,10 +17,17 @@ from support.plan_texts import PLAIN, make_matrix
 from harness.cli.options import parse_budget
 from harness.errors import UsageError
 from harness.gate import blocks as block_module
-from harness.gate.blocks import BLOCKS, VoidBlockError, append_block, measure_block, read_blocks, read_void
+from harness.gate.blocks import (
+    BLOCKS,
+    InvalidBlockError,
+    append_block,
+    measure_block,
+    read_blocks,
+    read_invalid_blocks,
+)
 from harness.gate.probes import ARMS, Work, draw_slots
 from harness.gate.quantities import plan_quantities, scenarios_of_group
-from harness.records import Block, Quantity, VoidBlock
+from harness.records import Block, InvalidBlock, Quantity
 from harness.runs.folder import GATE_FILE, UNFINISHED
 from harness.sweep import protocol
 from harness.sweep.stages import find_sweep
@@ -98,13 +105,13 @@ def test_blocks_are_read_back_but_for_half_a_last_line(tmp_path: Path) -> None:
         append_block(tmp_path, make_block(number))
     whole = (make_block(1), make_block(2), make_block(3))
     assert read_blocks(tmp_path) == whole
-    void = VoidBlock(group="normalizer", number=4, slots=ARMS, arms=("candidate",), void="it hung")
+    void = InvalidBlock(group="normalizer", number=4, slots=ARMS, arms=("candidate",), void="it hung")
     append_block(tmp_path, void)
     append_block(tmp_path, make_block(5))
-    assert (read_blocks(tmp_path), read_void(tmp_path)) == ((*whole, make_block(5)), (void,))
+    assert (read_blocks(tmp_path), read_invalid_blocks(tmp_path)) == ((*whole, make_block(5)), (void,))
     file = tmp_path / BLOCKS
     file.write_bytes(b"".join(file.read_bytes().splitlines(keepends=True)[:3]))
-    assert read_void(tmp_path) == ()
+    assert read_invalid_blocks(tmp_path) == ()
     file.write_bytes(file.read_bytes()[:-20])
     assert read_blocks(tmp_path) == whole[:2]
     file.write_bytes(b'{"group": "other"}\n' + file.read_bytes())
@@ -121,7 +128,7 @@ def test_a_block_whose_end_is_cancelled_leaves_no_folder(
     async def start(_rig: Any, _work: Work, _slots: Any, scratch: Path, arms: list[Arm]) -> None:
         (scratch / "slot-0").mkdir()
         arms.append(Arm("baseline", SimpleNamespace(end=cancel)))  # type: ignore[arg-type] # a double
-        raise VoidBlockError("no")
+        raise InvalidBlockError("no")
 
     monkeypatch.setattr(block_module, "_start_all", start)
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
@@ -150,7 +157,7 @@ def test_one_round_that_is_no_time_makes_a_block_void(odd: float) -> None:
         protocol.Timed(scenario="s", iterations=3, rounds=each) for each in ((1.0,) * 3, (1.0, odd, 1.0))
     )
     arms: Any = [SimpleNamespace(name=name) for name in ARMS]
-    with pytest.raises(VoidBlockError, match="candidate: s: it said that a call takes ") as told:
+    with pytest.raises(InvalidBlockError, match="candidate: s: it said that a call takes ") as told:
         block_module._take_values("s", arms, {"baseline": good, "again": good, "candidate": bad})
     assert told.value.arms == ("candidate",)
 

@@ -9,10 +9,10 @@ import pytest
 from planted.wheels import build_wheel
 from support.gate_world import make_world
 
-from harness.gate.further_changes import MOST_CALLS, find_way_out
-from harness.gate.request import Wish, compare
+from harness.gate.further_changes import MOST_CALLS, find_further_changes
+from harness.gate.request import UpgradeRequest, compare
 from harness.matrix.schema import Matrix
-from harness.records import FurtherChange, WayOut
+from harness.records import FurtherChange, FurtherChanges
 from harness.resolve.pip_settings import IndexSettings
 
 World = tuple[Matrix, IndexSettings]
@@ -26,21 +26,23 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> World:
     return make_world(tmp_path_factory.mktemp("world"))
 
 
-def search(world: World, folder: Path, *changes: str, most: int = MOST_CALLS, to: str = "") -> WayOut:
+def search(world: World, folder: Path, *changes: str, most: int = MOST_CALLS, to: str = "") -> FurtherChanges:
     if to:
         (folder / "to.txt").write_text(to.replace(" ", "\n"), encoding="utf-8")
-    wish = Wish(changes=changes, to_file="to.txt" if to else None)
+    wish = UpgradeRequest(changes=changes, to_file="to.txt" if to else None)
 
-    async def work() -> WayOut:
+    async def work() -> FurtherChanges:
         compared = await compare(wish, *world, folder)
         assert compared.after.reason
-        return await find_way_out(compared, *world, most=most)
+        return await find_further_changes(compared, *world, most=most)
 
     return asyncio.run(work())
 
 
 def test_one_further_upgrade(world: World, tmp_path: Path) -> None:
-    assert search(world, tmp_path, "numpy==2.4.6") == WayOut(changes=(OPENVINO,), smallest=True, calls=3)
+    assert search(world, tmp_path, "numpy==2.4.6") == FurtherChanges(
+        changes=(OPENVINO,), smallest=True, calls=3
+    )
 
 
 def test_another(world: World, tmp_path: Path) -> None:
@@ -76,4 +78,4 @@ def test_where_the_calls_run_out_it_is_said(world: World, tmp_path: Path) -> Non
 
 
 def test_nothing_is_found_where_nothing_helps(world: World, tmp_path: Path) -> None:
-    assert search(world, tmp_path, "numpy==9") == WayOut(calls=1)
+    assert search(world, tmp_path, "numpy==9") == FurtherChanges(calls=1)

@@ -10,7 +10,7 @@ from support.lean_front import EMBEDDINGS, LATENCIES, ask, blocks_of, find, lean
 from support.suite_front import Front, front_fixture, world_fixture  # noqa: F401 - fixtures
 
 from harness.gate import probes
-from harness.gate.blocks import read_void
+from harness.gate.blocks import read_invalid_blocks
 from harness.records import QuantityDecision
 from harness.runs.documents import render_gate_json
 
@@ -59,7 +59,7 @@ def test_a_candidate_that_crashes_now_and_then_does_not_pass(lean: Front) -> Non
         "6 of 9 blocks were void, always by the candidate and never by the baseline, the last because of "
         "candidate: it exited with code 9 before it was finished (stage latency)"
     )
-    speed, void = lean.read().speed, read_void(lean.runs[0])
+    speed, void = lean.read().speed, read_invalid_blocks(lean.runs[0])
     assert speed is not None
     assert [(each.number, each.arms) for each in speed.void] == [
         (number, ("candidate",)) for number in (1, 2, 4, 5, 7, 8)

@@ -12,7 +12,7 @@ from support.plan_texts import make_matrix
 from harness.errors import MachineError, NoSolutionError, UsageError
 from harness.gate.sides import versions_of
 from harness.records import LeftOut
-from harness.report.gate.view import say_origin
+from harness.report.gate.view import describe_origin
 from harness.resolve.lockfile import diff_locks
 from harness.resolve.pip_settings import IndexSettings
 
@@ -55,7 +55,7 @@ def test_a_downgrade_that_a_file_pins_besides_is_judged_and_told(world: World, t
     files = {"from_file": "numpy==1.26.2 tokenizers==0.23", "to_file": "numpy==2.0.2 tokenizers==0.22"}
     found = ask(world, tmp_path, **files)
     diff = diff_locks(found.before, found.after, found.asked, found.pinned)
-    assert [(change.name, say_origin(change)) for change in diff.changes] == [
+    assert [(change.name, describe_origin(change)) for change in diff.changes] == [
         ("numpy", "asked for"),
         ("tokenizers", "pinned by the file"),
     ]

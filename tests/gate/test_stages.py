@@ -108,12 +108,12 @@ def test_finished_cells_are_reused_and_only_some_checks_can_be_asked_for(front: 
     assert front.read().question.notes == ("only checks that match l0.on*",)
 
 
-def test_no_solution_is_exit_3_with_the_way_out(front: Front, capsys: Say) -> None:
+def test_no_solution_is_exit_3_with_the_further_upgrades_that_give_one(front: Front, capsys: Say) -> None:
     assert front.run("numpy==2.4.6") == 3
     found = front.read()
     assert found.decision.because.startswith("Because ")
-    assert found.question.way_out is not None
-    assert [each.name for each in found.question.way_out.changes] == ["openvino"]
+    assert found.question.further is not None
+    assert [each.name for each in found.question.further.changes] == ["openvino"]
     assert "openvino>=2026.0 instead of openvino==2025.4" in capsys.readouterr().out
     assert front.command("report", str(front.runs[0])) == 3
 

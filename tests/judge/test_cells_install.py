@@ -18,7 +18,7 @@ from planted.wheels import build_wheel
 from support.runs import CHECKS, make_plan, make_planned, make_result
 
 from harness.errors import StoreError
-from harness.judge.cells import WHOLE_WORDS, tell_install_error
+from harness.judge.cells import WHOLE_WORDS, describe_install_error
 from harness.judge.verdict import judge
 from harness.store.environments import Installer
 
@@ -159,7 +159,7 @@ def python_that_does_not_start(place: Place) -> str:
 def test_the_words_of_uv_itself(
     place: Place, complain: Callable[[Place], str], sentence: str, advice: str
 ) -> None:
-    told = tell_install_error(complain(place))
+    told = describe_install_error(complain(place))
     assert told is not None
     assert told.sentence == sentence
     assert advice in told.advice
@@ -192,7 +192,7 @@ FORBIDDEN = (
     ],
 )
 def test_words_that_a_test_cannot_provoke(said: str, sentence: str) -> None:
-    told = tell_install_error(said)
+    told = describe_install_error(said)
     assert told is not None
     assert told.sentence == sentence
 
@@ -206,11 +206,11 @@ def test_words_that_a_test_cannot_provoke(said: str, sentence: str) -> None:
     ],
 )
 def test_a_sentence_of_the_harness_stays(said: str) -> None:
-    assert tell_install_error(said) is None
+    assert describe_install_error(said) is None
 
 
 def test_a_full_disk_comes_with_its_path_and_advice() -> None:
-    told = tell_install_error("no space left on device: /store/envs/a (it exited with code 1)")
+    told = describe_install_error("no space left on device: /store/envs/a (it exited with code 1)")
     assert told is not None
     assert told.sentence == "no space left on device: /store/envs/a (it exited with code 1)"
     assert told.advice.startswith("Make room (`harness clean")
@@ -228,6 +228,6 @@ def test_a_place_on_the_disk_and_a_host_are_never_told(place: Place) -> None:
     for complain in (nobody_there, source_that_cannot_be_built, half_a_file, other_file):
         folder = Place(place.folder / complain.__name__)
         folder.wheels.mkdir(parents=True)
-        told = tell_install_error(complain(folder))
+        told = describe_install_error(complain(folder))
         assert told is not None
         assert not re.search(rf"://|{place.folder}|127\.0", told.sentence + told.advice)

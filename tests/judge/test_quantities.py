@@ -9,7 +9,7 @@ import msgspec
 import pytest
 from support.speed_samples import EQUAL, MEMORY, SMALL
 
-from harness.judge.quantities import decide_quantity, judge_speed, samples_of, unmeasured
+from harness.judge.quantities import decide_quantity, samples_of, summarize_speed, unmeasured
 from harness.records import Block, Interval, Quantity, QuantityDecision, QuantityOutcome
 
 
@@ -91,7 +91,9 @@ def test_what_is_missing_is_unmeasured() -> None:
 
 
 def test_every_planned_quantity_has_a_decision() -> None:
-    found = judge_speed((SMALL, MEMORY), {SMALL.id: decide(EQUAL, EQUAL)}, spent=9.0, budget=60.0, looks=1)
+    found = summarize_speed(
+        (SMALL, MEMORY), {SMALL.id: decide(EQUAL, EQUAL)}, spent=9.0, budget=60.0, looks=1
+    )
     assert [(each.quantity.id, each.outcome) for each in found.quantities] == [
         (SMALL.id, "passed"),
         (MEMORY.id, "unmeasured"),
@@ -128,7 +130,7 @@ def test_where_half_of_a_group_fails_its_control_the_machine_is_at_fault(
         each.id: QuantityDecision(quantity=each, outcome=outcome)
         for each, outcome in zip(planned, said, strict=True)
     }
-    found = judge_speed(planned, decisions, spent=1.0, budget=2.0, looks=1).quantities
+    found = summarize_speed(planned, decisions, spent=1.0, budget=2.0, looks=1).quantities
     assert tuple(each.outcome for each in found) == (*judged, "regressed", "regressed")
     reason = "2 of 4 latencies of the normalizer differ between processes of the baseline"
     assert {each.because for each in found} == ({"", reason} if judged != outcomes else {""})

@@ -7,7 +7,7 @@ import pytest
 from support.gate_sides import FINE, GOOD, cell, gate
 from support.speed_samples import EQUAL, LARGE, MEMORY, SMALL
 
-from harness.judge.quantities import judge_speed
+from harness.judge.quantities import summarize_speed
 from harness.records import Interval, QuantityDecision, QuantityOutcome, Speed
 
 
@@ -19,7 +19,7 @@ def test_a_control_that_failed_is_named_beside_a_regression() -> None:
         each.id: QuantityDecision(quantity=each, outcome=outcome, change=EQUAL)
         for each, outcome in zip(planned, outcomes, strict=True)
     }
-    found = gate(GOOD, FINE, speed=judge_speed(planned, decisions, spent=1.0, budget=2.0, looks=1))
+    found = gate(GOOD, FINE, speed=summarize_speed(planned, decisions, spent=1.0, budget=2.0, looks=1))
     assert found.verdict == "regressed"
     assert found.sentence.endswith(
         "; but normalize.manual.float32.1 differs between processes of the baseline itself"
@@ -38,7 +38,7 @@ def speed(*outcomes: QuantityOutcome) -> Speed:
         for quantity, outcome in zip((SMALL, LARGE, MEMORY), outcomes, strict=False)
     }
     planned = (SMALL, LARGE, MEMORY)[: len(outcomes)]
-    return judge_speed(planned, decisions, spent=1.0, budget=2.0, looks=1)
+    return summarize_speed(planned, decisions, spent=1.0, budget=2.0, looks=1)
 
 
 @pytest.mark.parametrize(

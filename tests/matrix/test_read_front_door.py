@@ -10,7 +10,7 @@ from support.plan_texts import make_matrix, put_matrix
 
 from harness.errors import UsageError
 from harness.matrix.cells import cells_of
-from harness.matrix.read import say_lock, say_sweep
+from harness.matrix.read import describe_lock, describe_sweep
 from harness.resolve.lockfile import locks_folder, platform_tag, read_lock
 from harness.resolve.locks import check_locks
 from harness.resolve.pip_settings import IndexSettings
@@ -34,17 +34,17 @@ def checkout(project: Path) -> Path:
 
 
 def test_with_the_command_alone(project: Path) -> None:
-    assert say_sweep() == "harness sweep"
-    assert say_lock(project / "matrices" / "mine.toml") == "harness lock --matrix matrices/mine.toml"
-    assert say_lock(project / "other place" / "a.toml") == "harness lock --matrix 'other place/a.toml'"
-    assert say_lock(Path("/else/where.toml")) == "harness lock --matrix /else/where.toml"
+    assert describe_sweep() == "harness sweep"
+    assert describe_lock(project / "matrices" / "mine.toml") == "harness lock --matrix matrices/mine.toml"
+    assert describe_lock(project / "other place" / "a.toml") == "harness lock --matrix 'other place/a.toml'"
+    assert describe_lock(Path("/else/where.toml")) == "harness lock --matrix /else/where.toml"
 
 
 def test_in_a_checkout(checkout: Path) -> None:
-    assert say_sweep() == "nox -s compat"
-    assert say_lock(checkout / "matrices" / "compat.toml") == "nox -s lock"
-    assert say_lock(checkout / "some" / "mine.toml") == "nox -s lock -- --matrix some/mine.toml"
-    assert say_lock(Path("/else/where.toml")) == "nox -s lock -- --matrix /else/where.toml"
+    assert describe_sweep() == "nox -s compat"
+    assert describe_lock(checkout / "matrices" / "compat.toml") == "nox -s lock"
+    assert describe_lock(checkout / "some" / "mine.toml") == "nox -s lock -- --matrix some/mine.toml"
+    assert describe_lock(Path("/else/where.toml")) == "nox -s lock -- --matrix /else/where.toml"
 
 
 @pytest.mark.usefixtures("project")

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from uv import find_uv_bin
 
-from harness.cell.interface import make_surroundings
+from harness.cell.interface import make_cell_environment
 from harness.store.material import snapshot_suite
 from harness.store.store import Store
 from harness.sweep.limits import count_cores
@@ -98,7 +98,9 @@ async def _overhead(bench: Bench, rounds: int) -> list[Figure]:
         workdir = bench.make_folder("by-hand")
         spec = _copy_spec(bench.run / "cells" / bench.cell / "spec.json", workdir)
         argv = (str(python), "-m", "harness.cell.start", str(spec))
-        by_hand.append(await bench.seconds(argv, env=make_surroundings(python, suite, workdir, threads=1)))
+        by_hand.append(
+            await bench.seconds(argv, env=make_cell_environment(python, suite, workdir, threads=1))
+        )
     return [
         Figure("one cell through the harness", "s", tuple(through)),
         Figure("its suite by hand", "s", tuple(by_hand)),

@@ -10,7 +10,7 @@ from typing import Literal
 import msgspec
 
 from harness.judge.intervals import estimate
-from harness.judge.quantities import decide_quantity, judge_speed, samples_of
+from harness.judge.quantities import decide_quantity, samples_of, summarize_speed
 from harness.judge.sampling import Look, confidence_at, last_look, looks
 from harness.records import Block, Interval, Quantity, QuantityDecision, Speed
 
@@ -81,7 +81,7 @@ def simulate(setting: Setting, pools: dict[str, Sequence[Block]], gates: int, se
 def sum_up(gate: Simulated, setting: Setting) -> Speed:
     """What the gate would have been left with."""
     spent = sum(gate.spent(group) for group in gate.draws)
-    return judge_speed(
+    return summarize_speed(
         setting.quantities, gate.decided, spent=spent, budget=2 * setting.seconds, looks=gate.looks
     )
 

@@ -13,7 +13,7 @@ from support.plan_texts import PLAIN, put_matrix
 
 from harness.errors import MachineError, UsageError
 from harness.matrix.cells import cells_of, suite_requirements
-from harness.matrix.read import read_matrix, say_lock
+from harness.matrix.read import describe_lock, read_matrix
 from harness.records import Cell, Distribution, Lock
 from harness.resolve import locks as locking
 from harness.resolve.lockfile import (
@@ -92,7 +92,7 @@ def test_a_damaged_lock_is_refused(tmp_path: Path, damage: Callable[[str], str],
     with pytest.raises(UsageError, match=said) as told:
         read_lock(path)
     assert str(told.value).startswith(f"{path}: ")
-    assert str(told.value).endswith(f"run `{say_lock(tmp_path.parents[2] / f'{tmp_path.name}.toml')}`")
+    assert str(told.value).endswith(f"run `{describe_lock(tmp_path.parents[2] / f'{tmp_path.name}.toml')}`")
 
 
 def test_inputs_tell_what_was_asked_for(tmp_path: Path) -> None:
@@ -191,7 +191,7 @@ def test_faults_of_committed_locks_are_found(tmp_path: Path, settings: IndexSett
     ]
     for finding in locking.check_locks(matrix):
         assert finding.message.startswith(f"{finding.path}: ")
-        assert finding.message.endswith(f"run `{say_lock(matrix.path)}`")
+        assert finding.message.endswith(f"run `{describe_lock(matrix.path)}`")
     changes = asyncio.run(locking.lock_matrix(matrix, settings))
     assert [change.path for change in changes if change.kind == "removed"] == [left_over]
     assert [path.read_text("utf-8") for path in theirs] == ["mine"] * 3

@@ -12,7 +12,7 @@ from support.plan_texts import make_matrix
 
 from harness.cell.start import PACKAGES
 from harness.errors import UsageError
-from harness.gate.request import Wish, compare
+from harness.gate.request import UpgradeRequest, compare
 from harness.matrix.read import read_matrix, shipped_matrices
 from harness.matrix.schema import Matrix
 from harness.resolve.locks import NEEDED, lock_matrix
@@ -81,7 +81,9 @@ def test_a_gate_has_no_baseline_without_it(tmp_path: Path, file: str | None) -> 
     matrix, settings = without(tmp_path, OPENVINO)
     (tmp_path / "was.txt").write_text("numpy==1.26.2\nsentence-transformers==3.3.1\n", encoding="utf-8")
     with pytest.raises(UsageError, match=r"pins\.openvino"):
-        asyncio.run(compare(Wish(from_file=file, changes=("numpy==2.0.2",)), matrix, settings, tmp_path))
+        asyncio.run(
+            compare(UpgradeRequest(from_file=file, changes=("numpy==2.0.2",)), matrix, settings, tmp_path)
+        )
 
 
 def test_the_suite_imports_nothing_else_that_could_be_lacking() -> None:

@@ -21,7 +21,7 @@ from harness.store.manifest import CHECKED, write_manifest
 from harness.store.material import Inputs, find_environment_edits, read_suite, spoil
 
 if TYPE_CHECKING:
-    from harness.store.material import Material
+    from harness.store.material import CellInputs
 
 WHY = (
     "changed while it ran (by the cell, or by something else on this machine), so nothing that it measured "
@@ -114,7 +114,7 @@ def test_corpus_golden_and_subject_package_are_looked_at(lab: Lab, tmp_path: Pat
     files = [tmp_path / name for name in ("corpus.toml", "golden.json", "service/data.bin")]
     for file in files:
         file.write_text("1")
-    material: Material = replace(
+    material: CellInputs = replace(
         lab.material, corpus=files[0], golden=files[1], normalizer="service.norm:to_unit"
     )
     inputs = Inputs.of(material)

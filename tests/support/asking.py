@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from support.gate_world import make_world
 
-from harness.gate.request import Compared, Wish, compare
+from harness.gate.request import Compared, UpgradeRequest, compare
 from harness.matrix.schema import Matrix
 from harness.resolve.lockfile import diff_locks
 from harness.resolve.pip_settings import IndexSettings
@@ -25,7 +25,7 @@ def ask(world: World, folder: Path, *changes: str, **files: str) -> Compared:
     for name, text in files.items():
         (folder / f"{name}.txt").write_text(text.replace(" ", "\n"), encoding="utf-8")
     named = {name: f"{name}.txt" for name in files}
-    wish = Wish(changes=changes, from_file=named.get("from_file"), to_file=named.get("to_file"))
+    wish = UpgradeRequest(changes=changes, from_file=named.get("from_file"), to_file=named.get("to_file"))
     return asyncio.run(compare(wish, *world, folder))
 
 

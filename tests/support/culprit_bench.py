@@ -11,10 +11,10 @@ import pytest
 from planted.wheels import build_wheel
 from support.gate_world import make_world
 
-from harness.gate.cause.search import Hunt
+from harness.gate.cause.search import CauseSearch
 from harness.gate.cause.symptoms import Seen
 from harness.gate.cause.trials import Trials
-from harness.gate.request import Compared, Wish, compare
+from harness.gate.request import Compared, UpgradeRequest, compare
 from harness.gate.sides import versions_of
 from harness.matrix.schema import Matrix
 from harness.records import Culprit, Lock, LockChange
@@ -60,7 +60,7 @@ class Bench:
 
     def hunt(
         self, suite: Suite, *, at_once: int = 1, most: int = 40, limit: int = 60, last: int | None = None
-    ) -> Hunt:
+    ) -> CauseSearch:
         self.looked.clear()
 
         async def run(lock: Lock, number: int) -> Seen:
@@ -78,7 +78,7 @@ class Bench:
         diff = diff_locks(self.compared.before, self.compared.after, self.compared.asked)
         trials = Trials(self.compared, diff, self.matrix, self.settings, run, self.said.append, most=limit)
         trials.locks = self.locks
-        return Hunt(trials, CASES[:2], "cases", "3.11", at_once=at_once, most=most)
+        return CauseSearch(trials, CASES[:2], "cases", "3.11", at_once=at_once, most=most)
 
 
 @pytest.fixture(scope="module", name="upgrade")
@@ -94,7 +94,7 @@ def upgrade_fixture(tmp_path_factory: pytest.TempPathFactory) -> Bench:
     for version in ("5.0", "5.0.1"):
         build_wheel(folder / "wheels", "transformers", version, {}, requires=["tokenizers>=1", "hub"])
     changes = ("numpy==2.4.6", "openvino==2026.4", "sentence-transformers==6.2.0")
-    compared = asyncio.run(compare(Wish(changes=changes), matrix, settings, folder))
+    compared = asyncio.run(compare(UpgradeRequest(changes=changes), matrix, settings, folder))
     return Bench(compared, matrix, settings)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from harness.gate.cause.sentence import Found
+from harness.gate.cause.sentence import FoundCause
 from harness.records import LockChange, Trial, TrialOutcome
 
 NUMPY = LockChange(name="numpy", kind="changed", asked=True, before="1", after="2")
@@ -18,7 +18,7 @@ def trial(
     return Trial(applied=applied, moved=moved, outcome=outcome, because=because)
 
 
-def make_found(changes: tuple[LockChange, ...], **other: Any) -> Found:
+def make_found(changes: tuple[LockChange, ...], **other: Any) -> FoundCause:
     values: dict[str, Any] = {
         "dragged": (),
         "explained": ("a",),
@@ -26,4 +26,4 @@ def make_found(changes: tuple[LockChange, ...], **other: Any) -> Found:
         "without": trial("green"),
         "releases": (),
     }
-    return Found(changes=changes, **(values | other))
+    return FoundCause(changes=changes, **(values | other))

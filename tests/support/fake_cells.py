@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from harness.records import Cell, CellResult, Distribution, Lock, Plan, PlannedCell, Progress, ScenarioPlan
 from harness.runs.folder import RunFolder
-from harness.store.material import Material, read_suite
+from harness.store.material import CellInputs, read_suite
 from harness.store.result_store import ResultStore
 from harness.store.store import Store
 from harness.sweep.interrupt import run_interruptibly
@@ -260,8 +260,8 @@ class Lab:
         yield Path(self.wait_environment(cell.id))
 
     @property
-    def material(self) -> Material:
-        return Material(
+    def material(self) -> CellInputs:
+        return CellInputs(
             suite=read_suite(make_suite(self.folder)),
             identity={"suite": "s", "model": "m"},
             model_dir=self.folder / "model",

@@ -12,6 +12,7 @@ from harness.records import (
     Decision,
     Finding,
     FurtherChange,
+    FurtherChanges,
     Gate,
     Interval,
     LeftOut,
@@ -24,7 +25,6 @@ from harness.records import (
     ReleaseTrial,
     Speed,
     Trial,
-    WayOut,
 )
 
 REPLACE = msgspec.structs.replace
@@ -143,9 +143,9 @@ def make_question(text: str = "", **changes: Any) -> Question:
     return Question(**(values | changes))
 
 
-def make_way_out(text: str = "") -> WayOut:
+def make_further(text: str = "") -> FurtherChanges:
     change = FurtherChange(name="openvino", held=f"openvino==1{text}", lowest="2", newest=f"3{text}")
-    return WayOut(changes=(change,), smallest=True, calls=3)
+    return FurtherChanges(changes=(change,), smallest=True, calls=3)
 
 
 def make_gate(text: str = "", **changes: Any) -> Gate:
@@ -164,7 +164,7 @@ def make_gate(text: str = "", **changes: Any) -> Gate:
         "run": "run-1",
         "matrix": "compat",
         "created": "2026-11-22T20:00:00+00:00",
-        "question": make_question(text, way_out=make_way_out(text)),
+        "question": make_question(text, further=make_further(text)),
         "decision": decision,
         "speed": make_speed(text),
         "culprit": make_culprit(text),

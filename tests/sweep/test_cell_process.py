@@ -11,7 +11,7 @@ from support.fake_cells import LIMITS, Lab
 
 from harness.errors import StoreError
 from harness.processes import describe_exit
-from harness.sweep.cell_process import Places
+from harness.sweep.cell_process import HiddenPaths
 
 if TYPE_CHECKING:
     from harness.records import CellResult
@@ -162,7 +162,7 @@ def test_cell_sees_a_scrubbed_environment(lab: Lab, monkeypatch: pytest.MonkeyPa
 
 
 def test_folders_of_this_machine_are_not_in_results(lab: Lab) -> None:
-    places = Places.of_cell(
+    places = HiddenPaths.of_cell(
         Path("/store/envs/a/bin/python"), Path("/store/suite/b"), "/scratch/w", "/store/m"
     )
     said = "/store/envs/a/x.py, /store/suite/b/harness, /scratch/w/tmp, /store/m/w.bin, /store/models/x, /usr"

@@ -16,7 +16,7 @@ from support.fake_cells import Lab, make_plan, plan_cell
 from harness.errors import MachineError
 from harness.files import describe_os_error, find_no_space, write_whole
 from harness.gate.blocks import append_block
-from harness.records import VoidBlock
+from harness.records import InvalidBlock
 from harness.runs.database import HistoryError, open_history, transaction
 from harness.seals import load_sealer
 
@@ -119,7 +119,7 @@ def test_a_file_that_cannot_be_written_is_named(disk: SmallDisk) -> None:
     assert describe_os_error(caught.value) == f"no space left on device: {blocks}"
 
 
-BLOCK = VoidBlock(group="embedding", number=1, slots=(), arms=(), void="x" * 100_000)
+BLOCK = InvalidBlock(group="embedding", number=1, slots=(), arms=(), void="x" * 100_000)
 
 
 def test_a_history_that_cannot_be_written(disk: SmallDisk) -> None:

@@ -12,7 +12,7 @@ from support.plan_texts import PLAIN, make_matrix
 from harness.cell.interface import load_checks, load_scenarios
 from harness.errors import UsageError
 from harness.matrix.cells import cells_of
-from harness.matrix.read import find_matrix, say_lock
+from harness.matrix.read import describe_lock, find_matrix
 from harness.matrix.schema import Matrix
 from harness.records import Cell, Distribution, Lock, Plan, ScenarioPlan
 from harness.resolve.lockfile import inputs_digest, locks_folder, make_lock, platform_tag, write_lock
@@ -105,7 +105,7 @@ def test_a_stale_lock_is_refused(matrix: Matrix) -> None:
         plan_of(changed)
     assert str(told.value) == "\n".join(
         f"{folder / cell.id}.txt: stale lock: mine asks for something else than when {cell.id} was locked; "
-        f"run `{say_lock(changed.path)}`"
+        f"run `{describe_lock(changed.path)}`"
         for cell in cells_of(changed)
     )
     # Asked to resolve anew, it goes to the index, which has nothing here.

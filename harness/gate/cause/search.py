@@ -10,7 +10,15 @@ import msgspec
 from packaging.version import Version
 
 from harness.gate.cause.minimize import Minimum, bisect_releases
-from harness.gate.cause.sentence import Found, Red, say_doubts, say_found, say_share, say_so_far, say_worse
+from harness.gate.cause.sentence import (
+    FailingPart,
+    FoundCause,
+    describe_doubts,
+    describe_found,
+    describe_share,
+    describe_so_far,
+    describe_worse,
+)
 from harness.gate.cause.trial_lock import part_of
 from harness.gate.cause.trials import Trials
 from harness.records import Culprit, LockChange, ReleaseSearch, ReleaseTrial, Trial
@@ -39,7 +47,7 @@ class _Context:
 
 
 @dataclass
-class Inquiry:
+class CauseInquiry:
     """Of one part that is red and as small as it gets.
 
     Attributes:
@@ -62,7 +70,7 @@ class Inquiry:
     doubtful: set[str] = field(default_factory=set)
     cut_off: bool = False
 
-    async def inquire(self, part: tuple[str, ...]) -> Found:
+    async def inquire(self, part: tuple[str, ...]) -> FoundCause:
         """All that is found out about a part."""
         seen = await self.trials.look(await self.trials.resolve_part(part))
         explained = tuple(each for each in self.wanted if each in seen.red)
@@ -70,7 +78,7 @@ class Inquiry:
         for name, context in blamed.items():
             explained = await self._from_the_first(name, context, explained)
         names, alone = await self._take_back(part, tuple(blamed), explained)
-        return Found(
+        return FoundCause(
             changes=tuple(change for change in self.trials.diff.changes if change.name in names),
             dragged=tuple(change for change in alone.moved if change.name not in names),
             explained=explained,
@@ -107,7 +115,7 @@ class Inquiry:
             search = await self._bisect(name, context, explained)
             if search is not None:
                 self.searches[name] = search
-                if apart := await self._tell_apart(search, context, explained):
+                if apart := await self._describe_separately(search, context, explained):
                     open_ |= {each: apart for each in apart.names if each not in self.searches}
                     continue
             blamed[name] = context
@@ -129,7 +137,7 @@ class Inquiry:
 
         return await bisect_releases(change, listed, try_release, at_once=self.at_once)
 
-    async def _tell_apart(
+    async def _describe_separately(
         self, search: ReleaseSearch, context: _Context, explained: Sequence[str]
     ) -> _Context | None:
         """Whom the first bad release only brings along, and who is to blame instead; None if it is itself.
@@ -175,7 +183,7 @@ MOST_CULPRITS = 3
 
 
 @dataclass
-class Hunt:
+class CauseSearch:
     """One search over one kind of symptoms.
 
     Attributes:
@@ -214,7 +222,7 @@ class Hunt:
                     group.create_task(trials.look(lock))
         whole = await trials.try_part(trials.names, self.wanted)
         if whole.outcome != "red":
-            return self._nothing(_say_gone(whole))
+            return self._nothing(_describe_gone(whole))
         baseline = await trials.look(compared.before)
         there = (await trials.look(compared.after)).red
         self._left = tuple(each for each in self.wanted if each in there and each not in baseline.red)
@@ -226,7 +234,9 @@ class Hunt:
             if not one.changes:
                 break
             self._left = tuple(each for each in self._left if each not in one.looked_for)
-        return _join(self._found, f"{self._say_left()}, which were not looked into" if self._left else "")
+        return _join(
+            self._found, f"{self._describe_left()}, which were not looked into" if self._left else ""
+        )
 
     def stop(self, because: str) -> Culprit:
         """What is known when the search was ended from outside; ``because`` says by what."""
@@ -236,13 +246,13 @@ class Hunt:
             so_far = self._so_far(min(reversed(smaller), key=_size), because)
             return _join([*self._found, so_far], "")
         so_far = self._nothing(f"{because}, and no part smaller than the whole upgrade was known to do it")
-        return _join([*self._found, so_far], f"{self._say_left()}; {because}" if self._found else "")
+        return _join([*self._found, so_far], f"{self._describe_left()}; {because}" if self._found else "")
 
-    def _so_far(self, red: Red, because: str) -> Culprit:
+    def _so_far(self, red: FailingPart, because: str) -> Culprit:
         explained = tuple(each for each in red.explained if each in self._left)
-        told = say_share(explained, self._left, self.noun)
+        told = describe_share(explained, self._left, self.noun)
         return Culprit(
-            sentence=say_so_far(red, told, self._worse(explained), because),
+            sentence=describe_so_far(red, told, self._worse(explained), because),
             looked_for=explained,
             changes=red.changes,
             dragged=red.dragged,
@@ -250,13 +260,13 @@ class Hunt:
             trials=self._new_trials(),
         )
 
-    def _say_left(self) -> str:
+    def _describe_left(self) -> str:
         one = len(self._left) == 1
         what = f"1 more of the {self.noun} is" if one else f"{len(self._left)} more {self.noun} are"
         return f"{what} {self._worse(self._left)}"
 
     def _worse(self, wanted: Sequence[str]) -> str:
-        return say_worse([self.units[each] for each in wanted if each in self.units])
+        return describe_worse([self.units[each] for each in wanted if each in self.units])
 
     def _nothing(self, sentence: str) -> Culprit:
         return Culprit(sentence=sentence, looked_for=self._left or self.wanted, trials=self._new_trials())
@@ -273,14 +283,14 @@ class Hunt:
         if not minimum.part:
             sentence = "what is left does not fail again"
             return Culprit(sentence=sentence, looked_for=tuple(wanted), trials=self._new_trials())
-        inquiry = Inquiry(self.trials, wanted, self.python, self.at_once, self.most)
+        inquiry = CauseInquiry(self.trials, wanted, self.python, self.at_once, self.most)
         found = await inquiry.inquire(minimum.part)
-        told = say_share(found.explained, wanted, self.noun)
+        told = describe_share(found.explained, wanted, self.noun)
         unsure = {*minimum.doubtful, *inquiry.doubtful}
         doubtful = [change.name for change in found.changes if change.name in unsure]
-        doubts = say_doubts(doubtful, cut_off=minimum.cut_off or inquiry.cut_off, trials=self.most)
+        doubts = describe_doubts(doubtful, cut_off=minimum.cut_off or inquiry.cut_off, trials=self.most)
         return Culprit(
-            sentence=say_found(found, told, self._worse(found.explained), doubts),
+            sentence=describe_found(found, told, self._worse(found.explained), doubts),
             looked_for=tuple(found.explained),
             changes=found.changes,
             dragged=found.dragged,
@@ -291,13 +301,13 @@ class Hunt:
         )
 
 
-def _say_gone(whole: Trial) -> str:
+def _describe_gone(whole: Trial) -> str:
     if whole.outcome == "green":
         return "what failed does not fail when it is run again by itself in the same environment: it is flaky"
     return f"what failed could not be seen again: {whole.because}"
 
 
-def _size(red: Red) -> int:
+def _size(red: FailingPart) -> int:
     return len(red.changes) + len(red.dragged)
 
 

@@ -13,7 +13,7 @@ from harness.records import LockChange, ReleaseSearch, Trial
 
 
 @dataclass(frozen=True)
-class Red:
+class FailingPart:
     """A part that was red: what was applied, what moved along, and what of the wanted came up."""
 
     digest: str
@@ -23,7 +23,7 @@ class Red:
 
 
 @dataclass(frozen=True)
-class Found:
+class FoundCause:
     """A culprit, and what it rests on.
 
     Attributes:
@@ -53,7 +53,7 @@ _GROWN = {"s": "slower", "B": "larger"}
 _SHOWN = 4
 
 
-def say_change(change: LockChange) -> str:
+def describe_change(change: LockChange) -> str:
     """One change: ``numpy 1.26.2 -> 2.4.6``, ``+ hub 2.0``, ``- idna 3.11``."""
     if change.kind == "added":
         return f"{change.name} {change.after} (new)"
@@ -68,40 +68,42 @@ def by_weight(changes: Sequence[LockChange]) -> list[LockChange]:
     return sorted(changes, key=lambda change: (not change.asked, kinds.index(change.kind)))
 
 
-def say_changes(changes: Sequence[LockChange], limit: int = _SHOWN) -> str:
+def describe_changes(changes: Sequence[LockChange], limit: int = _SHOWN) -> str:
     """Several changes, the weightiest few by name."""
-    return _join(_shorten([say_change(change) for change in by_weight(changes)], limit))
+    return _join(_shorten([describe_change(change) for change in by_weight(changes)], limit))
 
 
-def say_worse(units: Collection[str]) -> str:
+def describe_worse(units: Collection[str]) -> str:
     """What becomes of what is looked for: cases, which have no unit, turn red; seconds and bytes grow."""
     return " or ".join(_GROWN[unit] for unit in sorted(set(units), reverse=True)) or RED
 
 
-def say_found(found: Found, told: str, worse: str, doubts: str = "") -> str:
-    """What it is, what it does (``told``, see ``say_share``), both directions, the first bad release.
+def describe_found(found: FoundCause, told: str, worse: str, doubts: str = "") -> str:
+    """What it is, what it does (``told``, see ``describe_share``), both directions, the first bad release.
 
-    ``doubts`` keep it from being the smallest for certain; see ``say_doubts``.
+    ``doubts`` keep it from being the smallest for certain; see ``describe_doubts``.
     """
     one, dragged = len(found.changes) == 1, found.dragged
-    along = f" (which moves {say_changes(dragged, 2)} along)" if dragged else ""
-    head = _say_alone(say_changes(found.changes) + along, found.alone, _Effect(told, worse), one=one)
+    along = f" (which moves {describe_changes(dragged, 2)} along)" if dragged else ""
+    head = _describe_alone(
+        describe_changes(found.changes) + along, found.alone, _Effect(told, worse), one=one
+    )
     if found.alone.outcome == "red" and not one and not doubts:
         head += ", and none of them can be left out"
-    parts = [head, _say_without(found.without, worse, one=one), *map(_say_release, found.releases)]
-    return "; ".join(parts) + _say_apart(found) + doubts
+    parts = [head, _describe_without(found.without, worse, one=one), *map(_describe_release, found.releases)]
+    return "; ".join(parts) + _describe_apart(found) + doubts
 
 
-def say_so_far(red: Red, told: str, worse: str, because: str) -> str:
+def describe_so_far(red: FailingPart, told: str, worse: str, because: str) -> str:
     """The smallest part known to do it when the search was ended; ``because`` says by what."""
-    what, one = say_changes(red.changes), len(red.changes) == 1
-    along = f" (which moves {say_changes(red.dragged, 2)} along)" if red.dragged else ""
+    what, one = describe_changes(red.changes), len(red.changes) == 1
+    along = f" (which moves {describe_changes(red.dragged, 2)} along)" if red.dragged else ""
     does = _Effect(told, worse).say(one=one)
     head = f"{what}{along} alone {does}" if one else f"{what}{along} {does} together"
     return f"{head}; {because}, so a smaller part or an earlier release may do"
 
 
-def say_seconds(seconds: float) -> str:
+def describe_seconds(seconds: float) -> str:
     """A duration as a person says it."""
     return f"{seconds / 60:.0f} minutes" if seconds >= 120 else f"{seconds:g} seconds"
 
@@ -119,7 +121,7 @@ class _Effect:
         return f"{verb} {self.told} {self.worse}"
 
 
-def _say_alone(what: str, alone: Trial, effect: _Effect, *, one: bool) -> str:
+def _describe_alone(what: str, alone: Trial, effect: _Effect, *, one: bool) -> str:
     """Only a trial of this part alone that was red says that it is this part alone."""
     if alone.outcome == "red":
         does = effect.say(one=one)
@@ -131,12 +133,12 @@ def _say_alone(what: str, alone: Trial, effect: _Effect, *, one: bool) -> str:
     return f"{head}; what {left} {'does' if one else 'do'} alone is not known ({alone.because})"
 
 
-def say_count(wanted: Sequence[str], noun: str) -> str:
+def describe_count(wanted: Sequence[str], noun: str) -> str:
     """How many of them, or which one."""
     return wanted[0] if len(wanted) == 1 else f"{len(wanted)} {noun}"
 
 
-def say_share(explained: Collection[str], wanted: Collection[str], noun: str) -> str:
+def describe_share(explained: Collection[str], wanted: Collection[str], noun: str) -> str:
     """How much of what is looked for comes up."""
     if len(wanted) == 1:
         return next(iter(explained))
@@ -145,7 +147,7 @@ def say_share(explained: Collection[str], wanted: Collection[str], noun: str) ->
     return f"{len(explained)} of {len(wanted)} {noun}"
 
 
-def _say_without(without: Trial, worse: str, *, one: bool) -> str:
+def _describe_without(without: Trial, worse: str, *, one: bool) -> str:
     left = "it" if one else "them"
     if without.outcome == "unresolved":
         return f"what all the rest does without {left} is not known ({without.because})"
@@ -161,7 +163,7 @@ def _say_without(without: Trial, worse: str, *, one: bool) -> str:
     return f"all the rest without {left}{less} {'stays green' if worse == RED else 'does not'}"
 
 
-def _say_release(search: ReleaseSearch) -> str:
+def _describe_release(search: ReleaseSearch) -> str:
     doubts = [f"{len(search.skipped)} in between could not be tried"] if search.skipped else []
     if search.unlisted and _lies_within(search.unlisted, search):
         low, high = search.unlisted
@@ -175,7 +177,7 @@ def _lies_within(gap: tuple[str, str], search: ReleaseSearch) -> bool:
     return ends in (sorted(ends), sorted(ends, reverse=True))
 
 
-def _say_apart(found: Found) -> str:
+def _describe_apart(found: FoundCause) -> str:
     """Which packages bring the culprit along, and how the two were told apart."""
     free = ", and is not to blame" if found.alone.outcome == "red" else ""
     told = (
@@ -186,7 +188,7 @@ def _say_apart(found: Found) -> str:
     return "".join(f"; {each}" for each in told)
 
 
-def say_doubts(doubtful: Sequence[str], *, cut_off: bool, trials: int) -> str:
+def describe_doubts(doubtful: Sequence[str], *, cut_off: bool, trials: int) -> str:
     """What keeps the part from being the smallest for certain; empty where nothing does."""
     if cut_off:
         return f"; the search was cut off after {trials} trials, so a smaller part may do"

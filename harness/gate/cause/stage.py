@@ -17,8 +17,8 @@ from harness.cell.interface import load_checks
 from harness.errors import HarnessError, MachineError, StoreError
 from harness.files import describe_os_error, write_text, write_whole
 from harness.gate.blocks import read_blocks
-from harness.gate.cause.search import Hunt, join_kinds
-from harness.gate.cause.sentence import say_count, say_seconds
+from harness.gate.cause.search import CauseSearch, join_kinds
+from harness.gate.cause.sentence import describe_count, describe_seconds
 from harness.gate.cause.symptoms import Seen, Symptoms, find_symptoms, see_cell, see_speed
 from harness.gate.cause.trial_lock import TRIAL
 from harness.gate.cause.trials import Run, Trials
@@ -228,7 +228,7 @@ AT_ONCE = 2
 
 
 @dataclass(frozen=True)
-class Suspicion:
+class CauseRequest:
     """A gate that said no: what it compared, and what it says no to; ``findings`` are those of both cells."""
 
     compared: Compared
@@ -240,7 +240,7 @@ class Suspicion:
 
 
 async def find_culprit(  # noqa: PLR0913 - one parameter an ingredient
-    suspicion: Suspicion,
+    suspicion: CauseRequest,
     request: Request,
     settings: IndexSettings,
     notify: Notify,
@@ -262,7 +262,7 @@ async def find_culprit(  # noqa: PLR0913 - one parameter an ingredient
 class _Search:
     """One search over both kinds of symptoms, each with what is known of it when it has to end."""
 
-    suspicion: Suspicion
+    suspicion: CauseRequest
     symptoms: Symptoms
     means: Means
     seconds: float
@@ -272,18 +272,18 @@ class _Search:
         """Those that the suite shows, then those that only measuring shows."""
         found, suite, speed = [], self.symptoms.of_suite, self.symptoms.of_speed
         if suite:
-            self._say(f"looking for the part of the upgrade that turns {say_count(suite, SUITE)} red")
+            self._say(f"looking for the part of the upgrade that turns {describe_count(suite, SUITE)} red")
             until = self.seconds * (SUITE_SHARE if speed else 1.0)
             found.append(await self._bound(self._hunt_suite, suite, until))
         if speed:
-            self._say(f"looking for the part of the upgrade that makes {say_count(speed, SPEED)} worse")
+            self._say(f"looking for the part of the upgrade that makes {describe_count(speed, SPEED)} worse")
             found.append(await self._bound(self._hunt_speed, speed, self.seconds))
         if not found:
             return Culprit(sentence="nothing that can be looked for by itself failed, so there is no culprit")
         return join_kinds(found)
 
     async def _bound(
-        self, make: Callable[[], Awaitable[Hunt]], wanted: tuple[str, ...], until: float
+        self, make: Callable[[], Awaitable[CauseSearch]], wanted: tuple[str, ...], until: float
     ) -> Culprit:
         """Search one kind until so many seconds after the beginning."""
         hunt, left = None, until - (time.monotonic() - self.begun)
@@ -293,7 +293,7 @@ class _Search:
                     hunt = await make()
                     return await hunt.search()
         except TimeoutError:
-            because = f"the search was cut off after {say_seconds(round(left))}"
+            because = f"the search was cut off after {describe_seconds(round(left))}"
         except HarnessError as error:
             because = f"the search for the culprit broke off: {error}"
         self._say(because)
@@ -302,13 +302,13 @@ class _Search:
     def _say(self, text: str) -> None:
         self.means.notify(Progress(cell="", stage="note", note=f"culprit: {text}"))
 
-    async def _hunt_suite(self) -> Hunt:
+    async def _hunt_suite(self) -> CauseSearch:
         means = self.means
         trials = self._trials(await make_suite_runner(self.symptoms, means))
         at_once = min(AT_ONCE, means.request.options.jobs)
-        return Hunt(trials, self.symptoms.of_suite, SUITE, self._python, at_once)
+        return CauseSearch(trials, self.symptoms.of_suite, SUITE, self._python, at_once)
 
-    async def _hunt_speed(self) -> Hunt:
+    async def _hunt_speed(self) -> CauseSearch:
         suspicion, symptoms, means = self.suspicion, self.symptoms, self.means
         budget = trial_seconds(symptoms.quantities, read_blocks(means.folder.parent))
         run = make_speed_runner(symptoms, replace(means, folder=means.folder / "speed"), budget)
@@ -318,7 +318,7 @@ class _Search:
         if suspicion.speed is not None:  # many processes said so: that is not measured again
             trials.seen[after.digest] = see_speed(suspicion.speed.quantities)
         units = {quantity.id: quantity.unit for quantity in symptoms.quantities}
-        return Hunt(trials, wanted, SPEED, self._python, units=units)
+        return CauseSearch(trials, wanted, SPEED, self._python, units=units)
 
     def _trials(self, run: Run) -> Trials:
         suspicion, means = self.suspicion, self.means

@@ -21,7 +21,7 @@ from harness.records import Cell, Distribution, Lock
 from harness.resolve import uv
 from harness.resolve.lockfile import make_lock, platform_tag
 from harness.resolve.pip_settings import IndexSettings
-from harness.resolve.resolve import TIMEOUT_SECONDS, Guidance, compile_arguments, matrix_of_today, resolve
+from harness.resolve.resolve import TIMEOUT_SECONDS, Guidance, compile_arguments, resolve, without_upload_date
 
 # Who in a lock needs whom, as the resolver tells it.
 
@@ -34,7 +34,7 @@ async def find_requirers(
     A lock has no edges, so the same set is resolved once more with uv's annotations on.
     """
     cell, versions = side.to_cell(lock.cell), versions_of(lock)
-    arguments = compile_arguments(cell, matrix_of_today(matrix).resolve, settings)
+    arguments = compile_arguments(cell, without_upload_date(matrix).resolve, settings)
     with temporary_folder("requirers") as folder:
         asked = _write(folder, "requirements.in", (name for name in side.tested if name in versions))
         held = _write(folder, "constraints.txt", (f"{name}=={v}" for name, v in versions.items()))
@@ -117,7 +117,7 @@ async def resolve_trial(
     """
     if all(_is_there(start, name, version) for name, version in part.items()):
         return msgspec.structs.replace(start.lock, cell=TRIAL)
-    resolver = _Resolver(start, matrix_of_today(matrix), settings)
+    resolver = _Resolver(start, without_upload_date(matrix), settings)
     lock = await resolver.hold(part)
     if lock.reason:
         loose = await resolver.release(part)

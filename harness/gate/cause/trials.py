@@ -12,7 +12,7 @@ import msgspec
 
 from harness.errors import UsageError
 from harness.gate.cause.minimize import Minimum, minimize
-from harness.gate.cause.sentence import Red, by_weight, say_changes
+from harness.gate.cause.sentence import FailingPart, by_weight, describe_changes
 from harness.gate.cause.symptoms import Seen
 from harness.gate.cause.trial_lock import Start, find_requirers, part_of, resolve_trial, starts_of
 from harness.gate.request import Compared
@@ -55,7 +55,7 @@ class Trials:
     most: int = 60
     seen: dict[str, Seen] = field(default_factory=dict)
     made: list[Trial] = field(default_factory=list)
-    reds: list[Red] = field(default_factory=list)
+    reds: list[FailingPart] = field(default_factory=list)
     locks: dict[tuple[str, str, frozenset[tuple[str, str]]], Lock] = field(default_factory=dict)
     origin: Lock | None = None
     _numbers: Iterator[int] = field(default_factory=lambda: itertools.count(1))
@@ -187,7 +187,7 @@ class Trials:
         applied = trial.applied if self.origin is None else {change.name for change in moved}
         changes = tuple(change for change in moved if change.name in applied)
         dragged = tuple(change for change in moved if change.name not in applied)
-        self.reds.append(Red(lock.digest, changes, dragged, explained))
+        self.reds.append(FailingPart(lock.digest, changes, dragged, explained))
 
     async def _resolve(self, start: Start, versions: Mapping[str, str]) -> Lock:
         asked = (start.lock.digest, start.other.digest, frozenset(versions.items()))
@@ -199,7 +199,7 @@ class Trials:
         """Keep a trial with all that it moves from the baseline of the gate."""
         self.made.append(msgspec.structs.replace(trial, moved=moved))
         if new:
-            what = say_changes(moved) or ", ".join(trial.applied) or "the baseline"
+            what = describe_changes(moved) or ", ".join(trial.applied) or "the baseline"
             because = f" ({trial.because})" if trial.because else ""
             self.say(f"trial with {what}: {trial.outcome}{because}")
         return trial

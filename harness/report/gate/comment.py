@@ -25,16 +25,16 @@ from harness.report.gate.view import (
     MOST_CHECKS,
     checks_command,
     count_changes,
+    describe_culprits,
+    describe_further_changes,
+    describe_judged,
+    describe_origin,
+    describe_search,
+    describe_unchanged,
     fresh_findings,
     gate_command,
     group_findings,
     name_red,
-    say_culprits,
-    say_judged,
-    say_origin,
-    say_search,
-    say_unchanged,
-    say_way_out,
 )
 
 if TYPE_CHECKING:
@@ -44,9 +44,9 @@ if TYPE_CHECKING:
 # What a reader of the comment can unfold: the lock diff, what was known, red or checked before, left out.
 
 
-def way_out_section(gate: Gate, room: Room) -> Iterator[Section]:
+def further_changes_section(gate: Gate, room: Room) -> Iterator[Section]:
     """What would give the candidate a solution."""
-    way = gate.question.way_out
+    way = gate.question.further
     if way is None:
         return
     rows = [
@@ -54,7 +54,9 @@ def way_out_section(gate: Gate, room: Room) -> Iterator[Section]:
         for each in way.changes
     ]
     table = draw_table(("held", "needed", "newest that works"), rows, room.fresh)
-    yield Section("What would make it possible", (*table, *([""] if table else []), say_way_out(way)))
+    yield Section(
+        "What would make it possible", (*table, *([""] if table else []), describe_further_changes(way))
+    )
 
 
 def rest_sections(gate: Gate, room: Room) -> Iterator[Section]:
@@ -77,12 +79,12 @@ def _lock_diff(gate: Gate, room: Room) -> Iterator[Section]:
             code_span(each.name, 100),
             code_span(each.before, 100) or "-",
             code_span(each.after, 100) or "-",
-            say_origin(each),
+            describe_origin(each),
         ]
         for each in gate.question.diff.changes
     ]
     if rows:
-        body = (*draw_table(("package", "from", "to", ""), rows, 4 * room.rest), "", say_unchanged(gate))
+        body = (*draw_table(("package", "from", "to", ""), rows, 4 * room.rest), "", describe_unchanged(gate))
         yield Section(f"What the upgrade changes: {count_changes(gate)}", body, folded=True)
 
 
@@ -114,7 +116,7 @@ def _trials(culprit: Culprit, room: Room) -> Iterator[Section]:
         for each in search.tried
     ]
     if rows:
-        said = tuple(line for each in say_search(culprit, span) for line in (each, ""))
+        said = tuple(line for each in describe_search(culprit, span) for line in (each, ""))
         table = draw_table(("tried", "outcome", "because"), rows, room.rest)
         title = f"What was tried to find who is to blame: {len(rows)}"
         yield Section(title, (*said, *table), folded=True)
@@ -191,14 +193,14 @@ def _origin(gate: Gate) -> str:
     parts = [f"From {span(question.baseline)} to {span(question.candidate)}"]
     if question.diff.changes:
         parts.append(f" ({count_changes(gate)})")
-    if to_blame := say_culprits(gate, span, "→"):
+    if to_blame := describe_culprits(gate, span, "→"):
         parts.append(f"; to blame: **{to_blame}**")
-    return f"{''.join(parts)}. {say_judged(gate)}"
+    return f"{''.join(parts)}. {describe_judged(gate)}"
 
 
 def _sections(gate: Gate, room: Room) -> Iterator[Section]:
     """What a person has to see first, then what can be unfolded."""
-    yield from way_out_section(gate, room)
+    yield from further_changes_section(gate, room)
     yield from fresh_sections(gate, room)
     yield from slower_section(gate, room)
     yield from culprit_section(gate)

@@ -9,8 +9,8 @@ from junitparser import Error, Failure, JUnitXml, Skipped, TestCase, TestSuite
 from harness.records import CANDIDATE
 from harness.report.escape import disarm_commands, scrub, shorten
 from harness.report.gate.speed_view import (
+    describe_why,
     find_remedies,
-    say_why,
     show_change,
     show_floor,
     show_threshold,
@@ -19,11 +19,11 @@ from harness.report.gate.speed_view import (
 from harness.report.gate.view import (
     ACCEPT_KNOWN,
     checks_command,
+    describe_culprits,
+    describe_further_changes,
+    describe_judged,
     fresh_findings,
     gate_command,
-    say_culprits,
-    say_judged,
-    say_way_out,
 )
 
 if TYPE_CHECKING:
@@ -62,13 +62,13 @@ def render_gate_junit(gate: Gate, findings: Sequence[Finding] = ()) -> str:
 
 
 def _verdict(gate: Gate) -> TestCase:
-    decision, way = gate.decision, gate.question.way_out
+    decision, way = gate.decision, gate.question.further
     case = TestCase("verdict", classname="gate")
     said = ": ".join(filter(None, [decision.verdict, decision.sentence, decision.because]))
-    lines = [said, say_judged(gate), gate_command(gate)]
+    lines = [said, describe_judged(gate), gate_command(gate)]
     if way is not None:
         lines += [f"{each.name}>={each.lowest} instead of {each.held}" for each in way.changes]
-        lines.append(say_way_out(way))
+        lines.append(describe_further_changes(way))
     if gate.culprit is not None:
         lines += _blame(gate, gate.culprit)
     if decision.verdict != "pass":
@@ -80,7 +80,7 @@ def _verdict(gate: Gate) -> TestCase:
 
 
 def _blame(gate: Gate, culprit: Culprit) -> list[str]:
-    to_blame = say_culprits(gate, shorten)
+    to_blame = describe_culprits(gate, shorten)
     return [f"to blame: {to_blame}: {culprit.sentence}" if to_blame else culprit.sentence]
 
 
@@ -108,7 +108,7 @@ def _quantity(gate: Gate, decision: QuantityDecision) -> TestCase:
         entry.text = _plain([told, gate_command(gate, "--quantities", quantity.id)])
         case.result = [entry]
     elif decision.outcome != "passed" and gate.speed is not None:
-        why = ": ".join(filter(None, [say_why(decision, gate.speed), decision.because]))
+        why = ": ".join(filter(None, [describe_why(decision, gate.speed), decision.because]))
         entry = Error(_line(why, 600), decision.outcome)
         entry.text = _plain(
             [why, told, *(f"{e.advice}: {e.command}" for e in find_remedies(gate, [decision]))]

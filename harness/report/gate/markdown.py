@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 from harness.report.escape import code_span, escape_prose
 from harness.report.gate.speed_view import (
     count_outcomes,
+    describe_effort,
     find_remedies,
     group_why,
     regressed,
-    say_effort,
     show_change,
     show_floor,
     show_threshold,
@@ -26,11 +26,11 @@ from harness.report.gate.view import (
     count_cases,
     culprit_command,
     culprits_of,
+    describe_culprits,
     fresh_findings,
     fresh_known,
     group_findings,
     group_known,
-    say_culprits,
 )
 
 if TYPE_CHECKING:
@@ -148,7 +148,11 @@ def speed_section(gate: Gate, room: Room) -> Iterator[Section]:
     if gate.speed is None:
         return
     every = worst_first(gate.speed)
-    body = (*draw_table(HEADER, _quantity_rows(every), room.rest), "", escape_prose(say_effort(gate.speed)))
+    body = (
+        *draw_table(HEADER, _quantity_rows(every), room.rest),
+        "",
+        escape_prose(describe_effort(gate.speed)),
+    )
     yield Section(f"Latency and memory: {count_outcomes(every)}", body, folded=True)
 
 
@@ -194,7 +198,7 @@ def culprit_section(gate: Gate) -> Iterator[Section]:
     if not culprit.changes:
         yield Section("Who is to blame", (escape_prose(culprit.sentence, LONGEST),))
         return
-    lines = [f"**{say_culprits(gate, span, '→')}**: {escape_prose(culprit.sentence, LONGEST)}"]
+    lines = [f"**{describe_culprits(gate, span, '→')}**: {escape_prose(culprit.sentence, LONGEST)}"]
     commands = [command for each in culprits_of(gate) if (command := culprit_command(gate, each))]
     for command in commands:
         lines += ["", f"Just this: {quote_command(command)}"]

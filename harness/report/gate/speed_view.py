@@ -99,18 +99,18 @@ def count_outcomes(decisions: Sequence[QuantityDecision]) -> str:
     return ", ".join(f"{count} {outcome}" for outcome, count in counts.items() if count) or "none"
 
 
-def say_effort(speed: Speed) -> str:
+def describe_effort(speed: Speed) -> str:
     """What the numbers rest on, and which blocks could not be used."""
-    void = f" {_say_void(speed)}." if speed.void else ""
+    void = f" {_describe_void(speed)}." if speed.void else ""
     return (
         f"Candidate over baseline, fresh processes in pairs; intervals hold together with a confidence of "
         f"{speed.confidence * 100:g} %. Noise: the baseline against itself. "
         f"Measured for {show_duration(speed.spent)} of {show_duration(speed.budget)}.{void}"
-        f"{_say_left_out(speed)}"
+        f"{_describe_left_out(speed)}"
     )
 
 
-def _say_left_out(speed: Speed) -> str:
+def _describe_left_out(speed: Speed) -> str:
     """Blocks that do not count in a change: the largest number of all quantities."""
     most = max((each.left_out for each in speed.quantities), default=0)
     if not most:
@@ -119,7 +119,7 @@ def _say_left_out(speed: Speed) -> str:
     return f" Up to {processes} an arm are left out of a change, for there the baseline differed from itself."
 
 
-def _say_void(speed: Speed) -> str:
+def _describe_void(speed: Speed) -> str:
     """``3 blocks were void and left out: 2 of the normalizer by candidate, 1 of the embedding by again``."""
     causes = Counter((each.group, " and ".join(each.arms) or "no arm alone") for each in speed.void)
     told = ", ".join(f"{count} of the {group} by {arms}" for (group, arms), count in causes.items())
@@ -127,7 +127,7 @@ def _say_void(speed: Speed) -> str:
     return f"{count} {'block was' if count == 1 else 'blocks were'} void and left out: {told}"
 
 
-def say_why(decision: QuantityDecision, speed: Speed) -> str:
+def describe_why(decision: QuantityDecision, speed: Speed) -> str:
     """Why nothing can be said of a quantity; the words of others come after it."""
     limit, count = show_threshold(decision), decision.blocks
     processes = f"{count} {'process' if count == 1 else 'processes'} an arm"
@@ -150,7 +150,7 @@ def group_why(decisions: Sequence[QuantityDecision], speed: Speed) -> dict[tuple
     """The quantities that share a reason, in the gate's words and in those of others."""
     grouped: dict[tuple[str, str], list[str]] = defaultdict(list)
     for each in decisions:
-        grouped[say_why(each, speed), each.because].append(each.quantity.id)
+        grouped[describe_why(each, speed), each.because].append(each.quantity.id)
     return grouped
 
 

@@ -14,9 +14,9 @@ from harness.report.console import Alphabet, print_to_text
 from harness.report.escape import shorten
 from harness.report.gate.speed_view import (
     WORST_FIRST,
+    describe_effort,
     find_remedies,
     group_why,
-    say_effort,
     show_floor,
     show_interval,
     show_value,
@@ -30,17 +30,17 @@ from harness.report.gate.view import (
     count_changes,
     culprit_command,
     culprits_of,
+    describe_culprit,
+    describe_further_changes,
+    describe_judged,
+    describe_origin,
+    describe_unchanged,
     fresh_findings,
     fresh_known,
     gate_command,
     group_findings,
     group_known,
     name_red,
-    say_culprit,
-    say_judged,
-    say_origin,
-    say_unchanged,
-    say_way_out,
 )
 from harness.report.terminal import VERDICT_STYLES
 
@@ -75,7 +75,7 @@ def draw_speed(gate: Gate, alphabet: Alphabet) -> Iterator[RenderableType]:
                 yield Padding(_table(decisions, alphabet), (0, 0, 0, 2))
             if outcome not in {"regressed", "passed"}:
                 yield from _unclear(gate, decisions, alphabet)
-    yield alphabet.indent(say_effort(speed), style="dim")
+    yield alphabet.indent(describe_effort(speed), style="dim")
 
 
 def _table(decisions: Sequence[QuantityDecision], alphabet: Alphabet) -> Table:
@@ -125,7 +125,7 @@ def _parts(gate: Gate, alphabet: Alphabet) -> Iterator[RenderableType]:
     yield alphabet.say(f"{verdict}{because}", style)
     yield alphabet.say(f"from {shorten(question.baseline)} to {shorten(question.candidate)}", "dim")
     yield from _lock_diff(gate, alphabet)
-    yield from _way_out(gate, alphabet)
+    yield from _further_changes(gate, alphabet)
     yield from _findings(alphabet, "New in the candidate", decision.new, advice=True)
     yield from _known(alphabet, "Known, and new in the candidate", fresh_known(gate))
     if fresh_known(gate):
@@ -144,7 +144,7 @@ def _parts(gate: Gate, alphabet: Alphabet) -> Iterator[RenderableType]:
         yield alphabet.indent(f"note: {shorten(note)}", 0)
     yield Text()
     yield from _again(gate, alphabet)
-    yield alphabet.say(say_judged(gate))
+    yield alphabet.say(describe_judged(gate))
     yield alphabet.say(verdict, style)
 
 
@@ -162,21 +162,21 @@ def _lock_diff(gate: Gate, alphabet: Alphabet) -> Iterator[RenderableType]:
     for _ in range(5):
         table.add_column(overflow="fold")
     for each in gate.question.diff.changes:
-        fields = (each.name, each.before or "-", each.after or "-", say_origin(each))
+        fields = (each.name, each.before or "-", each.after or "-", describe_origin(each))
         table.add_row("", *(alphabet.say(shorten(field), "bold" if each.asked else "") for field in fields))
     yield table
-    yield alphabet.indent(say_unchanged(gate), style="dim")
+    yield alphabet.indent(describe_unchanged(gate), style="dim")
 
 
-def _way_out(gate: Gate, alphabet: Alphabet) -> Iterator[RenderableType]:
-    way = gate.question.way_out
+def _further_changes(gate: Gate, alphabet: Alphabet) -> Iterator[RenderableType]:
+    way = gate.question.further
     if way is None:
         return
     yield from heading(alphabet, "What would make it possible")
     for each in way.changes:
         line = f"{each.name}>={each.lowest} instead of {each.held} (newest that works: {each.newest})"
         yield alphabet.indent(shorten(line))
-    yield alphabet.indent(say_way_out(way))
+    yield alphabet.indent(describe_further_changes(way))
 
 
 def _findings(
@@ -212,7 +212,7 @@ def _culprit(gate: Gate, alphabet: Alphabet) -> Iterator[RenderableType]:
         return
     yield from heading(alphabet, "Who is to blame")
     for each in culprits_of(gate):
-        yield alphabet.indent(say_culprit(each, shorten), style="bold red")
+        yield alphabet.indent(describe_culprit(each, shorten), style="bold red")
         if command := culprit_command(gate, each):
             yield alphabet.indent(f"just this: {shorten(command, LONGEST_COMMAND)}", style="dim")
     yield alphabet.indent(shorten(culprit.sentence, 1200))

@@ -17,7 +17,7 @@ from harness.judge.outcomes import check_of
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from harness.records import Culprit, Finding, Gate, LockChange, Outcome, ReleaseSearch, WayOut
+    from harness.records import Culprit, Finding, FurtherChanges, Gate, LockChange, Outcome, ReleaseSearch
 
 
 NOT_JUDGED = "This is about correctness alone; latency is not judged."
@@ -68,7 +68,7 @@ def _without(arguments: Sequence[str], options: Sequence[str]) -> list[str]:
     ]
 
 
-def say_judged(gate: Gate) -> str:
+def describe_judged(gate: Gate) -> str:
     """What the verdict speaks of, and what of that was not run anew."""
     if not gate.judged:
         return "Nothing was judged."
@@ -82,7 +82,7 @@ def say_judged(gate: Gate) -> str:
     )
 
 
-def say_origin(change: LockChange) -> str:
+def describe_origin(change: LockChange) -> str:
     """Why a distribution moves."""
     origin = "pinned by the file" if change.pinned else "asked for" if change.asked else "dragged along"
     if change.kind != "changed":
@@ -90,7 +90,7 @@ def say_origin(change: LockChange) -> str:
     return f"{origin}, another file" if change.before == change.after else origin
 
 
-def say_unchanged(gate: Gate) -> str:
+def describe_unchanged(gate: Gate) -> str:
     """How many distributions do not move."""
     count = gate.question.diff.unchanged
     return f"{count} {'other is' if count == 1 else 'others are'} the same."
@@ -105,7 +105,7 @@ def count_changes(gate: Gate) -> str:
     return f"{asked} asked for{told}, {len(changes) - asked - pinned} dragged along"
 
 
-def say_way_out(way: WayOut) -> str:
+def describe_further_changes(way: FurtherChanges) -> str:
     """What the search for further changes came to; the changes themselves are told beside it."""
     asked = f"the resolver was asked {way.calls} {'time' if way.calls == 1 else 'times'}"
     if not way.changes:
@@ -205,7 +205,7 @@ MOST = 6
 """Names in a list within a sentence."""
 
 
-def say_move(change: LockChange, quote: Quote, arrow: str = "->") -> str:
+def describe_move(change: LockChange, quote: Quote, arrow: str = "->") -> str:
     """A distribution, and from where to where it moves."""
     if change.kind == "added":
         return f"{quote(change.name)} {quote(change.after)} (added)"
@@ -214,9 +214,9 @@ def say_move(change: LockChange, quote: Quote, arrow: str = "->") -> str:
     return f"{quote(change.name)} {quote(change.before)} {arrow} {quote(change.after)}"
 
 
-def say_culprit(culprit: Culprit, quote: Quote, arrow: str = "->") -> str:
+def describe_culprit(culprit: Culprit, quote: Quote, arrow: str = "->") -> str:
     """The changes to blame in one line; empty where none was found."""
-    return " together with ".join(say_move(each, quote, arrow) for each in culprit.changes)
+    return " together with ".join(describe_move(each, quote, arrow) for each in culprit.changes)
 
 
 def culprits_of(gate: Gate) -> list[Culprit]:
@@ -225,22 +225,22 @@ def culprits_of(gate: Gate) -> list[Culprit]:
     return [] if first is None else [each for each in (first, *first.further) if each.changes]
 
 
-def say_culprits(gate: Gate, quote: Quote, arrow: str = "->") -> str:
+def describe_culprits(gate: Gate, quote: Quote, arrow: str = "->") -> str:
     """All that is to blame in one line; empty where nothing was found."""
-    return "; ".join(say_culprit(each, quote, arrow) for each in culprits_of(gate))
+    return "; ".join(describe_culprit(each, quote, arrow) for each in culprits_of(gate))
 
 
-def say_search(culprit: Culprit, quote: Quote) -> list[str]:
+def describe_search(culprit: Culprit, quote: Quote) -> list[str]:
     """What was looked for, and how many releases were: what the sentence of the search does not say."""
     said = []
     if culprit.looked_for:
         cases = ", ".join(quote(each) for each in culprit.looked_for[:MOST])
         more = f" and {len(culprit.looked_for) - MOST} more" if len(culprit.looked_for) > MOST else ""
         said.append(f"Looked for: {cases}{more}.")
-    return said + [_say_releases(each, quote) for each in culprit.releases]
+    return said + [_describe_releases(each, quote) for each in culprit.releases]
 
 
-def _say_releases(search: ReleaseSearch, quote: Quote) -> str:
+def _describe_releases(search: ReleaseSearch, quote: Quote) -> str:
     least = "" if search.unlisted is None else "at least "
     told = f"Of {least}{search.releases} releases of {quote(search.name)} {len(search.tried)} were tried"
     unknown = ", ".join(quote(each) for each in search.skipped[:MOST])

@@ -9,12 +9,12 @@ import msgspec
 from harness.report.escape import code_span, disarm_commands, escape_markdown, fit_rows
 from harness.report.history.view import (
     TITLES,
+    describe_cells,
+    describe_compared,
+    describe_comparison,
+    describe_run,
     group_differences,
     list_worse,
-    say_cells,
-    say_compared,
-    say_comparison,
-    say_run,
 )
 
 if TYPE_CHECKING:
@@ -40,11 +40,11 @@ def render_comparison_markdown(comparison: Comparison) -> str:
     """Render a comparison as GitHub-flavoured Markdown; what packages wrote stands in code spans."""
     word = "WORSE" if comparison.worse else "NOT WORSE"
     lines = [
-        f"**{word}**: {escape_markdown(say_comparison(comparison), 600)}",
+        f"**{word}**: {escape_markdown(describe_comparison(comparison), 600)}",
         "",
-        f"- before: {code_span(say_run(comparison.before), table=False)}",
-        f"- after: {code_span(say_run(comparison.after), table=False)}",
-        f"- {escape_markdown(say_compared(comparison))}",
+        f"- before: {code_span(describe_run(comparison.before), table=False)}",
+        f"- after: {code_span(describe_run(comparison.after), table=False)}",
+        f"- {escape_markdown(describe_compared(comparison))}",
         *(f"- {code_span(note, 600, table=False)}" for note in comparison.notes),
         *_tables(comparison),
     ]
@@ -53,11 +53,11 @@ def render_comparison_markdown(comparison: Comparison) -> str:
 
 def render_since(since: Comparison) -> Iterator[str]:
     """The section of a summary that tells what is worse than in the last run."""
-    before = code_span(say_run(since.before), table=False)
+    before = code_span(describe_run(since.before), table=False)
     yield from ("", "### Since the last run", "")
-    yield f"{escape_markdown(say_comparison(since), 600)} Against {before}; {say_compared(since)}."
+    yield f"{escape_markdown(describe_comparison(since), 600)} Against {before}; {describe_compared(since)}."
     rows = [
-        f"| {TITLES[group.kind]} | {code_span(group.name)} | {code_span(say_cells(group, since.cells))} "
+        f"| {TITLES[group.kind]} | {code_span(group.name)} | {code_span(describe_cells(group, since.cells))} "
         f"| {code_span('; '.join(group.example.causes), 400)} |"
         for group in list_worse(since)
     ]
@@ -90,7 +90,7 @@ def _row(group: DifferenceGroup, total: int) -> str:
     fields = (
         "✗" if group.worse else "",
         code_span(group.name),
-        code_span(say_cells(group, total), 600),
+        code_span(describe_cells(group, total), 600),
         str(group.cases),
         f"{code_span(seen, 400)}{factor}",
         code_span("; ".join(each.causes), 600),

@@ -15,12 +15,12 @@ from harness.report.history.view import (
     TITLES,
     WORDS,
     choose_trends,
+    describe_cells,
+    describe_compared,
+    describe_comparison,
+    describe_kinds,
+    describe_run,
     group_differences,
-    say_cells,
-    say_compared,
-    say_comparison,
-    say_kinds,
-    say_run,
 )
 
 if TYPE_CHECKING:
@@ -61,13 +61,13 @@ def render_comparison_text(
 
 def _draw(comparison: Comparison, alphabet: Alphabet) -> Iterator[RenderableType]:
     sentence = alphabet.say(
-        f"{'WORSE: ' if comparison.worse else ''}{say_comparison(comparison)}",
+        f"{'WORSE: ' if comparison.worse else ''}{describe_comparison(comparison)}",
         "bold red" if comparison.worse else "bold green",
     )
     yield sentence
-    yield alphabet.say(f"before: {say_run(comparison.before)}", "dim")
-    yield alphabet.say(f"after:  {say_run(comparison.after)}", "dim")
-    yield alphabet.say(say_compared(comparison), "dim")
+    yield alphabet.say(f"before: {describe_run(comparison.before)}", "dim")
+    yield alphabet.say(f"after:  {describe_run(comparison.after)}", "dim")
+    yield alphabet.say(describe_compared(comparison), "dim")
     yield from (alphabet.say(f"note: {shorten(note, 600)}", "yellow") for note in comparison.notes)
     grouped = group_differences(comparison)
     for kind, groups in grouped.items():
@@ -86,7 +86,7 @@ def _draw(comparison: Comparison, alphabet: Alphabet) -> Iterator[RenderableType
 def draw_group(group: DifferenceGroup, total: int, alphabet: Alphabet) -> Iterator[RenderableType]:
     """A group of differences in one or two lines; ``total`` is how many cells were compared."""
     sign = alphabet.sign("red") if group.worse else "-"
-    where = say_cells(group, total)
+    where = describe_cells(group, total)
     if group.kind in _NAMED_BY_CHANGE:
         yield alphabet.indent(f"{sign} {shorten(group.name)}: {shorten(where)}")
     else:
@@ -124,12 +124,12 @@ def render_history_text(
             alphabet.say(shorten(run.matrix)),
             alphabet.say(run.verdict, _STYLES.get(run.verdict, "yellow")),
             alphabet.say(str(run.cells)),
-            alphabet.say(_say_red(run)),
+            alphabet.say(_describe_red(run)),
         )
     return print_to_text(table, width=width, color=color, unicode=unicode)
 
 
-def _say_red(run: PastRun) -> str:
+def _describe_red(run: PastRun) -> str:
     if not run.red_cells:
         return "-"
     kinds = ", ".join(f"{outcome} {count}" for outcome, count in run.red.items())
@@ -149,7 +149,7 @@ def render_trends_text(
 
 
 def _draw_trends(trends: Trends, alphabet: Alphabet, *, everything: bool) -> Iterator[RenderableType]:
-    series = f"{len(trends.trends)} series: {say_kinds(trends)}"
+    series = f"{len(trends.trends)} series: {describe_kinds(trends)}"
     yield alphabet.say(f"{trends.matrix}: {trends.runs} runs of one machine class, {series}", "bold")
     kind = "pinned run" if trends.pinned else "first run"
     yield alphabet.say(f"held against {trends.reference} ({kind})", "dim")

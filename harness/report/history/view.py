@@ -8,7 +8,7 @@ from collections import Counter, defaultdict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from harness.judge.compare import say_change
+from harness.judge.compare import describe_change
 from harness.judge.outcomes import check_of
 
 if TYPE_CHECKING:
@@ -111,7 +111,7 @@ def _order(group: DifferenceGroup) -> tuple[bool, tuple[str, ...]]:
 
 def _names(difference: Difference) -> list[str]:
     if difference.kind == "lock-changed":
-        return [say_change(change) for change in difference.changes]
+        return [describe_change(change) for change in difference.changes]
     if difference.kind in {"latency-changed", "quantity-changed"}:
         return [difference.what]
     if difference.kind == "surroundings-changed":
@@ -122,7 +122,7 @@ def _names(difference: Difference) -> list[str]:
     return [check_of(difference.what)]
 
 
-def say_comparison(comparison: Comparison) -> str:
+def describe_comparison(comparison: Comparison) -> str:
     """One sentence: what got worse, or that nothing did."""
     counts: dict[DifferenceKind, int] = defaultdict(int)
     for each in comparison.worse:
@@ -135,20 +135,20 @@ def say_comparison(comparison: Comparison) -> str:
     return f"{'; '.join(parts)}."
 
 
-def say_compared(comparison: Comparison) -> str:
+def describe_compared(comparison: Comparison) -> str:
     """How much was compared: silence about the rest is no news."""
     latency = f"{comparison.latency} latencies" if comparison.same_class else "no latency"
     return f"compared: {comparison.cells} cells, {comparison.cases} cases, {latency}"
 
 
-def say_run(run: PastRun) -> str:
+def describe_run(run: PastRun) -> str:
     """A run in one line."""
     commit = f", commit {run.commit[:10]}{'+' if '+' in run.commit else ''}" if run.commit else ""
     part = ", a part of it" if run.subset else ""
     return f"{run.run} ({run.kind} of {run.matrix}{part}{commit}): {run.verdict}"
 
 
-def say_cells(group: DifferenceGroup, total: int, limit: int = 3) -> str:
+def describe_cells(group: DifferenceGroup, total: int, limit: int = 3) -> str:
     """The cells of a group, shortened: ``all 21 cells`` of the compared ones, or the first of them."""
     cells = group.cells
     if cells == ("",):
@@ -169,7 +169,7 @@ _NEWS: frozenset[TrendKind] = frozenset({"stepped", "crept"})
 """What is unclear is counted only: of 600 series that hold, heavy noise makes some a dozen so."""
 
 
-def say_kinds(trends: Trends) -> str:
+def describe_kinds(trends: Trends) -> str:
     """How many series did what."""
     counts = Counter(trend.kind for trend in trends.trends)
     return ", ".join(f"{counts[kind]} {kind}" for kind in WORDS if counts[kind]) or "nothing was timed"

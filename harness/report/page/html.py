@@ -16,14 +16,14 @@ from harness.report.history.view import (
     TITLES,
     WORDS,
     choose_trends,
+    describe_cells,
+    describe_compared,
+    describe_comparison,
+    describe_kinds,
+    describe_run,
     group_differences,
     group_scenarios,
     number_runs,
-    say_cells,
-    say_compared,
-    say_comparison,
-    say_kinds,
-    say_run,
 )
 from harness.report.latency_view import show_ratio, show_seconds
 from harness.report.page.cells import view_cells, view_shared_facts
@@ -48,7 +48,7 @@ from harness.report.view import (
     count_verdicts,
     describe_locks,
     describe_machine,
-    say_skipped,
+    describe_skipped,
 )
 
 if TYPE_CHECKING:
@@ -75,16 +75,16 @@ def view_changes(since: Comparison | None) -> dict[str, Any] | None:
     ]
     return {
         "kind": "red" if since.worse else "pass",
-        "word": _say_verdict(since),
-        "sentence": say_comparison(since),
-        "before": say_run(since.before),
-        "compared": say_compared(since),
+        "word": _describe_verdict(since),
+        "sentence": describe_comparison(since),
+        "before": describe_run(since.before),
+        "compared": describe_compared(since),
         "notes": since.notes,
         "kinds": kinds,
     }
 
 
-def _say_verdict(since: Comparison) -> str:
+def _describe_verdict(since: Comparison) -> str:
     """What may be said of the cells that both runs have, and of how many that is."""
     said, all_cells = "worse" if since.worse else "nothing worse", since.after.cells
     return said if since.cells == all_cells else f"{said} in {since.cells} of {all_cells} cells"
@@ -97,7 +97,7 @@ def _group(group: DifferenceGroup, cells: int) -> dict[str, Any]:
         "name": group.name,
         "worse": group.worse,
         "moved": shorten(moved) if example.what else "",
-        "cells": say_cells(group, cells),
+        "cells": describe_cells(group, cells),
         "causes": "; ".join(example.causes),
     }
 
@@ -116,7 +116,7 @@ def view_trends(trends: Trends | None) -> dict[str, Any] | None:
     timed = list(numbers)
     sentence = (
         f"{len(timed)} sessions timed {len(trends.trends)} series on this class of machine, "
-        f"from {timed[0]} to {timed[-1]}: {say_kinds(trends)}."
+        f"from {timed[0]} to {timed[-1]}: {describe_kinds(trends)}."
     )
     return {
         "kind": "red" if any(each.kind != "steady" and (each.since or 1) > 1 for each in moved) else "pass",
@@ -251,7 +251,7 @@ def _top(run: Run) -> dict[str, Any]:
         },
         "red_kinds": count_kinds(run),
         "counts": count_verdicts(run),
-        "skipped": say_skipped(run),
+        "skipped": describe_skipped(run),
         "locks": describe_locks(run),
     }
 

@@ -12,12 +12,12 @@ from harness.report.latency_view import (
     Family,
     Rounds,
     beyond_noise,
+    describe_wrong,
     find_against,
     find_families,
     find_rounds,
     find_scaling,
     noise_floor,
-    say_wrong,
     show_ratio,
     show_seconds,
 )
@@ -156,7 +156,7 @@ def view_latency(run: Run) -> dict[str, Any]:
     return {
         "families": [_family(run, named, place, each) for place, each in enumerate(find_families(run))],
         "floor": show_ratio(floor) if floor is not None else "",
-        "wrong": say_wrong(run),
+        "wrong": describe_wrong(run),
         "scaling": _scaling(run),
         "against": [
             _against(kind, found)

@@ -87,7 +87,7 @@ def plot_family(family: Family, named: VersionNames, *, width: int = 190, row: i
                 },
                 {
                     "mark": {"type": "point", "filled": True, "size": 34, "opacity": 1},
-                    "encoding": {"y": y, "x": x, **_tell_kinds(rows)},
+                    "encoding": {"y": y, "x": x, **_describe_kinds(rows)},
                 },
             ],
         },
@@ -99,7 +99,7 @@ def _column_of(family: Family) -> Spec:
     return {"field": "batch", "type": "nominal", "title": None, "sort": batches}
 
 
-def _tell_kinds(rows: Sequence[Spec]) -> Spec:
+def _describe_kinds(rows: Sequence[Spec]) -> Spec:
     """A colour and a shape for each kind of mark."""
     words, shapes = list(_WORDS.values()), ["circle", "triangle-up", "triangle-down"]
     colours = [ink("soft"), ink("series-2"), ink("series-1")]

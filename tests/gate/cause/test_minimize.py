@@ -11,7 +11,7 @@ import msgspec
 import pytest
 
 from harness.gate.cause.minimize import Minimum, bisect_releases, minimize
-from harness.gate.cause.sentence import Found, say_found
+from harness.gate.cause.sentence import FoundCause, describe_found
 from harness.records import LockChange, ReleaseSearch, ReleaseTrial, Trial, TrialOutcome
 from harness.resolve.releases import Listed
 
@@ -169,8 +169,8 @@ def test_releases_that_were_left_out_are_said_where_they_matter(outcomes: str, s
     search = bisect(outcomes, gap=4)
     assert search.unlisted == ("4", "5")
     red, green = (Trial(applied=("p",), outcome=outcome) for outcome in ("red", "green"))
-    found = Found((CHANGE,), (), ("a",), alone=red, without=green, releases=(search,))
-    assert say_found(found, "a", "red").split("; ", 2)[2] == said
+    found = FoundCause((CHANGE,), (), ("a",), alone=red, without=green, releases=(search,))
+    assert describe_found(found, "a", "red").split("; ", 2)[2] == said
 
 
 def test_releases_that_were_left_out_are_said_on_the_way_down_too() -> None:
@@ -180,9 +180,11 @@ def test_releases_that_were_left_out_are_said_on_the_way_down_too() -> None:
     down = msgspec.structs.replace(CHANGE, before="9", after="0")
     search = asyncio.run(bisect_releases(down, Listed(BETWEEN, 4).backwards(), try_release))
     red, green = (Trial(applied=("p",), outcome=outcome) for outcome in ("red", "green"))
-    found = Found((down,), (), ("a",), alone=red, without=green, releases=(search,))
-    assert "the first bad p is 4, the last good one 5 (there are too many " in say_found(found, "a", "red")
-    assert "what lies between 5 and 4 was left out" in say_found(found, "a", "red")
+    found = FoundCause((down,), (), ("a",), alone=red, without=green, releases=(search,))
+    assert "the first bad p is 4, the last good one 5 (there are too many " in describe_found(
+        found, "a", "red"
+    )
+    assert "what lies between 5 and 4 was left out" in describe_found(found, "a", "red")
 
 
 def test_the_gap_may_lie_at_the_ends() -> None:

@@ -12,7 +12,7 @@ from support.culprit_bench import NUMPY, Bench, Suite, bench_fixture, numpy_from
 
 from harness.gate.cause import trials
 from harness.gate.cause.minimize import Minimum
-from harness.gate.request import Wish, compare
+from harness.gate.request import UpgradeRequest, compare
 
 
 @pytest.mark.parametrize("at_once", [1, 2])
@@ -174,7 +174,7 @@ def test_the_first_bad_release_of_what_goes_down(bench: Bench, tmp_path: Path) -
         build_wheel(Path(bench.settings.find_links[0]), "tokenizers", version, {})
     (tmp_path / "old.txt").write_text("numpy==1.26.2\ntokenizers==0.23\n", encoding="utf-8")
     (tmp_path / "new.txt").write_text("numpy==2.0.2\ntokenizers==0.20\n", encoding="utf-8")
-    wish = Wish(from_file="old.txt", to_file="new.txt")
+    wish = UpgradeRequest(from_file="old.txt", to_file="new.txt")
     compared = asyncio.run(compare(wish, bench.matrix, bench.settings, tmp_path))
     found = Bench(compared, bench.matrix, bench.settings).search(
         lambda there: {"l0.one", "l0.two"} if there["tokenizers"] <= "0.21" else set()

@@ -5,7 +5,13 @@ from __future__ import annotations
 import pytest
 from support.culprit_samples import HUB, NUMPY, OLD, make_found, trial
 
-from harness.gate.cause.sentence import say_changes, say_doubts, say_found, say_share, say_worse
+from harness.gate.cause.sentence import (
+    describe_changes,
+    describe_doubts,
+    describe_found,
+    describe_share,
+    describe_worse,
+)
 from harness.records import LockChange, ReleaseSearch, Trial
 
 
@@ -36,7 +42,9 @@ from harness.records import LockChange, ReleaseSearch, Trial
     ],
 )
 def test_the_sentence_of_a_culprit(changes: tuple[LockChange, ...], without: Trial, said: str) -> None:
-    assert say_found(make_found(changes, without=without), say_share("a", "a", "cases"), "red") == said
+    assert (
+        describe_found(make_found(changes, without=without), describe_share("a", "a", "cases"), "red") == said
+    )
 
 
 ALONE = {
@@ -70,7 +78,7 @@ ALONE = {
 )
 def test_alone_is_said_of_a_trial_alone(changes: tuple[LockChange, ...], alone: str, said: str) -> None:
     found = make_found(changes, alone=ALONE[alone], without=trial("green", "x", moved=(OLD,)))
-    head, _, _ = say_found(found, "a", "red").rpartition("; ")
+    head, _, _ = describe_found(found, "a", "red").rpartition("; ")
     assert head == said
 
 
@@ -86,22 +94,22 @@ def test_alone_is_said_of_a_trial_alone(changes: tuple[LockChange, ...], alone: 
     ],
 )
 def test_a_quantity_does_not_turn_red(without: Trial, said: str) -> None:
-    assert say_found(make_found((NUMPY,), without=without), "a", say_worse(["s"])) == (
+    assert describe_found(make_found((NUMPY,), without=without), "a", describe_worse(["s"])) == (
         f"numpy 1 -> 2 alone makes a slower; {said}"
     )
 
 
 def test_what_becomes_of_what_is_looked_for() -> None:
-    said = [say_worse(units) for units in ([], ["s", "s"], ["B"], ["B", "s"])]
+    said = [describe_worse(units) for units in ([], ["s", "s"], ["B"], ["B", "s"])]
     assert said == ["red", "slower", "larger", "slower or larger"]
 
 
 def test_what_is_not_certain_is_said() -> None:
     search = ReleaseSearch(name="numpy", last_good="1", first_bad="1.2", skipped=("1.1",))
     found = make_found((NUMPY,), dragged=(HUB,), releases=(search,))
-    told = say_found(found, say_share("a", "ab", "cases"), "red")
+    told = describe_found(found, describe_share("a", "ab", "cases"), "red")
     assert told.startswith("numpy 1 -> 2 (which moves hub 3 (new) along) alone turns 1 of 2 cases red; ")
     assert told.endswith("first bad numpy is 1.2, the last good one 1 (1 in between could not be tried)")
-    assert say_doubts(("a", "b"), cut_off=False, trials=9) == "; whether a and b are needed is not known"
-    assert say_doubts((), cut_off=False, trials=9) == ""
-    assert say_changes((NUMPY, HUB, OLD), 1) == "numpy 1 -> 2 and 2 more"
+    assert describe_doubts(("a", "b"), cut_off=False, trials=9) == "; whether a and b are needed is not known"
+    assert describe_doubts((), cut_off=False, trials=9) == ""
+    assert describe_changes((NUMPY, HUB, OLD), 1) == "numpy 1 -> 2 and 2 more"

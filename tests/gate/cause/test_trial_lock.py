@@ -12,7 +12,7 @@ from support.gate_world import make_world
 from support.plan_texts import make_matrix
 
 from harness.gate.cause.trial_lock import ABSENT, part_of, resolve_trial, starts_of
-from harness.gate.request import Compared, Wish, compare
+from harness.gate.request import Compared, UpgradeRequest, compare
 from harness.matrix.schema import Matrix
 from harness.records import Lock
 from harness.resolve import releases
@@ -31,7 +31,7 @@ class Bench:
     folder: Path
 
     def compare(self, *changes: str) -> Compared:
-        return asyncio.run(compare(Wish(changes=changes), self.matrix, self.settings, self.folder))
+        return asyncio.run(compare(UpgradeRequest(changes=changes), self.matrix, self.settings, self.folder))
 
     def try_versions(self, compared: Compared, versions: dict[str, str]) -> Lock:
         forth, _ = starts_of(compared)
@@ -109,7 +109,7 @@ def test_what_an_extra_brought_is_a_part_like_any_other(bench: Bench) -> None:
     old, new = bench.folder / "old.txt", bench.folder / "new.txt"
     old.write_text("sentence-transformers[openvino]==3.3.1\nnumpy==2.0.2\n", encoding="utf-8")
     new.write_text("sentence-transformers==6.2.0\nnumpy==2.0.2\n", encoding="utf-8")
-    wish = Wish(from_file=str(old), to_file=str(new))
+    wish = UpgradeRequest(from_file=str(old), to_file=str(new))
     compared = asyncio.run(compare(wish, bench.matrix, bench.settings, bench.folder))
     names = ("hub", "optimum", "sentence-transformers", "tokenizers", "transformers")
     assert {each.name for each in diff_locks(compared.before, compared.after, ()).changes} == set(names)
@@ -167,7 +167,7 @@ def test_a_release_in_between(bench: Bench, whole: Compared) -> None:
 def test_other_files_of_the_same_release_are_a_change(tmp_path: Path) -> None:
     """Which of the two are meant is told by the part, not by the index."""
     matrix, settings = make_world(tmp_path)
-    before = asyncio.run(compare(Wish(changes=("numpy==2.0.2",)), matrix, settings, tmp_path))
+    before = asyncio.run(compare(UpgradeRequest(changes=("numpy==2.0.2",)), matrix, settings, tmp_path))
     build_wheel(tmp_path / "wheels", "tokenizers", "0.23", {"tokenizers.py": "# built again"})
     cell = before.candidate.to_cell("candidate")
     after = asyncio.run(resolve(cell, matrix, settings, before.guidance))

@@ -10,7 +10,7 @@ from support.gate_world import MATRIX, make_world
 from support.plan_texts import make_matrix
 
 from harness.gate.cause.trial_lock import resolve_trial, starts_of
-from harness.gate.request import Wish, compare
+from harness.gate.request import UpgradeRequest, compare
 from harness.gate.sides import versions_of
 
 SUBJECT = """
@@ -24,7 +24,7 @@ def test_a_release_that_the_subject_forbids_is_never_tried(tmp_path: Path) -> No
     settings = make_world(tmp_path)[1]
     build_wheel(tmp_path / "wheels", "numpy", "2.2.0", {})
     matrix = make_matrix(tmp_path / "bound", MATRIX + SUBJECT)
-    wish = Wish(changes=("numpy==2.4.6", "openvino==2026.4"))
+    wish = UpgradeRequest(changes=("numpy==2.4.6", "openvino==2026.4"))
 
     async def work() -> tuple[str, dict[str, str]]:
         forth, _ = starts_of(await compare(wish, matrix, settings, tmp_path))

@@ -11,11 +11,11 @@ from harness.records import Interval, QuantityDecision, Speed
 from harness.report.gate.speed_view import (
     Remedy,
     count_outcomes,
+    describe_effort,
+    describe_why,
     find_remedies,
     group_why,
     regressed,
-    say_effort,
-    say_why,
     show_change,
     show_duration,
     show_floor,
@@ -89,7 +89,7 @@ def speed_of(*decisions: QuantityDecision) -> Speed:
 def test_why_nothing_can_be_said() -> None:
     speed = msgspec.structs.replace(make_speed(), spent=598)
     few = quantity(change=None, blocks=1, outcome="undecided")
-    assert [say_why(each, speed) for each in (*unclear(speed), few)] == [
+    assert [describe_why(each, speed) for each in (*unclear(speed), few)] == [
         "The baseline differs from itself (0.890 to 0.910), so the machine decides, not the candidate",
         "It could not be measured",
         (
@@ -98,7 +98,7 @@ def test_why_nothing_can_be_said() -> None:
         ),
         "1 process an arm is too few for an interval, and the budget of 10 min is spent",
     ]
-    assert say_why(few, make_speed()).endswith(", and it ended after 8 min 12 s")
+    assert describe_why(few, make_speed()).endswith(", and it ended after 8 min 12 s")
 
 
 def test_quantities_with_the_same_fault_are_told_together() -> None:
@@ -173,19 +173,19 @@ def test_void_blocks_are_told() -> None:
         "4 blocks were void and left out: 2 of the normalizer by candidate, 1 of the normalizer by again and "
         "baseline, 1 of the normalizer by no arm alone."
     )
-    assert say_effort(speed).endswith(f" {told}")
+    assert describe_effort(speed).endswith(f" {told}")
     one = msgspec.structs.replace(speed, void=(void(),))
-    assert say_effort(one).endswith(" 1 block was void and left out: 1 of the normalizer by candidate.")
-    assert "void" not in say_effort(make_speed())
+    assert describe_effort(one).endswith(" 1 block was void and left out: 1 of the normalizer by candidate.")
+    assert "void" not in describe_effort(make_speed())
     assert told in " ".join(render_gate_text(make_gate(speed=speed)).split())
 
 
 @pytest.mark.parametrize(("left_out", "told"), [((1, 0), "1 process"), ((1, 3), "3 processes")])
 def test_the_effort_tells_what_does_not_count(left_out: tuple[int, int], told: str) -> None:
     speed = speed_of(*(quantity(blocks=16, left_out=each) for each in left_out))
-    found = say_effort(speed)
+    found = describe_effort(speed)
     assert found.endswith(
         f" Up to {told} an arm are left out of a change, for there the baseline differed from itself."
     )
     assert f"Up to {told} an arm are left out" in " ".join(render_gate_text(make_gate(speed=speed)).split())
-    assert "left out" not in say_effort(speed_of(quantity(blocks=16)))
+    assert "left out" not in describe_effort(speed_of(quantity(blocks=16)))
