@@ -48,6 +48,10 @@ class Key:
         """File name: the beginnings of the three hashes."""
         return f"{self.weights[:12]}-{self.tokenizer[:12]}-{self.corpus[:12]}.json"
 
+    def count_equal(self, other: Key) -> int:
+        """How many parts of another key are the same."""
+        return sum(vars(self)[part] == vars(other)[part] for part in vars(self))
+
 
 @dataclass(frozen=True)
 class Golden:
@@ -99,14 +103,13 @@ class Golden:
             raise GoldenError(f"golden embeddings of another key: {differ}; {AGAIN}")
 
 
-def find_golden(path: Path, key: Key, *, own_corpus: bool = False) -> Optional[Golden]:
+def find_golden(path: Path, key: Key, *, required: bool = False) -> Optional[Golden]:
     """The golden embeddings of a model and corpus: a file, or one of the files of a folder.
 
-    In a folder other models may have files of their own; None where this model has none, or none for a corpus
-    that is not the one that is shipped.
+    A folder may hold files of several models; None where it holds none of this model and corpus.
 
     Raises:
-        GoldenError: the file that was named, or one of these weights in a folder, has another key.
+        GoldenError: the named file has another key, or the folder holds no file although one is required.
     """
     if not path.is_dir():
         named = Golden.read(path)
@@ -114,10 +117,32 @@ def find_golden(path: Path, key: Key, *, own_corpus: bool = False) -> Optional[G
         return named
     if (path / key.name).is_file():
         return find_golden(path / key.name, key)
-    for file in sorted(path.glob(f"{key.weights[:12]}-*.json")):
-        if not own_corpus:
-            Golden.read(file).hold_to(key)
+    if required:
+        kept = [Golden.read(file) for file in sorted(path.glob("*.json"))]
+        if not kept:
+            raise GoldenError(f"{path.name}: the folder holds no golden embeddings; {AGAIN}")
+        max(kept, key=lambda golden: golden.key.count_equal(key)).hold_to(key)
     return None
+
+
+def read_golden(spec: CellSpec, corpus: List[Sentence]) -> Optional[Golden]:
+    """The golden embeddings of this model and corpus; None where a team's own have none.
+
+    Raises:
+        GoldenError: those of the shipped model and corpus, or of the file that was named, have another key.
+    """
+    if spec.golden is None:
+        if spec.golden_required:
+            raise GoldenError(f"the golden embeddings of the shipped model and corpus are missing; {AGAIN}")
+        return None
+    path = Path(spec.golden)
+    try:
+        key = compute_key(Path(spec.model_dir), corpus)
+    except GoldenError:
+        if spec.golden_required or not path.is_dir():
+            raise
+        return None  # weights under a name of their own: no file of the folder can be of this model
+    return find_golden(path, key, required=spec.golden_required)
 
 
 def compute_key(model_dir: Path, corpus: List[Sentence]) -> Key:

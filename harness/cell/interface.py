@@ -38,7 +38,9 @@ class CellSpec:
         normalizer: dotted path of a function, array (n, d) -> array (n, d).
         search_path: folders put in front of ``sys.path`` for the subject.
         model_dir: a local sentence-transformers model folder.
-        corpus: path of the corpus (TOML); golden: path of the golden embeddings, None where there are none.
+        corpus: path of the corpus (TOML); empty: the one that is shipped.
+        golden: path of the golden embeddings, a file or a folder; None where there are none.
+        golden_required: model and corpus are those that are shipped, so golden embeddings of them must exist.
         tolerances: name -> allowed value, from ``matrices/tolerances.toml``.
         scenarios: ids of the latency scenarios to measure, in order.
         only: globs over case ids; empty: all.
@@ -60,6 +62,7 @@ class CellSpec:
     search_path: Tuple[str, ...] = ()
     corpus: str = ""
     golden: Optional[str] = None
+    golden_required: bool = False
     tolerances: Dict[str, float] = field(default_factory=dict)
     scenarios: Tuple[str, ...] = ()
     only: Tuple[str, ...] = ()

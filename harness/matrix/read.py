@@ -43,6 +43,9 @@ def describe_lock(matrix: Path) -> str:
 
 # Read a matrix file, check it, and expand it.
 
+DEFAULT_MATRIX = "compat"
+"""The shipped matrix that a command takes where none is named."""
+
 NO_MATRICES = frozenset({"expected.toml", "tolerances.toml"})
 """What lies beside the matrices and is none."""
 

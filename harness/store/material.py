@@ -119,6 +119,7 @@ class CellInputs:
     Attributes:
         suite: what every process gets a copy of.
         identity: part -> digest of its content; what a result depends on besides lock and machine.
+        shipped_model: the model is that of the harness's own matrices, in whichever release.
     """
 
     suite: Suite
@@ -129,6 +130,7 @@ class CellInputs:
     search_path: tuple[Path, ...] = ()
     corpus: Path | None = None
     golden: Path | None = None
+    shipped_model: bool = False
     tolerances: dict[str, float] = field(default_factory=dict)
     profile: str = "default"
     threads: int = 1
@@ -145,8 +147,14 @@ class CellInputs:
             "profile": self.profile,
             "threads": self.threads,
             "only": self.only,
+            "golden-required": self.golden_required,
         }
         return digest_value(parts)
+
+    @property
+    def golden_required(self) -> bool:
+        """Whether golden embeddings of this model and corpus must exist: both are those that are shipped."""
+        return self.shipped_model and self.corpus is None
 
     def make_spec(self, cell: str, lock: Lock, workdir: Path, phases: tuple[str, ...]) -> CellSpec:
         """What one cell process is told, but for its latency scenarios."""
@@ -161,6 +169,7 @@ class CellInputs:
             search_path=tuple(str(folder) for folder in self.search_path),
             corpus="" if self.corpus is None else str(self.corpus),
             golden=None if self.golden is None else str(self.golden),
+            golden_required=self.golden_required,
             tolerances=dict(self.tolerances),
             only=self.only,
             profile=self.profile,

