@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import json
+import os
 import re
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from pathlib import Path
+from urllib.parse import quote
 
 import msgspec
 
@@ -55,7 +58,7 @@ _COMMON = {Path("/"), Path("/usr"), Path("/usr/local")}
 
 @dataclass(frozen=True)
 class HiddenPaths:
-    """Folder -> the name that stands for it, the longest folder first."""
+    """Each spelling of a folder -> the name that stands for it, the longest spelling first."""
 
     names: tuple[tuple[str, str], ...] = ()
 
@@ -69,14 +72,26 @@ class HiddenPaths:
             Path(workdir): "<workdir>",
             Path(model): "<model>",
         }
-        found = [(str(folder), name) for folder, name in named.items() if folder not in _COMMON]
-        return cls(tuple(sorted(found, key=lambda pair: -len(pair[0]))))
+        found = {
+            spelling: name
+            for folder, name in named.items()
+            if folder not in _COMMON
+            for spelling in _spell(str(folder))
+        }
+        return cls(tuple(sorted(found.items(), key=lambda pair: -len(pair[0]))))
 
     def hide(self, text: str) -> str:
         """The text with a name in place of each folder."""
         for folder, name in self.names:
-            text = re.sub(rf"{re.escape(folder)}(?![\w.-])", name, text)
+            text = re.sub(rf"{re.escape(folder)}(?![\w-]|\.[\w.-])", name, text)
         return text
+
+
+def _spell(folder: str) -> set[str]:
+    """A folder as it appears in text: plain, as a literal of Python or JSON, and in an address."""
+    whole = re.sub("[\ud800-\udfff]", "\ufffd", folder)  # bytes that are no text: see ``decode_event``
+    literals = {repr(folder)[1:-1], ascii(folder)[1:-1], repr(whole)[1:-1], json.dumps(folder)[1:-1]}
+    return {folder, whole, *literals, quote(os.fsencode(folder))}
 
 
 Notify = Callable[[Progress], None]
@@ -197,7 +212,7 @@ class CellProcess:
         except (asyncio.IncompleteReadError, ConnectionError) as error:
             raise await self._explain_end(getattr(error, "partial", b"")) from None
         try:
-            event = protocol.decode_event(self.places.hide(redact(line.decode())))
+            event = protocol.decode_event(redact(line.decode()), self.places.hide)
         except (msgspec.DecodeError, UnicodeDecodeError) as error:
             raise self.crash(f"it wrote a line to its channel that is no event: {error}") from None
         self._take_in(event)

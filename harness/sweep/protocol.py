@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import re
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Any
 
 import msgspec
 
@@ -146,15 +148,28 @@ _DECODER = msgspec.json.Decoder(AnyEvent)
 _ESCAPE = re.compile(r"\\(?:u[dD][89abAB]\w\w\\u[dD][c-fC-F]\w\w|(u[dD][89a-fA-F]\w\w)|.)")
 
 
-def decode_event(line: str) -> AnyEvent:
-    """The event in a line; half a surrogate pair, which is JSON but no text, becomes U+FFFD.
+def decode_event(line: str, change: Callable[[str], str] = str) -> AnyEvent:
+    """The event in a line, with ``change`` applied to each of its texts after their escapes are decoded.
+
+    Half a surrogate pair, which is JSON but no text, becomes U+FFFD.
 
     Raises:
         msgspec.DecodeError: it is no event.
     """
     whole = _ESCAPE.sub(lambda found: r"\ufffd" if found[1] else found[0], line)
-    event: AnyEvent = _DECODER.decode(whole)
-    return event
+    event = _DECODER.decode(whole)
+    changed: AnyEvent = msgspec.convert(_change_texts(msgspec.to_builtins(event), change), AnyEvent)
+    return changed
+
+
+def _change_texts(value: Any, change: Callable[[str], str]) -> Any:
+    if isinstance(value, str):
+        return change(value)
+    if isinstance(value, list | tuple):
+        return [_change_texts(each, change) for each in value]
+    if isinstance(value, dict):
+        return {change(key): _change_texts(each, change) for key, each in value.items()}
+    return value
 
 
 class Command(msgspec.Struct, frozen=True, kw_only=True, tag_field="command"):
