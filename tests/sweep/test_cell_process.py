@@ -196,11 +196,14 @@ def test_folders_with_special_characters_are_not_in_results(name: str, *, ascii_
     assert "<model>" in event.facts
 
 
-def test_a_sweep_below_a_folder_with_special_characters_names_none_of_its_folders(tmp_path: Path) -> None:
-    folder = tmp_path / 'büro\'s \\ "x"'
+def test_a_working_folder_with_special_characters_is_not_in_results(
+    lab: Lab, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = lab.folder / 'büro\'s \\ "x"'
     folder.mkdir()
+    monkeypatch.setattr("tempfile.tempdir", str(folder))
 
-    result = Lab(folder).run_one("good")
+    result = lab.run_one("good")
 
     assert json.loads(result.facts["path"])[0] == "<suite>"
 
