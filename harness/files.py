@@ -262,8 +262,12 @@ class Owned:
 
 
 def list_folder(folder: Path, marker: str = "") -> Iterator[Path]:
-    """What lies in a folder, by name, but for litter, a marker and files being written."""
-    for path in sorted(folder.iterdir()) if folder.exists() else []:
+    """What lies in a folder, by name, but for litter, a marker and files being written; nothing if it is gone."""
+    try:
+        found = sorted(folder.iterdir())
+    except FileNotFoundError:
+        return
+    for path in found:
         half = fnmatch.fnmatchcase(path.name, WRITING)
         if path.name not in LITTER and path.name != marker and not half:
             yield path
