@@ -262,7 +262,7 @@ class Owned:
 
 
 def list_folder(folder: Path, marker: str = "") -> Iterator[Path]:
-    """What lies in a folder, by name, but for litter, a marker and files being written; nothing if it is gone."""
+    """What lies in a folder, by name, but for litter, a marker and half-written files; it may be gone."""
     try:
         found = sorted(folder.iterdir())
     except FileNotFoundError:

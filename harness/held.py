@@ -135,7 +135,10 @@ def _make_held(make: Callable[[], tuple[int, str]]) -> tuple[int, Path]:
     for trial in range(_TRIALS):
         try:
             descriptor, name = make()
-        except (FileNotFoundError, FileExistsError):  # ``mkdir`` raises the latter where a folder is gone again
+        except (
+            FileNotFoundError,
+            FileExistsError,
+        ):  # the latter where a folder is gone again
             if trial == _TRIALS - 1:
                 raise
             continue

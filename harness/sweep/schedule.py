@@ -6,7 +6,6 @@ import asyncio
 import time
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
-from pathlib import Path
 
 import msgspec
 
@@ -57,8 +56,6 @@ async def sweep(plan: Plan, supplies: Supplies, options: Options, notify: Notify
     """
     with one_error():
         async with AsyncExitStack() as stack:
-            for entry in _shared_entries(supplies):
-                stack.enter_context(supplies.results.store.using(entry))
             watch = await stack.enter_async_context(Watch())
             bench = Bench(
                 plan=plan,
@@ -80,13 +77,6 @@ async def sweep(plan: Plan, supplies: Supplies, options: Options, notify: Notify
             reuse_results(bench, jobs, latency)
             seconds = await _run_phases(bench, jobs, baseline, latency)
             return _finish(bench, jobs, seconds)
-
-
-def _shared_entries(supplies: Supplies) -> list[Path]:
-    """Entries of the store that all cells use; a local model or a suite elsewhere is none."""
-    store, material = supplies.results.store, supplies.material
-    places = {material.suite.folder: store.suites, material.model_dir: store.models}
-    return [path for path, folder in places.items() if path.parent == folder]
 
 
 def _runs_itself(planned: PlannedCell) -> bool:

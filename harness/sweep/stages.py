@@ -8,6 +8,7 @@ import fnmatch
 import secrets
 import time
 from collections.abc import Callable, Sequence
+from contextlib import AsyncExitStack
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -254,14 +255,29 @@ async def measure_plan(
         notify(Progress(cell="", stage="note", note=text))
 
     installer = make_installer(settings, downloads=request.python_downloads)
-    material = await prepare_material(
-        request.matrix,
-        request.store,
-        installer,
-        say,
-        golden=find_golden(request.golden),
-        only=request.checks,
-    )
+    async with AsyncExitStack() as stack:
+        material = await prepare_material(
+            request.matrix,
+            request.store,
+            installer,
+            say,
+            stack,
+            golden=find_golden(request.golden),
+            only=request.checks,
+        )
+        folder = _create_folder(request, plan, begin)
+        supplies = Supplies(
+            material=material,
+            environment=make_environments(request.store, installer).use,
+            results=ResultStore(request.store, say, fresh=request.options.fresh, rerun=request.options.rerun),
+            folder=folder,
+        )
+        swept = await sweep(plan, supplies, request.options, notify)
+    seconds = {**swept.seconds, "total": round(time.monotonic() - begun, 3)}
+    return assemble(plan, swept.results, reused=swept.reused, seconds=seconds), folder.path
+
+
+def _create_folder(request: Request, plan: Plan, begin: Callable[[Path], None]) -> RunFolder:
     try:
         folder = RunFolder.create(request.reports / "runs", plan)
         begin(folder.path)
@@ -269,15 +285,7 @@ async def measure_plan(
         raise MachineError(
             f"the run cannot be written: {describe_os_error(error)}; name another folder with --reports"
         ) from error
-    supplies = Supplies(
-        material=material,
-        environment=make_environments(request.store, installer).use,
-        results=ResultStore(request.store, say, fresh=request.options.fresh, rerun=request.options.rerun),
-        folder=folder,
-    )
-    swept = await sweep(plan, supplies, request.options, notify)
-    seconds = {**swept.seconds, "total": round(time.monotonic() - begun, 3)}
-    return assemble(plan, swept.results, reused=swept.reused, seconds=seconds), folder.path
+    return folder
 
 
 def find_golden(named: Path | None) -> Path | None:

@@ -6,6 +6,7 @@ import asyncio
 import itertools
 import time
 from collections.abc import Awaitable, Callable, Iterable
+from contextlib import AsyncExitStack
 from dataclasses import dataclass, field, replace
 from glob import escape
 from pathlib import Path
@@ -94,32 +95,32 @@ def keep_quiet(_: Progress) -> None:
     """A trial is told in one line when it is over, not stage by stage."""
 
 
-async def make_suite_runner(symptoms: Symptoms, means: Means) -> Run:
+def make_suite_runner(symptoms: Symptoms, means: Means) -> Run:
     """What runs the cases that failed (all of them where the candidate died) in an environment.
 
-    Environments and results come from the store where they are known there.
-
-    Raises:
-        HarnessError: model, suite or store cannot be had.
+    Environments and results come from the store where they are known there. A run raises ``HarnessError``
+    where model, suite or store cannot be had.
     """
     plan, request = means.plan, means.request
     planned = _planned(symptoms, plan)
     only = request.checks if symptoms.status else tuple(map(escape, planned.cases))
     say: Callable[[str], None] = _saying(means.notify)
     installer = make_installer(means.settings, downloads=request.python_downloads)
-    material = await prepare_material(
-        request.matrix, request.store, installer, say, golden=find_golden(request.golden), only=only
-    )
     environments = make_environments(request.store, installer)
     results = ResultStore(request.store, say, fresh=request.options.fresh, rerun=request.options.rerun)
-    options = replace(request.options, jobs=1, latency=False)
+    options, golden = replace(request.options, jobs=1, latency=False), find_golden(request.golden)
 
     async def run(lock: Lock, number: int) -> Seen:
         trial = _trial_plan(plan, planned, lock, number)
         place = TrialFolder(means.folder / str(number), trial.run)
         place.begin(trial)
-        supplies = Supplies(material, environments.use, results, place)
-        swept = await sweep(trial, supplies, options, keep_quiet)
+        async with AsyncExitStack() as stack:
+            material = await prepare_material(
+                request.matrix, request.store, installer, say, stack, golden=golden, only=only
+            )
+            swept = await sweep(
+                trial, Supplies(material, environments.use, results, place), options, keep_quiet
+            )
         place.finish()
         judged = judge(trial, swept.results, load_checks())
         return see_cell(symptoms, judged.cells[0], judged.findings)
@@ -304,7 +305,7 @@ class _Search:
 
     async def _hunt_suite(self) -> CauseSearch:
         means = self.means
-        trials = self._trials(await make_suite_runner(self.symptoms, means))
+        trials = self._trials(make_suite_runner(self.symptoms, means))
         at_once = min(AT_ONCE, means.request.options.jobs)
         return CauseSearch(trials, self.symptoms.of_suite, SUITE, self._python, at_once)
 
