@@ -135,10 +135,7 @@ def _make_held(make: Callable[[], tuple[int, str]]) -> tuple[int, Path]:
     for trial in range(_TRIALS):
         try:
             descriptor, name = make()
-        except (
-            FileNotFoundError,
-            FileExistsError,
-        ):  # the latter where a folder is gone again
+        except (FileNotFoundError, FileExistsError):  # the latter: ``mkdir`` found a folder that then went
             if trial == _TRIALS - 1:
                 raise
             continue
