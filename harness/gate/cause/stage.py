@@ -95,32 +95,33 @@ def keep_quiet(_: Progress) -> None:
     """A trial is told in one line when it is over, not stage by stage."""
 
 
-def make_suite_runner(symptoms: Symptoms, means: Means) -> Run:
+async def make_suite_runner(symptoms: Symptoms, means: Means, stack: AsyncExitStack) -> Run:
     """What runs the cases that failed (all of them where the candidate died) in an environment.
 
-    Environments and results come from the store where they are known there. A run raises ``HarnessError``
-    where model, suite or store cannot be had.
+    Environments and results come from the store where they are known there; model and suite are in use until
+    ``stack`` is closed.
+
+    Raises:
+        HarnessError: model, suite or store cannot be had.
     """
     plan, request = means.plan, means.request
     planned = _planned(symptoms, plan)
     only = request.checks if symptoms.status else tuple(map(escape, planned.cases))
     say: Callable[[str], None] = _saying(means.notify)
     installer = make_installer(means.settings, downloads=request.python_downloads)
+    material = await prepare_material(
+        request.matrix, request.store, installer, say, stack, golden=find_golden(request.golden), only=only
+    )
     environments = make_environments(request.store, installer)
     results = ResultStore(request.store, say, fresh=request.options.fresh, rerun=request.options.rerun)
-    options, golden = replace(request.options, jobs=1, latency=False), find_golden(request.golden)
+    options = replace(request.options, jobs=1, latency=False)
 
     async def run(lock: Lock, number: int) -> Seen:
         trial = _trial_plan(plan, planned, lock, number)
         place = TrialFolder(means.folder / str(number), trial.run)
         place.begin(trial)
-        async with AsyncExitStack() as stack:
-            material = await prepare_material(
-                request.matrix, request.store, installer, say, stack, golden=golden, only=only
-            )
-            swept = await sweep(
-                trial, Supplies(material, environments.use, results, place), options, keep_quiet
-            )
+        supplies = Supplies(material, environments.use, results, place)
+        swept = await sweep(trial, supplies, options, keep_quiet)
         place.finish()
         judged = judge(trial, swept.results, load_checks())
         return see_cell(symptoms, judged.cells[0], judged.findings)
@@ -284,15 +285,16 @@ class _Search:
         return join_kinds(found)
 
     async def _bound(
-        self, make: Callable[[], Awaitable[CauseSearch]], wanted: tuple[str, ...], until: float
+        self, make: Callable[[AsyncExitStack], Awaitable[CauseSearch]], wanted: tuple[str, ...], until: float
     ) -> Culprit:
         """Search one kind until so many seconds after the beginning."""
         hunt, left = None, until - (time.monotonic() - self.begun)
         try:
             async with asyncio.timeout(left):
                 with one_error():
-                    hunt = await make()
-                    return await hunt.search()
+                    async with AsyncExitStack() as stack:
+                        hunt = await make(stack)
+                        return await hunt.search()
         except TimeoutError:
             because = f"the search was cut off after {describe_seconds(round(left))}"
         except HarnessError as error:
@@ -303,13 +305,13 @@ class _Search:
     def _say(self, text: str) -> None:
         self.means.notify(Progress(cell="", stage="note", note=f"culprit: {text}"))
 
-    async def _hunt_suite(self) -> CauseSearch:
+    async def _hunt_suite(self, stack: AsyncExitStack) -> CauseSearch:
         means = self.means
-        trials = self._trials(make_suite_runner(self.symptoms, means))
+        trials = self._trials(await make_suite_runner(self.symptoms, means, stack))
         at_once = min(AT_ONCE, means.request.options.jobs)
         return CauseSearch(trials, self.symptoms.of_suite, SUITE, self._python, at_once)
 
-    async def _hunt_speed(self) -> CauseSearch:
+    async def _hunt_speed(self, _: AsyncExitStack) -> CauseSearch:
         suspicion, symptoms, means = self.suspicion, self.symptoms, self.means
         budget = trial_seconds(symptoms.quantities, read_blocks(means.folder.parent))
         run = make_speed_runner(symptoms, replace(means, folder=means.folder / "speed"), budget)

@@ -76,7 +76,7 @@ def test_what_was_there_before_is_not_blamed(front: Front) -> None:
 
 
 def test_a_search_that_breaks_off_leaves_the_verdict(front: Front) -> None:
-    def fail(*_: object) -> object:
+    async def fail(*_: object) -> object:
         raise MachineError("no space left")
 
     front.monkeypatch.setattr(stage, "make_suite_runner", fail)

@@ -150,7 +150,7 @@ def test_a_kind_that_breaks_off_leaves_what_was_found_of_the_other(front: Front,
 
 
 def test_who_is_named_comes_first_whichever_kind_broke_off(front: Front, meter: Meter) -> None:
-    def fail(*_: object) -> object:
+    async def fail(*_: object) -> object:
         raise MachineError("no space left")
 
     front.monkeypatch.setattr(stage, "make_suite_runner", fail)
