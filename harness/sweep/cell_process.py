@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import re
+import signal
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -295,6 +296,9 @@ class CellProcess:
         if self.watched.killed:
             return self.crash(self.watched.killed + half)
         what = f"it {describe_exit(code)} before it was finished{half}"
+        killed = code == -signal.SIGKILL
+        if killed and (why := self.watch.container.describe_kill(self.watched.kills_before)):
+            return CellEndedError("install-error", f"{why}: {what} (stage {self.account.stage})")
         if full := self._find_no_space():
             return CellEndedError("install-error", f"{full}: {what} (stage {self.account.stage})")
         return self.crash(what)

@@ -9,7 +9,6 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import msgspec
-import psutil
 
 from harness.errors import StoreError
 from harness.files import describe_os_error, redact_file
@@ -261,7 +260,7 @@ def _may_stay(bench: Bench, jobs: list[Job]) -> bool:
     largest = max(each.result.peak_rss for each in jobs if each.result is not None)
     others = sum(each.result is None for each in jobs)
     growth = largest * min(bench.options.jobs, others)
-    return psutil.virtual_memory().available - bench.options.reserve > growth
+    return bench.options.container.measure_free_memory() - bench.options.reserve > growth
 
 
 def reuse_results(bench: Bench, jobs: list[Job], latency: str) -> None:

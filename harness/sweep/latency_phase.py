@@ -9,7 +9,6 @@ from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 
 import msgspec
-import psutil
 
 from harness.records import CellResult, Progress, Timing
 from harness.store.material import spoil
@@ -85,7 +84,8 @@ class Group:
         if not self.jobs:
             return True
         largest = max((job.result.peak_rss for job in self.jobs if job.result is not None), default=0)
-        free = psutil.virtual_memory().available - self.bench.options.reserve
+        options = self.bench.options
+        free = options.container.measure_free_memory() - options.reserve
         return free > max(largest, _LEAST) * (starting + 1)
 
     async def _start(self, name: str, job: Job) -> None:

@@ -59,7 +59,7 @@ async def sweep(plan: Plan, supplies: Supplies, options: Options, notify: Notify
         async with AsyncExitStack() as stack:
             for entry in _shared_entries(supplies):
                 stack.enter_context(supplies.results.store.using(entry))
-            watch = await stack.enter_async_context(Watch())
+            watch = await stack.enter_async_context(Watch(options.container))
             bench = Bench(
                 plan=plan,
                 material=supplies.material,

@@ -60,8 +60,8 @@ def test_previous_is_of_the_matrix_of_the_latest(known: Runs) -> None:
         (
             "nope",
             (
-                "nope: no such run; the newest are: 20261122-100000-compat-bbbb, 20261121-100000-compat-aaaa, "
-                "20261120-100001-smoke-dddd, 20261120-100000-compat-cccc"
+                "nope: no such run; the newest are: 20261122-100000-compat-bbbb, "
+                "20261121-100000-compat-aaaa, 20261120-100001-smoke-dddd, 20261120-100000-compat-cccc"
             ),
         ),
         ("2026%", "2026%: no such run; the newest are: "),
