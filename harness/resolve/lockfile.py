@@ -33,8 +33,12 @@ GLIBC = (2, 28)
 
 
 def platform_tag() -> str:
-    """The name of the running platform in ``matrices/locks``, such as ``linux-x86_64``."""
-    return f"{sys.platform}-{platform.machine().lower()}"
+    """The name of the running platform in ``matrices/locks``: ``linux-x86_64``, or ``linux-x86_64-musl``.
+
+    Wheels for glibc do not run on musl (Alpine), so a lock of the one is none of the other.
+    """
+    libc = "-musl" if any(name.startswith("musllinux_") for name in platform_tags()) else ""
+    return f"{sys.platform}-{platform.machine().lower()}{libc}"
 
 
 def wheel_tags(python: str, platforms: Sequence[str] | None = None) -> tuple[Tag, ...]:
