@@ -19,7 +19,6 @@ from harness.store.converted import ConvertedStore
 from harness.store.environments import EnvironmentStore
 from harness.store.material import CellInputs, Inputs
 from harness.store.models import make_environments, make_installer, prepare_material
-from harness.store.store import Store
 from harness.sweep.limits import Limits, Watch
 from harness.sweep.stages import Request
 
@@ -135,7 +134,7 @@ async def set_up(  # noqa: PLR0913 - one parameter an ingredient
     begun = time.monotonic()
     installer = make_installer(settings, downloads=request.python_downloads)
     material = await prepare_material(request.matrix, request.store, installer, say, golden=None)
-    for entry in _shared_entries(request.store, material):
+    for entry in material.list_entries(request.store):
         stack.enter_context(request.store.using(entry))
     converted = ConvertedStore(request.store, material, request.options.limits.contract)
     maker = _Maker(make_environments(request.store, installer), converted if embeds else None, stack, say)
@@ -178,11 +177,3 @@ class _Maker:
         except StoreError as error:
             return Outfit(python, lock), str(error)
         return Outfit(python, lock, model), ""
-
-
-def _shared_entries(store: Store, material: CellInputs) -> Iterator[Path]:
-    """Entries of the store that all processes use; a local model or a suite elsewhere is none."""
-    if material.suite.folder.parent == store.suites:
-        yield material.suite.folder
-    if material.model_dir.parent == store.models:
-        yield material.model_dir

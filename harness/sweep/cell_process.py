@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import re
 import signal
-from collections.abc import Callable, Collection
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -16,7 +16,7 @@ from harness import processes
 from harness.cell.interface import CHANNEL_VARIABLE, CellSpec, make_cell_environment
 from harness.files import find_full_disk, find_no_space
 from harness.processes import describe_exit
-from harness.records import Progress
+from harness.records import Notify, Progress
 from harness.redaction import redact
 from harness.store.material import Suite
 from harness.sweep import protocol
@@ -79,9 +79,6 @@ class HiddenPaths:
             text = re.sub(rf"{re.escape(folder)}(?![\w.-])", name, text)
         return text
 
-
-Notify = Callable[[Progress], None]
-"""Told where a cell is; must return at once."""
 
 _ENCODER = msgspec.json.Encoder()
 _EXIT_SECONDS = 5.0

@@ -13,13 +13,13 @@ import msgspec
 from harness.errors import StoreError
 from harness.files import describe_os_error, redact_file
 from harness.held import temporary_folder
-from harness.records import CellResult, Plan, PlannedCell, Progress
+from harness.records import CellResult, Notify, Plan, PlannedCell, Progress
 from harness.runs.folder import RunFolder
 from harness.store.environments import Environment
 from harness.store.manifest import BytecodePool
 from harness.store.material import CellInputs, Inputs, find_environment_edits, spoil
 from harness.store.result_store import ResultStore
-from harness.sweep.cell_process import CellProcess, Notify, Start
+from harness.sweep.cell_process import CellProcess, Start
 from harness.sweep.limits import Options, Watch
 from harness.sweep.protocol import CellEndedError, CellRecord
 

@@ -160,7 +160,7 @@ class Session:
             self._keep(await Turns(scenario, order, core).measure(self.group.arms))
             for job in self.group.jobs:
                 bench.notify(Progress(cell=job.id, stage="latency", done=done, total=len(scenarios)))
-        await asyncio.gather(*(arm.attempt(_leave) for arm in self.group.arms))
+        await asyncio.gather(*(arm.leave() for arm in self.group.arms))
         self.seconds = round(time.monotonic() - since, 3)
 
     def _keep(self, timed: dict[str, protocol.Timed]) -> None:
@@ -226,8 +226,3 @@ class Session:
 
 def _end(result: CellResult, ended: CellEndedError, tail: tuple[str, ...]) -> CellResult:
     return msgspec.structs.replace(result, status=ended.status, reason=ended.reason, log_tail=tail)
-
-
-async def _leave(process: CellProcess) -> bool:
-    await process.leave()
-    return True

@@ -6,16 +6,14 @@ import asyncio
 import time
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
-from pathlib import Path
 
 import msgspec
 
-from harness.records import CellResult, Plan, PlannedCell
+from harness.records import CellResult, Notify, Plan, PlannedCell
 from harness.runs.folder import RunFolder
 from harness.store.environments import Environment
 from harness.store.material import CellInputs, Inputs
 from harness.store.result_store import ResultStore, key_latency
-from harness.sweep.cell_process import Notify
 from harness.sweep.interrupt import one_error
 from harness.sweep.jobs import Bench, Job, reuse_results, run_contracts
 from harness.sweep.latency_phase import measure_latency
@@ -57,7 +55,7 @@ async def sweep(plan: Plan, supplies: Supplies, options: Options, notify: Notify
     """
     with one_error():
         async with AsyncExitStack() as stack:
-            for entry in _shared_entries(supplies):
+            for entry in supplies.material.list_entries(supplies.results.store):
                 stack.enter_context(supplies.results.store.using(entry))
             watch = await stack.enter_async_context(Watch(options.container))
             bench = Bench(
@@ -80,13 +78,6 @@ async def sweep(plan: Plan, supplies: Supplies, options: Options, notify: Notify
             reuse_results(bench, jobs, latency)
             seconds = await _run_phases(bench, jobs, baseline, latency)
             return _finish(bench, jobs, seconds)
-
-
-def _shared_entries(supplies: Supplies) -> list[Path]:
-    """Entries of the store that all cells use; a local model or a suite elsewhere is none."""
-    store, material = supplies.results.store, supplies.material
-    places = {material.suite.folder: store.suites, material.model_dir: store.models}
-    return [path for path, folder in places.items() if path.parent == folder]
 
 
 def _runs_itself(planned: PlannedCell) -> bool:

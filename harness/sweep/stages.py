@@ -20,7 +20,7 @@ from harness.matrix.expected import borrowed_for, check_corpus, expectations_for
 from harness.matrix.read import find_matrix, read_matrix, shipped_golden
 from harness.matrix.schema import Matrix
 from harness.reading import exists, input_fault
-from harness.records import Earlier, Plan, PlannedCell, Progress, Run
+from harness.records import Earlier, Notify, Plan, PlannedCell, Progress, Run
 from harness.resolve.pip_settings import IndexSettings
 from harness.resolve.revisions import read_revision
 from harness.runs.folder import RunFolder, assemble, write_results
@@ -30,8 +30,6 @@ from harness.store.store import Store
 from harness.sweep.limits import Options, read_machine
 from harness.sweep.planning import PlanOptions, build_plan
 from harness.sweep.schedule import Supplies, sweep
-
-Notify = Callable[[Progress], None]
 
 
 @dataclass(frozen=True)
@@ -143,16 +141,12 @@ async def run_plan(
     return run, earlier
 
 
-def begin_nothing(_: Path) -> None:
-    """A sweep leaves nothing beside its plan before its cells have run."""
-
-
 async def measure_plan(
     request: Request,
     plan: Plan,
     settings: IndexSettings,
     notify: Notify,
-    begin: Callable[[Path], None] = begin_nothing,
+    begin: Callable[[Path], None] | None = None,
 ) -> tuple[Run, Path]:
     """Run what is planned and judge it; the plan and the results lie in the folder of the run.
 
@@ -178,7 +172,8 @@ async def measure_plan(
     )
     try:
         folder = RunFolder.create(request.reports / "runs", plan)
-        begin(folder.path)
+        if begin is not None:
+            begin(folder.path)
     except OSError as error:
         raise MachineError(
             f"the run cannot be written: {describe_os_error(error)}; name another folder with --reports"

@@ -14,7 +14,7 @@ from harness.cli.options import describe_command
 from harness.cli.rendering import render_run
 from harness.errors import UsageError
 from harness.records import Earlier
-from harness.resolve.locks import LockChange
+from harness.resolve.locks import LockFileChange
 from harness.runs.folder import RunFolder, judge_again, write_results
 from harness.sweep import stages
 
@@ -114,9 +114,9 @@ def test_no_description_of_a_command_is_cut(
 
 def test_lock_says_what_it_wrote(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: Say) -> None:
     path = put_matrix(tmp_path)
-    changes = (LockChange("added", tmp_path / "a.txt"), LockChange("unchanged", tmp_path / "b.txt"))
+    changes = (LockFileChange("added", tmp_path / "a.txt"), LockFileChange("unchanged", tmp_path / "b.txt"))
 
-    async def lock_nothing(*_: object, **__: object) -> tuple[LockChange, ...]:
+    async def lock_nothing(*_: object, **__: object) -> tuple[LockFileChange, ...]:
         return changes
 
     monkeypatch.setattr(maintain, "lock_matrix", lock_nothing)
