@@ -124,7 +124,7 @@ async def resolve(
         done, document = await _compile(cell, folder, arguments, settings)
     inputs = inputs_digest(cell, matrix.resolve, platform_tag())
     if document is not None:
-        distributions = distributions_of(document, wheel_tags(cell.python))
+        distributions = distributions_of(document, wheel_tags(cell.python), cell.python)
         return make_lock(cell, platform_tag(), inputs, distributions=distributions)
     return make_lock(cell, platform_tag(), inputs, reason=_reason(done, cell, matrix, guidance.origins))
 
