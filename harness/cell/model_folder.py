@@ -68,7 +68,6 @@ class ModelFolder:
         pooling: ``mean``, ``cls`` or ``max``.
         max_length: longest input in tokens, special tokens included; None for no limit.
         lower_case: whether texts are lowered before the tokenizer sees them.
-        normalizes: whether the model ends in a Normalize module, which ``encode`` then always applies.
     """
 
     root: Path
@@ -76,7 +75,6 @@ class ModelFolder:
     pooling: str
     max_length: Optional[int]
     lower_case: bool
-    normalizes: bool
 
     @classmethod
     def read(cls, root: Path) -> ModelFolder:
@@ -93,7 +91,6 @@ class ModelFolder:
             pooling=_read_pooling(modules["Pooling"] / "config.json"),
             max_length=settings.get("max_seq_length"),
             lower_case=bool(settings.get("do_lower_case", False)),
-            normalizes="Normalize" in modules,
         )
 
 

@@ -20,10 +20,12 @@ from harness.errors import MachineError, UsageError
 from harness.judge.compare import compare
 from harness.judge.snapshot import summarize_snapshot, take_snapshot
 from harness.judge.trends import NEWEST, Key, Move, collect_points, find_move, judge_trend, place_of
+from harness.matrix.read import describe_sweep
 from harness.reading import exists, input_fault
 from harness.records import Earlier, PastRun, Run, Snapshot, TrendPoint, Trends
 from harness.report.escape import disarm_commands
 from harness.runs.database import Say, read_history
+from harness.runs.find import Runs
 from harness.runs.reading import Timed, count_rebased, find_last, list_before, list_runs, read_series
 from harness.runs.recording import History, record_folder
 from harness.sweep.stages import Render
@@ -229,6 +231,11 @@ def render_in(reports: Path) -> Render:
         return earlier
 
     return render
+
+
+def open_runs(reports: Path, history: History | None = None) -> Runs:
+    """Where a command finds the runs that a person names."""
+    return Runs(reports, history, say, describe_sweep())
 
 
 def open_history_of(reports: Path) -> History:

@@ -9,8 +9,8 @@ from pathlib import Path
 import click
 import msgspec
 
-from harness.cli.earlier import MAX_RUNS, make_trends, open_history_of, say
-from harness.cli.options import reports_option
+from harness.cli.earlier import MAX_RUNS, make_trends, open_history_of, open_runs, say
+from harness.cli.options import names_runs, reports_option
 from harness.cli.screen import Screen
 from harness.errors import ExitCode, UsageError
 from harness.files import write_output
@@ -21,9 +21,9 @@ from harness.report.history.markdown import render_comparison_json, render_compa
 from harness.report.history.terminal import render_comparison_text, render_history_text, render_trends_text
 from harness.report.measurements import render_measurements_of
 from harness.runs.database import read_history
-from harness.runs.find import LATEST, PREVIOUS, find_snapshot
-from harness.runs.folder import find_folders, read_folder
-from harness.runs.reading import list_runs, match_run, read_snapshot
+from harness.runs.find import PREVIOUS
+from harness.runs.folder import LATEST, find_folders, read_folder
+from harness.runs.reading import list_runs, read_snapshot
 from harness.runs.recording import History, keep_newest, pin_run, record_runs
 
 # Commands about earlier runs: ``history``, ``compare``, ``export``.
@@ -41,6 +41,7 @@ from harness.runs.recording import History, keep_newest, pin_run, record_runs
 )
 @click.option("--pin", metavar="RUN", help="Keep this run for ever; trends are measured against it.")
 @click.option("--unpin", metavar="RUN", help="Undo --pin.")
+@names_runs
 @reports_option
 def history(  # noqa: PLR0913 - one parameter an option
     *,
@@ -63,7 +64,7 @@ def history(  # noqa: PLR0913 - one parameter an option
         _import(folders, place)
     for name, pinned in ((pin, True), (unpin, False)):
         if name is not None:
-            pin_run(_match(name, place), place, say, pinned=pinned)
+            pin_run(open_runs(reports, place).find_recorded(name), place, say, pinned=pinned)
     if keep_runs is not None:
         keep_newest(History(place.path, keep_runs), say)
     with read_history(place.path, say) as connection:
@@ -92,18 +93,6 @@ def _import(folders: tuple[str, ...], place: History) -> None:
     click.echo(f"took in {taken} run{'' if taken == 1 else 's'}")
 
 
-def _match(name: str, place: History) -> str:
-    with read_history(place.path, say) as connection:
-        if name == LATEST:
-            runs = list_runs(connection)
-            found = runs[0].run if runs else None
-        else:
-            found = match_run(connection, name)
-    if found is None:
-        raise UsageError(f"{name}: no such run in the history; `harness history` lists them")
-    return found
-
-
 @click.command()
 @click.argument("before", metavar="[RUN]", default=PREVIOUS)
 @click.argument("after", metavar="[RUN]", default=LATEST)
@@ -116,17 +105,17 @@ def _match(name: str, place: History) -> str:
 )
 @click.option("--json", "form", flag_value="json", help="As JSON: every single difference.")
 @click.option("--markdown", "form", flag_value="markdown", help="As Markdown.")
+@names_runs
 @reports_option
 def compare(*, before: str, after: str, moved: float, form: str | None, reports: Path) -> int:
     """Say what is not as it was in the run before, and why.
 
-    A RUN is an id or the beginning of one, a folder such as reports/compat, a results.json, `latest`, or
-    `previous` (the run of the same matrix before the latest). Exit 1 if something got worse.
+    The default is `previous latest`. Exit 1 if something got worse.
     """
     if math.isnan(moved):  # which no range excludes
         raise UsageError("--moved nan: expected a number from 0 to 1e9")
-    place = open_history_of(reports)
-    first, second = (find_snapshot(name, reports, place, say) for name in (before, after))
+    runs = open_runs(reports, open_history_of(reports))
+    first, second = (runs.read_snapshot(name) for name in (before, after))
     found = compare_snapshots(first, second, moved=moved)
     if form == "json":
         click.echo(render_comparison_json(found), nl=False)
@@ -149,18 +138,20 @@ def compare(*, before: str, after: str, moved: float, form: str | None, reports:
     metavar="FILE",
     help="Into a file, a pipe, or - (standard output).  [default: -]",
 )
+@names_runs
 @reports_option
 def export(*, runs: tuple[str, ...], everything: bool, out: str, reports: Path) -> None:
     """Write all measurements as CSV, one row each.
 
-    Of the newest run, or of each RUN, named as for `harness compare`.
+    Of each RUN; the default is `latest`.
     """
     place = open_history_of(reports)
     if everything:
         with read_history(place.path, say) as connection:
             snapshots = [read_snapshot(connection, each.run) for each in list_runs(connection)]
     else:
-        snapshots = [find_snapshot(run, reports, place, say) for run in runs or (LATEST,)]
+        known = open_runs(reports, place)
+        snapshots = [known.read_snapshot(run) for run in runs or (LATEST,)]
     text = render_measurements_of(snapshots)
     if out == "-":
         click.echo(text, nl=False)

@@ -9,8 +9,15 @@ from typing import get_args
 
 import click
 
-from harness.cli.earlier import remember, render_in
-from harness.cli.options import max_cells_option, open_store, parse_size, reports_option, store_option
+from harness.cli.earlier import open_runs, remember, render_in
+from harness.cli.options import (
+    max_cells_option,
+    names_runs,
+    open_store,
+    parse_size,
+    reports_option,
+    store_option,
+)
 from harness.cli.publishing import make_golden
 from harness.cli.publishing import publish as publish_sweep
 from harness.cli.rendering import render_gate
@@ -27,11 +34,10 @@ from harness.resolve.indexes import check_indexes
 from harness.resolve.locks import ChangeKind, check_locks, check_locks_by_resolving, lock_matrix
 from harness.resolve.pip_settings import IndexSettings, read_pip_settings
 from harness.runs.documents import render_gate_schema, render_schema
-from harness.runs.folder import UNFINISHED
+from harness.runs.folder import LATEST, UNFINISHED, judge_again, write_results
 from harness.store.clean import clean_store
 from harness.sweep import stages
 from harness.sweep.interrupt import run_interruptibly
-from harness.sweep.stages import find_run, find_sweep, judge_again, write_results
 
 
 @click.command()
@@ -95,15 +101,16 @@ async def _write_locks(matrix: Matrix, settings: IndexSettings) -> None:
 
 
 @click.command()
-@click.argument("run", required=False)
+@click.argument("run", default=LATEST, metavar="[RUN]")
 @click.option("--open", "show", is_flag=True, help="Open the page in a browser.")
+@names_runs
 @reports_option
-def report(*, run: str | None, show: bool, reports: Path) -> int:
+def report(*, run: str, show: bool, reports: Path) -> int:
     """Judge and render a run again.
 
-    The newest one, or RUN: its id, or its folder.
+    The default is `latest`.
     """
-    folder = find_run(reports, run)
+    folder = open_runs(reports).find_folder(run)
     if is_gate(folder):
         problems = find_problems(folder)
         gate = decide_again(folder, render_gate)
@@ -133,14 +140,15 @@ def _remember_again(folder: Path, reports: Path) -> None:
 
 
 @click.command()
-@click.argument("run", required=False)
+@click.argument("run", default=LATEST, metavar="[RUN]")
+@names_runs
 @reports_option
-def publish(*, run: str | None, reports: Path) -> None:
+def publish(*, run: str, reports: Path) -> None:
     """Copy a finished run to where it is committed.
 
-    The newest sweep, or RUN, goes to reports/<matrix>/; a gate is no sweep.
+    It goes to reports/<matrix>/. A gate is refused: here `latest`, the default, is the newest complete sweep.
     """
-    for path in publish_sweep(find_sweep(reports, run), reports):
+    for path in publish_sweep(open_runs(reports).find_folder(run, "sweep"), reports):
         click.echo(path)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -16,6 +17,7 @@ from harness.matrix.read import describe_sweep, in_checkout
 from harness.matrix.schema import MAX_SECONDS, Matrix, parse_memory
 from harness.reading import MAX_RESULTS, is_descriptor, read_input
 from harness.records import CULPRIT_SECONDS
+from harness.runs.find import RUN_HELP
 from harness.store.clean import remove_leftovers
 from harness.store.store import Store
 from harness.sweep import stages
@@ -47,6 +49,12 @@ max_cells_option = click.option(
     help="Refuse a matrix of more cells.",
 )
 plain_option = click.option("--plain", is_flag=True, help="Plain lines, no live board.")
+
+
+def names_runs(command: Command) -> Command:
+    """Append to the help of a command how a run is named."""
+    command.__doc__ = f"{inspect.getdoc(command)}\n\n{RUN_HELP}"
+    return command
 
 
 def cells_options(command: Command) -> Command:

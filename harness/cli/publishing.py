@@ -18,7 +18,7 @@ from harness.judge.snapshot import take_snapshot
 from harness.matrix.expand import cell_id
 from harness.matrix.schema import Matrix
 from harness.processes import run as run_process
-from harness.records import Comparison, Earlier, Run
+from harness.records import Comparison, Earlier, Run, discard
 from harness.redaction import redact
 from harness.report.markdown import render_markdown
 from harness.report.page.html import render_html
@@ -110,14 +110,14 @@ async def make_golden(request: Request, settings: IndexSettings, folder: Path) -
     installer = make_installer(settings)
     async with AsyncExitStack() as stack:
         material = await prepare_material(
-            request.matrix, request.store, installer, _keep_quiet, stack, golden=None
+            request.matrix, request.store, installer, discard, stack, golden=None
         )
         scratch = stack.enter_context(temporary_folder("golden"))
         made = scratch / "made"
         made.mkdir()
         material.make_spec(planned.cell.id, planned.lock, scratch, ()).write(scratch / "spec.json")
         environments = make_environments(request.store, installer)
-        async with environments.use(planned.cell, planned.lock, _keep_quiet) as python:
+        async with environments.use(planned.cell, planned.lock, discard) as python:
             material.suite.put(scratch / "suite")
             env = make_cell_environment(python, scratch / "suite", scratch, material.threads)
             argv = [str(python), "-m", "harness.cell.golden", str(scratch / "spec.json"), str(made)]
@@ -132,8 +132,3 @@ async def make_golden(request: Request, settings: IndexSettings, folder: Path) -
         target = folder / files[0].name
         write_output(target, files[0].read_bytes())
     return target
-
-
-def _keep_quiet(note: str) -> None:
-    """Nobody watches."""
-    del note

@@ -99,7 +99,6 @@ class Screen:
         drawn = self._console.is_terminal and self._console.is_interactive  # not where TERM is dumb
         self._live = self._terminal and drawn and not plain
         self._state: BoardState | None = None
-        self._resolved = 0
 
     @property
     def width(self) -> int:

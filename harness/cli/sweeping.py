@@ -23,7 +23,7 @@ from harness.cli.screen import Screen
 from harness.errors import UsageError
 from harness.judge.verdict import exit_code
 from harness.matrix.schema import MAX_ROUNDS
-from harness.records import Earlier, Plan, Run
+from harness.records import Earlier, Plan, Run, discard
 from harness.report.console import render_cells_json
 from harness.resolve.pip_settings import read_pip_settings
 from harness.store.store import Store
@@ -84,7 +84,7 @@ def cells(
     )
 
     async def plan() -> Plan:
-        return await stages.make_plan(request, await read_pip_settings(), lambda _: None)
+        return await stages.make_plan(request, await read_pip_settings(), discard)
 
     found = run_interruptibly(plan())
     click.echo(render_cells_json(found) if as_json else Screen(plain=True).render_plan(found), nl=False)

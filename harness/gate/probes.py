@@ -146,7 +146,7 @@ async def set_up(  # noqa: PLR0913 - one parameter an ingredient
         material=material,
         outfits={BASELINE: old, AGAIN: old, CANDIDATE: new},
         limits=tighten(request.options.limits),
-        watch=await stack.enter_async_context(Watch()),
+        watch=await stack.enter_async_context(Watch(request.options.container)),
         order=random.Random(f"{request.options.seed} {plan.run}"),  # noqa: S311 - the order is no secret
         kept=folder / KEPT,
         inputs=Inputs.of(material, *(each.converted for each in (old, new) if each.converted is not None)),

@@ -13,9 +13,10 @@ from harness.errors import UsageError
 from harness.matrix.cells import cells_of
 from harness.matrix.read import describe_lock
 from harness.matrix.schema import Matrix
-from harness.records import Cell, Lock
+from harness.records import Cell, Lock, Notify, discard
 from harness.resolve.indexes import check_indexes
 from harness.resolve.lockfile import (
+    diff_locks,
     inputs_digest,
     is_lock,
     locks_folder,
@@ -25,7 +26,7 @@ from harness.resolve.lockfile import (
     write_lock,
 )
 from harness.resolve.pip_settings import IndexSettings
-from harness.resolve.resolve import Notify, keep_silent, resolve_all
+from harness.resolve.resolve import resolve_all
 
 # What the suite imports in every cell, and a matrix that does not bring it there.
 
@@ -62,7 +63,7 @@ def _holds(lock: Lock, name: str) -> bool:
 ChangeKind = Literal["added", "changed", "removed", "unchanged"]
 
 
-class LockChange(msgspec.Struct, frozen=True):
+class LockFileChange(msgspec.Struct, frozen=True):
     """What locking did to one file; ``unchanged`` ones are left alone."""
 
     kind: ChangeKind
@@ -79,8 +80,8 @@ class LockFinding(msgspec.Struct, frozen=True):
 
 
 async def lock_matrix(
-    matrix: Matrix, settings: IndexSettings, *, jobs: int = 3, notify: Notify = keep_silent
-) -> tuple[LockChange, ...]:
+    matrix: Matrix, settings: IndexSettings, *, jobs: int = 3, notify: Notify = discard
+) -> tuple[LockFileChange, ...]:
     """Resolve every cell of a matrix and write its locks for the running platform.
 
     Nothing is written before every cell is resolved; files of cells that are gone are removed.
@@ -96,7 +97,7 @@ async def lock_matrix(
     changes = [_write(lock, folder / f"{lock.cell}.txt") for lock in locks]
     for path in _orphans(folder, {lock.cell for lock in locks}):
         path.unlink()  # a file that the harness wrote, by its head
-        changes.append(LockChange("removed", path, "no cell of this id"))
+        changes.append(LockFileChange("removed", path, "no cell of this id"))
     return tuple(changes)
 
 
@@ -112,7 +113,7 @@ def check_locks(matrix: Matrix) -> tuple[LockFinding, ...]:
 
 
 async def check_locks_by_resolving(
-    matrix: Matrix, settings: IndexSettings, *, jobs: int = 3, notify: Notify = keep_silent
+    matrix: Matrix, settings: IndexSettings, *, jobs: int = 3, notify: Notify = discard
 ) -> tuple[LockFinding, ...]:
     """``check_locks``, and whether resolving again on this platform gives the same locks."""
     findings = list(check_locks(matrix))
@@ -168,19 +169,19 @@ def staleness(lock: Lock, cell: Cell, matrix: Matrix, *, platform: str) -> str:
     return ""
 
 
-def _write(lock: Lock, path: Path) -> LockChange:
+def _write(lock: Lock, path: Path) -> LockFileChange:
     kind: ChangeKind = "added"
     note = ""
     if path.exists():
         if path.read_bytes() == render_lock(lock).encode():
-            return LockChange("unchanged", path)
+            return LockFileChange("unchanged", path)
         kind = "changed"
         try:
             note = _difference(read_lock(path), lock)
         except UsageError:
             note = "the file was damaged"
     write_lock(lock, path)
-    return LockChange(kind, path, note or lock.reason)
+    return LockFileChange(kind, path, note or lock.reason)
 
 
 def _orphans(folder: Path, ids: set[str]) -> list[Path]:
@@ -190,16 +191,10 @@ def _orphans(folder: Path, ids: set[str]) -> list[Path]:
 
 
 def _difference(old: Lock, new: Lock) -> str:
-    before = {found.name: found for found in old.distributions}
-    after = {found.name: found for found in new.distributions}
     parts = []
-    for name in sorted(before.keys() | after.keys()):
-        was, now = before.get(name), after.get(name)
-        if was != now:
-            texts = [found.version if found else "none" for found in (was, now)]
-            parts.append(
-                f"{name} {texts[0]} -> {texts[1]}" + (" (another file)" if texts[0] == texts[1] else "")
-            )
+    for change in diff_locks(old, new, asked=()).changes:
+        same = " (another file)" if change.before == change.after else ""
+        parts.append(f"{change.name} {change.before or 'none'} -> {change.after or 'none'}{same}")
     if old.reason != new.reason:
         parts.append(new.reason or "it has a solution now")
     return ", ".join(parts) or "asked for differently, same distributions"

@@ -4,24 +4,33 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import msgspec
 
+from harness.cell.interface import load_checks
 from harness.errors import UsageError
 from harness.files import inside, remove_tree, write_text, write_whole
 from harness.held import MAKING, WRITING, claim, making_folder, remove_files
 from harness.judge.snapshot import take_snapshot
+from harness.judge.verdict import judge
 from harness.processes import end_users
 from harness.reading import MAX_RESULTS, input_fault, is_descriptor, read_input
-from harness.records import SCHEMA, UNREADABLE, CellResult, Plan, Snapshot
-from harness.runs.documents import read_gate, read_json
+from harness.records import SCHEMA, UNREADABLE, CellResult, Plan, Run, Snapshot
+from harness.runs.documents import read_gate, read_json, render_json, render_schema
 from harness.seals import FAULTS, load_sealer
 
 PLAN = "plan.json"
 UNFINISHED = "unfinished"
+
 LATEST = "latest"
+"""The newest complete run, sweep or gate: as a name (``harness.runs.find``) and as a link beside the runs."""
+
+RESULTS_FILE = "results.json"
+
+RESULTS = (RESULTS_FILE, "results.json.gz")
+"""The names of a file of results, the second where it is published."""
 
 GATE_FILE = "gate.json"
 """Tells the folder of a gate from that of a sweep."""
@@ -60,12 +69,12 @@ class RunFolder:
         load_sealer().seal(path, name_result(self.run or self.path.name, result.cell))
 
     def finish(self) -> None:
-        """Everything that the run was to leave is there: it is complete, and the latest."""
+        """Mark the run as complete; the link ``latest`` beside it leads to the newest complete run."""
         (self.path / UNFINISHED).unlink(missing_ok=True)
         runs = self.path.parent
         latest = runs / LATEST
-        if latest.exists() and not latest.is_symlink():
-            return  # somebody else's
+        if latest.exists() and (not latest.is_symlink() or latest.resolve().name > self.path.name):
+            return  # a file of the user, or a newer run: an id begins with its time
         with contextlib.suppress(OSError), making_folder(runs) as making:  # some file systems have no links
             link = making / LATEST
             link.symlink_to(self.path.name, target_is_directory=True)  # as it is read in its place
@@ -197,9 +206,54 @@ def remove_left_folders(found: Iterable[Path]) -> None:
             remove_tree(path)
 
 
-# Runs that lie in folders: of this machine, of somebody else's artifact, or published.
+# The judgement of a run: made, written, and made once more from its folder.
 
-RESULTS = ("results.json", "results.json.gz")
+
+def assemble(
+    plan: Plan, results: tuple[CellResult, ...], *, reused: tuple[str, ...], seconds: dict[str, float]
+) -> Run:
+    """A judged run."""
+    judgement = judge(plan, results, load_checks())
+    return Run(plan=plan, results=results, judgement=judgement, reused=reused, seconds=seconds)
+
+
+def write_results(run: Run, folder: Path) -> None:
+    """Write the judged run and the schema of its file into its folder, sealed."""
+    write_text(folder / RESULTS_FILE, render_json(run))
+    load_sealer().seal(folder / RESULTS_FILE, f"{run.plan.run}/{RESULTS_FILE}")
+    write_text(folder / "schema.json", render_schema())
+
+
+def judge_again(folder: Path) -> tuple[Run, StoredRun]:
+    """Judge a run once more from what lies in its folder, and write nothing; cells not there are missing.
+
+    Raises:
+        UsageError: it is not the folder of a run.
+    """
+    stored = read_run(folder)
+    path = folder / RESULTS_FILE
+    if change := find_change(path, f"{stored.plan.run}/{RESULTS_FILE}") if path.exists() else "":
+        told = f"{change}; it is made anew from the results of the cells"
+        stored = replace(stored, problems=(*stored.problems, told))
+    kept = _read_kept(path)
+    return assemble(stored.plan, stored.results, reused=kept.reused, seconds=kept.seconds), stored
+
+
+class _Kept(msgspec.Struct, frozen=True):
+    """The part of ``results.json`` that the folders of the cells do not hold."""
+
+    reused: tuple[str, ...] = ()
+    seconds: dict[str, float] = {}
+
+
+def _read_kept(path: Path) -> _Kept:
+    try:
+        return msgspec.json.decode(read_input(path, MAX_RESULTS), type=_Kept)
+    except (UsageError, *UNREADABLE):  # cut off before it was written; or it is made anew now
+        return _Kept()
+
+
+# Runs that lie in folders: of this machine, of somebody else's artifact, or published.
 
 
 def read_folder(path: Path) -> Snapshot:
@@ -235,15 +289,16 @@ def find_folders(path: Path) -> Iterator[Path]:
     Raises:
         UsageError: there is none.
     """
-    if is_descriptor(path) or path.is_file() or _is_run(path):
+    if is_descriptor(path) or path.is_file() or is_run(path):
         yield path
         return
     inside = sorted(path.iterdir()) if path.is_dir() else []
-    found = [each for each in inside if not each.is_symlink() and _is_run(each)]  # not `latest`, twice
+    found = [each for each in inside if not each.is_symlink() and is_run(each)]  # not `latest`, twice
     if not found:
         raise UsageError(f"{path}: no run there, and no folder of runs such as reports/runs")
     yield from found
 
 
-def _is_run(path: Path) -> bool:
-    return path.is_dir() and any((path / name).is_file() for name in (*RESULTS, GATE_FILE, "plan.json"))
+def is_run(path: Path) -> bool:
+    """Whether a folder holds a run: its plan, or what a finished one left."""
+    return path.is_dir() and any((path / name).is_file() for name in (*RESULTS, GATE_FILE, PLAN))

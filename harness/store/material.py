@@ -147,6 +147,11 @@ class CellInputs:
     threads: int = 1
     only: tuple[str, ...] = ()
 
+    def list_entries(self, store: Store) -> list[Path]:
+        """The entries of the store that all cells use; a local model or a suite elsewhere is none."""
+        places = {self.suite.folder: store.suites, self.model_dir: store.models}
+        return [path for path, folder in places.items() if path.parent == folder]
+
     def make_key(self, lock: Lock, machine: str) -> str:
         """The key of a result: equal keys need no second run."""
         parts = {

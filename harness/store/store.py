@@ -44,10 +44,6 @@ _AGE_SECONDS = 24 * 3600.0
 _SILENT_SECONDS = 1.0
 
 
-def _keep_quiet() -> None:
-    """Nobody is told that another process has the lock."""
-
-
 @dataclass(frozen=True)
 class Store:
     """One folder that several harness processes may share at once."""
@@ -129,7 +125,7 @@ class Store:
             raise _explain(error) from error
 
     @contextlib.asynccontextmanager
-    async def lock(self, name: str, say_waiting: Callable[[], None] = _keep_quiet) -> AsyncIterator[None]:
+    async def lock(self, name: str, say_waiting: Callable[[], None] | None = None) -> AsyncIterator[None]:
         """Keep other harness processes away from one entry; wait for one that has it, and say so.
 
         Raises:
@@ -142,7 +138,8 @@ class Store:
             try:
                 await lock.acquire(timeout=_SILENT_SECONDS, poll_interval=0.1)
             except filelock.Timeout:
-                say_waiting()
+                if say_waiting is not None:
+                    say_waiting()
                 await lock.acquire(poll_interval=0.1)
         except OSError as error:
             raise _explain(error) from error

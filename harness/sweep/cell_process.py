@@ -7,7 +7,8 @@ import contextlib
 import json
 import os
 import re
-from collections.abc import Callable, Collection
+import signal
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import quote
@@ -18,7 +19,7 @@ from harness import processes
 from harness.cell.interface import CHANNEL_VARIABLE, CellSpec, make_cell_environment
 from harness.files import find_full_disk, find_no_space
 from harness.processes import describe_exit
-from harness.records import Progress
+from harness.records import Notify, Progress
 from harness.redaction import redact
 from harness.store.material import Suite
 from harness.sweep import protocol
@@ -93,9 +94,6 @@ def _spell(folder: str) -> set[str]:
     literals = {repr(folder)[1:-1], ascii(folder)[1:-1], repr(whole)[1:-1], json.dumps(folder)[1:-1]}
     return {folder, whole, *literals, quote(os.fsencode(folder))}
 
-
-Notify = Callable[[Progress], None]
-"""Told where a cell is; must return at once."""
 
 _ENCODER = msgspec.json.Encoder()
 _EXIT_SECONDS = 5.0
@@ -310,6 +308,9 @@ class CellProcess:
         if self.watched.killed:
             return self.crash(self.watched.killed + half)
         what = f"it {describe_exit(code)} before it was finished{half}"
+        killed = code == -signal.SIGKILL
+        if killed and (why := self.watch.container.describe_kill(self.watched.kills_before)):
+            return CellEndedError("install-error", f"{why}: {what} (stage {self.account.stage})")
         if full := self._find_no_space():
             return CellEndedError("install-error", f"{full}: {what} (stage {self.account.stage})")
         return self.crash(what)

@@ -9,7 +9,6 @@ from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 
 import msgspec
-import psutil
 
 from harness.records import CellResult, Progress, Timing
 from harness.store.material import spoil
@@ -85,7 +84,8 @@ class Group:
         if not self.jobs:
             return True
         largest = max((job.result.peak_rss for job in self.jobs if job.result is not None), default=0)
-        free = psutil.virtual_memory().available - self.bench.options.reserve
+        options = self.bench.options
+        free = options.container.measure_free_memory() - options.reserve
         return free > max(largest, _LEAST) * (starting + 1)
 
     async def _start(self, name: str, job: Job) -> None:
@@ -160,7 +160,7 @@ class Session:
             self._keep(await Turns(scenario, order, core).measure(self.group.arms))
             for job in self.group.jobs:
                 bench.notify(Progress(cell=job.id, stage="latency", done=done, total=len(scenarios)))
-        await asyncio.gather(*(arm.attempt(_leave) for arm in self.group.arms))
+        await asyncio.gather(*(arm.leave() for arm in self.group.arms))
         self.seconds = round(time.monotonic() - since, 3)
 
     def _keep(self, timed: dict[str, protocol.Timed]) -> None:
@@ -226,8 +226,3 @@ class Session:
 
 def _end(result: CellResult, ended: CellEndedError, tail: tuple[str, ...]) -> CellResult:
     return msgspec.structs.replace(result, status=ended.status, reason=ended.reason, log_tail=tail)
-
-
-async def _leave(process: CellProcess) -> bool:
-    await process.leave()
-    return True

@@ -208,7 +208,6 @@ class CellRecord:
     stage: str = "start"
     facts: dict[str, str] = field(default_factory=dict)
     cases: dict[str, CaseResult] = field(default_factory=dict)
-    collected: tuple[str, ...] = ()
     calibrated: dict[str, float] = field(default_factory=dict)
     timed: dict[str, Timed] = field(default_factory=dict)
     untimed: dict[str, str] = field(default_factory=dict)
@@ -246,8 +245,6 @@ class CellRecord:
         match event:
             case Facts(facts=facts):
                 self.facts.update(facts)
-            case Collected(cases=cases):
-                self.collected = cases
             case Case(result=result):
                 self._add(result)
             case Calibrated(scenario=scenario, seconds=seconds):

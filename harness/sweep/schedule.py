@@ -9,12 +9,11 @@ from dataclasses import dataclass
 
 import msgspec
 
-from harness.records import CellResult, Plan, PlannedCell
+from harness.records import CellResult, Notify, Plan, PlannedCell
 from harness.runs.folder import RunFolder
 from harness.store.environments import Environment
 from harness.store.material import CellInputs, Inputs
 from harness.store.result_store import ResultStore, key_latency
-from harness.sweep.cell_process import Notify
 from harness.sweep.interrupt import one_error
 from harness.sweep.jobs import Bench, Job, reuse_results, run_contracts
 from harness.sweep.latency_phase import measure_latency
@@ -56,7 +55,7 @@ async def sweep(plan: Plan, supplies: Supplies, options: Options, notify: Notify
     """
     with one_error():
         async with AsyncExitStack() as stack:
-            watch = await stack.enter_async_context(Watch())
+            watch = await stack.enter_async_context(Watch(options.container))
             bench = Bench(
                 plan=plan,
                 material=supplies.material,

@@ -9,116 +9,28 @@ import secrets
 import time
 from collections.abc import Callable, Sequence
 from contextlib import AsyncExitStack
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import msgspec
 
-from harness.cell.interface import load_checks
 from harness.errors import MachineError, UsageError
-from harness.files import describe_os_error, write_text
-from harness.judge.verdict import judge
+from harness.files import describe_os_error
 from harness.matrix.expand import MAX_CELLS
 from harness.matrix.expected import borrowed_for, check_corpus, expectations_for, tolerances_of
-from harness.matrix.read import describe_sweep, find_matrix, read_matrix, shipped_golden
+from harness.matrix.read import find_matrix, read_matrix, shipped_golden
 from harness.matrix.schema import Matrix
-from harness.reading import MAX_RESULTS, exists, input_fault, read_input
-from harness.records import UNREADABLE, CellResult, Earlier, Plan, PlannedCell, Progress, Run
+from harness.reading import exists, input_fault
+from harness.records import Earlier, Notify, Plan, PlannedCell, Progress, Run
 from harness.resolve.pip_settings import IndexSettings
 from harness.resolve.revisions import read_revision
-from harness.runs.documents import render_json, render_schema
-from harness.runs.folder import GATE_FILE, LATEST, UNFINISHED, RunFolder, StoredRun, find_change, read_run
-from harness.seals import load_sealer
+from harness.runs.folder import RunFolder, assemble, write_results
 from harness.store.models import make_environments, make_installer, prepare_material
 from harness.store.result_store import ResultStore
 from harness.store.store import Store
 from harness.sweep.limits import Options, read_machine
 from harness.sweep.planning import PlanOptions, build_plan
 from harness.sweep.schedule import Supplies, sweep
-
-# What becomes of a run that has ended: its judgement, and the way back to it later.
-
-RESULTS = "results.json"
-
-
-def assemble(
-    plan: Plan, results: tuple[CellResult, ...], *, reused: tuple[str, ...], seconds: dict[str, float]
-) -> Run:
-    """A judged run."""
-    judgement = judge(plan, results, load_checks())
-    return Run(plan=plan, results=results, judgement=judgement, reused=reused, seconds=seconds)
-
-
-def write_results(run: Run, folder: Path) -> None:
-    """Write the judged run and the schema of its file into its folder, sealed."""
-    write_text(folder / RESULTS, render_json(run))
-    load_sealer().seal(folder / RESULTS, f"{run.plan.run}/{RESULTS}")
-    write_text(folder / "schema.json", render_schema())
-
-
-def judge_again(folder: Path) -> tuple[Run, StoredRun]:
-    """Judge a run once more from what lies in its folder, and write nothing; cells not there are missing.
-
-    Raises:
-        UsageError: it is not the folder of a run.
-    """
-    stored = read_run(folder)
-    path = folder / RESULTS
-    if change := find_change(path, f"{stored.plan.run}/{RESULTS}") if path.exists() else "":
-        told = f"{change}; it is made anew from the results of the cells"
-        stored = replace(stored, problems=(*stored.problems, told))
-    kept = _read_kept(path)
-    return assemble(stored.plan, stored.results, reused=kept.reused, seconds=kept.seconds), stored
-
-
-class _Kept(msgspec.Struct, frozen=True):
-    """The part of ``results.json`` that the folders of the cells do not hold."""
-
-    reused: tuple[str, ...] = ()
-    seconds: dict[str, float] = {}
-
-
-def _read_kept(path: Path) -> _Kept:
-    try:
-        return msgspec.json.decode(read_input(path, MAX_RESULTS), type=_Kept)
-    except (UsageError, *UNREADABLE):  # cut off before it was written; or it is made anew now
-        return _Kept()
-
-
-def find_sweep(reports: Path, name: str | None) -> Path:
-    """The folder of a sweep: named by id or path, or the newest that is complete; a gate is none.
-
-    Raises:
-        UsageError: there is none.
-    """
-    if name is not None:
-        return find_run(reports, name)
-    for folder in sorted((reports / "runs").glob("2*"), key=lambda path: path.name, reverse=True):
-        if not (folder / GATE_FILE).exists() and not (folder / UNFINISHED).exists():
-            return folder.resolve()
-    raise UsageError(f"{reports / 'runs'}: no complete sweep there; run `{describe_sweep()}` first")
-
-
-def find_run(reports: Path, name: str | None) -> Path:
-    """The folder of a run: named by id or path, or the newest that is complete.
-
-    Raises:
-        UsageError: there is none; lists the newest.
-    """
-    runs = reports / "runs"
-    wanted = runs / (name or LATEST)
-    if name is not None and not exists(wanted) and exists(Path(name)):
-        wanted = Path(name)
-    if not exists(wanted):
-        there = sorted((path.name for path in runs.glob("2*")), reverse=True)[:5]
-        listed = f"; the newest are: {', '.join(there)}" if there else f"; run `{describe_sweep()}` first"
-        raise UsageError(f"{wanted}: no such run{listed}")
-    if fault := input_fault(wanted, "folder"):
-        raise UsageError(f"{fault}, that of a run")
-    return wanted.resolve()
-
-
-Notify = Callable[[Progress], None]
 
 
 @dataclass(frozen=True)
@@ -230,16 +142,12 @@ async def run_plan(
     return run, earlier
 
 
-def begin_nothing(_: Path) -> None:
-    """A sweep leaves nothing beside its plan before its cells have run."""
-
-
 async def measure_plan(
     request: Request,
     plan: Plan,
     settings: IndexSettings,
     notify: Notify,
-    begin: Callable[[Path], None] = begin_nothing,
+    begin: Callable[[Path], None] | None = None,
 ) -> tuple[Run, Path]:
     """Run what is planned and judge it; the plan and the results lie in the folder of the run.
 
@@ -277,10 +185,11 @@ async def measure_plan(
     return assemble(plan, swept.results, reused=swept.reused, seconds=seconds), folder.path
 
 
-def _create_folder(request: Request, plan: Plan, begin: Callable[[Path], None]) -> RunFolder:
+def _create_folder(request: Request, plan: Plan, begin: Callable[[Path], None] | None) -> RunFolder:
     try:
         folder = RunFolder.create(request.reports / "runs", plan)
-        begin(folder.path)
+        if begin is not None:
+            begin(folder.path)
     except OSError as error:
         raise MachineError(
             f"the run cannot be written: {describe_os_error(error)}; name another folder with --reports"

@@ -91,6 +91,15 @@ class Arm:
                 await self.process.end()
         return False
 
+    async def leave(self) -> None:
+        """Wait until it has exited by itself."""
+
+        async def leave(process: CellProcess) -> bool:
+            await process.leave()
+            return True
+
+        await self.attempt(leave)
+
 
 @dataclass(frozen=True)
 class Core:

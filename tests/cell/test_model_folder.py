@@ -30,7 +30,7 @@ def test_everything_is_read(tmp_path: Path) -> None:
     root = write(tmp_path, MEAN, modules=[*MODULES, NORMALIZE])
 
     assert ModelFolder.read(root) == ModelFolder(
-        root=root, transformer=root, pooling="mean", max_length=256, lower_case=False, normalizes=True
+        root=root, transformer=root, pooling="mean", max_length=256, lower_case=False
     )
 
 

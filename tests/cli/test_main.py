@@ -14,8 +14,8 @@ from harness.cli.options import describe_command
 from harness.cli.rendering import render_run
 from harness.errors import UsageError
 from harness.records import Earlier
-from harness.resolve.locks import LockChange
-from harness.runs.folder import RunFolder
+from harness.resolve.locks import LockFileChange
+from harness.runs.folder import RunFolder, judge_again, write_results
 from harness.sweep import stages
 
 Say = pytest.CaptureFixture[str]
@@ -114,9 +114,9 @@ def test_no_description_of_a_command_is_cut(
 
 def test_lock_says_what_it_wrote(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: Say) -> None:
     path = put_matrix(tmp_path)
-    changes = (LockChange("added", tmp_path / "a.txt"), LockChange("unchanged", tmp_path / "b.txt"))
+    changes = (LockFileChange("added", tmp_path / "a.txt"), LockFileChange("unchanged", tmp_path / "b.txt"))
 
-    async def lock_nothing(*_: object, **__: object) -> tuple[LockChange, ...]:
+    async def lock_nothing(*_: object, **__: object) -> tuple[LockFileChange, ...]:
         return changes
 
     monkeypatch.setattr(maintain, "lock_matrix", lock_nothing)
@@ -130,8 +130,8 @@ def test_lock_says_what_it_wrote(monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 def test_a_run_whose_results_are_cut_off_is_judged_again_from_its_cells(tmp_path: Path) -> None:
     folder = RunFolder.create(tmp_path, make_plan(make_planned("a"))).path
     (folder / "results.json").write_text('{"schema": 1, "reused": ["a"', encoding="utf-8")
-    run, stored = stages.judge_again(folder)
-    stages.write_results(run, folder)
+    run, stored = judge_again(folder)
+    write_results(run, folder)
     render_run(run, folder, Earlier())
     assert (run.reused, stored.problems) == ((), ("a: no result",))
     assert msgspec.json.decode((folder / "results.json").read_bytes())["judgement"]["verdict"] == "error"

@@ -11,11 +11,11 @@ from typing import Any
 import pytest
 from support.suite_front import Front, front_fixture, world_fixture  # noqa: F401 - fixtures
 
+from harness.cli.earlier import open_runs
 from harness.errors import UsageError
 from harness.runs.folder import LATEST, UNFINISHED
 from harness.sweep import stages
 from harness.sweep.schedule import sweep
-from harness.sweep.stages import find_sweep
 
 Say = pytest.CaptureFixture[str]
 
@@ -41,7 +41,7 @@ def look(front: Front) -> tuple[str, str]:
     assert (front.runs[-1] / UNFINISHED).exists()
     assert not (reports / "runs" / LATEST).exists()
     with pytest.raises(UsageError):
-        find_sweep(reports, None)
+        open_runs(reports).find_folder(LATEST, "sweep")
     return front.read().decision.verdict, front.read().decision.sentence
 
 

@@ -36,11 +36,13 @@ from harness.records import (
     Finding,
     Lock,
     LockDiff,
+    Notify,
     Plan,
     PlannedCell,
     Progress,
     Quantity,
     Speed,
+    discard,
 )
 from harness.resolve.pip_settings import IndexSettings
 from harness.runs.folder import UNFINISHED, RunFolder, format_json
@@ -48,7 +50,7 @@ from harness.store.models import make_environments, make_installer, prepare_mate
 from harness.store.result_store import ResultStore
 from harness.sweep.interrupt import one_error
 from harness.sweep.schedule import Supplies, sweep
-from harness.sweep.stages import Notify, Request, find_golden
+from harness.sweep.stages import Request, find_golden
 
 # How a trial is run: the suite, narrowed to what failed, or the lean processes of what got slower.
 
@@ -91,10 +93,6 @@ class Means:
     folder: Path
 
 
-def keep_quiet(_: Progress) -> None:
-    """A trial is told in one line when it is over, not stage by stage."""
-
-
 async def make_suite_runner(symptoms: Symptoms, means: Means, stack: AsyncExitStack) -> Run:
     """What runs the cases that failed (all of them where the candidate died) in an environment.
 
@@ -121,7 +119,7 @@ async def make_suite_runner(symptoms: Symptoms, means: Means, stack: AsyncExitSt
         place = TrialFolder(means.folder / str(number), trial.run)
         place.begin(trial)
         supplies = Supplies(material, environments.use, results, place)
-        swept = await sweep(trial, supplies, options, keep_quiet)
+        swept = await sweep(trial, supplies, options, discard)
         place.finish()
         judged = judge(trial, swept.results, load_checks())
         return see_cell(symptoms, judged.cells[0], judged.findings)
@@ -194,7 +192,7 @@ def make_speed_runner(symptoms: Symptoms, means: Means, budget: float) -> Run:
                 means.request,
                 symptoms.quantities,
                 means.settings,
-                keep_quiet,
+                discard,
                 budget=budget,
                 folder=place.path,
             )
