@@ -121,7 +121,7 @@ def test_a_session_that_runs_took_over_counts_once_and_other_machines_do_not(tmp
         found = read_series(connection, "compat", MACHINE["class"])
     assert [each.run for each in found if each.scenario == "holds"] == ["r00", "r01", "r02"]
     assert {each.run for each in found} == {"r00", "r01", "r02"}
-    assert "left out, for on other classes of machine: 1 run" in trends(path).notes
+    assert "excluded, on other classes of machine: 1 run" in trends(path).notes
 
 
 def test_runs_that_were_held_against_another_baseline_are_left_out(tmp_path: Path) -> None:
@@ -135,7 +135,7 @@ def test_runs_that_were_held_against_another_baseline_are_left_out(tmp_path: Pat
     record(path, rebase(first), *rest)
     found = trends(path)
     assert {point.run for each in found.trends for point in each.points} == {run.run for run in rest}
-    assert "left out, for held against another baseline: 1 run" in found.notes
+    assert "excluded, with another baseline: 1 run" in found.notes
     assert found.reference == "r01"
     assert {each.kind for each in found.trends} <= {"steady", "crept", "unclear"}
 

@@ -11,7 +11,7 @@ from support.pasts import past
 from support.runs import make_full_run, make_plan, make_planned, make_result, make_run, make_timing
 
 from harness.cli import earlier
-from harness.cli.earlier import Past, read_until, recall
+from harness.cli.earlier import Past, find_earlier, read_until
 from harness.errors import MachineError
 from harness.judge.snapshot import take_snapshot
 from harness.records import Earlier, Run, Snapshot, Trends
@@ -116,10 +116,10 @@ def test_statistics_that_fail_cost_the_section_alone(tmp_path: Path, monkeypatch
 
     monkeypatch.setattr(earlier, "judge_past", fail)
     monkeypatch.setattr(earlier, "read_until", ready)
-    found = recall(run, History(tmp_path / "h"), said.append)
+    found = find_earlier(run, History(tmp_path / "h"), said.append)
     assert found.trends is None
     assert found.since is not None
-    assert said == ["the page tells nothing of trends: a: one of its values is no finite number"]
+    assert said == ["the page has no section on trends: a: one of its values is no finite number"]
 
 
 def make_session(number: int) -> Run:
@@ -135,7 +135,7 @@ def make_session(number: int) -> Run:
 def test_a_run_learns_its_trends_from_its_history(tmp_path: Path) -> None:
     runs = [make_session(number) for number in range(4)]
     record(tmp_path / "h", *(take_snapshot(run.plan, run.results, run.judgement) for run in runs[:3]))
-    found = recall(runs[3], History(tmp_path / "h"), pytest.fail)
+    found = find_earlier(runs[3], History(tmp_path / "h"), pytest.fail)
     assert found.since is not None
     assert found.since.before.run == "run-2"
     assert found.trends is not None

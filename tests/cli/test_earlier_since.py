@@ -9,7 +9,7 @@ import msgspec
 import pytest
 from support.runs import make_case, make_plan, make_planned, make_result, make_run
 
-from harness.cli.earlier import recall
+from harness.cli.earlier import find_earlier
 from harness.cli.rendering import render_run
 from harness.judge.snapshot import take_snapshot
 from harness.records import CheckOutcome, Comparison, Earlier, Run
@@ -46,7 +46,7 @@ def remember(path: Path, *runs: Run) -> History:
 
 
 def since(run: Run, history: History, say: Say = print) -> Comparison | None:
-    return recall(run, history, say).since
+    return find_earlier(run, history, say).since
 
 
 BEFORE = "2026-11-01T10:00:00+00:00"
@@ -151,4 +151,4 @@ def test_a_history_that_cannot_be_read_costs_the_section_and_not_the_run(kind: s
             connection.commit()
     said: list[str] = []
     assert since(make("now", NOW), History(path), said.append) is None
-    assert [text.partition(":")[0] for text in said] == ["the page tells nothing of earlier runs"]
+    assert [text.partition(":")[0] for text in said] == ["the page has no section on earlier runs"]

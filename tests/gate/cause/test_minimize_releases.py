@@ -33,7 +33,7 @@ def test_the_newest_release_has_nothing_newer(front: Front, capsys: Say) -> None
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (("numpy", "--budget", "60"), "--budget is that of --quantities; say which"),
+        (("numpy", "--budget", "60"), "--budget requires --quantities; add it"),
         (("numpy", "--culprit-budget", "soon"), "--culprit-budget 'soon' is not a duration such as 10m"),
         (("numpy==",), "'numpy==' is not a change such as numpy==2.4.6"),
         (("nunpy",), "nunpy is neither under test nor needed by what is under test"),
