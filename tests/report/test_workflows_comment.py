@@ -170,7 +170,7 @@ def test_the_largest_report_is_taken(kind: Forge, forge: FakeForge, tmp_path: Pa
 def test_without_a_token_there_is_no_note_and_no_fault(forge: FakeForge, tmp_path: Path) -> None:
     found = keep_comment("gitlab", forge, tmp_path, GATE_TOKEN="")
     assert (found.returncode, forge.asked) == (0, [])
-    assert found.stdout == "no note: there is no GATE_TOKEN with the environment scope gate-note\n"
+    assert found.stdout == "no note: no GATE_TOKEN with the environment scope gate-note\n"
 
 
 @both
