@@ -12,7 +12,7 @@ from harness.cell.corpus import hash_corpus, load_corpus
 from harness.cell.golden import Golden, GoldenError, Key, find_golden
 
 KEY = Key("a" * 64, "b" * 64, "c" * 64)
-AGAIN = "make it anew with 'harness golden' and review the change"
+AGAIN = "run 'harness golden' and review the change"
 
 
 def keep(folder: Path, key: Key = KEY) -> Path:

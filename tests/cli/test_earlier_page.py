@@ -59,7 +59,7 @@ def test_the_page_names_what_moved_and_draws_every_scenario(tmp_path: Path) -> N
     start = page.index('<h2 id="trends"')
     section = page[start : page.index("</section>", start)]
     assert "30 sessions timed 10 series on this class of machine" in section
-    assert "7 steady, 2 stepped, 1 crept" in section
+    assert "7 steady, 2 stepped, 1 drifted" in section
     rows = re.findall(r"<tr>(.*?)</tr>", section.partition("<figure>")[0])[1:]
     assert [re.sub("<[^>]+>", " ", row).split()[1:3] for row in rows] == [
         ["slower", "embed.5"],
@@ -67,8 +67,8 @@ def test_the_page_names_what_moved_and_draws_every_scenario(tmp_path: Path) -> N
         ["slower", "creeps"],
     ]
     assert "harness compare r14 r15" in section
-    assert "a session" in section
-    assert "<code>harness history --pin RUN</code> names a release" in section
+    assert "per session" in section
+    assert "<code>harness history --pin RUN</code> chooses another" in section
     svg = section[section.index("<svg") : section.index("</svg>")]
     for name in ("holds", "steps", "creeps", "embed.1"):
         assert f">{name}</text>" in svg

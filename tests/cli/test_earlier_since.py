@@ -94,7 +94,7 @@ def test_the_terminal_and_the_summary_tell_what_is_worse_and_how_to_see_the_rest
     text = render_text(run, earlier, unicode=False)
     told = text.partition("\nSince the last run\n")[2].partition("\n\n")[0]
     assert told.startswith("  1 cell has another status; 4 cases are newly red.\n    x ok -> failed: b\n")
-    assert "`harness compare before now` tells it all." in " ".join(told.split())
+    assert "`harness compare before now` shows all." in " ".join(told.split())
     assert text.isascii()
     assert max(map(len, text.splitlines())) <= 80
     summary = render_markdown(run, earlier)

@@ -1,4 +1,4 @@
-"""GOLD: has anything moved since the golden embeddings were made?"""
+"""GOLD: comparison with the golden embeddings."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 @pytest.fixture(scope="module")
 def golden(spec: CellSpec, corpus: List[Sentence]) -> Golden:
-    """Return the golden embeddings of this model and corpus; an error names the key that differs."""
+    """Return the golden embeddings of this model and corpus; an error names a differing key."""
     key = compute_key(Path(spec.model_dir), corpus)
     found = find_golden(Path(spec.golden), key, own_corpus=bool(spec.corpus)) if spec.golden else None
     if found is None:
@@ -41,7 +41,7 @@ def test_drift(  # noqa: PLR0913, PLR0917 # fixtures are arguments
     tolerance: Callable[[str], float],
     record: Record,
 ) -> None:
-    """Compare directions with the golden ones; how far this cell's reference has moved is a fact beside."""
+    """Compare directions with the golden ones; the drift of the reference is recorded as a fact."""
     allowed = tolerance(f"gold.{output}")
     difference = compare(unit_rows(answers.embeddings(output)), golden.embeddings, allowed)
     record(

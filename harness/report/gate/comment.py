@@ -55,7 +55,7 @@ def further_changes_section(gate: Gate, room: Room) -> Iterator[Section]:
     ]
     table = draw_table(("held", "needed", "newest that works"), rows, room.fresh)
     yield Section(
-        "Further upgrades that make it possible",
+        "Upgrades that make it possible",
         (*table, *([""] if table else []), describe_further_changes(way)),
     )
 

@@ -172,7 +172,10 @@ _NEWS: frozenset[TrendKind] = frozenset({"stepped", "crept"})
 def describe_kinds(trends: Trends) -> str:
     """Count the series by kind."""
     counts = Counter(trend.kind for trend in trends.trends)
-    return ", ".join(f"{counts[kind]} {kind}" for kind in TREND_TEXTS if counts[kind]) or "nothing was timed"
+    counted = (
+        f"{counts[kind]} {'drifted' if kind == 'crept' else kind}" for kind in TREND_TEXTS if counts[kind]
+    )
+    return ", ".join(counted) or "no latency"
 
 
 def choose_trends(trends: Trends, *, everything: bool = False) -> list[Trend]:

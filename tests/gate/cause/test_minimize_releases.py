@@ -27,7 +27,7 @@ def test_bisect_says_when_there_is_nothing_to_find(front: Front, capsys: Say) ->
 
 def test_the_newest_release_has_nothing_newer(front: Front, capsys: Say) -> None:
     assert front.run("'good'", "bisect", "tokenizers") == 0
-    assert "note: nothing to find: the baseline has the newest release" in capsys.readouterr().out
+    assert "note: nothing to find: the baseline already has its newest" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(
