@@ -216,7 +216,7 @@ def compare(actual: object, exact: Exact, allowed: float) -> Difference:
 
 
 def element_errors(actual: np.ndarray, exact: Exact) -> np.ndarray:
-    """Absolute errors in ULPs; 0 without a finite expected value, inf if only the actual one is not finite."""
+    """Absolute errors in ULPs; 0 if the expected value is not finite, inf if only the actual one is not."""
     with np.errstate(all="ignore"):
         errors = np.abs(exact.errors(np.where(np.isfinite(actual), actual, 0)))
     errors = np.where(np.isfinite(actual), errors, math.inf)

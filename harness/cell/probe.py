@@ -81,7 +81,7 @@ class Probe:
         Raises:
             UnsupportedScenarioError: the scenario is unknown, or one of the reference.
         """
-        from harness.cell import scenarios  # noqa: PLC0415 - NumPy, whose import is told if it fails
+        from harness.cell import scenarios  # noqa: PLC0415 - imports NumPy, and a failure is reported
 
         planned = self._planned.get(scenario)
         if planned is None:

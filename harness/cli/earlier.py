@@ -189,7 +189,7 @@ def _judge(past: Past | None, notify: Say) -> Trends | None:
 # Location and recording
 
 FILE_VARIABLE = "HARNESS_HISTORY"
-"""Environment variable: the file of the history, by default beside the runs."""
+"""Environment variable: the file of the history, by default next to the runs."""
 
 MAX_RUNS = 999_999_999
 """Largest number of runs that a history may keep."""

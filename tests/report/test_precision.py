@@ -37,7 +37,7 @@ def test_what_failed_in_this_run_is_not_called_right() -> None:
     result = make_result("a", cases=[make_case(CASES[1], "fail")], status="failed")
     found = recommend(make_run(make_plan(make_planned("a", cases=CASES[1:2])), result))
     assert found.advice.startswith(
-        "`harness.cell.normalizers:stable` is designed to keep the dtype and be right for every row, but failed"
+        "`harness.cell.normalizers:stable` is designed to keep the dtype and be right for every row"
     )
     assert found.measured == ("Against the oracle it passes 0 of 1 cases.",)
 

@@ -60,8 +60,8 @@ def view_checks(
     if died and all(finding.outcome == "missing" for finding in findings):
         return {"checks": [], "checks_alike": 0}
     rows = [_check(row) for row in list_checks(findings)]
-    alike = () if shown_once is None or shown_once.cell == cell.cell else shown_once.rows
-    other = [row for row in rows if row not in alike]
+    repeated = () if shown_once is None or shown_once.cell == cell.cell else shown_once.rows
+    other = [row for row in rows if row not in repeated]
     return {"checks": other, "checks_alike": len(rows) - len(other)}
 
 
