@@ -33,7 +33,7 @@ Point = tuple[int, float | None]
 class Series:
     """One formula in cells with equal measurements, and the range of exponents in which it is valid."""
 
-    who: str
+    formula: str
     cells: tuple[str, ...]
     points: tuple[Point, ...]
     holds: tuple[int, int] | None
@@ -61,14 +61,14 @@ def find_precision(run: Run) -> list[Precision]:
     grouped: dict[str, dict[str, dict[tuple[Point, ...], list[str]]]] = defaultdict(
         lambda: defaultdict(lambda: defaultdict(list))
     )
-    for dtype, who, finding, points in _measured(run.judgement.findings):
-        grouped[dtype][who][points].append(finding.cell)
+    for dtype, formula, finding, points in _measured(run.judgement.findings):
+        grouped[dtype][formula][points].append(finding.cell)
     return [
         Precision(
             dtype,
             tuple(
-                Series(who, tuple(cells), points, find_range(points))
-                for who, groups in grouped[dtype].items()
+                Series(formula, tuple(cells), points, find_range(points))
+                for formula, groups in grouped[dtype].items()
                 for points, cells in groups.items()
             ),
             _landmarks(dtype),
@@ -85,8 +85,8 @@ def _measured(findings: Sequence[Finding]) -> Iterator[tuple[str, str, Finding, 
             continue
         points = _points(finding.observation.facts)
         if points:
-            who = parameters[0] if len(parameters) > 1 else REFERENCE
-            yield parameters[-1], who, finding, points
+            formula = parameters[0] if len(parameters) > 1 else REFERENCE
+            yield parameters[-1], formula, finding, points
 
 
 def _points(facts: dict[str, str | float | int | bool | None]) -> tuple[Point, ...]:
@@ -136,10 +136,10 @@ def _landmarks(dtype: str) -> tuple[Landmark, ...]:
 def describe(series: Series) -> str:
     """Describe a series in one sentence, as an alternative to the plot."""
     if series.holds is None:
-        return f"{series.who}: no finite number at norm 1."
+        return f"{series.formula}: no finite number at norm 1."
     low, high = series.holds
     within = [point for point in series.points if low <= point[0] <= high]
-    text = f"{series.who}: {_worst(within)} for norms from 2^{low} to 2^{high}"
+    text = f"{series.formula}: {_worst(within)} for norms from 2^{low} to 2^{high}"
     beyond = (
         ("below", [point for point in series.points if point[0] < low]),
         ("above", [point for point in series.points if point[0] > high]),

@@ -25,7 +25,7 @@ SIGNS: dict[SignKind, tuple[str, str]] = {
     "xfail": ("≈", "~"),
     "red": ("✗", "x"),
     "missing": ("?", "?"),
-    "skip": ("–", "-"),  # noqa: RUF001 - an en dash is what it looks like
+    "skip": ("–", "-"),  # noqa: RUF001 - the en dash is intended
     "none": ("·", "."),
 }
 """A sign for each kind, in Unicode and in ASCII; colour alone is not accessible."""

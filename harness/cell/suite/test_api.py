@@ -90,7 +90,7 @@ def test_utility_rejects(input: str, record: Record) -> None:  # noqa: A002 - th
         returned = normalize_embeddings(make_input(input))
         seen = {"exception": "", "message": "", "returned": clean(repr(returned), 200)}
         sample = f"returned {seen['returned']}"
-    except Exception as error:  # noqa: BLE001 - which one it is, is what is measured
+    except Exception as error:  # noqa: BLE001 - the exception is the measurement
         documented = isinstance(error, RAISES[input])
         seen = {"exception": type(error).__name__, "message": clean(str(error), 300)}
         sample = f"raised {seen['exception']}: {seen['message']}"

@@ -68,7 +68,13 @@ def test_offline(record: Record) -> None:
     get_token = getattr(huggingface_hub, "get_token", None)
     if get_token is not None and get_token():
         wrong.append("a token of the Hub is available")
-    record(value=len(wrong), unit="ways out", bound="equal", allowed=0, sample="; ".join(wrong))
+    record(
+        value=len(wrong),
+        unit="unsafe variables or settings",
+        bound="equal",
+        allowed=0,
+        sample="; ".join(wrong),
+    )
 
 
 @pytest.mark.check("env.telemetry")

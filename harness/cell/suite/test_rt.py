@@ -193,7 +193,7 @@ def test_threads(
         wrong = [entry for faults in pool.map(embed, range(THREADS)) for entry in faults]
     record(
         value=len(wrong),
-        unit="wrong answers",
+        unit="wrong results",
         bound="max",
         allowed=0,
         share=len(wrong) / (THREADS * CALLS),

@@ -86,7 +86,7 @@ def _lock_diff(gate: Gate, room: Room) -> Iterator[Section]:
     ]
     if rows:
         body = (*draw_table(("package", "from", "to", ""), rows, 4 * room.rest), "", describe_unchanged(gate))
-        yield Section(f"What the upgrade changes: {count_changes(gate)}", body, folded=True)
+        yield Section(f"Changes of the upgrade: {count_changes(gate)}", body, folded=True)
 
 
 def _findings(title: str, findings: Sequence[Finding], room: Room) -> Iterator[Section]:

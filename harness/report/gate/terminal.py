@@ -157,7 +157,7 @@ def heading(alphabet: Alphabet, text: str) -> Iterator[RenderableType]:
 def _lock_diff(gate: Gate, alphabet: Alphabet) -> Iterator[RenderableType]:
     if not gate.question.diff.changes:
         return
-    yield from heading(alphabet, f"What the upgrade changes: {count_changes(gate)}")
+    yield from heading(alphabet, f"Changes of the upgrade: {count_changes(gate)}")
     table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False, show_header=False)
     for _ in range(5):
         table.add_column(overflow="fold")

@@ -58,8 +58,8 @@ def _precision(run: Run, precision: Precision) -> dict[str, Any]:
     names, names_of = name_series(precision), CellNames.of(run)
     sentences = []
     for name, series in zip(names, precision.series, strict=True):
-        cells = "" if name == series.who else f" In {names_of.describe(series.cells)}."
-        sentences.append(f"{name}{describe(series).removeprefix(series.who)}{cells}")
+        cells = "" if name == series.formula else f" In {names_of.describe(series.cells)}."
+        sentences.append(f"{name}{describe(series).removeprefix(series.formula)}{cells}")
     powers = sorted({power for series in precision.series for power, _ in series.points})
     values = [dict(series.points) for series in precision.series]
     return {
@@ -71,7 +71,7 @@ def _precision(run: Run, precision: Precision) -> dict[str, Any]:
         ],
         "plot": view_plot(
             plot_precision(precision),
-            title=f"{precision.dtype}: error over the norm of the row",
+            title=f"{precision.dtype}: error by norm of the row",
             key=f"precision-{precision.dtype}",
             summary=" ".join(sentences),
         ),
@@ -113,7 +113,7 @@ def _parity(run: Run, groups: list[CellGroup]) -> dict[str, Any]:
         "left": len(groups) - len(shown),
         "plot": view_plot(
             plot_parity(shown),
-            title="Differences by layer, as a share of what is allowed",
+            title="Differences by layer, as a share of the tolerance",
             key="parity",
             summary="The table below has its numbers.",
         ),
@@ -179,7 +179,7 @@ def _family(run: Run, named: VersionNames, place: int, family: Family) -> dict[s
         "left": len(family.cells) - shown,
         "clamped": count_clamped(family),
         "plot": view_plot(
-            plot_family(family, named), title=f"{family.name}: time over that of the baseline",
+            plot_family(family, named), title=f"{family.name}: time relative to the baseline",
             key=f"family-{place}", summary=summary,
         ),
         "batches": family.batches,

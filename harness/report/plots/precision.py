@@ -98,7 +98,12 @@ def plot_precision(precision: Precision, *, width: int = 470, height: int = 230)
     names = name_series(precision)
     top = 10 * max([10.0, *(value or 0 for each in precision.series for _, value in each.points)])
     rows: list[Spec] = [
-        {"power": power, "ulp": None if value is None else max(value, _LOWEST_ULP), "top": top, "who": name}
+        {
+            "power": power,
+            "ulp": None if value is None else max(value, _LOWEST_ULP),
+            "top": top,
+            "formula": name,
+        }
         for name, each in zip(names, precision.series, strict=True)
         for power, value in each.points
     ]
@@ -131,10 +136,10 @@ def _powers_of_ten(top: float) -> list[float]:
 
 def name_series(precision: Precision) -> list[str]:
     """Name the series for the legend, with a number where cells differ on a formula."""
-    who = [each.who for each in precision.series]
+    formula = [each.formula for each in precision.series]
     return [
-        name if who.count(name) == 1 else f"{name} ({who[: place + 1].count(name)})"
-        for place, name in enumerate(who)
+        name if formula.count(name) == 1 else f"{name} ({formula[: place + 1].count(name)})"
+        for place, name in enumerate(formula)
     ]
 
 
@@ -171,7 +176,7 @@ def _landmarks(marks: Sequence[Spec]) -> Spec:
 
 def _lines(rows: Sequence[Spec], names: Sequence[str], y: Spec) -> list[Spec]:
     count = len(names)
-    kinds = {"field": "who", "type": "nominal"}
+    kinds = {"field": "formula", "type": "nominal"}
     encoding = {
         "x": _x(),
         "y": y,

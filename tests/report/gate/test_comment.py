@@ -40,7 +40,7 @@ def test_the_comment_says_first_what_matters_first() -> None:
             "<details><summary>Latency and memory: 1 regressed, 1 control-failed, 1 unmeasured, 1 undecided, "
             "2 passed</summary>"
         ),
-        "<details><summary>What the upgrade changes: 1 direct, 1 transitive</summary>",
+        "<details><summary>Changes of the upgrade: 1 direct, 1 transitive</summary>",
         "<details><summary>No longer checked: 1</summary>",
         "<details><summary>Red before: 1</summary>",
         "<details><summary>No longer red: 1</summary>",
@@ -74,7 +74,7 @@ def test_the_comment_of_a_gate_that_passed_is_short() -> None:
     gate = make_gate(decision=decision, question=question, speed=speed, culprit=None)
     assert headings(render_gate_markdown(gate)) == [
         "<details><summary>Latency and memory: 1 passed</summary>",
-        "<details><summary>What the upgrade changes: 1 direct, 1 transitive</summary>",
+        "<details><summary>Changes of the upgrade: 1 direct, 1 transitive</summary>",
         "### Reproduce",
     ]
 
