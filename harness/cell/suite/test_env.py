@@ -70,7 +70,7 @@ def test_offline(record: Record) -> None:
         wrong.append("a token of the Hub is available")
     record(
         value=len(wrong),
-        unit="unsafe variables or settings",
+        unit="unsafe settings",
         bound="equal",
         allowed=0,
         sample="; ".join(wrong),
