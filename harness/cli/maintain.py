@@ -1,4 +1,4 @@
-"""Commands about what is kept: ``lock``, ``report``, ``publish``, ``golden``, ``clean``, ``schema``."""
+"""The commands ``lock``, ``report``, ``publish``, ``golden``, ``clean`` and ``schema``."""
 
 from __future__ import annotations
 
@@ -41,20 +41,22 @@ from harness.sweep.interrupt import run_interruptibly
 
 
 @click.command()
-@click.option("--matrix", "names", multiple=True, metavar="NAME|FILE", help="Only this one.  [default: all]")
-@click.option("--check", is_flag=True, help="Change nothing; say what is stale (exit 1). No network.")
+@click.option(
+    "--matrix", "names", multiple=True, metavar="NAME|FILE", help="The matrix.  [default: all in matrices/]"
+)
+@click.option("--check", is_flag=True, help="List stale locks (exit code 1), offline, without changes.")
 @max_cells_option
-@click.option("--resolve", is_flag=True, help="With --check: resolve again too, and compare.")
+@click.option("--resolve", is_flag=True, help="With --check: resolve again, and compare.")
 def lock(*, names: tuple[str, ...], check: bool, max_cells: int, resolve: bool) -> int:
-    """Resolve every cell and write the locks, or check them."""
+    """Resolve every cell and write the locks, or check the locks."""
     if resolve and not check:
-        raise UsageError("--resolve belongs to --check; `harness lock` alone resolves and writes")
+        raise UsageError("--resolve requires --check; `harness lock` alone resolves and writes")
     matrices = _open_matrices(names, max_cells)
     if check and not resolve:
         return _describe_findings([found.message for matrix in matrices for found in check_locks(matrix)])
 
     async def work() -> int:
-        settings = await check_indexes(await read_pip_settings(), cells_of(matrices[0]))  # for all of them
+        settings = await check_indexes(await read_pip_settings(), cells_of(matrices[0]))  # once for all
         if check:
             checked = [
                 await check_locks_by_resolving(matrix, settings, notify=_describe_resolving)
@@ -69,7 +71,7 @@ def lock(*, names: tuple[str, ...], check: bool, max_cells: int, resolve: bool) 
 
 
 def _open_matrices(names: tuple[str, ...], max_cells: int) -> list[Matrix]:
-    """Those that are named, else all in ``matrices``."""
+    """Open the named matrices, by default all in ``matrices``."""
     found = [find_matrix(name, Path.cwd()) for name in names] or list(matrix_files(Path("matrices")))
     if not found:
         raise UsageError(f"{Path('matrices').absolute()}: no matrix there; name one with --matrix FILE")
@@ -85,7 +87,7 @@ def _describe_findings(messages: list[str]) -> int:
     for message in messages:
         click.echo(message)
     faults = "1 fault" if len(messages) == 1 else f"{len(messages)} faults"
-    click.echo(faults if messages else "every lock is what its matrix asks for")
+    click.echo(faults if messages else "every lock agrees with its matrix")
     return ExitCode.REGRESSED if messages else ExitCode.PASS
 
 
@@ -96,8 +98,8 @@ async def _write_locks(matrix: Matrix, settings: IndexSettings) -> None:
         if change.kind != "unchanged":
             click.echo(f"{change.kind} {change.path.name}: {change.note or 'locked'}")
     kinds: tuple[ChangeKind, ...] = get_args(ChangeKind)
-    said = ", ".join(f"{counts[kind]} {kind}" for kind in kinds)
-    click.echo(f"{matrix.name}: {len(changes)} locks, {said}")
+    totals = ", ".join(f"{counts[kind]} {kind}" for kind in kinds)
+    click.echo(f"{matrix.name}: {len(changes)} locks, {totals}")
 
 
 @click.command()
@@ -117,26 +119,26 @@ def report(*, run: str, show: bool, reports: Path) -> int:
         for problem in problems:
             click.echo(disarm_commands(f"note: {problem}"))
         Screen(plain=True).show_gate(gate, folder)
-        _remember_again(folder, reports)
+        _record_again(folder, reports)
         if show:
             webbrowser.open((folder / "gate.md").as_uri())
         return exit_code(gate.decision.verdict)
     judged, stored = judge_again(folder)
     write_results(judged, folder)
-    earlier = render_in(reports)(judged, folder)
+    earlier = make_renderer(reports)(judged, folder)
     for problem in stored.problems:
         click.echo(disarm_commands(f"note: {problem}"))
     Screen(plain=True).show(judged, folder, earlier)
-    _remember_again(folder, reports)
+    _record_again(folder, reports)
     if show:
         webbrowser.open((folder / "index.html").as_uri())
     return exit_code(judged.judgement.verdict)
 
 
-def _remember_again(folder: Path, reports: Path) -> None:
-    """What is judged anew may mean something else now; a run of somebody else's is none of this history."""
+def _record_again(folder: Path, reports: Path) -> None:
+    """Record the new judgement of a run that belongs to this history."""
     if folder.parent == (reports / "runs").resolve() and not (folder / UNFINISHED).exists():
-        remember(folder, reports)
+        record_finished(folder, reports)
 
 
 @click.command()
@@ -159,13 +161,13 @@ def publish(*, run: str, reports: Path) -> None:
     type=click.Path(file_okay=False, path_type=Path),
     default=Path("reports/golden"),
     show_default=True,
-    help="A folder.",
+    help="The folder to write to.",
 )
 @store_option
 def golden(*, matrix: str, out: Path, store: Path | None) -> None:
-    """Make the golden embeddings anew.
+    """Compute the golden embeddings again.
 
-    Those of the corpus, by the reference of the baseline cell.
+    They are the embeddings of the corpus by the reference of the baseline cell.
     """
     request = stages.Request(matrix=stages.open_matrix(matrix), store=open_store(store), reports=Path())
 
@@ -176,13 +178,15 @@ def golden(*, matrix: str, out: Path, store: Path | None) -> None:
 
 
 @click.command()
-@click.option("--max-size", metavar="SIZE", help="Keep this much, such as 20GiB; the oldest go first.")
+@click.option(
+    "--max-size", metavar="SIZE", help="Keep at most this size, such as 20GiB; the oldest go first."
+)
 @store_option
 def clean(*, max_size: str | None, store: Path | None) -> None:
-    """Empty the store, or make it smaller.
+    """Empty the store, or reduce its size.
 
-    It keeps environments, models and finished cells. What a running sweep uses is left alone, and so is
-    whatever the harness has not made.
+    The store holds environments, models and finished cells. Entries that a running sweep uses, and files
+    that the harness did not make, are kept.
     """
     found = open_store(store)
     limit = None if max_size is None else parse_size(max_size)
@@ -191,7 +195,7 @@ def clean(*, max_size: str | None, store: Path | None) -> None:
 
 
 @click.command()
-@click.option("--gate", "of_gate", is_flag=True, help="Of gate.json.")
+@click.option("--gate", "of_gate", is_flag=True, help="Print the schema of gate.json instead.")
 def schema(*, of_gate: bool) -> None:
     """Print the JSON schema of results.json."""
     click.echo(render_gate_schema() if of_gate else render_schema(), nl=False)

@@ -17,7 +17,7 @@ from harness.records import Lock
 from harness.store.material import CellInputs, Suite
 
 KEY = Key("a" * 64, "b" * 64, "c" * 64)
-AGAIN = "make it anew with 'harness golden' and review the change"
+AGAIN = "run 'harness golden' and review the change"
 
 
 def keep(folder: Path, key: Key = KEY) -> Path:

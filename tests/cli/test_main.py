@@ -30,8 +30,8 @@ Say = pytest.CaptureFixture[str]
         (("sweep", "--golden", "nowhere"), "--golden nowhere: no such file or folder"),
         (("sweep", "--checks", "l0.zeroo*"), "--checks 'l0.zeroo*' matches no check; near it: "),
         (("sweep", "--jobs", "0"), "0 is not in the range"),
-        (("perf", "--only", "nope"), "harness perf: it is `nox -s perf -- --only nope` now, in a checkout"),
-        (("lock", "--resolve"), "--resolve belongs to --check"),
+        (("perf", "--only", "nope"), "harness perf: use `nox -s perf -- --only nope` in a checkout instead"),
+        (("lock", "--resolve"), "--resolve requires --check"),
         (("lock", "--check"), "no matrix there; name one with --matrix FILE"),
         (("clean", "--max-size", "20GB"), "--max-size '20GB' is not a size such as 20GiB"),
         (("report", "nope"), "no such run; run `harness sweep` first"),
@@ -92,7 +92,7 @@ def test_an_internal_error_leaves_a_report(
     assert command(monkeypatch, "schema") == 5
     (report,) = folder_of_reports.iterdir()
     shown, text = capsys.readouterr().err, report.read_text("utf-8")
-    assert f"the report is in {report}; credentials in addresses are removed" in shown
+    assert f"the report is in {report}, without the credentials of addresses" in shown
     assert "Traceback" not in shown
     assert "\ncommand: harness schema\nTraceback (most recent call last):\n" in text
     assert text.endswith("RuntimeError: a bug\n")
@@ -108,6 +108,8 @@ def test_no_description_of_a_command_is_cut(
     assert usage.split()[-1] == "[ARGS]..."  # means more arguments
     assert [line for line in said.splitlines() if line.endswith("...")] == []
     for name, each in cli.commands.items():
+        if each.hidden:
+            continue
         sentence = " ".join((each.help or "").partition("\n\n")[0].split()).removesuffix(".")
         assert f" {name} {sentence}" in " ".join(said.split())
 

@@ -68,12 +68,12 @@ def test_an_interrupt_says_what_is_kept(
     said = capsys.readouterr().err
     command = f"harness report {front.runs[0]}"
     assert said.strip() == (
-        "harness: interrupted; what finished of the suite is kept, and the same command carries on from "
-        f"there; `{command}` decides from what is there"
+        "harness: interrupted; finished cases are kept, and the same command resumes the gate; "
+        f"`{command}` decides on the results so far"
     )
     assert front.command("report", str(front.runs[0])) == 0, "the whole suite was over"
     assert front.run("numpy==2.0.2", latency=True) == 130
-    assert "carries on from there, but measures latency anew; `harness report" in capsys.readouterr().err
+    assert "resumes the gate, but measures latency again; `harness report" in capsys.readouterr().err
 
 
 def test_a_gate_that_is_cut_off_in_its_suite_blames_nobody(

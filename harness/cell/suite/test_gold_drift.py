@@ -1,4 +1,4 @@
-"""GOLD: has anything moved since the golden embeddings were made?"""
+"""GOLD: comparison with the golden embeddings."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def test_drift(  # noqa: PLR0913, PLR0917 # fixtures are arguments
     tolerance: Callable[[str], float],
     record: Record,
 ) -> None:
-    """Compare directions with the golden ones; how far this cell's reference has moved is a fact beside."""
+    """Compare directions with the golden ones; the drift of the reference is recorded as a fact."""
     allowed = tolerance(f"gold.{output}")
     difference = compare(unit_rows(answers.embeddings(output)), golden.embeddings, allowed)
     record(
