@@ -232,7 +232,7 @@ def make_renderer(reports: Path) -> Render:
 
 def open_runs(reports: Path, history: History | None = None) -> Runs:
     """Where a command finds the runs that a person names."""
-    return Runs(reports, history, say, describe_sweep())
+    return Runs(reports, history, show_note, describe_sweep())
 
 
 def open_history_of(reports: Path) -> History:

@@ -9,7 +9,7 @@ from pathlib import Path
 import click
 import msgspec
 
-from harness.cli.earlier import MAX_RUNS, make_trends, open_history_of, open_runs, say
+from harness.cli.earlier import MAX_RUNS, make_trends, open_history_of, open_runs, show_note
 from harness.cli.options import names_runs, reports_option
 from harness.cli.screen import Screen
 from harness.errors import ExitCode, UsageError

@@ -9,7 +9,7 @@ from typing import get_args
 
 import click
 
-from harness.cli.earlier import open_runs, remember, render_in
+from harness.cli.earlier import open_runs
 from harness.cli.options import (
     max_cells_option,
     names_runs,
