@@ -64,7 +64,7 @@ def history(  # noqa: PLR0913 - one parameter an option
         _import(folders, place)
     for name, pinned in ((pin, True), (unpin, False)):
         if name is not None:
-            pin_run(open_runs(reports, place).find_recorded(name), place, say, pinned=pinned)
+            pin_run(open_runs(reports, place).find_recorded(name), place, show_note, pinned=pinned)
     if keep_runs is not None:
         keep_newest(History(place.path, keep_runs), show_note)
     with read_history(place.path, show_note) as connection:

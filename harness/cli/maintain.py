@@ -9,7 +9,7 @@ from typing import get_args
 
 import click
 
-from harness.cli.earlier import open_runs
+from harness.cli.earlier import make_renderer, open_runs, record_finished
 from harness.cli.options import (
     max_cells_option,
     names_runs,
