@@ -225,6 +225,18 @@ class Owned:
     what: str
     find_foreign: Callable[[Path], Path | None]
 
+    def is_marked(self, folder: Path) -> bool:
+        """Whether a folder holds the marker, with the text that the harness writes into it."""
+        path = folder / self.marker
+        if path.is_symlink() or not path.is_file():
+            return False
+        with path.open("rb") as file:
+            return file.read(len(self._text.encode()) + 1) == self._text.encode()
+
+    @property
+    def _text(self) -> str:
+        return f"This folder is {self.what}, which makes and removes what lies in it.\n"
+
     def refuse_foreign(self, folder: Path) -> None:
         """Refuse a folder that could not be claimed; nothing is written.
 
@@ -232,14 +244,14 @@ class Owned:
             UsageError: something else lies in it.
             OSError: it cannot be read.
         """
-        if (folder / self.marker).is_file():
+        if self.is_marked(folder):
             return
         if os.path.lexists(folder / self.marker):
             foreign: Path | None = folder / self.marker
         else:
             there = any(True for _ in list_folder(folder, self.marker))
             foreign = self.find_foreign(folder) if there else None
-        if foreign is not None and not (folder / self.marker).is_file():  # made by another process just now
+        if foreign is not None and not self.is_marked(folder):  # made by another process just now
             raise UsageError(
                 f"{folder}: not {self.what}: {foreign.relative_to(folder)} in it is something else; "
                 "nothing was changed; name another folder, or an empty one"
@@ -256,9 +268,8 @@ class Owned:
             OSError: no room, no permission.
         """
         self.refuse_foreign(folder)
-        if not (folder / self.marker).exists():
-            text = f"This folder is {self.what}, which makes and removes what lies in it.\n"
-            write_whole(folder / self.marker, text.encode())
+        if not self.is_marked(folder):
+            write_whole(folder / self.marker, self._text.encode())
 
 
 def list_folder(folder: Path, marker: str = "") -> Iterator[Path]:

@@ -133,6 +133,16 @@ def test_a_changed_result_of_a_run_is_told_and_counts_as_missing(lab: Lab) -> No
     assert read.problems == (f"{file}: {CHANGED}; the cell counts as missing",)
 
 
+def test_a_result_whose_seal_is_gone_counts_as_missing(lab: Lab) -> None:
+    lab.run(make_plan(plan_cell("failing"), plan_cell("good")))
+    file = lab.run_folder() / "cells" / "failing" / "result.json"
+    Path(f"{file}.seal").unlink()
+    assert [each.cell for each in read_run(lab.run_folder()).results] == ["good"]
+    for seal in lab.run_folder().rglob("*.seal"):  # as of an earlier version, or of another machine
+        seal.unlink()
+    assert read_run(lab.run_folder()).problems == ()
+
+
 def test_changed_results_json_is_told_and_made_anew(lab: Lab) -> None:
     lab.run(make_plan(plan_cell("good")))
     folder = lab.run_folder()
@@ -155,7 +165,8 @@ def test_a_run_of_another_machine_or_version_can_be_read(
     swept = lab.run(make_plan(plan_cell("good")))
     folder = lab.run_folder()
     if seals == "none":
-        (folder / "cells" / "good" / "result.json.seal").unlink()
+        for seal in folder.rglob("*.seal"):
+            seal.unlink()
     elif seals == "foreign":
         monkeypatch.setenv("XDG_STATE_HOME", str(lab.folder / "another"))
     else:

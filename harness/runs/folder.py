@@ -11,7 +11,7 @@ import msgspec
 
 from harness.cell.interface import load_checks
 from harness.errors import UsageError
-from harness.files import inside, remove_tree, write_text, write_whole
+from harness.files import inside, redact_file, remove_tree, write_text, write_whole
 from harness.held import MAKING, WRITING, claim, making_folder, remove_files
 from harness.judge.snapshot import take_snapshot
 from harness.judge.verdict import judge
@@ -54,6 +54,7 @@ class RunFolder:
         remove_leftovers_of_runs(root)
         write_whole(folder.path / UNFINISHED, b"")
         write_text(folder.path / PLAN, format_json(plan))
+        load_sealer().seal(folder.path / PLAN, f"{plan.run}/{PLAN}")
         return folder
 
     def cell(self, cell: str) -> Path:
@@ -86,13 +87,15 @@ def name_result(run: str, cell: str) -> str:
     return f"{run}/cells/{cell}/result.json"
 
 
-def find_change(path: Path, name: str) -> str:
+def find_change(path: Path, name: str, *, sealed: bool = False) -> str:
     """What is wrong with a file of a run, in words; empty where it is as the run wrote it.
 
-    A run of an earlier version has no seals, one of another machine those of another key.
+    A run of an earlier version has no seals, one of another machine those of another key. Where the rest of a
+    run is ``sealed`` with the key of this user, a file without a seal has been changed too.
     """
     state = load_sealer().look(path, name)
-    return f"{path}: {FAULTS[state]}" if state == "changed" else ""
+    told = state == "changed" or (state == "unsealed" and sealed)
+    return f"{path}: {FAULTS[state]}" if told else ""
 
 
 @dataclass(frozen=True)
@@ -116,6 +119,7 @@ def read_run(path: Path) -> StoredRun:
     """
     plan = _read_plan(path / PLAN)
     _refuse_twins(plan, path / PLAN)
+    sealed = load_sealer().look(path / PLAN, f"{plan.run}/{PLAN}") == "whole"
     results, problems = [], []
     for planned in plan.cells:
         where = f"{path / PLAN}: the id of a cell"
@@ -134,7 +138,7 @@ def read_run(path: Path) -> StoredRun:
         if result.cell != planned.cell.id:
             problems.append(f"{file}: the result of {result.cell}, but should be of {planned.cell.id}")
             continue
-        if change := find_change(file, name_result(plan.run, planned.cell.id)):
+        if change := find_change(file, name_result(plan.run, planned.cell.id), sealed=sealed):
             problems.append(f"{change}; the cell counts as missing")
             continue
         results.append(result)
@@ -191,7 +195,15 @@ def read_result(path: Path) -> CellResult:
 
 
 def remove_leftovers_of_runs(runs: Path) -> None:
-    """Remove half-written files from a folder of runs; a run that was cut off stays, and says so."""
+    """Remove half-written files from a folder of runs; a run that was cut off stays, without credentials.
+
+    A cell prints what it likes into its log, which is redacted when it ends. That of a cell whose harness was
+    killed is redacted here: no living process holds the mark of its run.
+    """
+    for unfinished in runs.glob(f"*/{UNFINISHED}"):
+        with claim(unfinished) as left:
+            for log in unfinished.parent.glob("cells/*/log.txt") if left else ():
+                redact_file(log)
     remove_left_folders(runs.glob(MAKING))
     remove_files(runs.rglob(WRITING))
 

@@ -294,7 +294,13 @@ def _is_of_store(path: Path, form: str) -> bool:
         return _is_real_file(path)
     name = path.name.removesuffix(_IN_USE)
     known = path.name.startswith(".making-") or re.fullmatch(form, name) is not None
-    return known and _is_real_folder(path)
+    return known and _is_real_folder(path) and (path.parent.name != "results" or _holds_results(path))
+
+
+def _holds_results(folder: Path) -> bool:
+    """Whether nothing lies in the folder of a key but what a sweep keeps there."""
+    form = r"(contract|result)\.json(\.seal)?|(log\.txt|benchmark\.json)(\.seal)?|latency-[0-9a-f]{16}"
+    return all(_has_form(path, form) or path.name.startswith(".") for path in list_folder(folder))
 
 
 def _has_form(path: Path, form: str) -> bool:

@@ -16,6 +16,7 @@ import msgspec
 
 from harness.errors import MachineError, UsageError
 from harness.files import describe_os_error
+from harness.held import mark
 from harness.matrix.expand import MAX_CELLS
 from harness.matrix.expected import borrowed_for, check_corpus, expectations_for, tolerances_of
 from harness.matrix.read import find_matrix, read_matrix, shipped_golden
@@ -24,7 +25,7 @@ from harness.reading import exists, input_fault
 from harness.records import Earlier, Notify, Plan, PlannedCell, Progress, Run
 from harness.resolve.pip_settings import IndexSettings
 from harness.resolve.revisions import read_revision
-from harness.runs.folder import RunFolder, assemble, write_results
+from harness.runs.folder import UNFINISHED, RunFolder, assemble, write_results
 from harness.store.models import make_environments, make_installer, prepare_material
 from harness.store.result_store import ResultStore
 from harness.store.store import Store
@@ -174,6 +175,7 @@ async def measure_plan(
             only=request.checks,
         )
         folder = _create_folder(request, plan, begin)
+        stack.enter_context(mark(folder.path / UNFINISHED, keep=True))  # as long as cells write their logs
         supplies = Supplies(
             material=material,
             environment=make_environments(request.store, installer).use,

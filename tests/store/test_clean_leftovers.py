@@ -166,6 +166,21 @@ def test_a_run_that_was_cut_off_stays_marked_as_long_as_it_has_results(tmp_path:
     assert [path.name for path in lab.store.unfinished.iterdir()] == ["run-1"]
 
 
+def test_the_log_of_a_run_is_redacted_once_it_was_cut_off(
+    tmp_path: Path,
+) -> None:
+    said = "https://user:s3cret@host/simple"
+    for run in ("gone", "here"):
+        log = tmp_path / run / "cells" / "a" / "log.txt"
+        log.parent.mkdir(parents=True)
+        log.write_text(said)
+        (tmp_path / run / "unfinished").touch()
+    with mark(tmp_path / "here" / "unfinished", keep=True):
+        remove_leftovers_of_runs(tmp_path)
+    logs = [(tmp_path / run / "cells" / "a" / "log.txt").read_text() for run in ("gone", "here")]
+    assert logs == ["https://redacted@host/simple", said]
+
+
 @pytest.mark.parametrize("kind", ["folder", "file", "mark"])
 def test_what_is_held_is_seen_by_others_and_free_at_the_end(kind: str, tmp_path: Path) -> None:
     holders = {
