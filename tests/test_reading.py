@@ -34,7 +34,7 @@ HARNESS = (sys.executable, "-m", "harness")
         ("loop", "cannot be read: too many levels of symbolic links"),
         ("long", "cannot be read: file name too long"),
         ("nul", "cannot be read: embedded null byte"),
-        ("large", "larger than 16 MiB, the most that is read"),
+        ("large", "larger than the limit of 16 MiB"),
     ],
 )
 def test_what_is_no_file_is_refused(kind: str, said: str, tmp_path: Path) -> None:

@@ -66,7 +66,7 @@ def _unpack(packed: bytes, path: Path) -> bytes:
     except (OSError, EOFError, zlib.error) as error:
         raise UsageError(f"{path}: cannot be unpacked: {error}") from error
     if len(raw) > MAX_RESULTS:
-        raise UsageError(f"{path}: unpacked larger than {MAX_RESULTS // 1024**2} MiB, the most that is read")
+        raise UsageError(f"{path}: larger than the limit of {MAX_RESULTS // 1024**2} MiB when unpacked")
     return raw
 
 

@@ -13,7 +13,7 @@ from harness.errors import UsageError
 from harness.files import inside, remove_tree, write_text, write_whole
 from harness.held import MAKING, WRITING, claim, making_folder, remove_files
 from harness.judge.snapshot import take_snapshot
-from harness.processes import end_users
+from harness.processes import end_processes_using
 from harness.reading import MAX_RESULTS, input_fault, is_descriptor, read_input
 from harness.records import SCHEMA, UNREADABLE, CellResult, Plan, Snapshot
 from harness.runs.documents import read_gate, read_json
@@ -82,7 +82,7 @@ def find_change(path: Path, name: str) -> str:
 
     A run of an earlier version has no seals, one of another machine those of another key.
     """
-    state = load_sealer().look(path, name)
+    state = load_sealer().check(path, name)
     return f"{path}: {FAULTS[state]}" if state == "changed" else ""
 
 
@@ -192,7 +192,7 @@ def remove_left_folders(found: Iterable[Path]) -> None:
     with contextlib.ExitStack() as stack:
         left = [path for path in found if stack.enter_context(claim(path))]
         if left:
-            end_users(left)
+            end_processes_using(left)
         for path in left:
             remove_tree(path)
 

@@ -112,7 +112,7 @@ def _is_whole(folder: Path) -> bool | None:
     if not folder.exists():
         return None
     try:
-        if load_sealer().look(folder / _DIGEST, f"converted/{folder.name}") != "whole":
+        if load_sealer().check(folder / _DIGEST, f"converted/{folder.name}") != "whole":
             return False
         return (folder / _DIGEST).read_text(encoding="ascii") == hash_tree(folder / _MODEL)
     except (OSError, UnicodeDecodeError):

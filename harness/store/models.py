@@ -157,7 +157,7 @@ def _read_mark(folder: Path, store: Store) -> _Checked | None:
 def _find_forgery(folder: Path, store: Store) -> str:
     """Whether somebody else wrote the mark of the last check, in words; empty where nobody did."""
     mark = _mark_of(folder, store)
-    changed = mark.exists() and load_sealer().look(mark, mark.name) == "changed"
+    changed = mark.exists() and load_sealer().check(mark, mark.name) == "changed"
     return "the mark of its last check is not what was written" if changed else ""
 
 
@@ -165,7 +165,7 @@ def _check(folder: Path, weights: str | None, store: Store) -> _Checked:
     files = stat_tree(folder)
     known = _read_mark(folder, store)
     mark = _mark_of(folder, store)
-    if known is not None and known.files == files and load_sealer().look(mark, mark.name) == "whole":
+    if known is not None and known.files == files and load_sealer().check(mark, mark.name) == "whole":
         return known
     path = folder / weights if weights else None
     found = hash_file(path) if path is not None and path.is_file() else ""

@@ -118,7 +118,7 @@ class ResultStore:
             raise ValueError(f"{path}: key: {result.key!r}, but should be {key!r}, under which it lies")
         beside = [path.with_name(name) for name in KEPT if path.with_name(name).exists()]
         for file in (path, *beside):
-            if fault := FAULTS[self.sealer.look(file, self._name(file))]:
+            if fault := FAULTS[self.sealer.check(file, self._name(file))]:
                 raise ValueError(f"{file}: {fault}")
 
     def begin(self, run: str) -> contextlib.AbstractContextManager[None]:

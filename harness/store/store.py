@@ -17,7 +17,7 @@ import platformdirs
 
 from harness import held
 from harness.errors import StoreError
-from harness.files import Owned, describe_os_error, list_folder
+from harness.files import OwnedFolder, describe_os_error, list_folder
 
 MARKER = "harness-store.txt"
 """Tells a store from any other folder; written before anything else."""
@@ -309,4 +309,4 @@ def _explain(error: OSError) -> StoreError:
     return StoreError(f"the store cannot be used: {describe_os_error(error)}; name another with --store")
 
 
-STORE = Owned(MARKER, "a store of embedding-parity-harness", _find_foreign)
+STORE = OwnedFolder(MARKER, "a store of embedding-parity-harness", _find_foreign)

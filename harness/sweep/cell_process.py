@@ -174,7 +174,7 @@ class CellProcess:
     async def _reap(self) -> None:
         """As soon as it is gone, end what it left running: that could hold the channel open for ever."""
         await self.running.process.wait()
-        self.running.sweep_up()
+        self.running.kill_remaining()
 
     async def hear(self, seconds: float, due: str) -> protocol.AnyEvent:
         """The next event; ``due`` names what is waited for.
@@ -225,9 +225,9 @@ class CellProcess:
         with contextlib.suppress(ConnectionError, RuntimeError):
             self.running.writer.write(_ENCODER.encode(command) + b"\n")
 
-    def keep_to(self, cores: Collection[int]) -> None:
+    def pin_to(self, cores: Collection[int]) -> None:
         """Let it run on these cores only."""
-        self.running.keep_to(cores)
+        self.running.pin_to(cores)
 
     async def contract(self) -> None:
         """Listen until its contract phase is over.

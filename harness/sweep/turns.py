@@ -153,12 +153,12 @@ class Turns:
             yield
             return
         for arm in arms:
-            arm.process.keep_to((self.core.number,))
+            arm.process.pin_to((self.core.number,))
         try:
             yield
         finally:
             for arm in arms:
-                arm.process.keep_to(self.core.usable)
+                arm.process.pin_to(self.core.usable)
 
     async def _take_rounds(self, ready: list[Arm]) -> list[Arm]:
         """Calibrate, take all rounds, hear the times; those that told theirs."""

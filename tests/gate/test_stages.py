@@ -178,4 +178,7 @@ def test_a_changed_result_of_a_gate_is_told(front: Front, capsys: Say) -> None:
     file.write_text(file.read_text() + " ")
     assert front.command("report", str(folder)) == 1
     told = " ".join(capsys.readouterr().out.split())
-    assert "candidate/result.json: it is not what was written: its seal differs; the cell counts as" in told
+    assert (
+        "candidate/result.json: its content has changed: it does not match its seal; the cell counts as"
+        in told
+    )

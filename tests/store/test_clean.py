@@ -172,7 +172,7 @@ def test_folder_of_somebody_else_is_refused_before_anything_changes(
     ):
         assert command(monkeypatch, *arguments, "--store", str(tmp_path)) == 2
         assert (
-            f"not a store of embedding-parity-harness: {told} in it is something else"
+            f"not a store of embedding-parity-harness: it holds {told}, a foreign file"
             in capsys.readouterr().err
         )
     assert look(tmp_path) == set(names)
@@ -209,5 +209,5 @@ def test_what_the_harness_has_not_made_stays(store: Store, tmp_path: Path) -> No
 
 def test_marker_is_a_file_of_a_store(store: Store) -> None:
     (store.root / MARKER).mkdir(parents=True)
-    with pytest.raises(UsageError, match=f"{MARKER} in it is something else"):
+    with pytest.raises(UsageError, match=f"it holds {MARKER}, a foreign file"):
         store.claim()
