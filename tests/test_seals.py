@@ -144,7 +144,7 @@ def test_changed_results_json_is_told_and_made_anew(lab: Lab) -> None:
     whole = file.read_text()
     file.write_text(whole.replace("l0.two", "l0.too"))
     judged, stored = judge_again(folder)
-    assert stored.problems == (f"{file}: {CHANGED}; it is made anew from the results of the cells",)
+    assert stored.problems == (f"{file}: {CHANGED}; it is rebuilt from the results of the cells",)
     write_results(judged, folder)
     assert file.read_text() == whole
 

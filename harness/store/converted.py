@@ -15,7 +15,7 @@ from harness.held import making_folder, temporary_folder
 from harness.processes import run
 from harness.records import Lock, digest_value
 from harness.seals import load_sealer
-from harness.store.material import CellInputs
+from harness.store.inputs import CellInputs
 from harness.store.store import Store
 
 CONVERT = "harness.cell.convert"
@@ -33,7 +33,7 @@ class ConvertedStore:
     """``seconds`` is how long one conversion may take."""
 
     store: Store
-    material: CellInputs
+    inputs: CellInputs
     seconds: float
 
     @contextlib.asynccontextmanager
@@ -60,13 +60,13 @@ class ConvertedStore:
             yield None if (model / NOTHING).exists() else model
 
     def _key(self, lock: Lock) -> str:
-        identity, material = self.material.identity, self.material
+        identity, inputs = self.inputs.identity, self.inputs
         parts = {
             "lock": lock.digest,
             "suite": identity.get("suite", ""),
             "model": identity.get("model", ""),
             "subject": identity.get("subject", ""),
-            "embedder": material.embedder,
+            "embedder": inputs.embedder,
         }
         return digest_value(parts)[:20]
 
@@ -85,9 +85,9 @@ class ConvertedStore:
     async def _convert(self, name: str, lock: Lock, python: Path, made: Path) -> None:
         with temporary_folder("convert") as workdir:
             spec = workdir / "spec.json"
-            self.material.make_spec(name, lock, workdir, ()).write(spec)
-            self.material.suite.put(workdir / "suite")
-            env = make_cell_environment(python, workdir / "suite", workdir, self.material.threads)
+            self.inputs.make_spec(name, lock, workdir, ()).write(spec)
+            self.inputs.suite.put(workdir / "suite")
+            env = make_cell_environment(python, workdir / "suite", workdir, self.inputs.threads)
             argv = (str(python), "-m", CONVERT, str(spec), str(made / _MODEL))
             try:
                 done = await run(argv, env=env, cwd=workdir, timeout=self.seconds)

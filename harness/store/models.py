@@ -23,8 +23,8 @@ from harness.records import digest_value
 from harness.resolve.pip_settings import IndexSettings
 from harness.seals import load_sealer
 from harness.store.environments import EnvironmentStore, Installer
+from harness.store.inputs import CellInputs, snapshot_suite
 from harness.store.manifest import find_bad_distributions, find_incomplete
-from harness.store.material import CellInputs, snapshot_suite
 from harness.store.store import Store
 
 Say = Callable[[str], None]
@@ -211,7 +211,7 @@ def identify_subject(matrix: Matrix) -> str:
     return code + hash_tree(*(package for package in packages if package.is_dir()))
 
 
-async def prepare_material(  # noqa: PLR0913 - one parameter an ingredient
+async def prepare_inputs(  # noqa: PLR0913 - one parameter an ingredient
     matrix: Matrix,
     store: Store,
     installer: Installer,

@@ -28,7 +28,7 @@ _BYTECODE = re.compile(r"marshal data|EOF read where|Non-code object in")
 KEPT = ("log.txt", "benchmark.json")
 """Files of a cell's folder that are kept beside its result."""
 
-Complain = Callable[[str], None]
+Warn = Callable[[str], None]
 
 
 @dataclass(frozen=True)
@@ -41,12 +41,12 @@ class ResultStore:
     """
 
     store: Store
-    complain: Complain
+    warn: Warn
     fresh: bool = False
     rerun: bool = False
     sealer: Sealer = field(default_factory=load_sealer)
 
-    def read_contract(self, key: str) -> CellResult | None:
+    def read_checks(self, key: str) -> CellResult | None:
         """The stored result of a contract phase, without timings; None where there is none to use."""
         return self._read(self.store.results / key / "contract.json", key)
 
@@ -54,19 +54,19 @@ class ResultStore:
         """The stored result with its timings."""
         return self._read(self.store.results / key / f"latency-{latency}" / "result.json", key)
 
-    def keep_contract(self, result: CellResult, folder: Path) -> None:
+    def store_checks(self, result: CellResult, folder: Path) -> None:
         """Keep a finished contract phase; others are not kept.
 
         Raises:
             StoreError: the store cannot be written to.
         """
-        if is_lasting(result):
+        if is_reusable(result):
             bare = msgspec.structs.replace(result, timings=(), untimed={})
             self._keep(self._place(result.key) / "contract.json", bare, folder)
 
-    def keep_latency(self, result: CellResult, latency: str, folder: Path) -> None:
+    def store_latency(self, result: CellResult, latency: str, folder: Path) -> None:
         """Keep a finished latency phase."""
-        if is_lasting(result):
+        if is_reusable(result):
             self._keep(self._place(result.key) / f"latency-{latency}" / "result.json", result, folder)
 
     def restore_files(self, key: str, latency: str, folder: Path) -> None:
@@ -99,9 +99,9 @@ class ResultStore:
         except FileNotFoundError:
             return None
         except ValueError as error:
-            self.complain(f"{error}; the cell is run again")
+            self.warn(f"{error}; the cell is run again")
             return None
-        if not is_lasting(result):  # an earlier harness kept it
+        if not is_reusable(result):  # an earlier harness kept it
             return None
         if self.fresh and self._mark(result.run).exists():
             return None
@@ -142,7 +142,7 @@ def key_latency(baseline: str, scenarios: Sequence[ScenarioPlan]) -> str:
     return digest_value({"baseline": baseline, "scenarios": scenarios})[:16]
 
 
-def find_fault_of_machine(messages: Iterable[str]) -> str:
+def find_machine_fault(messages: Iterable[str]) -> str:
     """What the first message that is about disk or bytecode says; empty where all are about versions.
 
     Such an end is an ``install-error``, which no verdict takes for a regression.
@@ -155,10 +155,10 @@ def find_fault_of_machine(messages: Iterable[str]) -> str:
     return ""
 
 
-def is_lasting(result: CellResult) -> bool:
+def is_reusable(result: CellResult) -> bool:
     """Whether a second run would see the same: only then is a result kept for later runs.
 
     Not where files changed that the cell was given, for a second run is given others.
     """
     messages = (result.reason, *(case.message for case in result.cases), *result.untimed.values())
-    return result.status in FINISHED and not result.edited and not find_fault_of_machine(messages)
+    return result.status in FINISHED and not result.edited and not find_machine_fault(messages)

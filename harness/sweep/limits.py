@@ -1,4 +1,4 @@
-"""What a sweep may use: options, limits of a process, the watchdog, and the class of the machine."""
+"""Options of a sweep, resource limits of cell processes, the watchdog, and the class of the machine."""
 
 from __future__ import annotations
 
@@ -17,28 +17,26 @@ import psutil
 
 from harness.processes import Running
 
-# What a sweep may use and how it goes about it.
-
 GIB = 1024**3
 
 
 @dataclass(frozen=True)
 class Limits:
-    """How long a cell process may take and how much it may use.
+    """Time, memory and output limits of a cell process.
 
     Attributes:
-        contract: seconds from its start to the end of its contract phase.
-        setup: seconds to get a latency scenario ready.
+        contract: seconds from the start to the end of the check phase.
+        setup: seconds to set up a latency scenario.
         turn: seconds for one latency round.
-        leave: seconds to exit after everything is done.
-        memory: bytes resident, of the process and all that it started.
+        exit: seconds to exit after the last phase.
+        memory: bytes resident, of the process and its descendants.
         log: bytes printed.
     """
 
     contract: float = 900.0
     setup: float = 300.0
     turn: float = 60.0
-    leave: float = 30.0
+    exit: float = 30.0
     memory: int = 6 * GIB
     log: int = 64 * 1024**2
 
@@ -52,17 +50,17 @@ def count_cores() -> int:
 
 @dataclass(frozen=True)
 class Options:
-    """How a sweep is run.
+    """Options of a sweep.
 
     Attributes:
-        jobs: cells in their contract phase at once.
-        makers: environments made at once; they wait for disk and network, not for cores.
+        jobs: cells in the check phase at once.
+        makers: environments installed at once; they wait for disk and network, not for cores.
         latency: whether latency is measured.
-        fresh: results of runs that were cut off are not carried on with.
-        rerun: no earlier result is used at all.
-        limits: of each cell process.
-        reserve: bytes of memory that stay free when processes wait for their latency turns.
-        seed: of the order of turns.
+        fresh: ignore results of interrupted runs.
+        rerun: ignore all stored results.
+        limits: limits of each cell process.
+        reserve: bytes of memory to keep free while processes wait for their latency turns.
+        seed: seed of the order of turns.
     """
 
     jobs: int = field(default_factory=count_cores)
@@ -75,14 +73,14 @@ class Options:
     seed: int = 0
 
 
-# What machine this is: results of another class of machine are not taken for results of this one.
+# Class of the machine: results are reused within one class only.
 
 _SAME_CLASS = ("system", "architecture", "cpu", "cpu_flags", "cores", "libc")
-"""What makes a class: a new kernel, or a little more memory, does not change a result."""
+"""The facts that define a class; kernel version and memory size do not change a result."""
 
 
 def read_machine() -> dict[str, str]:
-    """Facts about this machine, for the plan and the report."""
+    """The facts about this machine for the plan and the report."""
     info = _read_cpuinfo()
     flags = " ".join(sorted(info.get("flags", info.get("Features", "")).split()))
     facts = {
@@ -122,7 +120,7 @@ _MIB = 1024**2
 
 @dataclass
 class Watched:
-    """One process under watch: what it used at most, and why it was killed, if it was."""
+    """A process under watch: its peak memory in bytes, and why it was killed, if it was."""
 
     running: Running
     log: Path
@@ -131,7 +129,7 @@ class Watched:
     killed: str = ""
 
     def check(self, resident: int) -> None:
-        """Kill it when it is beyond a limit."""
+        """Kill the process if it exceeds a limit."""
         self.peak = max(self.peak, resident)
         printed = self.log.stat().st_size if self.log.exists() else 0
         if resident > self.limits.memory:
@@ -151,19 +149,19 @@ class Watched:
 
 @dataclass
 class Watch:
-    """Looks at every process under watch a few times a second, as long as it is entered."""
+    """The watchdog: checks every process under watch a few times a second while entered."""
 
     period: float = PERIOD_SECONDS
     watched: dict[int, Watched] = field(default_factory=dict)
     _task: asyncio.Task[None] | None = None
 
     async def __aenter__(self) -> Self:
-        """Start looking."""
-        self._task = asyncio.create_task(self._look())
+        """Start the watchdog."""
+        self._task = asyncio.create_task(self._check_all())
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        """Stop looking."""
+        """Stop the watchdog."""
         if self._task is not None:
             self._task.cancel()
             with contextlib.suppress(asyncio.CancelledError):
@@ -175,10 +173,10 @@ class Watch:
         return self.watched[running.pid]
 
     def remove(self, running: Running) -> None:
-        """Stop watching one."""
+        """Stop watching a process."""
         self.watched.pop(running.pid, None)
 
-    async def _look(self) -> None:
+    async def _check_all(self) -> None:
         while True:
             if self.watched:
                 resident = measure_sessions(set(self.watched))
@@ -188,7 +186,7 @@ class Watch:
 
 
 def measure_sessions(leaders: set[int]) -> dict[int, int]:
-    """Bytes resident in all processes of each session; sessions that are gone are left out."""
+    """Bytes resident in all processes of each session; sessions that have ended are left out."""
     resident: dict[int, int] = defaultdict(int)
     for pid in psutil.pids():
         with contextlib.suppress(OSError, psutil.Error):

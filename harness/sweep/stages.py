@@ -28,14 +28,12 @@ from harness.resolve.revisions import read_revision
 from harness.runs.documents import render_json, render_schema
 from harness.runs.folder import GATE_FILE, LATEST, UNFINISHED, RunFolder, StoredRun, find_change, read_run
 from harness.seals import load_sealer
-from harness.store.models import make_environments, make_installer, prepare_material
+from harness.store.models import make_environments, make_installer, prepare_inputs
 from harness.store.result_store import ResultStore
 from harness.store.store import Store
 from harness.sweep.limits import Options, read_machine
 from harness.sweep.planning import PlanOptions, build_plan
 from harness.sweep.schedule import Supplies, sweep
-
-# What becomes of a run that has ended: its judgement, and the way back to it later.
 
 RESULTS = "results.json"
 
@@ -43,35 +41,35 @@ RESULTS = "results.json"
 def assemble(
     plan: Plan, results: tuple[CellResult, ...], *, reused: tuple[str, ...], seconds: dict[str, float]
 ) -> Run:
-    """A judged run."""
+    """Judge the results of a plan and combine both into a run."""
     judgement = judge(plan, results, load_checks())
     return Run(plan=plan, results=results, judgement=judgement, reused=reused, seconds=seconds)
 
 
 def write_results(run: Run, folder: Path) -> None:
-    """Write the judged run and the schema of its file into its folder, sealed."""
+    """Write the sealed ``results.json`` of a run and its schema into the folder of the run."""
     write_text(folder / RESULTS, render_json(run))
     load_sealer().seal(folder / RESULTS, f"{run.plan.run}/{RESULTS}")
     write_text(folder / "schema.json", render_schema())
 
 
 def judge_again(folder: Path) -> tuple[Run, StoredRun]:
-    """Judge a run once more from what lies in its folder, and write nothing; cells not there are missing.
+    """Judge a run again from the files in its folder, without writing; cells without a result are missing.
 
     Raises:
-        UsageError: it is not the folder of a run.
+        UsageError: the folder is not that of a run.
     """
     stored = read_run(folder)
     path = folder / RESULTS
     if change := find_change(path, f"{stored.plan.run}/{RESULTS}") if path.exists() else "":
-        told = f"{change}; it is made anew from the results of the cells"
-        stored = replace(stored, problems=(*stored.problems, told))
+        problem = f"{change}; it is rebuilt from the results of the cells"
+        stored = replace(stored, problems=(*stored.problems, problem))
     kept = _read_kept(path)
     return assemble(stored.plan, stored.results, reused=kept.reused, seconds=kept.seconds), stored
 
 
 class _Kept(msgspec.Struct, frozen=True):
-    """The part of ``results.json`` that the folders of the cells do not hold."""
+    """The fields of ``results.json`` that cannot be rebuilt from the folders of the cells."""
 
     reused: tuple[str, ...] = ()
     seconds: dict[str, float] = {}
@@ -80,29 +78,29 @@ class _Kept(msgspec.Struct, frozen=True):
 def _read_kept(path: Path) -> _Kept:
     try:
         return msgspec.json.decode(read_input(path, MAX_RESULTS), type=_Kept)
-    except (UsageError, *UNREADABLE):  # cut off before it was written; or it is made anew now
+    except (UsageError, *UNREADABLE):  # the run was interrupted before it, or the file is rebuilt now
         return _Kept()
 
 
 def find_sweep(reports: Path, name: str | None) -> Path:
-    """The folder of a sweep: named by id or path, or the newest that is complete; a gate is none.
+    """The folder of a sweep by id or path, or of the newest complete sweep.
 
     Raises:
-        UsageError: there is none.
+        UsageError: there is no such sweep.
     """
     if name is not None:
         return find_run(reports, name)
     for folder in sorted((reports / "runs").glob("2*"), key=lambda path: path.name, reverse=True):
         if not (folder / GATE_FILE).exists() and not (folder / UNFINISHED).exists():
             return folder.resolve()
-    raise UsageError(f"{reports / 'runs'}: no complete sweep there; run `{describe_sweep()}` first")
+    raise UsageError(f"{reports / 'runs'}: no complete sweep found; run `{describe_sweep()}` first")
 
 
 def find_run(reports: Path, name: str | None) -> Path:
-    """The folder of a run: named by id or path, or the newest that is complete.
+    """The folder of a run by id or path, or of the newest complete run.
 
     Raises:
-        UsageError: there is none; lists the newest.
+        UsageError: there is no such run; the message lists the newest.
     """
     runs = reports / "runs"
     wanted = runs / (name or LATEST)
@@ -122,7 +120,7 @@ Notify = Callable[[Progress], None]
 
 @dataclass(frozen=True)
 class Request:
-    """What a person asked for: cells by globs over their ids, checks by globs over case ids."""
+    """The request of the user: matrix, cells by globs over their ids, checks by globs over case ids."""
 
     matrix: Matrix
     store: Store
@@ -137,11 +135,11 @@ class Request:
 
 
 def open_matrix(wanted: str, *, rounds: int | None = None, max_cells: int = MAX_CELLS) -> Matrix:
-    """The matrix of this name or path, with another number of latency rounds where one is given.
+    """The validated matrix of this name or path; ``rounds`` overrides its number of latency rounds.
 
     Raises:
-        UsageError: there is none, it breaks a rule, or has more than ``max_cells`` cells, or a file that goes
-            with it has a fault.
+        UsageError: the matrix is missing, invalid, or larger than ``max_cells`` cells, or a file that it
+            names is invalid.
     """
     matrix = read_matrix(find_matrix(wanted, Path.cwd()), max_cells=max_cells)
     check_files(matrix)
@@ -151,10 +149,10 @@ def open_matrix(wanted: str, *, rounds: int | None = None, max_cells: int = MAX_
 
 
 def check_files(matrix: Matrix) -> None:
-    """Read the expectations, tolerances and corpus of a matrix: before anything is resolved or downloaded.
+    """Validate the expectations, tolerances and corpus of a matrix before anything is resolved or downloaded.
 
     Raises:
-        UsageError: a fault in one of them.
+        UsageError: one of them is invalid.
     """
     expectations_for(matrix)
     borrowed_for(matrix)
@@ -163,13 +161,13 @@ def check_files(matrix: Matrix) -> None:
 
 
 async def make_plan(request: Request, settings: IndexSettings, notify: Notify) -> Plan:
-    """The plan of a run, nothing of it run yet; its id is the time (UTC), the matrix and a little chance.
+    """The plan of a run; its id consists of the time (UTC), the matrix and a random suffix.
 
     Raises:
-        UsageError: a glob that matches nothing, or a file of the matrix that breaks a rule.
+        UsageError: a glob matches nothing, or a file of the matrix is invalid.
         MachineError: uv or the network failed.
     """
-    find_golden(request.golden)  # a misspelt path is told at once
+    find_golden(request.golden)  # report a misspelt path at once
     now = datetime.datetime.now(datetime.UTC)
     chosen = PlanOptions(
         run_id=f"{now:%Y%m%d-%H%M%S}-{request.matrix.name}-{secrets.token_hex(2)}",
@@ -179,21 +177,22 @@ async def make_plan(request: Request, settings: IndexSettings, notify: Notify) -
     plan = await build_plan(request.matrix, settings, chosen, machine=read_machine(), notify=notify)
     plan = msgspec.structs.replace(plan, command=request.command, commit=await read_revision(Path.cwd()))
     if not request.options.latency:
-        plan = msgspec.structs.replace(plan, scenarios=())  # a plan promises what will be measured
+        plan = msgspec.structs.replace(plan, scenarios=())  # a plan lists what will be measured
     return narrow_checks(plan, request.checks) if request.checks else plan
 
 
 def narrow_checks(plan: Plan, globs: Sequence[str]) -> Plan:
-    """The plan with only those cases that match a glob.
+    """The plan restricted to the cases that match a glob.
 
     Raises:
-        UsageError: a glob that matches no case.
+        UsageError: a glob matches no case.
     """
     owed = {case for planned in plan.cells for case in planned.cases}
     for glob in globs:
         if owed and not fnmatch.filter(owed, glob):
             near = difflib.get_close_matches(glob, sorted(owed), n=3, cutoff=0.3)
-            raise UsageError(f"--checks {glob!r} matches no check; near it: {', '.join(near) or 'nothing'}")
+            similar = f"; similar: {', '.join(near)}" if near else ""
+            raise UsageError(f"--checks {glob!r} matches no check{similar}")
 
     def narrow(planned: PlannedCell) -> PlannedCell:
         cases = tuple(
@@ -211,16 +210,16 @@ def narrow_checks(plan: Plan, globs: Sequence[str]) -> Plan:
 
 
 Render = Callable[[Run, Path], Earlier]
-"""Renders a judged run into its folder, and returns what earlier runs say of it."""
+"""Renders a judged run into its folder, and returns its comparison with earlier runs."""
 
 
 async def run_plan(
     request: Request, plan: Plan, settings: IndexSettings, notify: Notify, render: Render
 ) -> tuple[Run, Earlier]:
-    """Run what is planned, judge it, and write everything that a run leaves; with what earlier runs say.
+    """Run a plan, judge it, and write all files of the run; also returns the comparison with earlier runs.
 
     Raises:
-        HarnessError: the harness or the machine failed; a cell that fails has a status instead.
+        HarnessError: the sweep itself failed; a failing cell gets a status instead.
     """
     run, folder = await measure_plan(request, plan, settings, notify)
     write_results(run, folder)
@@ -229,8 +228,8 @@ async def run_plan(
     return run, earlier
 
 
-def begin_nothing(_: Path) -> None:
-    """A sweep leaves nothing beside its plan before its cells have run."""
+def write_nothing(_: Path) -> None:
+    """The default of ``begin``: a sweep writes nothing but its plan before its cells run."""
 
 
 async def measure_plan(
@@ -238,12 +237,12 @@ async def measure_plan(
     plan: Plan,
     settings: IndexSettings,
     notify: Notify,
-    begin: Callable[[Path], None] = begin_nothing,
+    begin: Callable[[Path], None] = write_nothing,
 ) -> tuple[Run, Path]:
-    """Run what is planned and judge it; the plan and the results lie in the folder of the run.
+    """Run a plan and judge it; plan and results are written to the folder of the run.
 
-    The folder stays marked as unfinished: whoever called goes on in it. ``begin`` is called with it before
-    anything runs.
+    The folder stays marked as unfinished until the caller completes it. ``begin`` is called with the folder
+    before any cell runs.
 
     Raises:
         HarnessError: as ``run_plan``.
@@ -254,7 +253,7 @@ async def measure_plan(
         notify(Progress(cell="", stage="note", note=text))
 
     installer = make_installer(settings, downloads=request.python_downloads)
-    material = await prepare_material(
+    inputs = await prepare_inputs(
         request.matrix,
         request.store,
         installer,
@@ -270,7 +269,7 @@ async def measure_plan(
             f"the run cannot be written: {describe_os_error(error)}; name another folder with --reports"
         ) from error
     supplies = Supplies(
-        material=material,
+        inputs=inputs,
         environment=make_environments(request.store, installer).use,
         results=ResultStore(request.store, say, fresh=request.options.fresh, rerun=request.options.rerun),
         folder=folder,
@@ -281,10 +280,10 @@ async def measure_plan(
 
 
 def find_golden(named: Path | None) -> Path | None:
-    """The golden embeddings that were named, else those that come with the harness, if there are any.
+    """The golden embeddings at a path, else the shipped ones; None if there are none.
 
     Raises:
-        UsageError: what was named is not there.
+        UsageError: the path does not exist.
     """
     golden = named or shipped_golden()
     if named is not None and input_fault(golden, "folder") and (fault := input_fault(golden, "file")):

@@ -177,7 +177,7 @@ def test_what_is_no_budget(text: str) -> None:
 
 def test_the_newest_sweep_is_published_and_no_gate(tmp_path: Path) -> None:
     runs = tmp_path / "runs"
-    with pytest.raises(UsageError, match="no complete sweep there"):
+    with pytest.raises(UsageError, match="no complete sweep found"):
         find_sweep(tmp_path, None)
     for name, file in (("2026-1", ""), ("2026-2", ""), ("2026-3", GATE_FILE), ("2026-4", UNFINISHED)):
         (runs / name).mkdir(parents=True)

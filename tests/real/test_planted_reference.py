@@ -106,7 +106,7 @@ def test_half_a_result_and_exit_code_0_are_no_success(sweep: Sweep) -> None:
     reason = sweep.verdict(version_of("leaves")).reason
 
     assert "exited with code 0" in reason
-    assert "half a line" in reason
+    assert "incomplete line" in reason
     assert sweep.result(version_of("leaves")).cases == ()
 
 

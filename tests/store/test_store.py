@@ -17,7 +17,7 @@ from harness.errors import UsageError
 from harness.files import hash_tree, write_whole
 from harness.records import CellResult, Plan
 from harness.runs.folder import RunFolder, read_run
-from harness.store.material import snapshot_suite
+from harness.store.inputs import snapshot_suite
 from harness.store.result_store import ResultStore
 from harness.store.store import Store
 from harness.sweep.cell_process import read_tail
@@ -153,8 +153,8 @@ def test_id_in_a_file_is_never_a_path(tmp_path: Path, store: Store, name: str) -
         lambda: folder.write_result(result()),
         lambda: results().begin(name),
         lambda: results().finish([name]),
-        lambda: results().keep_contract(result(), tmp_path),
-        lambda: results().keep_latency(result(), "0" * 16, tmp_path),
+        lambda: results().store_checks(result(), tmp_path),
+        lambda: results().store_latency(result(), "0" * 16, tmp_path),
     ):
         with pytest.raises(
             (UsageError, ValueError), match=r"leads out of|leaves the folder|is a(n absolute)? path"

@@ -106,7 +106,7 @@ def test_timings_carry_baseline_and_control_of_their_session(lab: Lab) -> None:
         (
             "sleeping",
             "timed-out",
-            "round 1 of s0 (at most 0.5 s) was not over in time (limit reached in stage latency)",
+            "round 1 of s0 (limit 0.5 s) did not end in time (limit reached in stage latency)",
         ),
     ],
 )
@@ -155,7 +155,7 @@ def test_lost_control_is_told_and_leaves_nothing_to_reuse(lab: Lab) -> None:
     assert [(timing.scenario, len(timing.control)) for timing in good.timings] == [("s0", 3), ("s1", 0)]
     why = "it exited with code 9 before it was finished (stage latency)"
     notes = [each.note for each in lab.said if each.stage == "note"]
-    assert notes == [f"aa.lonely crashed as the measure of the others' latency: {why}"]
+    assert notes == [f"aa.lonely crashed as the latency reference of the other cells: {why}"]
     assert lab.run(msgspec.structs.replace(plan, run="run-2")).reused == ()
 
 

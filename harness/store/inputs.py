@@ -175,26 +175,26 @@ Status = tuple[int, int, int, int]
 
 
 @dataclass(frozen=True)
-class Inputs:
+class SharedFiles:
     """The files that cells share, as they were when the sweep began.
 
     They are compared by their status, which costs microseconds a file. A process can put back the time of
     change of a content, but not that of the file itself, without the clock of the machine.
     """
 
-    material: CellInputs
+    inputs: CellInputs
     before: dict[str, Status]
     more: tuple[Path, ...] = ()
 
     @classmethod
-    def of(cls, material: CellInputs, *more: Path) -> Inputs:
+    def of(cls, inputs: CellInputs, *more: Path) -> SharedFiles:
         """Look at them, and at ``more`` folders, before any cell runs."""
-        there = (*_list_named(material), *_list_found(material, more))
-        return cls(material, {name: _read_status(path) for name, path in there}, more)
+        there = (*_list_named(inputs), *_list_found(inputs, more))
+        return cls(inputs, {name: _read_status(path) for name, path in there}, more)
 
     def find_edits(self) -> tuple[str, ...]:
         """The files that were changed, removed or, where a cell could import them, added."""
-        found = dict(_list_found(self.material, self.more))
+        found = dict(_list_found(self.inputs, self.more))
         names = sorted({*self.before, *found})
         return tuple(
             name
@@ -203,21 +203,21 @@ class Inputs:
         )
 
 
-def _list_found(material: CellInputs, more: tuple[Path, ...]) -> Iterator[tuple[str, Path]]:
+def _list_found(inputs: CellInputs, more: tuple[Path, ...]) -> Iterator[tuple[str, Path]]:
     """Files whose addition matters too: those of the model, and whatever can be imported as the subject."""
-    golden = () if material.golden is None else (material.golden,)
-    for folder in (material.model_dir, *golden, *more):
+    golden = () if inputs.golden is None else (inputs.golden,)
+    for folder in (inputs.model_dir, *golden, *more):
         yield from ((str(path), path) for _, path in _walk(folder))
-    for folder in material.search_path:
+    for folder in inputs.search_path:
         yield from ((str(path), path) for name, path in walk_files(folder) if name.endswith(".py"))
 
 
-def _list_named(material: CellInputs) -> Iterator[tuple[str, Path]]:
+def _list_named(inputs: CellInputs) -> Iterator[tuple[str, Path]]:
     """The corpus, and every file of the packages that hold the subject: those may write beside their code."""
-    if material.corpus is not None:
-        yield str(material.corpus), material.corpus
-    names = {path.split(":")[0].split(".")[0] for path in (material.embedder, material.normalizer)}
-    for folder in material.search_path:
+    if inputs.corpus is not None:
+        yield str(inputs.corpus), inputs.corpus
+    names = {path.split(":")[0].split(".")[0] for path in (inputs.embedder, inputs.normalizer)}
+    for folder in inputs.search_path:
         for name in sorted(names):
             yield from ((str(path), path) for _, path in _walk(folder / name))
 
@@ -250,7 +250,7 @@ def find_environment_edits(python: Path) -> tuple[str, ...]:
 _SHOWN = 3
 
 
-def spoil(result: CellResult, edits: tuple[str, ...]) -> CellResult:
+def invalidate(result: CellResult, edits: tuple[str, ...]) -> CellResult:
     """The result of a cell during which files changed that it was given: nothing that it measured counts."""
     if not edits:
         return result
