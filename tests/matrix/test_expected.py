@@ -69,11 +69,11 @@ def test_whole_file(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("before", "after", "said"),
     [
-        (CHECK, "", "check: say either check (a glob over case ids) or status (of the whole cell)"),
+        (CHECK, "", "check: expected either check (a glob over case ids) or status (of the whole cell)"),
         (
             CHECK,
             f'check = "{CASE}"\nstatus = "failed"',
-            "check: say either check (a glob over case ids) or status (of the whole cell)",
+            "check: expected either check (a glob over case ids) or status (of the whole cell)",
         ),
         (CASE, f"{CASE}x", f"check: '{CASE}x' matches no case (did you mean '{CASE}'?)"),
         (
@@ -84,9 +84,17 @@ def test_whole_file(tmp_path: Path) -> None:
                 "found '2.3'"
             ),
         ),
-        ("python =", "Python =", "where.Python: write it 'python'"),
-        ('["mine"]', '["mime"]', "matrix: there is no matrix 'mime' beside this file (did you mean 'mine'?)"),
-        ('"the reference differs"', '" "', "reason: it is empty; say why this is expected"),
+        ("python =", "Python =", "where.Python: expected the normalized name 'python'"),
+        (
+            '["mine"]',
+            '["mime"]',
+            "matrix: there is no matrix 'mime' in the folder of this file (did you mean 'mine'?)",
+        ),
+        (
+            '"the reference differs"',
+            '" "',
+            "reason: expected a text that is not blank; state why the divergence is expected",
+        ),
         ('reason = "the reference differs"', "", "reason: this key is required"),
         (CHECK, 'status = "ok"', "status: 'ok' is no divergence"),
         (
@@ -97,7 +105,7 @@ def test_whole_file(tmp_path: Path) -> None:
         (
             CHECK,
             'status = "crashed"\noutcome = "error"',
-            "outcome: it is that of a check; with status it says nothing",
+            "outcome: this key is valid with check only; delete it",
         ),
         (
             CHECK,
