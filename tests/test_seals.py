@@ -119,7 +119,7 @@ def test_foreign_keys_and_fields_of_a_stored_result(
     stored = lab.store.results / key / "contract.json"
     edit_json(stored, **changes)
     assert lab.run(msgspec.structs.replace(plan, run="run-2")).reused == ()
-    told = said or f"key: {'1' * 64!r}, but should be {key!r}, under which it lies"
+    told = said or f"key: expected {key!r}, found {'1' * 64!r}"
     assert lab.complaints == [f"{stored}: {told}; the cell is run again"]
 
 

@@ -59,7 +59,7 @@ def _is_borrowed(path: Path, matrix: Matrix) -> bool:
 
 
 def expected_files(matrix: Matrix) -> tuple[Path, ...]:
-    """The expectation files that a matrix names (``shipped``: the harness's own), else the one in its folder."""
+    """The expectation files named by a matrix (``shipped``: the harness's), else the one in its folder."""
     if matrix.expected is None:
         default = matrix.folder / FILE_NAME
         return (default,) if default.exists() else ()
@@ -138,7 +138,7 @@ Measured = Annotated[float, msgspec.Meta(ge=0, le=1e6, description="a number fro
 
 
 class Tolerance(Table, frozen=True, kw_only=True):
-    """An allowed value in ``unit`` with its reason, the measured spread, and the value of the control model."""
+    """An allowed value in ``unit``: its reason, the measured spread, and the value of the control model."""
 
     allowed: Allowed
     unit: Reason

@@ -21,7 +21,7 @@ MATRICES = Path("matrices")
 
 
 def in_checkout() -> bool:
-    """Whether the working directory is a checkout of the harness, which decides how messages name commands."""
+    """Whether the working directory is a checkout of the harness; messages then name nox commands."""
     return Path("noxfile.py").exists() and Path("harness").is_dir()
 
 

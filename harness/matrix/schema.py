@@ -1,7 +1,8 @@
 """The matrix file as frozen records: keys, ranges and defaults of each table.
 
 ``packaging`` accepts ``v2.4.6`` and ``"2.4.6 "`` as versions, and numbers of any length, which later raise
-ValueError in ``int``. The functions below therefore check versions, specifiers and requirements more strictly.
+ValueError in ``int``. The functions below therefore check versions, specifiers and requirements more
+strictly.
 """
 
 from __future__ import annotations
@@ -155,9 +156,9 @@ class Pin(Table, frozen=True, kw_only=True):
 class Resolve(Table, frozen=True, kw_only=True):
     """How cells are resolved.
 
-    ``exclude-newer`` is the last day (UTC) whose uploads count; ``undated`` names distributions that are exempt
-    because their index gives no upload times (torch always is). ``torch`` selects the source of torch on Linux:
-    ``cpu`` wheels, or ``pypi``, whose torch depends on several GB of CUDA packages.
+    ``exclude-newer`` is the last day (UTC) whose uploads count; ``undated`` names distributions that are
+    exempt because their index gives no upload times (torch always is). ``torch`` selects the source of torch
+    on Linux: ``cpu`` wheels, or ``pypi``, whose torch depends on several GB of CUDA packages.
     """
 
     exclude_newer: datetime.date | None = None
@@ -166,7 +167,7 @@ class Resolve(Table, frozen=True, kw_only=True):
 
 
 class Subject(Table, frozen=True, kw_only=True):
-    """The subject under test, see ``harness.cell.interface``; ``requires`` lists its requirements (PEP 508)."""
+    """The subject under test, see ``harness.cell.interface``; ``requires``: its requirements (PEP 508)."""
 
     embedder: DottedPath = DEFAULT_EMBEDDER
     normalizer: DottedPath = DEFAULT_NORMALIZER

@@ -18,7 +18,7 @@ from harness.resolve.indexes import check_indexes
 from harness.resolve.lockfile import locks_folder, platform_tag, read_lock
 from harness.resolve.locks import refuse_lacking, staleness
 from harness.resolve.pip_settings import IndexSettings
-from harness.resolve.resolve import Notify, keep_silent, resolve_all
+from harness.resolve.resolve import Notify, ignore_progress, resolve_all
 
 
 class PlanOptions(msgspec.Struct, frozen=True, kw_only=True):
@@ -41,7 +41,7 @@ async def build_plan(
     options: PlanOptions = PlanOptions(),  # noqa: B008 - frozen
     *,
     machine: Mapping[str, str],
-    notify: Notify = keep_silent,
+    notify: Notify = ignore_progress,
 ) -> Plan:
     """The complete plan of a run, before anything is installed or measured.
 
@@ -81,7 +81,7 @@ async def locks_for(
     settings: IndexSettings,
     options: PlanOptions = PlanOptions(),  # noqa: B008 - frozen
     *,
-    notify: Notify = keep_silent,
+    notify: Notify = ignore_progress,
 ) -> tuple[Lock, ...]:
     """The lock of each cell, in order: the committed lock of this platform, else one resolved now.
 

@@ -138,7 +138,7 @@ def test_a_gate_is_decided_again_from_its_folder(front: Front) -> None:
         (("numpy==1.20",), 2, "is a downgrade"),
         (("--to", "gone.txt"), 2, "gone.txt: no such file"),
         (("--to", "main:gone.txt"), 2, "main:gone.txt: no such file, and "),
-        (("numpy==2.0.2", "--from", "does.json"), 2, "does.json: of an unknown kind (.json)"),
+        (("numpy==2.0.2", "--from", "does.json"), 2, "does.json: unknown kind of file (.json)"),
         (("numpy==2.0.2", "--checks", "l9.*"), 2, "--checks 'l9.*' matches no check"),
         (("numpy==2.0.2", "--golden", "gone"), 2, "--golden gone: no such file"),
         (("torch==2.13.0", "--from", "broken.txt"), 3, "the baseline (broken.txt) has no solution: Because "),

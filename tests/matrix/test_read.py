@@ -155,7 +155,10 @@ def test_wrong_form(tmp_path: Path, text: str, said: str) -> None:
         ),
         (
             PLAIN.replace("python =", "pandas ="),
-            'pins.python: this key is required without a python axis, such as python = { version = "3.11", reason = "..." }',
+            (
+                "pins.python: this key is required without a python axis, such as "
+                'python = { version = "3.11", reason = "..." }'
+            ),
         ),
         (PLAIN.replace('"3.11"', '"2.7"'), "pins.python: expected a Python such as \"3.11\", found '2.7'"),
         (
