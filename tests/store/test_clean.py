@@ -203,7 +203,7 @@ def test_what_the_harness_has_not_made_stays(store: Store, tmp_path: Path) -> No
     }
     assert look(tmp_path / "disk") == {f"{SUITE}/a.py", "w.bin"}
     for entry in (store.models / "llama", store.models / MODEL, store.suites / SUITE, tmp_path / "disk"):
-        with pytest.raises(StoreError, match="not made by the harness, so it is left there"):
+        with pytest.raises(StoreError, match="not created by the harness, so it is not removed"):
             store.put_aside(entry)
 
 

@@ -138,7 +138,7 @@ def test_an_edited_environment_is_told(tmp_path: Path) -> None:
     assert find_environment_edits(python) == ()
     (tmp_path / "numpy.py").write_text("22")
     (edit,) = find_environment_edits(python)
-    assert edit.startswith("the environment: 1 of its files changed since it was made")
+    assert edit.startswith("the environment: 1 of its files changed since its creation")
 
 
 def test_a_copy_of_the_suite_is_whole_or_its_edits_are_named(tmp_path: Path) -> None:

