@@ -153,7 +153,7 @@ def test_a_pipe_that_stays_silent_does_not_keep_a_signal_from_ending_a_command(
         ("from", "-r nowhere.txt\n", ":1: -r nowhere.txt: nowhere.txt: no such file"),
         ("from", UV_LOCK, "requires-python is '>=3.12', but the cells have Python 3.11"),
         ("matrix", "schema = 1\n", "this key is required"),
-        ("compare", '{"schema": 9}', "schema version 9"),
+        ("compare", '{"schema": 9}', "expected schema version 1, found 9"),
     ],
 )
 def test_process_substitution_is_read(

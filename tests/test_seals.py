@@ -83,7 +83,7 @@ def test_a_stored_result_that_is_not_what_was_measured_is_measured_again(lab: La
     assert lab.complaints == []
 
 
-NOT_SO = "not a result as this version writes it"
+NOT_SO = "not a result of this version of the harness"
 
 
 @pytest.mark.parametrize(
@@ -102,12 +102,12 @@ NOT_SO = "not a result as this version writes it"
         ({"key": "1" * 64}, None),
         (
             {"weight": 1},
-            "not a result as this version writes it (Object contains unknown field `weight`)",
+            "not a result of this version of the harness (Object contains unknown field `weight`)",
         ),
-        ({"schema": 2}, "schema 2, but 1 was expected"),
+        ({"schema": 2}, "expected schema 1, found 2"),
         (
             {"cases": 3},
-            "not a result as this version writes it (Expected `array`, got `int` - at `$.cases`)",
+            "not a result of this version of the harness (Expected `array`, got `int` - at `$.cases`)",
         ),
     ],
 )

@@ -1,4 +1,4 @@
-"""The run that a person means: by id or a part of it, by folder or file, ``latest`` or ``previous``."""
+"""Find a run by id or prefix, by folder or file, or as ``latest`` or ``previous``."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from harness.runs.recording import History
 
 LATEST = "latest"
 PREVIOUS = "previous"
-"""The one before the latest, of the same matrix and kind."""
+"""The run before the latest one, of the same matrix and kind."""
 
 
 def find_snapshot(wanted: str, reports: Path, history: History, say: Say) -> Snapshot:
-    """The run that is meant, from its folder or from the history.
+    """Find a run in its folder or in the history.
 
     Raises:
-        UsageError: there is none, or several.
+        UsageError: no run matches, or several do.
         HistoryError: the history cannot be read.
     """
     folder = _find_folder(wanted, reports)
@@ -39,7 +39,7 @@ def find_snapshot(wanted: str, reports: Path, history: History, say: Say) -> Sna
 
 
 def _find_folder(wanted: str, reports: Path) -> Path | None:
-    if wanted in {LATEST, PREVIOUS}:  # also where a link of that name lies beside the runs: it knows no gates
+    if wanted in {LATEST, PREVIOUS}:  # not the link `latest`, which skips gates
         return None
     for path in (reports / "runs" / wanted, Path(wanted)):
         if exists(path):
@@ -53,16 +53,16 @@ def _find_recorded(connection: sqlite3.Connection, wanted: str) -> str | None:
     runs = list_runs(connection)
     if wanted == LATEST:
         return runs[0].run if runs else None
-    like = [each.run for each in runs if (each.matrix, each.kind) == (runs[0].matrix, runs[0].kind)]
-    return like[1] if len(like) > 1 else None
+    similar = [each.run for each in runs if (each.matrix, each.kind) == (runs[0].matrix, runs[0].kind)]
+    return similar[1] if len(similar) > 1 else None
 
 
 def _describe_missing(wanted: str, history: History) -> str:
     if wanted == LATEST:
         return f"the history {history.path} is empty; run a sweep, or `harness history --import FOLDER`"
     if wanted == PREVIOUS:
-        return "there is no run of the same matrix before the latest; `harness history` lists what there is"
-    return "no run, folder or file of results is called so; `harness history` lists what there is"
+        return "there is no earlier run of the same matrix and kind; `harness history` lists all runs"
+    return "no run, folder or results file has this name; `harness history` lists all runs"
 
 
 def _escape(text: str) -> str:

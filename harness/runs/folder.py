@@ -1,4 +1,4 @@
-"""The folder of a run: plan first, then what each cell left; how it is read back."""
+"""The folder of a run: write the plan, then the result of each cell; read runs back from folders."""
 
 from __future__ import annotations
 
@@ -24,22 +24,22 @@ UNFINISHED = "unfinished"
 LATEST = "latest"
 
 GATE_FILE = "gate.json"
-"""Tells the folder of a gate from that of a sweep."""
+"""Present in the folder of a gate, absent in that of a sweep."""
 
 
 @dataclass(frozen=True)
 class RunFolder:
-    """``<root>/<run id>``, or another folder that holds the run of the id ``run``."""
+    """``<root>/<run id>``, or another folder with the run of the id ``run``."""
 
     path: Path
     run: str = ""
 
     @classmethod
     def create(cls, root: Path, plan: Plan) -> RunFolder:
-        """Write the plan into a new folder, marked as unfinished; what killed processes left beside it goes.
+        """Create the folder with the plan, marked as unfinished; leftovers in ``root`` are removed.
 
         Raises:
-            OSError: it cannot be written.
+            OSError: the folder cannot be written.
         """
         folder = cls(inside(root, plan.run, "the id of a run"))
         remove_leftovers_of_runs(root)
@@ -48,39 +48,39 @@ class RunFolder:
         return folder
 
     def cell(self, cell: str) -> Path:
-        """The folder of one cell, made if need be."""
+        """The folder of one cell, created if needed."""
         folder = inside(self.path / "cells", cell, f"{self.path / PLAN}: the id of a cell")
         folder.mkdir(parents=True, exist_ok=True)
         return folder
 
     def write_result(self, result: CellResult) -> None:
-        """Write what a cell left."""
+        """Write the sealed result of a cell."""
         path = self.cell(result.cell) / "result.json"
         write_text(path, format_json(result))
         load_sealer().seal(path, name_result(self.run or self.path.name, result.cell))
 
     def finish(self) -> None:
-        """Everything that the run was to leave is there: it is complete, and the latest."""
+        """Mark the run as complete, and point the link ``latest`` to it."""
         (self.path / UNFINISHED).unlink(missing_ok=True)
         runs = self.path.parent
         latest = runs / LATEST
         if latest.exists() and not latest.is_symlink():
-            return  # somebody else's
+            return  # not created by the harness
         with contextlib.suppress(OSError), making_folder(runs) as making:  # some file systems have no links
             link = making / LATEST
-            link.symlink_to(self.path.name, target_is_directory=True)  # as it is read in its place
+            link.symlink_to(self.path.name, target_is_directory=True)  # relative to the folder of the link
             link.replace(latest)
 
 
 def name_result(run: str, cell: str) -> str:
-    """What the result of a cell in a run is called, wherever the folder of the run lies."""
+    """The name under which the result of a cell is sealed, independent of the folder of the run."""
     return f"{run}/cells/{cell}/result.json"
 
 
 def find_change(path: Path, name: str) -> str:
-    """What is wrong with a file of a run, in words; empty where it is as the run wrote it.
+    """The fault of a file of a run whose content does not match its seal; empty otherwise.
 
-    A run of an earlier version has no seals, one of another machine those of another key.
+    Runs of earlier versions have no seals, and runs of other machines have seals with another key.
     """
     state = load_sealer().check(path, name)
     return f"{path}: {FAULTS[state]}" if state == "changed" else ""
@@ -88,7 +88,7 @@ def find_change(path: Path, name: str) -> str:
 
 @dataclass(frozen=True)
 class StoredRun:
-    """A run read back: ``problems`` tells, for a person, what could not be read."""
+    """A run read from its folder; ``problems`` describes unreadable files."""
 
     plan: Plan
     results: tuple[CellResult, ...]
@@ -99,11 +99,11 @@ class StoredRun:
 def read_run(path: Path) -> StoredRun:
     """Read the folder of a run.
 
-    A result that is damaged, or of a cell that was not planned, is a problem and no result.
+    A damaged result, or one of another cell, becomes a problem instead of a result.
 
     Raises:
-        UsageError: there is no plan, or it is damaged, or names a path where an id belongs; or two of its
-            cells share a run but no lock.
+        UsageError: the plan is missing, damaged, or invalid: a path in place of an id, or two cells that
+            share a run but have different locks.
     """
     plan = _read_plan(path / PLAN)
     _refuse_twins(plan, path / PLAN)
@@ -111,7 +111,7 @@ def read_run(path: Path) -> StoredRun:
     for planned in plan.cells:
         where = f"{path / PLAN}: the id of a cell"
         file = inside(path / "cells", planned.cell.id, where) / "result.json"
-        if file.exists() and (fault := input_fault(file, "file")):  # reading a FIFO would never end
+        if file.exists() and (fault := input_fault(file, "file")):  # reading a FIFO would block
             problems.append(fault)
             continue
         try:
@@ -140,14 +140,14 @@ def _read_plan(path: Path) -> Plan:
     try:
         plan = msgspec.json.decode(data, type=Plan)
     except UNREADABLE as error:
-        raise UsageError(f"{path}: not a whole plan ({error})") from error
+        raise UsageError(f"{path}: the plan is incomplete or damaged ({error})") from error
     if plan.schema != SCHEMA:
-        raise UsageError(f"{path}: schema {plan.schema}, but {SCHEMA} was expected")
+        raise UsageError(f"{path}: expected schema {SCHEMA}, found {plan.schema}")
     return plan
 
 
 def _refuse_twins(plan: Plan, path: Path) -> None:
-    """See that cells which share a run have equal locks: else one cell would pass with results of another."""
+    """Refuse cells that share a run but have different locks: one would pass with results of the other."""
     digests = {planned.cell.id: planned.lock.digest for planned in plan.cells}
     for planned in plan.cells:
         if planned.same_as is not None and digests.get(planned.same_as) != planned.lock.digest:
@@ -162,33 +162,33 @@ def format_json(record: msgspec.Struct) -> str:
 
 
 def read_result(path: Path) -> CellResult:
-    """The result in a file.
+    """Read the result of a cell.
 
     Raises:
-        FileNotFoundError: there is none.
-        ValueError: it is cut off, damaged, of another schema, or names a path; the message names the file and
-            the fault.
+        FileNotFoundError: there is no such file.
+        ValueError: the file is truncated, damaged, of another schema, or names a path; the message names file
+            and fault.
     """
     data = path.read_bytes()
     try:
         result = msgspec.json.decode(data, type=CellResult)
     except msgspec.ValidationError as error:
-        raise ValueError(f"{path}: not a result as this version writes it ({error})") from error
+        raise ValueError(f"{path}: not a result of this version of the harness ({error})") from error
     except UNREADABLE as error:
-        raise ValueError(f"{path}: not a whole result ({error})") from error
+        raise ValueError(f"{path}: the result is incomplete or damaged ({error})") from error
     if result.schema != SCHEMA:
-        raise ValueError(f"{path}: schema {result.schema}, but {SCHEMA} was expected")
+        raise ValueError(f"{path}: expected schema {SCHEMA}, found {result.schema}")
     return result
 
 
 def remove_leftovers_of_runs(runs: Path) -> None:
-    """Remove half-written files from a folder of runs; a run that was cut off stays, and says so."""
+    """Remove half-written files from a folder of runs; interrupted runs stay, marked as unfinished."""
     remove_left_folders(runs.glob(MAKING))
     remove_files(runs.rglob(WRITING))
 
 
 def remove_left_folders(found: Iterable[Path]) -> None:
-    """Remove those folders that no living process holds; processes that still work in one are ended."""
+    """Remove the folders that no living process holds; orphaned processes that use one are ended."""
     with contextlib.ExitStack() as stack:
         left = [path for path in found if stack.enter_context(claim(path))]
         if left:
@@ -197,51 +197,49 @@ def remove_left_folders(found: Iterable[Path]) -> None:
             remove_tree(path)
 
 
-# Runs that lie in folders: of this machine, of somebody else's artifact, or published.
-
 RESULTS = ("results.json", "results.json.gz")
 
 
 def read_folder(path: Path) -> Snapshot:
-    """The run in a folder (of a sweep, of a gate, or published), or in a file of results.
+    """Read the run in a folder (of a sweep, of a gate, or published), or in a results file.
 
     Raises:
-        UsageError: there is none, it was cut off, or it is not as this version writes it.
+        UsageError: there is no run, it is unfinished, or it is of another version.
     """
     if not path.is_dir():
         return read_folder(path.parent) if path.name == GATE_FILE else _read_results(path)
     if (path / UNFINISHED).exists():
-        raise UsageError(f"{path}: a run that was cut off; its results are not complete")
+        raise UsageError(f"{path}: the run was interrupted; its results are incomplete")
     results = next((path / name for name in RESULTS if (path / name).is_file()), None)
     if results is not None:
         return _read_results(results)
     if not (path / GATE_FILE).is_file():
-        raise UsageError(f"{path}: no run: no results.json, results.json.gz or gate.json in it")
-    return take_snapshot(read_run(path).plan, (), None, read_gate(path / GATE_FILE))  # it was refused
+        raise UsageError(f"{path}: expected a run: results.json, results.json.gz or gate.json")
+    return take_snapshot(read_run(path).plan, (), None, read_gate(path / GATE_FILE))  # a refused gate
 
 
 def _read_results(path: Path) -> Snapshot:
     run = read_json(path)
-    beside = path.parent / GATE_FILE
-    gate = read_gate(beside) if beside.is_file() else None
+    file = path.parent / GATE_FILE
+    gate = read_gate(file) if file.is_file() else None
     if gate is not None and gate.run != run.plan.run:
-        raise UsageError(f"{beside}: of run {gate.run}, but beside it lie the results of {run.plan.run}")
+        raise UsageError(f"{file}: expected run {run.plan.run} of {path.name}, found {gate.run}")
     return take_snapshot(run.plan, run.results, run.judgement, gate)
 
 
 def find_folders(path: Path) -> Iterator[Path]:
-    """The folder itself if it is one of a run, else the folders of runs in it, by name.
+    """The folder itself if it holds a run, else the folders of runs in it, by name.
 
     Raises:
-        UsageError: there is none.
+        UsageError: there is no run.
     """
     if is_descriptor(path) or path.is_file() or _is_run(path):
         yield path
         return
     inside = sorted(path.iterdir()) if path.is_dir() else []
-    found = [each for each in inside if not each.is_symlink() and _is_run(each)]  # not `latest`, twice
+    found = [each for each in inside if not each.is_symlink() and _is_run(each)]  # without the link `latest`
     if not found:
-        raise UsageError(f"{path}: no run there, and no folder of runs such as reports/runs")
+        raise UsageError(f"{path}: expected a run, or a folder of runs such as reports/runs")
     yield from found
 
 

@@ -132,7 +132,7 @@ def test_a_truncated_result_is_missing_and_red(bench: Bench, sweep: Sweep) -> No
 
     again = bench.judge_again(folder)
 
-    assert "not a whole result" in again.output
+    assert "the result is incomplete or damaged" in again.output
     assert (again.verdict(RELEASE).status, again.verdict(RELEASE).red) == ("missing", True)
     assert {finding.outcome for finding in again.red(RELEASE).values()} == {"missing"}
     assert again.verdict(version_of("axis")) == sweep.verdict(version_of("axis"))

@@ -43,12 +43,12 @@ def test_what_is_no_finished_run_is_refused(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="a run that was cut off"):
         read_folder(folder)
     (tmp_path / "nothing").mkdir()
-    with pytest.raises(UsageError, match=r"no run: no results\.json"):
+    with pytest.raises(UsageError, match=r"expected a run: results\.json"):
         read_folder(tmp_path / "nothing")
     (tmp_path / "results.json.gz").write_bytes(b"\x1f\x8b broken")
     with pytest.raises(UsageError, match=r"results\.json\.gz: cannot be unpacked"):
         read_folder(tmp_path / "results.json.gz")
-    with pytest.raises(UsageError, match="no run there"):
+    with pytest.raises(UsageError, match="expected a run, or a folder"):
         list(find_folders(tmp_path / "nothing"))
 
 
@@ -70,8 +70,11 @@ def test_a_run_is_found_by_what_a_person_calls_it(wanted: str, found: str, tmp_p
 @pytest.mark.parametrize(
     ("wanted", "said"),
     [
-        ("20261120", "'20261120' may be 20261120-100001-smoke-dddd, 20261120-100000-compat-cccc; write more"),
-        ("nope", "nope: no run, folder or file of results is called so; `harness history` lists"),
+        (
+            "20261120",
+            "'20261120' matches 20261120-100001-smoke-dddd, 20261120-100000-compat-cccc; give a longer",
+        ),
+        ("nope", "nope: no run, folder or results file has this name; `harness history` lists"),
         ("2026%", "no run, folder or file"),
         ("x" * 5000, "no run, folder or file"),
     ],

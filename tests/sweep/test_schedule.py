@@ -96,7 +96,7 @@ def test_damaged_stored_result_is_noticed_and_made_anew(lab: Lab) -> None:
     swept = lab.run(msgspec.structs.replace(plan, run="run-2"))
     assert (swept.reused, swept.results[0].status) == ((), "ok")
     assert lab.complaints == [
-        f"{stored}: not a whole result (Input data was truncated); the cell is run again"
+        f"{stored}: the result is incomplete or damaged (Input data was truncated); the cell is run again"
     ]
 
 
@@ -111,7 +111,7 @@ def test_run_is_read_back_and_truncated_files_are_told(lab: Lab) -> None:
     run = read_run(lab.run_folder())
     assert run.results == swept.results[2:]
     assert run.problems == (
-        f"{cut}: not a whole result (Input data was truncated)",
+        f"{cut}: the result is incomplete or damaged (Input data was truncated)",
         f"{swapped}: the result of good-3, but should be of good-2",
     )
 
