@@ -123,7 +123,7 @@ def test_foreign_keys_and_fields_of_a_stored_result(
     assert lab.complaints == [f"{stored}: {told}; the cell is run again"]
 
 
-def test_a_changed_result_of_a_run_is_told_and_counts_as_missing(lab: Lab) -> None:
+def test_a_changed_result_of_a_run_is_reported_and_counts_as_missing(lab: Lab) -> None:
     swept = lab.run(make_plan(plan_cell("failing"), plan_cell("good")))
     folder = lab.run_folder()
     assert read_run(folder).problems == ()
@@ -134,7 +134,7 @@ def test_a_changed_result_of_a_run_is_told_and_counts_as_missing(lab: Lab) -> No
     assert read.problems == (f"{file}: {CHANGED}; the cell counts as missing",)
 
 
-def test_changed_results_json_is_told_and_made_anew(lab: Lab) -> None:
+def test_a_changed_results_json_is_reported_and_rebuilt(lab: Lab) -> None:
     lab.run(make_plan(plan_cell("good")))
     folder = lab.run_folder()
     judged, stored = judge_again(folder)

@@ -251,9 +251,7 @@ def _refuse_foreign(connection: sqlite3.Connection, path: Path) -> None:
     (ours,) = connection.execute("PRAGMA application_id").fetchone()
     (tables,) = connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()
     if tables and ours != _APPLICATION:
-        raise HistoryError(
-            f"{path}: expected a history of the harness, found another database; name another file"
-        )
+        raise HistoryError(f"{path}: a database, but not a history of the harness; name another file")
 
 
 def _is_history(path: Path) -> bool:

@@ -74,9 +74,7 @@ def _require_schema(path: Path, raw: bytes, noun: str) -> None:
     try:
         found = msgspec.json.decode(raw, type=_Versioned).schema
     except UNREADABLE as error:
-        raise UsageError(
-            f"{path}: the file of {noun} is incomplete or damaged: {error}; run it again"
-        ) from error
+        raise UsageError(f"{path}: incomplete or damaged file of {noun}: {error}; run it again") from error
     if found != SCHEMA:
         raise UsageError(f"{path}: expected schema version {SCHEMA}, found {found}; run it again")
 

@@ -120,7 +120,7 @@ async def _remove(store: Store, entry: _Entry) -> bool:
         if is_in_use(entry.path):
             return False
         with contextlib.suppress(FileNotFoundError):  # another process was faster
-            await asyncio.to_thread(store.put_aside, entry.path)
+            await asyncio.to_thread(store.remove_entry, entry.path)
         remove_marks(entry.path)
         return True
 

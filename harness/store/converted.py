@@ -77,7 +77,7 @@ class ConvertedStore:
             return
         if whole is not None:
             say(f"the converted model of {name} has changed since its creation; it is converted again")
-            await asyncio.to_thread(self.store.put_aside, folder)
+            await asyncio.to_thread(self.store.remove_entry, folder)
         say(f"converting the model for {name}")
         with making_folder(self.store.converted) as made:
             await self._convert(name, lock, python, made)

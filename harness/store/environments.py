@@ -222,7 +222,7 @@ class EnvironmentStore:
     async def _discard(self, folder: Path) -> None:
         """Remove a damaged environment, and its changed files from uv's cache, which links to them."""
         bad = await asyncio.to_thread(find_bad_distributions, folder)
-        await asyncio.to_thread(self.store.put_aside, folder)
+        await asyncio.to_thread(self.store.remove_entry, folder)
         if bad:
             await self.installer.forget(*bad)
 

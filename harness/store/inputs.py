@@ -105,7 +105,7 @@ def _store_copy(suite: Suite, store: Store) -> None:
     with making_folder(store.suites) as made:
         suite.put(made)
         if suite.folder.exists():
-            store.put_aside(suite.folder)
+            store.remove_entry(suite.folder)
         with contextlib.suppress(OSError):  # another process has stored the same content
             made.rename(suite.folder)
 

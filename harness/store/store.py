@@ -163,7 +163,7 @@ class Store:
             with contextlib.suppress(OSError):  # another process uses it too
                 marks.rmdir()
 
-    def put_aside(self, entry: Path) -> None:
+    def remove_entry(self, entry: Path) -> None:
         """Rename an entry out of its place atomically, then remove it.
 
         Raises:

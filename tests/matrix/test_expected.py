@@ -125,7 +125,7 @@ def test_whole_file(tmp_path: Path) -> None:
         ),
     ],
 )
-def test_cannot_be_meant(tmp_path: Path, before: str, after: str, said: str) -> None:
+def test_an_invalid_file_is_refused(tmp_path: Path, before: str, after: str, said: str) -> None:
     path = put_expected(tmp_path, GOOD.replace(before, after, 1))
     with pytest.raises(UsageError) as told:
         read_expected(path)
@@ -162,7 +162,7 @@ def test_tolerances_beside_a_matrix_go_over_the_shipped(tmp_path: Path) -> None:
         ("[tolerances]\n", "tolerances: unknown key (did you mean 'tolerance'?); known here: tolerance"),
     ],
 )
-def test_tolerances_that_cannot_be_meant(tmp_path: Path, text: str, said: str) -> None:
+def test_invalid_tolerances_are_refused(tmp_path: Path, text: str, said: str) -> None:
     path = tmp_path / "tolerances.toml"
     path.write_text(text, encoding="utf-8")
     with pytest.raises(UsageError) as told:
@@ -170,7 +170,7 @@ def test_tolerances_that_cannot_be_meant(tmp_path: Path, text: str, said: str) -
     assert str(told.value) == f"{path}: {said}"
 
 
-def test_shipped_expectations_are_borrowed_by_a_matrix_of_somebodys_own(tmp_path: Path) -> None:
+def test_a_matrix_of_a_user_includes_the_shipped_expectations(tmp_path: Path) -> None:
     mine = make_matrix(tmp_path, 'expected = "shipped"\n' + PLAIN)
     compat = read_matrix(shipped_matrices() / "compat.toml")
     assert (bool(expectations_for(mine)), bool(borrowed_for(mine))) == (False, True)

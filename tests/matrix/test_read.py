@@ -231,7 +231,7 @@ def test_wrong_form(tmp_path: Path, text: str, said: str) -> None:
         ),
     ],
 )
-def test_cannot_be_meant(tmp_path: Path, text: str, said: str) -> None:
+def test_an_invalid_file_is_refused(tmp_path: Path, text: str, said: str) -> None:
     assert refused(tmp_path, text) == said
 
 

@@ -163,7 +163,7 @@ def test_offline_nothing_is_known_of_a_package(
         asyncio.run(resolve(cell_asking("numpy==2.4.6"), matrix, IndexSettings()))
 
 
-def test_an_index_without_upload_times_is_said_to_be_one(tmp_path: Path, wheels: Path) -> None:
+def test_an_index_without_upload_times_is_named(tmp_path: Path, wheels: Path) -> None:
     page = tmp_path / "simple" / "numpy" / "index.html"
     page.parent.mkdir(parents=True)
     file = wheels / "numpy-2.4.6-py3-none-any.whl"

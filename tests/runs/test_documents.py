@@ -123,7 +123,7 @@ def test_json_fits_its_schema_and_reads_back(tmp_path: Path) -> None:
         assert read_json(path) == run
 
 
-def test_what_is_no_results_file_is_said_to_be_none(tmp_path: Path) -> None:
+def test_an_invalid_results_file_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "results.json"
     with pytest.raises(UsageError, match="no such file"):
         read_json(path)

@@ -79,14 +79,14 @@ def test_a_run_is_found_by_what_a_person_calls_it(wanted: str, found: str, tmp_p
         ("x" * 5000, "no run, folder or file"),
     ],
 )
-def test_what_nobody_is_called_is_told(wanted: str, said: str, tmp_path: Path) -> None:
+def test_an_unknown_run_is_refused(wanted: str, said: str, tmp_path: Path) -> None:
     reports, history = make_world(tmp_path)
     with pytest.raises(UsageError) as error:
         find_snapshot(wanted, reports, history, pytest.fail)
     assert said in str(error.value)
 
 
-def test_without_any_history_the_way_to_one_is_told(tmp_path: Path) -> None:
+def test_an_empty_history_names_the_command_that_fills_it(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="is empty; run a sweep, or `harness history --import FOLDER`"):
         find_snapshot("latest", tmp_path, History.beside(tmp_path), pytest.fail)
     assert list(tmp_path.iterdir()) == []  # looking makes nothing

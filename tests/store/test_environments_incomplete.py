@@ -172,7 +172,9 @@ def test_scripts_and_data_are_whole_where_uv_puts_them(rich: tuple[Lock, Path]) 
         (f"rename {SITE}/limb-1.0.dist-info", "limb: expected version 1.0, found 0.9"),
     ],
 )
-def test_what_is_not_as_its_record_says_is_incomplete(fault: str, said: str, rich: tuple[Lock, Path]) -> None:
+def test_a_distribution_that_differs_from_its_record_is_incomplete(
+    fault: str, said: str, rich: tuple[Lock, Path]
+) -> None:
     environment = rich[1]
     how, _, name = fault.partition(" ")
     plant_fault(environment / name, how)

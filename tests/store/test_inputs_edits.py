@@ -125,7 +125,7 @@ def test_corpus_golden_and_subject_package_are_looked_at(lab: Lab, tmp_path: Pat
     assert inputs.find_edits() == tuple(sorted(str(file) for file in files))
 
 
-def test_an_edited_environment_is_told(tmp_path: Path) -> None:
+def test_an_edited_environment_is_detected(tmp_path: Path) -> None:
     python = tmp_path / "bin" / "python"
     python.parent.mkdir()
     python.symlink_to(sys.executable)

@@ -89,7 +89,7 @@ def test_class_of_a_machine_leaves_kernel_and_memory_out() -> None:
     assert classify_machine({**facts, "cpu": "another"}) != facts["class"]
 
 
-def test_who_waits_for_another_process_says_so_and_lets_go_in_the_end(tmp_path: Path) -> None:
+def test_waiting_for_another_process_is_reported_and_the_lock_released(tmp_path: Path) -> None:
     store, said = Store(tmp_path), list[str]()
 
     async def hold_and_wait() -> None:

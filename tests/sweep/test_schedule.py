@@ -53,7 +53,7 @@ def test_cell_without_a_solution_is_not_run(lab: Lab) -> None:
     assert read_run(lab.run_folder()).results[1] == result
 
 
-def test_finished_cells_are_reused_and_said_to_be(lab: Lab) -> None:
+def test_finished_cells_are_reused_and_reported(lab: Lab) -> None:
     cells = (plan_cell("good"), plan_cell("failing"), plan_cell("importing"), plan_cell("exiting"))
     first = lab.run(make_plan(*cells))
     lab.said.clear()
@@ -100,7 +100,7 @@ def test_damaged_stored_result_is_noticed_and_made_anew(lab: Lab) -> None:
     ]
 
 
-def test_run_is_read_back_and_truncated_files_are_told(lab: Lab) -> None:
+def test_a_run_is_read_back_and_truncated_files_are_reported(lab: Lab) -> None:
     swept = lab.run(make_plan(plan_cell("good-1"), plan_cell("good-2"), plan_cell("good-3")))
     run = read_run(lab.run_folder())
     assert (run.results, run.problems, run.finished) == (swept.results, (), True)

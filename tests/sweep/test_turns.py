@@ -125,7 +125,7 @@ def test_process_that_ends_drops_out_and_the_others_go_on(
     assert sorted(lab.contracts()) == sorted(["base", cell, "good"])
 
 
-def test_scenario_that_cannot_be_measured_is_said_to_be(lab: Lab) -> None:
+def test_a_scenario_that_cannot_be_measured_is_reported(lab: Lab) -> None:
     untimed, good = lab.run(make_plan(plan_cell("untimed"), plan_cell("good"), scenarios=1)).results
     assert (untimed.status, untimed.untimed, untimed.timings) == ("ok", {"s0": "no such thing"}, ())
     assert [(timing.baseline, timing.control) for timing in good.timings] == [((), ())]
@@ -149,7 +149,7 @@ def test_baseline_that_crashes_leaves_no_pairs_and_nothing_to_reuse(lab: Lab) ->
     assert lab.run(msgspec.structs.replace(plan, run="run-2")).reused == ()
 
 
-def test_lost_control_is_told_and_leaves_nothing_to_reuse(lab: Lab) -> None:
+def test_a_lost_aa_arm_is_reported_and_its_timings_are_not_reused(lab: Lab) -> None:
     plan = make_plan(plan_cell("lonely", baseline=True), plan_cell("good"), scenarios=2)
     good = lab.run(plan).results[1]
     assert [(timing.scenario, len(timing.control)) for timing in good.timings] == [("s0", 3), ("s1", 0)]
