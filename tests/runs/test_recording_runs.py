@@ -40,7 +40,7 @@ def test_a_gate_that_was_refused_has_a_history_too(tmp_path: Path) -> None:
 def test_what_is_no_finished_run_is_refused(tmp_path: Path) -> None:
     _, folder = put_run(tmp_path)
     (folder / "unfinished").touch()
-    with pytest.raises(UsageError, match="a run that was cut off"):
+    with pytest.raises(UsageError, match="the run was interrupted"):
         read_folder(folder)
     (tmp_path / "nothing").mkdir()
     with pytest.raises(UsageError, match=r"expected a run: results\.json"):
@@ -75,8 +75,8 @@ def test_a_run_is_found_by_what_a_person_calls_it(wanted: str, found: str, tmp_p
             "'20261120' matches 20261120-100001-smoke-dddd, 20261120-100000-compat-cccc; give a longer",
         ),
         ("nope", "nope: no run, folder or results file has this name; `harness history` lists"),
-        ("2026%", "no run, folder or file"),
-        ("x" * 5000, "no run, folder or file"),
+        ("2026%", "no run, folder or results"),
+        ("x" * 5000, "no run, folder or results"),
     ],
 )
 def test_an_unknown_run_is_refused(wanted: str, said: str, tmp_path: Path) -> None:
