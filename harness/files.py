@@ -261,8 +261,12 @@ class OwnedFolder:
 
 
 def list_folder(folder: Path, marker: str = "") -> Iterator[Path]:
-    """The entries of a folder by name, without litter, the marker and half-written files."""
-    for path in sorted(folder.iterdir()) if folder.exists() else []:
+    """The entries of a folder (may be missing) by name, without litter, the marker and half-written files."""
+    try:
+        found = sorted(folder.iterdir())
+    except FileNotFoundError:
+        return
+    for path in found:
         half_written = fnmatch.fnmatchcase(path.name, WRITING)
         if path.name not in LITTER and path.name != marker and not half_written:
             yield path

@@ -23,7 +23,7 @@ MAKING = f".making-{_HELD}????????"
 WRITING = f".writing-{_HELD}????????"
 """Globs of names: temporary folders, entries of the store under construction, half-written files."""
 
-_TRIALS = 10
+_TRIALS = 100
 
 
 @contextlib.contextmanager
@@ -135,7 +135,7 @@ def _make_held(make: Callable[[], tuple[int, str]]) -> tuple[int, Path]:
     for trial in range(_TRIALS):
         try:
             descriptor, name = make()
-        except FileNotFoundError:
+        except (FileNotFoundError, FileExistsError):  # the latter: ``mkdir`` found a folder that then went
             if trial == _TRIALS - 1:
                 raise
             continue

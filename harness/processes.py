@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import math
 import os
 import secrets
 import signal
 import socket
 import sys
+import time
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import psutil
@@ -40,6 +42,60 @@ class Completed:
     stderr: str
 
 
+@dataclass
+class Group:
+    """The group that a process leads, told from a later one of another program that has its number.
+
+    The number is free for others when the leader was waited for and no member is left. A member that is older
+    than that, or has the token of this group, shows that the number was never free.
+    """
+
+    pid: int
+    token: str
+    leader: psutil.Process | None = None
+    begun: float = -math.inf  # of the leader, in seconds of its ``create_time``
+    seen: float = field(default_factory=time.monotonic)
+    ended: float = math.inf
+
+    @classmethod
+    def of(cls, pid: int, token: str) -> Group:
+        """The group of a process that was just started."""
+        with contextlib.suppress(psutil.Error):  # it has ended and was waited for
+            leader = psutil.Process(pid)
+            return cls(pid, token, leader, leader.create_time())
+        return cls(pid, token)
+
+    def signal(self, number: signal.Signals) -> None:
+        """Send a signal to all members; nothing where none is left."""
+        if self._is_ours():
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                os.killpg(self.pid, number)
+
+    def _is_ours(self) -> bool:
+        with contextlib.suppress(psutil.Error):
+            if self.leader is not None and self.leader.is_running():  # a zombie is: its number is still taken
+                return True
+        self.ended = min(self.ended, self.begun + time.monotonic() - self.seen)
+        try:
+            os.killpg(self.pid, 0)
+        except OSError:  # no such group, or one of another user
+            return False
+        return any(self._is_member(process) for process in psutil.process_iter())
+
+    def _is_member(self, process: psutil.Process) -> bool:
+        with contextlib.suppress(psutil.Error, OSError):
+            if os.getpgid(process.pid) == self.pid == os.getsid(process.pid):
+                return process.create_time() < self.ended or has_token(process, self.token)
+        return False
+
+
+def has_token(process: psutil.Process, token: str) -> bool:
+    """Whether a process was started with a token in its environment; False where that cannot be read."""
+    with contextlib.suppress(psutil.Error, OSError):
+        return bool(process.environ().get(MARK_VARIABLE) == token)
+    return False
+
+
 @dataclass(frozen=True)
 class Running:
     """A running process and the controller's end of its channel."""
@@ -47,7 +103,7 @@ class Running:
     process: asyncio.subprocess.Process
     reader: asyncio.StreamReader
     writer: asyncio.StreamWriter
-    token: str
+    group: Group
 
     @property
     def pid(self) -> int:
@@ -65,17 +121,17 @@ class Running:
 
     def kill(self) -> None:
         """Send SIGKILL to the process group; ``end`` must still be called."""
-        _signal_group(self.pid, signal.SIGKILL)
+        self.group.signal(signal.SIGKILL)
 
     def kill_remaining(self) -> None:
         """Send SIGKILL to all remaining descendants, including those that left the process group."""
         self.kill()
-        _kill_marked(self.token)
+        _kill_marked(self.group.token)
 
     async def end(self) -> None:
         """End the process and all its descendants, and close the channel."""
         try:
-            await end_group(self.process)
+            await end_group(self.process, self.group)
         finally:
             self.kill_remaining()
             self.writer.close()
@@ -94,20 +150,22 @@ async def run(
         FileNotFoundError: there is no such program.
         TimeoutError: the command took longer than ``timeout`` seconds; its process group has been ended.
     """
+    token = secrets.token_hex(8)
     process = await asyncio.create_subprocess_exec(
         *argv,
         stdin=asyncio.subprocess.DEVNULL,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,
-        env={**(os.environ if env is None else env), MARK_VARIABLE: secrets.token_hex(8)},
+        env={**(os.environ if env is None else env), MARK_VARIABLE: token},
         cwd=cwd,
         start_new_session=True,
     )
+    group = Group.of(process.pid, token)
     try:
         async with asyncio.timeout(timeout):
             out, err = await process.communicate()
     finally:
-        await end_group(process)
+        await end_group(process, group)
     return Completed(
         tuple(argv), process.returncode or 0, out.decode(errors="replace"), err.decode(errors="replace")
     )
@@ -143,26 +201,27 @@ async def start(
         raise
     finally:
         theirs.close()
+    group = Group.of(process.pid, token)
     _prefer_for_oom_killer(process.pid)
     try:
         reader, writer = await asyncio.open_connection(sock=ours, limit=LINE_LIMIT)
     except BaseException:
         ours.close()
-        await end_group(process)
+        await end_group(process, group)
         raise
-    return Running(process, reader, writer, token)
+    return Running(process, reader, writer, group)
 
 
-async def end_group(process: asyncio.subprocess.Process) -> None:
+async def end_group(process: asyncio.subprocess.Process, group: Group) -> None:
     """End a process group: SIGTERM, a grace period, SIGKILL."""
     try:
         if process.returncode is None:
-            _signal_group(process.pid, signal.SIGTERM)
+            group.signal(signal.SIGTERM)
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(GRACE_SECONDS):
                     await process.wait()
     finally:  # also when a second Ctrl-C ends the grace period; descendants may outlive the leader
-        _signal_group(process.pid, signal.SIGKILL)
+        group.signal(signal.SIGKILL)
     await process.wait()
 
 
@@ -183,15 +242,10 @@ def end_processes_using(folders: Collection[Path]) -> None:
     psutil.wait_procs(ended, timeout=GRACE_SECONDS)
 
 
-def _signal_group(group: int, number: signal.Signals) -> None:
-    with contextlib.suppress(ProcessLookupError, PermissionError):
-        os.killpg(group, number)
-
-
 def _kill_marked(token: str) -> None:
     for process in psutil.process_iter():
-        with contextlib.suppress(psutil.Error, OSError):
-            if process.environ().get(MARK_VARIABLE) == token:
+        if has_token(process, token):
+            with contextlib.suppress(psutil.Error):
                 process.kill()
 
 

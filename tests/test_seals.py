@@ -13,9 +13,8 @@ import pytest
 from support.fake_cells import Lab, make_plan, plan_cell
 from support.runs import make_result
 
-from harness.runs.folder import read_result, read_run
+from harness.runs.folder import judge_again, read_result, read_run, write_results
 from harness.seals import FAULTS, Sealer, load_sealer
-from harness.sweep.stages import judge_again, write_results
 
 CHANGED, UNSEALED, FOREIGN = FAULTS["changed"], FAULTS["unsealed"], FAULTS["foreign"]
 

@@ -1,1 +1,1 @@
-"""What runs inside the interpreter of a cell; imports nothing of the controller."""
+"""All code that runs inside a cell; it imports nothing of the controller."""

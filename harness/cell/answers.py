@@ -1,4 +1,4 @@
-"""Fixtures of layers L1 to GOLD: what subject and reference say to the corpus, each computed once."""
+"""Fixtures of layers L1 to GOLD: embeddings of the corpus by subject and reference, each computed once."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 SLICE = 8
-"""Texts in one call: short ones are not padded to the longest of the corpus, which costs seconds a pass."""
+"""Texts in one call; padding all texts to the longest of the corpus would take seconds."""
 
 
 def order_by_length(texts: List[str]) -> List[int]:
@@ -25,7 +25,7 @@ def order_by_length(texts: List[str]) -> List[int]:
 
 
 def embed_in_slices(embedder: Any, texts: List[str]) -> NDArray:
-    """Embed texts a few at a time, texts of like length together; rows in the order of ``texts``."""
+    """Embed texts in slices of similar length; rows are in the order of ``texts``."""
     order = order_by_length(texts)
     slices = [order[start : start + SLICE] for start in range(0, len(order), SLICE)]
     parts = [np.array(embedder([texts[row] for row in rows])) for rows in slices]
@@ -37,7 +37,7 @@ def embed_in_slices(embedder: Any, texts: List[str]) -> NDArray:
 
 
 class Answers:
-    """Embeddings of the corpus by the subject, in each output dtype that it offers."""
+    """Embeddings of the corpus by the subject, in each available output dtype."""
 
     def __init__(self, subject: Any, texts: List[str]) -> None:
         self.subject = subject
@@ -45,9 +45,9 @@ class Answers:
         self._known: Dict[str, NDArray] = {}
 
     def variant(self, output: str) -> Any:
-        """The subject with this output dtype; skips where it has none.
+        """The subject with this output dtype; the case is skipped if there is none.
 
-        A subject without ``variant`` is taken in the dtype that it returns.
+        A subject without ``variant`` is judged in the dtype that it returns.
         """
         if hasattr(self.subject, "variant"):
             return self.subject.variant(output)
@@ -59,7 +59,7 @@ class Answers:
         return self.subject
 
     def embeddings(self, output: str) -> NDArray:
-        """Embeddings of the corpus (n, d), not normalized, a copy that the caller may change."""
+        """Embeddings of the corpus (n, d), not normalized, as a new copy."""
         if output not in self._known:
             self._known[output] = embed_in_slices(self.variant(output), self._texts)
         return self._known[output].copy()
@@ -84,7 +84,7 @@ def expected(reference_model: Any, corpus: List[Sentence]) -> NDArray:
 
 @pytest.fixture(scope="session")
 def controls(reference_model: Any, corpus: List[Sentence]) -> Controls:
-    """Return models that really are different, to compare tolerances with."""
+    """Return the control models, which differ from the reference."""
     from harness.cell.controls import Controls  # noqa: PLC0415 # torch
 
     return Controls(reference_model, corpus)

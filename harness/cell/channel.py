@@ -1,7 +1,7 @@
-"""The cell's end of the channel to the controller: JSON lines over an inherited socket.
+"""The channel of a cell to the controller: JSON lines over an inherited socket.
 
-Standard library only. The messages are declared in ``harness.sweep.protocol``; without a controller (the
-suite run by hand) everything sent is dropped and every turn is granted at once.
+Standard library only. ``harness.sweep.protocol`` declares the messages. Without a controller (the suite
+run by hand) sent messages are discarded and every turn is granted at once.
 """
 
 from __future__ import annotations
@@ -20,17 +20,17 @@ _PR_SET_PDEATHSIG = 1
 
 
 class ChannelClosedError(Exception):
-    """The controller is gone; there is nobody to measure for."""
+    """The controller has closed the channel."""
 
 
 def _end_with_controller() -> None:
-    """Let the kernel end this process with the controller, also where that is killed (Linux only)."""
+    """Let the kernel end this process when the controller ends, even if it is killed (Linux only)."""
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
 class Channel:
-    """Sends events and waits for commands."""
+    """Connection that sends events and waits for commands."""
 
     def __init__(self, descriptor: Optional[int]) -> None:
         self._socket = None if descriptor is None else socket.socket(fileno=descriptor)
@@ -40,7 +40,7 @@ class Channel:
 
     @classmethod
     def inherited(cls) -> Channel:
-        """The channel named in the environment, closed to the processes that this one starts."""
+        """Open the channel named in the environment; child processes do not inherit it."""
         named = os.environ.pop(CHANNEL_VARIABLE, None)
         if named is None:
             return cls(None)
@@ -49,34 +49,34 @@ class Channel:
         return cls(int(named))
 
     @property
-    def attended(self) -> bool:
-        """Whether a controller listens."""
+    def connected(self) -> bool:
+        """Whether there is a controller."""
         return self._socket is not None
 
     def send(self, event: str, **fields: Any) -> None:
-        """Send one event; fields must be JSON, numbers finite (``allow_nan`` is off on purpose)."""
+        """Send one event; fields must be JSON with finite numbers."""
         if self._socket is not None:
             line = json.dumps({"event": event, **fields}, allow_nan=False)
             self._socket.sendall(line.encode("utf-8") + b"\n")
 
     def wait(self, command: str) -> Dict[str, Any]:
-        """Block until the controller says ``command`` and return its fields.
+        """Wait for ``command`` and return its fields.
 
         Raises:
             ChannelClosedError: the controller closed the channel.
-            RuntimeError: it said something else.
+            RuntimeError: another command came.
         """
-        said = self.wait_any()
-        if said.get("command") != command:
-            raise RuntimeError(f"the controller said {said!r}, but {command!r} was due")
-        return said
+        received = self.wait_any()
+        if received.get("command") != command:
+            raise RuntimeError(f"unexpected command {received!r} while waiting for {command!r}")
+        return received
 
     def wait_any(self) -> Dict[str, Any]:
-        """Block until the controller says anything and return it, ``command`` included."""
+        """Wait for any command and return its fields, ``command`` included."""
         if self._lines is None:
-            raise RuntimeError("nobody to wait for: this process has no controller")
+            raise RuntimeError("this process has no controller to wait for")
         line = self._lines.readline()
         if not line.endswith("\n"):
             raise ChannelClosedError("the controller closed the channel")
-        said: Dict[str, Any] = json.loads(line)
-        return said
+        received: Dict[str, Any] = json.loads(line)
+        return received

@@ -1,4 +1,4 @@
-"""Comparing embeddings: differences row by row, rankings, and the names of the worst sentences."""
+"""Comparison of embeddings: differences by row, rankings, and the worst sentences."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ if TYPE_CHECKING:
 
 
 NAMED = 3
-"""How many of the worst sentences a message names."""
+"""Number of worst sentences in a message."""
 
 
 @dataclass(frozen=True)
 class Difference:
-    """How far two arrays of one row a text are apart.
+    """The difference of two arrays with one row per text.
 
     Attributes:
-        worst: largest absolute difference; NaN where the two disagree about what is finite.
-        index: where it is; share: the part of all elements beyond ``allowed``.
+        worst: largest absolute difference; NaN if positions of non-finite values differ.
+        index: its position; share: share of all elements beyond ``allowed``.
         rows: the largest difference of each row, float64 (n,).
     """
 
@@ -36,7 +36,7 @@ class Difference:
 def compare(actual: NDArray, expected: NDArray, allowed: float = 0.0) -> Difference:
     """Compare arrays of one shape (n, ...) element by element, in float64.
 
-    Positions of NaN and infinities must be the same; where they are not, the difference is infinite.
+    Positions of NaN and infinities must be equal; otherwise the difference is infinite.
 
     Raises:
         ValueError: the shapes differ.
@@ -60,7 +60,7 @@ def compare(actual: NDArray, expected: NDArray, allowed: float = 0.0) -> Differe
 
 
 def unit_rows(embeddings: NDArray) -> NDArray:
-    """Rows of length one in float64, zero rows left as they are: normalization beyond doubt."""
+    """Normalize rows in float64; zero rows are unchanged."""
     exact = embeddings.astype(np.float64)
     norms = np.linalg.norm(exact, axis=1, keepdims=True)
     unit: NDArray = exact / np.where(norms == 0, 1.0, norms)
@@ -74,9 +74,9 @@ def cosines(actual: NDArray, expected: NDArray) -> NDArray:
 
 
 def rank(embeddings: NDArray, depth: int) -> Tuple[NDArray, NDArray]:
-    """Each row as a query against the others: scores (n, n), float64, and the ``depth`` nearest (n, depth).
+    """Rank all other rows for each row: scores (n, n), float64, and the ``depth`` nearest (n, depth).
 
-    Equal scores keep the order of the rows, so that a ranking is the same wherever it is computed.
+    Equal scores keep the order of the rows, so a ranking is reproducible.
     """
     scores = embeddings.astype(np.float64) @ embeddings.astype(np.float64).T
     np.fill_diagonal(scores, -np.inf)
@@ -84,10 +84,10 @@ def rank(embeddings: NDArray, depth: int) -> Tuple[NDArray, NDArray]:
 
 
 def differing_queries(actual: NDArray, expected: NDArray, tie: float, depth: int = 10) -> NDArray:
-    """Which queries have another top ``depth``: of each row the largest score swapped beyond ``tie``, else 0.
+    """For each query the largest score difference of a swap in its top ``depth`` beyond ``tie``, else 0.
 
-    A different row at a rank is a tie, and fine, when the expected score of the one is within ``tie`` of the
-    expected score of the other. A row with NaN never has the same ranking.
+    Two rows swap as a tie if their expected scores differ by at most ``tie``. A row with NaN always has a
+    different ranking.
     """
     scores, wanted = rank(expected, depth)
     found = rank(actual, depth)[1]
@@ -98,7 +98,7 @@ def differing_queries(actual: NDArray, expected: NDArray, tie: float, depth: int
 
 
 def name_worst(rows: NDArray, sentences: Sequence[Sentence]) -> str:
-    """The sentences with the largest differences, worst first; nothing where there is no difference."""
+    """Name the sentences with the largest differences, worst first; empty without differences."""
     order = np.argsort(-rows, kind="stable")[:NAMED]
     named = [
         f"{sentences[row].kind} {rows[row]:.2g}: {sentences[row].shown}" for row in order if rows[row] > 0

@@ -1,4 +1,4 @@
-"""Controls: models that really are different, so that a tolerance that cannot see one is found out."""
+"""Controls: models with one fault, which every tolerance must detect."""
 
 from __future__ import annotations
 
@@ -18,17 +18,17 @@ if TYPE_CHECKING:
 
 ROUNDED = {"float16-weights": torch.float16, "bfloat16-weights": torch.bfloat16}
 SLIGHTEST = {"float32": "float16-weights", "float16": "bfloat16-weights"}
-"""The slightest fault that an output can be told from: float16 output is rounded like float16 weights."""
+"""The smallest detectable fault for each output dtype; float16 output is rounded like float16 weights."""
 
 SEEN_FACTOR = 3.0
-"""A control must be this many times the tolerance: near the tolerance it would be luck to see it."""
+"""Smallest ratio of a control to the tolerance; near the tolerance a detection would be luck."""
 
 LONGEST = 300
-"""Characters of a sentence that a control uses: enough padding to be seen, without the costly long texts."""
+"""Largest length of a sentence in controls, in characters: padding has an effect, at low cost."""
 
 
 def choose_sentences(corpus: List[Sentence], per_kind: int = 2) -> List[Sentence]:
-    """A small part of the corpus with every kind in it, long texts aside."""
+    """Choose a small part of the corpus with every kind, without long texts."""
     chosen: Dict[str, List[Sentence]] = {}
     for sentence in corpus:
         if len(sentence.text) <= LONGEST:
@@ -37,7 +37,7 @@ def choose_sentences(corpus: List[Sentence], per_kind: int = 2) -> List[Sentence
 
 
 class Controls:
-    """Hidden states and embeddings of the torch model, right and with one fault, each computed once."""
+    """Hidden states and embeddings of the torch model, without and with one fault, each computed once."""
 
     def __init__(self, model: Any, corpus: List[Sentence]) -> None:
         self.sentences = choose_sentences(corpus)
@@ -46,9 +46,9 @@ class Controls:
         self._known: Dict[str, NDArray] = {}
 
     def hidden(self, fault: str = "") -> NDArray:
-        """Hidden states (n, t, h) of the model with a fault, zeros where masked; none: the right one.
+        """Hidden states (n, t, h) of the model with a fault (default: none), zeros where masked.
 
-        Those for ``unmasked-pooling`` keep what is behind the mask.
+        Those for ``unmasked-pooling`` keep masked states.
         """
         if fault not in self._known:
             self._known[fault] = self._infer(fault)
@@ -62,7 +62,7 @@ class Controls:
         return unit_rows((self.hidden(fault) * mask).sum(axis=1) / np.maximum(mask.sum(axis=1), 1))
 
     def apart(self, fault: str) -> Tuple[float, float]:
-        """Largest absolute difference that the fault makes: of hidden states, of unit embeddings."""
+        """Largest absolute difference due to the fault: of hidden states, of unit embeddings."""
         hidden = 0.0 if fault == "unmasked-pooling" else np.abs(self.hidden(fault) - self.hidden()).max()
         return float(hidden), float(np.abs(self.embeddings(fault) - self.embeddings()).max())
 
@@ -83,7 +83,7 @@ class Controls:
         return reference.hidden_states(transformer, self._tokens)
 
     def _unmasked(self) -> NDArray:
-        """Hidden states with those of the padding left in, as a mean without the mask sees them."""
+        """Hidden states including those of the padding, as in a mean without the mask."""
         with torch.no_grad():
             output = reference.transformer_of(self._model)(**self._tokens, return_dict=True)
         states: NDArray = output.last_hidden_state.numpy()

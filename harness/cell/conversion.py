@@ -1,4 +1,4 @@
-"""From the transformer of a model folder to an OpenVINO model, by way of torch."""
+"""Conversion of the transformer of a model folder to an OpenVINO model, through torch."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 class LastHiddenState(torch.nn.Module):  # type: ignore[misc] # torch is not installed where mypy runs
-    """A transformer with one output, so that the converted model has one port and no pooler."""
+    """A transformer with one output: the converted model has one port and no pooler."""
 
     def __init__(self, transformer: torch.nn.Module) -> None:
         super().__init__()
@@ -27,7 +27,7 @@ class LastHiddenState(torch.nn.Module):  # type: ignore[misc] # torch is not ins
         attention_mask: torch.Tensor,
         token_type_ids: Optional[torch.Tensor] = None,
     ) -> torch.Tensor:
-        """Run the transformer; the mask is not optional, because a trace without it ignores padding."""
+        """Run the transformer; the mask is required, because a trace without it ignores padding."""
         inputs = {"input_ids": input_ids, "attention_mask": attention_mask}
         if token_type_ids is not None:
             inputs["token_type_ids"] = token_type_ids
@@ -38,8 +38,8 @@ def convert(transformer: Path, example: Dict[str, NDArray]) -> Any:
     """Convert the transformer in a folder to an ``openvino.Model`` with dynamic batch and length.
 
     Args:
-        transformer: folder with config and weights; nothing is downloaded.
-        example: what the tokenizer makes of two or more texts, int64 arrays of shape (n, t).
+        transformer: local folder with config and weights.
+        example: tokens of two or more texts, int64 arrays of shape (n, t).
     """
     model = AutoModel.from_pretrained(str(transformer), local_files_only=True).float().eval()
     tensors = {name: torch.from_numpy(array) for name, array in example.items()}

@@ -1,4 +1,4 @@
-"""The corpus: texts of every kind that a service meets, each with the kind it stands for."""
+"""The corpus: texts of every kind that a service receives, each with its kind."""
 
 from __future__ import annotations
 
@@ -19,30 +19,30 @@ SHOWN = 48
 
 @dataclass(frozen=True)
 class Sentence:
-    """One text of the corpus and the kind it stands for."""
+    """One text of the corpus and its kind."""
 
     text: str
     kind: str
 
     @property
     def shown(self) -> str:
-        """The text as a message shows it: one line, escaped where it cannot be read, cut where it is long."""
+        """The text for a message: one line, escaped and shortened."""
         visible = json.dumps(self.text) if not self.text.isprintable() or not self.text.strip() else self.text
         return visible if len(visible) <= SHOWN else f"{visible[: SHOWN - 1]}…"
 
 
 class CorpusError(ValueError):
-    """The corpus file cannot be meant; says which entry and why."""
+    """The corpus file is invalid; with the entry and the reason."""
 
 
 def load_corpus(path: str) -> List[Sentence]:
-    """Read a corpus; an empty path is the corpus that is shipped.
+    """Read a corpus; an empty path is the shipped corpus.
 
-    The file holds ``[[group]]`` tables: ``kind``, ``texts``, and an optional ``repeat`` (default 1) that
-    writes a text out that many times with blanks between, for long texts without a page of TOML.
+    The file holds ``[[group]]`` tables: ``kind``, ``texts``, and an optional ``repeat`` (default 1), which
+    repeats a text separated by blanks.
 
     Raises:
-        CorpusError: an unknown key, an empty corpus, or one text twice.
+        CorpusError: an unknown key, an empty corpus, or a duplicate text.
     """
     file = Path(path) if path else SHIPPED
     with file.open("rb") as opened:
@@ -54,13 +54,13 @@ def load_corpus(path: str) -> List[Sentence]:
         raise CorpusError(f"{file}: no [[group]] with texts")
     if twice:
         raise CorpusError(
-            f"{file}: {twice[0].shown!r} is there twice; retrieval could not tell the two apart"
+            f"{file}: {twice[0].shown!r} is a duplicate; retrieval cannot distinguish equal texts"
         )
     return sentences
 
 
 def hash_corpus(sentences: Iterable[Sentence]) -> str:
-    """The sha256 of the texts in their order; kinds don't count."""
+    """The sha256 of the texts in their order, without kinds."""
     text = json.dumps([sentence.text for sentence in sentences])
     return hashlib.sha256(text.encode("ascii")).hexdigest()
 

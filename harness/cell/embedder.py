@@ -24,8 +24,8 @@ EXAMPLE = ["a first text that is traced", "and a shorter one"]
 class OpenVinoEmbedder:
     """Embeds texts on the CPU: tokenizer, OpenVINO in float32, pooling with the mask.
 
-    An embedder is any callable from ``list[str]`` to a float array (n, d). What this one offers beyond that,
-    ``hidden``, ``tokenize`` with ``infer``, and ``variant``, opens further checks to it.
+    An embedder is any callable from ``list[str]`` to a float array (n, d). The additional methods ``hidden``,
+    ``tokenize`` with ``infer``, and ``variant`` enable further checks.
     """
 
     def __init__(
@@ -43,11 +43,11 @@ class OpenVinoEmbedder:
             model_dir: a local sentence-transformers model folder.
             output: dtype of hidden states and embeddings, ``float32`` or ``float16``; inference is float32.
             threads: threads of one inference.
-            batch_size: texts in one inference; longer lists are cut up by length.
-            model: an ``openvino.Model`` converted before.
+            batch_size: texts in one inference; longer lists are split by length.
+            model: an ``openvino.Model`` that is already converted.
 
         Raises:
-            ModelFolderError: a folder that holds something else.
+            ModelFolderError: the folder holds no supported model.
         """
         if output not in OUTPUTS:
             raise ValueError(f"output {output!r}, but should be one of {', '.join(OUTPUTS)}")
@@ -69,7 +69,7 @@ class OpenVinoEmbedder:
 
     @property
     def model(self) -> Any:
-        """The ``openvino.Model`` as it was converted: what ``model`` of another embedder can be."""
+        """The converted ``openvino.Model``, which another embedder can take as ``model``."""
         return self._model
 
     def hidden(self, texts: List[str]) -> Tuple[NDArray, NDArray]:
@@ -86,9 +86,9 @@ class OpenVinoEmbedder:
         return states, masks
 
     def infer(self, tokens: Dict[str, NDArray]) -> NDArray:
-        """Hidden states (n, t, h) of tokens: an array of its own, and the caller's arrays stay as they are.
+        """Hidden states (n, t, h) of tokens in a new array; the arrays of the caller are unchanged.
 
-        Safe to call from several threads: each call has an infer request to itself.
+        Thread-safe: each call has its own infer request.
         """
         inputs = {_port(self._compiled.inputs, name): array for name, array in tokens.items()}
         with self._request() as request:
@@ -98,7 +98,7 @@ class OpenVinoEmbedder:
         return np.array(results[self._compiled.output(0)], dtype=self.output, copy=True)
 
     def variant(self, output: str) -> OpenVinoEmbedder:
-        """The same model with another output dtype; converted once, compiled again."""
+        """The same model with another output dtype, compiled again without conversion."""
         if output == self.output:
             return self
         return OpenVinoEmbedder(
@@ -115,7 +115,7 @@ class OpenVinoEmbedder:
         return int(self._compiled.output(0).partial_shape[2].get_length())
 
     def tokenize(self, texts: List[str]) -> Dict[str, NDArray]:
-        """What the model is given: int64 arrays (n, t), padded to the longest, cut at the model's limit."""
+        """The inputs of the model: int64 arrays (n, t), padded to the longest, truncated at its limit."""
         lowered = [text.lower() for text in texts] if self.folder.lower_case else list(texts)
         limit: Optional[int] = self.folder.max_length
         encoded = self._tokenizer(
@@ -129,7 +129,7 @@ class OpenVinoEmbedder:
         return convert(self.folder.transformer, self.tokenize(EXAMPLE))
 
     def _batches(self, texts: List[str]) -> Iterator[Tuple[List[int], Dict[str, NDArray]]]:
-        """Texts of like length together: a short text is not padded to the longest of the whole list."""
+        """Batches of texts of similar length, which need little padding."""
         order = sorted(range(len(texts)), key=lambda row: -len(texts[row]))
         for start in range(0, len(order), self._batch_size):
             rows = order[start : start + self._batch_size]
@@ -159,7 +159,7 @@ def _compile(model: Any, output: str, threads: int) -> Any:
         steps.output().tensor().set_element_type(ov.Type.f16)
         model = steps.build()
     config = {
-        # Where the CPU has bf16 OpenVINO takes it unless told otherwise, and errors grow ten thousandfold.
+        # By default OpenVINO uses bf16 if the CPU has it, and errors grow ten thousandfold.
         "INFERENCE_PRECISION_HINT": "f32",
         "INFERENCE_NUM_THREADS": str(threads),
         "PERFORMANCE_HINT": "LATENCY",
@@ -168,7 +168,7 @@ def _compile(model: Any, output: str, threads: int) -> Any:
 
 
 def _port(ports: List[Any], name: str) -> Any:
-    """The port that has ``name`` among its names; ``get_any_name`` may return another of them."""
+    """The port with ``name`` among its names; ``get_any_name`` may return another of them."""
     for port in ports:
         if name in port.get_names():
             return port

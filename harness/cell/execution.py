@@ -1,4 +1,4 @@
-"""In which precision OpenVINO really executes: asked of the compiled model, layer by layer."""
+"""The precision in which OpenVINO executes, read from the compiled model layer by layer."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ LOW = ("bf16", "f16")
 
 
 def find_compiled(embedder: Any) -> Optional[Any]:
-    """The first ``openvino.CompiledModel`` among the attributes of an embedder; None where it shows none."""
+    """The first ``openvino.CompiledModel`` among the attributes of an embedder, or None."""
     held = getattr(embedder, "__dict__", {}).values()
     return next((value for value in held if isinstance(value, openvino.CompiledModel)), None)
 
 
 def observe_execution(compiled: Any) -> Dict[str, str]:
-    """What a compiled model says of itself, as facts of the process."""
+    """Properties of a compiled model as facts of the process."""
     layers = layer_precisions(compiled)
     return {
         "openvino.precision": precision_name(compiled.get_property("INFERENCE_PRECISION_HINT")),
@@ -35,5 +35,5 @@ def layer_precisions(compiled: Any) -> Dict[str, int]:
 
 
 def _plain(value: Any) -> str:
-    """A runtime info value; releases wrap it in an OVAny or give the text."""
+    """A runtime info value as text; some releases wrap it in an OVAny."""
     return str(getattr(value, "value", value)).strip("'\"").lower()

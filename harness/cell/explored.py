@@ -1,4 +1,4 @@
-"""Rows that Hypothesis draws from the whole range of a dtype, those kept from earlier, and the worst."""
+"""Property checks: rows drawn by Hypothesis from the whole range of a dtype, and kept examples."""
 
 from __future__ import annotations
 
@@ -26,11 +26,11 @@ KEPT: Dict[str, Tuple[List[List[float]], ...]] = {
     ),
     "float64": ([[1e-160, 1e-160]], [[5e-324, 5e-324]], [[1e160, 1e160]], [[1.7e308, 5e-324]], [[0.0, -0.0]]),
 }
-"""Rows that broke a formula once: those of the known divergences, and what Hypothesis found."""
+"""Rows that failed once: those of the known divergences, and counterexamples of Hypothesis."""
 
 
 def finite_rows(dtype: str) -> st.SearchStrategy[np.ndarray]:
-    """Arrays of 1 to 3 rows and 1 to 8 columns, any finite number of the dtype in them."""
+    """Arrays of 1 to 3 rows and 1 to 8 columns with any finite numbers of the dtype."""
     top = float(np.finfo(dtype).max)
     numbers = st.floats(-top, top, width=WIDTHS[dtype])
     shapes = st.tuples(st.integers(1, 3), st.integers(1, 8))
@@ -44,7 +44,7 @@ def finite_rows(dtype: str) -> st.SearchStrategy[np.ndarray]:
 
 
 def safe(rows: np.ndarray) -> np.ndarray:
-    """The rows whose squares the dtype can hold, zero rows among them; possibly none."""
+    """The rows whose squares fit the dtype, including zero rows; possibly none."""
     low, high = oracle.safe_norms(rows.dtype.name, rows.shape[1])
     with np.errstate(all="ignore"):
         norms = np.hypot.reduce(rows.astype(np.float64), axis=1)
@@ -53,7 +53,7 @@ def safe(rows: np.ndarray) -> np.ndarray:
 
 @dataclass
 class Search:
-    """Measures every example and keeps the worst, so that nothing raises and nothing is shrunk for long."""
+    """Measurement of every example, with the worst one kept; no exception starts a long shrinking."""
 
     name: str
     normalize: Normalizer
@@ -64,11 +64,11 @@ class Search:
     broken: int = field(default=0)
 
     def try_rows(self, rows: np.ndarray) -> float:
-        """Measure one example; its error as a multiple of what is allowed."""
+        """Measure one example and return its error as a multiple of the bound."""
         exact = oracle.normalize(rows)
         try:
             result = call(self.normalize, rows)
-        except UnsatisfiedAssumption as error:  # raised by the subject, it would throw the example away
+        except UnsatisfiedAssumption as error:  # from the subject, it would discard the example
             raise RuntimeError("the normalizer rejects the example (hypothesis.reject)") from error
         found = compare(result, exact, allowed(self.name, rows, exact) + self.extra)
         if found.within:
@@ -84,7 +84,7 @@ class Search:
         return min(ratio, 1e9)
 
     def fields(self) -> Fields:
-        """The worst example as the ``record`` fixture takes it."""
+        """The worst example as fields of the ``record`` fixture."""
         if self.worst is None or self.rows is None:
             raise RuntimeError("no example was tried")
         sample = f"{self.worst.sample} in {self.rows.tolist()}"

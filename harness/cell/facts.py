@@ -1,4 +1,4 @@
-"""What is in the process: versions, BLAS, threads, CPU, and its resident memory now and at the peak."""
+"""Facts of the process: versions, BLAS, threads, CPU, resident memory and its peak."""
 
 from __future__ import annotations
 
@@ -27,18 +27,18 @@ MODULES = {
     "huggingface-hub": "huggingface_hub",
     "safetensors": "safetensors",
 }
-"""Distribution -> module, for those that say their version a second time in ``__version__``."""
+"""Distribution -> module, for modules that also have a ``__version__``."""
 
 CPU_FLAGS = ("avx2", "avx512f", "avx512_bf16", "avx512_vnni", "amx_tile", "amx_bf16", "f16c", "neon", "asimd")
 
 
 def observed_versions(distributions: Iterable[str]) -> Dict[str, str]:
-    """``version.<distribution>`` -> what the installed metadata says, ``absent`` where there is none."""
+    """``version.<distribution>`` -> version in the installed metadata, or ``absent``."""
     return {f"version.{name}": metadata_version(name) for name in sorted({*distributions, *MODULES})}
 
 
 def metadata_version(distribution: str) -> str:
-    """The version that is installed, ``absent`` where there is none."""
+    """The installed version, or ``absent``."""
     try:
         return importlib.metadata.version(distribution)
     except importlib.metadata.PackageNotFoundError:
@@ -46,27 +46,27 @@ def metadata_version(distribution: str) -> str:
 
 
 def module_versions() -> Dict[str, str]:
-    """Distribution -> ``__version__`` of its module, for the modules that are imported and have one."""
+    """Distribution -> ``__version__`` of its module, for imported modules that have one."""
     found = {name: getattr(sys.modules.get(module), "__version__", None) for name, module in MODULES.items()}
     return {name: str(version) for name, version in found.items() if version is not None}
 
 
 def version_differences(locked: Mapping[str, str]) -> List[str]:
-    """One sentence for each distribution whose metadata or module says another version than the lock."""
-    said = module_versions()
+    """One sentence for each distribution whose metadata or module has another version than the lock."""
+    versions = module_versions()
     claims = [(name, "metadata", metadata_version(name)) for name in locked]
-    claims += [(name, "module", said[name]) for name in locked if name in said]
+    claims += [(name, "module", versions[name]) for name in locked if name in versions]
     return [
-        f"{name}: {source} says {version}, but the lock says {locked[name]}"
+        f"{name}: {source} has version {version}, but the lock has {locked[name]}"
         for name, source, version in claims
         if not same_version(locked[name], version, prefix=source == "module")
     ]
 
 
 def same_version(locked: str, observed: str, *, prefix: bool = False) -> bool:
-    """Whether an observed version is the locked one; a lock without a local part leaves it open.
+    """Whether an observed version matches the lock; a lock without a local part matches any local part.
 
-    ``prefix`` lets a module add a build of its own, as openvino does: ``2026.4.1-21919-abc``.
+    ``prefix`` allows a build suffix, as in openvino: ``2026.4.1-21919-abc``.
     """
     if prefix and observed.startswith(f"{locked}-"):
         return True
@@ -78,15 +78,15 @@ def same_version(locked: str, observed: str, *, prefix: bool = False) -> bool:
 
 
 def apply_threads(threads: int) -> None:
-    """Give torch the thread count that the environment variables give to everything else."""
+    """Set the thread count of torch; the other libraries read it from environment variables."""
     torch = sys.modules["torch"]
     torch.set_num_threads(threads)
-    with contextlib.suppress(RuntimeError):  # too late where the subject has used them already; it is a fact
+    with contextlib.suppress(RuntimeError):  # too late if the subject has used them; facts show it
         torch.set_num_interop_threads(threads)
 
 
 def observe_process() -> Dict[str, str]:
-    """Facts of the process as it stands, all as text."""
+    """The present facts of the process, all as text."""
     return {
         "python": platform.python_version(),
         "implementation": platform.python_implementation(),
@@ -100,7 +100,7 @@ def observe_process() -> Dict[str, str]:
 
 
 def cpu_facts() -> Dict[str, str]:
-    """Model and instruction sets of the CPU that matter for precision and speed."""
+    """Model of the CPU, and its instruction sets relevant for precision and speed."""
     lines = _lines(Path("/proc/cpuinfo"))
     fields = dict(
         reversed([(key.strip(), value.strip()) for key, _, value in (line.partition(":") for line in lines)])
@@ -114,7 +114,7 @@ def cpu_facts() -> Dict[str, str]:
 
 
 def blas_facts() -> Dict[str, str]:
-    """BLAS that numpy was built with, and every thread pool that is loaded."""
+    """BLAS of the numpy build, and every loaded thread pool."""
     numpy = sys.modules["numpy"]
     found: Dict[str, str] = {}
     try:
@@ -129,7 +129,7 @@ def blas_facts() -> Dict[str, str]:
 
 
 def thread_pools() -> Any:
-    """Every native thread pool of the process, as threadpoolctl sees them; empty where it is not there."""
+    """Every native thread pool of the process; empty without threadpoolctl."""
     try:
         from threadpoolctl import threadpool_info  # noqa: PLC0415 - comes with scikit-learn, may be missing
     except ImportError:
@@ -150,7 +150,7 @@ def torch_facts() -> Dict[str, str]:
 
 
 def openvino_facts() -> Dict[str, str]:
-    """What the CPU device of OpenVINO can do, and the precision that it would choose when not told."""
+    """Capabilities of the CPU device of OpenVINO, and its default precision."""
     core = sys.modules["openvino"].Core()
     return {
         "openvino.capabilities": " ".join(sorted(core.get_property("CPU", "OPTIMIZATION_CAPABILITIES"))),
@@ -160,7 +160,7 @@ def openvino_facts() -> Dict[str, str]:
 
 
 def precision_name(precision: Any) -> str:
-    """``f32``, ``bf16`` or ``f16`` of an OpenVINO element type, whichever way the release spells it."""
+    """``f32``, ``bf16`` or ``f16`` of an OpenVINO element type, in the spelling of any release."""
     get_name = getattr(precision, "get_type_name", None)
     return str(get_name() if get_name else precision).strip("<>").split()[-1].strip("'").lower()
 
@@ -172,30 +172,30 @@ def _lines(path: Path) -> Iterable[str]:
         return []
 
 
-# Resident memory of this process, now and at its peak, from the kernel; bytes throughout.
+# Resident memory, in bytes
 
 STATUS = Path("/proc/self/status")
 CLEAR_REFS = Path("/proc/self/clear_refs")
 RESET_PEAK = "5"
-"""Written to ``clear_refs`` it sets the peak back to what is resident now (proc(5), Linux 4.0)."""
+"""Value for ``clear_refs`` that resets the peak to the present size (proc(5), Linux 4.0)."""
 
 _UNIT = 1 if sys.platform == "darwin" else 1024  # getrusage counts bytes on macOS, KiB elsewhere
 
 
 class PeakUnknownError(Exception):
-    """This platform does not tell the peak of a call."""
+    """This platform cannot measure the peak of a call."""
 
 
 def peak_bytes() -> int:
-    """Highest resident size of this process since it started, or since its peak was last reset."""
+    """Peak resident size of this process since its start or the last reset."""
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * _UNIT
 
 
 def high_water_bytes() -> int:
-    """Highest resident size of this program image, from the kernel.
+    """Peak resident size of this program image.
 
-    On Linux ``peak_bytes`` survives exec: a small process started by a large one would tell the size of the
-    large one. Where there is no ``/proc`` (macOS) it is all that there is.
+    On Linux ``peak_bytes`` survives exec, so a small process would report the size of the large process that
+    started it. Without ``/proc`` (macOS) this is ``peak_bytes``.
     """
     try:
         return _read_status()["VmHWM"]
@@ -204,7 +204,7 @@ def high_water_bytes() -> int:
 
 
 def resident_bytes() -> int:
-    """Resident size of this process now; its peak where the kernel does not tell."""
+    """Present resident size of this process; its peak without ``/proc``."""
     try:
         return _read_status()["VmRSS"]
     except (OSError, KeyError):
@@ -212,10 +212,10 @@ def resident_bytes() -> int:
 
 
 def measure_growth(call: Callable[[], Any]) -> int:
-    """How far the peak of the process rises above what is resident before, result included.
+    """Growth of the peak above the present size during a call, result included.
 
     Raises:
-        PeakUnknownError: the kernel does not tell, or does not let its mark be reset.
+        PeakUnknownError: the kernel cannot read or reset the peak.
     """
     gc.collect()
     try:
@@ -230,13 +230,13 @@ def measure_growth(call: Callable[[], Any]) -> int:
 
 
 class PeakMemory:
-    """The peak of the whole process, although a check resets the kernel's own mark."""
+    """Peak memory of the whole process, across resets by checks."""
 
     def __init__(self) -> None:
         self._highest = 0
 
     def sample(self) -> int:
-        """Bytes at the highest mark so far; call it before and after the mark can be reset."""
+        """The highest peak so far, in bytes; call it before and after a possible reset."""
         self._highest = max(self._highest, peak_bytes())
         return self._highest
 

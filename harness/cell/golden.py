@@ -1,6 +1,6 @@
-"""Golden embeddings: what the reference said to the corpus when the file was made, kept to show drift.
+"""Golden embeddings: embeddings of the corpus by the reference, stored to detect drift.
 
-``python -m harness.cell.golden spec.json out.json``, in the environment of the baseline cell, makes a file.
+``python -m harness.cell.golden spec.json out.json`` writes them, in the environment of the baseline cell.
 """
 
 from __future__ import annotations
@@ -28,16 +28,16 @@ SCHEMA = 1
 WEIGHTS = ("model.safetensors", "pytorch_model.bin")
 TOKENIZER = ("tokenizer.json", "vocab.txt", "sentencepiece.bpe.model", "spiece.model")
 MADE_WITH = ("numpy", "torch", "transformers", "tokenizers", "sentence-transformers")
-AGAIN = "make it anew with 'harness golden' and review the change"
+AGAIN = "run 'harness golden' and review the change"
 
 
 class GoldenError(ValueError):
-    """The golden file cannot be compared with; says which key differs and what to do."""
+    """The golden file does not match; with the differing key and the remedy."""
 
 
 @dataclass(frozen=True)
 class Key:
-    """What golden embeddings belong to: sha256 of weights, tokenizer and corpus."""
+    """Identity of golden embeddings: sha256 of weights, tokenizer and corpus."""
 
     weights: str
     tokenizer: str
@@ -45,20 +45,24 @@ class Key:
 
     @property
     def name(self) -> str:
-        """File name: the beginnings of the three hashes."""
+        """File name, with the beginnings of the three hashes."""
         return f"{self.weights[:12]}-{self.tokenizer[:12]}-{self.corpus[:12]}.json"
+
+    def count_equal(self, other: Key) -> int:
+        """How many parts of another key are the same."""
+        return sum(vars(self)[part] == vars(other)[part] for part in vars(self))
 
 
 @dataclass(frozen=True)
 class Golden:
-    """Golden embeddings (n, d), float32, normalized, with their key and the versions that made them."""
+    """Golden embeddings (n, d), float32, normalized, with their key and the versions of the packages."""
 
     key: Key
     made_with: Dict[str, str]
     embeddings: NDArray
 
     def write(self, path: Path) -> None:
-        """Write it as JSON: one row of little-endian base64 a line, so that a diff names the sentence."""
+        """Write JSON with one row of little-endian base64 per line, so a diff shows the sentence."""
         rows = [base64.b64encode(row.astype("<f4").tobytes()).decode("ascii") for row in self.embeddings]
         text = {"schema": SCHEMA, "key": vars(self.key), "made_with": self.made_with, "embeddings": rows}
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -66,10 +70,10 @@ class Golden:
 
     @classmethod
     def read(cls, path: Path) -> Golden:
-        """Read what ``write`` wrote.
+        """Read a file made by ``write``.
 
         Raises:
-            GoldenError: no such file, or one that is damaged or of another schema.
+            GoldenError: the file is missing, damaged or of another schema.
         """
         try:
             raw = json.loads(path.read_text(encoding="utf-8"))
@@ -84,10 +88,10 @@ class Golden:
         return golden
 
     def hold_to(self, key: Key) -> None:
-        """Make sure that the file belongs to this model and corpus.
+        """Check that the file belongs to this model and corpus.
 
         Raises:
-            GoldenError: another key; names the parts that differ.
+            GoldenError: the key differs; with the differing parts.
         """
         parts = [
             part for part in ("weights", "tokenizer", "corpus") if vars(self.key)[part] != vars(key)[part]
@@ -99,14 +103,13 @@ class Golden:
             raise GoldenError(f"golden embeddings of another key: {differ}; {AGAIN}")
 
 
-def find_golden(path: Path, key: Key, *, own_corpus: bool = False) -> Optional[Golden]:
+def find_golden(path: Path, key: Key, *, required: bool = False) -> Optional[Golden]:
     """The golden embeddings of a model and corpus: a file, or one of the files of a folder.
 
-    In a folder other models may have files of their own; None where this model has none, or none for a corpus
-    that is not the one that is shipped.
+    A folder may hold files of several models; None where it holds none of this model and corpus.
 
     Raises:
-        GoldenError: the file that was named, or one of these weights in a folder, has another key.
+        GoldenError: the named file has another key, or the folder holds no file although one is required.
     """
     if not path.is_dir():
         named = Golden.read(path)
@@ -114,24 +117,46 @@ def find_golden(path: Path, key: Key, *, own_corpus: bool = False) -> Optional[G
         return named
     if (path / key.name).is_file():
         return find_golden(path / key.name, key)
-    for file in sorted(path.glob(f"{key.weights[:12]}-*.json")):
-        if not own_corpus:
-            Golden.read(file).hold_to(key)
+    if required:
+        kept = [Golden.read(file) for file in sorted(path.glob("*.json"))]
+        if not kept:
+            raise GoldenError(f"{path.name}: the folder holds no golden embeddings; {AGAIN}")
+        max(kept, key=lambda golden: golden.key.count_equal(key)).hold_to(key)
     return None
 
 
-def compute_key(model_dir: Path, corpus: List[Sentence]) -> Key:
-    """The key of a model folder and a corpus.
+def read_golden(spec: CellSpec, corpus: List[Sentence]) -> Optional[Golden]:
+    """The golden embeddings of this model and corpus; None where a team's own have none.
 
     Raises:
-        GoldenError: no weights or no tokenizer under the names that are known.
+        GoldenError: those of the shipped model and corpus, or of the file that was named, have another key.
+    """
+    if spec.golden is None:
+        if spec.golden_required:
+            raise GoldenError(f"the golden embeddings of the shipped model and corpus are missing; {AGAIN}")
+        return None
+    path = Path(spec.golden)
+    try:
+        key = compute_key(Path(spec.model_dir), corpus)
+    except GoldenError:
+        if spec.golden_required or not path.is_dir():
+            raise
+        return None  # weights under a name of their own: no file of the folder can be of this model
+    return find_golden(path, key, required=spec.golden_required)
+
+
+def compute_key(model_dir: Path, corpus: List[Sentence]) -> Key:
+    """Compute the key of a model folder and a corpus.
+
+    Raises:
+        GoldenError: the folder has no weights or no tokenizer under a known name.
     """
     folder = ModelFolder.read(model_dir).transformer
     return Key(_hash_files(folder, WEIGHTS), _hash_files(folder, TOKENIZER), hash_corpus(corpus))
 
 
 def make_golden(spec: CellSpec) -> Golden:
-    """Embed the corpus with this process's reference: ``encode(normalize_embeddings=True)``, float32."""
+    """Embed the corpus with the reference of this process: ``encode(normalize_embeddings=True)``, float32."""
     from harness.cell.answers import embed_in_slices  # noqa: PLC0415 # pytest
     from harness.cell.reference import encode, load_reference  # noqa: PLC0415 # torch
 
@@ -146,7 +171,7 @@ def _hash_files(folder: Path, names: Sequence[str]) -> str:
     found = [folder / name for name in names if (folder / name).is_file()]
     if not found:
         raise GoldenError(
-            f"no {' or '.join(names)} in the model folder: nothing to key golden embeddings with"
+            f"no {' or '.join(names)} in the model folder, which the key of golden embeddings needs"
         )
     digest = hashlib.sha256()
     with found[0].open("rb") as file:
@@ -162,7 +187,7 @@ def _versions() -> Dict[str, str]:
 
 
 def main(argv: Optional[Sequence[str]] = None) -> int:
-    """Read the command line, make the golden embeddings, write them."""
+    """Read the command line, compute the golden embeddings, and write them."""
     parser = argparse.ArgumentParser(
         prog="python -m harness.cell.golden", description="Make golden embeddings."
     )

@@ -1,6 +1,6 @@
-"""What controller and cell agree on: the spec of a process, its environment, checks and scenarios.
+"""The interface of controller and cell: the spec of a process, its environment, checks and scenarios.
 
-Both sides import it, on every Python of a matrix, so it needs the standard library alone.
+Both sides import it, on every Python of a matrix, so it needs the standard library only.
 """
 
 from __future__ import annotations
@@ -14,9 +14,7 @@ from functools import reduce
 from pathlib import Path
 from typing import Any, Dict, List, Mapping, Optional, Tuple, Union
 
-# What a cell process is told: one JSON file, written by the controller, read once at the start.
-#
-# Standard library only; with ``catalogue`` the second module of the cell that the controller imports.
+# Spec: one JSON file, written by the controller, read once at the start
 
 DEFAULT_NORMALIZER = "harness.cell.normalizers:manual"
 DEFAULT_EMBEDDER = "harness.cell.embedder:OpenVinoEmbedder"
@@ -27,27 +25,29 @@ CHANNEL_VARIABLE = "HARNESS_CHANNEL_FD"
 
 @dataclass(frozen=True)
 class CellSpec:
-    """Everything that one cell process needs to know.
+    """The settings of one cell process.
 
     Attributes:
         cell: id of the cell (``aa.<id>`` for the A/A arm).
         phases: ``contract``, ``latency`` or both, in this order.
-        locked: distribution -> exact version that must be in the process.
+        locked: distribution -> exact version that the process must have.
         embedder: dotted path ``module:name`` of a factory ``(model_dir: str) -> embedder``; an embedder is
             called with ``list[str]`` and returns a float array of shape (n, d), not normalized.
         normalizer: dotted path of a function, array (n, d) -> array (n, d).
-        search_path: folders put in front of ``sys.path`` for the subject.
+        search_path: folders at the start of ``sys.path``, for the subject.
         model_dir: a local sentence-transformers model folder.
-        corpus: path of the corpus (TOML); golden: path of the golden embeddings, None where there are none.
+        corpus: path of the corpus (TOML); empty: the one that is shipped.
+        golden: path of the golden embeddings, a file or a folder; None where there are none.
+        golden_required: model and corpus are those that are shipped, so golden embeddings of them must exist.
         tolerances: name -> allowed value, from ``matrices/tolerances.toml``.
         scenarios: ids of the latency scenarios to measure, in order.
         only: globs over case ids; empty: all.
         profile: Hypothesis profile, ``default`` (derandomized) or ``explore``.
         threads: thread count of every library in the process.
-        benchmark_json: where pytest-benchmark writes; None for no file.
-        converted: folder with ``openvino_model.xml`` and ``.bin``, made by ``harness.cell.convert`` of the
-            same environment; None: the subject converts the model by itself.
-        workdir: an empty folder that the process may write to.
+        benchmark_json: output file of pytest-benchmark; None for no file.
+        converted: folder with ``openvino_model.xml`` and ``.bin``, made by ``harness.cell.convert`` in the
+            same environment; None: the subject converts the model itself.
+        workdir: an empty, writable folder.
     """
 
     cell: str
@@ -60,6 +60,7 @@ class CellSpec:
     search_path: Tuple[str, ...] = ()
     corpus: str = ""
     golden: Optional[str] = None
+    golden_required: bool = False
     tolerances: Dict[str, float] = field(default_factory=dict)
     scenarios: Tuple[str, ...] = ()
     only: Tuple[str, ...] = ()
@@ -70,27 +71,24 @@ class CellSpec:
 
     @property
     def normalizers(self) -> Tuple[str, ...]:
-        """Names of the normalizers that the checks run over."""
+        """Names of the normalizers under check."""
         shipped = ("manual", "stable")
         return shipped if self.normalizer == DEFAULT_NORMALIZER else ("subject", *shipped)
 
     def write(self, path: Path) -> None:
-        """Write it as JSON."""
+        """Write the spec as JSON."""
         path.write_text(json.dumps(asdict(self), indent=1), encoding="utf-8")
 
     @classmethod
     def read(cls, path: Path) -> CellSpec:
-        """Read what ``write`` wrote."""
+        """Read a spec made by ``write``."""
         raw: Dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
         tuples = ("phases", "search_path", "scenarios", "only")
         values: Dict[str, Any] = {key: tuple(raw[key]) if key in tuples else raw[key] for key in raw}
         return cls(**values)
 
 
-# The catalogue of checks and latency scenarios: what every cell owes, known before anything runs.
-#
-# Standard library only: the one module of the cell that the controller imports too, so that plan and suite
-# cannot disagree. Data in ``checks.toml`` beside this file.
+# Catalogue of checks (``checks.toml``) and latency scenarios, shared by plan and suite
 
 try:
     import tomllib
@@ -100,10 +98,10 @@ except ImportError:  # Python < 3.11: pytest brings tomli there
 CHECKS_FILE = Path(__file__).with_name("checks.toml")
 
 LAYERS = ("ENV", "API", "L0", "L1", "L2", "L3", "RT", "GOLD")
-"""In the order of the report: process, names, normalization, raw, end to end, retrieval, runtime, drift."""
+"""Layers in report order: process, names, normalization, raw, end to end, retrieval, runtime, drift."""
 
 SHIPPED_NORMALIZERS = ("manual", "stable")
-"""What comes with the harness; a subject of the user's own is a third, called ``subject``."""
+"""The normalizers of the harness; a normalizer of the user is a third, called ``subject``."""
 
 AXES: Dict[str, Tuple[str, ...]] = {
     "dtype": ("float16", "float32", "float64"),
@@ -120,14 +118,14 @@ TOLERANCES: Dict[str, float] = {
     "gold.float32": 2e-6,
     "gold.float16": 5e-4,
 }
-"""What runs were measured with whose plan is of a version that did not say it; new plans do."""
+"""The value of runs whose plan has no such field, because it is of an older version."""
 
 ELSE = "else"
 
 
 @dataclass(frozen=True)
 class Limit:
-    """How a case may bind what it measures: ``bound``, and the weakest ``value`` of it; None for ``none``."""
+    """The kind of ``bound`` of a case, and its weakest valid ``value``; None for ``none``."""
 
     bound: str
     value: Optional[float] = None
@@ -135,10 +133,10 @@ class Limit:
 
 @dataclass(frozen=True)
 class Check:
-    """One property with a stable id, a title, and the advice to give when it breaks.
+    """One property with a stable id, a title, and the advice for a failure.
 
-    ``bounds`` and ``limits`` hold pairs of a value of a case (or ``else``) and what is valid there;
-    ``may_skip`` are globs over the reasons of skips.
+    ``bounds`` and ``limits`` hold pairs of a case value (or ``else``) and its valid bound or limit;
+    ``may_skip`` holds globs over valid reasons of skips.
     """
 
     id: str
@@ -146,25 +144,25 @@ class Check:
     title: str
     advice: str
     over: Tuple[str, ...] = ()
-    values: Tuple[Tuple[str, Tuple[str, ...]], ...] = ()  # narrows an axis, or defines one of its own
+    values: Tuple[Tuple[str, Tuple[str, ...]], ...] = ()  # restricts an axis, or defines a new one
     bounds: Tuple[Tuple[str, str], ...] = ()
     limits: Tuple[Tuple[str, Union[float, str]], ...] = ()
     may_skip: Tuple[str, ...] = ()
 
     def combinations(self, normalizers: Tuple[str, ...]) -> List[Tuple[str, ...]]:
-        """The parameters of its cases, in the order of ``over``."""
+        """The parameters of all cases, in the order of ``over``."""
         axes = {**AXES, "normalizer": normalizers, **dict(self.values)}
         return list(itertools.product(*(axes[name] for name in self.over)))
 
     def cases(self, normalizers: Tuple[str, ...]) -> List[str]:
-        """The ids of its cases: ``<check>/<value>/<value>``, in the order of ``over``."""
+        """The ids of all cases: ``<check>/<value>/<value>``, in the order of ``over``."""
         return ["/".join((self.id, *values)) for values in self.combinations(normalizers)]
 
     def limit_of(self, case: str, tolerances: Mapping[str, float]) -> Optional[Limit]:
-        """What a case may be bound by; None where the check says nothing.
+        """The limit of a case; None if the check declares none.
 
         Raises:
-            LookupError: the limit is a tolerance that is not among ``tolerances``.
+            LookupError: the limit names a tolerance that ``tolerances`` does not have.
         """
         values = case.split("/")[1:]
         bound, limit = _choose(self.bounds, values), _choose(self.limits, values)
@@ -183,7 +181,7 @@ class Check:
 
 @dataclass(frozen=True)
 class Scenario:
-    """One latency scenario: what is called, on how many rows or texts, in which dtype."""
+    """One latency scenario: the function, the number of rows or texts, and the dtype."""
 
     id: str
     kind: str  # "normalize" or "embed"
@@ -193,7 +191,7 @@ class Scenario:
 
 
 def _choose(pairs: Tuple[Tuple[str, Any], ...], values: List[str]) -> Any:
-    """What is valid for a case with these values: the first pair that names one of them, or ``else``."""
+    """Choose the first pair that names one of the values of a case, or ``else``."""
     return next((found for name, found in pairs if name == ELSE or name in values), None)
 
 
@@ -219,7 +217,7 @@ def load_checks(path: Path = CHECKS_FILE) -> Tuple[Check, ...]:
 
 
 def load_scenarios(normalizers: Tuple[str, ...] = SHIPPED_NORMALIZERS) -> Tuple[Scenario, ...]:
-    """Every latency scenario, in the order in which they are measured."""
+    """Every latency scenario, in the order of measurement."""
     normalize = (
         Scenario(f"normalize.{target}.{dtype}.{batch}", "normalize", target, batch, dtype)
         for dtype in ("float32", "float16")
@@ -234,20 +232,20 @@ def load_scenarios(normalizers: Tuple[str, ...] = SHIPPED_NORMALIZERS) -> Tuple[
     return (*normalize, *embed)
 
 
-# The objects that a spec names by dotted path: the embedder and the normalizer under test.
+# Dotted paths of embedder and normalizer
 
 SHIPPED = {"manual": "harness.cell.normalizers:manual", "stable": "harness.cell.normalizers:stable"}
 
 
 def load_dotted(path: str) -> Any:
-    """The object that ``module:name`` (or ``module:name.attribute``) names.
+    """Import the object ``module:name`` (or ``module:name.attribute``).
 
     Raises:
-        ImportError: there is no such module, or no such name in it.
+        ImportError: the module or the name does not exist.
     """
     module, _, name = path.partition(":")
     if not name:
-        raise ImportError(f"{path!r} names no object: write it as 'module:name'")
+        raise ImportError(f"{path!r} is not a dotted path: write it as 'module:name'")
     try:
         return reduce(getattr, name.split("."), importlib.import_module(module))
     except AttributeError as error:
@@ -255,7 +253,7 @@ def load_dotted(path: str) -> Any:
 
 
 def load_normalizer(spec: CellSpec, name: str) -> Any:
-    """The normalizer that the axis value ``manual``, ``stable`` or ``subject`` stands for."""
+    """The normalizer of the axis value ``manual``, ``stable`` or ``subject``."""
     return load_dotted(SHIPPED.get(name, spec.normalizer))
 
 
@@ -269,10 +267,10 @@ _THREADS = (
 
 
 def make_cell_environment(python: Path, suite: Path, workdir: Path, threads: int) -> dict[str, str]:
-    """Every variable that a cell process gets, but for its channel.
+    """The environment variables of a cell process, without its channel.
 
-    ``workdir`` gets an empty home and a folder for temporary files. Nothing of the controller's own
-    environment is passed on, so that a cell sees the same on every machine and cannot leak a secret.
+    ``workdir`` gets an empty home and a folder for temporary files. The environment of the controller is not
+    passed on, so cells are equal on every machine and cannot leak secrets.
     """
     home, temporary = workdir / "home", workdir / "tmp"
     for folder in (home, temporary):
@@ -285,12 +283,12 @@ def make_cell_environment(python: Path, suite: Path, workdir: Path, threads: int
         "PYTHONPATH": str(suite),
         "PYTHONHASHSEED": "0",
         "PYTHONNOUSERSITE": "1",
-        "PYTHONSAFEPATH": "1",  # known from Python 3.11 on, ignored before
-        "PYTHONUNBUFFERED": "1",  # the last words of a process that is killed are in its log
+        "PYTHONSAFEPATH": "1",  # ignored before Python 3.11
+        "PYTHONUNBUFFERED": "1",  # the log of a killed process is complete
         "HF_HUB_OFFLINE": "1",
         "TRANSFORMERS_OFFLINE": "1",
         "HF_HUB_DISABLE_TELEMETRY": "1",
-        "CI": "true",  # openvino sends telemetry at import unless it sees a CI
+        "CI": "true",  # openvino sends telemetry at import except in a CI
         "TOKENIZERS_PARALLELISM": "false",
         **dict.fromkeys(_THREADS, str(threads)),
     }

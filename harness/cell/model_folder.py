@@ -1,4 +1,4 @@
-"""What a sentence-transformers model folder says about itself, and its pooling in NumPy."""
+"""Configuration of a sentence-transformers model folder, and its pooling in NumPy."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 
-# From hidden states to one vector a text, in NumPy.
+# Pooling
 
 
 def pool(hidden: NDArray, mask: NDArray, mode: str) -> NDArray:
@@ -25,8 +25,8 @@ def pool(hidden: NDArray, mask: NDArray, mode: str) -> NDArray:
         mode: ``mean``, ``cls`` or ``max``.
 
     Returns:
-        A new array of shape (n, h) in the dtype of ``hidden``; sums are float32 whatever that dtype, because
-        256 tokens summed in float16 would lose three digits.
+        A new array of shape (n, h) in the dtype of ``hidden``. Sums are float32, because float16 sums of 256
+        tokens would lose three digits.
     """
     if mode == "cls":
         return hidden[:, 0].copy()
@@ -37,7 +37,7 @@ def pool(hidden: NDArray, mask: NDArray, mode: str) -> NDArray:
         raise ValueError(f"pooling {mode!r}, but should be mean, cls or max")
     weights = mask.astype(np.float32)[:, :, None]
     total = (hidden.astype(np.float32) * weights).sum(axis=1, dtype=np.float32)
-    # A text without a single token (no special tokens either) is a zero vector, as in the reference.
+    # A text without any token, special ones included, is a zero vector, as in the reference.
     count = np.maximum(weights.sum(axis=1), np.float32(1e-9))
     return (total / count).astype(hidden.dtype)
 
@@ -50,13 +50,13 @@ POOLING_FLAGS = {
     "pooling_mode_weightedmean_tokens": "weighted-mean",
     "pooling_mode_lasttoken": "last-token",
 }
-"""How releases before 6 spell the pooling mode; later ones may write ``pooling_mode``."""
+"""Keys of the pooling mode in releases before 6; later ones may write ``pooling_mode``."""
 
 SUPPORTED_MODULES = ("Transformer", "Pooling", "Normalize")
 
 
 class ModelFolderError(ValueError):
-    """The folder holds a model that this embedder cannot stand in for; says which file and why."""
+    """The embedder does not support the model of a folder; with the file and the reason."""
 
 
 @dataclass(frozen=True)
@@ -68,7 +68,6 @@ class ModelFolder:
         pooling: ``mean``, ``cls`` or ``max``.
         max_length: longest input in tokens, special tokens included; None for no limit.
         lower_case: whether texts are lowered before the tokenizer sees them.
-        normalizes: whether the model ends in a Normalize module, which ``encode`` then always applies.
     """
 
     root: Path
@@ -76,14 +75,13 @@ class ModelFolder:
     pooling: str
     max_length: Optional[int]
     lower_case: bool
-    normalizes: bool
 
     @classmethod
     def read(cls, root: Path) -> ModelFolder:
         """Read the module configs of ``root``.
 
         Raises:
-            ModelFolderError: no sentence-transformers model there, or one with other modules or pooling.
+            ModelFolderError: not a sentence-transformers model, or one with other modules or pooling.
         """
         modules = {_kind(entry): root / entry["path"] for entry in _read_modules(root)}
         settings = _read_json(modules["Transformer"] / "sentence_bert_config.json")
@@ -93,7 +91,6 @@ class ModelFolder:
             pooling=_read_pooling(modules["Pooling"] / "config.json"),
             max_length=settings.get("max_seq_length"),
             lower_case=bool(settings.get("do_lower_case", False)),
-            normalizes="Normalize" in modules,
         )
 
 
@@ -107,7 +104,7 @@ def _read_modules(root: Path) -> List[Dict[str, Any]]:
     kinds = [_kind(entry) for entry in entries]
     if kinds[:2] != ["Transformer", "Pooling"] or not set(kinds) <= set(SUPPORTED_MODULES):
         raise ModelFolderError(
-            f"{path}: modules {', '.join(kinds)}, but only Transformer, Pooling, Normalize are known"
+            f"{path}: modules {', '.join(kinds)}, but only Transformer, Pooling, Normalize are supported"
         )
     return entries
 
@@ -120,7 +117,7 @@ def _read_pooling(path: Path) -> str:
         modes = [named] if isinstance(named, str) else list(named)
     if len(modes) != 1 or modes[0] not in ("mean", "cls", "max"):
         raise ModelFolderError(
-            f"{path}: pooling {' + '.join(modes) or 'unnamed'}; only mean, cls or max is understood"
+            f"{path}: pooling {' + '.join(modes) or 'unnamed'}; only mean, cls or max is supported"
         )
     return str(modes[0])
 

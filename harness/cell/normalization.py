@@ -1,4 +1,4 @@
-"""Measuring a normalizer: errors against oracle and reference, properties, other normalizers."""
+"""Measurements of a normalizer: errors against oracle and reference, properties, other normalizers."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from harness.cell.oracle import Difference, compare, compare_zeros, element_erro
 from harness.cell.vectors import coarse, shifted, vectors
 
 Normalizer = Callable[[np.ndarray], Any]
-"""A function of an array (n, d) that should return an array (n, d)."""
+"""A function from an array (n, d) to an array (n, d)."""
 
 Fields = Dict[str, Any]
-"""What the ``record`` fixture takes."""
+"""Arguments of the ``record`` fixture."""
 
 BLAME = {
     (True, True): "neither",
@@ -23,22 +23,22 @@ BLAME = {
     (False, True): "subject",
     (False, False): "both",
 }
-"""Who is wrong by the oracle, from whether (subject, reference) are right."""
+"""(subject is right, reference is right) -> what is wrong by the oracle."""
 
 
 def call(normalize: Normalizer, rows: np.ndarray) -> Any:
-    """Normalize without NumPy's warnings of IEEE arithmetic: what comes out is judged."""
+    """Normalize without the IEEE warnings of NumPy; the result is judged instead."""
     with np.errstate(all="ignore"):
         return normalize(rows)
 
 
 def in_order(rows: np.ndarray) -> bool:
-    """Whether a row does not lie in one piece, so that rows are added up one element after the other."""
+    """Whether rows are not contiguous, so sums run one element after the other."""
     return bool(rows.flags.f_contiguous and not rows.flags.c_contiguous)
 
 
 def _extra(exact: oracle.Exact) -> float:
-    """What is allowed more where some results are subnormal."""
+    """Additional bound if results are subnormal."""
     info = np.finfo(exact.dtype)
     exponents = np.frexp(np.where(np.isfinite(exact.high), exact.high, 0))[1] + exact.exponent
     subnormal = (exact.high != 0) & (exponents <= int(info.minexp))
@@ -46,19 +46,19 @@ def _extra(exact: oracle.Exact) -> float:
 
 
 def allowed(name: str, rows: np.ndarray, exact: oracle.Exact) -> float:
-    """ULPs allowed to the normalizer called ``name`` on these rows."""
+    """Allowed error of the normalizer ``name`` on these rows, in ULP."""
     own = oracle.allowed(name, exact.dtype.name, rows.shape[1], in_order=in_order(rows))
     return own + _extra(exact)
 
 
 def measure(name: str, normalize: Normalizer, rows: np.ndarray) -> Difference:
-    """Error of a normalizer against the oracle."""
+    """Measure the error of a normalizer against the oracle."""
     exact = oracle.normalize(rows)
     return compare(call(normalize, rows), exact, allowed(name, rows, exact))
 
 
 def measure_reference(reference: Normalizer, rows: np.ndarray) -> Difference:
-    """Error of the reference against the oracle; infinite, with what was raised, where it raises."""
+    """Measure the error of the reference against the oracle; infinite if the reference raises."""
     exact = oracle.normalize(rows)
     limit = oracle.reference(exact.dtype.name, rows.shape[1]) + _extra(exact)
     try:
@@ -68,7 +68,7 @@ def measure_reference(reference: Normalizer, rows: np.ndarray) -> Difference:
 
 
 def fields(difference: Difference, **more: Any) -> Fields:
-    """A difference as the ``record`` fixture takes it."""
+    """Convert a difference to arguments of the ``record`` fixture."""
     usual = {
         "value": difference.value,
         "unit": "ulp",
@@ -93,7 +93,7 @@ def _stated(subject: Difference, reference: Difference) -> Tuple[str, Fields]:
 
 
 def against_oracle(name: str, normalize: Normalizer, rows: np.ndarray, reference: Normalizer) -> Fields:
-    """Is the normalizer right on these rows, and is the reference?"""
+    """Compare normalizer and reference with the oracle on these rows."""
     subject = measure(name, normalize, rows)
     blame, facts = _stated(subject, measure_reference(reference, rows))
     return fields(subject, blame=blame, facts=facts)
@@ -102,7 +102,7 @@ def against_oracle(name: str, normalize: Normalizer, rows: np.ndarray, reference
 def against_oracle_with_zeros(
     name: str, normalize: Normalizer, rows: np.ndarray, reference: Normalizer
 ) -> Fields:
-    """As ``against_oracle``, and zeros must come back as zeros of their sign."""
+    """As ``against_oracle``; in addition zeros must stay zeros of their sign."""
     found = against_oracle(name, normalize, rows, reference)
     if found["value"] > found["allowed"]:
         return found
@@ -111,10 +111,9 @@ def against_oracle_with_zeros(
 
 
 def parity(name: str, normalize: Normalizer, rows: np.ndarray, reference: Normalizer) -> Fields:
-    """Does the normalizer equal the reference on these rows, and if not, who is wrong?
+    """Compare the normalizer with the reference on these rows; the oracle shows which one is wrong.
 
-    Two right answers can be as far apart as both bounds together. ``control`` is what rows of half the bits
-    would show.
+    The tolerance is the sum of both bounds. ``control`` is the difference of rows with half the bits.
     """
     subject, ours = measure(name, normalize, rows), measure_reference(reference, rows)
     blame, facts = _stated(subject, ours)
@@ -127,14 +126,14 @@ def parity(name: str, normalize: Normalizer, rows: np.ndarray, reference: Normal
     return fields(apart, blame=blame, facts=facts, control=control)
 
 
-# Error over the norm of the row: where each formula breaks, over the whole range of a dtype.
+# Error by norm of the row, over the whole range of a dtype
 
 STEPS = {"float16": 2, "float32": 8, "float64": 64}
-"""Powers of two between neighbouring norms."""
+"""Step between neighbouring norms, as an exponent of two."""
 
 
 def measure_series(normalize: Normalizer, dtype: str) -> Dict[str, Optional[float]]:
-    """Worst error in ULPs of rows (8, 16) of norm about 2**k, by that name; None where it is no number."""
+    """``2^<k>`` -> worst error in ULP of rows (8, 16) with norm about 2**k; None if not finite."""
     info = np.finfo(dtype)
     powers = range(int(info.minexp) - int(info.nmant) + 4, int(info.maxexp), STEPS[dtype])
     ordinary = np.random.RandomState(3).uniform(0.125, 0.375, (8, 16))
@@ -150,19 +149,19 @@ def _worst(normalize: Normalizer, rows: np.ndarray) -> Optional[float]:
     return round(worst, 3) if np.isfinite(worst) else None
 
 
-# What holds for a right normalizer without anyone knowing the right answer; each says what it measured.
+# Properties of a right normalizer that need no reference
 
 SHIFTS = {"float16": (-2, 3), "float32": (-20, 20), "float64": (-200, 200)}
-"""Powers of two that keep the squares of typical rows in the dtype: scaling by them changes no result."""
+"""Exponents of two that keep the squares of typical rows in the dtype; scaling changes no result."""
 
 SEEN = ("typical", "one-row", "empty", "mixed-zero", "tiny", "huge", "nan", "inf")
-"""The vectors on which type, shape and side effects are looked at."""
+"""The vectors of the checks of type, shape and side effects."""
 
 
 def unit_length(name: str, normalize: Normalizer, rows: np.ndarray) -> Fields:
-    """How far norms of the results are from 1, in eps of the dtype.
+    """Measure the distance of the norms of the results from 1, in eps of the dtype.
 
-    With the division off by u at most and the norm by r, a result is off by r + u, at most half of
+    The error is at most u for the division and r for the norm, together r + u. That is at most half of
     ``bound + 0.5`` in eps = 2 u, where ``bound`` is 0.5 + r / u or more.
     """
     result = call(normalize, rows)
@@ -183,9 +182,9 @@ def unit_length(name: str, normalize: Normalizer, rows: np.ndarray) -> Fields:
 
 
 def idempotence(name: str, normalize: Normalizer, rows: np.ndarray) -> Fields:
-    """Distance of normalizing twice from normalizing once.
+    """Measure the distance between normalizing twice and normalizing once.
 
-    The norm of the first result is off 1 by up to its bound + 0.5, and the second adds its own bound.
+    The norm of the first result differs from 1 by up to its bound + 0.5; the second adds its own bound.
     """
     once = call(normalize, rows)
     exact = oracle.normalize(rows)
@@ -194,7 +193,7 @@ def idempotence(name: str, normalize: Normalizer, rows: np.ndarray) -> Fields:
 
 
 def scale_invariance(name: str, normalize: Normalizer, rows: np.ndarray) -> Fields:
-    """Worst distance between results of rows and of rows times a power of two: both bounds together."""
+    """Measure the distance between results of rows and of scaled rows, within the sum of both bounds."""
     exact = oracle.normalize(rows)
     due = oracle.known(call(normalize, rows), exact)
     limit = 2 * allowed(name, rows, exact)
@@ -222,7 +221,7 @@ def _form(result: Any) -> Tuple[str, Any, str]:
 
 
 def form(normalize: Normalizer, dtype: str) -> Fields:
-    """Number of vectors that come back as something else than an array of the same shape and dtype."""
+    """Count vectors whose result is not an array of the same shape and dtype."""
     faults = []
     for vector in SEEN:
         rows = vectors(vector, dtype)
@@ -233,7 +232,7 @@ def form(normalize: Normalizer, dtype: str) -> Fields:
 
 
 def side_effects(normalize: Normalizer, dtype: str) -> Fields:
-    """Number of vectors that were changed, or whose memory the result shares."""
+    """Count vectors that were modified, or whose memory the result shares."""
     faults = []
     for vector in SEEN:
         rows = vectors(vector, dtype)
@@ -246,17 +245,16 @@ def side_effects(normalize: Normalizer, dtype: str) -> Fields:
     return _count(faults, SEEN)
 
 
-# The reference utility on arrays, and other normalizers in the field, each as a function of an array (n,
-# d).
+# The reference utility and other common normalizers, as functions of an array (n, d)
 #
-# Torch and scikit-learn are imported when one is called, so that a cell without them says so case by case.
+# Torch and scikit-learn are imported in the call, so a cell without them fails case by case.
 
 EPS = 1e-12
-"""The guard that code in the field copies from torch."""
+"""The eps of torch, which is common in manual code."""
 
 
 def _tensor(rows: np.ndarray) -> Any:
-    """A tensor of a copy: torch takes neither negative strides nor, without a warning, read-only memory."""
+    """A tensor of a copy; torch rejects negative strides and warns about read-only memory."""
     import torch  # noqa: PLC0415 - see above
 
     return torch.from_numpy(np.array(rows, order="K", copy=True))
@@ -277,7 +275,7 @@ def torch_functional(rows: np.ndarray) -> np.ndarray:
 
 
 def torch_norm_formula(rows: np.ndarray) -> np.ndarray:
-    """``t / t.norm(dim=1, keepdim=True)``: no guard."""
+    """``t / t.norm(dim=1, keepdim=True)``, without a guard."""
     tensor = _tensor(rows)
     return np.asarray((tensor / tensor.norm(dim=1, keepdim=True)).numpy())
 

@@ -9,10 +9,10 @@ from typing import Callable, Optional, Tuple
 import numpy as np
 
 Pair = Tuple[np.ndarray, np.ndarray]
-"""A number as the unevaluated sum of two float64, the first being the sum rounded."""
+"""A number as the unevaluated sum of two float64; the first is the rounded sum."""
 
-SPLIT = 134217729.0  # 2**27 + 1: cuts a float64 into halves of 26 bits whose products are exact
-LOWEST = -1000  # below this power of two every dtype has long ended (the smallest float64 is 2**-1074)
+SPLIT = 134217729.0  # 2**27 + 1: splits a float64 into halves of 26 bits with exact products
+LOWEST = -1000  # exponent of two below the range that matters (the smallest float64 is 2**-1074)
 
 
 def two_sum(a: np.ndarray, b: np.ndarray) -> Pair:
@@ -23,7 +23,7 @@ def two_sum(a: np.ndarray, b: np.ndarray) -> Pair:
 
 
 def two_product(a: np.ndarray, b: np.ndarray) -> Pair:
-    """Multiply without error, as long as nothing overflows or underflows."""
+    """Multiply without error, provided that nothing overflows or underflows."""
     product = a * b
     a_high = SPLIT * a - (SPLIT * a - a)
     b_high = SPLIT * b - (SPLIT * b - b)
@@ -59,10 +59,10 @@ def _quotient(number: np.ndarray, divisor: Pair) -> Pair:
 
 @dataclass(frozen=True)
 class Exact:
-    """An array known to far more than float64: (high + low) * 2**exponent, element by element.
+    """An array in extended precision: (high + low) * 2**exponent, element by element.
 
-    ``dtype`` is the one in which an answer is due, ``high`` carries NaN, inf and the signs of zeros;
-    ``spacing`` holds powers of two to measure by instead of the spacing at these values.
+    ``dtype`` is the dtype of the expected result; ``high`` has NaN, inf and the signs of zeros; ``spacing``
+    optionally holds the exponents of the ULPs to use.
     """
 
     high: np.ndarray
@@ -85,7 +85,7 @@ class Exact:
     def errors(self, actual: np.ndarray) -> np.ndarray:
         """Signed errors of ``actual`` in ULPs of ``dtype``, float64; only where both are finite.
 
-        An error too large for a float64 is cut to 1e300.
+        An error beyond float64 is reported as 1e300.
         """
         with np.errstate(all="ignore"):
             scaled = np.ldexp(actual.astype(np.float64), -self.exponent)
@@ -93,19 +93,19 @@ class Exact:
             return np.asarray(np.clip(np.ldexp(off, self.exponent - self.ulp_exponent), -1e300, 1e300))
 
     def rounded(self) -> np.ndarray:
-        """The values rounded to nearest in ``dtype``: the right answer."""
+        """The values rounded to nearest in ``dtype``, which is the right result."""
         with np.errstate(all="ignore"):
             nearest = np.ldexp(self.high, self.exponent).astype(self.dtype)
-            # That rounds twice; where it fell on the wrong side of a tie the neighbour is nearer.
+            # This rounds twice; next to a tie the neighbour can be nearer.
             off = np.where(np.isfinite(self.high), self.errors(np.nan_to_num(nearest)), 0)
             towards = np.where(off > 0, -np.inf, np.inf).astype(self.dtype)
             return np.asarray(np.where(np.abs(off) > 0.5, np.nextafter(nearest, towards), nearest))
 
 
 def known(values: np.ndarray, like: Exact) -> Exact:
-    """Take floats as exact, to measure distances from them in the ULPs of the right answer ``like``.
+    """Treat floats as exact, to measure distances from them in ULPs of the right result ``like``.
 
-    An ULP of a wrong number (0 where 0.7 is due) would say nothing.
+    ULPs of a wrong number (0 instead of 0.7) would be meaningless.
     """
     same = values.shape == like.high.shape and values.dtype == like.dtype
     zeros = np.zeros(values.shape)
@@ -114,14 +114,14 @@ def known(values: np.ndarray, like: Exact) -> Exact:
 
 
 def _scaled(rows: np.ndarray) -> Tuple[np.ndarray, np.ndarray]:
-    """Rows with their peak between 0.5 and 1, and the power of two that was taken out, of shape (n, 1)."""
+    """Scale rows to a peak between 0.5 and 1; with the removed exponents of two, of shape (n, 1)."""
     peak = np.abs(rows).max(axis=1, keepdims=True, initial=0)
     exponent = np.frexp(peak)[1]
     return np.ldexp(rows, -exponent), exponent
 
 
 def norms(rows: np.ndarray) -> Tuple[Pair, np.ndarray]:
-    """Norms of finite rows (n, d), 1 for zero rows: a pair (n, 1) and the power of two to multiply it by."""
+    """Norms of finite rows (n, d), 1 for zero rows: a pair (n, 1) and its exponents of two."""
     scaled, exponent = _scaled(rows.astype(np.float64))
     if not rows.shape[1]:
         return (np.ones((len(rows), 1)), np.zeros((len(rows), 1))), exponent
@@ -130,14 +130,14 @@ def norms(rows: np.ndarray) -> Tuple[Pair, np.ndarray]:
 
 
 def normalize(embeddings: np.ndarray) -> Exact:
-    """Normalize rows as mathematics has it.
+    """Normalize rows exactly.
 
     Args:
-        embeddings: array of shape (n, d); integers are taken as float64, and the answer is due in that.
+        embeddings: array of shape (n, d); integers are converted to float64, also in the result.
 
     Returns:
-        Zero rows as they are, with their signs. A NaN makes its row NaN; of a row with an infinity the
-        infinities become NaN and the rest zeros of their sign, as the formula has it in IEEE arithmetic.
+        Zero rows stay unchanged, with their signs. A NaN makes its row NaN; in a row with an infinity the
+        infinities become NaN and the rest zeros of their sign, as in IEEE arithmetic.
     """
     dtype = embeddings.dtype if embeddings.dtype.kind == "f" else np.dtype(np.float64)
     values = embeddings.astype(np.float64)
@@ -155,18 +155,17 @@ def normalize(embeddings: np.ndarray) -> Exact:
     return Exact(high, np.where(finite, low, 0), np.where(finite, kept, 0), dtype)
 
 
-# Comparing an array with what is due: shape, dtype, positions of NaN and inf, and then values, in ULPs.
+# Comparison with the right result: shape, dtype, positions of NaN and inf, then values in ULPs
 
 
 @dataclass(frozen=True)
 class Difference:
-    """How far an array is from what is due.
+    """The difference between an array and the right result.
 
     Attributes:
-        value: worst error in ULPs of the dtype that is due; inf where shape, dtype, NaN or inf already
-        differ. worst: index of the worst element; empty where there is none. share: share of elements
-        beyond what is allowed (or in the wrong place). sample: what is there and what should be, in words.
-        allowed: what ``value`` may be.
+        value: worst error in ULPs of the expected dtype; inf if shape, dtype or positions of NaN or inf
+        differ. worst: index of the worst element, or empty. share: share of elements beyond the tolerance
+        (or in a wrong position). sample: actual and expected value as text. allowed: the tolerance.
     """
 
     value: float
@@ -177,7 +176,7 @@ class Difference:
 
     @property
     def within(self) -> bool:
-        """Whether it is what is due."""
+        """Whether the difference is within the tolerance."""
         return self.value <= self.allowed
 
 
@@ -188,7 +187,7 @@ def _first(mask: np.ndarray) -> Tuple[int, ...]:
 def _misplaced(
     actual: np.ndarray, due: np.ndarray, allowed: float, kind: str, test: Callable[[np.ndarray], np.ndarray]
 ) -> Difference:
-    """Where ``test`` holds for one and not for the other; ``within`` if nowhere."""
+    """The difference in positions of ``test``; ``within`` if there is none."""
     wrong = test(actual) != test(due)
     if not wrong.any():
         return Difference(0.0, allowed)
@@ -217,7 +216,7 @@ def compare(actual: object, exact: Exact, allowed: float) -> Difference:
 
 
 def element_errors(actual: np.ndarray, exact: Exact) -> np.ndarray:
-    """Errors in ULPs without sign; 0 where nothing finite is due, inf where something is and is not there."""
+    """Absolute errors in ULPs; 0 if the expected value is not finite, inf if only the actual one is not."""
     with np.errstate(all="ignore"):
         errors = np.abs(exact.errors(np.where(np.isfinite(actual), actual, 0)))
     errors = np.where(np.isfinite(actual), errors, math.inf)
@@ -236,9 +235,9 @@ def _values(actual: np.ndarray, exact: Exact, allowed: float) -> Difference:
 
 
 def compare_zeros(actual: np.ndarray, exact: Exact) -> Difference:
-    """Count the zeros that came back as another number or with another sign; none is allowed.
+    """Count zeros with a changed value or sign; none is allowed.
 
-    Exact zeros come from zeros only, so there is nothing to round.
+    Exact zeros come from zeros only, so no rounding is involved.
     """
     wrong = (exact.high == 0) & ((actual != 0) | (np.signbit(actual) != np.signbit(exact.high)))
     if not wrong.any():
@@ -248,25 +247,25 @@ def compare_zeros(actual: np.ndarray, exact: Exact) -> Difference:
     return Difference(float(wrong.sum()), 0.0, at, float(wrong.mean()), sample)
 
 
-# Allowed errors in ULPs, derived from the arithmetic of an algorithm: never tuned to what is measured.
+# Bounds in ULPs, derived from the arithmetic of each algorithm, never fitted to measurements
 #
-# With the unit roundoff u of a dtype (2**-11, 2**-24, 2**-53) and a norm of relative error r, an element x
-# / norm is off by at most r / u ULP for the norm, since an ULP of v is at least u * |v|, and by half an ULP
-# for the division, or one where the error of the norm carries it over a power of two, beyond which ULPs are
-# twice as large. For a sum of d squares: each square is rounded (u), each addition that a square passes
-# through adds u, the root halves what came before and is rounded itself (u). So r / u = (1 + chain) / 2 + 1
-# and the bound is ``1 + (1 + chain) / 2 + 1``, plus one percent for products of errors. (Higham, Accuracy
-# and Stability of Numerical Algorithms, chapters 3 and 4.) What remains to be known is the chain, the
-# longest way of a square into the sum.
+# Let u be the unit roundoff of a dtype (2**-11, 2**-24, 2**-53) and r the relative error of the norm. The
+# error of an element x / norm has two parts. The norm contributes at most r / u ULP, since an ULP of v is at
+# least u * |v|. The division contributes half an ULP, or one ULP if the error of the norm crosses a power of
+# two, where ULPs double. For a sum of d squares, each square is rounded (u), each addition that a square
+# passes through adds u, and the root halves the error so far and is rounded itself (u). So r / u =
+# (1 + chain) / 2 + 1, and the bound is ``1 + (1 + chain) / 2 + 1``, plus one percent for products of errors.
+# (Higham, Accuracy and Stability of Numerical Algorithms, chapters 3 and 4.) The chain is the largest number
+# of additions that a square passes through.
 
 SECOND_ORDER = 1.01
 
 
 def pairwise_chain(d: int) -> int:
-    """Additions on the longest way into NumPy's pairwise sum of ``d`` numbers (add.reduce along the memory).
+    """Longest chain of additions in the pairwise sum of ``d`` numbers in NumPy (contiguous add.reduce).
 
-    Up to 7 one after the other; up to 128 into eight sums, joined in three steps, the rest one after the
-    other; beyond that the halves are summed apart.
+    Up to 7 numbers are added in sequence. Up to 128 are added into eight sums, joined in three steps, and
+    the rest in sequence. More numbers are split into halves.
     """
     if d < 8:
         return max(d - 1, 0)
@@ -281,19 +280,19 @@ def _bound(chain: int) -> float:
 
 
 def _narrowed(chain: int) -> float:
-    """Everything in float32, one rounding to float16: a float32 ULP is 2**-13 of a float16 one.
+    """Bound for float32 arithmetic and one rounding to float16; a float32 ULP is 2**-13 float16 ULP.
 
-    The norm is too near for the rounding to go beyond a power of two: half an ULP.
+    The norm is too exact for the rounding to cross a power of two, so the division adds half an ULP.
     """
     return SECOND_ORDER * 0.5 + _bound(chain) * 2.0**-13
 
 
 def formula(dtype: str, d: int, *, in_order: bool = False) -> float:
-    """Bound of ``x / sqrt(sum(x * x))`` computed in ``dtype`` throughout, for rows whose squares fit.
+    """Bound of ``x / sqrt(sum(x * x))`` computed entirely in ``dtype``, for rows whose squares fit.
 
-    It is the bound of ``manual`` and of a subject of the user's own. float16 rows that lie in order in
-    memory are summed in float32 by NumPy and rounded once, a chain of 1. ``in_order`` is for an array in
-    Fortran order, whose rows are added one after the other.
+    It is the bound of ``manual`` and of a subject of the user. NumPy sums contiguous float16 rows in float32
+    and rounds once, a chain of 1. ``in_order`` is for arrays in Fortran order, whose rows are added in
+    sequence.
     """
     if in_order:
         return _bound(max(d - 1, 1))
@@ -301,18 +300,18 @@ def formula(dtype: str, d: int, *, in_order: bool = False) -> float:
 
 
 def stable(dtype: str, d: int, *, in_order: bool = False) -> float:
-    """Bound of ``normalizers.stable``: the formula, but float16 goes through float32 and is rounded once."""
+    """Bound of ``normalizers.stable``: the formula, with float16 computed in float32 and rounded once."""
     chain = max(d - 1, 1) if in_order else pairwise_chain(d)
     return _narrowed(chain) if dtype == "float16" else _bound(chain)
 
 
 def allowed(normalizer: str, dtype: str, d: int, *, in_order: bool = False) -> float:
-    """Bound of a normalizer by the name of its axis value."""
+    """Bound of the normalizer with this axis value."""
     return (stable if normalizer == "stable" else formula)(dtype, d, in_order=in_order)
 
 
 def reference(dtype: str, d: int) -> float:
-    """Bound of torch's normalize, whose order of summation is its own business: a chain of d - 1.
+    """Bound of torch's normalize, whose order of summation is unspecified: a chain of d - 1.
 
     float16 is summed in float32, and the norm is rounded to float16 before the division.
     """
@@ -323,18 +322,18 @@ def reference(dtype: str, d: int) -> float:
 
 
 def underflow(dtype: str) -> float:
-    """What is added where results can be subnormal: scaling by a power of two may round there, too.
+    """Additional bound for subnormal results, where scaling by a power of two may round too.
 
-    Half an ULP, at most doubled by the division through a norm that scaling made at least one half.
+    It is half an ULP, at most doubled by the division by a norm that scaling made at least one half.
     """
     return 0.0 if dtype == "float16" else SECOND_ORDER
 
 
 def safe_norms(dtype: str, d: int) -> Tuple[float, float]:
-    """Norms between which the squares of a row of ``d`` elements neither overflow nor underflow noticeably.
+    """Range of norms in which squares of a row of ``d`` elements neither overflow nor underflow noticeably.
 
-    Below, squares lost to underflow (half the smallest subnormal each) could exceed u of the sum; above,
-    the sum could exceed half of the largest number.
+    Below it, squares lost to underflow (half the smallest subnormal each) could exceed u of the sum; above
+    it, the sum could exceed half of the largest number.
     """
     info = np.finfo(dtype)
     smallest = 2.0 ** (int(info.minexp) - int(info.nmant))

@@ -1,4 +1,4 @@
-"""The pytest plugin of a cell: turns catalogue into items, and items into events."""
+"""The pytest plugin of a cell: items from the catalogue, and events from items."""
 
 from __future__ import annotations
 
@@ -16,13 +16,11 @@ from harness.cell.facts import PeakMemory, resident_bytes
 from harness.cell.interface import LAYERS, CellSpec, Check, load_normalizer
 from harness.cell.record import CheckFailedError, Record, clean
 
-# How Hypothesis looks for counterexamples in a cell.
-
 
 def load_profile(spec: CellSpec) -> None:
-    """Derandomized by default, so that a cell says the same twice; ``explore`` looks for news.
+    """Load the Hypothesis profile: derandomized by default, with fresh seeds in ``explore``.
 
-    Must run before the suite is collected: ``@settings`` copies the profile of that moment.
+    Call it before the collection of the suite, because ``@settings`` copies the profile.
     """
     noise = [HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.function_scoped_fixture]
     settings.register_profile(
@@ -40,15 +38,15 @@ def load_profile(spec: CellSpec) -> None:
     settings.load_profile(f"cell-{spec.profile}")
 
 
-# What a pytest item stands for, and what became of it: pure functions over items and exceptions.
+# Cases and outcomes of pytest items
 
 
 def judge_phase(
     when: str, error: Optional[BaseException], *, recorded: bool, check: Optional[Check] = None
 ) -> Tuple[str, str]:
-    """Outcome and message of one phase (setup, call, teardown) of a contract item.
+    """Outcome and message of one phase (setup, call, teardown) of a check item.
 
-    A skip counts as one only for a reason that the check declares: packages under test can raise it too.
+    A skip is valid only for a reason that the check declares, because packages under test can raise it too.
     """
     if error is None:
         return ("error", "measured nothing") if when == "call" and not recorded else ("pass", "")
@@ -65,12 +63,12 @@ def judge_phase(
 
 
 def selected(case: str, only: Sequence[str]) -> bool:
-    """Whether a case id matches one of the globs; no glob selects all."""
+    """Whether a case id matches one of the globs; without globs all match."""
     return not only or any(fnmatchcase(case, glob) for glob in only)
 
 
 def case_of(item: pytest.Item, checks: Dict[str, Check]) -> Optional[str]:
-    """The case id that an item stands for; None where it says none."""
+    """The case id of an item, or None."""
     marker = item.get_closest_marker("check")
     if marker is None:
         return None
@@ -81,19 +79,19 @@ def case_of(item: pytest.Item, checks: Dict[str, Check]) -> Optional[str]:
 
 
 def scenario_of(item: pytest.Item) -> Optional[str]:
-    """The latency scenario that an item measures; None for a contract item."""
+    """The latency scenario of an item; None for a check item."""
     callspec = getattr(item, "callspec", None)
     return callspec.params.get("scenario") if callspec and item.get_closest_marker("check") is None else None
 
 
-# The fixtures that every test of the suite may ask for; cheap ones only, see ``suite/conftest.py``.
+# Cheap fixtures; ``suite/conftest.py`` has the others
 
 SEVERITY = ("pass", "skip", "fail", "error")
 
 
 @dataclass
 class CaseState:
-    """What is known of an item while it runs."""
+    """State of a running item."""
 
     record: Record = field(default_factory=Record)
     outcome: str = "pass"
@@ -113,52 +111,52 @@ STATE = pytest.StashKey[CaseState]()
 
 @pytest.fixture
 def record(request: pytest.FixtureRequest) -> Record:
-    """Keep what this case measured, and hold it to its bound."""
+    """Record the measurement of this case, and compare it with its bound."""
     state: CaseState = request.node.stash.setdefault(STATE, CaseState())
     return state.record
 
 
 @pytest.fixture(scope="session")
 def spec(pytestconfig: pytest.Config) -> CellSpec:
-    """Return what this cell was told."""
+    """Return the spec of this cell."""
     return pytestconfig.stash[SPEC]
 
 
 @pytest.fixture(scope="session")
 def channel(pytestconfig: pytest.Config) -> Channel:
-    """Return the way to the controller."""
+    """Return the channel to the controller."""
     return pytestconfig.stash[CHANNEL]
 
 
 @pytest.fixture
 def normalizer(spec: CellSpec) -> str:
-    """Return the name of the normalizer under test; a check over normalizers overrides it."""
+    """Return the name of the normalizer under test; checks over normalizers override it."""
     return spec.normalizers[0]
 
 
 @pytest.fixture
 def normalize(spec: CellSpec, normalizer: str) -> Callable[[Any], Any]:
-    """Return the function that the axis value ``normalizer`` names: array (n, d) -> array (n, d)."""
+    """Return the normalizer of the axis value: array (n, d) -> array (n, d)."""
     function: Callable[[Any], Any] = load_normalizer(spec, normalizer)
     return function
 
 
 @pytest.fixture(scope="session")
 def tolerance(spec: CellSpec) -> Callable[[str], float]:
-    """Return the allowed value of a name in ``matrices/tolerances.toml``; KeyError where it has none."""
+    """Return the lookup of tolerances by name (``matrices/tolerances.toml``); KeyError if unknown."""
     return spec.tolerances.__getitem__
 
 
 class CellPlugin:
-    """Collects what the catalogue owes, and reports it case by case."""
+    """Collection of the catalogue as pytest items, and a report of each case."""
 
     def __init__(self, spec: CellSpec, channel: Channel, checks: Sequence[Check]) -> None:
         self.spec = spec
         self.channel = channel
         self.peak = PeakMemory()
-        self.faults: List[str] = []  # of the suite itself: shown at the end, and sent where they name a case
+        self.faults: List[str] = []  # of the suite itself: shown at the end, and sent with their case
         self._uncollected: List[str] = []
-        self.complete = False  # everything selected has been run and sent
+        self.complete = False  # all selected items have run and were sent
         self._checks = {check.id: check for check in checks}
         ordered = sorted(checks, key=lambda check: LAYERS.index(check.layer))
         cases = [case for check in ordered for case in check.cases(spec.normalizers)]
@@ -167,7 +165,7 @@ class CellPlugin:
     # --- collection ---
 
     def pytest_configure(self, config: pytest.Config) -> None:
-        """Declare the marker that names the check of a test, and hand the fixtures what they need."""
+        """Declare the marker for the check of a test, and pass objects to the fixtures."""
         config.stash[SPEC], config.stash[CHANNEL] = self.spec, self.channel
         config.addinivalue_line("markers", "check(id): the check of the catalogue that this test implements")
 
@@ -183,14 +181,14 @@ class CellPlugin:
             metafunc.parametrize("scenario", self.spec.scenarios, ids=self.spec.scenarios)
 
     def pytest_collectreport(self, report: pytest.CollectReport) -> None:
-        """Remember a file of the suite that could not be collected."""
+        """Record a file of the suite that could not be collected."""
         if report.failed:
             reason = str(report.longrepr).splitlines()[-1]
             self._uncollected.append(clean(f"not collected: {report.nodeid}: {reason}"))
 
     @pytest.hookimpl(trylast=True)
     def pytest_collection_modifyitems(self, config: pytest.Config, items: List[pytest.Item]) -> None:
-        """Keep what spec and phases ask for, in the order of the layers, latency last; send what is kept."""
+        """Select and order the items by spec and layer, latency last, and send the selection."""
         asked = "contract" in self.spec.phases
         contract, faulty = self._contract_items(items) if asked else ([], {})
         latency = [item for item in items if scenario_of(item)] if "latency" in self.spec.phases else []
@@ -204,7 +202,7 @@ class CellPlugin:
             self._send_case(case, CaseState(outcome="error", message=clean(message)))
 
     def _contract_items(self, items: Sequence[pytest.Item]) -> Tuple[List[pytest.Item], Dict[str, str]]:
-        """One item a case, ordered; an item that is no case of the catalogue is a fault of the suite."""
+        """One item per case, in order; an item outside of the catalogue is a fault of the suite."""
         found: Dict[str, List[pytest.Item]] = {}
         for item in items:
             if scenario_of(item) is None:
@@ -217,7 +215,7 @@ class CellPlugin:
                 tests = ", ".join(item.nodeid for item in same)
                 faulty[case] = f"internal error: more than one test for this case: {tests}"
         for case in sorted(self._rank.keys() - found.keys(), key=self._rank.__getitem__):
-            if self._uncollected:  # one of these files may hold it: say why, rather than leave it missing
+            if self._uncollected:  # one of these files may hold it, so report the reason
                 faulty[case] = f"internal error: no test implements it; {'; '.join(self._uncollected)}"
             else:
                 self.faults.append(f"missing: no test implements {case}")
@@ -228,7 +226,7 @@ class CellPlugin:
 
     @pytest.hookimpl(wrapper=True)
     def pytest_runtestloop(self, session: pytest.Session) -> Generator[None, object, object]:
-        """Say where the contract phase begins, also when it is empty."""
+        """Send the start of the check phase, even if it is empty."""
         if "contract" in self.spec.phases:
             self._send("stage", name="contract")
         if not session.items or scenario_of(session.items[0]):
@@ -241,7 +239,7 @@ class CellPlugin:
     def pytest_runtest_protocol(
         self, item: pytest.Item, nextitem: Optional[pytest.Item]
     ) -> Generator[None, object, object]:
-        """Watch the memory, and say where the contract phase ends."""
+        """Sample the memory, and send the end of the check phase."""
         self.peak.sample()
         result = yield
         self.peak.sample()
@@ -258,7 +256,7 @@ class CellPlugin:
     def pytest_runtest_makereport(
         self, item: pytest.Item, call: pytest.CallInfo[None]
     ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
-        """Turn the phases of an item into one case (or, for a scenario that failed, the reason)."""
+        """Combine the phases of an item into one case, or into the reason of a failed scenario."""
         report = yield
         error = call.excinfo.value if call.excinfo else None
         if isinstance(error, (ChannelClosedError, BrokenPipeError)):
@@ -270,7 +268,7 @@ class CellPlugin:
         outcome, message = judge_phase(call.when, error, recorded=recorded, check=check)
         if outcome == "fail" or (outcome == "error" and not report.failed):
             report.outcome, report.longrepr = "failed", message
-            vars(report).pop("wasxfail", None)  # of pytest.xfail: pytest would count it as no failure
+            vars(report).pop("wasxfail", None)  # of pytest.xfail, which is not a failure for pytest
         state.add(outcome, message)
         state.seconds += call.duration if call.when == "call" else 0.0
         if call.when == "teardown":
@@ -286,8 +284,8 @@ class CellPlugin:
         self._wait_next()
 
     def _wait_next(self) -> None:
-        """Be silent until every cell has finished the scenario."""
-        if self.channel.attended:
+        """Wait until every cell has finished the scenario."""
+        if self.channel.connected:
             try:
                 self.channel.wait("next")
             except (ChannelClosedError, OSError):
@@ -310,6 +308,6 @@ class CellPlugin:
             pytest.exit("the controller is gone", returncode=1)
 
     def pytest_terminal_summary(self, terminalreporter: Any) -> None:
-        """Show the faults of the suite to whoever runs it by hand."""
+        """Print the faults of the suite, for runs by hand."""
         for fault in self.faults:
             terminalreporter.write_line(f"FAULT OF THE SUITE {fault}", red=True)

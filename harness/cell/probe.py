@@ -1,4 +1,4 @@
-"""The probe process of a gate, which times and imports little: ``python -m harness.cell.probe spec.json``."""
+"""The probe process of a gate, a small process for timing: ``python -m harness.cell.probe spec.json``."""
 
 from __future__ import annotations
 
@@ -32,29 +32,28 @@ if TYPE_CHECKING:
     from harness.cell.scenarios import Target
 
 
-# What a lean latency process needs, and nothing more: modules to import, the embedder, the calls to time.
+# Modules, embedder and calls of a probe process
 #
-# Standard library only at import; NumPy and OpenVINO come in with ``modules`` or with what ``load`` sets
-# up.
+# At import it needs the standard library only; ``modules`` and ``load`` import NumPy and OpenVINO.
 
 HEAVY = ("torch", "sentence_transformers", "transformers", "openvino", "pytest")
-"""Modules that a lean process tells when it has them: the smaller the process, the less noise."""
+"""Heavy modules that a probe process reports; a smaller process has less noise."""
 
 NOT_SERVED = ("reference", "sentence-transformers")
-"""Targets of scenarios that need sentence-transformers; no service runs them."""
+"""Targets that need sentence-transformers, which services do not run."""
 
 MODEL_FILE = "openvino_model.xml"
 NOTHING_TO_CONVERT = "none"
-"""The file that stands in the folder of a converted model where the subject is not the default embedder."""
+"""The file in the folder of a converted model if the subject is not the default embedder."""
 
 
-class NotLeanError(Exception):
-    """The scenario does not belong into a lean process."""
+class UnsupportedScenarioError(Exception):
+    """A probe process does not support the scenario."""
 
 
 @dataclass
-class Lean:
-    """The scenarios of one lean process, and what they share."""
+class Probe:
+    """The scenarios of one probe process with their shared objects."""
 
     spec: CellSpec
     _embedder: Optional[Any] = field(default=None, init=False)
@@ -69,7 +68,7 @@ class Lean:
         return any(one.kind == "embed" for one in self._served())
 
     def modules(self) -> Tuple[str, ...]:
-        """What to import, in this order; dotted paths of subjects last."""
+        """The modules to import, in order; dotted paths of subjects last."""
         names = {one.target for one in self._served() if one.kind == "normalize"}
         names.update(self.spec.normalizers[:1] if self.embeds else ())
         paths = {SHIPPED.get(name, self.spec.normalizer) for name in names}
@@ -77,25 +76,25 @@ class Lean:
         return ("numpy", *embedding, *sorted(paths))
 
     def load(self, scenario: str) -> Target:
-        """Set up what a scenario calls.
+        """Prepare the call of a scenario.
 
         Raises:
-            NotLeanError: no such scenario, or one of the reference.
+            UnsupportedScenarioError: the scenario is unknown, or one of the reference.
         """
-        from harness.cell import scenarios  # noqa: PLC0415 - NumPy, whose import is told if it fails
+        from harness.cell import scenarios  # noqa: PLC0415 - imports NumPy, and a failure is reported
 
         planned = self._planned.get(scenario)
         if planned is None:
-            raise NotLeanError("the catalogue has no such scenario")
+            raise UnsupportedScenarioError("the catalogue has no such scenario")
         if planned.target in NOT_SERVED:
-            raise NotLeanError("a lean process does not import sentence-transformers")
+            raise UnsupportedScenarioError("a probe process does not import sentence-transformers")
         if planned.kind == "normalize":
             return scenarios.make_normalize(planned, self.spec)
         normalize = load_normalizer(self.spec, self.spec.normalizers[0])
         return scenarios.make_openvino(self._texts(planned.batch), self._embed(), normalize)
 
     def _served(self) -> List[Scenario]:
-        """The scenarios of the spec that a lean process can measure."""
+        """The scenarios of the spec that a probe process can measure."""
         planned = [self._planned[name] for name in self.spec.scenarios if name in self._planned]
         return [one for one in planned if one.target not in NOT_SERVED]
 
@@ -113,15 +112,15 @@ class Lean:
 
 @contextmanager
 def torch_hidden() -> Iterator[None]:
-    """Make torch a package that is not there, until the end of the block; one that is there already stays.
+    """Hide torch until the end of the block, unless it is already imported.
 
-    ``None`` in ``sys.modules`` makes ``import torch`` fail and ``importlib.util.find_spec`` say None, which
-    is how transformers, 4 and 5, asks for it, once.
+    ``None`` in ``sys.modules`` makes ``import torch`` fail and ``importlib.util.find_spec`` return None.
+    transformers 4 and 5 check for torch in this way, once.
     """
     if "torch" in sys.modules:
         yield
         return
-    sys.modules["torch"] = None  # type: ignore[assignment] # the import system's own word for "not there"
+    sys.modules["torch"] = None  # type: ignore[assignment] # marks a missing module
     try:
         yield
     finally:
@@ -129,17 +128,16 @@ def torch_hidden() -> Iterator[None]:
 
 
 def make_embedder(spec: CellSpec) -> Any:
-    """The embedder of the spec, the default one over the model that was converted before.
+    """Make the embedder of the spec; the default one uses the converted model.
 
-    That one needs no torch, but its tokenizer brings it in: ``import transformers`` and ``from_pretrained``
-    took 3.6-5.1 s and 400 MB (transformers 4.57) or 2.1 s and 261 MB (5.22), and 0.8 s and 78-82 MB with
-    torch hidden, with the same tokens (2026-11). So torch is hidden while it is made. From code of a team's
-    own nothing is hidden, for code that can do without torch would silently go another way than in its
-    service: its normalizer is imported before and called after, its embedder is made by its own factory,
-    which converts by itself.
+    The default embedder works without torch, but its tokenizer imports it: ``import transformers`` and
+    ``from_pretrained`` took 3.6-5.1 s and 400 MB (transformers 4.57) or 2.1 s and 261 MB (5.22), and 0.8 s
+    and 78-82 MB with torch hidden, with the same tokens (2026-11). So torch is hidden while it is made.
+    Torch is visible to code of users, which could otherwise behave differently than in the service: their
+    normalizer is imported before and called after, and their factory converts the model itself.
 
     Raises:
-        FileNotFoundError: there is no converted model in the folder that the spec names.
+        FileNotFoundError: the folder of the spec has no converted model.
     """
     factory = load_dotted(spec.embedder)
     if spec.embedder != DEFAULT_EMBEDDER:
@@ -148,38 +146,38 @@ def make_embedder(spec: CellSpec) -> Any:
         return factory(spec.model_dir, threads=spec.threads)
     path = Path(spec.converted, MODEL_FILE)
     if not path.is_file():
-        raise FileNotFoundError(f"there is no converted model {path}")
+        raise FileNotFoundError(f"no converted model {path}")
     import openvino  # noqa: PLC0415 - only where something is embedded
 
     model = openvino.Core().read_model(path)
     with torch_hidden():
         embedder = factory(spec.model_dir, threads=spec.threads, model=model)
-        embedder(["transformers asks for torch at the first text at the latest"])
+        embedder(["transformers checks for torch at the first text at the latest"])
     return embedder
 
 
 def imported() -> str:
-    """Those of the heavy modules that are in the process, separated by blanks; empty where none is."""
+    """The heavy modules in the process, separated by blanks."""
     return " ".join(name for name in HEAVY if sys.modules.get(name) is not None)
 
 
 def observe_threads() -> Dict[str, str]:
-    """How many threads the libraries are told to use, and how many the process has."""
-    told = os.environ.get("OMP_NUM_THREADS", "unset")
+    """The configured threads of the libraries, and the threads of the process."""
+    configured = os.environ.get("OMP_NUM_THREADS", "unset")
     try:
         lines = Path("/proc/self/status").read_text(encoding="ascii", errors="replace").splitlines()
         running = next(line.split()[1] for line in lines if line.startswith("Threads:"))
     except (OSError, StopIteration):
         running = "unknown"
-    return {"threads.told": told, "threads.running": running}
+    return {"threads.told": configured, "threads.running": running}
 
 
 BY_HAND = (9, 0.005)
-"""Rounds, and seconds of a round, where no controller says how many."""
+"""Rounds, and seconds of a round, without a controller."""
 
 
 def run(spec: CellSpec, channel: Channel) -> int:
-    """The whole life of a lean process; its exit code.
+    """Run a probe process and return its exit code.
 
     Raises:
         ChannelClosedError, OSError: the controller is gone.
@@ -187,8 +185,8 @@ def run(spec: CellSpec, channel: Channel) -> int:
     channel.send("hello", pid=os.getpid(), schema=SCHEMA)
     settle(spec)
     channel.send("stage", name="imports")
-    lean = Lean(spec)
-    if not import_modules(lean.modules(), channel):
+    probe = Probe(spec)
+    if not import_modules(probe.modules(), channel):
         return 1
     from harness.cell.facts import module_versions  # noqa: PLC0415 - looks at what has been imported
 
@@ -196,27 +194,27 @@ def run(spec: CellSpec, channel: Channel) -> int:
     facts = {"python": platform.python_version(), **versions, **observe_threads(), "imported": imported()}
     channel.send("facts", facts=facts)
     channel.send("stage", name="latency")
-    failed = [scenario for scenario in spec.scenarios if not measure(scenario, lean, channel)]
+    failed = [scenario for scenario in spec.scenarios if not measure(scenario, probe, channel)]
     peak = high_water_bytes()
     channel.send("finished", peak_rss=peak)
-    if channel.attended:
+    if channel.connected:
         return 0
     sys.stdout.write(f"peak memory of the process: {peak / 2**20:.1f} MiB\n")
     return 1 if failed else 0
 
 
-def measure(scenario: str, lean: Lean, channel: Channel) -> bool:
-    """Set up one scenario, time it in its turns, and be silent until all have finished it.
+def measure(scenario: str, probe: Probe, channel: Channel) -> bool:
+    """Set up one scenario, time it in its turns, and wait until all processes have finished it.
 
     Returns:
-        False where it could not be measured, which has been told.
+        False if the measurement failed, which is reported to the controller.
 
     Raises:
         ChannelClosedError, OSError: the controller is gone.
     """
     problem = ""
     try:
-        call = lean.load(scenario).call
+        call = probe.load(scenario).call
         warm_up(call)
         times = time_rounds(scenario, call, channel)
     except ChannelClosedError:
@@ -224,7 +222,7 @@ def measure(scenario: str, lean: Lean, channel: Channel) -> bool:
     except (Exception, SystemExit) as error:  # noqa: BLE001 - whatever a subject raises is its result
         problem = clean(f"{type(error).__name__}: {error}")
         channel.send("untimed", scenario=scenario, message=problem)
-    if channel.attended:
+    if channel.connected:
         channel.wait("next")
     elif problem:
         sys.stderr.write(f"{scenario}: not measured: {problem}\n")
@@ -234,9 +232,9 @@ def measure(scenario: str, lean: Lean, channel: Channel) -> bool:
 
 
 def time_rounds(scenario: str, call: Callable[[], Any], channel: Channel) -> List[float]:
-    """Seconds per call of each round, garbage collection off in a round and on between rounds."""
+    """Seconds per call in each round; garbage collection runs between rounds only."""
     turns = Turns(channel, scenario)
-    rounds, iterations = turns.begin(call) if channel.attended else _plan_by_hand(call)
+    rounds, iterations = turns.begin(call) if channel.connected else _plan_by_hand(call)
     timer = Timer(call)
     times: List[float] = []
     for _ in range(rounds):
@@ -254,14 +252,14 @@ def _plan_by_hand(call: Callable[[], Any]) -> Tuple[int, int]:
 def main(argv: Optional[Sequence[str]] = None) -> int:
     """Read the command line, then run."""
     parser = argparse.ArgumentParser(
-        prog="python -m harness.cell.probe", description="Time some scenarios in a process of little size."
+        prog="python -m harness.cell.probe", description="Time scenarios in a small process."
     )
     parser.add_argument("spec", type=Path, help="the spec file that the controller wrote")
     options = parser.parse_args(argv)
     try:
         return run(CellSpec.read(options.spec), Channel.inherited())
     except (KeyboardInterrupt, BrokenPipeError, ConnectionResetError, ChannelClosedError):
-        return 1  # ended, or nobody there to be told: nothing to say
+        return 1  # the controller is gone
 
 
 if __name__ == "__main__":

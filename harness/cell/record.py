@@ -1,6 +1,6 @@
-"""What a check measured: the ``record`` fixture, and the sentence that a broken bound becomes.
+"""The ``record`` fixture for measurements of checks, and the message of a broken bound.
 
-Standard library only; numpy scalars are converted by the protocols that they share with Python numbers.
+Standard library only; numpy scalars are converted through the protocols of Python numbers.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import re
 from typing import Any, Dict, Mapping, Optional, Sequence, Union
 
 MESSAGE_LIMIT = 2000
-"""Characters of a message; a library can raise with a whole model in its text."""
+"""Largest length of a message, in characters; an exception can quote a whole model."""
 
 FactValue = Union[str, float, int, bool, None]
 
@@ -29,7 +29,7 @@ def clean(text: str, limit: int = MESSAGE_LIMIT) -> str:
 
 
 def number(value: Any) -> Optional[float]:
-    """A Python float of any scalar; None where it is not finite (JSON has no word for that)."""
+    """Convert any scalar to a Python float; None if it is not finite (JSON has no such number)."""
     if value is None:
         return None
     converted = float(value)
@@ -37,7 +37,7 @@ def number(value: Any) -> Optional[float]:
 
 
 def fact(value: Any) -> FactValue:
-    """A fact as JSON can carry it: numpy scalars become Python's, everything unknown its text."""
+    """Convert a fact for JSON: numpy scalars become Python scalars, other objects text."""
     if value is None or isinstance(value, bool):
         return value
     if isinstance(value, str):
@@ -49,10 +49,10 @@ def fact(value: Any) -> FactValue:
 
 
 def within(value: Optional[float], bound: str, allowed: Optional[float]) -> bool:
-    """Whether a value keeps its bound; a value that is not finite keeps none but ``none``.
+    """Whether a value is within its bound; a value that is not finite is within ``none`` only.
 
     Raises:
-        ValueError: the bound is unknown, or has nothing to compare with.
+        ValueError: the bound is unknown, or has no finite value to compare with.
     """
     if bound == "none":
         return True
@@ -66,7 +66,7 @@ def within(value: Optional[float], bound: str, allowed: Optional[float]) -> bool
 
 
 def sentence(observation: Mapping[str, Any]) -> str:
-    """Why a check failed: worst value, where, what is allowed, share of mismatches, sample, who is wrong."""
+    """Describe a failure: worst value, place, tolerance, share of mismatches, sample, cause by the oracle."""
     value, unit, worst = observation["value"], observation["unit"], observation["worst"]
     if observation["bound"] == "equal" and observation["allowed"] == 1 and value == 0:
         return _with_context(f"{unit}: no, but should be yes", observation)
@@ -79,7 +79,7 @@ def sentence(observation: Mapping[str, Any]) -> str:
 
 
 def _with_context(text: str, observation: Mapping[str, Any]) -> str:
-    """Append share of mismatches, sample, and who is wrong."""
+    """Append the share of mismatches, the sample, and the result of the oracle."""
     if observation["share"] is not None:
         text += f"; {100 * observation['share']:.3g}% of elements beyond"
     if observation["sample"]:
@@ -90,7 +90,7 @@ def _with_context(text: str, observation: Mapping[str, Any]) -> str:
 
 
 class Record:
-    """The ``record`` fixture: called exactly once a case, keeps what was measured, then asserts it."""
+    """The ``record`` fixture: called once per case, it stores the measurement and asserts its bound."""
 
     def __init__(self) -> None:
         self.observation: Optional[Dict[str, Any]] = None
@@ -109,10 +109,10 @@ class Record:
         blame: str = "",
         facts: Optional[Mapping[str, Any]] = None,
     ) -> None:
-        """Keep an observation (fields of ``harness.records.Observation``), then hold it to what is allowed.
+        """Store an observation (fields of ``harness.records.Observation``) and compare it with its bound.
 
         Raises:
-            CheckFailedError: the value breaks its bound; the message is the whole story.
+            CheckFailedError: the value breaks its bound; with the whole description.
             RuntimeError: a second call in one case.
         """
         if self.observation is not None:

@@ -1,4 +1,4 @@
-"""The reference: SentenceTransformer on the CPU, the differences of its releases evened out."""
+"""The reference: SentenceTransformer on the CPU, with one interface for all releases."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ if TYPE_CHECKING:
 
 
 def load_reference(model_dir: str) -> SentenceTransformer:
-    """Load a model folder on the CPU; the Hub is offline by the environment of a cell process."""
+    """Load a model folder on the CPU; the environment of a cell process makes the Hub offline."""
     from sentence_transformers import SentenceTransformer  # noqa: PLC0415 # ten seconds, and a cell may lack it
 
     return SentenceTransformer(str(model_dir), device="cpu").eval()
 
 
 def encode(model: SentenceTransformer, texts: List[str], *, normalize: bool) -> NDArray:
-    """``model.encode`` as an array (n, d); an empty list is (0, d) whatever the release says to it."""
+    """``model.encode`` as an array (n, d); an empty list gives (0, d) in every release."""
     if not texts:
         # 3.0.1 raises IndexError, 3.1 and later return a float64 array of shape (0,).
         return np.zeros((0, encode(model, ["x"], normalize=normalize).shape[1]), dtype=np.float32)
@@ -37,7 +37,7 @@ def transformer_of(model: SentenceTransformer) -> Any:
 
 
 def tokenize(model: SentenceTransformer, texts: List[str]) -> Dict[str, torch.Tensor]:
-    """The tokens that ``encode`` gives to the transformer, padded to the longest; int64 (n, t)."""
+    """The inputs of the transformer in ``encode``, padded to the longest; int64 (n, t)."""
     # ``tokenize`` became ``preprocess`` in 5.4 and warns since; both also carry entries that are no tensors.
     make: Callable[[List[str]], Dict[str, Any]] = getattr(model, "preprocess", None) or model.tokenize
     features = make(list(texts))
@@ -59,7 +59,7 @@ def hidden(model: SentenceTransformer, texts: List[str]) -> Tuple[NDArray, NDArr
 
 
 def with_rounded_weights(transformer: Any, dtype: torch.dtype) -> Any:
-    """A copy whose weights went through a shorter dtype and back: the slightest really different model."""
+    """A copy with weights rounded to a shorter dtype, the smallest difference of a control."""
     rounded = copy.deepcopy(transformer)
     with torch.no_grad():
         for parameter in rounded.parameters():

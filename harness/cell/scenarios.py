@@ -1,4 +1,4 @@
-"""What a latency scenario calls: everything that is not to be timed is done before."""
+"""The calls of latency scenarios, with all preparation done before the timing."""
 
 from __future__ import annotations
 
@@ -13,22 +13,22 @@ from harness.cell.interface import CellSpec, Scenario, load_normalizer
 DIMENSION = 384
 SEED = 20261101
 TYPICAL = range(20, 200)
-"""Characters of the texts that are timed; the corpus holds extremes for other purposes."""
+"""Range of lengths of timed texts, in characters; the corpus also holds extremes."""
 
 PAGE = 4096
 PLACES = 7
-"""In how many places of a memory page the rows begin, in turn.
+"""Number of places in a memory page at which the rows begin, in turn.
 
-A load that follows a store to the same place in another page waits for it: 32 rows took 1.7 times as long
-in processes whose memory happened to lie that way.
+A load after a store to the same place in another page is delayed: 32 rows took 1.7 times as long in
+processes with such a memory placement.
 """
 LARGE = 1 << 20
-"""Bytes from which on rows lie in one place: they span pages enough, and copies would empty the cache."""
+"""Bytes from which rows have one place: they span many pages, and copies would empty the cache."""
 
 
 @dataclass(frozen=True)
 class Target:
-    """A call without arguments, and what has to be known to read its times."""
+    """A call without arguments, with a note for the reader of its times."""
 
     call: Callable[[], Any]
     facts: Dict[str, Any] = field(default_factory=dict)
@@ -46,12 +46,12 @@ def make_normalize(scenario: Scenario, spec: CellSpec) -> Target:
     from sentence_transformers.util import normalize_embeddings  # noqa: PLC0415 - likewise
 
     tensors = cycle([torch.from_numpy(array) for array in placed])
-    note = "the tensors are made beforehand: conversion from NumPy and back is not in the time"
+    note = "the tensors are made beforehand; the time excludes conversion from NumPy and back"
     return Target(lambda: normalize_embeddings(next(tensors)), {**facts, "note": note})
 
 
 def place_rows(rows: np.ndarray) -> List[np.ndarray]:
-    """Copies of the rows (n, d) that begin at different places of a memory page; large ones once."""
+    """Copies of the rows (n, d) at different places of a memory page; one copy of large rows."""
     if rows.nbytes >= LARGE:
         return [rows]
     copies = []
@@ -68,14 +68,14 @@ def make_openvino(
     texts: List[str], subject: Callable[[List[str]], Any], normalize: Callable[[Any], Any]
 ) -> Target:
     """Embed with the subject, then normalize by hand, as a service does."""
-    note = "text to unit vector: tokenization, inference, pooling and normalization are in the time"
+    note = "text to unit vector; the time includes tokenization, inference, pooling and normalization"
     return Target(lambda: normalize(subject(texts)), {"characters": sum(map(len, texts)), "note": note})
 
 
 def make_sentence_transformers(texts: List[str], model: Any) -> Target:
-    """Embed and normalize with the reference, in one batch, so that both pad to the longest of all texts.
+    """Embed and normalize with the reference, in one batch, so both pad to the longest text.
 
-    Sorting texts by length, as both do before they cut lists into batches, changes nothing in one batch.
+    Both sort texts by length, which has no effect within one batch.
     """
     note = "as embed.openvino: text to unit vector, in one batch; encode() also sorts texts by length"
 
@@ -92,6 +92,6 @@ def make_sentence_transformers(texts: List[str], model: Any) -> Target:
 
 
 def pick_texts(corpus: Sequence[str], batch: int) -> List[str]:
-    """The first texts of ordinary length, from the start again where there are too few."""
+    """The first texts of ordinary length, repeated if there are too few."""
     typical = [text for text in corpus if len(text) in TYPICAL] or list(corpus)
     return [typical[index % len(typical)] for index in range(batch)]

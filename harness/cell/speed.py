@@ -1,8 +1,8 @@
-"""How long ``stable`` takes beside ``manual``: ``python -m harness.cell.speed`` in an environment with NumPy.
+"""Time of ``stable`` relative to ``manual``: ``python -m harness.cell.speed`` in an environment with NumPy.
 
-Both run in every round, one after the other, so that what disturbs the machine disturbs both; shown is the
-median of the ratios of the rounds with its quartiles. Time is CPU time of the thread, so that a busy machine
-can be measured on. NumPy alone: no model, no torch.
+Both run in every round, one after the other, so disturbances of the machine affect both. The output is the
+median of the ratios of the rounds with its quartiles. Time is CPU time of the thread, so the measurement
+works on a busy machine. It needs neither a model nor torch.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from harness.cell.normalizers import manual, stable
 
 SHAPES = ((1, 384), (32, 384), (256, 384), (4096, 384))
 ROUND_SECONDS = 2e-3
-"""A timed round of ``manual`` lasts about this long (or one call): far above the resolution of the clock."""
+"""Duration of a timed round of ``manual`` (or one call), far above the resolution of the clock."""
 
 
 def _seconds(function: Callable[[np.ndarray], np.ndarray], rows: np.ndarray, calls: int) -> float:
@@ -30,7 +30,7 @@ def _seconds(function: Callable[[np.ndarray], np.ndarray], rows: np.ndarray, cal
 
 
 def measure_ratios(rows: np.ndarray, rounds: int) -> List[float]:
-    """Time of ``stable`` over that of ``manual`` on the same rows, round by round; the order alternates."""
+    """Time of ``stable`` relative to ``manual`` on the same rows, by round; the order alternates."""
     calls = max(1, int(ROUND_SECONDS / min(_seconds(manual, rows, 1) for _ in range(3))))
     ratios = []
     for number in range(rounds):
@@ -41,7 +41,7 @@ def measure_ratios(rows: np.ndarray, rounds: int) -> List[float]:
 
 
 def table(rounds: int) -> str:
-    """One line for each dtype and shape."""
+    """Measure and format one line for each dtype and shape."""
     source = np.random.RandomState(1)
     lines = [f"numpy {np.__version__}, {rounds} rounds: stable / manual, median (quartiles)"]
     for dtype in ("float32", "float16"):
@@ -53,7 +53,7 @@ def table(rounds: int) -> str:
 
 
 def main() -> None:
-    """Read the command line, measure, show."""
+    """Read the command line, measure, and print the table."""
     parser = argparse.ArgumentParser(prog="python -m harness.cell.speed")
     parser.add_argument("--rounds", type=int, default=41)
     sys.stdout.write(table(parser.parse_args().rounds))

@@ -21,14 +21,14 @@ from harness.cell.channel import Channel
 from harness.cell.interface import CellSpec, Check, load_checks, load_dotted
 from harness.cell.record import clean
 
-# Bytecode is written whole or not at all: a full disk must not leave modules that nothing can import.
+# Atomic writing of bytecode
 
 
 def write_bytecode_whole() -> None:
-    """From now on an import that has no room for the whole of its bytecode writes none.
+    """Make imports write complete bytecode or none.
 
-    ``importlib`` itself ignores a short write and renames what a full disk has cut off into its place (seen
-    with CPython 3.9, 3.11 and 3.13); every later import of the module fails: "marshal data too short".
+    On a full disk ``importlib`` ignores a short write and installs truncated bytecode (seen with CPython 3.9,
+    3.11 and 3.13). Every later import of the module then fails with "marshal data too short".
     """
     external: Any = sys.modules["_frozen_importlib_external"]
     external._write_atomic = _write_atomic  # noqa: SLF001 - there is no public place for it
@@ -38,7 +38,7 @@ def _write_atomic(path: str, data: bytes, mode: int = 0o666) -> None:
     temporary = f"{path}.{os.getpid()}-{id(data)}"
     descriptor = os.open(temporary, os.O_EXCL | os.O_CREAT | os.O_WRONLY, mode & 0o666)
     try:
-        with os.fdopen(descriptor, "wb") as file:  # buffered: it writes on, or raises
+        with os.fdopen(descriptor, "wb") as file:  # buffered: it writes everything, or raises
             file.write(data)
         os.replace(temporary, path)  # noqa: PTH105 - paths of importlib are text
     except OSError:
@@ -47,25 +47,25 @@ def _write_atomic(path: str, data: bytes, mode: int = 0o666) -> None:
 
 
 SCHEMA = 1
-"""Of the events; the controller refuses another."""
+"""Schema version of the events; the controller refuses others."""
 
 SUITE = Path(__file__).with_name("suite")
 PACKAGES = ("numpy", "torch", "transformers", "sentence_transformers", "openvino")
 
 THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "VECLIB_MAXIMUM_THREADS")
 QUIET = {
-    "CI": "true",  # openvino sends telemetry at import unless it sees a CI
+    "CI": "true",  # openvino sends telemetry at import except in a CI
     "HF_HUB_OFFLINE": "1",
     "HF_HUB_DISABLE_TELEMETRY": "1",
     "TRANSFORMERS_OFFLINE": "1",
     "TOKENIZERS_PARALLELISM": "false",
-    "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1",  # the plugins of whoever runs it are not part of the measurement
+    "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1",  # plugins of the user are not part of the measurement
 }
 FOREIGN = ("PYTEST_ADDOPTS", "PYTEST_PLUGINS")
 
 
 def settle(spec: CellSpec) -> None:
-    """Make this process the one that the spec describes; before any package under test is imported."""
+    """Configure this process by the spec, before any import of a package under test."""
     write_bytecode_whole()
     for variable in FOREIGN:
         os.environ.pop(variable, None)
@@ -77,23 +77,23 @@ def settle(spec: CellSpec) -> None:
 
 
 class SourceLoader(SourceFileLoader):
-    """Compiles what it imports: the bytecode beside it may be the work of another cell."""
+    """Loader that compiles sources, because bytecode in the folder may come from another cell."""
 
     def get_code(self, fullname: str) -> Any:
-        """The code of a module, from its source alone."""
+        """Compile the code of a module from its source."""
         path = self.get_filename(fullname)
         return self.source_to_code(self.get_data(path), path)
 
 
 def read_sources_only(folders: Sequence[str]) -> None:
-    """From now on read no bytecode below these folders, and write none; the environment keeps its own."""
+    """Neither read nor write bytecode below these folders; the environment still uses bytecode."""
     roots = [str(Path(folder).absolute()) for folder in folders]
     find = FileFinder.path_hook((ExtensionFileLoader, EXTENSION_SUFFIXES), (SourceLoader, SOURCE_SUFFIXES))
 
     def hook(path: str) -> Any:
         inside = any(path == root or path.startswith(root + os.sep) for root in roots)
         if not inside or path.startswith(sys.prefix + os.sep):
-            raise ImportError(f"{path} is no folder of the subject")
+            raise ImportError(f"{path} is not a folder of the subject")
         return find(path)
 
     sys.path_hooks.insert(0, hook)
@@ -101,7 +101,7 @@ def read_sources_only(folders: Sequence[str]) -> None:
 
 
 def import_modules(modules: Sequence[str], channel: Channel) -> bool:
-    """Import modules and dotted paths in this order; False, and told, where one cannot be imported."""
+    """Import modules and dotted paths in order; False, with a report, if an import fails."""
     for module in modules:
         try:
             find = load_dotted if ":" in module else importlib.import_module
@@ -115,13 +115,13 @@ def import_modules(modules: Sequence[str], channel: Channel) -> bool:
 
 
 def pytest_arguments(spec: CellSpec, suite: Path) -> List[str]:
-    """The command line of pytest: nothing of the user's configuration or plugins."""
+    """The command line of pytest, without configuration and plugins of the user."""
     ini = Path(spec.workdir, "pytest.ini")
     ini.parent.mkdir(parents=True, exist_ok=True)
     ini.write_text("[pytest]\n", encoding="utf-8")
     arguments = [
         *(str(suite), "-c", str(ini), f"--rootdir={suite.parent}", f"--confcutdir={suite}"),
-        *("-p", "no:cacheprovider", "-p", "no:unraisableexception"),  # it collects garbage five times over
+        *("-p", "no:cacheprovider", "-p", "no:unraisableexception"),  # it runs five garbage collections
         *("--import-mode=importlib", "--strict-markers", "-ra", "--tb=short"),
         *("-p", "_hypothesis_pytestplugin", "-p", "pytest_benchmark.plugin"),
         *("--benchmark-disable-gc", f"--benchmark-storage=file://{Path(spec.workdir, 'benchmarks')}"),
@@ -133,9 +133,10 @@ def pytest_arguments(spec: CellSpec, suite: Path) -> List[str]:
 
 
 def run_suite(spec: CellSpec, channel: Channel, checks: Sequence[Check], arguments: List[str]) -> int:
-    """Run pytest in this process; the exit code, which is red for whoever runs it by hand.
+    """Run pytest in this process and return the exit code.
 
-    With a controller it is 0 as soon as everything has been run and told: what failed is in the results.
+    With a controller it is 0 if everything has run and was sent, because results contain the failures.
+    Without one it is the exit code of pytest.
     """
     import pytest  # noqa: PLC0415 - only now: its plugins read the environment
 
@@ -147,11 +148,11 @@ def run_suite(spec: CellSpec, channel: Channel, checks: Sequence[Check], argumen
     if not reporter.complete:
         return code or 1
     channel.send("finished", peak_rss=reporter.peak.sample())
-    return 0 if channel.attended else code
+    return 0 if channel.connected else code
 
 
 def run(spec: CellSpec, channel: Channel) -> int:
-    """The whole life of a cell process; its exit code."""
+    """Run a cell process and return its exit code."""
     channel.send("hello", pid=os.getpid(), schema=SCHEMA)
     settle(spec)
     channel.send("stage", name="imports")
@@ -174,7 +175,7 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
         prog="python -m harness.cell.start", description="Run the suite of one cell."
     )
     parser.add_argument("spec", type=Path, help="the spec file that the controller wrote")
-    parser.add_argument("--only", action="append", default=[], help="glob over case ids; again for more")
+    parser.add_argument("--only", action="append", default=[], help="glob over case ids; repeatable")
     options = parser.parse_args(argv)
     spec = CellSpec.read(options.spec)
     if options.only:
@@ -182,11 +183,11 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
     try:
         return run(spec, Channel.inherited())
     except (KeyboardInterrupt, BrokenPipeError):
-        return 1  # ended, or nobody there to be told: nothing to say
+        return 1  # the controller is gone
 
 
 def leave(code: int) -> NoReturn:
-    """Exit at once: to take torch and its libraries down in order costs a second, for nothing."""
+    """Exit at once; an orderly shutdown of torch takes a second without benefit."""
     sys.stdout.flush()
     sys.stderr.flush()
     os._exit(code)

@@ -1,4 +1,4 @@
-"""Inputs of the normalization checks by name and dtype: seeded, so that every cell sees the same bits."""
+"""Inputs of the normalization checks by name and dtype, seeded for the same bits in every cell."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from typing import Callable, Dict
 import numpy as np
 
 WIDTH = 384
-"""Elements a row, as all-MiniLM-L6-v2 has them."""
+"""Elements per row, as in all-MiniLM-L6-v2."""
 
 DIMENSIONS = (1, 2, 3, 7, 8, 9, 64, 127, 128, 129, 384, 1000, 4096)
-"""Row lengths on both sides of the blocks in which sums are taken (8, 128), a usual one and a long one."""
+"""Row lengths on both sides of the blocks of summation (8, 128), a usual one and a long one."""
 
 
 def _normal(name: str, rows: int, d: int = WIDTH) -> np.ndarray:
-    """Standard normal numbers (rows, d) from uniform ones, whose stream does not change between releases."""
+    """Standard normal numbers (rows, d) from uniform ones, whose stream is stable across releases."""
     source = np.random.RandomState(zlib.crc32(name.encode()))
     return source.standard_normal((rows, d))
 
@@ -43,7 +43,7 @@ def _mixed_zero(dtype: np.dtype) -> np.ndarray:
 
 
 def _many_rows(dtype: np.dtype) -> np.ndarray:
-    """More rows than any normalizer should take at a time, zero rows where blocks may begin and end."""
+    """More rows than a block of any normalizer, with zero rows at likely block boundaries."""
     rows = _normal("many-rows", 600, 16).astype(dtype)
     rows[[0, 127, 128, 255, 256, 511, 512, 599]] = 0
     return rows
@@ -56,7 +56,7 @@ def _signed_zero(dtype: np.dtype) -> np.ndarray:
 
 
 def _single(dtype: np.dtype) -> np.ndarray:
-    """One element a row, where dividing by its own size gives exactly 1 or -1."""
+    """One element per row; division by its absolute value gives exactly 1 or -1."""
     rows = np.zeros((8, WIDTH), dtype)
     # times its reciprocal 41 is not 1 in float32, nor is 49 in float16 and float64
     rows[np.arange(8), np.arange(8) * 47] = np.array([1, -3, 0.1, -41, 100, 49, -200, 1.5], dtype)
@@ -80,24 +80,24 @@ def _powers(dtype: np.dtype, first: int, last: int, name: str) -> np.ndarray:
 
 
 def _tiny(dtype: np.dtype) -> np.ndarray:
-    """Normal numbers whose squares are not: from a little below the root of the smallest one downward."""
+    """Normal numbers with subnormal squares: from slightly below the root of the smallest one downward."""
     least = int(np.finfo(dtype).minexp)
     return _powers(dtype, least // 2 - 5, least + 1, "tiny")
 
 
 def _small(dtype: np.dtype) -> np.ndarray:
-    """Norms from 0.2 down to a few times 1e-12, where the eps of the reference must not be seen yet."""
+    """Norms from 0.2 down to a few times 1e-12, where the eps of the reference must have no effect yet."""
     return _powers(dtype, -39, -4, "small")
 
 
 def _huge(dtype: np.dtype) -> np.ndarray:
-    """Finite numbers whose sum of squares is not: from the root of the largest one upward."""
+    """Finite numbers with an infinite sum of squares: from the root of the largest one upward."""
     most = int(np.finfo(dtype).maxexp)
     return _powers(dtype, most // 2, most - 1, "huge")
 
 
 def _mixed(dtype: np.dtype) -> np.ndarray:
-    """Rows of every size in one batch, and one row that has all sizes itself."""
+    """Rows of every magnitude in one batch, and one row with all magnitudes."""
     usual = _normal("mixed", 6, 16).astype(dtype)
     across = _powers(dtype, int(np.finfo(dtype).minexp), int(np.finfo(dtype).maxexp) - 1, "across")
     parts = (usual, np.zeros((2, 16), dtype), _tiny(dtype)[::4], _huge(dtype)[::4], across.T[:, :12])
@@ -144,19 +144,19 @@ VECTORS: Dict[str, Callable[[np.dtype], np.ndarray]] = {
 
 
 def vectors(name: str, dtype: str) -> np.ndarray:
-    """The rows called ``name``, of shape (n, d), in ``dtype``."""
+    """The rows of the vector ``name``, of shape (n, d), in ``dtype``."""
     return VECTORS[name](np.dtype(dtype))
 
 
 def row_of(d: int, dtype: str) -> np.ndarray:
-    """Three rows of ``d`` numbers between 0.5 and 2 in size, whose squares every dtype can hold."""
+    """Three rows of ``d`` numbers of magnitude 0.5 to 2, whose squares fit every dtype."""
     source = np.random.RandomState(d)
     signs = np.where(source.uniform(size=(3, d)) < 0.5, -1, 1)
     return (signs * source.uniform(0.5, 2, (3, d))).astype(dtype)
 
 
 def laid_out(layout: str, dtype: str) -> np.ndarray:
-    """Rows (16, 48) in another order of memory: ``fortran``, ``strided``, ``reversed`` or ``read-only``."""
+    """Rows (16, 48) in another memory layout: ``fortran``, ``strided``, ``reversed`` or ``read-only``."""
     rows = _normal("layout", 16, 48).astype(dtype)
     if layout == "fortran":
         return np.asfortranarray(rows)
@@ -170,7 +170,7 @@ def laid_out(layout: str, dtype: str) -> np.ndarray:
 
 
 def integers(dtype: str) -> np.ndarray:
-    """Rows (6, 24) of an integer dtype, zero rows and the ends of its range among them."""
+    """Rows (6, 24) of an integer dtype, with zero rows and the ends of its range."""
     info = np.iinfo(dtype)
     numbers = (
         np.random.RandomState(11).randint(max(info.min, -1000), min(info.max, 1000), (6, 24)).astype(dtype)
@@ -186,7 +186,7 @@ def shifted(rows: np.ndarray, exponent: int) -> np.ndarray:
 
 
 def coarse(rows: np.ndarray) -> np.ndarray:
-    """The rows with half the bits of their dtype: a control, how arithmetic of low precision looks."""
+    """The rows with half the bits of their dtype: a control with low precision."""
     bits = (int(np.finfo(rows.dtype).nmant) + 1) // 2
     mantissa, exponent = np.frexp(rows.astype(np.float64))
     return np.ldexp(np.ldexp(np.rint(np.ldexp(mantissa, bits)), -bits), exponent).astype(rows.dtype)

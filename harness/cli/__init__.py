@@ -1,1 +1,1 @@
-"""The command ``harness``: the only place that prints and exits."""
+"""The command ``harness``: the only package that prints and exits."""

@@ -1,4 +1,4 @@
-"""What earlier runs say: the history beside the commands, trends, and the page of a new run."""
+"""The history as the commands use it: trends, the comparison with the last run, recording of new runs."""
 
 from __future__ import annotations
 
@@ -20,10 +20,12 @@ from harness.errors import MachineError, UsageError
 from harness.judge.compare import compare
 from harness.judge.snapshot import summarize_snapshot, take_snapshot
 from harness.judge.trends import NEWEST, Key, Move, collect_points, find_move, judge_trend, place_of
+from harness.matrix.read import describe_sweep
 from harness.reading import exists, input_fault
 from harness.records import Earlier, PastRun, Run, Snapshot, TrendPoint, Trends
 from harness.report.escape import disarm_commands
 from harness.runs.database import Say, read_history
+from harness.runs.find import Runs
 from harness.runs.reading import Timed, count_rebased, find_last, list_before, list_runs, read_series
 from harness.runs.recording import History, record_folder
 from harness.sweep.stages import Render
@@ -32,24 +34,24 @@ if TYPE_CHECKING:
     from harness.judge.changes import Changes
 
 
-# From the history to trends: what each session measured, change points, then judged.
+# Trends
 
 _ALPHA = 0.01
-"""That any of all series is said to creep without doing so."""
+"""Probability of a false drift in any of all series."""
 
 _Series = tuple[Key, bool]
 """Cell and scenario, and whether the cell is the baseline."""
 
 _FEWEST = NEWEST + 1
-"""Sessions without which the page of a run says nothing of trends: a reference, and the newest after it."""
+"""Sessions that the page needs before it shows trends: a reference and the newest after it."""
 
 
 @dataclass(frozen=True)
 class Past:
-    """The runs of a matrix on one class of machine, what they timed, both the oldest first.
+    """The runs of a matrix on one class of machine and their timings, both oldest first.
 
-    ``others`` is how many sweeps of it there are on other machines, ``rebased`` how many on this class of
-    machine were held against another baseline.
+    ``others`` counts its sweeps on other classes of machine, ``rebased`` those on this class of machine
+    that have another baseline.
     """
 
     runs: tuple[PastRun, ...]
@@ -58,18 +60,18 @@ class Past:
     rebased: int
 
 
-def make_trends(path: Path, matrix: str | None, say: Say) -> Trends:
-    """The trends of a matrix (the one swept last, if none is named) on the machine class of its newest run.
+def make_trends(path: Path, matrix: str | None, notify: Say) -> Trends:
+    """Compute the trends of a matrix (default: the one swept last) on the machine class of its newest run.
 
     Raises:
-        UsageError: no sweep of it is in the history.
-        MachineError: the history cannot be read, or holds a value that is no number.
+        UsageError: the history has no sweep of the matrix.
+        MachineError: the history cannot be read, or one of its values is not finite.
     """
-    with read_history(path, say) as connection:
+    with read_history(path, notify) as connection:
         past = _read_newest(connection, matrix)
     if past is None:
         of = f" of {matrix}" if matrix else ""
-        raise UsageError(f"{path}: no sweep{of} in the history; `harness history` lists what there is")
+        raise UsageError(f"{path}: no sweep{of} in the history; `harness history` lists its runs")
     return judge_past(past)
 
 
@@ -86,9 +88,9 @@ def _read_newest(connection: sqlite3.Connection, matrix: str | None) -> Past | N
 
 
 def read_until(connection: sqlite3.Connection, own: Snapshot) -> Past | None:
-    """The past of a sweep that ends with itself, recorded or not; None where too little was timed for trends.
+    """Read the past of a sweep up to and including itself; None with too few sessions for trends.
 
-    A sweep that timed nothing has no trends: they would be those of another.
+    The sweep may be missing from the history. A sweep without latency has no trends.
     """
     if own.kind != "sweep" or not own.latency:
         return None
@@ -104,10 +106,10 @@ def read_until(connection: sqlite3.Connection, own: Snapshot) -> Past | None:
 
 
 def judge_past(past: Past) -> Trends:
-    """What became of every series.
+    """Judge every series.
 
     Raises:
-        MachineError: a value of the history is no finite number.
+        MachineError: a value of the history is not finite.
     """
     runs = past.runs
     pinned = [run.run for run in runs if run.pinned]
@@ -134,7 +136,7 @@ def _find_changes(
     places: Mapping[_Series, int],
     moves: Mapping[_Series, Move | None],
 ) -> dict[_Series, Changes]:
-    """Change points of every series; a slope, which takes longest, of those alone that moved beyond noise."""
+    """Find the change points of every series; slopes, which take longest, only where it left the noise."""
     from harness.judge.changes import find_changes  # noqa: PLC0415 - SciPy takes a second to import
 
     if not points:
@@ -150,80 +152,77 @@ def _describe_notes(past: Past, *, pinned: bool) -> Iterator[str]:
     if not pinned:
         yield (
             "no run on this class of machine is pinned, so the first is the reference; "
-            "`harness history --pin RUN` names a release"
+            "`harness history --pin RUN` chooses another"
         )
     if past.others:
         noun = "run" if past.others == 1 else "runs"
-        yield f"left out, for on other classes of machine: {past.others} {noun}"
+        yield f"excluded, on other classes of machine: {past.others} {noun}"
     if past.rebased:
         noun = "run" if past.rebased == 1 else "runs"
-        yield f"left out, for held against another baseline: {past.rebased} {noun}"
+        yield f"excluded, with another baseline: {past.rebased} {noun}"
     if not past.timed:
         yield "no run measured latency with a noise floor"
 
 
-def recall(run: Run, history: History, say: Say) -> Earlier:
-    """What the runs before this one tell; itself it is not in the history yet, or is rendered again.
-
-    What gets in the way costs the page a section, not the run its page: it is said.
-    """
+def find_earlier(run: Run, history: History, notify: Say) -> Earlier:
+    """Compare a run with the runs before it; an unreadable history costs a section of the page and a note."""
     if history.keep == 0:
         return Earlier()
     own = take_snapshot(run.plan, run.results, run.judgement)
     try:
-        with read_history(history.path, say) as connection:
+        with read_history(history.path, notify) as connection:
             last = find_last(connection, own)
             past = read_until(connection, own)
     except (UsageError, MachineError) as error:
-        say(f"the page tells nothing of earlier runs: {error}")
+        notify(f"the page has no section on earlier runs: {error}")
         return Earlier()
     since = compare(last, own) if last is not None else None
-    return Earlier(since=since, trends=_judge(past, say))
+    return Earlier(since=since, trends=_judge(past, notify))
 
 
-def _judge(past: Past | None, say: Say) -> Trends | None:
+def _judge(past: Past | None, notify: Say) -> Trends | None:
     try:
         return judge_past(past) if past is not None else None
     except MachineError as error:
-        say(f"the page tells nothing of trends: {error}")
+        notify(f"the page has no section on trends: {error}")
         return None
 
 
-# The history beside the commands: where it is, what a finished run leaves there, what its page is told.
+# Location and recording
 
 FILE_VARIABLE = "HARNESS_HISTORY"
-"""Where the history lies, instead of beside the runs."""
+"""Environment variable: the file of the history, by default next to the runs."""
 
 MAX_RUNS = 999_999_999
-"""Runs that a history may keep: what SQLite counts with."""
+"""Largest number of runs that a history may keep."""
 
 KEEP_VARIABLE = "HARNESS_KEEP_RUNS"
-"""How many runs of each matrix and kind it keeps; 0: nothing is recorded."""
+"""Environment variable: how many runs of each matrix and kind are kept; 0 records nothing."""
 
 
-def say(text: str) -> None:
-    """Tell a person beside the output, which may be read by a program."""
+def show_note(text: str) -> None:
+    """Print a note on standard error; standard output may be read by a program."""
     click.echo(fit(disarm_commands(f"note: {text}"), sys.stderr), err=True)
 
 
-def remember(folder: Path, reports: Path) -> None:
-    """Take a finished run, of a sweep or a gate, into the history; what gets in the way is a note."""
+def record_finished(folder: Path, reports: Path) -> None:
+    """Record a finished sweep or gate in the history; a failure to do so is a note."""
     try:
         history = open_history_of(reports)
     except UsageError as error:
-        say(f"this run is not in the history: {error}")
+        show_note(f"this run was not recorded in the history: {error}")
         return
-    record_folder(folder, history, say)
+    record_folder(folder, history, show_note)
 
 
-def render_in(reports: Path) -> Render:
-    """How a run in these reports is rendered: its page says what changed since the runs before it."""
+def make_renderer(reports: Path) -> Render:
+    """Make the renderer of runs in these reports; a page shows what changed since earlier runs."""
 
     def render(run: Run, folder: Path) -> Earlier:
         try:
-            earlier = recall(run, open_history_of(reports), say)
+            earlier = find_earlier(run, open_history_of(reports), show_note)
         except UsageError as error:
-            say(f"the page has nothing on earlier runs: {error}")
+            show_note(f"the page has no section on earlier runs: {error}")
             earlier = Earlier()
         render_run(run, folder, earlier)
         return earlier
@@ -231,11 +230,16 @@ def render_in(reports: Path) -> Render:
     return render
 
 
+def open_runs(reports: Path, history: History | None = None) -> Runs:
+    """Where a command finds the runs that a person names."""
+    return Runs(reports, history, show_note, describe_sweep())
+
+
 def open_history_of(reports: Path) -> History:
-    """The history of these reports, as the environment variables have it.
+    """Open the history of these reports, or the one that environment variables name.
 
     Raises:
-        UsageError: ``HARNESS_KEEP_RUNS`` is no number, or the history is no file.
+        UsageError: ``HARNESS_KEEP_RUNS`` is not a number, or the history is not a file.
     """
     named, keep = os.environ.get(FILE_VARIABLE), os.environ.get(KEEP_VARIABLE)
     history = History.beside(reports)

@@ -1,4 +1,4 @@
-"""Commands that look at runs: ``history``, ``compare``, ``export``, ``trends``."""
+"""The commands ``history``, ``compare``, ``export`` and ``trends``, which read earlier runs."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from pathlib import Path
 import click
 import msgspec
 
-from harness.cli.earlier import MAX_RUNS, make_trends, open_history_of, say
-from harness.cli.options import reports_option
+from harness.cli.earlier import MAX_RUNS, make_trends, open_history_of, open_runs, show_note
+from harness.cli.options import names_runs, reports_option
 from harness.cli.screen import Screen
 from harness.errors import ExitCode, UsageError
 from harness.files import write_output
@@ -21,26 +21,27 @@ from harness.report.history.markdown import render_comparison_json, render_compa
 from harness.report.history.terminal import render_comparison_text, render_history_text, render_trends_text
 from harness.report.measurements import render_measurements_of
 from harness.runs.database import read_history
-from harness.runs.find import LATEST, PREVIOUS, find_snapshot
-from harness.runs.folder import find_folders, read_folder
-from harness.runs.reading import list_runs, match_run, read_snapshot
+from harness.runs.find import PREVIOUS
+from harness.runs.folder import LATEST, find_folders, read_folder
+from harness.runs.reading import list_runs, read_snapshot
 from harness.runs.recording import History, keep_newest, pin_run, record_runs
-
-# Commands about earlier runs: ``history``, ``compare``, ``export``.
 
 
 @click.command()
-@click.option("--matrix", metavar="NAME", help="Only runs of this matrix.")
-@click.option("--limit", type=click.IntRange(1, MAX_RUNS), help="Only so many of the newest.")
-@click.option("--json", "as_json", is_flag=True, help="As JSON.")
+@click.option("--matrix", metavar="NAME", help="List only runs of this matrix.")
+@click.option("--limit", type=click.IntRange(1, MAX_RUNS), help="List at most this number of runs.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @click.option(
-    "--import", "folders", multiple=True, metavar="FOLDER", help="Take in a run, or a folder of runs."
+    "--import", "folders", multiple=True, metavar="FOLDER", help="Record a run, or a folder of runs."
 )
 @click.option(
-    "--keep-runs", type=click.IntRange(1, MAX_RUNS), help="Remove all but so many of each matrix and kind."
+    "--keep-runs",
+    type=click.IntRange(1, MAX_RUNS),
+    help="Keep this number of runs of each matrix and kind; remove older ones.",
 )
-@click.option("--pin", metavar="RUN", help="Keep this run for ever; trends are measured against it.")
+@click.option("--pin", metavar="RUN", help="Keep this run permanently; trends use it as reference.")
 @click.option("--unpin", metavar="RUN", help="Undo --pin.")
+@names_runs
 @reports_option
 def history(  # noqa: PLR0913 - one parameter an option
     *,
@@ -53,20 +54,20 @@ def history(  # noqa: PLR0913 - one parameter an option
     unpin: str | None,
     reports: Path,
 ) -> None:
-    """List the runs that were recorded, the newest first.
+    """List the recorded runs, newest first.
 
-    Every run is recorded when it is over, in reports/runs/history.sqlite3 or where HARNESS_HISTORY says;
-    the newest 200 of each matrix and kind are kept, or HARNESS_KEEP_RUNS.
+    Every finished run is recorded in reports/runs/history.sqlite3, or in the file HARNESS_HISTORY. The
+    newest 200 runs of each matrix and kind are kept; HARNESS_KEEP_RUNS changes the number.
     """
     place = open_history_of(reports)
     if folders:
         _import(folders, place)
     for name, pinned in ((pin, True), (unpin, False)):
         if name is not None:
-            pin_run(_match(name, place), place, say, pinned=pinned)
+            pin_run(open_runs(reports, place).find_recorded(name), place, show_note, pinned=pinned)
     if keep_runs is not None:
-        keep_newest(History(place.path, keep_runs), say)
-    with read_history(place.path, say) as connection:
+        keep_newest(History(place.path, keep_runs), show_note)
+    with read_history(place.path, show_note) as connection:
         runs = list_runs(connection, matrix)[:limit]
     if as_json:
         click.echo(msgspec.json.format(msgspec.json.encode(runs), indent=1))
@@ -85,23 +86,11 @@ def _import(folders: tuple[str, ...], place: History) -> None:
         try:
             snapshot = read_folder(path)
         except UsageError as error:
-            say(f"left out: {error}")
+            show_note(f"skipped: {error}")
             continue
-        record_runs([snapshot], History(place.path, sys.maxsize), say)  # what is asked for is not removed
+        record_runs([snapshot], History(place.path, sys.maxsize), show_note)  # keep every imported run
         taken += 1
-    click.echo(f"took in {taken} run{'' if taken == 1 else 's'}")
-
-
-def _match(name: str, place: History) -> str:
-    with read_history(place.path, say) as connection:
-        if name == LATEST:
-            runs = list_runs(connection)
-            found = runs[0].run if runs else None
-        else:
-            found = match_run(connection, name)
-    if found is None:
-        raise UsageError(f"{name}: no such run in the history; `harness history` lists them")
-    return found
+    click.echo(f"recorded {taken} run{'' if taken == 1 else 's'}")
 
 
 @click.command()
@@ -112,21 +101,21 @@ def _match(name: str, place: History) -> str:
     type=click.FloatRange(0, 1e9),
     default=MOVED,
     show_default=True,
-    help="Tell of a measured value that moved by this share of what is allowed.",
+    help="Report a measured value that moved by this share of its tolerance.",
 )
 @click.option("--json", "form", flag_value="json", help="As JSON: every single difference.")
 @click.option("--markdown", "form", flag_value="markdown", help="As Markdown.")
+@names_runs
 @reports_option
 def compare(*, before: str, after: str, moved: float, form: str | None, reports: Path) -> int:
-    """Say what is not as it was in the run before, and why.
+    """Show what changed between two runs, with the likely causes.
 
-    A RUN is an id or the beginning of one, a folder such as reports/compat, a results.json, `latest`, or
-    `previous` (the run of the same matrix before the latest). Exit 1 if something got worse.
+    The default is `previous latest`. Exit 1 if something got worse.
     """
-    if math.isnan(moved):  # which no range excludes
+    if math.isnan(moved):  # FloatRange accepts it
         raise UsageError("--moved nan: expected a number from 0 to 1e9")
-    place = open_history_of(reports)
-    first, second = (find_snapshot(name, reports, place, say) for name in (before, after))
+    runs = open_runs(reports, open_history_of(reports))
+    first, second = (runs.read_snapshot(name) for name in (before, after))
     found = compare_snapshots(first, second, moved=moved)
     if form == "json":
         click.echo(render_comparison_json(found), nl=False)
@@ -141,26 +130,28 @@ def compare(*, before: str, after: str, moved: float, form: str | None, reports:
 
 @click.command()
 @click.argument("runs", nargs=-1, metavar="[RUN]...")
-@click.option("--all", "everything", is_flag=True, help="Every run of the history.")
+@click.option("--all", "everything", is_flag=True, help="Export every run of the history.")
 @click.option(
     "--out",
     type=click.Path(dir_okay=False, allow_dash=True),
     default="-",
     metavar="FILE",
-    help="Into a file, a pipe, or - (standard output).  [default: -]",
+    help="The file or pipe to write; - is standard output.  [default: -]",
 )
+@names_runs
 @reports_option
 def export(*, runs: tuple[str, ...], everything: bool, out: str, reports: Path) -> None:
-    """Write all measurements as CSV, one row each.
+    """Write measurements as CSV, one row each.
 
-    Of the newest run, or of each RUN, named as for `harness compare`.
+    Of each RUN; the default is `latest`.
     """
     place = open_history_of(reports)
     if everything:
-        with read_history(place.path, say) as connection:
+        with read_history(place.path, show_note) as connection:
             snapshots = [read_snapshot(connection, each.run) for each in list_runs(connection)]
     else:
-        snapshots = [find_snapshot(run, reports, place, say) for run in runs or (LATEST,)]
+        known = open_runs(reports, place)
+        snapshots = [known.read_snapshot(run) for run in runs or (LATEST,)]
     text = render_measurements_of(snapshots)
     if out == "-":
         click.echo(text, nl=False)
@@ -169,17 +160,17 @@ def export(*, runs: tuple[str, ...], everything: bool, out: str, reports: Path) 
 
 
 @click.command()
-@click.option("--matrix", metavar="NAME", help="Of this matrix.  [default: the one swept last]")
-@click.option("--all", "everything", is_flag=True, help="What is steady too.")
-@click.option("--json", "as_json", is_flag=True, help="As JSON: every series with all its runs.")
+@click.option("--matrix", metavar="NAME", help="The matrix.  [default: the one swept last]")
+@click.option("--all", "everything", is_flag=True, help="Show steady series too.")
+@click.option("--json", "as_json", is_flag=True, help="Print every series with all its runs as JSON.")
 @reports_option
 def trends(*, matrix: str | None, everything: bool, as_json: bool, reports: Path) -> None:
-    """Show what latency did over the runs of one class of machine.
+    """Show how latency changed over the runs of one class of machine.
 
-    Each scenario is held against the newest pinned run (`harness history --pin RUN`), or the first; change
-    points are marked, and a slow creep over many small steps is told from one step.
+    The reference is the newest pinned run (`harness history --pin RUN`), or else the first run. Change
+    points are marked; a single step is distinguished from drift.
     """
-    found = make_trends(open_history_of(reports).path, matrix, say)
+    found = make_trends(open_history_of(reports).path, matrix, show_note)
     if as_json:
         click.echo(msgspec.json.format(msgspec.json.encode(found), indent=1))
         return

@@ -1,4 +1,4 @@
-"""The command ``harness``: its commands, and the one place that turns errors into exit codes."""
+"""The command line: the group of commands, and the translation of errors into exit codes."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from typing import NoReturn
 import click
 
 from harness.cli import look, maintain, sweeping, upgrade, workflow
-from harness.cli.screen import outlive_readers
+from harness.cli.screen import tolerate_closed_pipes
 from harness.errors import ExitCode, HarnessError, UsageError
 from harness.files import describe_os_error
 from harness.matrix.read import PACKAGE
@@ -24,28 +24,28 @@ from harness.redaction import redact
 from harness.report.escape import disarm_commands, scrub
 
 MAX_ARGUMENT = 4000
-"""Characters of an argument, below the 4,300 digits that Python converts to a number."""
+"""Largest length of an argument in characters, below the 4,300 digits that Python converts to a number."""
 
 MAX_SAID = 500
-"""Characters of an internal error on the terminal."""
+"""Largest length of an internal error on the terminal, in characters."""
 
 
 class Commands(click.Group):
-    """The commands, each with its whole first sentence: click would cut it at the end of the line."""
+    """A group that lists each command with its whole first sentence; click would truncate it."""
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """Write the list of commands; a sentence that does not fit goes on in the next line."""
-        said = [
+        """Write the list of commands, with long sentences wrapped."""
+        entries = [
             (name, command.get_short_help_str(limit=sys.maxsize))
             for name in self.list_commands(ctx)
-            if (command := self.get_command(ctx, name)) is not None
+            if (command := self.get_command(ctx, name)) is not None and not command.hidden
         ]
         with formatter.section("Commands"):
-            formatter.write_dl(said)
+            formatter.write_dl(entries)
 
 
 def _read_version() -> str:
-    """The version that is installed; nox runs a checkout, which is not."""
+    """The installed version, or that of the checkout that nox runs."""
     try:
         return metadata.version("embedding-parity-harness")
     except metadata.PackageNotFoundError:
@@ -56,10 +56,10 @@ def _read_version() -> str:
 @click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
 @click.version_option(_read_version(), message="%(version)s")
 def cli() -> None:
-    """Does the OpenVINO embedding plus manual NumPy normalization still equal sentence-transformers?
+    """Compare an OpenVINO embedding plus manual NumPy normalization with sentence-transformers.
 
-    Exit codes: 0 pass, 1 regressed, 2 bad usage or configuration, 3 unsatisfiable, 4 inconclusive,
-    5 the harness or the machine failed.
+    Exit codes: 0 pass, 1 regressed, 2 invalid usage or configuration, 3 unsatisfiable, 4 inconclusive,
+    5 error of the harness or the machine.
     """
 
 
@@ -74,22 +74,22 @@ for command in (
 
 
 def _disarm(text: str) -> str:
-    """Files and packages may have had a hand in the words of an error; terminals and logs obey."""
+    """Remove credentials and control sequences from a message; it may quote files and packages."""
     return disarm_commands(scrub(text))
 
 
 def _refuse_unusable(arguments: Sequence[str]) -> None:
-    """See that no argument is blank, too long, or of bytes that are no text: none of them has a meaning.
+    """Reject arguments that are blank, too long, or not text.
 
     Raises:
-        UsageError: one is; says which, for a variable of a shell that is not set leaves no other trace.
+        UsageError: one is; with its position, because an unset shell variable leaves no other trace.
     """
     for at, argument in enumerate(arguments):
         behind = f"argument {at + 1}" + (f" (after {arguments[at - 1]})" if at else "")
         if not argument.strip():
             raise UsageError(f"{behind} is empty; give it a value, or leave it out")
         if len(argument) > MAX_ARGUMENT:
-            raise UsageError(f"{behind} has {len(argument)} characters; at most {MAX_ARGUMENT} are read")
+            raise UsageError(f"{behind} has {len(argument)} characters; at most {MAX_ARGUMENT} are allowed")
         if not argument.isascii() and any("\ud800" <= letter <= "\udfff" for letter in argument):
             raise UsageError(
                 f"{behind} is not UTF-8 text: {argument!r}; rename the file, or write it in UTF-8"
@@ -97,7 +97,7 @@ def _refuse_unusable(arguments: Sequence[str]) -> None:
 
 
 def _report_internal_error() -> str:
-    """What a person reads of an error that nothing handles; the traceback goes into a file of its own."""
+    """Write the traceback of an internal error to a file and return the message for the terminal."""
     said = "\n".join(
         (
             f"harness {_read_version()}, Python {sys.version}, {platform.platform()}",
@@ -115,14 +115,14 @@ def _report_internal_error() -> str:
     error = traceback.format_exception_only(*sys.exc_info()[:2])[-1].strip()[:MAX_SAID]
     return (
         f"harness: internal error: {redact(error)}\n"
-        f"harness: the report is in {name}; credentials in addresses are removed. Please read it, "
+        f"harness: the report is in {name}, without the credentials of addresses. Please read it, "
         "then attach it to an issue of the harness"
     )
 
 
 def main() -> NoReturn:
-    """Run the command line; the exit code is the verdict, or says what went wrong."""
-    outlive_readers()
+    """Run the command line; the exit code is the verdict or the kind of error."""
+    tolerate_closed_pipes()
     try:
         _refuse_unusable(sys.argv[1:])
         code = cli.main(standalone_mode=False)
@@ -133,7 +133,9 @@ def main() -> NoReturn:
         error.show()
         code = ExitCode.USAGE
     except (KeyboardInterrupt, click.Abort):
-        click.echo("harness: interrupted; finished cells are kept, the same command carries on", err=True)
+        click.echo(
+            "harness: interrupted; finished cells are kept, the same command resumes the run", err=True
+        )
         code = ExitCode.INTERRUPTED
     except OSError as error:
         click.echo(_disarm(f"harness: I/O error: {describe_os_error(error)}"), err=True)

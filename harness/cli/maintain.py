@@ -1,4 +1,4 @@
-"""Commands about what is kept: ``lock``, ``report``, ``publish``, ``golden``, ``clean``, ``schema``."""
+"""The commands ``lock``, ``report``, ``publish``, ``golden``, ``clean`` and ``schema``."""
 
 from __future__ import annotations
 
@@ -9,8 +9,15 @@ from typing import get_args
 
 import click
 
-from harness.cli.earlier import remember, render_in
-from harness.cli.options import max_cells_option, open_store, parse_size, reports_option, store_option
+from harness.cli.earlier import make_renderer, open_runs, record_finished
+from harness.cli.options import (
+    max_cells_option,
+    names_runs,
+    open_store,
+    parse_size,
+    reports_option,
+    store_option,
+)
 from harness.cli.publishing import make_golden
 from harness.cli.publishing import publish as publish_sweep
 from harness.cli.rendering import render_gate
@@ -27,28 +34,29 @@ from harness.resolve.indexes import check_indexes
 from harness.resolve.locks import ChangeKind, check_locks, check_locks_by_resolving, lock_matrix
 from harness.resolve.pip_settings import IndexSettings, read_pip_settings
 from harness.runs.documents import render_gate_schema, render_schema
-from harness.runs.folder import UNFINISHED
+from harness.runs.folder import LATEST, UNFINISHED, judge_again, write_results
 from harness.store.clean import clean_store
 from harness.sweep import stages
 from harness.sweep.interrupt import run_interruptibly
-from harness.sweep.stages import find_run, find_sweep, judge_again, write_results
 
 
 @click.command()
-@click.option("--matrix", "names", multiple=True, metavar="NAME|FILE", help="Only this one.  [default: all]")
-@click.option("--check", is_flag=True, help="Change nothing; say what is stale (exit 1). No network.")
+@click.option(
+    "--matrix", "names", multiple=True, metavar="NAME|FILE", help="The matrix.  [default: all in matrices/]"
+)
+@click.option("--check", is_flag=True, help="List stale locks (exit code 1), offline, without changes.")
 @max_cells_option
-@click.option("--resolve", is_flag=True, help="With --check: resolve again too, and compare.")
+@click.option("--resolve", is_flag=True, help="With --check: resolve again, and compare.")
 def lock(*, names: tuple[str, ...], check: bool, max_cells: int, resolve: bool) -> int:
-    """Resolve every cell and write the locks, or check them."""
+    """Resolve every cell and write the locks, or check the locks."""
     if resolve and not check:
-        raise UsageError("--resolve belongs to --check; `harness lock` alone resolves and writes")
+        raise UsageError("--resolve requires --check; `harness lock` alone resolves and writes")
     matrices = _open_matrices(names, max_cells)
     if check and not resolve:
         return _describe_findings([found.message for matrix in matrices for found in check_locks(matrix)])
 
     async def work() -> int:
-        settings = await check_indexes(await read_pip_settings(), cells_of(matrices[0]))  # for all of them
+        settings = await check_indexes(await read_pip_settings(), cells_of(matrices[0]))  # once for all
         if check:
             checked = [
                 await check_locks_by_resolving(matrix, settings, notify=_describe_resolving)
@@ -63,7 +71,7 @@ def lock(*, names: tuple[str, ...], check: bool, max_cells: int, resolve: bool) 
 
 
 def _open_matrices(names: tuple[str, ...], max_cells: int) -> list[Matrix]:
-    """Those that are named, else all in ``matrices``."""
+    """Open the named matrices, by default all in ``matrices``."""
     found = [find_matrix(name, Path.cwd()) for name in names] or list(matrix_files(Path("matrices")))
     if not found:
         raise UsageError(f"{Path('matrices').absolute()}: no matrix there; name one with --matrix FILE")
@@ -79,7 +87,7 @@ def _describe_findings(messages: list[str]) -> int:
     for message in messages:
         click.echo(message)
     faults = "1 fault" if len(messages) == 1 else f"{len(messages)} faults"
-    click.echo(faults if messages else "every lock is what its matrix asks for")
+    click.echo(faults if messages else "every lock agrees with its matrix")
     return ExitCode.REGRESSED if messages else ExitCode.PASS
 
 
@@ -90,57 +98,59 @@ async def _write_locks(matrix: Matrix, settings: IndexSettings) -> None:
         if change.kind != "unchanged":
             click.echo(f"{change.kind} {change.path.name}: {change.note or 'locked'}")
     kinds: tuple[ChangeKind, ...] = get_args(ChangeKind)
-    said = ", ".join(f"{counts[kind]} {kind}" for kind in kinds)
-    click.echo(f"{matrix.name}: {len(changes)} locks, {said}")
+    totals = ", ".join(f"{counts[kind]} {kind}" for kind in kinds)
+    click.echo(f"{matrix.name}: {len(changes)} locks, {totals}")
 
 
 @click.command()
-@click.argument("run", required=False)
+@click.argument("run", default=LATEST, metavar="[RUN]")
 @click.option("--open", "show", is_flag=True, help="Open the page in a browser.")
+@names_runs
 @reports_option
-def report(*, run: str | None, show: bool, reports: Path) -> int:
+def report(*, run: str, show: bool, reports: Path) -> int:
     """Judge and render a run again.
 
-    The newest one, or RUN: its id, or its folder.
+    The default is `latest`.
     """
-    folder = find_run(reports, run)
+    folder = open_runs(reports).find_folder(run)
     if is_gate(folder):
         problems = find_problems(folder)
         gate = decide_again(folder, render_gate)
         for problem in problems:
             click.echo(disarm_commands(f"note: {problem}"))
         Screen(plain=True).show_gate(gate, folder)
-        _remember_again(folder, reports)
+        _record_again(folder, reports)
         if show:
             webbrowser.open((folder / "gate.md").as_uri())
         return exit_code(gate.decision.verdict)
     judged, stored = judge_again(folder)
     write_results(judged, folder)
-    earlier = render_in(reports)(judged, folder)
+    earlier = make_renderer(reports)(judged, folder)
     for problem in stored.problems:
         click.echo(disarm_commands(f"note: {problem}"))
     Screen(plain=True).show(judged, folder, earlier)
-    _remember_again(folder, reports)
+    _record_again(folder, reports)
     if show:
         webbrowser.open((folder / "index.html").as_uri())
     return exit_code(judged.judgement.verdict)
 
 
-def _remember_again(folder: Path, reports: Path) -> None:
-    """What is judged anew may mean something else now; a run of somebody else's is none of this history."""
+def _record_again(folder: Path, reports: Path) -> None:
+    """Record the new judgement of a run that belongs to this history."""
     if folder.parent == (reports / "runs").resolve() and not (folder / UNFINISHED).exists():
-        remember(folder, reports)
+        record_finished(folder, reports)
 
 
 @click.command()
-@click.argument("run", required=False)
+@click.argument("run", default=LATEST, metavar="[RUN]")
+@names_runs
 @reports_option
-def publish(*, run: str | None, reports: Path) -> None:
+def publish(*, run: str, reports: Path) -> None:
     """Copy a finished run to where it is committed.
 
-    The newest sweep, or RUN, goes to reports/<matrix>/; a gate is no sweep.
+    It goes to reports/<matrix>/. A gate is refused: here `latest`, the default, is the newest complete sweep.
     """
-    for path in publish_sweep(find_sweep(reports, run), reports):
+    for path in publish_sweep(open_runs(reports).find_folder(run, "sweep"), reports):
         click.echo(path)
 
 
@@ -151,13 +161,13 @@ def publish(*, run: str | None, reports: Path) -> None:
     type=click.Path(file_okay=False, path_type=Path),
     default=Path("reports/golden"),
     show_default=True,
-    help="A folder.",
+    help="The folder to write to.",
 )
 @store_option
 def golden(*, matrix: str, out: Path, store: Path | None) -> None:
-    """Make the golden embeddings anew.
+    """Compute the golden embeddings again.
 
-    Those of the corpus, by the reference of the baseline cell.
+    They are the embeddings of the corpus by the reference of the baseline cell.
     """
     request = stages.Request(matrix=stages.open_matrix(matrix), store=open_store(store), reports=Path())
 
@@ -168,13 +178,15 @@ def golden(*, matrix: str, out: Path, store: Path | None) -> None:
 
 
 @click.command()
-@click.option("--max-size", metavar="SIZE", help="Keep this much, such as 20GiB; the oldest go first.")
+@click.option(
+    "--max-size", metavar="SIZE", help="Keep at most this size, such as 20GiB; the oldest go first."
+)
 @store_option
 def clean(*, max_size: str | None, store: Path | None) -> None:
-    """Empty the store, or make it smaller.
+    """Empty the store, or reduce its size.
 
-    It keeps environments, models and finished cells. What a running sweep uses is left alone, and so is
-    whatever the harness has not made.
+    The store holds environments, models and finished cells. Entries that a running sweep uses, and files
+    that the harness did not make, are kept.
     """
     found = open_store(store)
     limit = None if max_size is None else parse_size(max_size)
@@ -183,7 +195,7 @@ def clean(*, max_size: str | None, store: Path | None) -> None:
 
 
 @click.command()
-@click.option("--gate", "of_gate", is_flag=True, help="Of gate.json.")
+@click.option("--gate", "of_gate", is_flag=True, help="Print the schema of gate.json instead.")
 def schema(*, of_gate: bool) -> None:
     """Print the JSON schema of results.json."""
     click.echo(render_gate_schema() if of_gate else render_schema(), nl=False)

@@ -1,7 +1,8 @@
-"""Options that several commands share, and the request that they make."""
+"""Options that several commands share, and the request built from them."""
 
 from __future__ import annotations
 
+import inspect
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -16,6 +17,7 @@ from harness.matrix.read import describe_sweep, in_checkout
 from harness.matrix.schema import MAX_SECONDS, Matrix, parse_memory
 from harness.reading import MAX_RESULTS, is_descriptor, read_input
 from harness.records import CULPRIT_SECONDS
+from harness.runs.find import RUN_HELP
 from harness.store.clean import remove_leftovers
 from harness.store.store import Store
 from harness.sweep import stages
@@ -27,14 +29,14 @@ store_option = click.option(
     "--store",
     type=click.Path(file_okay=False, path_type=Path),
     envvar="HARNESS_STORE",
-    help="Where environments, models and finished cells are kept.  [default: the user's cache]",
+    help="Folder of environments, models and finished cells.  [default: the user's cache]",
 )
 reports_option = click.option(
     "--reports",
     type=click.Path(file_okay=False, path_type=Path),
     default=Path("reports"),
     show_default=True,
-    help="Where runs are written.",
+    help="Folder that runs are written to.",
 )
 matrix_option = click.option(
     "--matrix", default="compat", show_default=True, metavar="NAME|FILE", help="The matrix."
@@ -44,27 +46,33 @@ max_cells_option = click.option(
     type=click.IntRange(1, 1_000_000),
     default=MAX_CELLS,
     show_default=True,
-    help="Refuse a matrix of more cells.",
+    help="Refuse a matrix with more cells.",
 )
-plain_option = click.option("--plain", is_flag=True, help="Plain lines, no live board.")
+plain_option = click.option("--plain", is_flag=True, help="Print plain lines instead of a live board.")
+
+
+def names_runs(command: Command) -> Command:
+    """Append to the help of a command how a run is named."""
+    command.__doc__ = f"{inspect.getdoc(command)}\n\n{RUN_HELP}"
+    return command
 
 
 def cells_options(command: Command) -> Command:
-    """``--only`` and ``--skip``."""
-    skip = click.option("--skip", multiple=True, metavar="GLOB", help="Not the cells whose id matches.")
-    return click.option("--only", multiple=True, metavar="GLOB", help="Only cells whose id matches.")(
+    """Add ``--only`` and ``--skip`` to a command."""
+    skip = click.option("--skip", multiple=True, metavar="GLOB", help="Skip cells whose id matches.")
+    return click.option("--only", multiple=True, metavar="GLOB", help="Run only cells whose id matches.")(
         skip(command)
     )
 
 
 def open_store(folder: Path | None) -> Store:
-    """The store in this folder, or the user's own; what killed processes left in it is removed.
+    """Open the store in this folder or the user's own, and remove remains of killed processes.
 
-    It is made when something is put into it.
+    The folder is created when the first entry is stored.
 
     Raises:
-        UsageError: something else lies in the folder, or its name is blank.
-        StoreError: it cannot be read.
+        UsageError: the folder is something other than a store, or its name is blank.
+        StoreError: the store cannot be read.
     """
     if folder is not None and not str(folder).strip():
         raise UsageError("HARNESS_STORE is blank; name a folder, or unset it")
@@ -75,21 +83,21 @@ def open_store(folder: Path | None) -> Store:
 
 
 def describe_command(matrix: str) -> str:
-    """What a person types here to sweep this matrix: by nox in a checkout of the harness, else without."""
+    """The command that sweeps this matrix: through nox in a checkout of the harness, else directly."""
     front = f"{describe_sweep()} --" if in_checkout() else describe_sweep()
     return front if matrix == "compat" else f"{front} --matrix {matrix}"
 
 
 def describe_gate_command() -> str:
-    """What a person types here before the arguments of a gate."""
+    """The command of a gate, without its arguments."""
     return "nox -s gate --" if in_checkout() else "harness gate"
 
 
 def parse_size(text: str) -> int:
-    """Bytes of a size such as ``20GiB``, as a matrix writes its memory limit.
+    """Parse a size such as ``20GiB`` into bytes, as in the memory limit of a matrix.
 
     Raises:
-        UsageError: it is no such size.
+        UsageError: the text is not a size.
     """
     try:
         return parse_memory(text)
@@ -97,18 +105,20 @@ def parse_size(text: str) -> int:
         raise UsageError(f"--max-size {text!r} is not a size such as 20GiB or 500MiB") from None
 
 
-# Options of every command that runs cells, and the request that they make.
+# Options of commands that run cells
 
 _UNITS = {"": 1.0, "s": 1.0, "m": 60.0, "h": 3600.0}
 
 
 culprit_budget_option = click.option(
-    "--culprit-budget", metavar="TIME", help="For the package to blame: 20m, 90s.  [default: 20m]"
+    "--culprit-budget",
+    metavar="TIME",
+    help="Time limit of the search for the cause, such as 20m or 90s.  [default: 20m]",
 )
 
 
 class Running(TypedDict):
-    """What ``running_options`` reads."""
+    """Values of the options that ``running_options`` adds."""
 
     max_cells: int
     checks: tuple[str, ...]
@@ -122,15 +132,15 @@ class Running(TypedDict):
 
 
 def running_options(command: Command) -> Command:
-    """Options of every command that runs cells, ``--plain`` among them."""
+    """Add the options of commands that run cells, ``--plain`` included."""
     options = (
         max_cells_option,
-        click.option("--checks", multiple=True, metavar="GLOB", help="Only checks whose case id matches."),
-        click.option("--jobs", type=click.IntRange(1, 1024), help="Cells at once.  [default: one a core]"),
-        click.option("--fresh", is_flag=True, help="Do not carry on with a run that was cut off."),
+        click.option("--checks", multiple=True, metavar="GLOB", help="Run only cases whose id matches."),
+        click.option("--jobs", type=click.IntRange(1, 1024), help="Parallel cells.  [default: one per core]"),
+        click.option("--fresh", is_flag=True, help="Start a new run instead of resuming an unfinished one."),
         click.option("--rerun", is_flag=True, help="Run finished cells again."),
-        click.option("--golden", type=click.Path(path_type=Path), help="Golden embeddings to compare with."),
-        click.option("--python-downloads", is_flag=True, help="Let uv fetch a Python that is not there."),
+        click.option("--golden", type=click.Path(path_type=Path), help="File of golden embeddings."),
+        click.option("--python-downloads", is_flag=True, help="Let uv download a missing Python."),
         store_option,
         reports_option,
         plain_option,
@@ -141,7 +151,7 @@ def running_options(command: Command) -> Command:
 
 
 def make_request(matrix: Matrix, running: Running, *, command: str, latency: bool) -> stages.Request:
-    """The request of a command; ``command`` is what a person types to run it again."""
+    """Build the request of a command; ``command`` runs it again."""
     return stages.Request(
         matrix=matrix,
         store=open_store(running["store"]),
@@ -161,7 +171,7 @@ def make_request(matrix: Matrix, running: Running, *, command: str, latency: boo
 
 
 def _keep_golden(named: Path | None) -> Path | None:
-    """The golden embeddings; those of a pipe in a file of their own until the command ends: cells read them.
+    """The file of golden embeddings; a pipe is copied to a temporary file, because several cells read it.
 
     Raises:
         UsageError: the pipe cannot be read.
@@ -175,26 +185,24 @@ def _keep_golden(named: Path | None) -> Path | None:
 
 
 def parse_budget(text: str, option: str = "--budget") -> float:
-    """Seconds of a duration such as ``10m``, ``90s``, ``1.5h`` or ``600``; ``option`` is what says it.
+    """Parse a duration such as ``10m``, ``90s``, ``1.5h`` or ``600`` into seconds.
 
     Raises:
-        UsageError: it is no such duration, or none at all.
+        UsageError: the text is not a duration within the limits; with the name of the ``option``.
     """
     found = re.fullmatch(r"([0-9]+(?:\.[0-9]+)?)([smh]?)", text.strip())
     seconds = float(found[1]) * _UNITS[found[2]] if found else 0.0
     if seconds <= 0:
         raise UsageError(f"{option} {text!r} is not a duration such as 10m, 90s or 600 (seconds)")
     if seconds > MAX_SECONDS:
-        raise UsageError(
-            f"{option} {text!r} is longer than a week ({MAX_SECONDS} s), the most that is allowed"
-        )
+        raise UsageError(f"{option} {text!r} is longer than a week ({MAX_SECONDS} s), the longest allowed")
     return seconds
 
 
 def parse_culprit_budget(text: str | None) -> float:
-    """Seconds for the search for the culprit; where nobody says so, ``CULPRIT_SECONDS``.
+    """Parse the time limit of the search for the cause into seconds; the default is ``CULPRIT_SECONDS``.
 
     Raises:
-        UsageError: it is no duration.
+        UsageError: the text is not a duration.
     """
     return CULPRIT_SECONDS if text is None else parse_budget(text, "--culprit-budget")

@@ -1,9 +1,10 @@
-"""What is committed under ``reports/``: published sweeps and golden embeddings."""
+"""Files committed under ``reports/``: published sweeps and golden embeddings."""
 
 from __future__ import annotations
 
 import gzip
 import re
+from contextlib import AsyncExitStack
 from pathlib import Path
 
 import msgspec
@@ -17,7 +18,7 @@ from harness.judge.snapshot import take_snapshot
 from harness.matrix.expand import cell_id
 from harness.matrix.schema import Matrix
 from harness.processes import run as run_process
-from harness.records import Comparison, Earlier, Run
+from harness.records import Comparison, Earlier, Run, discard
 from harness.redaction import redact
 from harness.report.markdown import render_markdown
 from harness.report.page.html import render_html
@@ -31,21 +32,22 @@ from harness.sweep.stages import Request
 
 _RESULTS = "results.json.gz"
 _GOLDEN = re.compile(r"[0-9a-f]{12}-[0-9a-f]{12}-[0-9a-f]{12}\.json")
-"""The name that ``harness.cell.golden`` gives to golden embeddings."""
+"""File name of golden embeddings, as ``harness.cell.golden`` writes them."""
 
 
 def publish(folder: Path, reports: Path) -> tuple[Path, ...]:
-    """Render a complete run into ``<reports>/<matrix>/`` and return what was written.
+    """Render a complete run into ``<reports>/<matrix>/`` and return the written files.
 
-    The page and the summary, which tell what changed since what was published before, and the results,
-    packed; paths of the machine that ran it are left out.
+    These are the page and the summary, both compared with the sweep published before, and the compressed
+    results. Paths of the machine are removed.
 
     Raises:
-        UsageError: the run is not complete, or only a part of its matrix; something else lies in its place.
+        UsageError: the run is incomplete or covers a part of its matrix, or the target is not a published
+            sweep.
     """
     run = read_json(folder / "results.json")
     if run.plan.subset:
-        raise UsageError(f"{folder}: a run of some cells only; publish a whole sweep")
+        raise UsageError(f"{folder}: the run has only some cells of its matrix; publish a whole sweep")
     if any(cell.status == "missing" for cell in run.judgement.cells):
         raise UsageError(f"{folder}: cells are missing; run the same command again first")
     target = inside(reports, run.plan.matrix, f"{folder / 'results.json'}: plan.matrix")
@@ -56,7 +58,7 @@ def publish(folder: Path, reports: Path) -> tuple[Path, ...]:
     contents = {
         "index.html": redact(render_html(portable, earlier)).encode(),
         "summary.md": redact(render_markdown(portable, earlier)).encode(),
-        _RESULTS: gzip.compress(redact(render_json(portable)).encode(), mtime=0),  # the same bytes each time
+        _RESULTS: gzip.compress(redact(render_json(portable)).encode(), mtime=0),  # reproducible bytes
     }
     for name, content in contents.items():
         write_whole(target / name, content)
@@ -64,7 +66,7 @@ def publish(folder: Path, reports: Path) -> tuple[Path, ...]:
 
 
 def _refuse_others(folder: Path) -> None:
-    """A page is replaced where it was published only: beside the results that it shows."""
+    """Refuse a page without the results it shows: the harness did not publish it."""
     if (folder / _RESULTS).is_file():
         return
     for name in ("index.html", "summary.md"):
@@ -73,7 +75,7 @@ def _refuse_others(folder: Path) -> None:
 
 
 def _compare_published(folder: Path, run: Run) -> Comparison | None:
-    """With what is published there now; None for the same run, and where nothing can be compared."""
+    """Compare with the sweep published there now; None for the same run or incomparable ones."""
     if not (folder / _RESULTS).is_file():
         return None
     own = take_snapshot(run.plan, run.results, run.judgement)
@@ -81,7 +83,7 @@ def _compare_published(folder: Path, run: Run) -> Comparison | None:
         before = read_folder(folder)
         return None if before.run == own.run else compare(before, own)
     except UsageError:
-        return None  # of an older version, or of other cells
+        return None  # another schema version, or other cells
 
 
 def baseline_of(matrix: Matrix) -> str:
@@ -91,29 +93,30 @@ def baseline_of(matrix: Matrix) -> str:
         UsageError: the matrix names no baseline.
     """
     if not matrix.baseline:
-        raise UsageError(f"{matrix.path}: no [baseline]; say there which cell it is")
+        raise UsageError(f"{matrix.path}: no [baseline]; add one that names the baseline cell")
     return cell_id(matrix.baseline)
 
 
 async def make_golden(request: Request, settings: IndexSettings, folder: Path) -> Path:
-    """Golden embeddings of the corpus by the reference of the baseline cell, written into ``folder``.
+    """Write golden embeddings of the corpus, by the reference of the baseline cell, into ``folder``.
 
     Raises:
-        MachineError: the process that makes them failed; with the last lines that it printed.
+        MachineError: the process failed; with its last lines of output.
     """
     options = PlanOptions(run_id="golden", only=(baseline_of(request.matrix),))
     plan = await build_plan(request.matrix, settings, options, machine=read_machine())
     planned = plan.cells[0]
     if planned.lock.reason:
-        raise UsageError(f"{request.matrix.path}: baseline: it has no solution: {planned.lock.reason}")
+        raise UsageError(f"{request.matrix.path}: the baseline has no solution: {planned.lock.reason}")
     installer = make_installer(settings)
-    material = await prepare_inputs(request.matrix, request.store, installer, _keep_quiet, golden=None)
-    with temporary_folder("golden") as scratch:
+    async with AsyncExitStack() as stack:
+        material = await prepare_inputs(request.matrix, request.store, installer, discard, stack, golden=None)
+        scratch = stack.enter_context(temporary_folder("golden"))
         made = scratch / "made"
         made.mkdir()
         material.make_spec(planned.cell.id, planned.lock, scratch, ()).write(scratch / "spec.json")
         environments = make_environments(request.store, installer)
-        async with environments.use(planned.cell, planned.lock, _keep_quiet) as python:
+        async with environments.use(planned.cell, planned.lock, discard) as python:
             material.suite.put(scratch / "suite")
             env = make_cell_environment(python, scratch / "suite", scratch, material.threads)
             argv = [str(python), "-m", "harness.cell.golden", str(scratch / "spec.json"), str(made)]
@@ -128,8 +131,3 @@ async def make_golden(request: Request, settings: IndexSettings, folder: Path) -
         target = folder / files[0].name
         write_output(target, files[0].read_bytes())
     return target
-
-
-def _keep_quiet(note: str) -> None:
-    """Nobody watches."""
-    del note

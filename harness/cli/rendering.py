@@ -1,4 +1,4 @@
-"""What a run leaves for people and for CI: which files, and by which renderer each is made."""
+"""The files of a finished run, and the renderer of each."""
 
 from __future__ import annotations
 
@@ -21,24 +21,24 @@ RENDERINGS: dict[str, Callable[[Run, Earlier], str]] = {
     "measurements.csv": lambda run, _: render_measurements(run),
     "index.html": render_html,
 }
-"""Of a sweep, beside its results: file name -> renderer, which gets what earlier runs say."""
+"""File name -> renderer of a sweep, which takes the run and the comparison with earlier runs."""
 
 
 def render_run(run: Run, folder: Path, earlier: Earlier) -> None:
     """Write the summary, JUnit XML, measurements and the page of a sweep into its folder.
 
     Raises:
-        OSError: it cannot be written.
+        OSError: a file cannot be written.
     """
     for name, render in RENDERINGS.items():
         write_text(folder / name, render(run, earlier))
 
 
 def render_gate(gate: Gate, run: Run | None, folder: Path) -> None:
-    """Write the comment and JUnit XML of a gate into its folder, and its measurements where it has some.
+    """Write the comment, JUnit XML and any measurements of a gate into its folder.
 
     Raises:
-        OSError: it cannot be written.
+        OSError: a file cannot be written.
     """
     found = () if run is None else tuple(each for each in run.judgement.findings if each.cell == CANDIDATE)
     write_text(folder / "gate.md", render_gate_markdown(gate))

@@ -1,4 +1,4 @@
-"""What a person sees while a command runs and when it is over; output survives readers that leave."""
+"""Progress and results on the terminal; closed pipes do not end a command."""
 
 from __future__ import annotations
 
@@ -26,14 +26,11 @@ if TYPE_CHECKING:
     from _typeshed import ReadableBuffer
 
 
-# Standard output and standard error that may be closed at any time by whoever reads them.
-
-
 class _Pipe(io.FileIO):
-    """A file descriptor whose reader may be gone: what is written then is dropped."""
+    """A file descriptor that discards output once its reader has closed it."""
 
     def write(self, data: ReadableBuffer, /) -> int:
-        """Write, or do as if."""
+        """Write, or discard if the reader is gone; return the number of bytes either way."""
         try:
             return super().write(data)
         except BrokenPipeError:
@@ -41,35 +38,35 @@ class _Pipe(io.FileIO):
 
 
 class _Output(io.TextIOWrapper):
-    """Standard output or standard error, which no credential of an address reaches."""
+    """Standard output or standard error, with credentials of addresses removed."""
 
     def write(self, text: str, /) -> int:
-        """Write a text without the credentials in it; what is printed at once is a text."""
+        """Write a text without its credentials; each call has a whole message."""
         super().write(redact(text))
         return len(text)
 
 
-def outlive_readers() -> None:
-    """Let ``harness ... | head`` end quietly, with the exit code that it would have had anyway.
+def tolerate_closed_pipes() -> None:
+    """Let ``harness ... | head`` finish with its usual exit code.
 
-    The exit code is the verdict, and a sweep is hours of work: neither is lost because nobody reads on. So
-    output is dropped, where ``cat`` would end with SIGPIPE. A full disk is still told.
+    The exit code is the verdict and a sweep takes hours, so output after a closed pipe is discarded, where
+    ``cat`` would end with SIGPIPE. A full disk is still an error.
     """
     sys.stdout, sys.stderr = _reopen(sys.stdout), _reopen(sys.stderr)
 
 
-def knows_unicode(stream: TextIO | None) -> bool:
+def supports_unicode(stream: TextIO | None) -> bool:
     """Whether a stream can show more than ASCII."""
     return (getattr(stream, "encoding", None) or "ascii").lower().startswith("utf")
 
 
 def fit(text: str, stream: TextIO | None) -> str:
-    """Text as a stream can show it; click would write UTF-8 into one that knows ASCII only."""
-    return text if knows_unicode(stream) else to_ascii(text)
+    """Text in the encoding of a stream; click would write UTF-8 to an ASCII stream."""
+    return text if supports_unicode(stream) else to_ascii(text)
 
 
 def _reopen(stream: TextIO) -> TextIO:
-    """The same stream over a descriptor that drops; what is no descriptor (none at all, a test's) stays."""
+    """The stream over a descriptor that discards after close; streams without a descriptor are unchanged."""
     if not isinstance(stream, io.TextIOWrapper):
         return stream
     try:
@@ -94,30 +91,29 @@ class Screen:
 
     def __init__(self, *, plain: bool) -> None:
         self._console = Console(stderr=False, highlight=False, soft_wrap=True)
-        # Not only what rich takes for a terminal: FORCE_COLOR makes it take a log for one.
+        # FORCE_COLOR makes rich treat a log as a terminal.
         self._terminal = sys.stdout is not None and sys.stdout.isatty()
-        drawn = self._console.is_terminal and self._console.is_interactive  # not where TERM is dumb
+        drawn = self._console.is_terminal and self._console.is_interactive  # False if TERM is dumb
         self._live = self._terminal and drawn and not plain
         self._state: BoardState | None = None
-        self._resolved = 0
 
     @property
     def width(self) -> int:
-        """Columns to write in."""
+        """Width of the output in columns."""
         return shutil.get_terminal_size((80, 24)).columns if self._terminal else LOG_WIDTH
 
     @property
     def color(self) -> bool:
-        """Whether to write in colours: on a terminal that has them, and as NO_COLOR and FORCE_COLOR say."""
+        """Whether output is coloured: by terminal, NO_COLOR and FORCE_COLOR."""
         return self._console.color_system is not None and not self._console.no_color
 
     @property
     def unicode(self) -> bool:
         """Whether standard output can show more than ASCII."""
-        return knows_unicode(sys.stdout)
+        return supports_unicode(sys.stdout)
 
     def notify(self, progress: Progress) -> None:
-        """Take note of where a cell is."""
+        """Show the progress of a cell."""
         now = time.monotonic()
         if progress.stage == "note":
             click.echo(fit(disarm_commands(f"note: {progress.note}"), sys.stdout))
@@ -135,7 +131,7 @@ class Screen:
 
     @contextlib.contextmanager
     def board(self, plan: Plan) -> Iterator[None]:
-        """Show the plan, then, as long as the block runs, what every cell does."""
+        """Show the plan, then the progress of every cell while the block runs."""
         click.echo(self.render_plan(plan), color=self.color)
         self._state = BoardState.of(plan, time.monotonic())
         if not self._live:
@@ -150,17 +146,17 @@ class Screen:
         return draw_board(self._state, time.monotonic(), height=height - 1, unicode=self.unicode)
 
     def render_plan(self, plan: Plan) -> str:
-        """The planned cells, for this screen."""
+        """Render the planned cells for this screen."""
         return render_cells(plan, width=self.width, color=self.color, unicode=self.unicode)
 
     def show(self, run: Run, folder: Path, earlier: Earlier) -> None:
-        """The result of a run, what changed since the last, and where the rest of it lies."""
+        """Print the result of a run, the changes since the last one, and the path of the page."""
         text = render_text(run, earlier, width=self.width, color=self.color, unicode=self.unicode)
         click.echo(text, color=self.color)
         click.echo(f"the page: {folder / 'index.html'}")
 
     def show_gate(self, gate: Gate, folder: Path) -> None:
-        """What a gate decided, and where the rest of it lies."""
+        """Print the decision of a gate and the path of its comment."""
         text = render_gate_text(gate, width=self.width, color=self.color, unicode=self.unicode)
         click.echo(text, color=self.color)
         click.echo(f"the comment: {folder / 'gate.md'}")

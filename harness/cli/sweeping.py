@@ -1,4 +1,4 @@
-"""Commands that plan and run: ``sweep``, ``cells``."""
+"""The commands ``sweep`` and ``cells``, which plan and run a matrix."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Unpack
 
 import click
 
-from harness.cli.earlier import remember, render_in
+from harness.cli.earlier import make_renderer, record_finished
 from harness.cli.options import (
     Running,
     cells_options,
@@ -23,7 +23,7 @@ from harness.cli.screen import Screen
 from harness.errors import UsageError
 from harness.judge.verdict import exit_code
 from harness.matrix.schema import MAX_ROUNDS
-from harness.records import Earlier, Plan, Run
+from harness.records import Earlier, Plan, Run, discard
 from harness.report.console import render_cells_json
 from harness.resolve.pip_settings import read_pip_settings
 from harness.store.store import Store
@@ -35,7 +35,9 @@ from harness.sweep.interrupt import run_interruptibly
 @matrix_option
 @cells_options
 @click.option("--latency/--no-latency", default=True, help="Measure latency.  [default: latency]")
-@click.option("--rounds", type=click.IntRange(1, MAX_ROUNDS), help="Latency rounds, instead of the matrix's.")
+@click.option(
+    "--rounds", type=click.IntRange(1, MAX_ROUNDS), help="Latency rounds.  [default: of the matrix]"
+)
 @running_options
 def sweep(  # noqa: PLR0913 - one parameter an option
     *,
@@ -47,15 +49,15 @@ def sweep(  # noqa: PLR0913 - one parameter an option
     plain: bool,
     **running: Unpack[Running],
 ) -> int:
-    """Run every cell of a matrix and judge what comes out."""
+    """Run every cell of a matrix and judge the results."""
     found = stages.open_matrix(matrix, rounds=rounds, max_cells=running["max_cells"])
     request = make_request(found, running, command=describe_command(matrix), latency=latency)
     request = replace(request, only=only, skip=skip)
     screen = Screen(plain=plain)
-    run, earlier = run_interruptibly(_sweep(request, screen, render_in(running["reports"])))
+    run, earlier = run_interruptibly(_sweep(request, screen, make_renderer(running["reports"])))
     folder = running["reports"] / "runs" / run.plan.run
     screen.show(run, folder, earlier)
-    remember(folder, running["reports"])
+    record_finished(folder, running["reports"])
     return exit_code(run.judgement.verdict)
 
 
@@ -70,11 +72,11 @@ async def _sweep(request: stages.Request, screen: Screen, render: stages.Render)
 @matrix_option
 @cells_options
 @max_cells_option
-@click.option("--json", "as_json", is_flag=True, help="As JSON.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def cells(
     *, matrix: str, only: tuple[str, ...], skip: tuple[str, ...], max_cells: int, as_json: bool
 ) -> None:
-    """Show the cells of a matrix and their locks; run nothing."""
+    """Show the cells of a matrix and their locks, without running them."""
     request = stages.Request(
         matrix=stages.open_matrix(matrix, max_cells=max_cells),
         store=Store.default(),
@@ -84,7 +86,7 @@ def cells(
     )
 
     async def plan() -> Plan:
-        return await stages.make_plan(request, await read_pip_settings(), lambda _: None)
+        return await stages.make_plan(request, await read_pip_settings(), discard)
 
     found = run_interruptibly(plan())
     click.echo(render_cells_json(found) if as_json else Screen(plain=True).render_plan(found), nl=False)
@@ -93,8 +95,8 @@ def cells(
 @click.command("perf", hidden=True, context_settings={"ignore_unknown_options": True})
 @click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
 def measure(*, arguments: tuple[str, ...]) -> None:
-    """Tell where the costs of the harness are measured now."""
-    raise UsageError(f"harness perf: it is `nox -s perf -- {shlex.join(arguments)}` now, in a checkout")
+    """Refer to the nox session that replaced this command."""
+    raise UsageError(f"harness perf: use `nox -s perf -- {shlex.join(arguments)}` in a checkout instead")
 
 
 COMMANDS = (sweep, cells, measure)

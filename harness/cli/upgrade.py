@@ -1,4 +1,4 @@
-"""The commands ``gate`` and ``bisect``: may this upgrade be merged, and which release broke it?"""
+"""The commands ``gate`` and ``bisect``, which judge an upgrade and find the first bad release."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Unpack
 
 import click
 
-from harness.cli.earlier import remember
+from harness.cli.earlier import record_finished
 from harness.cli.options import (
     Running,
     culprit_budget_option,
@@ -34,30 +34,30 @@ from harness.runs.folder import GATE_FILE
 from harness.sweep import stages
 from harness.sweep.interrupt import run_interruptibly
 
-# Judging an upgrade from the command line, for ``gate`` and for ``bisect``.
 
-
-def judge_upgrade(wish: UpgradeRequest, matrix: str, terms: Terms, running: Running, screen: Screen) -> Gate:
-    """Run a gate, show it, and take it into the history.
+def judge_upgrade(
+    upgrade: UpgradeRequest, matrix: str, terms: Terms, running: Running, screen: Screen
+) -> Gate:
+    """Run a gate, show it, and record it in the history.
 
     Raises:
-        InterruptedGateError: a signal ended it; with how to go on.
-        HarnessError: as the stages.
+        InterruptedGateError: a signal ended it; with the way to resume.
+        HarnessError: a stage failed.
     """
     found = stages.open_matrix(matrix, max_cells=running["max_cells"])
     request = make_request(found, running, command=describe_gate_command(), latency=False)
-    arguments = _describe_arguments(wish, matrix, running, terms)
-    judged, folder = run_interruptibly(_judge(request, wish, arguments, terms, screen))
+    arguments = _describe_arguments(upgrade, matrix, running, terms)
+    judged, folder = run_interruptibly(_judge(request, upgrade, arguments, terms, screen))
     screen.show_gate(judged, folder)
-    remember(folder, running["reports"])
+    record_finished(folder, running["reports"])
     return judged
 
 
 async def _judge(
-    request: stages.Request, wish: UpgradeRequest, arguments: tuple[str, ...], terms: Terms, screen: Screen
+    request: stages.Request, upgrade: UpgradeRequest, arguments: tuple[str, ...], terms: Terms, screen: Screen
 ) -> tuple[Gate, Path]:
     settings = await read_pip_settings()
-    prepared = await prepare_gate(request, wish, arguments, settings, screen.notify, terms=terms)
+    prepared = await prepare_gate(request, upgrade, arguments, settings, screen.notify, terms=terms)
     if prepared.runs_nothing:
         return await run_gate(prepared, request, settings, screen.notify, render_gate)
     try:
@@ -69,19 +69,21 @@ async def _judge(
 
 
 def _describe_interrupted(folder: Path, *, latency: bool) -> str:
-    """What is kept of a gate that was cut off, and how to go on."""
-    kept = "interrupted; what finished of the suite is kept, and the same command carries on from there"
-    anew = ", but measures latency anew" if latency else ""
+    """Describe the kept results of an interrupted gate, and the way to resume it."""
+    kept = "interrupted; finished cases are kept, and the same command resumes the gate"
+    again = ", but measures latency again" if latency else ""
     if not (folder / GATE_FILE).exists():
-        return f"{kept}{anew}"
-    return f"{kept}{anew}; `harness report {shlex.quote(str(folder))}` decides from what is there"
+        return f"{kept}{again}"
+    return f"{kept}{again}; `harness report {shlex.quote(str(folder))}` decides on the results so far"
 
 
-def _describe_arguments(wish: UpgradeRequest, matrix: str, running: Running, terms: Terms) -> tuple[str, ...]:
-    """What has to be typed to ask the same again: all that the verdict depends on, without credentials."""
+def _describe_arguments(
+    upgrade: UpgradeRequest, matrix: str, running: Running, terms: Terms
+) -> tuple[str, ...]:
+    """The arguments that repeat a gate: all that the verdict depends on, without credentials."""
     named = [
-        ("--from", wish.from_file),
-        ("--to", wish.to_file),
+        ("--from", upgrade.from_file),
+        ("--to", upgrade.to_file),
         ("--matrix", matrix if matrix != "compat" else None),
         *(("--checks", glob) for glob in running["checks"]),
         *(("--quantities", glob) for glob in terms.quantities),
@@ -91,36 +93,37 @@ def _describe_arguments(wish: UpgradeRequest, matrix: str, running: Running, ter
     flags = {
         "--no-latency": not terms.latency,
         "--accept-known": terms.accept_known,
-        "--allow-equal": wish.allow_equal,
+        "--allow-equal": upgrade.allow_equal,
     }
     words = (
-        *wish.changes,
+        *upgrade.changes,
         *(word for option, value in named if value is not None for word in (option, value)),
         *(flag for flag, is_set in flags.items() if is_set),
     )
     return tuple(map(redact, words))
 
 
-# The command ``gate``: may this upgrade be merged?
-
-
 @click.command()
 @click.argument("changes", nargs=-1, metavar="[CHANGE]...")
 @click.option("--from", "from_file", metavar="FILE", help="The baseline.  [default: of the matrix]")
-@click.option("--to", "to_file", metavar="FILE", help="The candidate, instead of changes.")
+@click.option("--to", "to_file", metavar="FILE", help="The candidate, instead of CHANGEs.")
 @matrix_option
-@click.option("--no-latency", is_flag=True, help="Judge correctness alone.")
-@click.option("--quantities", multiple=True, metavar="GLOB", help="Of latency and memory, only what matches.")
-@click.option("--budget", metavar="TIME", help="For latency and memory: 10m, 90s.  [default: of the matrix]")
+@click.option("--no-latency", is_flag=True, help="Judge correctness only.")
+@click.option("--quantities", multiple=True, metavar="GLOB", help="Measure only quantities whose id matches.")
+@click.option(
+    "--budget",
+    metavar="TIME",
+    help="Time limit for latency and memory, such as 10m or 90s.  [default: of the matrix]",
+)
 @click.option(
     "--accept-known",
     is_flag=True,
-    help="A known divergence, or a check that no longer runs, does not fail it.",
+    help="Accept known divergences and checks that no longer run.",
 )
-@click.option("--no-culprit", is_flag=True, help="Do not look for the package to blame.")
+@click.option("--no-culprit", is_flag=True, help="Skip the search for the cause.")
 @culprit_budget_option
-@click.option("--allow-equal", is_flag=True, help="Pass where both environments are the same.")
-@click.option("--allow-inconclusive", is_flag=True, help="Exit 0 where nothing can be said (4).")
+@click.option("--allow-equal", is_flag=True, help="Pass if both environments are equal.")
+@click.option("--allow-inconclusive", is_flag=True, help="Use exit code 0 instead of 4.")
 @running_options
 def gate(  # noqa: PLR0913 - one parameter an option
     *,
@@ -139,19 +142,19 @@ def gate(  # noqa: PLR0913 - one parameter an option
     plain: bool,
     **running: Unpack[Running],
 ) -> int:
-    """Judge an upgrade before it is merged: what does it break, and what does it slow down?
+    """Judge the correctness, latency and memory of an upgrade before it is merged.
 
     A CHANGE is a requirement such as numpy==2.4.6. A FILE is a requirements file, the output of pip freeze,
-    a uv.lock or a pylock.toml, or one of a git revision (main:requirements.txt). Correctness comes first;
-    then the latency and the memory of what is served are measured until each is decided, or the budget is
-    spent (which leaves the gate inconclusive).
+    a uv.lock or a pylock.toml, also of a git revision (main:requirements.txt). Correctness comes first.
+    Latency and memory of the service are measured until each is decided or the budget is spent, which leaves
+    the gate inconclusive.
     """
-    wish = UpgradeRequest(changes=changes, from_file=from_file, to_file=to_file, allow_equal=allow_equal)
-    parse_changes(wish)  # before anything is read
+    upgrade = UpgradeRequest(changes=changes, from_file=from_file, to_file=to_file, allow_equal=allow_equal)
+    parse_changes(upgrade)  # before any file is read
     if no_latency and (quantities or budget):
-        raise UsageError("--no-latency judges correctness alone; leave out --quantities and --budget")
+        raise UsageError("--quantities and --budget have no effect with --no-latency; leave them out")
     if no_culprit and culprit_budget:
-        raise UsageError("--no-culprit looks for nobody; leave out --culprit-budget")
+        raise UsageError("--culprit-budget has no effect with --no-culprit; leave it out")
     terms = Terms(
         latency=not no_latency,
         culprit=not no_culprit,
@@ -160,7 +163,7 @@ def gate(  # noqa: PLR0913 - one parameter an option
         quantities=quantities,
         culprit_budget=parse_culprit_budget(culprit_budget),
     )
-    judged = judge_upgrade(wish, matrix, terms, running, Screen(plain=plain))
+    judged = judge_upgrade(upgrade, matrix, terms, running, Screen(plain=plain))
     allowed = allow_inconclusive and judged.decision.verdict == "inconclusive"
     return ExitCode.PASS if allowed else exit_code(judged.decision.verdict)
 
@@ -169,9 +172,11 @@ def gate(  # noqa: PLR0913 - one parameter an option
 @click.argument("package", metavar="NAME[SPECIFIER]")
 @click.option("--from", "from_file", metavar="FILE", help="The baseline.  [default: of the matrix]")
 @matrix_option
-@click.option("--quantities", multiple=True, metavar="GLOB", help="Latency and memory that match, too.")
-@click.option("--budget", metavar="TIME", help="For these: 10m, 90s.  [default: of the matrix]")
-@click.option("--accept-known", is_flag=True, help="Known divergences are not looked for.")
+@click.option("--quantities", multiple=True, metavar="GLOB", help="Measure quantities whose id matches, too.")
+@click.option(
+    "--budget", metavar="TIME", help="Time limit for --quantities, such as 10m.  [default: of the matrix]"
+)
+@click.option("--accept-known", is_flag=True, help="Accept known divergences.")
 @culprit_budget_option
 @running_options
 def bisect(  # noqa: PLR0913 - one parameter an option
@@ -188,16 +193,15 @@ def bisect(  # noqa: PLR0913 - one parameter an option
 ) -> int:
     """Find the first bad release of a package: `harness bisect numpy`, `harness bisect 'numpy<2.3'`.
 
-    The baseline is compared with the newest release that goes with it (or the newest that the specifier
-    allows). Where that is red, releases in between are tried, only with what failed; packages that have to
-    move along are told. Exit 0: there is nothing to find. Exit 1: found, or at least narrowed down.
+    The baseline is compared with the newest compatible release that the specifier allows. If that is red,
+    releases in between are tried with the failed checks only; packages that have to change too are listed.
+    Exit code 0: every release is good. Exit code 1: the first bad release was found or narrowed down.
     """
-    wish = UpgradeRequest(
-        changes=(package,), from_file=from_file, allow_equal=True
-    )  # there may be nothing newer
-    parse_changes(wish)  # before anything is read
+    # Equal environments pass: there may be no newer release.
+    upgrade = UpgradeRequest(changes=(package,), from_file=from_file, allow_equal=True)
+    parse_changes(upgrade)  # before any file is read
     if budget is not None and not quantities:
-        raise UsageError("--budget is that of --quantities; say which")
+        raise UsageError("--budget requires --quantities; add it")
     terms = Terms(
         latency=bool(quantities),
         accept_known=accept_known,
@@ -206,7 +210,7 @@ def bisect(  # noqa: PLR0913 - one parameter an option
         culprit_budget=parse_culprit_budget(culprit_budget),
     )
     screen = Screen(plain=plain)
-    judged = judge_upgrade(wish, matrix, terms, running, screen)
+    judged = judge_upgrade(upgrade, matrix, terms, running, screen)
     if judged.decision.verdict == "pass":
         screen.notify(Progress(cell="", stage="note", note=f"nothing to find: {_describe_compared(judged)}"))
     return exit_code(judged.decision.verdict)
@@ -215,7 +219,7 @@ def bisect(  # noqa: PLR0913 - one parameter an option
 def _describe_compared(judged: Gate) -> str:
     changes = judged.question.diff.changes
     if not changes:
-        return "the baseline has the newest release that goes with it already"
+        return "the baseline already has its newest compatible release"
     asked = [f"{change.name} {change.after}" for change in changes if change.asked]
     return f"{' '.join(asked) or judged.question.candidate} holds"
 

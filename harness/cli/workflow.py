@@ -1,4 +1,4 @@
-"""The command ``workflow``: a pipeline with the gate in it, ready to be committed."""
+"""The command ``workflow``, which prints a CI pipeline with the gate."""
 
 from __future__ import annotations
 
@@ -23,25 +23,28 @@ from harness.report.workflows import Forge, Pipeline, render_workflow
     "--install",
     required=True,
     metavar="REQUIREMENT",
-    help="What pip installs to have the harness, such as git+https://HOST/OWNER/REPOSITORY@COMMIT.",
+    help="The harness for pip to install, such as git+https://HOST/OWNER/REPOSITORY@COMMIT.",
 )
 @click.option(
-    "--budget", default="", metavar="TIME", help="For latency and memory.  [default: of the matrix]"
+    "--budget",
+    default="",
+    metavar="TIME",
+    help="Time limit for latency and memory.  [default: of the matrix]",
 )
 @click.option(
     "--culprit-budget",
     default=Pipeline.culprit_budget,
     show_default=True,
     metavar="TIME",
-    help="For who is to blame.",
+    help="Time limit of the search for the cause.",
 )
-@click.option("--python", default="3.11", show_default=True, metavar="VERSION", help="Of the harness.")
+@click.option("--python", default="3.11", show_default=True, metavar="VERSION", help="Python of the harness.")
 def workflow(  # noqa: PLR0913 - one parameter an option
     *, forge: Forge, file: str, matrix: str, install: str, budget: str, culprit_budget: str, python: str
 ) -> None:
-    """Print a CI pipeline that runs the gate when a dependency file changes, and comments what it finds.
+    """Print a CI pipeline that runs the gate when a dependency file changes and comments the result.
 
-    For GitHub: harness workflow github --install ... > .github/workflows/gate.yml
+    Example: harness workflow github --install ... > .github/workflows/gate.yml
     """
     _refuse_credentials({"--install": install, "--file": file, "--matrix": matrix})
     pipeline = Pipeline(
@@ -57,24 +60,24 @@ def workflow(  # noqa: PLR0913 - one parameter an option
 
 
 def _refuse_credentials(options: Mapping[str, str]) -> None:
-    """See that no option holds credentials.
+    """Reject options that hold credentials.
 
     Raises:
-        UsageError: one does.
+        UsageError: an option holds credentials.
     """
     for option, value in options.items():
         if (plain := redact(value)) != value:
             raise UsageError(
-                f"{option} {plain}: it holds credentials, and a pipeline file is committed; name the address "
-                "without them, and let a secret of the CI give them to pip or git (PIP_INDEX_URL, .netrc)"
+                f"{option} {plain}: it holds credentials, and a pipeline file is committed; give the address "
+                "without them, and pass them to pip or git through a CI secret (PIP_INDEX_URL, .netrc)"
             )
 
 
 def _budget_of(matrix: str) -> str:
-    """What a matrix says; the usual where it is not here, for the pipeline may be printed elsewhere.
+    """The gate budget of a matrix; the default if the matrix is absent, as in another checkout.
 
     Raises:
-        UsageError: the matrix is here and has a fault.
+        UsageError: the matrix exists and is invalid.
     """
     try:
         path = find_matrix(matrix, Path.cwd())
@@ -86,4 +89,4 @@ def _budget_of(matrix: str) -> str:
 
 
 COMMANDS = (workflow,)
-"""What ``harness`` has of this module."""
+"""The commands of this module."""

@@ -17,7 +17,7 @@ from harness.files import copy_whole, describe_os_error, naming
 from harness.gate.probes import Rig, Work
 from harness.held import temporary_folder
 from harness.reading import MAX_RESULTS, read_input
-from harness.records import BASELINE, UNREADABLE, Block, InvalidBlock, Progress
+from harness.records import BASELINE, UNREADABLE, Block, InvalidBlock, discard
 from harness.sweep import protocol
 from harness.sweep.cell_process import CellProcess, Start
 from harness.sweep.latency_phase import wait_until_ready
@@ -165,7 +165,7 @@ async def _measure(
             _see_whole(arms)
             for name, value in _take_values(scenario.id, arms, timed).items():
                 values[name][scenario.id] = value
-        await asyncio.gather(*(arm.attempt(_wait_for_exit) for arm in arms))
+        await asyncio.gather(*(arm.leave() for arm in arms))
         _see_whole(arms)
         await _see_unedited(rig, arms)
         for arm in arms:
@@ -197,7 +197,7 @@ async def _start_all(rig: Rig, work: Work, slots: Sequence[str], scratch: Path, 
             outfit.python, rig.material.suite, spec, workdir / "spec.json", _log(scratch, slot), PROBE
         )
         try:
-            process = await CellProcess.start(begin, rig.limits, rig.watch, _keep_quiet)
+            process = await CellProcess.start(begin, rig.limits, rig.watch, discard)
         except OSError as error:
             raise InvalidBlockError(
                 f"{name}: its interpreter cannot be started: {describe_os_error(error, workdir)}", (name,)
@@ -218,11 +218,6 @@ async def _start_all(rig: Rig, work: Work, slots: Sequence[str], scratch: Path, 
 
 async def _get_first(process: CellProcess) -> bool:
     await wait_until_ready(process)
-    return True
-
-
-async def _wait_for_exit(process: CellProcess) -> bool:
-    await process.wait_for_exit()
     return True
 
 
@@ -280,8 +275,3 @@ def _keep_logs(rig: Rig, work: Work, number: int, slots: Sequence[str], scratch:
         stem = f"{work.group}-{number}-{name}"
         copy_whole(scratch / f"slot-{slot}" / "spec.json", rig.kept / f"{stem}.json")
         copy_whole(_log(scratch, slot), rig.kept / f"{stem}.log")
-
-
-def _keep_quiet(progress: Progress) -> None:
-    """A block lasts seconds; what is told of it is told when it is over."""
-    del progress

@@ -31,6 +31,7 @@ from harness.matrix.schema import Matrix
 from harness.records import (
     Block,
     InvalidBlock,
+    Notify,
     Plan,
     Progress,
     Quantity,
@@ -40,7 +41,7 @@ from harness.records import (
 )
 from harness.resolve.pip_settings import IndexSettings
 from harness.sweep.interrupt import one_error
-from harness.sweep.stages import Notify, Request
+from harness.sweep.stages import Request
 
 # What a gate says of its quantities: at each look while it samples, and again from its blocks later.
 

@@ -19,7 +19,6 @@ from harness.store.converted import ConvertedStore
 from harness.store.environments import EnvironmentStore
 from harness.store.inputs import CellInputs, SharedFiles
 from harness.store.models import make_environments, make_installer, prepare_inputs
-from harness.store.store import Store
 from harness.sweep.limits import Limits, Watch
 from harness.sweep.stages import Request
 
@@ -134,9 +133,7 @@ async def set_up(  # noqa: PLR0913 - one parameter an ingredient
     """
     begun = time.monotonic()
     installer = make_installer(settings, downloads=request.python_downloads)
-    material = await prepare_inputs(request.matrix, request.store, installer, say, golden=None)
-    for entry in _shared_entries(request.store, material):
-        stack.enter_context(request.store.using(entry))
+    material = await prepare_inputs(request.matrix, request.store, installer, say, stack, golden=None)
     converted = ConvertedStore(request.store, material, request.options.limits.contract)
     maker = _Maker(make_environments(request.store, installer), converted if embeds else None, stack, say)
     cells = {planned.cell.id: planned for planned in plan.cells}
@@ -149,7 +146,7 @@ async def set_up(  # noqa: PLR0913 - one parameter an ingredient
         material=material,
         outfits={BASELINE: old, AGAIN: old, CANDIDATE: new},
         limits=tighten(request.options.limits),
-        watch=await stack.enter_async_context(Watch()),
+        watch=await stack.enter_async_context(Watch(request.options.container)),
         order=random.Random(f"{request.options.seed} {plan.run}"),  # noqa: S311 - the order is no secret
         kept=folder / KEPT,
         inputs=SharedFiles.of(
@@ -180,11 +177,3 @@ class _Maker:
         except StoreError as error:
             return Outfit(python, lock), str(error)
         return Outfit(python, lock, model), ""
-
-
-def _shared_entries(store: Store, material: CellInputs) -> Iterator[Path]:
-    """Entries of the store that all processes use; a local model or a suite elsewhere is none."""
-    if material.suite.folder.parent == store.suites:
-        yield material.suite.folder
-    if material.model_dir.parent == store.models:
-        yield material.model_dir

@@ -18,11 +18,23 @@ from harness.gate.cause.symptoms import find_symptoms, keep_culprit
 from harness.gate.measuring import Verdicts, decide_from_blocks, measure_speed
 from harness.gate.prepare import Prepared, runs_nothing
 from harness.judge.upgrade import decide, refuse
-from harness.records import BASELINE, CANDIDATE, Culprit, Decision, Gate, Plan, Progress, Question, Run, Speed
+from harness.records import (
+    BASELINE,
+    CANDIDATE,
+    Culprit,
+    Decision,
+    Gate,
+    Notify,
+    Plan,
+    Progress,
+    Question,
+    Run,
+    Speed,
+)
 from harness.resolve.pip_settings import IndexSettings
 from harness.runs.documents import read_gate, render_gate_json, render_gate_schema, render_json
-from harness.runs.folder import GATE_FILE, RunFolder, read_run
-from harness.sweep.stages import Notify, Request, judge_again, measure_plan
+from harness.runs.folder import GATE_FILE, RunFolder, judge_again, read_run
+from harness.sweep.stages import Request, measure_plan
 
 # What a gate leaves in its folder: written, told from a sweep, and decided again from there.
 

@@ -52,6 +52,9 @@ _ONLINE = "Look at the network and at pip's index settings, then run the same ag
 _FULL = "no space left on device"
 """How a sentence of ``harness.files.find_no_space`` begins."""
 _ROOM = "Make room (`harness clean --max-size 20GiB` takes the oldest environments) and run the same again."
+_OUT_OF_MEMORY = "out of memory"
+"""How a sentence of ``harness.sweep.container`` begins."""
+_MEMORY = "Give the container more memory, or run fewer cells at once (--jobs), then run the same again."
 _RULES = (
     _Rule(r"No space left on device|Disk quota exceeded", "{it}: the disk is full", _ROOM),
     _Rule(
@@ -109,6 +112,8 @@ def describe_install_error(reason: str) -> Told | None:
     """A sentence for what an installer said; None where it is a sentence of the harness already."""
     if reason.startswith(_FULL):
         return Told(reason, _ROOM)
+    if reason.startswith(_OUT_OF_MEMORY):
+        return Told(reason, _MEMORY)
     if not _NOT_OURS.match(reason):
         return None
     for rule in _RULES:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING
 
+import msgspec
 from packaging.specifiers import InvalidSpecifier, SpecifierSet
 from packaging.version import InvalidVersion, Version
 
@@ -66,9 +67,9 @@ def of_cell(expectations: Sequence[Expectation], planned: PlannedCell) -> tuple[
 def for_case(
     expectations: Sequence[Expectation], case: str, outcome: str | None = None
 ) -> Expectation | None:
-    """The first expectation of a cell whose glob covers the case; one of another red ``outcome`` does not."""
+    """The first expectation of a cell that covers the case; one of another red ``outcome`` does not."""
     for each in expectations:
-        if each.check is None or not fnmatchcase(case, each.check):
+        if not any(fnmatchcase(case, check) for check in each.checks):
             continue
         if outcome not in {"fail", "error"} or each.outcome == outcome:
             return each
@@ -77,7 +78,7 @@ def for_case(
 
 def describe_expectation(expectation: Expectation) -> str:
     """One line that names it: what is expected, where."""
-    what = expectation.check if expectation.check is not None else f"status {expectation.status}"
+    what = ", ".join(expectation.checks) or f"status {expectation.status}"
     where = ", ".join(f"{name}{specifier}" for name, specifier in sorted(expectation.where.items()))
     return f"{what} where {where}" if where else what
 
@@ -85,6 +86,7 @@ def describe_expectation(expectation: Expectation) -> str:
 def find_stale(plan: Plan) -> tuple[str, ...]:
     """Expectations that apply to no cell and no case of the plan; a subset of the cells tells nothing.
 
+    Of one with several globs, those that cover no case.
     Borrowed ones are not asked: they speak of versions that somebody's own matrix need not have.
     """
     if plan.subset:
@@ -94,10 +96,10 @@ def find_stale(plan: Plan) -> tuple[str, ...]:
         if each in plan.borrowed:
             continue
         cells = [planned for planned in plan.cells if of_cell((each,), planned)]
-        if each.check is not None:
-            cells = [planned for planned in cells if any(for_case((each,), case) for case in planned.cases)]
-        if not cells:
-            stale.append(describe_expectation(each))
+        cases = {case for planned in cells for case in planned.cases}
+        unused = tuple(check for check in each.checks if not any(fnmatchcase(case, check) for case in cases))
+        if unused or (each.check is None and not cells):
+            stale.append(describe_expectation(msgspec.structs.replace(each, check=unused or None)))
     return tuple(stale)
 
 

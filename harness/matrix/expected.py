@@ -109,18 +109,32 @@ def _faults(each: Expectation, cases: Collection[str], matrices: Collection[str]
 
 def _repetition(at: int, expected: Sequence[Expectation]) -> Iterator[str]:
     def scope(each: Expectation) -> Expectation:
-        return msgspec.structs.replace(each, reason="", link="")
+        return msgspec.structs.replace(each, reason="", link="", check=None)
 
-    first = next(number for number, each in enumerate(expected) if scope(each) == scope(expected[at]))
-    if first != at:
-        yield f"check: duplicate of expected[{first}]; delete one"
+    own = expected[at]
+    for first, each in enumerate(expected[:at]):
+        if scope(each) != scope(own):
+            continue
+        shared = [check for check in own.checks if check in each.checks]
+        if each.checks == own.checks:
+            yield f"check: duplicate of expected[{first}]; delete one"
+        elif shared:
+            yield f"check: {shared[0]!r} is in expected[{first}] too; delete one"
+        else:
+            continue
+        return
 
 
 def _faults_of_kind(each: Expectation, cases: Collection[str]) -> Iterator[str]:
     if (each.check is None) is (each.status is None):
         yield "check: expected either check (a glob over case ids) or status (of the whole cell)"
-    if each.check is not None and not fnmatch.filter(cases, each.check):
-        yield f"check: {each.check!r} matches no case{suggest(each.check, cases)}"
+    if each.check == ():
+        yield "check: empty; name a glob over case ids"
+    for check in each.checks:
+        if not fnmatch.filter(cases, check):
+            yield f"check: {check!r} matches no case{suggest(check, cases)}"
+    for check in sorted(check for check, count in Counter(each.checks).items() if count > 1):
+        yield f"check: {check!r} is listed twice; delete one"
     if each.status is not None and each.outcome != "fail":
         yield "outcome: this key is valid with check only; delete it"
     if each.status == "ok":

@@ -39,6 +39,9 @@ def describe_lock(matrix: Path) -> str:
     return "nox -s lock" if shown.parent == MATRICES else f"nox -s lock -- --matrix {shlex.quote(str(shown))}"
 
 
+DEFAULT_MATRIX = "compat"
+"""The shipped matrix that a command uses if none is named."""
+
 NO_MATRICES = frozenset({"expected.toml", "tolerances.toml"})
 """TOML files in a folder of matrices that are not matrices."""
 

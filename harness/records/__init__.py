@@ -65,7 +65,16 @@ from harness.records.plan import (
     digest_value,
     name_fault,
 )
-from harness.records.results import CaseResult, CellResult, Observation, Progress, Timing, Whole
+from harness.records.results import (
+    CaseResult,
+    CellResult,
+    Notify,
+    Observation,
+    Progress,
+    Timing,
+    Whole,
+    discard,
+)
 
 __all__ = [
     "AGAIN",
@@ -110,6 +119,7 @@ __all__ = [
     "Lock",
     "LockChange",
     "LockDiff",
+    "Notify",
     "Observation",
     "Outcome",
     "PastRun",
@@ -138,5 +148,6 @@ __all__ = [
     "Verdict",
     "Whole",
     "digest_value",
+    "discard",
     "name_fault",
 ]

@@ -104,18 +104,25 @@ class ScenarioPlan(Record, frozen=True, kw_only=True):
 class Expectation(Record, frozen=True, kw_only=True, rename="kebab"):
     """A known divergence; strict: a check that passes all the same, or no match at all, is red.
 
-    ``check`` is a glob over case ids, or ``status`` names the status of the whole cell; ``where`` maps a
-    distribution (or ``python``) to a version specifier that the cell's lock must satisfy. ``outcome`` is what
-    the cases end in: a wrong value that is expected excuses no exception.
+    ``check`` is a glob over case ids, or several, each of which has to match; or ``status`` names the status
+    of the whole cell. ``where`` maps a distribution (or ``python``) to a version specifier that the lock of a
+    cell must satisfy. ``outcome`` is what the cases end in: an expected wrong value excuses no exception.
     """
 
     reason: str
-    check: str | None = None
+    check: str | tuple[str, ...] | None = None
     status: CellStatus | None = None
     outcome: Literal["fail", "error"] = "fail"
     where: dict[str, str] = {}
     matrix: tuple[str, ...] = ()  # names of the matrices it belongs to; empty: all
     link: str = ""
+
+    @property
+    def checks(self) -> tuple[str, ...]:
+        """The globs over case ids; none where it is about the whole cell."""
+        if self.check is None:
+            return ()
+        return (self.check,) if isinstance(self.check, str) else self.check
 
 
 class PlannedCell(Record, frozen=True, kw_only=True):

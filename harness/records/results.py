@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Annotated, Literal
 
 import msgspec
@@ -92,3 +93,11 @@ class Progress(Record, frozen=True, kw_only=True):
     done: int = 0
     total: int = 0
     note: str = ""
+
+
+Notify = Callable[[Progress], None]
+"""Receives the progress of cells; returns at once."""
+
+
+def discard(message: object) -> None:
+    """Receives messages and progress that are not shown."""

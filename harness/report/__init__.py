@@ -1,1 +1,1 @@
-"""One renderer a file, from a judged run to text."""
+"""Renderers of judged runs, one file per format."""

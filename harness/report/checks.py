@@ -1,4 +1,4 @@
-"""Checks in one line each, where cells disagree, and what a red cell's lock has that a green one lacks."""
+"""Checks in one line each, differences between cells, and locks of red cells against green ones."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from harness.records import Finding, Observation, Outcome, PlannedCell, Run
 
 
-# Every check of a cell in one line: how its cases came out, and the worst of what was measured.
+# Checks of a cell
 
 OUTCOME_KINDS: dict[Outcome, SignKind] = {
     "pass": "pass",
@@ -33,7 +33,7 @@ _SEVERITY: dict[SignKind, int] = {"red": 5, "missing": 4, "xfail": 3, "pass": 2,
 
 @dataclass(frozen=True)
 class CheckRow:
-    """One check in one cell; ``worst`` is the finding of the worst outcome that is furthest off."""
+    """One check in one cell; ``worst`` is its finding with the worst outcome and the largest error."""
 
     check: str
     kind: SignKind
@@ -42,7 +42,7 @@ class CheckRow:
 
 
 def list_checks(findings: Sequence[Finding]) -> list[CheckRow]:
-    """The checks of a cell in the order of the plan."""
+    """List the checks of a cell in the order of the plan."""
     grouped: dict[str, list[Finding]] = defaultdict(list)
     for finding in findings:
         grouped[check_of(finding.check)].append(finding)
@@ -60,7 +60,7 @@ def _kind(finding: Finding) -> SignKind:
 
 
 def _distance(seen: Observation | None) -> float:
-    """How far off a measurement is, as a share of what it is held to; below any number where none is."""
+    """Error of a measurement as a share of its tolerance; -inf without a measurement."""
     if seen is None:
         return -math.inf
     if seen.value is None:
@@ -70,14 +70,14 @@ def _distance(seen: Observation | None) -> float:
     return abs(seen.value) / seen.allowed if seen.allowed else abs(seen.value)
 
 
-# Where the cells do not agree: cases whose outcome, or whose recorded behaviour, differs between them.
+# Differences between cells
 
 _SEEN = {"pass", "fail", "error", "xfail", "xpass"}
 
 
 @dataclass(frozen=True)
 class Seen:
-    """One thing that was seen of a case, and the cells that it was seen in."""
+    """One observed result of a case, and the cells that have it."""
 
     outcome: Outcome
     sample: str
@@ -86,35 +86,35 @@ class Seen:
 
 @dataclass(frozen=True)
 class Difference:
-    """A case that not all cells agree on."""
+    """A case with different results in different cells."""
 
     case: str
     values: tuple[Seen, ...]
 
 
 def find_differences(run: Run) -> list[Difference]:
-    """Every case on which cells differ, in the order of the plan.
+    """Find every case on which cells differ, in the order of the plan.
 
-    Numbers differ in their last digits everywhere: only outcomes count, and the words that were recorded
-    (types and messages of exceptions, for one).
+    Numbers differ in their last digits everywhere, so only outcomes and recorded texts (such as types and
+    messages of exceptions) are compared.
     """
     cases: dict[str, dict[tuple[Outcome, tuple[str, ...]], list[str]]] = defaultdict(
         lambda: defaultdict(list)
     )
     for finding in run.judgement.findings:
         if finding.outcome in _SEEN:
-            words = recorded_words(finding.observation) if finding.observation else ()
-            cases[finding.check][finding.outcome, words].append(finding.cell)
+            recorded = recorded_words(finding.observation) if finding.observation else ()
+            cases[finding.check][finding.outcome, recorded].append(finding.cell)
     return [found for case, seen in cases.items() if len(seen) > 1 and (found := _difference(case, seen))]
 
 
 def _difference(
     case: str, seen: Mapping[tuple[Outcome, tuple[str, ...]], Sequence[str]]
 ) -> Difference | None:
-    """What was seen as a page shows it; None where all of it looks the same there."""
+    """The results of a case, shortened for the page; None if they then look the same."""
     shown: dict[tuple[Outcome, str], list[str]] = defaultdict(list)
-    for (outcome, words), cells in seen.items():
-        shown[outcome, shorten("; ".join(words), 240)] += cells
+    for (outcome, recorded), cells in seen.items():
+        shown[outcome, shorten("; ".join(recorded), 240)] += cells
     if len(shown) < 2:
         return None
     return Difference(
@@ -124,7 +124,7 @@ def _difference(
 
 @dataclass(frozen=True)
 class LockStep:
-    """One distribution, or Python, that differs: in the green cell, and in this one; empty where absent."""
+    """A distribution (or Python) with its version in the green cell and in this one; empty if absent."""
 
     name: str
     green: str
@@ -133,7 +133,7 @@ class LockStep:
 
 @dataclass(frozen=True)
 class Nearest:
-    """A green cell, and what is different here; a cell without a lock is compared by its axes."""
+    """The nearest green cell and the differences to it; a cell without a lock is compared by its axes."""
 
     cell: str
     steps: tuple[LockStep, ...]
@@ -141,9 +141,10 @@ class Nearest:
 
 
 def find_nearest(run: Run) -> dict[str, Nearest]:
-    """For each planned cell the green cell whose lock differs least; ties go to the baseline, then the plan.
+    """Find for each planned cell the green cell whose lock differs least.
 
-    A cell that is green itself is held against the baseline. A cell without another green one is left out.
+    Ties go to the baseline, then to the order of the plan. A green cell is compared with the baseline. A
+    cell is omitted if there is no other green cell.
     """
     green = {cell.cell for cell in run.judgement.cells if sign_cell(cell) == "pass"}
     candidates = [each for each in run.plan.cells if each.cell.id in green and each.lock.distributions]
@@ -160,7 +161,7 @@ def find_nearest(run: Run) -> dict[str, Nearest]:
 
 
 def _locked(planned: PlannedCell) -> dict[str, str]:
-    """What a cell runs on, its Python too; nothing where it has no lock."""
+    """Distribution -> version of a cell, Python included; empty without a lock."""
     found = {each.name: each.version for each in planned.lock.distributions}
     return {"python": planned.cell.python, **found} if found else found
 
@@ -180,6 +181,6 @@ def _nearest(
 
 
 def compare(green: Mapping[str, str], here: Mapping[str, str]) -> tuple[LockStep, ...]:
-    """What differs between two sets of versions, by name."""
+    """List the differences between two sets of versions, by name."""
     names = sorted({name for name, _ in green.items() ^ here.items()})
     return tuple(LockStep(name, green.get(name, ""), here.get(name, "")) for name in names)

@@ -1,4 +1,4 @@
-"""From what rich can draw to text: width, colour, alphabet; the planned cells; the live board."""
+"""Terminal text by rich: width, colour and alphabet, the planned cells, and the live board."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from harness.report.view import SignKind
 
 
-# From something that rich can draw to the text that a terminal or a log gets.
+# Text for terminals and logs
 
 STYLES: dict[SignKind, str] = {
     "pass": "green",
@@ -41,26 +41,26 @@ STYLES: dict[SignKind, str] = {
 
 @dataclass(frozen=True)
 class Alphabet:
-    """What the encoding of a terminal can show: all of Unicode, or ASCII only."""
+    """The character set of a terminal: Unicode, or ASCII only."""
 
     unicode: bool = True
 
-    def say(self, text: str, style: str = "") -> Text:
-        """Text that is shown as it is, whatever a package wrote into it."""
+    def text(self, text: str, style: str = "") -> Text:
+        """Literal text, without interpretation as markup."""
         clean = scrub(text)
         return Text(clean if self.unicode else to_ascii(clean), style=style, overflow="fold")
 
     def indent(self, text: str, by: int = 2, style: str = "") -> Padding:
-        """The same, ``by`` columns further in."""
-        return Padding(self.say(text, style), (0, 0, 0, by))
+        """Literal text, indented by ``by`` columns."""
+        return Padding(self.text(text, style), (0, 0, 0, by))
 
     def sign(self, kind: SignKind) -> str:
-        """The sign of a kind."""
+        """The sign of a kind in this alphabet."""
         return SIGNS[kind][0 if self.unicode else 1]
 
 
 def print_to_text(renderable: RenderableType, *, width: int, color: bool, unicode: bool) -> str:
-    """What rich makes of something at a given width, with nothing in it that a terminal or CI would obey."""
+    """Render to text of a given width, without control sequences or CI commands from its content."""
     file = io.StringIO()
     console = Console(
         file=file,
@@ -72,7 +72,7 @@ def print_to_text(renderable: RenderableType, *, width: int, color: bool, unicod
         markup=False,
         emoji=False,
         legacy_windows=False,
-        _environ={},  # the same text whatever NO_COLOR, COLUMNS and TERM say: the caller has decided
+        _environ={},  # the caller decides, so NO_COLOR, COLUMNS and TERM have no effect
     )
     console.print(renderable, end="")
     text = disarm_commands(file.getvalue())
@@ -80,14 +80,14 @@ def print_to_text(renderable: RenderableType, *, width: int, color: bool, unicod
     return lines if unicode else to_ascii(lines)
 
 
-# The planned cells, as ``harness cells`` shows them before anything runs.
+# Planned cells
 
 _LEAST_BESIDE = 20
-"""Columns that are left for the lock where an id is not broken, so that it can be copied."""
+"""Columns reserved for the lock if ids are not wrapped; a whole id can be copied."""
 
 
 class CellLine(msgspec.Struct, frozen=True, kw_only=True):
-    """One planned cell, as the JSON of ``harness cells`` says it."""
+    """One planned cell in the JSON of ``harness cells``."""
 
     id: str
     axes: dict[str, str]
@@ -101,7 +101,7 @@ class CellLine(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def describe_cell(planned: PlannedCell) -> CellLine:
-    """What there is to say of a planned cell in one line."""
+    """Describe a planned cell in one line."""
     cell, lock = planned.cell, planned.lock
     return CellLine(
         id=cell.id,
@@ -124,7 +124,7 @@ def render_cells_json(plan: Plan) -> str:
 
 def render_cells(plan: Plan, *, width: int = 80, color: bool = False, unicode: bool = True) -> str:
     """Render the planned cells as a table for a terminal ``width`` columns wide."""
-    say = Alphabet(unicode).say
+    draw_text = Alphabet(unicode).text
     lines = [describe_cell(planned) for planned in plan.cells]
     pythons = list(dict.fromkeys(line.python for line in lines))
     longest = max((len(line.id) for line in lines), default=0)
@@ -133,11 +133,11 @@ def render_cells(plan: Plan, *, width: int = 80, color: bool = False, unicode: b
     for name in ("python", "lock") if len(pythons) > 1 else ("lock",):
         table.add_column(name, overflow="fold")
     for line in lines:
-        shown = [say(line.id, "bold" if line.baseline else "")]
-        shown += [say(line.python)] if len(pythons) > 1 else []
-        table.add_row(*shown, say(_lock(line), "red" if line.reason else ""))
+        shown = [draw_text(line.id, "bold" if line.baseline else "")]
+        shown += [draw_text(line.python)] if len(pythons) > 1 else []
+        table.add_row(*shown, draw_text(_lock(line), "red" if line.reason else ""))
     python = f"Python {pythons[0]}, " if len(pythons) == 1 else ""
-    title = say(f"{plan.title}; {python}cells: {len(lines)}, latency scenarios: {len(plan.scenarios)}")
+    title = draw_text(f"{plan.title}; {python}cells: {len(lines)}, latency scenarios: {len(plan.scenarios)}")
     return print_to_text(Group(title, Text(), table), width=width, color=color, unicode=unicode)
 
 
@@ -153,35 +153,35 @@ def _lock(line: CellLine) -> str:
 
 
 FINAL: frozenset[str] = frozenset({*get_args(CellStatus), "reused"})
-"""Stages after which nothing more comes from a cell."""
+"""Final stages of a cell."""
 
 WAITING = frozenset({"", "planned", "waiting", "queued"})
-"""Stages in which a cell does nothing yet."""
+"""Stages before a cell starts."""
 
 CHECKED = FINAL | {"waiting", "latency"}
-"""Stages in which the checks of a cell are over: all cells wait for each other before latency begins."""
+"""Stages after the checks of a cell; all cells wait for each other before latency begins."""
 
 
 @dataclass(frozen=True)
 class BoardState:
-    """Where every cell is: the last progress of each, and when (seconds on any clock) it all began.
+    """The last progress of every cell, and the start time (seconds on any clock).
 
-    ``reported`` holds cells that nobody planned too (the A/A arm); they show while active and do not count.
+    ``reported`` also holds the A/A arm, which is not planned: it is shown while active and never counted.
     """
 
     cells: tuple[str, ...]
     started: float
     reported: dict[str, Progress]
     ended: dict[str, float]
-    checked: dict[str, float]  # when the checks of a cell were over
+    checked: dict[str, float]  # time at which the checks of a cell ended
 
     @classmethod
     def of(cls, plan: Plan, started: float) -> BoardState:
-        """The board before anything has happened."""
+        """The board at the start."""
         return cls(tuple(planned.cell.id for planned in plan.cells), started, {}, {}, {})
 
     def apply(self, progress: Progress, now: float) -> BoardState:
-        """The board after a cell has reported; one that was final before stays counted from then."""
+        """The board after a progress report; a final cell keeps its first time."""
         cell, stage = progress.cell, progress.stage
         return replace(
             self,
@@ -191,35 +191,35 @@ class BoardState:
         )
 
     def stage(self, cell: str) -> str:
-        """What a cell does; empty before it has said anything."""
+        """The stage of a cell; empty before its first report."""
         return self.reported[cell].stage if cell in self.reported else ""
 
     def note(self, cell: str) -> str:
-        """What it said about that; empty before it has said anything."""
+        """The note of its last report; empty before its first report."""
         return self.reported[cell].note if cell in self.reported else ""
 
     @property
     def finished(self) -> tuple[str, ...]:
-        """Planned cells that have their status."""
+        """Planned cells with a final status."""
         return tuple(cell for cell in self.cells if self.stage(cell) in FINAL)
 
     @property
     def active(self) -> tuple[str, ...]:
-        """Cells that do something right now, the longest at it first."""
+        """Active cells, the longest running first."""
         return tuple(
             cell for cell, progress in self.reported.items() if progress.stage not in FINAL | WAITING
         )
 
     @property
     def unchecked(self) -> tuple[str, ...]:
-        """Planned cells whose checks are not over."""
+        """Planned cells with unfinished checks."""
         return tuple(cell for cell in self.cells if cell not in self.checked)
 
     def eta(self, now: float) -> float | None:
-        """Seconds until the phase that runs is over, should the rest take as long; None while nobody knows.
+        """Estimated seconds until the current phase ends; None without an estimate.
 
-        The checks of all cells come first, then latency. Cells that ended in the first second were reused and
-        say nothing of how long one takes.
+        The checks of all cells come first, then latency. Cells that ended in the first second were reused
+        and do not enter the estimate.
         """
         if not self.unchecked:
             return self._latency_eta(now)
@@ -232,7 +232,7 @@ class BoardState:
         return max(0.0, per_cell * len(self.unchecked) - (now - max(measured)))
 
     def _latency_eta(self, now: float) -> float | None:
-        """By the share of scenarios that are done; they take turns, so all cells are in the same one."""
+        """Estimate from the share of finished scenarios; cells take turns, so all are in the same one."""
         shares = [
             self.reported[cell].done / self.reported[cell].total
             for cell in self.cells
@@ -244,12 +244,12 @@ class BoardState:
 
 
 def describe_stage(stage: str) -> str:
-    """A stage as a person reads it: whether what did not pass was expected is known at the end only."""
+    """Describe a stage; whether a failure was expected is decided at the end only."""
     return "done" if stage == "failed" else stage
 
 
 def show_clock(seconds: float) -> str:
-    """Minutes and seconds: ``3:07``."""
+    """Format seconds as ``3:07``."""
     minutes, rest = divmod(int(seconds), 60)
     return f"{minutes}:{rest:02d}"
 
@@ -267,11 +267,11 @@ def draw_board(state: BoardState, now: float, *, height: int = 24, unicode: bool
         progress = state.reported[cell]
         table.add_row(
             *(
-                _say(part, unicode=unicode)
+                _draw_text(part, unicode=unicode)
                 for part in (cell, describe_stage(progress.stage), _how_far(progress))
             )
         )
-    bar = Table.grid()  # a bar alone does not end its line
+    bar = Table.grid()  # a bar alone has no line end
     bar.add_row(ProgressBar(total=max(1, total), completed=total - len(state.unchecked), width=60))
     parts: list[RenderableType] = [title, bar, table]
     if len(shown) < len(state.active):
@@ -279,7 +279,7 @@ def draw_board(state: BoardState, now: float, *, height: int = 24, unicode: bool
     return Group(*parts)
 
 
-def _say(text: str, *, unicode: bool) -> Text:
+def _draw_text(text: str, *, unicode: bool) -> Text:
     clean = shorten(text, 60)
     return Text(
         clean if unicode else to_ascii(clean), no_wrap=True, overflow="ellipsis" if unicode else "crop"
@@ -291,14 +291,14 @@ def _phase(state: BoardState) -> str:
 
 
 def _counts(state: BoardState) -> str:
-    """How the finished ones ended, and how many wait for latency: ``: 12 ok, 1 done, 3 checked``."""
+    """Count finished cells by status, and those waiting for latency: ``: 12 ok, 1 done, 3 checked``."""
     ends = Counter(describe_stage(state.stage(cell)) for cell in state.finished)
     ends["checked"] = len(state.cells) - len(state.unchecked) - len(state.finished)
     ends = +ends
-    said = ", ".join(
+    by_status = ", ".join(
         f"{count} {status}" for status, count in sorted(ends.items(), key=lambda end: end[0] != "ok")
     )
-    return f": {said}" if said else ""
+    return f": {by_status}" if by_status else ""
 
 
 def _how_far(progress: Progress) -> str:
@@ -307,9 +307,9 @@ def _how_far(progress: Progress) -> str:
 
 
 def plain_line(before: BoardState, progress: Progress, now: float) -> str | None:
-    """The line for a log without a terminal; None unless the cell has come to another stage or has news.
+    """The line of a plain log; None unless the stage or the note has changed.
 
-    ``before`` is the board as it was before this progress was applied to it.
+    ``before`` is the board without this progress.
     """
     if before.stage(progress.cell) == progress.stage and progress.note in {"", before.note(progress.cell)}:
         return None

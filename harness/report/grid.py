@@ -1,4 +1,4 @@
-"""The cells as a grid of versions with facets, and short names for groups of cells."""
+"""The cells as a grid of versions with facets, and short names of cell groups."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ if TYPE_CHECKING:
     from harness.records import Run
 
 
-# The cells as a grid: the two largest axes as rows and columns, every further axis as facets.
+# Grid: the two largest axes are rows and columns, every further axis is a facet
 
 
 @dataclass(frozen=True)
 class Row:
-    """One value of the row axis, and for each column the ids of the cells that stand there."""
+    """One value of the row axis, and for each column the ids of its cells."""
 
     value: str
     slots: tuple[tuple[str, ...], ...]
@@ -30,7 +30,7 @@ class Row:
 
 @dataclass(frozen=True)
 class Facet:
-    """One grid; ``title`` names the versions of the further axes, empty where there are none."""
+    """One grid; ``title`` names the versions of the further axes, empty without them."""
 
     title: str
     columns: tuple[str, ...]
@@ -39,7 +39,7 @@ class Facet:
 
 @dataclass(frozen=True)
 class CellMap:
-    """All grids of a run, and the axes that they are spanned by; a missing axis is empty."""
+    """All grids of a run with their row and column axis; a missing axis is empty."""
 
     row_axis: str
     column_axis: str
@@ -47,7 +47,7 @@ class CellMap:
 
 
 def lay_out(run: Run) -> CellMap:
-    """The planned cells as grids, versions from old to new; a cell that lacks an axis stands at ``-``."""
+    """Arrange the planned cells as grids, old to new versions; a cell without an axis is at ``-``."""
     cells = {planned.cell.id: planned.cell.axes for planned in run.plan.cells}
     axes = _by_size(cells)
     row_axis, column_axis = (*axes, "", "")[:2]
@@ -68,7 +68,7 @@ def lay_out(run: Run) -> CellMap:
 
 
 def _by_size(cells: Mapping[str, Mapping[str, str]]) -> list[str]:
-    """The axes, those with most versions first; equal ones in the order of the matrix."""
+    """The axes by number of versions, descending, then in the order of the matrix."""
     values: dict[str, set[str]] = defaultdict(set)
     for versions in cells.values():
         for axis, version in versions.items():
@@ -90,7 +90,7 @@ def _in_order(values: Iterable[str]) -> list[str]:
 
 
 def order_version(text: str) -> tuple[int, Version, str]:
-    """A key that sorts versions as versions; what is none comes last, by its letters."""
+    """A sort key for versions; other texts come last, in alphabetical order."""
     try:
         return 0, Version(text), ""
     except InvalidVersion:
@@ -98,46 +98,46 @@ def order_version(text: str) -> tuple[int, Version, str]:
 
 
 _NAMED = 12
-"""Names of cells that a line of a table has room for."""
+"""Largest number of cell names in a table row."""
 
 
 @dataclass(frozen=True)
 class CellNames:
-    """The cells of a run that left a result, and the versions that they are told by."""
+    """Short names for groups of the cells that ran, by their versions."""
 
     axes: Mapping[str, Mapping[str, str]]  # cell -> axis -> version
 
     @classmethod
     def of(cls, run: Run) -> CellNames:
-        """Those that came to their checks; the others have no part in what is compared."""
+        """The names of the cells that reached their checks; only these are compared."""
         ran = {cell.cell for cell in run.judgement.cells if cell.status in {"ok", "failed"}}
         return cls({each.cell.id: each.cell.axes for each in run.plan.cells if each.cell.id in ran})
 
-    def say(self, cells: Sequence[str]) -> str:
-        """All of them, all with some version of one axis, or their names."""
-        meant = set(cells)
-        if len(meant) > 1 and meant == self.axes.keys():
-            return f"all {len(meant)} cells that ran"
-        if len(meant) > 2 and meant < self.axes.keys() and (versions := self._versions(meant)):
-            return f"{versions} ({len(meant)} cells)"
+    def describe(self, cells: Sequence[str]) -> str:
+        """Describe a group: all cells, all with some version of one axis, or their names."""
+        named = set(cells)
+        if len(named) > 1 and named == self.axes.keys():
+            return f"all {len(named)} cells that ran"
+        if len(named) > 2 and named < self.axes.keys() and (versions := self._versions(named)):
+            return f"{versions} ({len(named)} cells)"
         if len(cells) <= _NAMED:
             return ", ".join(cells)
         return f"{', '.join(cells[:_NAMED])} and {len(cells) - _NAMED} more"
 
-    def _versions(self, meant: set[str]) -> str:
-        """The versions of one axis that exactly these cells have; empty where there is no such axis."""
-        for axis in _unique(axis for cell in meant for axis in self.axes[cell]):
-            values = {self.axes[cell].get(axis, "") for cell in meant}
-            if meant == {cell for cell, versions in self.axes.items() if versions.get(axis, "") in values}:
+    def _versions(self, named: set[str]) -> str:
+        """The versions of one axis that exactly these cells have; empty without such an axis."""
+        for axis in _unique(axis for cell in named for axis in self.axes[cell]):
+            values = {self.axes[cell].get(axis, "") for cell in named}
+            if named == {cell for cell, versions in self.axes.items() if versions.get(axis, "") in values}:
                 return f"{axis} {', '.join(sorted(values, key=order_version))}"
         return ""
 
 
 @dataclass(frozen=True)
 class VersionNames:
-    """What a drawing calls the cells: ``2.4.6 · 6.2.0``, the versions of ``axes``, which it names once.
+    """Names of cells in a plot: ``2.4.6 · 6.2.0``, the versions of ``axes``.
 
-    By their ids, and no axes, where versions alone do not tell all cells apart.
+    If versions are ambiguous, the names are ids and ``axes`` is empty.
     """
 
     axes: tuple[str, ...]
@@ -145,7 +145,7 @@ class VersionNames:
 
     @classmethod
     def of(cls, run: Run) -> VersionNames:
-        """Those of the whole plan: by the axes in which its cells differ, in the order of the matrix."""
+        """The names of all planned cells, by the axes in which they differ."""
         cells = {each.cell.id: each.cell.axes for each in run.plan.cells}
         named = dict.fromkeys(axis for versions in cells.values() for axis in versions)
         axes = [axis for axis in named if len({versions.get(axis) for versions in cells.values()}) > 1]

@@ -1,4 +1,4 @@
-"""JUnit XML that CI systems read: a suite for each cell, a case for each check with its parameters."""
+"""JUnit XML of a sweep: a suite for each cell, a case for each check with its parameters."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 def render_junit(run: Run) -> str:
     """Render a judged run as JUnit XML.
 
-    Red cases are failures or errors, expected ones are skipped with their reason. Each cell has a case
-    ``cell`` too, red where the reason is no case but its status, or an expectation that did not come true.
+    Red cases are failures or errors; expected divergences are skipped with their reason. Each cell also has
+    a case ``cell``, which is red if the cause is its status or an unmet expectation.
     """
     findings, results = findings_by_cell(run), results_by_cell(run)
     document = JUnitXml("harness")
@@ -43,14 +43,14 @@ def _suite(run: Run, cell: CellVerdict, findings: Sequence[Finding], result: Cel
     died = cell.status not in {"ok", "failed"}
     for finding in findings:
         if finding.check == WHOLE_CELL:
-            continue  # said by the case of the whole cell
+            continue  # the case of the whole cell covers it
         case = TestCase(shorten(finding.check), classname=f"{shorten(cell.cell)}.{finding.layer}")
         case.time = seconds.get(finding.check, 0.0)
         entry = _entry(finding, died=died)
         if entry is not None:
             case.result = [entry]
         cases.append(case)
-    suite.add_testcases(cases)  # one by one it counts all of them again each time
+    suite.add_testcases(cases)  # adding them singly recounts all each time
     return suite
 
 
@@ -58,8 +58,8 @@ def _whole(run: Run, cell: CellVerdict, findings: Sequence[Finding], result: Cel
     case = TestCase(WHOLE_CELL, classname=f"{shorten(cell.cell)}.status")
     if result is not None:
         case.time = sum(result.seconds.values())
-    told = any(cell.reason.startswith(f"{finding.check}: ") for finding in broken_findings(findings))
-    if cell.red and not told:
+    covered = any(cell.reason.startswith(f"{finding.check}: ") for finding in broken_findings(findings))
+    if cell.red and not covered:
         error = Error(shorten(f"{cell.status}: {cell.reason}", 600), cell.status)
         tail = "\n".join(result.log_tail) if result else ""
         error.text = scrub("\n".join(filter(None, [cell.advice, only_command(run, cell.cell), tail])))
@@ -70,7 +70,7 @@ def _whole(run: Run, cell: CellVerdict, findings: Sequence[Finding], result: Cel
 
 
 def _entry(finding: Finding, *, died: bool) -> Error | Failure | Skipped | None:
-    """What makes a case more than passed; a case that a dead cell never came to is the cell's fault alone."""
+    """The JUnit result of a case that did not pass; cases not reached in a dead cell have none."""
     message = shorten(finding.message, 600)
     if finding.outcome == "pass":
         return None
@@ -88,6 +88,6 @@ def _stale(run: Run) -> TestSuite:
     suite = TestSuite("expectations")
     for stale in run.judgement.stale_expectations:
         case = TestCase(shorten(stale), classname="expectations")
-        case.result = [Failure("matches no cell and no case: take it out", "stale")]
+        case.result = [Failure("matches no cell and no case: remove it", "stale")]
         suite.add_testcase(case)
     return suite

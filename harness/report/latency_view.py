@@ -1,4 +1,4 @@
-"""Latency as every rendering shows it: scenarios over all cells, grouped by what they vary."""
+"""Latency for all renderings: scenarios over all cells, grouped into families."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class ScenarioSummary:
-    """A latency scenario over all cells but the baseline: ratios to it, and the floor as a factor >= 1."""
+    """A scenario over all cells but the baseline: ratios to it, and the noise floor as a factor >= 1."""
 
     scenario: str
     baseline_p50: float | None
@@ -30,21 +30,21 @@ class ScenarioSummary:
 
 
 def right_rows(run: Run) -> list[LatencyRow]:
-    """Every time but those of embeddings that are not those of the baseline."""
+    """Latency rows, without those of embeddings that differ from the baseline."""
     return [row for row in run.judgement.latency if not row.wrong]
 
 
 def describe_wrong(run: Run, limit: int = 3) -> str:
-    """Which times of wrong embeddings are left out; empty where none are."""
+    """Describe the excluded times of wrong embeddings; empty without them."""
     cells = list(dict.fromkeys(row.cell for row in run.judgement.latency if row.wrong))
     if not cells:
         return ""
     shown = ", ".join(cells[:limit]) + (f" and {len(cells) - limit} more" if len(cells) > limit else "")
-    return f"How long {shown} took to embed is left out: what came out is not what the baseline embeds."
+    return f"Embedding times of {shown} are excluded: the embeddings differ from those of the baseline."
 
 
 def summarize_latency(run: Run) -> list[ScenarioSummary]:
-    """Each scenario that was timed, in the order of the plan."""
+    """Summarize each timed scenario, in the order of the plan."""
     grouped: dict[str, list[LatencyRow]] = defaultdict(list)
     for row in right_rows(run):
         grouped[row.scenario].append(row)
@@ -68,7 +68,7 @@ def _scenario(run: Run, scenario: str, rows: Sequence[LatencyRow]) -> ScenarioSu
 
 @dataclass(frozen=True)
 class FamilySummary:
-    """Scenarios that differ in their batch alone: the extremes of their ratios, and their floor."""
+    """Scenarios that differ only in their batch: the extremes of their ratios, and their noise floor."""
 
     name: str
     batches: tuple[str, ...]
@@ -78,7 +78,7 @@ class FamilySummary:
 
 
 def summarize_families(run: Run) -> list[FamilySummary]:
-    """Each family of scenarios that was timed, its batches in the order of the plan."""
+    """Summarize each timed family of scenarios, with batches in the order of the plan."""
     grouped: dict[str, list[ScenarioSummary]] = defaultdict(list)
     for each in summarize_latency(run):
         grouped[each.scenario.rpartition(".")[0]].append(each)
@@ -99,12 +99,12 @@ def _family(name: str, scenarios: Sequence[ScenarioSummary]) -> FamilySummary:
 
 
 def noise_floor(run: Run) -> float | None:
-    """The largest A/A deviation of all sessions and scenarios, as a factor >= 1; None without an A/A arm."""
+    """The largest A/A deviation over sessions and scenarios, as a factor >= 1; None without an A/A arm."""
     return max(session_floors(run.results).values(), default=None)
 
 
 def show_seconds(seconds: float) -> str:
-    """Seconds in the unit that a person reads: ``12.3 us``, ``1.25 ms``, ``2.5 s``."""
+    """Format seconds in a readable unit: ``12.3 us``, ``1.25 ms``, ``2.5 s``."""
     for factor, unit in ((1.0, "s"), (1e3, "ms")):
         if seconds * factor >= 1:
             return f"{seconds * factor:.3g} {unit}"
@@ -112,12 +112,12 @@ def show_seconds(seconds: float) -> str:
 
 
 def show_ratio(ratio: float | None) -> str:
-    """A ratio to the baseline: ``1.05x``; a dash where there is none."""
+    """Format a ratio to the baseline: ``1.05x``; a dash without one."""
     return "-" if ratio is None else f"{ratio:.2f}x"
 
 
 def beyond_noise(row: LatencyRow) -> str:
-    """An arrow where all of the middle half of the rounds lies beyond the noise floor."""
+    """An arrow if both quartiles of the rounds lie beyond the noise floor."""
     if row.low is None or row.high is None or row.floor is None:
         return ""
     if row.low > row.floor:
@@ -125,15 +125,15 @@ def beyond_noise(row: LatencyRow) -> str:
     return " ▼" if row.high < 1 / row.floor else ""
 
 
-# Latency scenarios put together by what they vary: the batch, the target, the rounds of one of them.
+# Scenarios grouped by batch, target and rounds
 
 REFERENCES = {"normalize": "reference", "embed": "sentence-transformers"}
-"""Kind of scenario -> the target that the others are held against."""
+"""Kind of scenario -> target that serves as the reference."""
 
 
 @dataclass(frozen=True)
 class Scenario:
-    """What the id of a scenario says: ``<kind>.<target>.<dtype>.<batch>``."""
+    """The parts of a scenario id: ``<kind>.<target>.<dtype>.<batch>``."""
 
     kind: str
     target: str
@@ -147,7 +147,7 @@ class Scenario:
 
 
 def read_scenario(name: str) -> Scenario | None:
-    """The parts of the id of a scenario; None for one of another form."""
+    """Split the id of a scenario into its parts; None for another format."""
     kind, _, rest = name.partition(".")
     parts = rest.rsplit(".", 2)
     if len(parts) != 3 or not parts[2].isdecimal():
@@ -157,7 +157,7 @@ def read_scenario(name: str) -> Scenario | None:
 
 @dataclass(frozen=True)
 class Family:
-    """Scenarios that differ in their batch alone, with a row for each cell and batch."""
+    """Scenarios that differ only in their batch, with a row for each cell and batch."""
 
     name: str
     batches: tuple[int, ...]
@@ -165,12 +165,12 @@ class Family:
 
     @property
     def cells(self) -> tuple[str, ...]:
-        """The cells that were timed, in the order of the plan."""
+        """The timed cells, in the order of the plan."""
         return tuple(dict.fromkeys(row.cell for _, row in self.rows))
 
 
 def find_families(run: Run) -> list[Family]:
-    """Every family that was timed, in the order of the plan; its batches from small to large."""
+    """Find every timed family, in the order of the plan, with batches from small to large."""
     grouped: dict[str, list[tuple[int, LatencyRow]]] = defaultdict(list)
     for row in right_rows(run):
         if scenario := read_scenario(row.scenario):
@@ -185,8 +185,8 @@ def find_families(run: Run) -> list[Family]:
 class Rounds:
     """The rounds of one scenario, each as a factor of the median round of the baseline in the same session.
 
-    ``baseline`` and ``again`` (the A/A arm) are the rounds themselves; ``others`` the 10%, 25%, 50%, 75% and
-    90% quantiles over the rounds of all other cells, None where there are none. ``typical`` is in seconds.
+    ``baseline`` and ``again`` (the A/A arm) are single rounds; ``others`` holds the 10%, 25%, 50%, 75% and
+    90% quantiles over the rounds of all other cells, or None. ``typical`` is in seconds.
     """
 
     scenario: str
@@ -197,7 +197,7 @@ class Rounds:
 
 
 def find_rounds(run: Run) -> list[Rounds]:
-    """The rounds of every scenario that the baseline was timed in, in the order of the plan."""
+    """Find the rounds of every scenario with a timed baseline, in the order of the plan."""
     timings: dict[str, list[tuple[str, Timing]]] = defaultdict(list)
     wrong = {(row.cell, row.scenario) for row in run.judgement.latency if row.wrong}
     for result in run.results:
@@ -240,7 +240,7 @@ def _quantiles(values: Sequence[float]) -> tuple[float, ...] | None:
 
 @dataclass(frozen=True)
 class Scale:
-    """Seconds for each row or text at one batch: of the baseline, and from lowest to highest over cells."""
+    """Seconds per row or text at one batch: of the baseline, and the range over cells."""
 
     scenario: Scenario
     baseline: float | None
@@ -250,7 +250,7 @@ class Scale:
 
 
 def find_scaling(run: Run) -> list[Scale]:
-    """What one row or text costs at each batch, in the order of the plan."""
+    """Find the time per row or text at each batch, in the order of the plan."""
     return [
         Scale(
             scenario,
@@ -275,7 +275,7 @@ def _by_scenario(run: Run) -> Iterator[tuple[Scenario, list[LatencyRow]]]:
 
 @dataclass(frozen=True)
 class Against:
-    """Time of one target over that of the reference at the same batch, a ratio for each cell."""
+    """Time of one target relative to the reference at the same batch, a ratio for each cell."""
 
     scenario: Scenario
     reference: str
@@ -283,12 +283,12 @@ class Against:
 
     @property
     def median(self) -> float:
-        """The middle of the cells."""
+        """The median over the cells."""
         return statistics.median(self.ratios)
 
 
 def find_against(run: Run) -> list[Against]:
-    """What is served against the reference of its kind, in the order of the plan."""
+    """Compare the targets with the reference of their kind, in the order of the plan."""
     p50 = {(row.cell, row.scenario): row.p50 for row in run.judgement.latency}
     found = []
     for scenario, rows in _by_scenario(run):

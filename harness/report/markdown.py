@@ -1,4 +1,4 @@
-"""The summary for a pull request or a job's page: the verdict in its first line, then tables."""
+"""The Markdown summary of a sweep: the verdict in its first line, then tables."""
 
 from __future__ import annotations
 
@@ -45,9 +45,9 @@ _FIRST = Earlier()
 
 
 def render_markdown(run: Run, earlier: Earlier = _FIRST) -> str:
-    """Render a judged run as GitHub-flavoured Markdown; what packages wrote stands in code spans.
+    """Render a judged run as GitHub-flavoured Markdown; text of packages stands in code spans.
 
-    It tells what changed since the last of the ``earlier`` runs.
+    It includes the changes since the last of the ``earlier`` runs.
     """
     judgement, counts = run.judgement, count_verdicts(run)
     total, known = len(judgement.cells), counts["expected"]
@@ -88,7 +88,7 @@ def _margins(run: Run) -> Iterator[str]:
         for each in find_margins(run)
     ]
     header = ["check", "worst", "allowed", "used", "control", "control / allowed", "cells"]
-    yield from _table("Room that the tolerances leave", header, rows)
+    yield from _table("Margins of the tolerances", header, rows)
 
 
 def _table(title: str, header: Sequence[str], rows: Sequence[Sequence[str]]) -> Iterator[str]:
@@ -132,7 +132,7 @@ def _red(run: Run) -> Iterator[str]:
         ]
         for group in group_red(run)
     ]
-    yield from _table("Red", ["cells", "why", "advice", "run just this"], rows)
+    yield from _table("Red", ["cells", "why", "advice", "run this only"], rows)
     checks = [
         [
             code_span(group[0].cell),
@@ -145,7 +145,7 @@ def _red(run: Run) -> Iterator[str]:
         for group in group_red(run)
         for each in list_red_checks(run, group[0].cell)
     ]
-    header = ["cell", "layer", "check", "cases", "the first", "advice"]
+    header = ["cell", "layer", "check", "cases", "first case", "advice"]
     yield from _table("Every red check", header, checks if len(checks) > len(rows) else [])
 
 
@@ -182,9 +182,9 @@ def _latency(run: Run) -> Iterator[str]:
         floor = noise_floor(run)
         yield ""
         yield (
-            f"Latency never decides. Noise floor of the session: {show_ratio(floor)}."
+            f"Latency does not affect the verdict. Noise floor of the session: {show_ratio(floor)}."
             if floor is not None
-            else "Latency never decides. There was no A/A arm, so nothing says how large the noise was."
+            else "Latency does not affect the verdict. Without an A/A arm the noise is unknown."
         )
         if wrong := describe_wrong(run):
             yield ""

@@ -1,14 +1,14 @@
-"""All measurements of runs as CSV: one row a measurement, the same columns for ever.
+"""All measurements of runs as CSV: one row per measurement, with stable columns.
 
-| column | says |
+| column | content |
 | --- | --- |
 | run, kind, matrix, created, commit, machine_class | the run; kind is sweep or gate, created is UTC |
-| cell, status, lock | the cell, what became of it, the digest of its lock |
-| measure | check, latency, memory, or quantity (what a gate decides on) |
-| name, outcome | the case, scenario or quantity, and what was said of it |
-| value, unit | what was measured, if it was finite; latency is a p50 in s, memory in B |
-| bound, allowed | how allowed binds value: max, min, equal, none; of a quantity: ratio, the highest allowed |
-| ratio, ratio_low, ratio_high | latency over the baseline's, quartiles; a quantity's, interval |
+| cell, status, lock | the cell, its status, the digest of its lock |
+| measure | check, latency, memory, or quantity (of a gate) |
+| name, outcome | the case, scenario or quantity, and its outcome |
+| value, unit | the measured value, if finite; latency is a p50 in s, memory in B |
+| bound, allowed | kind of bound (max, min, equal, none; ratio for a quantity) and the allowed value |
+| ratio, ratio_low, ratio_high | ratio to the baseline with quartiles; of a quantity with its interval |
 | noise | the A/A deviation of the session, as a factor |
 | samples | timed rounds of a latency, processes of a quantity |
 """
@@ -55,7 +55,7 @@ Row = dict[str, object]
 
 
 def render_measurements(run: Run) -> str:
-    """Render the measurements of a sweep; comma-separated, a header, quotes as RFC 4180 has them."""
+    """Render the measurements of a sweep as CSV with a header (RFC 4180)."""
     return render_measurements_of([take_snapshot(run.plan, run.results, run.judgement)])
 
 

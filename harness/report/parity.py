@@ -1,4 +1,4 @@
-"""How large every difference was against its tolerance, and how much room each tolerance leaves."""
+"""Differences as a share of their tolerances, and the margin of each tolerance."""
 
 from __future__ import annotations
 
@@ -18,18 +18,18 @@ if TYPE_CHECKING:
     from harness.records import Finding, Observation, Run
 
 
-# How much room each tolerance leaves: the worst that held, what is allowed, what a different model does.
+# Margins: the worst passed value, the tolerance, and the control
 
 TOLERATED_LAYERS = frozenset({"L1", "L2", "L3", "RT", "GOLD"})
-"""Where tolerances are measured; those of L0 are derived, in ULP."""
+"""Layers with measured tolerances; those of L0 are derived, in ULP."""
 
 
 @dataclass(frozen=True)
 class Margin:
-    """One check over all cells in which it held.
+    """One check over all cells in which it passed.
 
-    ``worst`` and ``allowed`` are in ``unit``; ``control`` is the least that a different model showed, None
-    where the check has none; ``cell`` is where the worst was seen.
+    ``worst`` and ``allowed`` are in ``unit``; ``control`` is the smallest difference of a different model,
+    None without a control; ``cell`` has the worst value.
     """
 
     check: str
@@ -42,17 +42,17 @@ class Margin:
 
     @property
     def used(self) -> float:
-        """Share of what is allowed that the worst took."""
+        """The worst value as a share of the tolerance."""
         return self.worst / self.allowed
 
     @property
     def distance(self) -> float | None:
-        """How many times what is allowed the control is away."""
+        """The control as a multiple of the tolerance."""
         return None if self.control is None else self.control / self.allowed
 
 
 def find_margins(run: Run) -> list[Margin]:
-    """The margins of every check that holds what it measured to a tolerance, in the order of the suite."""
+    """Find the margin of every check with a measured tolerance, in the order of the suite."""
     held: dict[str, list[tuple[Finding, Observation]]] = defaultdict(list)
     for finding, seen in _measured(run.judgement.findings):
         held[finding.check].append((finding, seen))
@@ -83,18 +83,18 @@ def _margin(check: str, pairs: Sequence[tuple[Finding, Observation]]) -> Margin:
 
 
 Kind = Literal["within", "expected", "red"]
-"""Within its tolerance; beyond it as expected; beyond it, and red."""
+"""Within the tolerance; beyond it as expected; beyond it and red."""
 
 _UNITS = {"abs", "ulp", "eps"}
-"""Units of a difference; what is counted, or told by yes or no, has no distribution."""
+"""Units of differences; counts and yes-or-no answers have no distribution."""
 
 _STEPS = 10
-"""Marks a power of ten: values nearer to each other than that are one mark."""
+"""Marks per power of ten; nearer values share a mark."""
 
 
 @dataclass(frozen=True)
 class Mark:
-    """Differences of about the same size: ``share`` of what is allowed (None: not finite), how many."""
+    """Differences of about the same size: ``share`` of the tolerance (None: not finite), and their number."""
 
     share: float | None
     kind: Kind
@@ -105,9 +105,9 @@ class Mark:
 class LayerSpread:
     """The differences of a layer in a group of cells.
 
-    ``cases`` and ``infinite`` (those that are no number) are counts of each cell; ``median`` and ``worst``
-    (the largest finite share) are over all of them, and so is ``control``, the least that a different model
-    showed, as a share of what is allowed; None where tolerances are derived.
+    ``cases`` and ``infinite`` (values that are not finite) are counts per cell. ``median`` and ``worst`` (the
+    largest finite share) cover all cells, and so does ``control``, the smallest difference of a different
+    model as a share of the tolerance; None for derived tolerances.
     """
 
     layer: str
@@ -119,13 +119,13 @@ class LayerSpread:
     control: float | None
 
     def count(self, kind: Kind) -> int:
-        """How many cases of each cell are of a kind."""
+        """Number of cases of a kind per cell."""
         return sum(mark.count for mark in self.marks if mark.kind == kind)
 
 
 @dataclass(frozen=True)
 class CellGroup:
-    """Cells in which every layer shows the same marks, under one letter."""
+    """Cells with the same marks in every layer, named by a letter."""
 
     name: str
     cells: tuple[str, ...]
@@ -133,7 +133,7 @@ class CellGroup:
 
 
 def find_parity(run: Run) -> list[CellGroup]:
-    """The groups of cells in the order of the plan; a cell that measured no difference is in none."""
+    """Group the cells with measured differences, in the order of the plan."""
     found: dict[str, dict[str, list[tuple[Finding, Observation]]]] = defaultdict(lambda: defaultdict(list))
     for finding in run.judgement.findings:
         seen = finding.observation
@@ -153,7 +153,7 @@ def find_parity(run: Run) -> list[CellGroup]:
 
 
 def name_group(place: int) -> str:
-    """A, B, ... Z, AA, AB, ...: the letter of a group by its place."""
+    """Name a group by its place: A, B, ... Z, AA, AB, ..."""
     before, letter = divmod(place, 26)
     return (name_group(before - 1) if before else "") + chr(ord("A") + letter)
 
@@ -161,7 +161,7 @@ def name_group(place: int) -> str:
 def _spread(
     layer: str, marks: tuple[Mark, ...], cells: Sequence[Sequence[tuple[Finding, Observation]]]
 ) -> LayerSpread:
-    """The differences of a layer in cells with the same marks."""
+    """Summarize the differences of a layer in cells with the same marks."""
     pairs = [pair for cell in cells for pair in cell]
     shares = sorted(_share(seen) for _, seen in pairs)
     finite = [share for share in shares if math.isfinite(share)]
@@ -197,7 +197,7 @@ def _marks(pairs: Sequence[tuple[Finding, Observation]]) -> tuple[Mark, ...]:
 
 
 def _round(share: float) -> float:
-    """To one of ``_STEPS`` marks a power of ten; the side of 1 on which it lies is kept."""
+    """Round to one of ``_STEPS`` marks per power of ten, without crossing 1."""
     if not math.isfinite(share) or share <= 0:
         return share
     near = 10 ** (round(math.log10(share) * _STEPS) / _STEPS)
@@ -205,14 +205,14 @@ def _round(share: float) -> float:
 
 
 def _kind(finding: Finding) -> Kind:
-    if finding.outcome in {"pass", "xpass"}:  # the latter is red because it is within
+    if finding.outcome in {"pass", "xpass"}:  # an xpass is red because it is within
         return "within"
     return "expected" if finding.outcome == "xfail" else "red"
 
 
 @dataclass(frozen=True)
 class WorstText:
-    """The texts on which a case was furthest off, in ``cells`` cells its check; ``share`` of the allowed."""
+    """The texts with the worst difference of a case, as ``share`` of the tolerance, in ``cells`` cells."""
 
     case: str
     kind: Kind
@@ -224,7 +224,7 @@ class WorstText:
 
 
 def find_worst_texts(run: Run, limit: int = 24) -> list[WorstText]:
-    """Where embeddings of texts differ most: the worst of each check, the largest share first."""
+    """Find the texts whose embeddings differ most: the worst of each check, the largest share first."""
     grouped: dict[tuple[str, str], list[tuple[Finding, Observation]]] = defaultdict(list)
     for finding in run.judgement.findings:
         seen = finding.observation

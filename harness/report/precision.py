@@ -1,4 +1,4 @@
-"""Error over the norm of the row for each formula, and the normalizer that the report recommends."""
+"""Error by norm of the row for each formula, and the recommended normalizer."""
 
 from __future__ import annotations
 
@@ -21,19 +21,19 @@ if TYPE_CHECKING:
 REFERENCE = "reference"
 _CHECKS = {"l0.precision", "l0.precision-reference"}
 TWICE = 2.0
-"""How many times its error at norm 1 a formula may have elsewhere and still hold."""
+"""Allowed factor of the error at norm 1 within the valid range of a formula."""
 
 _DTYPES = ("float16", "float32", "float64")
 
 Point = tuple[int, float | None]
-"""Power of two of the norm, and the worst error in ULP there; None is not a finite number."""
+"""Exponent of the norm (base 2) and the worst error there in ULP; None if not finite."""
 
 
 @dataclass(frozen=True)
 class Series:
-    """One formula in the cells that measured the same of it, and the range of powers in which it holds."""
+    """One formula in cells with equal measurements, and the range of exponents in which it is valid."""
 
-    who: str
+    formula: str
     cells: tuple[str, ...]
     points: tuple[Point, ...]
     holds: tuple[int, int] | None
@@ -41,7 +41,7 @@ class Series:
 
 @dataclass(frozen=True)
 class Landmark:
-    """A power of two at which a format or a formula meets its limit."""
+    """An exponent (base 2) at which a format or a formula reaches its limit."""
 
     power: float
     name: str
@@ -49,7 +49,7 @@ class Landmark:
 
 @dataclass(frozen=True)
 class Precision:
-    """All formulas in one dtype."""
+    """The series of all formulas in one dtype."""
 
     dtype: str
     series: tuple[Series, ...]
@@ -57,18 +57,18 @@ class Precision:
 
 
 def find_precision(run: Run) -> list[Precision]:
-    """The precision of every formula that was measured, the dtypes from narrow to wide."""
+    """Find the precision of every measured formula, from narrow to wide dtypes."""
     grouped: dict[str, dict[str, dict[tuple[Point, ...], list[str]]]] = defaultdict(
         lambda: defaultdict(lambda: defaultdict(list))
     )
-    for dtype, who, finding, points in _measured(run.judgement.findings):
-        grouped[dtype][who][points].append(finding.cell)
+    for dtype, formula, finding, points in _measured(run.judgement.findings):
+        grouped[dtype][formula][points].append(finding.cell)
     return [
         Precision(
             dtype,
             tuple(
-                Series(who, tuple(cells), points, find_range(points))
-                for who, groups in grouped[dtype].items()
+                Series(formula, tuple(cells), points, find_range(points))
+                for formula, groups in grouped[dtype].items()
                 for points, cells in groups.items()
             ),
             _landmarks(dtype),
@@ -85,12 +85,12 @@ def _measured(findings: Sequence[Finding]) -> Iterator[tuple[str, str, Finding, 
             continue
         points = _points(finding.observation.facts)
         if points:
-            who = parameters[0] if len(parameters) > 1 else REFERENCE
-            yield parameters[-1], who, finding, points
+            formula = parameters[0] if len(parameters) > 1 else REFERENCE
+            yield parameters[-1], formula, finding, points
 
 
 def _points(facts: dict[str, str | float | int | bool | None]) -> tuple[Point, ...]:
-    """The facts named ``2^<power>``, in the order of the norms."""
+    """Read the facts named ``2^<exponent>``, in the order of the norms."""
     found = []
     for name, value in facts.items():
         power = name.removeprefix("2^")
@@ -100,10 +100,9 @@ def _points(facts: dict[str, str | float | int | bool | None]) -> tuple[Point, .
 
 
 def find_range(points: Sequence[Point]) -> tuple[int, int] | None:
-    """The widest range of powers around norm 1 with at most ``TWICE`` the error at norm 1.
+    """Find the widest range of exponents around norm 1 with at most ``TWICE`` times the error at norm 1.
 
-    An error below half an ULP counts as half of one: less is no fault of a formula. None where there is no
-    finite number at norm 1.
+    An error below half an ULP counts as half an ULP. None without a finite error at norm 1.
     """
     middle = min(points, key=lambda point: abs(point[0]), default=(0, None))
     if middle[1] is None:
@@ -119,7 +118,7 @@ def find_range(points: Sequence[Point]) -> tuple[int, int] | None:
 
 
 def _landmarks(dtype: str) -> tuple[Landmark, ...]:
-    """Limits of IEEE 754 binary16, 32 and 64, of their squares, and the reference's eps of 1e-12."""
+    """Limits of IEEE 754 binary16, 32 and 64, of squares in them, and of the eps of the reference (1e-12)."""
     smallest, largest, subnormal = {
         "float16": (-14, 16, -24),
         "float32": (-126, 128, -149),
@@ -135,18 +134,18 @@ def _landmarks(dtype: str) -> tuple[Landmark, ...]:
 
 
 def describe(series: Series) -> str:
-    """What a series shows, for those who do not see the plot."""
+    """Describe a series in one sentence, as an alternative to the plot."""
     if series.holds is None:
-        return f"{series.who}: no finite number at norm 1."
+        return f"{series.formula}: no finite number at norm 1."
     low, high = series.holds
     within = [point for point in series.points if low <= point[0] <= high]
-    said = f"{series.who}: {_worst(within)} for norms from 2^{low} to 2^{high}"
+    text = f"{series.formula}: {_worst(within)} for norms from 2^{low} to 2^{high}"
     beyond = (
         ("below", [point for point in series.points if point[0] < low]),
         ("above", [point for point in series.points if point[0] > high]),
     )
     parts = [f"{where} that {_worst(points)}" for where, points in beyond if points]
-    return f"{said}; {', '.join(parts)}." if parts else f"{said}, the whole range that was measured."
+    return f"{text}; {', '.join(parts)}." if parts else f"{text}, the whole measured range."
 
 
 def _worst(points: Sequence[Point]) -> str:
@@ -155,13 +154,13 @@ def _worst(points: Sequence[Point]) -> str:
     return f"up to {max(value or 0.0 for _, value in points):.3g} ULP"
 
 
-# The normalizer that the report recommends: where it is, what it held in this run, its cost, its code.
+# Recommended normalizer
 
 DOTTED = "harness.cell.normalizers:stable"
 FILE = "harness/cell/normalizers.py"
 
 _SOURCE = Path(__file__).parents[1] / "cell" / "normalizers.py"
-"""Read, never imported: it needs NumPy, which the controller does without."""
+"""Read as text, never imported: the controller works without NumPy."""
 
 _NOT_SHOWN = "manual"
 _DECIDED = {"pass", "xfail", "fail", "error", "xpass"}
@@ -169,18 +168,18 @@ _DECIDED = {"pass", "xfail", "fail", "error", "xpass"}
 
 @dataclass(frozen=True)
 class Recommendation:
-    """What there is to say of it; ``measured`` has a sentence for each thing that this run measured of it."""
+    """The advice on the recommended normalizer; ``measured`` has one sentence per measurement of this run."""
 
     advice: str
     measured: tuple[str, ...]
 
 
 def recommend(run: Run) -> Recommendation:
-    """Where to find ``stable`` and how to use it, with what this run measured of it."""
+    """Recommend ``stable``: its place, its use, and the measurements of this run."""
     passed, decided = _count(run)
     right = "keeps the dtype and is right for zero, tiny, huge and mixed rows"
     if passed["stable"] < decided["stable"]:
-        right = "is meant to keep the dtype and be right for every row, but was not in all of this run"
+        right = "is designed to keep the dtype and be right for every row, but failed in parts of this run"
     advice = (
         f"`{DOTTED}` {right}. Copy it from {FILE} "
         f'(it needs NumPy alone), or name it in a matrix: [subject] normalizer = "{DOTTED}".'
@@ -189,9 +188,9 @@ def recommend(run: Run) -> Recommendation:
 
 
 def _count(run: Run) -> tuple[Counter[str], Counter[str]]:
-    """Cases that passed, and that were decided, of it and the formula against the oracle, by normalizer.
+    """Count passed and decided cases against the oracle, by normalizer.
 
-    Parity tells of the reference too, so it is left out.
+    Parity is excluded, because it depends on the reference too.
     """
     passed: Counter[str] = Counter()
     decided: Counter[str] = Counter()
@@ -206,12 +205,12 @@ def _count(run: Run) -> tuple[Counter[str], Counter[str]]:
 def _describe_held(passed: Counter[str], decided: Counter[str]) -> str:
     if not decided["stable"]:
         return ""
-    beside = f", the manual formula {passed['manual']} of {decided['manual']}" if decided["manual"] else ""
-    return f"Held to the oracle, it passes {passed['stable']} of {decided['stable']} cases{beside}."
+    formula = f", the manual formula {passed['manual']} of {decided['manual']}" if decided["manual"] else ""
+    return f"Against the oracle it passes {passed['stable']} of {decided['stable']} cases{formula}."
 
 
 def _cost(run: Run) -> str:
-    """Its time over that of the formula: the median over cells of each scenario, from lowest to highest."""
+    """Describe its time relative to the formula: the range over scenarios of the medians over cells."""
     p50 = {(row.cell, row.scenario): row.p50 for row in run.judgement.latency}
     ratios: dict[str, list[float]] = defaultdict(list)
     for (cell, scenario), seconds in p50.items():
@@ -224,16 +223,16 @@ def _cost(run: Run) -> str:
     return (
         f"It takes {show_ratio(min(medians))} to {show_ratio(max(medians))} the time of the manual formula "
         f"(medians over the cells; scenarios: {len(medians)}, timed one after the other; python -m "
-        "harness.cell.speed times the two in turns, and so more exactly)."
+        "harness.cell.speed times both in turns, which is more exact)."
     )
 
 
 def read_code() -> str:
-    """Its source as it can be pasted into a service: the suite's file without the other normalizer."""
+    """Read its source, ready to be copied into a service, without the other normalizer of the file."""
     text = _SOURCE.read_text(encoding="utf-8")
     kept = [
         node
-        for node in ast.parse(text).body[1:]  # the first is the docstring of the module
+        for node in ast.parse(text).body[1:]  # without the docstring of the module
         if not (isinstance(node, ast.FunctionDef) and node.name == _NOT_SHOWN)
     ]
     gaps = ("\n\n\n" if isinstance(node, ast.FunctionDef) else "\n" for node in kept)

@@ -1,4 +1,4 @@
-"""The final report for a terminal: verdict, cells x layers, why and what to do, latency, claims."""
+"""The report of a sweep as text for a terminal: verdict, cells x layers, red cells, latency, claims."""
 
 from __future__ import annotations
 
@@ -47,16 +47,16 @@ if TYPE_CHECKING:
     from harness.records import CellVerdict, Run, Verdict
 
 
-# The tables of the report for a terminal: cells x layers, and latency.
+# Tables: cells x layers, and latency
 
 _BESIDE_IDS = 47
-"""Columns that status and layers take beside the ids."""
+"""Width of status and layers in columns."""
 
 _LONG = 12
 
 
 def draw_map(run: Run, alphabet: Alphabet, width: int) -> Table:
-    """Cells x layers; where ids are too long for ``width`` columns, axes stand in columns of their own."""
+    """Draw cells x layers; if ids are too long for ``width`` columns, each axis gets its own column."""
     longest = max((len(cell.cell) for cell in run.judgement.cells), default=0)
     axes = axis_names(run) if longest > width - _BESIDE_IDS else []
     table = Table(box=None, padding=(0, 1, 0, 0), pad_edge=False, header_style="bold")
@@ -69,12 +69,12 @@ def draw_map(run: Run, alphabet: Alphabet, width: int) -> Table:
         versions = planned[cell.cell].cell.axes if axes and cell.cell in planned else {}
         names = [versions.get(axis, "") for axis in axes] if versions else [cell.cell]
         padded = [*names, *[""] * (len(axes) - len(names))]
-        table.add_row(*(alphabet.say(shorten(name)) for name in padded), *_signs(cell, alphabet))
+        table.add_row(*(alphabet.text(shorten(name)) for name in padded), *_signs(cell, alphabet))
     return table
 
 
 def _break(name: str) -> str:
-    """A heading in lines that end with its hyphens, where it is longer than a version."""
+    """Break a heading at its hyphens if it is longer than a version."""
     return name.replace("-", "-\n") if len(name) > _LONG else name
 
 
@@ -82,13 +82,13 @@ def _signs(cell: CellVerdict, alphabet: Alphabet) -> list[Text]:
     kind = sign_cell(cell)
     layers = [sign_layer(cell, layer) for layer in LAYERS]
     return [
-        alphabet.say(f"{alphabet.sign(kind)} {status_word(cell)}", STYLES[kind]),
-        *(alphabet.say(sign.show(unicode=alphabet.unicode), STYLES[sign.kind]) for sign in layers),
+        alphabet.text(f"{alphabet.sign(kind)} {status_word(cell)}", STYLES[kind]),
+        *(alphabet.text(sign.show(unicode=alphabet.unicode), STYLES[sign.kind]) for sign in layers),
     ]
 
 
 def draw_latency(run: Run, alphabet: Alphabet) -> Table:
-    """Families of scenarios x extremes of their ratios; without a row where nothing was timed."""
+    """Draw families of scenarios x extremes of their ratios; no row without timings."""
     table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False, header_style="bold")
     table.add_column("scenarios", overflow="fold")
     table.add_column("batches", overflow="fold")
@@ -96,7 +96,7 @@ def draw_latency(run: Run, alphabet: Alphabet) -> Table:
         table.add_column(name, justify="right", no_wrap=True)
     for each in summarize_families(run):
         numbers = (show_ratio(ratio) for ratio in (each.lowest, each.highest, each.floor))
-        table.add_row(alphabet.say(shorten(each.name)), alphabet.say(", ".join(each.batches)), *numbers)
+        table.add_row(alphabet.text(shorten(each.name)), alphabet.text(", ".join(each.batches)), *numbers)
     return table
 
 
@@ -120,17 +120,17 @@ def render_text(
 
     Args:
         run: the judged run.
-        earlier: what the runs before it tell.
+        earlier: the comparison with earlier runs.
         width: columns of the terminal.
-        color: whether escape sequences for colours may be used.
-        unicode: whether the encoding knows more than ASCII.
+        color: whether to use escape sequences for colours.
+        unicode: whether the encoding supports more than ASCII.
     """
     writer = _Writer(run, earlier, Alphabet(unicode), width)
     return print_to_text(Group(*writer.parts()), width=width, color=color, unicode=unicode)
 
 
 class _Writer:
-    """Builds the parts of the report, in one alphabet."""
+    """Builder of the parts of the report, in one alphabet."""
 
     def __init__(self, run: Run, earlier: Earlier, alphabet: Alphabet, width: int) -> None:
         self._run = run
@@ -139,17 +139,17 @@ class _Writer:
         self._width = width
 
     def parts(self) -> Iterator[RenderableType]:
-        """Every part in order; the verdict first and last."""
+        """Draw every part in order, the verdict first and last."""
         run, verdict = self._run, self._verdict()
         plan = run.plan
         yield verdict
-        yield self._alphabet.say(f"{plan.title}; matrix {plan.matrix}, run {plan.run}", "dim")
+        yield self._alphabet.text(f"{plan.title}; matrix {plan.matrix}, run {plan.run}", "dim")
         yield Text()
         yield draw_map(run, self._alphabet, self._width)
         yield self._legend()
-        yield self._alphabet.say(self._counts())
+        yield self._alphabet.text(self._counts())
         if locks := describe_locks(run):
-            yield self._alphabet.say(locks)
+            yield self._alphabet.text(locks)
         yield from self._changes()
         red = group_red(run)
         if red:
@@ -165,29 +165,29 @@ class _Writer:
 
     def _heading(self, text: str) -> Iterator[RenderableType]:
         yield Text()
-        yield self._alphabet.say(text, "bold")
+        yield self._alphabet.text(text, "bold")
 
     def _verdict(self) -> Text:
         judgement = self._run.judgement
-        return self._alphabet.say(
+        return self._alphabet.text(
             f"{judgement.verdict.upper()}: {shorten(judgement.sentence, 600)}",
             VERDICT_STYLES[judgement.verdict],
         )
 
     def _legend(self) -> Text:
-        words = (f"{self._alphabet.sign(kind)} {word}" for kind, word in LEGEND.items())
-        return self._alphabet.say("   ".join(words), "dim")
+        entries = (f"{self._alphabet.sign(kind)} {word}" for kind, word in LEGEND.items())
+        return self._alphabet.text("   ".join(entries), "dim")
 
     def _counts(self) -> str:
         counts, total = count_verdicts(self._run), len(self._run.judgement.cells)
-        said = [f"{counts['ok']} of {total} cells ok"]
-        said += [f"{counts[kind]} {kind}" for kind in ("expected", "red", "reused") if counts[kind]]
-        said += filter(None, [describe_skipped(self._run)])
+        parts = [f"{counts['ok']} of {total} cells ok"]
+        parts += [f"{counts[kind]} {kind}" for kind in ("expected", "red", "reused") if counts[kind]]
+        parts += filter(None, [describe_skipped(self._run)])
         spent = self._run.seconds.get("total", sum(self._run.seconds.values()))
-        return ", ".join(said) + (f"; {show_seconds(spent)}" if spent else "")
+        return ", ".join(parts) + (f"; {show_seconds(spent)}" if spent else "")
 
     def _changes(self) -> Iterator[RenderableType]:
-        """What is not as it was in the last run: all that is worse, the rest as a number."""
+        """Draw the changes since the last run: worse ones in full, the others as a number."""
         since = self._since
         if since is None:
             return
@@ -198,13 +198,13 @@ class _Writer:
             for line in draw_group(group, since.cells, self._alphabet):
                 yield Padding(line, (0, 0, 0, 2))
         if len(worse) > _WORSE_SHOWN:
-            yield self._alphabet.indent(f"and {len(worse) - _WORSE_SHOWN} more that are worse", 4)
-        told = f"Against {describe_run(since.before)}; {describe_compared(since)}."
-        all_of_it = f" `harness compare {since.before.run} {since.after.run}` tells it all."
-        yield self._alphabet.indent(told + (all_of_it if since.differences else ""), style="dim")
+            yield self._alphabet.indent(f"and {len(worse) - _WORSE_SHOWN} more worse ones", 4)
+        text = f"Against {describe_run(since.before)}; {describe_compared(since)}."
+        all_of_it = f" `harness compare {since.before.run} {since.after.run}` shows all."
+        yield self._alphabet.indent(text + (all_of_it if since.differences else ""), style="dim")
 
     def _red_cells(self, group: Sequence[CellVerdict]) -> Iterator[RenderableType]:
-        """Cells that are red for the same reason: which, why, what to do, how to see one again."""
+        """Draw cells that are red for the same reason, with advice and the command for one of them."""
         first = group[0]
         names = ", ".join(shorten(cell.cell) for cell in group)
         yield self._alphabet.indent(f"{self._alphabet.sign('red')} {first.status}: {names}", style="red")
@@ -212,14 +212,14 @@ class _Writer:
         if first.advice:
             yield self._alphabet.indent(f"Advice: {shorten(first.advice, 400)}", 4)
         for each in list_red_checks(self._run, first.cell)[1:]:
-            told = f"{each.layer} {each.check}, cases: {each.cases}; {shorten(each.message, 160)}"
-            yield self._alphabet.indent(told, 4)
+            text = f"{each.layer} {each.check}, cases: {each.cases}; {shorten(each.message, 160)}"
+            yield self._alphabet.indent(text, 4)
         yield self._alphabet.indent(only_command(self._run, shorten(first.cell)), 4, "dim")
 
     def _expectations(self) -> Iterator[RenderableType]:
         stale = self._run.judgement.stale_expectations
         if stale:
-            yield from self._heading("Expectations that match nothing (take them out)")
+            yield from self._heading("Expectations that match nothing (remove them)")
             for each in stale:
                 yield self._alphabet.indent(f"{self._alphabet.sign('red')} {shorten(each)}", style="red")
         known = known_divergences(self._run)
@@ -237,8 +237,8 @@ class _Writer:
         if not table.row_count:
             return
         floor = noise_floor(self._run)
-        noise = f"noise floor {show_ratio(floor)}" if floor is not None else "no A/A arm, so no noise floor"
-        yield from self._heading(f"Latency, ratio to the baseline (never decides; {noise})")
+        noise = f"noise floor {show_ratio(floor)}" if floor is not None else "no A/A arm, so noise is unknown"
+        yield from self._heading(f"Latency, ratio to the baseline (informative; {noise})")
         yield Padding(table, (0, 0, 0, 2))
         if wrong := describe_wrong(self._run):
             yield self._alphabet.indent(shorten(wrong, 600), style="dim")

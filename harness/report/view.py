@@ -1,4 +1,4 @@
-"""What every rendering shows of a judged run, before it becomes text of one kind or another."""
+"""View models of a judged run that all renderings share."""
 
 from __future__ import annotations
 
@@ -25,10 +25,10 @@ SIGNS: dict[SignKind, tuple[str, str]] = {
     "xfail": ("≈", "~"),
     "red": ("✗", "x"),
     "missing": ("?", "?"),
-    "skip": ("–", "-"),  # noqa: RUF001 - an en dash is what it looks like
+    "skip": ("–", "-"),  # noqa: RUF001 - the en dash is intended
     "none": ("·", "."),
 }
-"""A sign for each kind, in Unicode and in ASCII: colour alone tells nothing to many eyes and printers."""
+"""A sign for each kind, in Unicode and in ASCII; colour alone is not accessible."""
 
 LEGEND: dict[SignKind, str] = {
     "pass": "all pass",
@@ -44,19 +44,19 @@ _BREAKS = ("fail", "error", "xpass")
 
 @dataclass(frozen=True)
 class LayerSign:
-    """What one layer of one cell comes to; ``count`` is how many cases are of that kind."""
+    """The summary of a layer of a cell; ``count`` is the number of cases of that kind."""
 
     kind: SignKind
     count: int
 
     def show(self, *, unicode: bool = True) -> str:
-        """The sign, with the count where the sign is not good news."""
+        """The sign, with the count unless the sign is good news."""
         sign = SIGNS[self.kind][0 if unicode else 1]
         return sign if self.kind in {"pass", "none", "skip"} else f"{sign}{self.count}"
 
 
 def sign_layer(cell: CellVerdict, layer: str) -> LayerSign:
-    """Sum up a layer of a cell: the worst kind that occurs in it, and how often."""
+    """Summarize a layer of a cell: its worst kind, and the number of such cases."""
     counts = cell.layers.get(layer, {})
     broken = sum(counts.get(outcome, 0) for outcome in _BREAKS)
     missing, expected = counts.get("missing", 0), counts.get("xfail", 0)
@@ -80,12 +80,12 @@ def sign_cell(cell: CellVerdict) -> SignKind:
 
 
 def status_word(cell: CellVerdict) -> str:
-    """The status as a person reads it: a cell that is ok but for what the baseline does not do diverges."""
+    """The displayed status: an ok cell with divergences that the baseline does not have is ``diverges``."""
     return "diverges" if cell.status == "ok" and cell.divergent else cell.status
 
 
 def results_by_cell(run: Run) -> dict[str, CellResult]:
-    """The result of each planned cell that left one, shared results included."""
+    """Planned cell -> result, shared results included; cells without a result are omitted."""
     own = {result.cell: result for result in run.results}
     shared = {
         planned.cell.id: own[planned.same_as]
@@ -101,7 +101,7 @@ def planned_by_cell(run: Run) -> dict[str, PlannedCell]:
 
 
 def axis_names(run: Run) -> list[str]:
-    """The axes of all planned cells, in the order in which the matrix names them."""
+    """The axes of all planned cells, in the order of the matrix."""
     return list(dict.fromkeys(axis for planned in run.plan.cells for axis in planned.cell.axes))
 
 
@@ -114,12 +114,12 @@ def findings_by_cell(run: Run) -> dict[str, list[Finding]]:
 
 
 def broken_findings(findings: Sequence[Finding]) -> list[Finding]:
-    """Those that are red for something that was seen."""
+    """Findings that are red because of an observation."""
     return [finding for finding in findings if finding.outcome in _BREAKS]
 
 
 def group_red(run: Run) -> list[list[CellVerdict]]:
-    """The red cells, those together that are red for the same reason."""
+    """Group the red cells by reason."""
     groups: dict[tuple[str, str], list[CellVerdict]] = defaultdict(list)
     for cell in run.judgement.cells:
         if cell.red:
@@ -128,13 +128,13 @@ def group_red(run: Run) -> list[list[CellVerdict]]:
 
 
 def only_command(run: Run, cell: str) -> str:
-    """The command that runs just this cell."""
+    """The command that runs this cell only."""
     return f"{run.plan.command} --only {cell}"
 
 
 @dataclass(frozen=True)
 class Divergence:
-    """A known divergence: its reason, the checks and cells that it was seen in, how many cases in all."""
+    """A known divergence: its reason, its checks and cells, and the number of cases."""
 
     reason: str
     checks: tuple[str, ...]
@@ -143,7 +143,7 @@ class Divergence:
 
 
 def known_divergences(run: Run) -> list[Divergence]:
-    """What is xfail, and the cells whose status was expected, by reason."""
+    """Group expected failures and cells with an expected status by reason."""
     seen: dict[str, list[tuple[str, str]]] = defaultdict(list)
     for finding in run.judgement.findings:
         if finding.outcome == "xfail":
@@ -163,7 +163,7 @@ def known_divergences(run: Run) -> list[Divergence]:
 
 
 def count_verdicts(run: Run) -> Counter[str]:
-    """How many cells are ok, expected to diverge, red, reused."""
+    """Count the cells that are ok, expected to diverge, red, and reused."""
     counts: Counter[str] = Counter()
     for cell in run.judgement.cells:
         counts["red" if cell.red else "ok" if sign_cell(cell) == "pass" else "expected"] += 1
@@ -172,13 +172,13 @@ def count_verdicts(run: Run) -> Counter[str]:
 
 
 def describe_skipped(run: Run) -> str:
-    """How many cases were skipped, for the reasons that their checks declare; empty for none."""
+    """Describe the number of skipped cases; empty for none."""
     skipped = sum(finding.outcome == "skip" for finding in run.judgement.findings)
     return f"{skipped} case{'' if skipped == 1 else 's'} skipped" if skipped else ""
 
 
 def describe_locks(run: Run) -> str:
-    """How many cells have no committed lock: another day may resolve them otherwise. Empty for none."""
+    """Describe the cells without a committed lock, which may resolve differently later; empty for none."""
     resolved = [each.lock for each in run.plan.cells if each.lock.origin == "resolved"]
     if not resolved:
         return ""
@@ -187,7 +187,7 @@ def describe_locks(run: Run) -> str:
 
 
 def claim_kind(claim: Claim) -> SignKind:
-    """The sign of a claim: it holds in every cell that measured it, in some, in none, or was not measured."""
+    """The sign of a claim: true in every cell, in some, in none, or not measured."""
     held = {row.holds for row in claim.rows} - {None}
     if not held:
         return "none"
@@ -197,17 +197,17 @@ def claim_kind(claim: Claim) -> SignKind:
 
 
 def claim_example(run: Run, claim: Claim) -> ClaimRow | None:
-    """The numbers of the baseline, or else of the first cell that has some."""
+    """The measurement of the baseline, or of the first cell with one."""
     rows = [row for row in claim.rows if row.holds is not None]
     return min(rows, key=lambda row: row.cell != run.plan.baseline, default=None)
 
 
-# What is red in a cell, check by check: the first failure is seldom the one that matters most.
+# Red checks of a cell
 
 
 @dataclass(frozen=True)
 class RedCheck:
-    """One check that is red in a cell: in how many cases, what the first of them said, what to do."""
+    """One red check of a cell: number of cases, message of the first, and advice."""
 
     check: str
     layer: str
@@ -217,7 +217,7 @@ class RedCheck:
 
 
 def list_red_checks(run: Run, cell: str) -> list[RedCheck]:
-    """The red checks of a cell, the lowest layer first; none where the cell is red as a whole."""
+    """List the red checks of a cell, the lowest layer first; none if the cell is red as a whole."""
     grouped: dict[str, list[Finding]] = defaultdict(list)
     for finding in in_layer_order(broken_findings(findings_by_cell(run).get(cell, []))):
         grouped[check_of(finding.check)].append(finding)
@@ -234,7 +234,7 @@ def list_red_checks(run: Run, cell: str) -> list[RedCheck]:
 
 
 def count_kinds(run: Run) -> list[str]:
-    """What is red, by kind: cells by status, layers with red checks and in how many cells, expectations."""
+    """Count red cells by status, layers with red checks by cell, and stale expectations."""
     statuses = Counter(cell.status for cell in run.judgement.cells if cell.red)
     layers: dict[str, set[str]] = defaultdict(set)
     for finding in broken_findings(run.judgement.findings):
@@ -255,11 +255,11 @@ def _count(number: int, noun: str) -> str:
     return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 
-# Words for a reader who has not read the documentation: what the layers are, what machine it was.
+# Titles of layers, description of the machine
 
 LAYER_TITLES = {
-    "ENV": "what is in the process",
-    "API": "names and what they take",
+    "ENV": "process environment",
+    "API": "names and their behaviour",
     "L0": "normalization",
     "L1": "hidden states",
     "L2": "end to end",
@@ -267,16 +267,16 @@ LAYER_TITLES = {
     "RT": "batching, aliasing, threads, texts",
     "GOLD": "drift since the golden embeddings",
 }
-"""Layer -> what it compares, in the order of the report."""
+"""Layer -> title, in the order of the report."""
 
 
 def describe_machine(facts: Mapping[str, str]) -> str:
-    """The machine of a run in one phrase; results of another class are not compared with its own."""
-    said = [facts.get(name, "") for name in ("system", "architecture", "cpu")]
+    """Describe the machine of a run; latency is compared within one machine class only."""
+    parts = [facts.get(name, "") for name in ("system", "architecture", "cpu")]
     if cores := facts.get("cores"):
-        said.append(f"{cores} cores")
+        parts.append(f"{cores} cores")
     if facts.get("memory_bytes", "").isdecimal():
-        said.append(f"{int(facts['memory_bytes']) / 1024**3:.0f} GiB")
+        parts.append(f"{int(facts['memory_bytes']) / 1024**3:.0f} GiB")
     if machine_class := facts.get("class"):
-        said.append(f"machine class {machine_class[:8]}")
-    return ", ".join(filter(None, said))
+        parts.append(f"machine class {machine_class[:8]}")
+    return ", ".join(filter(None, parts))

@@ -1,4 +1,4 @@
-"""Pipelines that stand in front of a dependency upgrade, ready for somebody's repository."""
+"""CI pipelines that run the gate before a dependency upgrade."""
 
 from __future__ import annotations
 
@@ -31,23 +31,23 @@ _DEPENDENCY_FILES = (
 )
 _PIPELINES = {"github": ".github/workflows/gate.yml", "gitlab": ".gitlab-ci.yml"}
 _PATH = re.compile(r"[A-Za-z0-9_.][A-Za-z0-9_./ -]*")
-_REQUIREMENT = re.compile(r"[!-#%-,.-~][ -#%-~]*")  # one line of ASCII; '$' and '-' would mean something
+_REQUIREMENT = re.compile(r"[!-#%-,.-~][ -#%-~]*")  # one line of ASCII without '$' and a leading '-'
 _BUDGET = re.compile(r"[1-9][0-9]{0,5}[sm]?")
 _PYTHON = re.compile(r"3\.[0-9]{1,2}")
 _MADE_MINUTES = 15
-"""For two environments and the model from nothing, and the model converted for each: an empty cache."""
+"""Minutes for two environments, the model, and its conversion for each, with an empty cache."""
 _SUITE_MINUTES = 10
-"""For the suite in both environments, one after the other on a small machine."""
+"""Minutes for the suite in both environments, one after the other on a small machine."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Pipeline:
-    """What a pipeline has to know of a repository.
+    """The settings of a pipeline.
 
-    ``file`` is the dependency file that is compared with itself on the target branch; ``matrix`` is the name
-    of a shipped matrix or the path of one's own; ``install`` is what pip installs to have the harness;
-    ``budget`` is for latency and memory; empty for that of the matrix, for which there is
-    time as it is now (``matrix_budget``). ``culprit_budget`` is for the search for the package to blame.
+    ``file`` is the dependency file, compared with its version on the target branch. ``matrix`` is the name
+    of a shipped matrix or a path. ``install`` is the requirement of the harness for pip. ``budget`` limits
+    latency and memory; if empty, the budget of the matrix holds, and ``matrix_budget`` is its current
+    value, for the timeout. ``culprit_budget`` limits the search for the cause.
     """
 
     file: str
@@ -63,7 +63,7 @@ def render_workflow(forge: Forge, pipeline: Pipeline) -> str:
     """Render the pipeline of a forge as YAML.
 
     Raises:
-        UsageError: a value would mean something else in YAML, in a shell or as a pattern.
+        UsageError: a value has a special meaning in YAML, in a shell or as a pattern.
     """
     _check(pipeline)
     environment = Environment(
@@ -96,7 +96,7 @@ def render_workflow(forge: Forge, pipeline: Pipeline) -> str:
 
 
 def _name_group(pipeline: Pipeline) -> str:
-    """What a newer run takes the place of: the same question, not every gate of the repository."""
+    """The concurrency group: a newer run replaces one of the same matrix and file only."""
     asked = hashlib.sha256(f"{pipeline.matrix}\0{pipeline.file}".encode()).hexdigest()[:8]
     return f"gate-{PurePosixPath(pipeline.matrix).stem}-{asked}".replace(" ", "-")
 
@@ -105,21 +105,21 @@ def _check(pipeline: Pipeline) -> None:
     for option, path in (("--file", pipeline.file), ("--matrix", pipeline.matrix)):
         if not _PATH.fullmatch(path) or ".." in PurePosixPath(path).parts:
             raise UsageError(
-                f"{option} {path!r}: a path inside the repository was meant, of letters, digits, spaces "
+                f"{option} {path!r}: expected a path inside the repository, of letters, digits, spaces "
                 "and _ . / -"
             )
-    for option, value, pattern, meant in (
-        ("--install", pipeline.install, _REQUIREMENT, "what pip installs, in one line without $"),
+    for option, value, pattern, expected in (
+        ("--install", pipeline.install, _REQUIREMENT, "a requirement for pip, in one line without $"),
         ("--budget", pipeline.budget or pipeline.matrix_budget, _BUDGET, "a time such as 10m or 600s"),
         ("--culprit-budget", pipeline.culprit_budget, _BUDGET, "a time such as 20m or 600s"),
         ("--python", pipeline.python, _PYTHON, "a version such as 3.11"),
     ):
         if not pattern.fullmatch(value):
-            raise UsageError(f"{option} {value!r}: {meant} was meant")
+            raise UsageError(f"{option} {value!r}: expected {expected}")
 
 
 def _gate_minutes(pipeline: Pipeline) -> int:
-    """What a gate may take: the sum of its parts, each at its longest."""
+    """Largest duration of a gate in minutes: the sum of the limits of its parts."""
     budget = _budget_minutes(pipeline.budget or pipeline.matrix_budget)
     return _MADE_MINUTES + _SUITE_MINUTES + budget + _budget_minutes(pipeline.culprit_budget)
 
@@ -130,7 +130,7 @@ def _budget_minutes(budget: str) -> int:
 
 
 def _paths(forge: Forge, pipeline: Pipeline) -> list[str]:
-    """What has to change for the pipeline to run: dependencies, the matrix and its neighbours, itself."""
+    """The paths that trigger the pipeline: dependencies, the matrix and its neighbours, the pipeline file."""
     matrix = PurePosixPath(pipeline.matrix)
     own = [str(matrix), f"{matrix.parent}/*.toml"] if matrix.suffix == ".toml" else []
     if str(matrix.parent) == ".":

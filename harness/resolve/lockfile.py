@@ -11,13 +11,22 @@ import platform
 import re
 import sys
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
-from urllib.parse import unquote, urlsplit
+from typing import Any, cast
 
-import msgspec
+from packaging.markers import Environment
+from packaging.pylock import (
+    Package,
+    PackageSdist,
+    PackageWheel,
+    Pylock,
+    PylockSelectError,
+    PylockUnsupportedVersionError,
+    PylockValidationError,
+)
 from packaging.tags import Tag, compatible_tags, cpython_tags, platform_tags
-from packaging.utils import canonicalize_name, parse_wheel_filename
+from packaging.utils import BuildTag, parse_wheel_filename
 
 from harness.errors import MachineError, UsageError
 from harness.files import inside, write_whole
@@ -25,14 +34,19 @@ from harness.matrix.read import describe_lock
 from harness.matrix.schema import Matrix, Resolve
 from harness.reading import decode_text, read_input
 from harness.records import Cell, ChangeKind, Distribution, Lock, LockChange, LockDiff
+from harness.resolve.packages import marker_environment
 
 GLIBC = (2, 28)
 """Wheels for a newer glibc rank last, so that a lock from a new machine also works on an older one."""
 
 
 def platform_tag() -> str:
-    """The name of the running platform in ``matrices/locks``, such as ``linux-x86_64``."""
-    return f"{sys.platform}-{platform.machine().lower()}"
+    """The name of the running platform in ``matrices/locks``: ``linux-x86_64``, or ``linux-x86_64-musl``.
+
+    Wheels for glibc do not run on musl (Alpine), so a lock of the one is none of the other.
+    """
+    libc = "-musl" if any(name.startswith("musllinux_") for name in platform_tags()) else ""
+    return f"{sys.platform}-{platform.machine().lower()}{libc}"
 
 
 def wheel_tags(python: str, platforms: Sequence[str] | None = None) -> tuple[Tag, ...]:
@@ -52,69 +66,48 @@ def _needs_new_glibc(name: str) -> bool:
     return found is not None and (int(found[1]), int(found[2])) > GLIBC
 
 
-class LockedFile(msgspec.Struct, frozen=True):
-    """A wheel or a source archive."""
-
-    hashes: dict[str, str]
-    url: str | None = None
-    path: str | None = None
-    name: str | None = None
-
-    @property
-    def filename(self) -> str:
-        """The file name."""
-        return self.name or unquote(urlsplit(self.url or self.path or "").path).rpartition("/")[2]
-
-
-class LockedPackage(msgspec.Struct, frozen=True):
-    """A package of a pylock file."""
-
-    name: str
-    version: str
-    wheels: tuple[LockedFile, ...] = ()
-    sdist: LockedFile | None = None
-
-
-class PyLock(msgspec.Struct, frozen=True, rename="kebab"):
-    """The part of a pylock file that a lock is built from."""
-
-    packages: tuple[LockedPackage, ...] = ()
-
-
-def distributions_of(document: Mapping[str, Any], tags: Sequence[Tag]) -> tuple[Distribution, ...]:
-    """The distributions of a pylock document, sorted by name, each with the best file for the tags.
+def distributions_of(
+    document: Mapping[str, Any], tags: Sequence[Tag], python: str
+) -> tuple[Distribution, ...]:
+    """The distributions of a pylock document for ``python`` ("3.11") with these tags, sorted by name.
 
     Raises:
-        MachineError: the document is invalid, or a package has no file for these tags.
+        MachineError: the document is invalid, or a package has no hashed file for these tags.
     """
+    environment = cast("Environment", marker_environment(python))
     try:
-        packages = msgspec.convert(document, PyLock).packages
-    except msgspec.ValidationError as error:
+        lock = Pylock.from_dict(document)
+        newest = replace(lock, packages=[_order_builds(package) for package in lock.packages])
+        chosen = list(newest.select(environment=environment, tags=tags))
+    except PylockSelectError as error:
+        raise MachineError(f"uv locked a package without a file for this platform: {error}") from None
+    except (PylockValidationError, PylockUnsupportedVersionError) as error:
         raise MachineError(
             f"uv wrote an unexpected pylock file: {error}; is uv too old or too new?"
         ) from None
-    rank = {tag: at for at, tag in enumerate(tags)}
+    chosen.sort(key=lambda pair: pair[0].name)
     return tuple(
-        Distribution(name=package.name, version=package.version, sha256=(_file_hash(package, rank),))
-        for package in sorted(packages, key=lambda package: canonicalize_name(package.name))
+        Distribution(name=package.name, version=str(package.version), sha256=(_file_hash(package, file),))
+        for package, file in chosen
     )
 
 
-def _file_hash(package: LockedPackage, rank: Mapping[Tag, int]) -> str:
-    file = min(package.wheels, key=lambda wheel: _place(wheel, rank), default=package.sdist)
-    if file in package.wheels and _place(file, rank)[0] == len(rank):
-        file = package.sdist
-    if file is None or "sha256" not in file.hashes:
+def _order_builds(package: Package) -> Package:
+    """The highest build number first: of wheels with equal tags the first is selected."""
+
+    def build_of(wheel: PackageWheel) -> BuildTag:
+        return parse_wheel_filename(wheel.filename)[2]
+
+    return replace(package, wheels=sorted(package.wheels or (), key=build_of, reverse=True) or None)
+
+
+def _file_hash(package: Package, file: object) -> str:
+    found = file.hashes.get("sha256") if isinstance(file, PackageWheel | PackageSdist) else None
+    if found is None:
         raise MachineError(
             f"uv locked {package.name} {package.version} without a hashed file for this platform"
         )
-    return file.hashes["sha256"]
-
-
-def _place(wheel: LockedFile, rank: Mapping[Tag, int]) -> tuple[int, int]:
-    """The sort key of a wheel: by tag, then by the highest build number."""
-    _, _, build, tags = parse_wheel_filename(wheel.filename)
-    return min(rank.get(tag, len(rank)) for tag in tags), -build[0] if build else 0
+    return found
 
 
 LOCK_SCHEMA = 1

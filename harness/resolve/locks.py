@@ -13,9 +13,10 @@ from harness.errors import UsageError
 from harness.matrix.cells import cells_of
 from harness.matrix.read import describe_lock
 from harness.matrix.schema import Matrix
-from harness.records import Cell, Lock
+from harness.records import Cell, Lock, Notify, discard
 from harness.resolve.indexes import check_indexes
 from harness.resolve.lockfile import (
+    diff_locks,
     inputs_digest,
     is_lock,
     locks_folder,
@@ -25,7 +26,7 @@ from harness.resolve.lockfile import (
     write_lock,
 )
 from harness.resolve.pip_settings import IndexSettings
-from harness.resolve.resolve import Notify, ignore_progress, resolve_all
+from harness.resolve.resolve import resolve_all
 
 NEEDED: Mapping[str, str] = {"sentence-transformers": "6.2.0", "openvino": "2026.4.1", "torch": "2.13.0"}
 """Distribution that the suite imports -> example version; its other imports are dependencies of these."""
@@ -60,7 +61,7 @@ def _holds(lock: Lock, name: str) -> bool:
 ChangeKind = Literal["added", "changed", "removed", "unchanged"]
 
 
-class LockChange(msgspec.Struct, frozen=True):
+class LockFileChange(msgspec.Struct, frozen=True):
     """The effect of locking on one file; ``unchanged`` files are not written."""
 
     kind: ChangeKind
@@ -77,8 +78,8 @@ class LockFinding(msgspec.Struct, frozen=True):
 
 
 async def lock_matrix(
-    matrix: Matrix, settings: IndexSettings, *, jobs: int = 3, notify: Notify = ignore_progress
-) -> tuple[LockChange, ...]:
+    matrix: Matrix, settings: IndexSettings, *, jobs: int = 3, notify: Notify = discard
+) -> tuple[LockFileChange, ...]:
     """Resolve every cell of a matrix and write its locks for the running platform.
 
     Nothing is written before every cell is resolved; lock files of removed cells are deleted.
@@ -94,7 +95,7 @@ async def lock_matrix(
     changes = [_write(lock, folder / f"{lock.cell}.txt") for lock in locks]
     for path in _orphans(folder, {lock.cell for lock in locks}):
         path.unlink()  # its header shows that the harness wrote it
-        changes.append(LockChange("removed", path, "no cell of this id"))
+        changes.append(LockFileChange("removed", path, "no cell of this id"))
     return tuple(changes)
 
 
@@ -110,7 +111,7 @@ def check_locks(matrix: Matrix) -> tuple[LockFinding, ...]:
 
 
 async def check_locks_by_resolving(
-    matrix: Matrix, settings: IndexSettings, *, jobs: int = 3, notify: Notify = ignore_progress
+    matrix: Matrix, settings: IndexSettings, *, jobs: int = 3, notify: Notify = discard
 ) -> tuple[LockFinding, ...]:
     """The faults of ``check_locks``, and locks that differ from a new resolution on this platform."""
     findings = list(check_locks(matrix))
@@ -166,19 +167,19 @@ def staleness(lock: Lock, cell: Cell, matrix: Matrix, *, platform: str) -> str:
     return ""
 
 
-def _write(lock: Lock, path: Path) -> LockChange:
+def _write(lock: Lock, path: Path) -> LockFileChange:
     kind: ChangeKind = "added"
     note = ""
     if path.exists():
         if path.read_bytes() == render_lock(lock).encode():
-            return LockChange("unchanged", path)
+            return LockFileChange("unchanged", path)
         kind = "changed"
         try:
             note = _difference(read_lock(path), lock)
         except UsageError:
             note = "the file was damaged"
     write_lock(lock, path)
-    return LockChange(kind, path, note or lock.reason)
+    return LockFileChange(kind, path, note or lock.reason)
 
 
 def _orphans(folder: Path, ids: set[str]) -> list[Path]:
@@ -188,16 +189,10 @@ def _orphans(folder: Path, ids: set[str]) -> list[Path]:
 
 
 def _difference(old: Lock, new: Lock) -> str:
-    before = {found.name: found for found in old.distributions}
-    after = {found.name: found for found in new.distributions}
     parts = []
-    for name in sorted(before.keys() | after.keys()):
-        was, now = before.get(name), after.get(name)
-        if was != now:
-            texts = [found.version if found else "none" for found in (was, now)]
-            parts.append(
-                f"{name} {texts[0]} -> {texts[1]}" + (" (another file)" if texts[0] == texts[1] else "")
-            )
+    for change in diff_locks(old, new, asked=()).changes:
+        same = " (another file)" if change.before == change.after else ""
+        parts.append(f"{change.name} {change.before or 'none'} -> {change.after or 'none'}{same}")
     if old.reason != new.reason:
         parts.append(new.reason or "it has a solution now")
     return ", ".join(parts) or "other requirements, same distributions"

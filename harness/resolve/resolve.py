@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import datetime
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +23,7 @@ from harness.held import temporary_folder
 from harness.matrix.schema import Matrix, Resolve
 from harness.matrix.toml_file import read_toml
 from harness.processes import Completed
-from harness.records import Cell, Lock, Progress
+from harness.records import Cell, Lock, Notify, Progress, discard
 from harness.resolve import uv
 from harness.resolve.lockfile import distributions_of, inputs_digest, make_lock, platform_tag, wheel_tags
 from harness.resolve.pip_settings import IndexSettings
@@ -75,20 +75,13 @@ class Guidance(msgspec.Struct, frozen=True, kw_only=True):
     origins: Mapping[str, str] = {}
 
 
-Notify = Callable[[Progress], None]
-
-
-def ignore_progress(progress: Progress) -> None:
-    """The ``notify`` of a caller that displays no progress."""
-
-
 async def resolve_all(
     cells: Sequence[Cell],
     matrix: Matrix,
     settings: IndexSettings,
     *,
     jobs: int = 3,
-    notify: Notify = ignore_progress,
+    notify: Notify = discard,
 ) -> tuple[Lock, ...]:
     """Resolve cells, ``jobs`` at a time; returns their locks in the order of ``cells``.
 
@@ -131,7 +124,7 @@ async def resolve(
         done, document = await _compile(cell, folder, arguments, settings)
     inputs = inputs_digest(cell, matrix.resolve, platform_tag())
     if document is not None:
-        distributions = distributions_of(document, wheel_tags(cell.python))
+        distributions = distributions_of(document, wheel_tags(cell.python), cell.python)
         return make_lock(cell, platform_tag(), inputs, distributions=distributions)
     return make_lock(cell, platform_tag(), inputs, reason=_reason(done, cell, matrix, guidance.origins))
 

@@ -4,24 +4,33 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import msgspec
 
+from harness.cell.interface import load_checks
 from harness.errors import UsageError
 from harness.files import inside, remove_tree, write_text, write_whole
 from harness.held import MAKING, WRITING, claim, making_folder, remove_files
 from harness.judge.snapshot import take_snapshot
+from harness.judge.verdict import judge
 from harness.processes import end_processes_using
 from harness.reading import MAX_RESULTS, input_fault, is_descriptor, read_input
-from harness.records import SCHEMA, UNREADABLE, CellResult, Plan, Snapshot
-from harness.runs.documents import read_gate, read_json
+from harness.records import SCHEMA, UNREADABLE, CellResult, Plan, Run, Snapshot
+from harness.runs.documents import read_gate, read_json, render_json, render_schema
 from harness.seals import FAULTS, load_sealer
 
 PLAN = "plan.json"
 UNFINISHED = "unfinished"
+
 LATEST = "latest"
+"""The newest complete run, sweep or gate: as a name (``harness.runs.find``) and as a link beside the runs."""
+
+RESULTS_FILE = "results.json"
+
+RESULTS = (RESULTS_FILE, "results.json.gz")
+"""The names of a file of results, the second where it is published."""
 
 GATE_FILE = "gate.json"
 """Present in the folder of a gate, absent in that of a sweep."""
@@ -60,12 +69,12 @@ class RunFolder:
         load_sealer().seal(path, name_result(self.run or self.path.name, result.cell))
 
     def finish(self) -> None:
-        """Mark the run as complete, and point the link ``latest`` to it."""
+        """Mark the run as complete; the link ``latest`` beside it leads to the newest complete run."""
         (self.path / UNFINISHED).unlink(missing_ok=True)
         runs = self.path.parent
         latest = runs / LATEST
-        if latest.exists() and not latest.is_symlink():
-            return  # not created by the harness
+        if latest.exists() and (not latest.is_symlink() or latest.resolve().name > self.path.name):
+            return  # a file of the user, or a newer run: an id begins with its time
         with contextlib.suppress(OSError), making_folder(runs) as making:  # some file systems have no links
             link = making / LATEST
             link.symlink_to(self.path.name, target_is_directory=True)  # relative to the folder of the link
@@ -197,7 +206,48 @@ def remove_left_folders(found: Iterable[Path]) -> None:
             remove_tree(path)
 
 
-RESULTS = ("results.json", "results.json.gz")
+def assemble(
+    plan: Plan, results: tuple[CellResult, ...], *, reused: tuple[str, ...], seconds: dict[str, float]
+) -> Run:
+    """Judge the results of a plan and combine both into a run."""
+    judgement = judge(plan, results, load_checks())
+    return Run(plan=plan, results=results, judgement=judgement, reused=reused, seconds=seconds)
+
+
+def write_results(run: Run, folder: Path) -> None:
+    """Write the sealed ``results.json`` of a run and its schema into the folder of the run."""
+    write_text(folder / RESULTS_FILE, render_json(run))
+    load_sealer().seal(folder / RESULTS_FILE, f"{run.plan.run}/{RESULTS_FILE}")
+    write_text(folder / "schema.json", render_schema())
+
+
+def judge_again(folder: Path) -> tuple[Run, StoredRun]:
+    """Judge a run again from the files in its folder, without writing; cells without a result are missing.
+
+    Raises:
+        UsageError: the folder is not that of a run.
+    """
+    stored = read_run(folder)
+    path = folder / RESULTS_FILE
+    if change := find_change(path, f"{stored.plan.run}/{RESULTS_FILE}") if path.exists() else "":
+        problem = f"{change}; it is rebuilt from the results of the cells"
+        stored = replace(stored, problems=(*stored.problems, problem))
+    kept = _read_kept(path)
+    return assemble(stored.plan, stored.results, reused=kept.reused, seconds=kept.seconds), stored
+
+
+class _Kept(msgspec.Struct, frozen=True):
+    """The fields of ``results.json`` that cannot be rebuilt from the folders of the cells."""
+
+    reused: tuple[str, ...] = ()
+    seconds: dict[str, float] = {}
+
+
+def _read_kept(path: Path) -> _Kept:
+    try:
+        return msgspec.json.decode(read_input(path, MAX_RESULTS), type=_Kept)
+    except (UsageError, *UNREADABLE):  # the run was interrupted before it, or the file is rebuilt now
+        return _Kept()
 
 
 def read_folder(path: Path) -> Snapshot:
@@ -233,15 +283,16 @@ def find_folders(path: Path) -> Iterator[Path]:
     Raises:
         UsageError: there is no run.
     """
-    if is_descriptor(path) or path.is_file() or _is_run(path):
+    if is_descriptor(path) or path.is_file() or is_run(path):
         yield path
         return
     inside = sorted(path.iterdir()) if path.is_dir() else []
-    found = [each for each in inside if not each.is_symlink() and _is_run(each)]  # without the link `latest`
+    found = [each for each in inside if not each.is_symlink() and is_run(each)]  # without the link `latest`
     if not found:
         raise UsageError(f"{path}: expected a run, or a folder of runs such as reports/runs")
     yield from found
 
 
-def _is_run(path: Path) -> bool:
-    return path.is_dir() and any((path / name).is_file() for name in (*RESULTS, GATE_FILE, "plan.json"))
+def is_run(path: Path) -> bool:
+    """Whether a folder holds a run: its plan, or what a finished one left."""
+    return path.is_dir() and any((path / name).is_file() for name in (*RESULTS, GATE_FILE, PLAN))

@@ -72,25 +72,6 @@ def _past_run(row: tuple[object, ...]) -> PastRun:
     return msgspec.convert(values | rest, PastRun)
 
 
-def match_run(connection: sqlite3.Connection, wanted: str) -> str | None:
-    """The id of the run with this id or unique prefix; None if no run matches.
-
-    Raises:
-        UsageError: several ids have this prefix.
-    """
-    escaped = wanted.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
-    found = connection.execute(
-        "SELECT id FROM run WHERE id = ?1 OR id LIKE ?2 ESCAPE '\\' ORDER BY created DESC, id DESC",
-        (wanted, f"{escaped}%"),
-    )
-    runs = [str(run) for (run,) in found]
-    if wanted in runs:
-        return wanted
-    if len(runs) > 1:
-        raise UsageError(f"{wanted!r} matches {', '.join(runs[:5])}; give a longer prefix")
-    return runs[0] if runs else None
-
-
 def read_snapshot(connection: sqlite3.Connection, run: str) -> Snapshot:
     """A recorded run.
 

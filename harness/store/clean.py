@@ -133,11 +133,12 @@ def _list_entries(store: Store) -> list[_Entry]:
         (store.suites, "suite-"),
         (store.results, "result-"),
     )
-    return [
-        _Entry(path, prefix + path.name, path.stat().st_mtime, _read_inodes(path))
-        for folder, prefix in kinds
-        for path in store.entries(folder)
-    ]
+    found = []
+    for folder, prefix in kinds:
+        for path in store.entries(folder):
+            with contextlib.suppress(FileNotFoundError):  # another process was faster
+                found.append(_Entry(path, prefix + path.name, path.stat().st_mtime, _read_inodes(path)))
+    return found
 
 
 def _read_inodes(folder: Path) -> Inodes:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import hashlib
 import os
@@ -78,19 +79,31 @@ def _identify(files: Mapping[str, bytes]) -> str:
     return digest.hexdigest()
 
 
-def snapshot_suite(store: Store, source: Path | None = None) -> Suite:
+async def snapshot_suite(store: Store, stack: contextlib.AsyncExitStack, source: Path | None = None) -> Suite:
     """Read the code of the cell, and store one copy per content.
 
-    Edits during a run have no effect, and a cell can import ``harness.cell`` only.
+    Edits during a run have no effect, and a cell can import ``harness.cell`` only. The copy is in use until
+    ``stack`` is closed.
 
     Raises:
         StoreError: the store cannot be written to.
     """
+    suite = await asyncio.to_thread(_read_source, store, source)
+    async with store.lock(f"suite-{suite.folder.name}"):
+        await asyncio.to_thread(_ensure, suite, store)
+        store.hold(stack, suite.folder)
+    return suite
+
+
+def _read_source(store: Store, source: Path | None) -> Suite:
     source = source or Path(interface.__file__).parent
     files = {f"harness/cell/{name}": path.read_bytes() for name, path in walk_files(source)}
     files["harness/__init__.py"] = b""
     digest = _identify(files)
-    suite = Suite(store.suites / digest[:16], digest, files)
+    return Suite(store.suites / digest[:16], digest, files)
+
+
+def _ensure(suite: Suite, store: Store) -> None:
     try:
         if suite.folder.is_dir() and not suite.find_edits(suite.folder):
             os.utime(suite.folder)
@@ -98,7 +111,6 @@ def snapshot_suite(store: Store, source: Path | None = None) -> Suite:
             _store_copy(suite, store)
     except OSError as error:
         raise StoreError(f"the suite cannot be copied to the store: {describe_os_error(error)}") from error
-    return suite
 
 
 def _store_copy(suite: Suite, store: Store) -> None:
@@ -106,8 +118,7 @@ def _store_copy(suite: Suite, store: Store) -> None:
         suite.put(made)
         if suite.folder.exists():
             store.remove_entry(suite.folder)
-        with contextlib.suppress(OSError):  # another process has stored the same content
-            made.rename(suite.folder)
+        made.rename(suite.folder)
 
 
 @dataclass(frozen=True)
@@ -117,6 +128,7 @@ class CellInputs:
     Attributes:
         suite: copied for every process.
         identity: part -> digest of its content; a result depends on these, the lock and the machine.
+        shipped_model: the model is that of the harness's own matrices, in whichever release.
     """
 
     suite: Suite
@@ -127,10 +139,16 @@ class CellInputs:
     search_path: tuple[Path, ...] = ()
     corpus: Path | None = None
     golden: Path | None = None
+    shipped_model: bool = False
     tolerances: dict[str, float] = field(default_factory=dict)
     profile: str = "default"
     threads: int = 1
     only: tuple[str, ...] = ()
+
+    def list_entries(self, store: Store) -> list[Path]:
+        """The entries of the store that all cells use; a local model or a suite elsewhere is none."""
+        places = {self.suite.folder: store.suites, self.model_dir: store.models}
+        return [path for path, folder in places.items() if path.parent == folder]
 
     def make_key(self, lock: Lock, machine: str) -> str:
         """The key of a result; results with equal keys are interchangeable."""
@@ -143,8 +161,14 @@ class CellInputs:
             "profile": self.profile,
             "threads": self.threads,
             "only": self.only,
+            "golden-required": self.golden_required,
         }
         return digest_value(parts)
+
+    @property
+    def golden_required(self) -> bool:
+        """Whether golden embeddings of this model and corpus must exist: both are those that are shipped."""
+        return self.shipped_model and self.corpus is None
 
     def make_spec(self, cell: str, lock: Lock, workdir: Path, phases: tuple[str, ...]) -> CellSpec:
         """The spec of one cell process, without its latency scenarios."""
@@ -159,6 +183,7 @@ class CellInputs:
             search_path=tuple(str(folder) for folder in self.search_path),
             corpus="" if self.corpus is None else str(self.corpus),
             golden=None if self.golden is None else str(self.golden),
+            golden_required=self.golden_required,
             tolerances=dict(self.tolerances),
             only=self.only,
             profile=self.profile,

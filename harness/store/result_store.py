@@ -104,7 +104,8 @@ class ResultStore:
             return None
         if self.fresh and self._mark(result.run).exists():
             return None
-        os.utime(self.store.results / result.key)  # the time of its last use
+        with contextlib.suppress(FileNotFoundError):  # another process cleans the store; the result was read
+            os.utime(self.store.results / result.key)  # the time of its last use
         return result
 
     def _verify(self, path: Path, result: CellResult, key: str) -> None:

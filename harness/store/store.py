@@ -44,10 +44,6 @@ _AGE_SECONDS = 24 * 3600.0
 _SILENT_SECONDS = 1.0
 
 
-def _wait_silently() -> None:
-    """The default of ``say_waiting``: waiting for a lock is not reported."""
-
-
 @dataclass(frozen=True)
 class Store:
     """The folder of a store; several harness processes may use it at once."""
@@ -129,7 +125,7 @@ class Store:
             raise _explain(error) from error
 
     @contextlib.asynccontextmanager
-    async def lock(self, name: str, say_waiting: Callable[[], None] = _wait_silently) -> AsyncIterator[None]:
+    async def lock(self, name: str, say_waiting: Callable[[], None] | None = None) -> AsyncIterator[None]:
         """Lock one entry against other harness processes; ``say_waiting`` is called before a longer wait.
 
         Raises:
@@ -142,7 +138,8 @@ class Store:
             try:
                 await lock.acquire(timeout=_SILENT_SECONDS, poll_interval=0.1)
             except filelock.Timeout:
-                say_waiting()
+                if say_waiting is not None:
+                    say_waiting()
                 await lock.acquire(poll_interval=0.1)
         except OSError as error:
             raise _explain(error) from error
@@ -162,6 +159,17 @@ class Store:
         finally:
             with contextlib.suppress(OSError):  # another process uses it too
                 marks.rmdir()
+
+    def hold(self, stack: contextlib.AsyncExitStack, entry: Path) -> None:
+        """Mark an entry as in use until a stack is closed; the lock of the entry must be held.
+
+        Raises:
+            StoreError: the store cannot be written to.
+        """
+        try:
+            stack.enter_context(self.using(entry))
+        except OSError as error:
+            raise _explain(error) from error
 
     def remove_entry(self, entry: Path) -> None:
         """Rename an entry out of its place atomically, then remove it.
@@ -223,9 +231,10 @@ class Store:
     def run_marks(self) -> Iterator[Path]:
         """The marks of running and interrupted runs."""
         for path in _list_real(self.unfinished):
-            empty = _is_real_file(path) and not path.stat().st_size
-            if empty and _has_form(path, _OTHER_FORMS["unfinished"]):
-                yield path
+            with contextlib.suppress(FileNotFoundError):  # another process was faster
+                empty = _is_real_file(path) and not path.stat().st_size
+                if empty and _has_form(path, _OTHER_FORMS["unfinished"]):
+                    yield path
 
     def notes(self) -> Iterator[Path]:
         """The marks of the last checks of models."""

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import json
+import os
 import re
-from collections.abc import Callable, Collection
+import signal
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from pathlib import Path
+from urllib.parse import quote
 
 import msgspec
 
@@ -15,7 +19,7 @@ from harness import processes
 from harness.cell.interface import CHANNEL_VARIABLE, CellSpec, make_cell_environment
 from harness.files import find_full_disk, find_no_space
 from harness.processes import describe_exit
-from harness.records import Progress
+from harness.records import Notify, Progress
 from harness.redaction import redact
 from harness.store.inputs import Suite
 from harness.sweep import protocol
@@ -51,7 +55,7 @@ _COMMON = {Path("/"), Path("/usr"), Path("/usr/local")}
 
 @dataclass(frozen=True)
 class HiddenPaths:
-    """Folders of this machine and their placeholders in published results, the longest folder first."""
+    """Spellings of folders of this machine and their placeholders in results, the longest spelling first."""
 
     names: tuple[tuple[str, str], ...] = ()
 
@@ -65,18 +69,27 @@ class HiddenPaths:
             Path(workdir): "<workdir>",
             Path(model): "<model>",
         }
-        found = [(str(folder), name) for folder, name in named.items() if folder not in _COMMON]
-        return cls(tuple(sorted(found, key=lambda pair: -len(pair[0]))))
+        found = {
+            spelling: name
+            for folder, name in named.items()
+            if folder not in _COMMON
+            for spelling in _spell(str(folder))
+        }
+        return cls(tuple(sorted(found.items(), key=lambda pair: -len(pair[0]))))
 
     def hide(self, text: str) -> str:
         """The text with a placeholder for each folder."""
         for folder, name in self.names:
-            text = re.sub(rf"{re.escape(folder)}(?![\w.-])", name, text)
+            text = re.sub(rf"{re.escape(folder)}(?![\w-]|\.[\w.-])", name, text)
         return text
 
 
-Notify = Callable[[Progress], None]
-"""Receives the progress of a cell; must return at once."""
+def _spell(folder: str) -> set[str]:
+    """A folder as it appears in text: plain, as a literal of Python or JSON, and in an address."""
+    whole = re.sub("[\ud800-\udfff]", "\ufffd", folder)  # bytes that are not valid text: see ``decode_event``
+    literals = {repr(folder)[1:-1], ascii(folder)[1:-1], repr(whole)[1:-1], json.dumps(folder)[1:-1]}
+    return {folder, whole, *literals, quote(os.fsencode(folder))}
+
 
 _ENCODER = msgspec.json.Encoder()
 _EXIT_SECONDS = 5.0
@@ -192,7 +205,7 @@ class CellProcess:
         except (asyncio.IncompleteReadError, ConnectionError) as error:
             raise await self._explain_end(getattr(error, "partial", b"")) from None
         try:
-            event = protocol.decode_event(self.places.hide(redact(line.decode())))
+            event = protocol.decode_event(redact(line.decode()), self.places.hide)
         except (msgspec.DecodeError, UnicodeDecodeError) as error:
             raise self.crash(f"it wrote an invalid event to its channel: {error}") from None
         self._apply(event)
@@ -290,6 +303,9 @@ class CellProcess:
         if self.watched.killed:
             return self.crash(self.watched.killed + half)
         what = f"it {describe_exit(code)} before it was finished{half}"
+        killed = code == -signal.SIGKILL
+        if killed and (why := self.watch.container.describe_kill(self.watched.kills_before)):
+            return CellEndedError("install-error", f"{why}: {what} (stage {self.record.stage})")
         if full := self._find_no_space():
             return CellEndedError("install-error", f"{full}: {what} (stage {self.record.stage})")
         return self.crash(what)

@@ -9,18 +9,17 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import msgspec
-import psutil
 
 from harness.errors import StoreError
 from harness.files import describe_os_error, redact_file
 from harness.held import temporary_folder
-from harness.records import CellResult, Plan, PlannedCell, Progress
+from harness.records import CellResult, Notify, Plan, PlannedCell, Progress
 from harness.runs.folder import RunFolder
 from harness.store.environments import Environment
 from harness.store.inputs import CellInputs, SharedFiles, find_environment_edits, invalidate
 from harness.store.manifest import BytecodePool
 from harness.store.result_store import ResultStore
-from harness.sweep.cell_process import CellProcess, Notify, Start
+from harness.sweep.cell_process import CellProcess, Start
 from harness.sweep.limits import Options, Watch
 from harness.sweep.protocol import CellEndedError, CellRecord
 
@@ -258,7 +257,7 @@ def _fits_in_memory(context: SweepContext, jobs: list[Job]) -> bool:
     largest = max(each.result.peak_rss for each in jobs if each.result is not None)
     others = sum(each.result is None for each in jobs)
     growth = largest * min(context.options.jobs, others)
-    return psutil.virtual_memory().available - context.options.reserve > growth
+    return context.options.container.measure_free_memory() - context.options.reserve > growth
 
 
 def reuse_results(context: SweepContext, jobs: list[Job], latency: str) -> None:

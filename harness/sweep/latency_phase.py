@@ -9,7 +9,6 @@ from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 
 import msgspec
-import psutil
 
 from harness.records import CellResult, Progress, Timing
 from harness.store.inputs import invalidate
@@ -83,7 +82,8 @@ class Group:
         if not self.jobs:
             return True
         largest = max((job.result.peak_rss for job in self.jobs if job.result is not None), default=0)
-        free = psutil.virtual_memory().available - self.context.options.reserve
+        options = self.context.options
+        free = options.container.measure_free_memory() - options.reserve
         return free > max(largest, _LEAST) * (starting + 1)
 
     async def _start(self, name: str, job: Job) -> None:
@@ -160,7 +160,7 @@ class Session:
             self._store(await Turns(scenario, order, core).measure(self.group.arms))
             for job in self.group.jobs:
                 context.notify(Progress(cell=job.id, stage="latency", done=done, total=len(scenarios)))
-        await asyncio.gather(*(arm.attempt(_wait_for_exit) for arm in self.group.arms))
+        await asyncio.gather(*(arm.leave() for arm in self.group.arms))
         self.seconds = round(time.monotonic() - since, 3)
 
     def _store(self, timed: dict[str, protocol.Timed]) -> None:
@@ -228,8 +228,3 @@ class Session:
 
 def _end(result: CellResult, ended: CellEndedError, tail: tuple[str, ...]) -> CellResult:
     return msgspec.structs.replace(result, status=ended.status, reason=ended.reason, log_tail=tail)
-
-
-async def _wait_for_exit(process: CellProcess) -> bool:
-    await process.wait_for_exit()
-    return True

@@ -11,11 +11,13 @@ import sys
 from collections import defaultdict
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
 import psutil
 
+from harness.errors import MachineError
 from harness.processes import Running
+from harness.sweep.container import Container, count_visible_cores
 
 GIB = 1024**3
 
@@ -42,10 +44,8 @@ class Limits:
 
 
 def count_cores() -> int:
-    """How many cores this process may run on."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
+    """Cores that cells can use at once, within the limits of the container."""
+    return Container().count_cores()
 
 
 @dataclass(frozen=True)
@@ -54,23 +54,23 @@ class Options:
 
     Attributes:
         jobs: cells in the check phase at once.
-        makers: environments installed at once; they wait for disk and network, not for cores.
         latency: whether latency is measured.
         fresh: ignore results of interrupted runs.
         rerun: ignore all stored results.
         limits: limits of each cell process.
         reserve: bytes of memory to keep free while processes wait for their latency turns.
         seed: seed of the order of turns.
+        container: limits of the harness and all cells together.
     """
 
     jobs: int = field(default_factory=count_cores)
-    makers: int = 2
     latency: bool = True
     fresh: bool = False
     rerun: bool = False
     limits: Limits = field(default_factory=Limits)
     reserve: int = GIB
     seed: int = 0
+    container: Container = field(default_factory=Container)
 
 
 # Class of the machine: results are reused within one class only.
@@ -89,7 +89,7 @@ def read_machine() -> dict[str, str]:
         "architecture": platform.machine(),
         "cpu": info.get("model name") or platform.processor() or "unknown",
         "cpu_flags": hashlib.sha256(flags.encode()).hexdigest()[:12] if flags else "unknown",
-        "cores": str(count_cores()),
+        "cores": str(count_visible_cores()),  # a quota makes no other class: it may change any day
         "memory_bytes": str(psutil.virtual_memory().total),
         "libc": " ".join(platform.libc_ver()) or platform.mac_ver()[0] or "unknown",
         "harness_python": platform.python_version(),
@@ -120,18 +120,25 @@ _MIB = 1024**2
 
 @dataclass
 class Watched:
-    """A process under watch: its peak memory in bytes, and why it was killed, if it was."""
+    """A process under watch: its peak memory in bytes, and why it was killed, if it was.
+
+    ``kills_before`` is what ``Container.count_kills`` counted when it was started.
+    """
 
     running: Running
     log: Path
     limits: Limits
     peak: int = 0
     killed: str = ""
+    kills_before: int = 0
 
     def check(self, resident: int) -> None:
         """Kill the process if it exceeds a limit."""
         self.peak = max(self.peak, resident)
-        printed = self.log.stat().st_size if self.log.exists() else 0
+        try:
+            printed = self.log.stat().st_size
+        except FileNotFoundError:
+            printed = 0
         if resident > self.limits.memory:
             self._kill(
                 f"it used {resident // _MIB} MiB, more than the limit of {self.limits.memory // _MIB} MiB"
@@ -149,27 +156,44 @@ class Watched:
 
 @dataclass
 class Watch:
-    """The watchdog: checks every process under watch a few times a second while entered."""
+    """The watchdog: checks every process under watch a few times a second while entered.
 
+    When it fails, no limit holds: the task that entered it is cancelled, and leaving the watch raises why.
+    """
+
+    container: Container = field(default_factory=Container)
     period: float = PERIOD_SECONDS
     watched: dict[int, Watched] = field(default_factory=dict)
+    _owner: asyncio.Task[Any] | None = None
     _task: asyncio.Task[None] | None = None
+    _fault: Exception | None = None
 
     async def __aenter__(self) -> Self:
         """Start the watchdog."""
+        self._owner = asyncio.current_task()
         self._task = asyncio.create_task(self._check_all())
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        """Stop the watchdog."""
+        """Stop the watchdog.
+
+        Raises:
+            MachineError: a process or a log could not be measured.
+        """
         if self._task is not None:
             self._task.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await self._task
+        if self._fault is None or self._owner is None or self._owner.uncancel() > 0:
+            return  # a signal ends the work as well, and says so itself
+        if not isinstance(self._fault, OSError | psutil.Error):
+            raise self._fault
+        raise MachineError(f"the limits of memory and logs cannot be checked: {self._fault}") from self._fault
 
     def add(self, running: Running, log: Path, limits: Limits) -> Watched:
         """Put a process under watch."""
-        self.watched[running.pid] = Watched(running, log, limits)
+        kills = self.container.count_kills()
+        self.watched[running.pid] = Watched(running, log, limits, kills_before=kills)
         return self.watched[running.pid]
 
     def remove(self, running: Running) -> None:
@@ -177,12 +201,17 @@ class Watch:
         self.watched.pop(running.pid, None)
 
     async def _check_all(self) -> None:
-        while True:
-            if self.watched:
-                resident = measure_sessions(set(self.watched))
-                for pid, watched in tuple(self.watched.items()):
-                    watched.check(resident.get(pid, 0))
-            await asyncio.sleep(self.period)
+        try:
+            while True:
+                if self.watched:
+                    resident = measure_sessions(set(self.watched))
+                    for pid, watched in tuple(self.watched.items()):
+                        watched.check(resident.get(pid, 0))
+                await asyncio.sleep(self.period)
+        except Exception as error:  # noqa: BLE001 - leaving the watch raises it
+            self._fault = error
+            if self._owner is not None:
+                self._owner.cancel()
 
 
 def measure_sessions(leaders: set[int]) -> dict[int, int]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import datetime
 from collections.abc import Mapping, Sequence
-from typing import Literal
 
 import msgspec
 
@@ -13,26 +12,24 @@ from harness.errors import UsageError
 from harness.matrix.cells import cells_of, select
 from harness.matrix.expected import allowed_values, borrowed_for, expectations_for, tolerances_of
 from harness.matrix.schema import Matrix
-from harness.records import Cell, Lock, Plan, PlannedCell, ScenarioPlan
+from harness.records import Cell, Lock, Notify, Plan, PlannedCell, ScenarioPlan, discard
 from harness.resolve.indexes import check_indexes
 from harness.resolve.lockfile import locks_folder, platform_tag, read_lock
 from harness.resolve.locks import refuse_lacking, staleness
 from harness.resolve.pip_settings import IndexSettings
-from harness.resolve.resolve import Notify, ignore_progress, resolve_all
+from harness.resolve.resolve import resolve_all
 
 
 class PlanOptions(msgspec.Struct, frozen=True, kw_only=True):
     """Options of a plan besides its matrix.
 
-    ``run_id`` names the run; ``only`` and ``skip`` are globs over cell ids; ``stale`` decides whether a stale
-    committed lock is refused, or resolved again for this run alone.
+    ``run_id`` names the run; ``only`` and ``skip`` are globs over cell ids.
     """
 
     run_id: str = ""
     only: tuple[str, ...] = ()
     skip: tuple[str, ...] = ()
     jobs: int = 3
-    stale: Literal["refuse", "resolve"] = "refuse"
 
 
 async def build_plan(
@@ -41,7 +38,7 @@ async def build_plan(
     options: PlanOptions = PlanOptions(),  # noqa: B008 - frozen
     *,
     machine: Mapping[str, str],
-    notify: Notify = ignore_progress,
+    notify: Notify = discard,
 ) -> Plan:
     """The complete plan of a run, before anything is installed or measured.
 
@@ -81,14 +78,14 @@ async def locks_for(
     settings: IndexSettings,
     options: PlanOptions = PlanOptions(),  # noqa: B008 - frozen
     *,
-    notify: Notify = ignore_progress,
+    notify: Notify = discard,
 ) -> tuple[Lock, ...]:
     """The lock of each cell, in order: the committed lock of this platform, else one resolved now.
 
     Raises:
         UsageError, MachineError: as ``build_plan``.
     """
-    committed = committed_locks(cells, matrix, stale=options.stale)
+    committed = committed_locks(cells, matrix)
     missing = [cell for cell in cells if cell.id not in committed]
     settings = await check_indexes(settings, missing)
     resolved = await resolve_all(missing, matrix, settings, jobs=options.jobs, notify=notify)
@@ -98,13 +95,11 @@ async def locks_for(
     return locks
 
 
-def committed_locks(
-    cells: Sequence[Cell], matrix: Matrix, *, stale: Literal["refuse", "resolve"] = "refuse"
-) -> dict[str, Lock]:
+def committed_locks(cells: Sequence[Cell], matrix: Matrix) -> dict[str, Lock]:
     """Cell id -> committed lock of the running platform, for cells that have one.
 
     Raises:
-        UsageError: a lock is damaged, or stale and ``stale`` is "refuse"; every stale lock is named.
+        UsageError: a lock is damaged or stale; every stale lock is named.
     """
     platform = platform_tag()
     found = {}
@@ -117,7 +112,7 @@ def committed_locks(
                 faults.append(f"{path}: stale lock: {message}")
             else:
                 found[cell.id] = lock
-    if faults and stale == "refuse":
+    if faults:
         raise UsageError("\n".join(faults))
     return found
 

@@ -13,7 +13,9 @@ from __future__ import annotations
 
 import re
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Any
 
 import msgspec
 
@@ -142,15 +144,28 @@ _DECODER = msgspec.json.Decoder(AnyEvent)
 _ESCAPE = re.compile(r"\\(?:u[dD][89abAB]\w\w\\u[dD][c-fC-F]\w\w|(u[dD][89a-fA-F]\w\w)|.)")
 
 
-def decode_event(line: str) -> AnyEvent:
-    """Decode one event; a lone surrogate, valid in JSON and invalid in text, becomes U+FFFD.
+def decode_event(line: str, change: Callable[[str], str] = str) -> AnyEvent:
+    """Decode one event, with ``change`` applied to each of its texts after their escapes are decoded.
+
+    A lone surrogate, valid in JSON and invalid in text, becomes U+FFFD.
 
     Raises:
         msgspec.DecodeError: the line is not an event.
     """
     whole = _ESCAPE.sub(lambda found: r"\ufffd" if found[1] else found[0], line)
-    event: AnyEvent = _DECODER.decode(whole)
-    return event
+    event = _DECODER.decode(whole)
+    changed: AnyEvent = msgspec.convert(_change_texts(msgspec.to_builtins(event), change), AnyEvent)
+    return changed
+
+
+def _change_texts(value: Any, change: Callable[[str], str]) -> Any:
+    if isinstance(value, str):
+        return change(value)
+    if isinstance(value, list | tuple):
+        return [_change_texts(each, change) for each in value]
+    if isinstance(value, dict):
+        return {change(key): _change_texts(each, change) for key, each in value.items()}
+    return value
 
 
 class Command(msgspec.Struct, frozen=True, kw_only=True, tag_field="command"):
@@ -189,7 +204,6 @@ class CellRecord:
     stage: str = "start"
     facts: dict[str, str] = field(default_factory=dict)
     cases: dict[str, CaseResult] = field(default_factory=dict)
-    collected: tuple[str, ...] = ()
     calibrated: dict[str, float] = field(default_factory=dict)
     timed: dict[str, Timed] = field(default_factory=dict)
     untimed: dict[str, str] = field(default_factory=dict)
@@ -227,8 +241,6 @@ class CellRecord:
         match event:
             case Facts(facts=facts):
                 self.facts.update(facts)
-            case Collected(cases=cases):
-                self.collected = cases
             case Case(result=result):
                 self._add(result)
             case Calibrated(scenario=scenario, seconds=seconds):

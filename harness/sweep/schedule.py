@@ -6,16 +6,14 @@ import asyncio
 import time
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
-from pathlib import Path
 
 import msgspec
 
-from harness.records import CellResult, Plan, PlannedCell
+from harness.records import CellResult, Notify, Plan, PlannedCell
 from harness.runs.folder import RunFolder
 from harness.store.environments import Environment
 from harness.store.inputs import CellInputs, SharedFiles
 from harness.store.result_store import ResultStore, key_latency
-from harness.sweep.cell_process import Notify
 from harness.sweep.interrupt import one_error
 from harness.sweep.jobs import Job, SweepContext, reuse_results, run_checks
 from harness.sweep.latency_phase import measure_latency
@@ -57,9 +55,7 @@ async def sweep(plan: Plan, supplies: Supplies, options: Options, notify: Notify
     """
     with one_error():
         async with AsyncExitStack() as stack:
-            for entry in _shared_entries(supplies):
-                stack.enter_context(supplies.results.store.using(entry))
-            watch = await stack.enter_async_context(Watch())
+            watch = await stack.enter_async_context(Watch(options.container))
             context = SweepContext(
                 plan=plan,
                 inputs=supplies.inputs,
@@ -80,13 +76,6 @@ async def sweep(plan: Plan, supplies: Supplies, options: Options, notify: Notify
             reuse_results(context, jobs, latency)
             seconds = await _run_phases(context, jobs, baseline, latency)
             return _finish(context, jobs, seconds)
-
-
-def _shared_entries(supplies: Supplies) -> list[Path]:
-    """The store entries that all cells use; a model or suite outside of the store has none."""
-    store, inputs = supplies.results.store, supplies.inputs
-    places = {inputs.suite.folder: store.suites, inputs.model_dir: store.models}
-    return [path for path, folder in places.items() if path.parent == folder]
 
 
 def _runs_itself(planned: PlannedCell) -> bool:

@@ -8,114 +8,29 @@ import fnmatch
 import secrets
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from contextlib import AsyncExitStack
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import msgspec
 
-from harness.cell.interface import load_checks
 from harness.errors import MachineError, UsageError
-from harness.files import describe_os_error, write_text
-from harness.judge.verdict import judge
+from harness.files import describe_os_error
 from harness.matrix.expand import MAX_CELLS
 from harness.matrix.expected import borrowed_for, check_corpus, expectations_for, tolerances_of
-from harness.matrix.read import describe_sweep, find_matrix, read_matrix, shipped_golden
+from harness.matrix.read import find_matrix, read_matrix, shipped_golden
 from harness.matrix.schema import Matrix
-from harness.reading import MAX_RESULTS, exists, input_fault, read_input
-from harness.records import UNREADABLE, CellResult, Earlier, Plan, PlannedCell, Progress, Run
+from harness.reading import exists, input_fault
+from harness.records import Earlier, Notify, Plan, PlannedCell, Progress, Run
 from harness.resolve.pip_settings import IndexSettings
 from harness.resolve.revisions import read_revision
-from harness.runs.documents import render_json, render_schema
-from harness.runs.folder import GATE_FILE, LATEST, UNFINISHED, RunFolder, StoredRun, find_change, read_run
-from harness.seals import load_sealer
+from harness.runs.folder import RunFolder, assemble, write_results
 from harness.store.models import make_environments, make_installer, prepare_inputs
 from harness.store.result_store import ResultStore
 from harness.store.store import Store
 from harness.sweep.limits import Options, read_machine
 from harness.sweep.planning import PlanOptions, build_plan
 from harness.sweep.schedule import Supplies, sweep
-
-RESULTS = "results.json"
-
-
-def assemble(
-    plan: Plan, results: tuple[CellResult, ...], *, reused: tuple[str, ...], seconds: dict[str, float]
-) -> Run:
-    """Judge the results of a plan and combine both into a run."""
-    judgement = judge(plan, results, load_checks())
-    return Run(plan=plan, results=results, judgement=judgement, reused=reused, seconds=seconds)
-
-
-def write_results(run: Run, folder: Path) -> None:
-    """Write the sealed ``results.json`` of a run and its schema into the folder of the run."""
-    write_text(folder / RESULTS, render_json(run))
-    load_sealer().seal(folder / RESULTS, f"{run.plan.run}/{RESULTS}")
-    write_text(folder / "schema.json", render_schema())
-
-
-def judge_again(folder: Path) -> tuple[Run, StoredRun]:
-    """Judge a run again from the files in its folder, without writing; cells without a result are missing.
-
-    Raises:
-        UsageError: the folder is not that of a run.
-    """
-    stored = read_run(folder)
-    path = folder / RESULTS
-    if change := find_change(path, f"{stored.plan.run}/{RESULTS}") if path.exists() else "":
-        problem = f"{change}; it is rebuilt from the results of the cells"
-        stored = replace(stored, problems=(*stored.problems, problem))
-    kept = _read_kept(path)
-    return assemble(stored.plan, stored.results, reused=kept.reused, seconds=kept.seconds), stored
-
-
-class _Kept(msgspec.Struct, frozen=True):
-    """The fields of ``results.json`` that cannot be rebuilt from the folders of the cells."""
-
-    reused: tuple[str, ...] = ()
-    seconds: dict[str, float] = {}
-
-
-def _read_kept(path: Path) -> _Kept:
-    try:
-        return msgspec.json.decode(read_input(path, MAX_RESULTS), type=_Kept)
-    except (UsageError, *UNREADABLE):  # the run was interrupted before it, or the file is rebuilt now
-        return _Kept()
-
-
-def find_sweep(reports: Path, name: str | None) -> Path:
-    """The folder of a sweep by id or path, or of the newest complete sweep.
-
-    Raises:
-        UsageError: there is no such sweep.
-    """
-    if name is not None:
-        return find_run(reports, name)
-    for folder in sorted((reports / "runs").glob("2*"), key=lambda path: path.name, reverse=True):
-        if not (folder / GATE_FILE).exists() and not (folder / UNFINISHED).exists():
-            return folder.resolve()
-    raise UsageError(f"{reports / 'runs'}: no complete sweep found; run `{describe_sweep()}` first")
-
-
-def find_run(reports: Path, name: str | None) -> Path:
-    """The folder of a run by id or path, or of the newest complete run.
-
-    Raises:
-        UsageError: there is no such run; the message lists the newest.
-    """
-    runs = reports / "runs"
-    wanted = runs / (name or LATEST)
-    if name is not None and not exists(wanted) and exists(Path(name)):
-        wanted = Path(name)
-    if not exists(wanted):
-        there = sorted((path.name for path in runs.glob("2*")), reverse=True)[:5]
-        listed = f"; the newest are: {', '.join(there)}" if there else f"; run `{describe_sweep()}` first"
-        raise UsageError(f"{wanted}: no such run{listed}")
-    if fault := input_fault(wanted, "folder"):
-        raise UsageError(f"{fault}, that of a run")
-    return wanted.resolve()
-
-
-Notify = Callable[[Progress], None]
 
 
 @dataclass(frozen=True)
@@ -228,16 +143,12 @@ async def run_plan(
     return run, earlier
 
 
-def write_nothing(_: Path) -> None:
-    """The default of ``begin``: a sweep writes nothing but its plan before its cells run."""
-
-
 async def measure_plan(
     request: Request,
     plan: Plan,
     settings: IndexSettings,
     notify: Notify,
-    begin: Callable[[Path], None] = write_nothing,
+    begin: Callable[[Path], None] | None = None,
 ) -> tuple[Run, Path]:
     """Run a plan and judge it; plan and results are written to the folder of the run.
 
@@ -253,30 +164,38 @@ async def measure_plan(
         notify(Progress(cell="", stage="note", note=text))
 
     installer = make_installer(settings, downloads=request.python_downloads)
-    inputs = await prepare_inputs(
-        request.matrix,
-        request.store,
-        installer,
-        say,
-        golden=find_golden(request.golden),
-        only=request.checks,
-    )
+    async with AsyncExitStack() as stack:
+        inputs = await prepare_inputs(
+            request.matrix,
+            request.store,
+            installer,
+            say,
+            stack,
+            golden=find_golden(request.golden),
+            only=request.checks,
+        )
+        folder = _create_folder(request, plan, begin)
+        supplies = Supplies(
+            inputs=inputs,
+            environment=make_environments(request.store, installer).use,
+            results=ResultStore(request.store, say, fresh=request.options.fresh, rerun=request.options.rerun),
+            folder=folder,
+        )
+        swept = await sweep(plan, supplies, request.options, notify)
+    seconds = {**swept.seconds, "total": round(time.monotonic() - begun, 3)}
+    return assemble(plan, swept.results, reused=swept.reused, seconds=seconds), folder.path
+
+
+def _create_folder(request: Request, plan: Plan, begin: Callable[[Path], None] | None) -> RunFolder:
     try:
         folder = RunFolder.create(request.reports / "runs", plan)
-        begin(folder.path)
+        if begin is not None:
+            begin(folder.path)
     except OSError as error:
         raise MachineError(
             f"the run cannot be written: {describe_os_error(error)}; name another folder with --reports"
         ) from error
-    supplies = Supplies(
-        inputs=inputs,
-        environment=make_environments(request.store, installer).use,
-        results=ResultStore(request.store, say, fresh=request.options.fresh, rerun=request.options.rerun),
-        folder=folder,
-    )
-    swept = await sweep(plan, supplies, request.options, notify)
-    seconds = {**swept.seconds, "total": round(time.monotonic() - begun, 3)}
-    return assemble(plan, swept.results, reused=swept.reused, seconds=seconds), folder.path
+    return folder
 
 
 def find_golden(named: Path | None) -> Path | None:

@@ -90,6 +90,15 @@ class Arm:
                 await self.process.end()
         return False
 
+    async def leave(self) -> None:
+        """Wait until it has exited by itself."""
+
+        async def leave(process: CellProcess) -> bool:
+            await process.wait_for_exit()
+            return True
+
+        await self.attempt(leave)
+
 
 @dataclass(frozen=True)
 class Core:

@@ -17,7 +17,7 @@ from perf.rendering import multiply
 from planted.command import ROOT
 from support.runs import make_full_run, make_plan, make_run
 
-from harness.cli.earlier import recall
+from harness.cli.earlier import find_earlier
 from harness.judge.snapshot import take_snapshot
 from harness.records import Earlier, Run
 from harness.report.page.html import render_html
@@ -53,7 +53,7 @@ def remember(run: Run, *, runs: int = 100, series: int = 600) -> Earlier:
         path = Path(folder) / FILE
         write_history(path, msgspec.structs.replace(own, latency=own.latency[:series]), runs)
         with ThreadPoolExecutor() as threads:  # playwright's own event loop runs in this one
-            return threads.submit(recall, run, History(path), pytest.fail).result()
+            return threads.submit(find_earlier, run, History(path), pytest.fail).result()
 
 
 @pytest.mark.parametrize("name", PAGES)

@@ -1,4 +1,4 @@
-"""What a lean process hides and needs, where its memory is read, and the model that is converted for it."""
+"""What a probe process hides and needs, where its memory is read, and the model that is converted for it."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ import pytest
 
 from harness.cell.convert import convert
 from harness.cell.interface import DEFAULT_EMBEDDER, CellSpec
-from harness.cell.probe import Lean, make_embedder
+from harness.cell.probe import Probe, make_embedder
 
 ROOT = Path(__file__).parents[2]
 NORMALIZE = "normalize.manual.float32.1"
@@ -49,7 +49,7 @@ def run(*arguments: str) -> subprocess.CompletedProcess[str]:
     ],
 )
 def test_modules_are_those_of_the_scenarios(spec: CellSpec, modules: tuple[str, ...]) -> None:
-    assert Lean(spec).modules() == modules
+    assert Probe(spec).modules() == modules
 
 
 HIDING = """
@@ -214,7 +214,9 @@ def test_a_model_that_embeds_otherwise_when_it_is_read_back_is_refused(
         Path(path).write_text(str(float(np.float16(model.weights))), "ascii")
 
     openvino.save_model = compress
-    with pytest.raises(ValueError, match=r"read back it embeds otherwise: 0\.00024 of the largest"):
+    with pytest.raises(
+        ValueError, match=r"the model read back gives other embeddings: 0\.00024 of the largest"
+    ):
         convert(SPEC, tmp_path / "model")
     assert list(tmp_path.iterdir()) == []
 

@@ -53,7 +53,7 @@ def test_the_hash_is_of_texts_in_their_order() -> None:
         ),
         (
             '[[group]]\nkind = "a"\ntexts = ["x", "x"]\n',
-            "'x' is there twice; retrieval could not tell the two apart",
+            "'x' is a duplicate; retrieval cannot distinguish equal texts",
         ),
     ],
 )

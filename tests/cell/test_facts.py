@@ -40,12 +40,12 @@ def test_a_version_that_is_not_the_locked_one_is_named(monkeypatch: pytest.Monke
     monkeypatch.setattr(facts, "MODULES", {"msgspec": "msgspec"})
     monkeypatch.setattr(sys.modules["msgspec"], "__version__", "0.0.1")
     assert facts.version_differences({"msgspec": "0.0.2", "no-such-thing": "1"}) == [
-        f"msgspec: metadata says {installed}, but the lock says 0.0.2",
-        "no-such-thing: metadata says absent, but the lock says 1",
-        "msgspec: module says 0.0.1, but the lock says 0.0.2",
+        f"msgspec: metadata has version {installed}, but the lock has 0.0.2",
+        "no-such-thing: metadata has version absent, but the lock has 1",
+        "msgspec: module has version 0.0.1, but the lock has 0.0.2",
     ]
     assert facts.version_differences({"msgspec": installed}) == [
-        f"msgspec: module says 0.0.1, but the lock says {installed}"
+        f"msgspec: module has version 0.0.1, but the lock has {installed}"
     ]
 
 

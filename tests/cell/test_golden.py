@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import json
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
-from harness.cell.corpus import hash_corpus, load_corpus
-from harness.cell.golden import Golden, GoldenError, Key, find_golden
+from harness.cell.corpus import Sentence, hash_corpus, load_corpus
+from harness.cell.golden import Golden, GoldenError, Key, compute_key, find_golden, read_golden
+from harness.cell.interface import CellSpec
+from harness.records import Lock
+from harness.store.inputs import CellInputs, Suite
 
 KEY = Key("a" * 64, "b" * 64, "c" * 64)
-AGAIN = "make it anew with 'harness golden' and review the change"
+AGAIN = "run 'harness golden' and review the change"
 
 
 def keep(folder: Path, key: Key = KEY) -> Path:
@@ -52,13 +57,82 @@ def test_a_folder_holds_those_of_many_models(tmp_path: Path) -> None:
     assert find_golden(tmp_path, Key("f" * 64, "b" * 64, "c" * 64)) is None
 
 
-def test_a_changed_corpus_is_not_passed_over(tmp_path: Path) -> None:
+def test_the_nearest_file_of_a_folder_names_what_has_changed(tmp_path: Path) -> None:
+    keep(tmp_path, Key("d" * 64, "d" * 64, "d" * 64))
     keep(tmp_path)
     changed = Key("a" * 64, "b" * 64, "e" * 64)
 
-    with pytest.raises(GoldenError, match="corpus cccccccccccc there, eeeeeeeeeeee here"):
-        find_golden(tmp_path, changed)
-    assert find_golden(tmp_path, changed, own_corpus=True) is None
+    with pytest.raises(GoldenError, match=f"key: corpus cccccccccccc there, eeeeeeeeeeee here; {AGAIN}$"):
+        find_golden(tmp_path, changed, required=True)
+    assert find_golden(tmp_path, changed) is None
+
+
+@dataclass(frozen=True)
+class Kept:
+    """A model, a corpus and the golden embeddings of both, as a sweep gives them to a cell."""
+
+    model: Path
+    golden: Path
+    corpus: list[Sentence]
+
+    @classmethod
+    def make(cls, folder: Path) -> Kept:
+        kept = cls(folder / "model", folder / "golden", [Sentence("a", "plain"), Sentence("b", "plain")])
+        for path in (kept.golden, kept.model / "1_Pooling"):
+            path.mkdir(parents=True)
+        modules = [{"path": "", "type": "x.Transformer"}, {"path": "1_Pooling", "type": "x.Pooling"}]
+        (kept.model / "modules.json").write_text(json.dumps(modules))
+        (kept.model / "1_Pooling" / "config.json").write_text('{"pooling_mode_cls_token": true}')
+        (kept.model / "sentence_bert_config.json").write_text("{}")
+        (kept.model / "model.safetensors").write_text("weights")
+        (kept.model / "tokenizer.json").write_text("tokenizer")
+        keep(kept.golden, compute_key(kept.model, kept.corpus))
+        return kept
+
+    def spec(self, lock: Lock, **changes: Any) -> CellSpec:
+        inputs = CellInputs(Suite(self.model, "", {}), {}, self.model, golden=self.golden, shipped_model=True)
+        return replace(inputs, **changes).make_spec("a", lock, self.model, ())
+
+
+LOCK = Lock(cell="a", platform="here", python="3.11", inputs="1", origin="resolved", digest="d")
+
+
+@pytest.mark.parametrize(
+    ("file", "part"),
+    [("model.safetensors", "weights"), ("tokenizer.json", "tokenizer"), ("", "corpus")],
+)
+def test_a_change_of_what_is_shipped_is_an_error_and_one_of_a_teams_own_is_a_skip(
+    tmp_path: Path, file: str, part: str
+) -> None:
+    kept = Kept.make(tmp_path)
+    assert read_golden(kept.spec(LOCK), kept.corpus) is not None
+    corpus = kept.corpus if file else [*kept.corpus, Sentence("c", "plain")]
+    if file:
+        (kept.model / file).write_text("changed")
+
+    with pytest.raises(GoldenError, match=rf"key: {part} \w+ there, \w+ here; {AGAIN}$"):
+        read_golden(kept.spec(LOCK), corpus)
+    assert read_golden(kept.spec(LOCK, shipped_model=False), corpus) is None
+    assert read_golden(kept.spec(LOCK, corpus=tmp_path / "corpus.toml"), corpus) is None
+
+
+def test_golden_embeddings_that_were_lost_are_an_error(tmp_path: Path) -> None:
+    kept = Kept.make(tmp_path)
+    next(kept.golden.iterdir()).unlink()
+
+    for golden in (None, kept.golden):
+        with pytest.raises(GoldenError, match=f"; {AGAIN}$"):
+            read_golden(kept.spec(LOCK, golden=golden), kept.corpus)
+        assert read_golden(kept.spec(LOCK, golden=golden, shipped_model=False), kept.corpus) is None
+
+
+def test_weights_under_another_name_are_a_skip_for_a_teams_own_model(tmp_path: Path) -> None:
+    kept = Kept.make(tmp_path)
+    (kept.model / "model.safetensors").rename(kept.model / "model-00001-of-00001.safetensors")
+
+    assert read_golden(kept.spec(LOCK, shipped_model=False), kept.corpus) is None
+    with pytest.raises(GoldenError, match="nothing to key golden embeddings with"):
+        read_golden(kept.spec(LOCK), kept.corpus)
 
 
 @pytest.mark.parametrize("damage", ["truncated", "no key", "bad row"])

@@ -30,7 +30,7 @@ def test_everything_is_read(tmp_path: Path) -> None:
     root = write(tmp_path, MEAN, modules=[*MODULES, NORMALIZE])
 
     assert ModelFolder.read(root) == ModelFolder(
-        root=root, transformer=root, pooling="mean", max_length=256, lower_case=False, normalizes=True
+        root=root, transformer=root, pooling="mean", max_length=256, lower_case=False
     )
 
 
@@ -46,7 +46,7 @@ def test_a_pooling_that_is_not_understood_is_refused(tmp_path: Path) -> None:
         ModelFolder.read(root)
 
     path = root / "1_Pooling" / "config.json"
-    assert str(raised.value) == f"{path}: pooling mean + max; only mean, cls or max is understood"
+    assert str(raised.value) == f"{path}: pooling mean + max; only mean, cls or max is supported"
 
 
 def test_other_modules_are_refused(tmp_path: Path) -> None:
@@ -58,7 +58,7 @@ def test_other_modules_are_refused(tmp_path: Path) -> None:
 
     assert str(raised.value) == (
         f"{root / 'modules.json'}: modules Transformer, Pooling, Dense, "
-        "but only Transformer, Pooling, Normalize are known"
+        "but only Transformer, Pooling, Normalize are supported"
     )
 
 

@@ -165,7 +165,7 @@ def test_a_file_that_cannot_be_collected_is_why_its_cases_are_missing(run: Run) 
 
 
 def test_by_hand_it_is_an_ordinary_pytest_run_with_its_exit_code(run: Run) -> None:
-    ended = run(BOTH.replace("allowed=1)", "allowed=2)"), attended=False)
+    ended = run(BOTH.replace("allowed=1)", "allowed=2)"), connected=False)
     assert ended.said == []
     assert ended.returncode == 1
     assert "2 failed, 1 passed" in ended.printed

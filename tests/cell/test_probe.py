@@ -1,4 +1,4 @@
-"""The lean latency process, as a real process with NumPy, driven over its channel as the controller does."""
+"""The probe process, as a real process with NumPy, driven over its channel as the controller does."""
 
 from __future__ import annotations
 
@@ -74,8 +74,8 @@ def test_what_is_imported_all_the_same_is_told(
 @pytest.mark.parametrize(
     ("scenario", "normalizer", "message"),
     [
-        ("normalize.reference.float32.1", "keep", "a lean process does not import sentence-transformers"),
-        ("embed.sentence-transformers.float32.1", "keep", "a lean process does not import"),
+        ("normalize.reference.float32.1", "keep", "a probe process does not import sentence-transformers"),
+        ("embed.sentence-transformers.float32.1", "keep", "a probe process does not import"),
         ("normalize.manual.float32.2", "keep", "the catalogue has no such scenario"),
         (OWN, "refuse", "ValueError: no such rows"),
     ],
@@ -150,5 +150,7 @@ def test_by_hand_it_prints_medians(spec: CellSpec, tmp_path: Path) -> None:
     first, last = done.stdout.splitlines()
     assert first.startswith(f"{SMALL}: p50 ")
     assert last.startswith("peak memory of the process: ")
-    assert done.stderr == "nothing: not measured: NotLeanError: the catalogue has no such scenario\n"
+    assert (
+        done.stderr == "nothing: not measured: UnsupportedScenarioError: the catalogue has no such scenario\n"
+    )
     assert done.returncode == 1

@@ -121,7 +121,7 @@ def test_a_session_that_runs_took_over_counts_once_and_other_machines_do_not(tmp
         found = read_series(connection, "compat", MACHINE["class"])
     assert [each.run for each in found if each.scenario == "holds"] == ["r00", "r01", "r02"]
     assert {each.run for each in found} == {"r00", "r01", "r02"}
-    assert "left out, for on other classes of machine: 1 run" in trends(path).notes
+    assert "excluded, on other classes of machine: 1 run" in trends(path).notes
 
 
 def test_runs_that_were_held_against_another_baseline_are_left_out(tmp_path: Path) -> None:
@@ -135,7 +135,7 @@ def test_runs_that_were_held_against_another_baseline_are_left_out(tmp_path: Pat
     record(path, rebase(first), *rest)
     found = trends(path)
     assert {point.run for each in found.trends for point in each.points} == {run.run for run in rest}
-    assert "left out, for held against another baseline: 1 run" in found.notes
+    assert "excluded, with another baseline: 1 run" in found.notes
     assert found.reference == "r01"
     assert {each.kind for each in found.trends} <= {"steady", "crept", "unclear"}
 
@@ -175,9 +175,11 @@ def test_text_names_what_moved_and_the_command_that_says_why(tmp_path: Path) -> 
     path = tmp_path / "h.sqlite3"
     write_runs(path)
     text = render_trends_text(trends(path), unicode=False)
-    assert text.startswith("compat: 30 runs of one machine class, 10 series: 7 steady, 2 stepped, 1 crept\n")
+    assert text.startswith(
+        "compat: 30 runs of one machine class, 10 series: 7 steady, 2 stepped, 1 drifted\n"
+    )
     assert "embed.5 in base: 1.41x since the reference, in one step" in text
-    assert "`harness compare r14 r15` says why" in " ".join(text.split())
+    assert "`harness compare r14 r15` shows why" in " ".join(text.split())
     assert "holds in a" not in text
     assert max(map(len, text.splitlines())) <= 80
     assert "holds in a" in render_trends_text(trends(path), everything=True)
@@ -197,7 +199,7 @@ def test_the_command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Sa
         {"steady"},
     )
     assert command(monkeypatch, "trends", *place) == 0
-    assert "nothing is known to have changed" in capsys.readouterr().out
+    assert "no series is known to have changed" in capsys.readouterr().out
 
 
 def test_a_history_without_latency_says_so(tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ from support.pasts import past
 from support.runs import make_full_run, make_plan, make_planned, make_result, make_run, make_timing
 
 from harness.cli import earlier
-from harness.cli.earlier import Past, read_until, recall
+from harness.cli.earlier import Past, find_earlier, read_until
 from harness.errors import MachineError
 from harness.judge.snapshot import take_snapshot
 from harness.records import Earlier, Run, Snapshot, Trends
@@ -59,7 +59,7 @@ def test_the_page_names_what_moved_and_draws_every_scenario(tmp_path: Path) -> N
     start = page.index('<h2 id="trends"')
     section = page[start : page.index("</section>", start)]
     assert "30 sessions timed 10 series on this class of machine" in section
-    assert "7 steady, 2 stepped, 1 crept" in section
+    assert "7 steady, 2 stepped, 1 drifted" in section
     rows = re.findall(r"<tr>(.*?)</tr>", section.partition("<figure>")[0])[1:]
     assert [re.sub("<[^>]+>", " ", row).split()[1:3] for row in rows] == [
         ["slower", "embed.5"],
@@ -67,8 +67,8 @@ def test_the_page_names_what_moved_and_draws_every_scenario(tmp_path: Path) -> N
         ["slower", "creeps"],
     ]
     assert "harness compare r14 r15" in section
-    assert "a session" in section
-    assert "<code>harness history --pin RUN</code> names a release" in section
+    assert "per session" in section
+    assert "<code>harness history --pin RUN</code> chooses another" in section
     svg = section[section.index("<svg") : section.index("</svg>")]
     for name in ("holds", "steps", "creeps", "embed.1"):
         assert f">{name}</text>" in svg
@@ -116,10 +116,10 @@ def test_statistics_that_fail_cost_the_section_alone(tmp_path: Path, monkeypatch
 
     monkeypatch.setattr(earlier, "judge_past", fail)
     monkeypatch.setattr(earlier, "read_until", ready)
-    found = recall(run, History(tmp_path / "h"), said.append)
+    found = find_earlier(run, History(tmp_path / "h"), said.append)
     assert found.trends is None
     assert found.since is not None
-    assert said == ["the page tells nothing of trends: a: one of its values is no finite number"]
+    assert said == ["the page has no section on trends: a: one of its values is no finite number"]
 
 
 def make_session(number: int) -> Run:
@@ -135,7 +135,7 @@ def make_session(number: int) -> Run:
 def test_a_run_learns_its_trends_from_its_history(tmp_path: Path) -> None:
     runs = [make_session(number) for number in range(4)]
     record(tmp_path / "h", *(take_snapshot(run.plan, run.results, run.judgement) for run in runs[:3]))
-    found = recall(runs[3], History(tmp_path / "h"), pytest.fail)
+    found = find_earlier(runs[3], History(tmp_path / "h"), pytest.fail)
     assert found.since is not None
     assert found.since.before.run == "run-2"
     assert found.trends is not None

@@ -9,7 +9,7 @@ import msgspec
 import pytest
 from support.runs import make_case, make_plan, make_planned, make_result, make_run
 
-from harness.cli.earlier import recall
+from harness.cli.earlier import find_earlier
 from harness.cli.rendering import render_run
 from harness.judge.snapshot import take_snapshot
 from harness.records import CheckOutcome, Comparison, Earlier, Run
@@ -46,7 +46,7 @@ def remember(path: Path, *runs: Run) -> History:
 
 
 def since(run: Run, history: History, say: Say = print) -> Comparison | None:
-    return recall(run, history, say).since
+    return find_earlier(run, history, say).since
 
 
 BEFORE = "2026-11-01T10:00:00+00:00"
@@ -94,7 +94,7 @@ def test_the_terminal_and_the_summary_tell_what_is_worse_and_how_to_see_the_rest
     text = render_text(run, earlier, unicode=False)
     told = text.partition("\nSince the last run\n")[2].partition("\n\n")[0]
     assert told.startswith("  1 cell has another status; 4 cases are newly red.\n    x ok -> failed: b\n")
-    assert "`harness compare before now` tells it all." in " ".join(told.split())
+    assert "`harness compare before now` shows all." in " ".join(told.split())
     assert text.isascii()
     assert max(map(len, text.splitlines())) <= 80
     summary = render_markdown(run, earlier)
@@ -151,4 +151,4 @@ def test_a_history_that_cannot_be_read_costs_the_section_and_not_the_run(kind: s
             connection.commit()
     said: list[str] = []
     assert since(make("now", NOW), History(path), said.append) is None
-    assert [text.partition(":")[0] for text in said] == ["the page tells nothing of earlier runs"]
+    assert [text.partition(":")[0] for text in said] == ["the page has no section on earlier runs"]

@@ -39,7 +39,7 @@ def test_history_lists_imports_pins_and_removes(
     (reports / "runs" / "20261122-100000-compat-bbbb" / "results.json").write_text("{", encoding="utf-8")
     out, err = history("--import", str(reports / "runs"), "--pin", "20261120-100000", "--keep-runs", "1")
     told = out.splitlines()
-    assert told[0] == "took in 1 run"
+    assert told[0] == "recorded 1 run"
     assert told[1].split() == ["run", "when", "(UTC)", "matrix", "verdict", "cells", "red"]
     assert [line.split()[0] for line in told[2:]] == [
         "20261121-100000-compat-aaaa",
@@ -47,7 +47,7 @@ def test_history_lists_imports_pins_and_removes(
         "*",
     ]
     assert told[2].endswith(" regressed     2 1: fail 1")
-    assert err.startswith("note: left out: ")
+    assert err.startswith("note: skipped: ")
     found = json.loads(history("--json", "--matrix", "compat")[0])
     assert [(each["run"], each["pinned"]) for each in found] == [
         ("20261121-100000-compat-aaaa", False),
@@ -149,7 +149,9 @@ def test_where_the_history_lies_and_how_much_it_keeps_is_said_by_the_environment
     assert command(monkeypatch, "history") == 2
     assert "HARNESS_KEEP_RUNS='many': expected a number of runs" in capsys.readouterr().err
     assert command(monkeypatch, "report", folder, "--reports", str(reports)) in {0, 1, 5}
-    assert "note: this run is not in the history: HARNESS_KEEP_RUNS='many'" in capsys.readouterr().err
+    assert (
+        "note: this run was not recorded in the history: HARNESS_KEEP_RUNS='many'" in capsys.readouterr().err
+    )
 
 
 def test_a_run_of_somebody_else_that_is_judged_again_is_not_recorded(

@@ -14,8 +14,8 @@ from harness.cli.options import describe_command
 from harness.cli.rendering import render_run
 from harness.errors import UsageError
 from harness.records import Earlier
-from harness.resolve.locks import LockChange
-from harness.runs.folder import RunFolder
+from harness.resolve.locks import LockFileChange
+from harness.runs.folder import RunFolder, judge_again, write_results
 from harness.sweep import stages
 
 Say = pytest.CaptureFixture[str]
@@ -30,8 +30,8 @@ Say = pytest.CaptureFixture[str]
         (("sweep", "--golden", "nowhere"), "--golden nowhere: no such file or folder"),
         (("sweep", "--checks", "l0.zeroo*"), "--checks 'l0.zeroo*' matches no check; similar: "),
         (("sweep", "--jobs", "0"), "0 is not in the range"),
-        (("perf", "--only", "nope"), "harness perf: it is `nox -s perf -- --only nope` now, in a checkout"),
-        (("lock", "--resolve"), "--resolve belongs to --check"),
+        (("perf", "--only", "nope"), "harness perf: use `nox -s perf -- --only nope` in a checkout instead"),
+        (("lock", "--resolve"), "--resolve requires --check"),
         (("lock", "--check"), "no matrix there; name one with --matrix FILE"),
         (("clean", "--max-size", "20GB"), "--max-size '20GB' is not a size such as 20GiB"),
         (("report", "nope"), "no such run; run `harness sweep` first"),
@@ -92,7 +92,7 @@ def test_an_internal_error_leaves_a_report(
     assert command(monkeypatch, "schema") == 5
     (report,) = folder_of_reports.iterdir()
     shown, text = capsys.readouterr().err, report.read_text("utf-8")
-    assert f"the report is in {report}; credentials in addresses are removed" in shown
+    assert f"the report is in {report}, without the credentials of addresses" in shown
     assert "Traceback" not in shown
     assert "\ncommand: harness schema\nTraceback (most recent call last):\n" in text
     assert text.endswith("RuntimeError: a bug\n")
@@ -108,15 +108,17 @@ def test_no_description_of_a_command_is_cut(
     assert usage.split()[-1] == "[ARGS]..."  # means more arguments
     assert [line for line in said.splitlines() if line.endswith("...")] == []
     for name, each in cli.commands.items():
+        if each.hidden:
+            continue
         sentence = " ".join((each.help or "").partition("\n\n")[0].split()).removesuffix(".")
         assert f" {name} {sentence}" in " ".join(said.split())
 
 
 def test_lock_says_what_it_wrote(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: Say) -> None:
     path = put_matrix(tmp_path)
-    changes = (LockChange("added", tmp_path / "a.txt"), LockChange("unchanged", tmp_path / "b.txt"))
+    changes = (LockFileChange("added", tmp_path / "a.txt"), LockFileChange("unchanged", tmp_path / "b.txt"))
 
-    async def lock_nothing(*_: object, **__: object) -> tuple[LockChange, ...]:
+    async def lock_nothing(*_: object, **__: object) -> tuple[LockFileChange, ...]:
         return changes
 
     monkeypatch.setattr(maintain, "lock_matrix", lock_nothing)
@@ -130,8 +132,8 @@ def test_lock_says_what_it_wrote(monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 def test_a_run_whose_results_are_cut_off_is_judged_again_from_its_cells(tmp_path: Path) -> None:
     folder = RunFolder.create(tmp_path, make_plan(make_planned("a"))).path
     (folder / "results.json").write_text('{"schema": 1, "reused": ["a"', encoding="utf-8")
-    run, stored = stages.judge_again(folder)
-    stages.write_results(run, folder)
+    run, stored = judge_again(folder)
+    write_results(run, folder)
     render_run(run, folder, Earlier())
     assert (run.reused, stored.problems) == ((), ("a: no result",))
     assert msgspec.json.decode((folder / "results.json").read_bytes())["judgement"]["verdict"] == "error"

@@ -52,7 +52,7 @@ def test_what_changed_since_what_was_published_before_is_told(tmp_path: Path) ->
 
 def test_a_part_of_a_matrix_is_not_published(tmp_path: Path) -> None:
     folder = put_run(tmp_path / "runs" / "run-1", on_this_machine(make_small_run(), subset=True))
-    with pytest.raises(UsageError, match="a run of some cells only; publish a whole sweep"):
+    with pytest.raises(UsageError, match="the run has only some cells of its matrix; publish a whole sweep"):
         publish(folder, tmp_path)
     assert not (tmp_path / "compat").exists()
 

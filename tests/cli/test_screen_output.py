@@ -112,7 +112,7 @@ def test_a_log_of_any_encoding_is_written(
 
 
 def test_what_an_encoding_lacks_ends_nothing(root: Path) -> None:
-    script = "from harness.cli.screen import outlive_readers as f; f(); print('\\u2026')"
+    script = "from harness.cli.screen import tolerate_closed_pipes as f; f(); print('\\u2026')"
     done = subprocess.run(
         [sys.executable, "-c", script],
         env=surroundings(root) | {"PYTHONIOENCODING": "latin-1"},

@@ -28,9 +28,7 @@ from harness.gate.blocks import (
 from harness.gate.probes import ARMS, Work, draw_slots
 from harness.gate.quantities import plan_quantities, scenarios_of_group
 from harness.records import Block, InvalidBlock, Quantity
-from harness.runs.folder import GATE_FILE, UNFINISHED
 from harness.sweep import protocol
-from harness.sweep.stages import find_sweep
 from harness.sweep.turns import Arm
 
 OWN = '[subject]\nnormalizer = "service.norm:normalize"\n'
@@ -173,16 +171,3 @@ def test_a_budget_is_a_duration(text: str, seconds: float) -> None:
 def test_what_is_no_budget(text: str) -> None:
     with pytest.raises(UsageError, match="is not a duration such as 10m, 90s or 600"):
         parse_budget(text)
-
-
-def test_the_newest_sweep_is_published_and_no_gate(tmp_path: Path) -> None:
-    runs = tmp_path / "runs"
-    with pytest.raises(UsageError, match="no complete sweep found"):
-        find_sweep(tmp_path, None)
-    for name, file in (("2026-1", ""), ("2026-2", ""), ("2026-3", GATE_FILE), ("2026-4", UNFINISHED)):
-        (runs / name).mkdir(parents=True)
-        if file:
-            (runs / name / file).touch()
-    (runs / "latest").symlink_to("2026-3")
-    assert find_sweep(tmp_path, None) == (runs / "2026-2").resolve()
-    assert find_sweep(tmp_path, "2026-3") == (runs / "2026-3").resolve()

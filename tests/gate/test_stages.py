@@ -24,7 +24,7 @@ def test_an_upgrade_that_holds(front: Front, capsys: Say) -> None:
         LockChange(name="numpy", kind="changed", asked=True, before="1.26.2", after="2.0.2"),
     )
     said = capsys.readouterr().out
-    assert "This is about correctness alone; latency is not judged." in said
+    assert "Correctness only; latency was not judged." in said
     assert f"the comment: {front.runs[0] / 'gate.md'}" in said
     assert {path.name for path in front.runs[0].iterdir()} == {
         *("cells", "plan.json", "results.json"),

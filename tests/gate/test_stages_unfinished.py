@@ -11,11 +11,11 @@ from typing import Any
 import pytest
 from support.suite_front import Front, front_fixture, world_fixture  # noqa: F401 - fixtures
 
+from harness.cli.earlier import open_runs
 from harness.errors import UsageError
 from harness.runs.folder import LATEST, UNFINISHED
 from harness.sweep import stages
 from harness.sweep.schedule import sweep
-from harness.sweep.stages import find_sweep
 
 Say = pytest.CaptureFixture[str]
 
@@ -41,7 +41,7 @@ def look(front: Front) -> tuple[str, str]:
     assert (front.runs[-1] / UNFINISHED).exists()
     assert not (reports / "runs" / LATEST).exists()
     with pytest.raises(UsageError):
-        find_sweep(reports, None)
+        open_runs(reports).find_folder(LATEST, "sweep")
     return front.read().decision.verdict, front.read().decision.sentence
 
 
@@ -68,12 +68,12 @@ def test_an_interrupt_says_what_is_kept(
     said = capsys.readouterr().err
     command = f"harness report {front.runs[0]}"
     assert said.strip() == (
-        "harness: interrupted; what finished of the suite is kept, and the same command carries on from "
-        f"there; `{command}` decides from what is there"
+        "harness: interrupted; finished cases are kept, and the same command resumes the gate; "
+        f"`{command}` decides on the results so far"
     )
     assert front.command("report", str(front.runs[0])) == 0, "the whole suite was over"
     assert front.run("numpy==2.0.2", latency=True) == 130
-    assert "carries on from there, but measures latency anew; `harness report" in capsys.readouterr().err
+    assert "resumes the gate, but measures latency again; `harness report" in capsys.readouterr().err
 
 
 def test_a_gate_that_is_cut_off_in_its_suite_blames_nobody(

@@ -28,8 +28,7 @@ from harness.records import (
 )
 from harness.resolve.lockfile import inputs_digest, make_lock, platform_tag, write_lock
 from harness.runs.documents import read_json
-from harness.runs.folder import RunFolder
-from harness.sweep.stages import assemble, write_results
+from harness.runs.folder import RunFolder, assemble, write_results
 
 RUN = "20261128-101112-compat-ab12"
 GATE = "20261128-111213-gate-compat-cd34"

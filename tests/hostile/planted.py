@@ -11,6 +11,12 @@ def sound() -> None:
     refuse("m.toml: title: this key is required")
 
 
+def imported() -> None:
+    """As a row sees it: the fork has no need to import the command line, which costs 0.35 s of CPU."""
+    if "harness.cli.main" in sys.modules:
+        sound()
+
+
 def refuse(message: str) -> None:
     sys.stderr.write(f"harness: {message}\n")
     sys.exit(2)

@@ -2,57 +2,33 @@
 
 from __future__ import annotations
 
+import os
 from collections import Counter
 from collections.abc import Callable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
 from itertools import pairwise
 from pathlib import Path
-from queue import SimpleQueue
 from typing import Any, get_args
 
 import pytest
 from hostile.rows import Kind, Row, read_rows
-from hostile.runner import Answer, Worker, faults_of, normalize
+from hostile.runner import Answer, Answers, Worker, faults_of, normalize
 
 Ask = Callable[[Row], Answer]
 
 ROWS = read_rows()
 
-ROW_TEST = "test_a_hostile_input_is_answered_in_plain_words"
-
 
 @pytest.fixture(scope="session")
-def ask(
-    request: pytest.FixtureRequest,
-    bases: Path,
-    names: dict[str, str],
-    tmp_path_factory: pytest.TempPathFactory,
-) -> Iterator[Ask]:
-    """The answer to a row; all rows of this session run at once, two at a time."""
-    workers: SimpleQueue[Worker] = SimpleQueue()
-    asked: dict[str, Future[Answer]] = {}
+def ask(bases: Path, names: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ask]:
+    """The answer to a row, which runs once for all processes of pytest-xdist."""
+    own = tmp_path_factory.getbasetemp()
+    shared = own.parent if "PYTEST_XDIST_WORKER" in os.environ else own
+    with Worker(bases, names) as worker:
 
-    def run(row: Row, folder: Path) -> Answer:
-        worker = workers.get()
-        try:
-            return worker.run(row, folder)
-        finally:
-            workers.put(worker)
+        def run(row: Row) -> Answer:
+            return worker.run(row, tmp_path_factory.mktemp("row"))
 
-    def begin(row: Row) -> Future[Answer]:
-        if row.id not in asked:
-            asked[row.id] = pool.submit(run, row, tmp_path_factory.mktemp("row"))
-        return asked[row.id]
-
-    with Worker(bases, names) as first, Worker(bases, names) as second, ThreadPoolExecutor(2) as pool:
-        workers.put(first)
-        workers.put(second)
-        for item in request.session.items:
-            if isinstance(item, pytest.Function) and item.originalname == ROW_TEST:
-                row = item.callspec.params["row"]
-                assert isinstance(row, Row)
-                begin(row)
-        yield lambda row: begin(row).result()
+        yield Answers(shared / "answers", run).ask
 
 
 def _marked(row: Row) -> Any:

@@ -8,7 +8,7 @@ from pathlib import Path
 import msgspec
 import pytest
 from hostile.rows import Row, read_file
-from hostile.runner import Limits, Worker, faults_of
+from hostile.runner import Answer, Answers, Limits, Worker, faults_of
 
 ROW = next(
     read_file("""
@@ -36,6 +36,7 @@ def worker(bases: Path) -> Iterator[Worker]:
     ("name", "row", "fault"),
     [
         ("sound", ROW, None),
+        ("imported", ROW, None),
         ("memory", ROW, None),
         ("traceback", ROW, "a traceback"),
         ("exception", ROW, "a traceback"),
@@ -55,3 +56,15 @@ def test_a_wrong_answer_is_found_and_a_right_one_is_not(
     limits = Limits(cpu=1, seconds=1.0 if name == "hang" else 30.0)
     faults = faults_of(row, worker.run(row, tmp_path, entry=f"hostile.planted:{name}", limits=limits))
     assert faults == [] if fault is None else fault in faults
+
+
+def test_a_row_runs_once_for_all_processes(tmp_path: Path) -> None:
+    asked = []
+
+    def run(row: Row) -> Answer:
+        asked.append(row.id)
+        return Answer(2, "title: this key is required", ("m.toml",))
+
+    first, second = (Answers(tmp_path / "answers", run) for _ in range(2))
+    assert first.ask(ROW) == second.ask(ROW) == Answer(2, "title: this key is required", ("m.toml",))
+    assert asked == ["planted"]

@@ -7,6 +7,7 @@ nothing of the tests and starts no thread, so that a fork is as good as a proces
 from __future__ import annotations
 
 import contextlib
+import gc
 import importlib
 import json
 import os
@@ -20,8 +21,9 @@ from typing import Any, NoReturn
 
 
 def main() -> None:
-    import harness.cli  # noqa: F401, PLC0415 - once, before the first fork
+    import harness.cli.main  # noqa: F401, PLC0415 - once, before the first fork
 
+    gc.freeze()  # a collection in a fork would copy every page of what is imported
     for line in sys.stdin:
         sys.stdout.write(json.dumps(run(json.loads(line))) + "\n")
         sys.stdout.flush()

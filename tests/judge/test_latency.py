@@ -118,13 +118,20 @@ EMBEDS = ("embed.openvino.float32.1", "embed.sentence-transformers.float32.1", "
         ({"l1.hidden": "fail"}, {"l2.end-to-end/float32": "fail"}, {"embed.openvino.float32.1"}),
         ({}, {"l0.parity/manual/float32": "fail"}, set()),
         ({}, {"l2.end-to-end/float32": "skip"}, set()),
+        ({}, {"l1.control": "error", "l2.control/float32/max-pooling": "fail"}, set()),
     ],
 )
 @pytest.mark.parametrize("expected", [True, False])
 def test_the_time_of_wrong_embeddings_is_told_apart(
     base: dict[str, CheckOutcome], other: dict[str, CheckOutcome], wrong: set[str], *, expected: bool
 ) -> None:
-    cases = ("l0.parity/manual/float32", "l1.hidden", "l2.end-to-end/float32")
+    cases = (
+        "l0.parity/manual/float32",
+        "l1.hidden",
+        "l2.end-to-end/float32",
+        "l1.control",
+        "l2.control/float32/max-pooling",
+    )
     timings = tuple(map(make_timing, EMBEDS))
     results = [
         make_result(cell, cases=[make_case(e, outcomes.get(e, "pass")) for e in cases], timings=timings)

@@ -154,6 +154,21 @@ def test_an_expectation_of_another_matrix_does_not_apply() -> None:
     assert one_outcome(make_case(FLOAT16, "fail"), expectations=known)[0] == "fail"
 
 
+def test_an_expectation_of_several_checks_covers_each_and_is_stale_glob_by_glob() -> None:
+    cases = ("l0.one", "l1.one", "l2.one")
+    several = Expectation(check=("l0.*", "l9.*", "l1.one", "l8.*"), reason="known", where={"numpy": ">=1"})
+    elsewhere = Expectation(check=("l0.*", "l2.*"), reason="known", where={"numpy": "<1"})
+    plan = make_plan(make_planned(cases=cases), expectations=[several, elsewhere])
+    result = make_result(
+        cases=[make_case("l0.one", "fail"), make_case("l1.one"), make_case("l2.one", "fail")]
+    )
+
+    outcomes = {each.check: each.outcome for each in judge_findings(plan, Results.of([result]), ())}
+
+    assert outcomes == {"l0.one": "xfail", "l1.one": "xpass", "l2.one": "fail"}
+    assert find_stale(plan) == ("l9.*, l8.* where numpy>=1", "l0.*, l2.* where numpy<1")
+
+
 def test_an_expectation_that_matches_nothing_is_stale_unless_cells_were_left_out() -> None:
     expectations = (
         Expectation(check="l0.*", reason="matches"),

@@ -18,7 +18,7 @@ from harness.judge.verdict import judge
 from harness.matrix.expected import allowed_values, read_tolerances
 from harness.matrix.read import shipped_matrices
 from harness.records import CaseResult, Expectation, Run
-from harness.sweep.stages import assemble
+from harness.runs.folder import assemble
 
 CHECKS = load_checks()
 REPORTS = Path(__file__).parents[2] / "reports"

@@ -76,6 +76,14 @@ def test_whole_file(tmp_path: Path) -> None:
             "check: expected either check (a glob over case ids) or status (of the whole cell)",
         ),
         (CASE, f"{CASE}x", f"check: '{CASE}x' matches no case (did you mean '{CASE}'?)"),
+        (CHECK, f'check = ["{CASE}", "l9.*"]', "check: 'l9.*' matches no case"),
+        (CHECK, f'check = ["{CASE}", "{CASE}"]', f"check: '{CASE}' is there twice; delete one"),
+        (CHECK, "check = []", "check: it is empty; name a glob over case ids"),
+        (
+            CHECK,
+            f'check = ["{CASE}"]\nstatus = "failed"',
+            "check: say either check (a glob over case ids) or status (of the whole cell)",
+        ),
         (
             ">=2.3",
             "2.3",
@@ -130,6 +138,26 @@ def test_an_invalid_file_is_refused(tmp_path: Path, before: str, after: str, sai
     with pytest.raises(UsageError) as told:
         read_expected(path)
     assert str(told.value) == f"{path}: expected[0].{said}"
+
+
+@pytest.mark.parametrize(
+    ("check", "said"),
+    [
+        (f'"{CASE}"', "the same as expected[0]; delete one"),
+        (f'["l0.*", "{CASE}"]', f"{CASE!r} is in expected[0] too; delete one"),
+    ],
+)
+def test_one_check_is_expected_once(tmp_path: Path, check: str, said: str) -> None:
+    again = GOOD.split("\n\n", maxsplit=1)[0].replace(f'"{CASE}"', check)
+    path = put_expected(tmp_path, f"{GOOD}\n{again}\n")
+    with pytest.raises(UsageError) as told:
+        read_expected(path)
+    assert str(told.value) == f"{path}: expected[2].check: {said}"
+
+
+def test_several_checks_have_one_reason(tmp_path: Path) -> None:
+    found = read_expected(put_expected(tmp_path, GOOD.replace(CHECK, f'check = ["{CASE}", "l0.*"]')))
+    assert (found[0].check, found[0].checks) == ((CASE, "l0.*"), (CASE, "l0.*"))
 
 
 def test_files_of_a_matrix(tmp_path: Path, root: Path) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from support.plan_texts import make_matrix, put_matrix
 
+from harness.cli.earlier import open_runs
 from harness.errors import UsageError
 from harness.matrix.cells import cells_of
 from harness.matrix.read import describe_lock, describe_sweep
@@ -15,7 +16,6 @@ from harness.resolve.lockfile import locks_folder, platform_tag, read_lock
 from harness.resolve.locks import check_locks
 from harness.resolve.pip_settings import IndexSettings
 from harness.sweep.planning import build_plan
-from harness.sweep.stages import find_run
 
 
 @pytest.fixture
@@ -77,5 +77,5 @@ def test_a_stale_lock_names_it_too(project: Path, root: Path) -> None:
 
 def test_a_project_without_runs_is_told_how_to_make_one(project: Path) -> None:
     put_matrix(project)
-    with pytest.raises(UsageError, match=r"no such run; run `harness sweep` first$"):
-        find_run(project / "reports", None)
+    with pytest.raises(UsageError, match=r"no complete run in .*; run `harness sweep` first$"):
+        open_runs(project / "reports").find_folder("latest")

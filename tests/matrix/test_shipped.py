@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import gzip
 import re
 from pathlib import Path
 
+import msgspec
 import pytest
 
+from harness.cell.interface import load_checks
+from harness.judge.verdict import judge
 from harness.matrix.cells import cells_of
 from harness.matrix.expand import cell_id, expand
 from harness.matrix.expected import expectations_for, tolerances_of
 from harness.matrix.read import matrix_files, read_matrix, shipped_matrices
 from harness.matrix.toml_file import read_toml
+from harness.records import Run
 from harness.resolve.lockfile import locks_folder, read_lock
 from harness.resolve.locks import check_locks
 
@@ -48,6 +53,25 @@ def test_locks_are_for_linux_and_say_the_fate_of_each_cell(name: str) -> None:
             assert cell.axes.items() <= versions.items()
             assert versions["torch"] == "2.13.0+cpu"
             assert {len(found.sha256) for found in lock.distributions} == {1}
+
+
+@pytest.mark.parametrize("name", ["compat", "openvino"])
+def test_published_sweeps_are_judged_as_before_with_the_expectations_of_today(name: str, root: Path) -> None:
+    packed = root / "reports" / name / "results.json.gz"
+    run = msgspec.json.decode(gzip.decompress(packed.read_bytes()), type=Run)
+    matrix = read_matrix(shipped_matrices() / f"{name}.toml")
+    today = msgspec.structs.replace(run.plan, expectations=expectations_for(matrix))
+
+    published = run.judgement
+    for plan in (run.plan, today):
+        judged = judge(plan, run.results, load_checks())
+        assert [(e.cell, e.check, e.outcome) for e in judged.findings] == [
+            (e.cell, e.check, e.outcome) for e in published.findings
+        ]
+        assert [(e.cell, e.status, e.red) for e in judged.cells] == [
+            (e.cell, e.status, e.red) for e in published.cells
+        ]
+        assert (judged.verdict, judged.stale_expectations) == (published.verdict, ())
 
 
 def test_no_lock_names_a_host_or_a_folder() -> None:

@@ -7,6 +7,7 @@ import resource
 import shutil
 import sys
 from collections.abc import Awaitable, Callable
+from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -88,7 +89,8 @@ async def _plain_way(bench: Bench, environment: Path) -> float:
 async def _overhead(bench: Bench, rounds: int) -> list[Figure]:
     """A cell through the harness against the same suite started by hand with the same spec."""
     python = bench.find_environment() / "bin" / "python"
-    suite = snapshot_suite(Store(bench.scratch / "store")).folder
+    async with AsyncExitStack() as stack:
+        suite = (await snapshot_suite(Store(bench.scratch / "store"), stack)).folder
     through, by_hand = [], []
     for number in range(rounds):
         bench.say(f"a cell through the harness and by hand, {number + 1} of {rounds}")

@@ -16,7 +16,7 @@ from pathlib import Path
 import msgspec
 
 from harness.cell.interface import load_checks
-from harness.cli.earlier import recall
+from harness.cli.earlier import find_earlier
 from harness.errors import MachineError
 from harness.held import temporary_folder
 from harness.judge.snapshot import take_snapshot
@@ -65,7 +65,7 @@ def main(arguments: list[str]) -> None:
         path = folder / FILE
         write_history(path, take_snapshot(large.plan, large.results, large.judgement), int(arguments[2]))
         with _timed(told, "history"):
-            earlier = recall(large, History(path), _fail)
+            earlier = find_earlier(large, History(path), _fail)
     with _timed(told, "page"):
         page = render_html(large, earlier)
     with _timed(told, "terminal"):

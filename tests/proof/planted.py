@@ -12,12 +12,12 @@ import msgspec
 
 from harness.matrix.read import read_matrix, shipped_matrices
 from harness.matrix.schema import Matrix, MatrixRow, Pin, Subject
-from harness.records import BASELINE, CANDIDATE, Plan, PlannedCell
+from harness.records import BASELINE, CANDIDATE, Notify, Plan, PlannedCell
 from harness.resolve.pip_settings import IndexSettings
 from harness.store.store import Store
 from harness.sweep.limits import Limits, Options, read_machine
 from harness.sweep.planning import PlanOptions, build_plan, planned_cells
-from harness.sweep.stages import Notify, Request
+from harness.sweep.stages import Request
 from proof.twin import name_twin
 
 NAME = "planted-speed"

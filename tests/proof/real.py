@@ -13,9 +13,8 @@ from harness.gate.blocks import read_blocks
 from harness.gate.measuring import measure_speed
 from harness.gate.quantities import plan_quantities
 from harness.judge.upgrade import with_speed
-from harness.records import Block, Progress, Record, Speed, Verdict
+from harness.records import Block, Notify, Progress, Record, Speed, Verdict
 from harness.sweep.limits import read_machine
-from harness.sweep.stages import Notify
 from proof.code import digest_code
 from proof.planted import World
 

@@ -10,8 +10,7 @@ import msgspec
 from harness.gate.blocks import read_blocks
 from harness.gate.measuring import measure_speed
 from harness.gate.quantities import plan_quantities
-from harness.records import Block
-from harness.sweep.stages import Notify
+from harness.records import Block, Notify
 from proof.planted import World
 
 NEVER_DECIDED = 1 + 1e-9

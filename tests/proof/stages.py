@@ -10,11 +10,10 @@ from pathlib import Path
 from harness.files import OwnedFolder, list_folder, remove_tree
 from harness.gate.blocks import read_blocks
 from harness.gate.quantities import plan_quantities
-from harness.records import Block, Progress, Quantity
+from harness.records import Block, Notify, Progress, Quantity
 from harness.resolve.pip_settings import IndexSettings
 from harness.store.store import Store
 from harness.sweep.limits import read_machine
-from harness.sweep.stages import Notify
 from proof.code import digest_code
 from proof.goals import Row, judge_at_threshold, judge_pools, judge_real, judge_simulated, tell_machines
 from proof.noise import KINDS, make_pool

@@ -175,12 +175,12 @@ def test_many_cells_in_few_words() -> None:
         for torch in ("2.2", "2.3", "2.4")
     }
     names = CellNames(axes)
-    assert names.say(list(axes)) == "all 9 cells that ran"
-    assert names.say(["1.26.2-2.2", "1.26.2-2.3", "1.26.2-2.4"]) == "numpy 1.26.2 (3 cells)"
+    assert names.describe(list(axes)) == "all 9 cells that ran"
+    assert names.describe(["1.26.2-2.2", "1.26.2-2.3", "1.26.2-2.4"]) == "numpy 1.26.2 (3 cells)"
     newer = [cell for cell in axes if not cell.startswith("1")]
-    assert names.say(newer) == "numpy 2.0.2, 2.10.0 (6 cells)"
-    assert names.say(["1.26.2-2.2", "2.0.2-2.3"]) == "1.26.2-2.2, 2.0.2-2.3"
-    assert CellNames({str(number): {} for number in range(30)}).say(
+    assert names.describe(newer) == "numpy 2.0.2, 2.10.0 (6 cells)"
+    assert names.describe(["1.26.2-2.2", "2.0.2-2.3"]) == "1.26.2-2.2, 2.0.2-2.3"
+    assert CellNames({str(number): {} for number in range(30)}).describe(
         [str(number) for number in range(14)]
     ) == ("0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11 and 2 more")
 

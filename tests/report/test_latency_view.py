@@ -109,7 +109,7 @@ def test_without_an_a_a_arm_nothing_is_said_to_be_noise() -> None:
     assert {row["kind"] for row in rows} == {"noise unknown"}
     assert all("under" not in row and "over" not in row for row in rows)
     (view,) = view_latency(run)["families"]
-    assert view["summary"] == "1.50x to 1.50x; no A/A arm, so nothing says what of that is noise"
+    assert view["summary"] == "1.50x to 1.50x; without an A/A arm the noise is unknown"
 
 
 def test_marks_beyond_the_plot_are_counted_on_both_sides() -> None:
@@ -138,7 +138,7 @@ def test_the_time_of_wrong_embeddings_is_in_no_summary() -> None:
     fine = timed_run({cell: {name: seconds} for cell, seconds in (("base", 1.0), ("nan", 0.5), ("c", 1.1))})
     rows = tuple(msgspec.structs.replace(row, wrong=row.cell == "nan") for row in fine.judgement.latency)
     run = msgspec.structs.replace(fine, judgement=msgspec.structs.replace(fine.judgement, latency=rows))
-    said = "How long nan took to embed is left out: what came out is not what the baseline embeds."
+    said = "Embedding times of nan are excluded: the embeddings differ from those of the baseline."
     view = view_latency(run)
     assert view["families"][0]["summary"].startswith("1.10x to 1.10x; ")
     assert [row["cell"] for row in view["families"][0]["rows"]] == ["base", "c"]
@@ -148,7 +148,7 @@ def test_the_time_of_wrong_embeddings_is_in_no_summary() -> None:
     assert said in render_markdown(run)
     assert said in " ".join(render_text(run).split())
     assert said in render_html(run)
-    assert "left out: what came out" not in render_text(fine)
+    assert "are excluded: the embeddings" not in render_text(fine)
 
 
 def test_medians_are_held_against_the_noise_that_is_told() -> None:
@@ -164,7 +164,7 @@ def test_medians_are_held_against_the_noise_that_is_told() -> None:
     }
     run = make_run(plan, *(make_result(cell, timings=found) for cell, found in timings.items()))
     (family,) = view_latency(run)["families"]
-    assert family["summary"] == "1.20x to 1.20x; noise 1.30x; of 2 ratios 0 slower, 0 faster than it"
+    assert family["summary"] == "1.20x to 1.20x; noise 1.30x; of 2 ratios 0 slower, 0 faster"
 
 
 def test_noise_that_differs_by_session_is_told_as_it_is() -> None:
@@ -186,5 +186,5 @@ def test_noise_that_differs_by_session_is_told_as_it_is() -> None:
     ]
     (family,) = view_latency(make_run(plan, *results))["families"]
     assert family["summary"] == (
-        "1.20x to 1.20x; noise 1.10x to 1.30x by session; of 1 ratios 1 slower, 0 faster than it"
+        "1.20x to 1.20x; noise 1.10x to 1.30x by session; of 1 ratios 1 slower, 0 faster"
     )

@@ -23,7 +23,7 @@ def test_margins_are_of_the_worst_that_held_and_of_the_nearest_control() -> None
     assert (margin.used, margin.distance) == (0.5, 4.0)
     row = f"| `{END_TO_END}` | 1 abs | 2 | 50% | 8 | 4x | 2 |"
     assert row in render_markdown(run)
-    assert "Room that the tolerances leave" in render_html(run)
+    assert "Margins of the tolerances" in render_html(run)
 
 
 def test_what_did_not_hold_has_no_margin() -> None:

@@ -23,11 +23,11 @@ def make_measured() -> Any:
 
 def test_it_says_what_this_run_measured_of_it() -> None:
     assert recommend(make_measured()).measured == (
-        "Held to the oracle, it passes 1 of 1 cases, the manual formula 0 of 1.",
+        "Against the oracle it passes 1 of 1 cases, the manual formula 0 of 1.",
         (
             "It takes 0.50x to 0.50x the time of the manual formula (medians over the cells; scenarios: 1, "
-            "timed one after the other; python -m harness.cell.speed times the two in turns, and so more "
-            "exactly)."
+            "timed one after the other; python -m harness.cell.speed times both in turns, which is more "
+            "exact)."
         ),
     )
 
@@ -37,9 +37,9 @@ def test_what_failed_in_this_run_is_not_called_right() -> None:
     result = make_result("a", cases=[make_case(CASES[1], "fail")], status="failed")
     found = recommend(make_run(make_plan(make_planned("a", cases=CASES[1:2])), result))
     assert found.advice.startswith(
-        "`harness.cell.normalizers:stable` is meant to keep the dtype and be right for every row, but was not"
+        "`harness.cell.normalizers:stable` is designed to keep the dtype and be right for every row"
     )
-    assert found.measured == ("Held to the oracle, it passes 0 of 1 cases.",)
+    assert found.measured == ("Against the oracle it passes 0 of 1 cases.",)
 
 
 def test_nothing_is_said_that_was_not_measured() -> None:

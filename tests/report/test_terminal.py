@@ -44,7 +44,7 @@ Red cells
 Diverges as expected
   ~ sums in float16 [l0.parity: 1 in 1 of the cells]
 
-Latency, ratio to the baseline (never decides; noise floor 1.10x)
+Latency, ratio to the baseline (informative; noise floor 1.10x)
   scenarios                 batches  lowest  highest  noise
   normalize.manual.float32  32        2.00x    2.00x  1.10x
 """

@@ -172,8 +172,8 @@ def test_what_the_gate_leaves_is_collected(forge: Forge, there: str, tmp_path: P
     }
     subprocess.run(shell, cwd=tmp_path, env=variables, check=True, timeout=60)
     own = marker("compat", "requirements.txt")
-    why = "it refused what it was asked, or was cut off. See the log of its job."
-    lost = f"**ERROR**: the gate came to no verdict: {why}\n\n{own}\n"
+    why = "it refused the request, or was interrupted. See the log of its job."
+    lost = f"**ERROR**: the gate reached no verdict: {why}\n\n{own}\n"
     told = "**PASS**: fine\n" if whole else lost
     assert (tmp_path / "harness-gate" / "gate.md").read_text() == told
     if forge == "github":
@@ -183,9 +183,9 @@ def test_what_the_gate_leaves_is_collected(forge: Forge, there: str, tmp_path: P
 @pytest.mark.parametrize(
     ("changes", "said"),
     [
-        ({"file": "../a.txt"}, "--file '../a.txt': a path inside"),
-        ({"file": "/a.txt"}, "--file '/a.txt': a path inside"),
-        ({"file": "-r.txt"}, "--file '-r.txt': a path inside"),
+        ({"file": "../a.txt"}, "--file '../a.txt': expected a path inside"),
+        ({"file": "/a.txt"}, "--file '/a.txt': expected a path inside"),
+        ({"file": "-r.txt"}, "--file '-r.txt': expected a path inside"),
         ({"file": "${{ x }}.txt"}, "a path inside"),
         ({"file": "a\n.txt"}, "a path inside"),
         ({"file": "a'.txt"}, "a path inside"),
@@ -195,9 +195,9 @@ def test_what_the_gate_leaves_is_collected(forge: Forge, there: str, tmp_path: P
         ({"install": "${{ secrets.x }}"}, "--install "),
         ({"install": "a\nb"}, "--install "),
         ({"install": ""}, "--install "),
-        ({"budget": "1h"}, "--budget '1h': a time such as 10m or 600s was meant"),
-        ({"culprit_budget": "1 h"}, "--culprit-budget '1 h': a time such as 20m or 600s was meant"),
-        ({"python": "3.x"}, "--python '3.x': a version such as 3.11 was meant"),
+        ({"budget": "1h"}, "--budget '1h': expected a time such as 10m or 600s"),
+        ({"culprit_budget": "1 h"}, "--culprit-budget '1 h': expected a time such as 20m or 600s"),
+        ({"python": "3.x"}, "--python '3.x': expected a version such as 3.11"),
     ],
 )
 def test_what_would_mean_something_else_is_refused(changes: dict[str, str], said: str) -> None:

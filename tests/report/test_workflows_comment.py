@@ -156,7 +156,7 @@ def test_a_gate_that_left_nothing_leaves_no_older_verdict(
     assert keep_comment(kind, forge, tmp_path, None).returncode == 0
     (body,) = forge.bodies
     assert body is not None
-    assert body.startswith("**ERROR**: the gate came to no verdict and left nothing")
+    assert body.startswith("**ERROR**: the gate was interrupted and reached no verdict")
     assert body.endswith(f"\n\n{MARKER}")
 
 
@@ -170,7 +170,7 @@ def test_the_largest_report_is_taken(kind: Forge, forge: FakeForge, tmp_path: Pa
 def test_without_a_token_there_is_no_note_and_no_fault(forge: FakeForge, tmp_path: Path) -> None:
     found = keep_comment("gitlab", forge, tmp_path, GATE_TOKEN="")
     assert (found.returncode, forge.asked) == (0, [])
-    assert found.stdout == "no note: there is no GATE_TOKEN with the environment scope gate-note\n"
+    assert found.stdout == "no note: no GATE_TOKEN with the environment scope gate-note\n"
 
 
 @both
@@ -180,7 +180,7 @@ def test_a_refusal_is_said_and_tells_nothing_of_the_token(
     forge.refuse = 403
     found = keep_comment(kind, forge, tmp_path)
     assert found.returncode == 1
-    assert "was not written: GET says 403" in found.stderr
+    assert "was not written: GET returned 403" in found.stderr
     assert TOKEN not in found.stderr
     assert forge.bodies == []
 

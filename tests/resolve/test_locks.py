@@ -231,3 +231,20 @@ def test_nothing_is_written_when_one_cell_cannot_be_resolved(tmp_path: Path, set
     with pytest.raises(MachineError):
         asyncio.run(locking.lock_matrix(matrix, nowhere))
     assert {file: file.read_bytes() for file in tmp_path.rglob("*.txt")} == before
+
+
+@pytest.mark.parametrize(
+    ("tags", "ending"),
+    [
+        (["manylinux_2_28_x86_64", "linux_x86_64"], ""),
+        (["musllinux_1_2_x86_64", "linux_x86_64"], "-musl"),
+    ],
+)
+def test_musl_and_glibc_have_locks_of_their_own(
+    tags: list[str], ending: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Wheels for glibc do not run on Alpine; committed locks keep their name."""
+    monkeypatch.setattr("harness.resolve.lockfile.platform_tags", lambda: iter(tags))
+    monkeypatch.setattr("sys.platform", "linux")
+    monkeypatch.setattr("platform.machine", lambda: "x86_64")
+    assert platform_tag() == f"linux-x86_64{ending}"

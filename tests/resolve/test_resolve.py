@@ -7,6 +7,7 @@ import datetime
 import hashlib
 from contextlib import AbstractContextManager
 from pathlib import Path
+from typing import Any
 
 import pytest
 from packaging.tags import Tag
@@ -225,6 +226,14 @@ def wheel(filename: str) -> dict[str, object]:
     return {"url": f"https://a.example/files/{filename}", "hashes": {"sha256": f"hash of {filename}"}}
 
 
+def pylock(**package: object) -> dict[str, object]:
+    return {
+        "lock-version": "1.0",
+        "created-by": "uv",
+        "packages": [{"name": "a", "version": "1", **package}],
+    }
+
+
 @pytest.mark.parametrize(
     ("files", "chosen"),
     [
@@ -236,19 +245,34 @@ def wheel(filename: str) -> dict[str, object]:
     ids=["most-specific", "not-newer-than-glibc-2.28", "highest-build", "this-python"],
 )
 def test_the_wheel_that_this_python_installs(files: list[str], chosen: int) -> None:
-    document = {"packages": [{"name": "a", "version": "1", "wheels": [wheel(file) for file in files]}]}
-    assert distributions_of(document, wheel_tags("3.11", NEW_LINUX)) == (
+    document = pylock(wheels=[wheel(file) for file in files])
+    assert distributions_of(document, wheel_tags("3.11", NEW_LINUX), "3.11") == (
         Distribution(name="a", version="1", sha256=(f"hash of {files[chosen]}",)),
     )
 
 
 def test_a_source_archive_counts_where_no_wheel_does() -> None:
-    package = {"name": "a", "version": "1", "sdist": wheel("a-1.tar.gz")}
-    document = {"packages": [package | {"wheels": [wheel("a-1-cp312-cp312-win_amd64.whl")]}]}
+    other = wheel("a-1-cp312-cp312-win_amd64.whl")
+    document = pylock(sdist=wheel("a-1.tar.gz"), wheels=[other])
     tags = (Tag("py3", "none", "any"),)
-    assert distributions_of(document, tags)[0].sha256 == ("hash of a-1.tar.gz",)
-    with pytest.raises(MachineError, match="without a hashed file for this platform"):
-        distributions_of({"packages": [{"name": "a", "version": "1"}]}, tags)
+    assert distributions_of(document, tags, "3.11")[0].sha256 == ("hash of a-1.tar.gz",)
+
+
+@pytest.mark.parametrize(
+    ("document", "message"),
+    [
+        (pylock(wheels=[wheel("a-1-cp312-cp312-win_amd64.whl")]), "without a file for this platform: No wh"),
+        (
+            pylock(sdist={"name": "a-1.tar.gz", "url": "https://a.example/a", "hashes": {"md5": "0"}}),
+            "hashed",
+        ),
+        (pylock(), "of another form: .*; is uv too old or too new"),
+        ({"packages": []}, "of another form: .*lock-version"),
+    ],
+)
+def test_a_pylock_without_a_file_for_this_python_is_refused(document: dict[str, Any], message: str) -> None:
+    with pytest.raises(MachineError, match=message):
+        distributions_of(document, (Tag("py3", "none", "any"),), "3.11")
 
 
 def test_words_of_the_resolver_are_tidied() -> None:

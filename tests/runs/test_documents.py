@@ -41,7 +41,7 @@ NumPy x sentence-transformers. Matrix `compat`, run `run-1`: 2 cells, 1 ok, 0 ot
 
 ### Red
 
-| cells | why | advice | run just this |
+| cells | why | advice | run this only |
 | --- | --- | --- | --- |
 | `new` | failed: `l0.parity/manual/float16: worst error 9 ULP at (4, 7), but should be at most 2` | Use the stable normalizer. | `nox -s compat -- --only new` |
 
@@ -57,7 +57,7 @@ NumPy x sentence-transformers. Matrix `compat`, run `run-1`: 2 cells, 1 ok, 0 ot
 | --- | --- | --- | --- | --- | --- |
 | `normalize.manual.float32.32` | 1 ms | 2.00x | 2.00x | 2.00x | 1.10x |
 
-Latency never decides. Noise floor of the session: 1.10x.
+Latency does not affect the verdict. Noise floor of the session: 1.10x.
 """  # noqa: E501, RUF001 - the whole text as it is, en dashes too
     )
 
@@ -109,7 +109,7 @@ def test_junit_says_why_a_cell_is_red_that_has_no_red_case() -> None:
         "import-error.status": [("error", "import-error: import-error")],
         "crashed.status": [("error", "crashed: crashed")],
         "timed-out.status": [("error", "timed-out: timed-out")],
-        "expectations": [("failure", "matches no cell and no case: take it out")],
+        "expectations": [("failure", "matches no cell and no case: remove it")],
     }
 
 

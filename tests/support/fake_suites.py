@@ -96,22 +96,22 @@ Run = Callable[..., Ended]
 def run_fixture(tmp_path: Path) -> Run:
     """Run a suite of one file in a process of its own, with a controller that only listens."""
 
-    def run_file(text: str, spec: CellSpec = SPEC, *, attended: bool = True) -> Ended:
+    def run_file(text: str, spec: CellSpec = SPEC, *, connected: bool = True) -> Ended:
         (tmp_path / "suite").mkdir()
         (tmp_path / "suite" / "test_it.py").write_text(text)
         (tmp_path / "checks.toml").write_text(CHECKS)
         (tmp_path / "pytest.ini").write_text("[pytest]\n")
         replace(spec, workdir=str(tmp_path)).write(tmp_path / "spec.json")
-        return start([sys.executable, "-c", PROGRAM, str(tmp_path)], attended=attended)
+        return start([sys.executable, "-c", PROGRAM, str(tmp_path)], connected=connected)
 
     return run_file
 
 
-def start(argv: list[str], *, attended: bool = True) -> Ended:
+def start(argv: list[str], *, connected: bool = True) -> Ended:
     ours, theirs = socket.socketpair()
     with ours, theirs:
         env = {"PYTHONPATH": str(ROOT), "PATH": "/usr/bin:/bin"}
-        if attended:
+        if connected:
             env[CHANNEL_VARIABLE] = str(theirs.fileno())
         done = subprocess.run(
             argv, env=env, pass_fds=[theirs.fileno()], capture_output=True, text=True, check=False, timeout=60

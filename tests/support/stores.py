@@ -5,14 +5,19 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import sys
+from collections.abc import Callable
+from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
 from planted.wheels import build_wheel
 
+from harness.matrix.schema import Model
 from harness.records import Cell, Distribution, Lock
 from harness.store.environments import EnvironmentStore, Installer
+from harness.store.inputs import Suite, snapshot_suite
+from harness.store.models import ModelFolder, obtain_model
 from harness.store.store import Store
 
 PYTHON = f"{sys.version_info[0]}.{sys.version_info[1]}"
@@ -22,6 +27,28 @@ CODE = "LIMB = 1\n" * 1000
 @pytest.fixture(name="store")
 def store_fixture(tmp_path: Path) -> Store:
     return Store(tmp_path / "store")
+
+
+def snapshot(store: Store, source: Path) -> Suite:
+    """Keep a snapshot of the suite in ``source``."""
+
+    async def take() -> Suite:
+        async with AsyncExitStack() as stack:
+            return await snapshot_suite(store, stack, source)
+
+    return asyncio.run(take())
+
+
+def obtain(
+    wanted: Model, local: Path | None, store: Store, installer: Installer, say: Callable[[str], None]
+) -> ModelFolder:
+    """Obtain a model."""
+
+    async def take() -> ModelFolder:
+        async with AsyncExitStack() as stack:
+            return await obtain_model(wanted, local, store, installer, say, stack)
+
+    return asyncio.run(take())
 
 
 def lock_wheels(wheels: dict[str, Path], python: str = PYTHON) -> Lock:

@@ -11,6 +11,7 @@ from support.fake_cells import LIMITS, Lab
 
 from harness.errors import StoreError
 from harness.processes import describe_exit
+from harness.sweep import protocol
 from harness.sweep.cell_process import HiddenPaths
 
 if TYPE_CHECKING:
@@ -171,6 +172,46 @@ def test_folders_of_this_machine_are_not_in_results(lab: Lab) -> None:
         "<environment>/x.py, <suite>/harness, <workdir>/tmp, <model>/w.bin, /store/models/x, /usr"
     )
     assert "<suite>/harness/cell/start.py" in " ".join(lab.run_one("faulting").log_tail)
+
+
+NAMES = ["plain", "büro ☕", "o'clock", 'a "b"', "both'\"", "back\\slash", "t\tab", "\udcff"]
+
+
+@pytest.mark.parametrize("ascii_only", [True, False])
+@pytest.mark.parametrize("name", NAMES)
+def test_folders_with_special_characters_are_not_in_results(name: str, *, ascii_only: bool) -> None:
+    folder = f"/home/{name}/model"
+    spellings = [folder, repr(folder), ascii(folder), json.dumps(folder), Path(folder).as_uri()]
+    places = HiddenPaths.of_cell(Path("/p/bin/python"), Path("/suite"), "/scratch/w", folder)
+    sent = {"event": "facts", "facts": {"first": f"{folder}/a.bin", "all": " ".join(spellings), folder: ""}}
+    line = json.dumps(sent, ensure_ascii=ascii_only or "\udcff" in name)  # which JSON can only escape
+
+    event = protocol.decode_event(line, places.hide)
+
+    assert isinstance(event, protocol.Facts)
+    told = event.facts["all"].replace('"', "'")
+    assert (event.facts["first"], told) == (
+        "<model>/a.bin",
+        "<model> '<model>' '<model>' '<model>' file://<model>",
+    )
+    assert "<model>" in event.facts
+
+
+def test_a_working_folder_with_special_characters_is_not_in_results(
+    lab: Lab, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = lab.folder / 'büro\'s \\ "x"'
+    folder.mkdir()
+    monkeypatch.setattr("tempfile.tempdir", str(folder))
+
+    result = lab.run_one("good")
+
+    assert json.loads(result.facts["path"])[0] == "<suite>"
+
+
+def test_a_folder_at_the_end_of_a_sentence_is_hidden_and_a_longer_name_is_kept() -> None:
+    places = HiddenPaths((("/home/m", "<model>"),))
+    assert places.hide("in /home/m. Not /home/m.bin, /home/m-1") == "in <model>. Not /home/m.bin, /home/m-1"
 
 
 def test_environment_that_cannot_be_made_is_an_install_error(lab: Lab) -> None:

@@ -1,4 +1,4 @@
-"""Fixtures of the suite that cost something: the corpus, the subject and the reference, each made once."""
+"""Expensive fixtures of the suite: the corpus, the subject and the reference, each made once."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import pytest
 from harness.cell import facts
 from harness.cell.interface import DEFAULT_EMBEDDER, CellSpec, load_dotted
 
-pytest_plugins = ["harness.cell.answers"]  # what subject and reference say to the corpus
+pytest_plugins = ["harness.cell.answers"]  # embeddings of the corpus by subject and reference
 
 
 @pytest.fixture(scope="session")
@@ -38,7 +38,7 @@ def reference_model(spec: CellSpec) -> Any:
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_benchmark_generate_machine_info() -> Dict[str, Any]:
-    """Describe the machine from what is known; pytest-benchmark would start processes to find out."""
+    """Describe the machine from known facts; pytest-benchmark would start processes for it."""
     known = facts.cpu_facts()
     return {
         "node": platform.node(),
@@ -57,7 +57,7 @@ def pytest_benchmark_generate_machine_info() -> Dict[str, Any]:
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_benchmark_generate_commit_info() -> Dict[str, Any]:
-    """Say that no commit was timed: installed packages were."""
+    """Return no commit, because installed packages are timed."""
     return {
         "id": "unversioned",
         "time": None,

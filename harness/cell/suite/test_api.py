@@ -1,6 +1,6 @@
-"""API: the names exist, and what they do with what they get. By hand: ``--only 'api.*'``.
+"""API: existence and behaviour of names. By hand: ``--only 'api.*'``.
 
-Names apart from behaviour, each a case of its own: a missing name is one failure, not an import crash.
+Each name is a case: a missing name is one failure instead of an import error of the module.
 """
 
 from __future__ import annotations
@@ -22,10 +22,10 @@ RAISES: Dict[str, Tuple[Type[Exception], ...]] = {
     "tensor-int32": (RuntimeError, TypeError),
     "tensor-int64": (RuntimeError, TypeError),
 }
-"""What ``util.normalize_embeddings`` is documented to raise, or was seen to since 2.7."""
+"""Exceptions of ``util.normalize_embeddings``, documented or observed since 2.7."""
 
 ROWS = ((3.0, 4.0, 12.0), (-8.0, 6.0, 0.0))
-"""Every norm of a row is a whole number: 1-norms 19 and 14, 2-norms 13 and 10."""
+"""Rows with integer norms: 1-norms 19 and 14, 2-norms 13 and 10."""
 
 COLUMNS = ((3.0, 4.0), (-4.0, 3.0))
 
@@ -39,10 +39,10 @@ EXACT = {
 
 
 def find_name(name: str) -> Any:
-    """Import as much of a dotted name as is a module, then get the rest.
+    """Import the module part of a dotted name and get the rest as attributes.
 
     Raises:
-        ImportError, AttributeError: there is no such name.
+        ImportError, AttributeError: the name does not exist.
     """
     parts = name.split(".")
     found: Any = importlib.import_module(parts[0])
@@ -55,7 +55,7 @@ def find_name(name: str) -> Any:
 
 @pytest.mark.check("api.names")
 def test_names(name: str, record: Record) -> None:
-    """A name in brackets is a parameter."""
+    """Find the name; a name in brackets is a parameter."""
     dotted, _, parameter = name.rstrip(")").partition("(")
     missing = ""
     try:
@@ -68,7 +68,7 @@ def test_names(name: str, record: Record) -> None:
 
 
 def make_input(kind: str) -> Any:
-    """What is given to the utility: the numbers are the same, the container differs."""
+    """Make an input of the utility: the same numbers in different containers."""
     import torch
 
     rows = np.array(ROWS, dtype=np.float32)
@@ -83,14 +83,14 @@ def make_input(kind: str) -> Any:
 
 @pytest.mark.check("api.utility-rejects")
 def test_utility_rejects(input: str, record: Record) -> None:  # noqa: A002 - the axis is called so
-    """What it raises, type and message, is observed: a release in which it changes is seen."""
+    """Record type and message of the exception, which shows changes between releases."""
     from sentence_transformers.util import normalize_embeddings
 
     try:
         returned = normalize_embeddings(make_input(input))
         seen = {"exception": "", "message": "", "returned": clean(repr(returned), 200)}
         sample = f"returned {seen['returned']}"
-    except Exception as error:  # noqa: BLE001 - which one it is, is what is measured
+    except Exception as error:  # noqa: BLE001 - the exception is the measurement
         documented = isinstance(error, RAISES[input])
         seen = {"exception": type(error).__name__, "message": clean(str(error), 300)}
         sample = f"raised {seen['exception']}: {seen['message']}"
@@ -108,7 +108,7 @@ def test_utility_rejects(input: str, record: Record) -> None:  # noqa: A002 - th
 
 @pytest.mark.check("api.utility-accepts")
 def test_utility_accepts(dtype: str, record: Record) -> None:
-    """Shape and dtype only; the values are layer L0."""
+    """Check shape and dtype; layer L0 checks values."""
     import torch
     from sentence_transformers.util import normalize_embeddings
 
@@ -127,13 +127,13 @@ def test_utility_accepts(dtype: str, record: Record) -> None:
 
 @pytest.mark.check("api.no-norm-method")
 def test_no_norm_method(record: Record) -> None:
-    """The reason why the utility fails on arrays."""
+    """Check that arrays have no ``norm``, which is why the utility fails on arrays."""
     record(value=hasattr(np.ndarray, "norm"), unit="ndarray.norm", bound="equal", allowed=0)
 
 
 @pytest.mark.check("api.norm-order")
 def test_norm_order(order: str, dtype: str, record: Record) -> None:
-    """Exact references: no rounding is involved in any dtype."""
+    """Compare with exact norms, which need no rounding in any dtype."""
     along_rows, along_columns = EXACT[order]
     rows, columns = np.array(ROWS, dtype=dtype), np.array(COLUMNS, dtype=dtype)
     found = [
@@ -150,14 +150,14 @@ def test_norm_order(order: str, dtype: str, record: Record) -> None:
 
 @pytest.mark.check("api.norm-dtype")
 def test_norm_dtype(order: str, dtype: str, record: Record) -> None:
-    """Along an axis, as embeddings are normalized."""
+    """Check the dtype of norms along an axis."""
     found = np.linalg.norm(np.array(ROWS, dtype=dtype), ord=float(order), axis=1, keepdims=True).dtype
     record_dtype(record, found, dtype)
 
 
 @pytest.mark.check("api.norm-keepdims")
 def test_norm_keepdims(axis: str, record: Record) -> None:
-    """With and without, so that the difference is what is asked for."""
+    """Check the shapes with and without ``keepdims``."""
     rows = np.array(ROWS, dtype=np.float32)
     reduced = rows.shape[1] if axis == "0" else rows.shape[0]
     expected = {True: (1, reduced) if axis == "0" else (reduced, 1), False: (reduced,)}
@@ -168,7 +168,7 @@ def test_norm_keepdims(axis: str, record: Record) -> None:
 
 @pytest.mark.check("api.norm-scalar")
 def test_norm_scalar(dtype: str, record: Record) -> None:
-    """A NumPy scalar of the dtype of the vector: neither an array nor a Python float."""
+    """Check that the norm of a vector is a NumPy scalar of its dtype."""
     found = np.linalg.norm(np.array(ROWS[0], dtype=dtype))
     seen = f"{type(found).__name__} of dimension {np.ndim(found)}"
     scalar = isinstance(found, np.generic) and found.dtype == np.dtype(dtype)
@@ -190,13 +190,13 @@ RECIPES: Dict[str, Callable[[Any], Any]] = {
 
 @pytest.mark.check("api.promotion")
 def test_promotion(recipe: str, dtype: str, record: Record) -> None:
-    """NumPy 1 looked at the value of a scalar, NumPy 2 looks at its dtype: neither is a fault."""
+    """Record the dtype: NumPy 1 used the value of a scalar, NumPy 2 uses its dtype."""
     found = RECIPES[recipe](np.array(ROWS[0], dtype=dtype)).dtype
     record(value=found.itemsize, unit="bytes an element", facts={"dtype": str(found), "input": dtype})
 
 
 def record_dtype(record: Record, found: Any, dtype: str) -> None:
-    """Hold a dtype to the dtype of the input."""
+    """Compare a dtype with the dtype of the input."""
     kept = found == np.dtype(dtype)
     record(
         value=kept,

@@ -1,4 +1,4 @@
-"""ENV: what really is in the process, against what was promised. By hand: ``--only 'env.*'``."""
+"""ENV: the process against its spec. By hand: ``--only 'env.*'``."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ PROXY = re.compile(r"^(https?|ftp|all)_proxy$", re.IGNORECASE)
 
 @pytest.mark.check("env.versions")
 def test_versions(spec: CellSpec, record: Record) -> None:
-    """An observed version that is not the locked one is an error, whoever says it."""
+    """Compare the versions in metadata and modules with the lock."""
     differences = facts.version_differences(spec.locked)
     record(
         value=len(differences),
@@ -37,7 +37,7 @@ def test_versions(spec: CellSpec, record: Record) -> None:
 
 @pytest.mark.check("env.threads")
 def test_threads(spec: CellSpec, record: Record) -> None:
-    """Pools of BLAS are capped by the number of CPUs, so that fewer threads are no fault there."""
+    """Compare thread counts with the spec; the number of CPUs limits BLAS pools, so fewer are valid."""
     found = facts.torch_facts()
     wrong = (
         [] if found["torch.threads"] == str(spec.threads) else [f"torch has {found['torch.threads']} threads"]
@@ -60,20 +60,26 @@ def test_threads(spec: CellSpec, record: Record) -> None:
 
 @pytest.mark.check("env.offline")
 def test_offline(record: Record) -> None:
-    """The names of variables are shown, never what they hold."""
+    """Check for variables with secrets or proxies; only their names are shown."""
     huggingface_hub = sys.modules["huggingface_hub"]
     wrong = [f"{name} is set" for name in sorted(os.environ) if SECRET.search(name) or PROXY.match(name)]
     if not huggingface_hub.constants.HF_HUB_OFFLINE:
         wrong.append("the Hub is not offline")
     get_token = getattr(huggingface_hub, "get_token", None)
     if get_token is not None and get_token():
-        wrong.append("a token of the Hub is at hand")
-    record(value=len(wrong), unit="ways out", bound="equal", allowed=0, sample="; ".join(wrong))
+        wrong.append("a token of the Hub is available")
+    record(
+        value=len(wrong),
+        unit="unsafe settings",
+        bound="equal",
+        allowed=0,
+        sample="; ".join(wrong),
+    )
 
 
 @pytest.mark.check("env.telemetry")
 def test_telemetry(record: Record) -> None:
-    """Asked the way openvino asks before it sends."""
+    """Check the consent as openvino does before it sends."""
     wrong: List[str] = []
     if os.environ.get("HF_HUB_DISABLE_TELEMETRY") != "1":
         wrong.append("huggingface-hub may send")
@@ -98,7 +104,7 @@ def test_telemetry(record: Record) -> None:
 
 @pytest.mark.check("env.precision")
 def test_precision(subject: Any, channel: Channel, record: Record) -> None:
-    """The compiled model is asked, not the hint that it was given."""
+    """Read the precision from the compiled model, not from its configuration."""
     compiled = find_compiled(subject)
     if compiled is None:
         pytest.skip("the embedder holds no openvino.CompiledModel that could be asked")

@@ -1,8 +1,7 @@
-"""GOLD: has anything moved since the golden embeddings were made?"""
+"""GOLD: comparison with the golden embeddings."""
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Callable, List
 
 import pytest
@@ -11,7 +10,7 @@ from harness.cell.answers import Answers
 from harness.cell.comparison import compare, name_worst, unit_rows
 from harness.cell.controls import SLIGHTEST, Controls
 from harness.cell.corpus import Sentence
-from harness.cell.golden import Golden, compute_key, find_golden
+from harness.cell.golden import Golden, read_golden
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -23,8 +22,7 @@ if TYPE_CHECKING:
 @pytest.fixture(scope="module")
 def golden(spec: CellSpec, corpus: List[Sentence]) -> Golden:
     """Return the golden embeddings of this model and corpus; an error names the key that differs."""
-    key = compute_key(Path(spec.model_dir), corpus)
-    found = find_golden(Path(spec.golden), key, own_corpus=bool(spec.corpus)) if spec.golden else None
+    found = read_golden(spec, corpus)
     if found is None:
         pytest.skip("no golden embeddings are kept for this model and corpus; 'harness golden' makes them")
     return found
@@ -41,7 +39,7 @@ def test_drift(  # noqa: PLR0913, PLR0917 # fixtures are arguments
     tolerance: Callable[[str], float],
     record: Record,
 ) -> None:
-    """Compare directions with the golden ones; how far this cell's reference has moved is a fact beside."""
+    """Compare directions with the golden ones; the drift of the reference is recorded as a fact."""
     allowed = tolerance(f"gold.{output}")
     difference = compare(unit_rows(answers.embeddings(output)), golden.embeddings, allowed)
     record(

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from harness.cell.record import Record
 
 
-# Normalization against the oracle: is it right, and if not, is the reference?
+# Normalization and reference against the oracle
 
 
 def _hold(vector: str, normalizer: str, dtype: str, normalize: Normalizer, record: Record) -> None:
@@ -51,7 +51,7 @@ def test_empty(normalizer: str, dtype: str, normalize: Normalizer, record: Recor
 
 @pytest.mark.check("l0.zero")
 def test_zero(normalizer: str, dtype: str, normalize: Normalizer, record: Record) -> None:
-    """Nothing but zeros."""
+    """Zeros only."""
     _hold_zeros("zero", normalizer, dtype, normalize, record)
 
 
@@ -63,7 +63,7 @@ def test_mixed_zero(normalizer: str, dtype: str, normalize: Normalizer, record: 
 
 @pytest.mark.check("l0.many-rows")
 def test_many_rows(normalizer: str, dtype: str, normalize: Normalizer, record: Record) -> None:
-    """A batch that is worked on in blocks."""
+    """A batch of several blocks."""
     _hold_zeros("many-rows", normalizer, dtype, normalize, record)
 
 
@@ -75,7 +75,7 @@ def test_signed_zero(normalizer: str, dtype: str, normalize: Normalizer, record:
 
 @pytest.mark.check("l0.single")
 def test_single(normalizer: str, dtype: str, normalize: Normalizer, record: Record) -> None:
-    """One element a row that is not zero: the root of a square is exact, so no rounding excuses another 1."""
+    """One non-zero element per row: the root of a square is exact, so the result must be exactly 1 or -1."""
     rows = vectors.vectors("single", dtype)
     found = normalization.against_oracle_with_zeros(normalizer, normalize, rows, normalization.reference)
     exact = normalization.against_oracle(normalizer, normalize, rows, normalization.reference)
@@ -102,7 +102,7 @@ def test_huge(normalizer: str, dtype: str, normalize: Normalizer, record: Record
 
 @pytest.mark.check("l0.mixed")
 def test_mixed(normalizer: str, dtype: str, normalize: Normalizer, record: Record) -> None:
-    """All sizes in one batch."""
+    """All magnitudes in one batch."""
     _hold("mixed", normalizer, dtype, normalize, record)
 
 
@@ -120,7 +120,7 @@ def test_inf(normalizer: str, dtype: str, normalize: Normalizer, record: Record)
 
 @pytest.mark.check("l0.dimensions")
 def test_dimensions(normalizer: str, dtype: str, normalize: Normalizer, record: Record) -> None:
-    """The length whose error comes nearest to its bound; all errors are in the facts."""
+    """The row length with the error nearest to its bound; all errors are in the facts."""
     found = {
         d: normalization.against_oracle(
             normalizer, normalize, vectors.row_of(d, dtype), normalization.reference
@@ -141,7 +141,7 @@ def test_layout(layout: str, normalizer: str, dtype: str, normalize: Normalizer,
 
 @pytest.mark.check("l0.integer")
 def test_integer(normalizer: str, integer: str, normalize: Normalizer, record: Record) -> None:
-    """Integers are due in float64; the reference takes none."""
+    """Integers have float64 results; the reference rejects them."""
     record(**normalization.fields(normalization.measure(normalizer, normalize, vectors.integers(integer))))
 
 
@@ -156,13 +156,13 @@ def _hold_parity(rows: np.ndarray, normalizer: str, normalize: Normalizer, recor
 def test_parity_typical(
     vectors: str, normalizer: str, dtype: str, normalize: Normalizer, record: Record
 ) -> None:
-    """Ordinary rows: the claim that the sweep is about."""
+    """Ordinary rows, the main claim of the sweep."""
     _hold_parity(inputs.vectors(vectors, dtype), normalizer, normalize, record)
 
 
 @pytest.mark.check("l0.parity-small")
 def test_small(normalizer: str, dtype: str, normalize: Normalizer, record: Record) -> None:
-    """Rows that are small, but no smaller than the eps of the reference."""
+    """Small rows with norms above the eps of the reference."""
     _hold_parity(inputs.vectors("small", dtype), normalizer, normalize, record)
 
 
@@ -176,7 +176,7 @@ def test_parity_zero(
 
 @pytest.mark.check("l0.parity-extreme")
 def test_extreme(vectors: str, normalizer: str, dtype: str, normalize: Normalizer, record: Record) -> None:
-    """Rows beyond what the squares can hold."""
+    """Rows whose squares overflow or underflow."""
     _hold_parity(inputs.vectors(vectors, dtype), normalizer, normalize, record)
 
 
@@ -190,13 +190,13 @@ def test_non_finite(vectors: str, normalizer: str, dtype: str, normalize: Normal
 def test_parity_layout(
     layout: str, normalizer: str, dtype: str, normalize: Normalizer, record: Record
 ) -> None:
-    """The same numbers in another order of memory."""
+    """The same numbers in another memory layout."""
     _hold_parity(inputs.laid_out(layout, dtype), normalizer, normalize, record)
 
 
 @pytest.mark.check("l0.parity-dimensions")
 def test_parity_dimensions(normalizer: str, dtype: str, normalize: Normalizer, record: Record) -> None:
-    """The length whose distance comes nearest to its bound."""
+    """The row length with the distance nearest to its bound."""
     found = {
         d: normalization.parity(normalizer, normalize, inputs.row_of(d, dtype), normalization.reference)
         for d in inputs.DIMENSIONS
@@ -207,22 +207,22 @@ def test_parity_dimensions(normalizer: str, dtype: str, normalize: Normalizer, r
 
 @pytest.mark.check("l0.parity-integer")
 def test_parity_integer(normalizer: str, integer: str, normalize: Normalizer, record: Record) -> None:
-    """Integers, which the reference does not take."""
+    """Integers, which the reference rejects."""
     _hold_parity(inputs.integers(integer), normalizer, normalize, record)
 
 
-# What holds for a right normalizer whatever the right answer is.
+# Properties of a right normalizer
 
 
 @pytest.mark.check("l0.dtype-shape")
 def test_dtype_shape(dtype: str, normalize: Normalizer, record: Record) -> None:
-    """Whatever the rows are."""
+    """Shape and dtype of all vectors."""
     record(**normalization.form(normalize, dtype))
 
 
 @pytest.mark.check("l0.input-unmodified")
 def test_input_unmodified(dtype: str, normalize: Normalizer, record: Record) -> None:
-    """Neither changed nor shared."""
+    """The input is neither modified nor shared."""
     record(**normalization.side_effects(normalize, dtype))
 
 
@@ -234,40 +234,45 @@ def test_unit_length(normalizer: str, dtype: str, normalize: Normalizer, record:
 
 @pytest.mark.check("l0.idempotent")
 def test_idempotent(normalizer: str, dtype: str, normalize: Normalizer, record: Record) -> None:
-    """Twice is once."""
+    """Normalizing twice equals normalizing once."""
     record(**normalization.idempotence(normalizer, normalize, vectors.vectors("typical", dtype)))
 
 
 @pytest.mark.check("l0.scale-invariant")
 def test_scale_invariant(normalizer: str, dtype: str, normalize: Normalizer, record: Record) -> None:
-    """A power of two changes nothing."""
+    """Scaling by a power of two has no effect."""
     record(**normalization.scale_invariance(normalizer, normalize, vectors.vectors("typical", dtype)))
 
 
 @pytest.mark.check("l0.one-dimensional")
 def test_one_dimensional(dtype: str, normalize: Normalizer, record: Record) -> None:
-    """What is raised says which axis is missing."""
-    said = "nothing: it returned"
+    """The exception names the missing axis."""
+    raised = "nothing: it returned"
     try:
         normalize(vectors.vectors("one-row", dtype)[0])
     except Exception as error:  # noqa: BLE001 - whatever it raises is the observation
-        said = f"{type(error).__name__}: {error}"
-    clear = said.startswith("AxisError") and "axis 1 is out of bounds for array of dimension 1" in said
+        raised = f"{type(error).__name__}: {error}"
+    clear = raised.startswith("AxisError") and "axis 1 is out of bounds for array of dimension 1" in raised
     record(
-        value=int(clear), unit="clear errors", bound="equal", allowed=1, sample=said, facts={"raised": said}
+        value=int(clear),
+        unit="clear errors",
+        bound="equal",
+        allowed=1,
+        sample=raised,
+        facts={"raised": raised},
     )
 
 
-# Properties over the whole range of each dtype: Hypothesis draws rows, the oracle knows what is due.
+# Properties over the whole range of each dtype, with rows drawn by Hypothesis
 #
-# An example is right if shape, dtype, finiteness, zero rows and every value within its bound are; unit
-# length follows. By hand, with fresh seeds: ``"profile": "explore"`` in the spec; what is found goes to
-# ``explored.KEPT``.
+# An example passes if shape, dtype, finiteness and zero rows are right and every value is within its bound,
+# which implies unit length. For fresh seeds set ``"profile": "explore"`` in the spec, and add counterexamples
+# to ``explored.KEPT``.
 
 
 @pytest.mark.check("l0.property-safe")
 def test_property_safe(normalizer: str, dtype: str, normalize: Normalizer, record: Record) -> None:
-    """Rows whose squares fit, as any formula must manage."""
+    """Rows whose squares fit, which every formula must normalize."""
     extra = 0.0 if normalizer == "stable" else oracle.SAFE_UNDERFLOW
     search = Search(normalizer, normalize, extra)
 
@@ -283,7 +288,7 @@ def test_property_safe(normalizer: str, dtype: str, normalize: Normalizer, recor
 
 @pytest.mark.check("l0.property-full")
 def test_property_full(normalizer: str, dtype: str, normalize: Normalizer, record: Record) -> None:
-    """Any finite rows, as a right normalizer must manage."""
+    """Any finite rows, which a right normalizer must normalize."""
     search = Search(normalizer, normalize, 0.0)
 
     @given(finite_rows(dtype))

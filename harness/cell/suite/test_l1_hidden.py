@@ -18,17 +18,17 @@ if TYPE_CHECKING:
 
 
 def choose_for_hidden(corpus: List[Sentence]) -> List[Sentence]:
-    """A few sentences of every kind, and the longest of all, where truncation and padding meet."""
+    """Choose a few sentences of every kind, and the longest one, which is truncated and pads the others."""
     return [*choose_sentences(corpus), max(corpus, key=lambda sentence: len(sentence.text))]
 
 
 def refuse_tokens(
     counts: NDArray, wanted: NDArray, sentences: List[Sentence], allowed: float, record: Record
 ) -> None:
-    """Fail with the first sentence that subject and reference cut into different numbers of tokens."""
+    """Fail with the first sentence whose number of tokens differs between subject and reference."""
     row = int(np.argmax(counts != wanted))
-    said = f"{counts[row]} tokens, but the reference has {wanted[row]}: {sentences[row].shown}"
-    record(value=np.inf, unit="abs", bound="max", allowed=allowed, worst=(row,), sample=said)
+    message = f"{counts[row]} tokens, but the reference has {wanted[row]}: {sentences[row].shown}"
+    record(value=np.inf, unit="abs", bound="max", allowed=allowed, worst=(row,), sample=message)
 
 
 @pytest.mark.check("l1.hidden")
@@ -40,7 +40,7 @@ def test_hidden(  # noqa: PLR0913, PLR0917 # fixtures are arguments
     tolerance: Any,
     record: Record,
 ) -> None:
-    """Compare hidden states where the mask keeps them, a few sentences of every kind."""
+    """Compare unmasked hidden states, for a few sentences of every kind."""
     from harness.cell import reference
 
     if not hasattr(subject, "hidden"):
@@ -53,7 +53,7 @@ def test_hidden(  # noqa: PLR0913, PLR0917 # fixtures are arguments
     for part in (
         sentences[:-1],
         sentences[-1:],
-    ):  # the longest alone: the others need no padding to its length
+    ):  # the longest separately, so the others are not padded to its length
         texts = [sentence.text for sentence in part]
         actual, mask = subject.hidden(texts)
         states, wanted = reference.hidden(reference_model, texts)
@@ -82,7 +82,7 @@ def test_hidden(  # noqa: PLR0913, PLR0917 # fixtures are arguments
 def test_hidden_control(
     fault: str, controls: Controls, tolerance: Callable[[str], float], record: Record
 ) -> None:
-    """Hold the tolerance against what a really different model looks like."""
+    """Compare the tolerance with a control."""
     allowed = tolerance("l1.hidden")
     record(
         value=controls.apart(fault)[0],

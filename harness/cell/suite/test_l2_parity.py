@@ -33,7 +33,7 @@ def test_parity(  # noqa: PLR0913, PLR0917 # fixtures are arguments
     tolerance: Callable[[str], float],
     record: Record,
 ) -> None:
-    """Compare the whole way from text to unit vector with the reference."""
+    """Compare the unit vectors of texts with the reference."""
     allowed = tolerance(f"l2.{output}")
     actual = normalize(answers.embeddings(output))
     difference = compare(actual, expected, allowed)
@@ -55,7 +55,7 @@ COARSER = {"float32": 11, "float16": 8}
 
 
 def coarse_length(embeddings: NDArray, bits: int) -> float:
-    """How far lengths are off 1 where norms have ``bits`` bits: the control of ``unit.*``."""
+    """Distance of lengths from 1 if norms have ``bits`` bits: the control of ``unit.*``."""
     norms = np.linalg.norm(embeddings.astype(np.float64), axis=1)
     scaled = np.ldexp(np.frexp(norms[norms > 0])[0], bits)
     return float(np.abs(scaled / np.rint(scaled) - 1).max(initial=0.0))
@@ -108,7 +108,7 @@ def test_dtype(
 def test_parity_control(
     output: str, fault: str, controls: Controls, tolerance: Callable[[str], float], record: Record
 ) -> None:
-    """Hold the tolerance against what a really different model looks like."""
+    """Compare the tolerance with a control."""
     if (output, fault) in UNSEEN:
         pytest.skip(UNSEEN[output, fault])
     allowed = tolerance(f"l2.{output}")

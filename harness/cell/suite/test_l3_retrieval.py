@@ -1,4 +1,4 @@
-"""L3: what users see: the ten nearest neighbours of every sentence of the corpus."""
+"""L3: retrieval, the ten nearest neighbours of every sentence of the corpus."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def test_top10(  # noqa: PLR0913, PLR0917 # fixtures are arguments
     tolerance: Callable[[str], float],
     record: Record,
 ) -> None:
-    """Rank all others for every sentence, by subject and by reference."""
+    """Compare the rankings by subject and reference for every sentence."""
     tie = tolerance(f"l3.tie.{output}")
     actual = normalize(answers.embeddings(output))
     swapped = differing_queries(actual, expected, tie, DEPTH)
@@ -63,7 +63,7 @@ def test_top10(  # noqa: PLR0913, PLR0917 # fixtures are arguments
 def test_top10_control(
     output: str, fault: str, controls: Controls, tolerance: Callable[[str], float], record: Record
 ) -> None:
-    """Count the rankings that a really different model changes."""
+    """Count the rankings that a control changes."""
     if (output, fault) in UNSEEN:
         pytest.skip(UNSEEN[output, fault])
     tie = tolerance(f"l3.tie.{output}")

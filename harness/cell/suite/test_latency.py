@@ -1,6 +1,6 @@
-"""Latency scenarios; pytest-benchmark times them, the controller says whose turn it is.
+"""Latency scenarios, timed by pytest-benchmark in the turns of the controller.
 
-By hand: a spec with ``"phases": ["latency"]`` and some ``scenarios`` runs five rounds each, and prints them.
+By hand: a spec with ``"phases": ["latency"]`` and ``scenarios`` runs and prints five rounds of each.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from harness.cell.turns import Turns, warm_up
 
 
 def make_target(scenario: Scenario, spec: CellSpec, request: pytest.FixtureRequest) -> Target:
-    """Set up what the scenario calls; models are loaded only where it needs them."""
+    """Prepare the call of the scenario; models are loaded only if needed."""
     if scenario.kind == "normalize":
         return make_normalize(scenario, spec)
     texts = pick_texts([entry.text for entry in request.getfixturevalue("corpus")], scenario.batch)
@@ -36,7 +36,7 @@ def make_target(scenario: Scenario, spec: CellSpec, request: pytest.FixtureReque
 def test_latency(
     scenario: str, spec: CellSpec, channel: Channel, benchmark: Any, request: pytest.FixtureRequest
 ) -> None:
-    """Time one scenario, its rounds in the turns that the controller gives."""
+    """Time one scenario, its rounds in the turns of the controller."""
     planned = {entry.id: entry for entry in load_scenarios(spec.normalizers)}[scenario]
     target = make_target(planned, spec, request)
     warm_up(target.call)

@@ -21,29 +21,29 @@ if TYPE_CHECKING:
     from harness.cell.record import Record
 
 
-# RT: how the embedder behaves between calls: batches, order, buffers, threads.
+# Calls: batches, order, buffers, threads
 
 THREADS = 8
 CALLS = 3
-"""Calls of each thread."""
+"""Calls per thread."""
 
 SAME_LENGTH = (["the red house"], ["two green cars"], ["a cold day"])
-"""Calls of one shape each: a runtime gives them the same buffer."""
+"""Texts of equal shape, for which a runtime reuses its buffer."""
 
 
 @pytest.fixture(scope="module")
 def few(corpus: List[Sentence]) -> List[Sentence]:
-    """Return sentences of every kind and of very different length, the longest ones aside."""
+    """Return sentences of every kind and of very different length, without the longest ones."""
     return choose_sentences(corpus)
 
 
 @pytest.fixture(scope="module")
 def alone(subject: Any, few: List[Sentence]) -> NDArray:
-    """Return the embeddings of the few, each embedded by itself."""
+    """Return the embeddings of the few, each embedded separately."""
     return np.concatenate([np.array(subject([sentence.text])) for sentence in few])
 
 
-def hold_to_tolerance(  # noqa: PLR0913, PLR0917 # two arrays, and what is said of them
+def hold_to_tolerance(  # noqa: PLR0913, PLR0917 # two arrays, and what is faults of them
     actual: NDArray,
     wanted: NDArray,
     few: List[Sentence],
@@ -51,7 +51,7 @@ def hold_to_tolerance(  # noqa: PLR0913, PLR0917 # two arrays, and what is said 
     controls: Controls,
     record: Record,
 ) -> None:
-    """Compare directions: whatever the normalizer does is not the runtime's business."""
+    """Compare directions, which are independent of the normalizer."""
     difference = compare(unit_rows(actual), unit_rows(wanted), allowed)
     record(
         value=difference.worst,
@@ -74,7 +74,7 @@ def test_batch_independence(  # noqa: PLR0913, PLR0917 # fixtures are arguments
     tolerance: Callable[[str], float],
     record: Record,
 ) -> None:
-    """Embed all together that was embedded alone."""
+    """Embed in one batch, and compare with separate embedding."""
     together = np.array(subject([sentence.text for sentence in few]))
     hold_to_tolerance(together, alone, few, tolerance("rt.float32"), controls, record)
 
@@ -88,7 +88,7 @@ def test_order_independence(  # noqa: PLR0913, PLR0917 # fixtures are arguments
     tolerance: Callable[[str], float],
     record: Record,
 ) -> None:
-    """Embed in another order what was embedded alone."""
+    """Embed in another order, and compare with separate embedding."""
     shuffled = np.random.default_rng(20261101).permutation(len(few))
     embedded = np.array(subject([few[row].text for row in shuffled]))
     hold_to_tolerance(embedded[np.argsort(shuffled)], alone, few, tolerance("rt.float32"), controls, record)
@@ -96,7 +96,7 @@ def test_order_independence(  # noqa: PLR0913, PLR0917 # fixtures are arguments
 
 @pytest.mark.check("rt.no-alias")
 def test_no_alias(subject: Any, record: Record) -> None:
-    """Keep a result over further calls."""
+    """Compare a result before and after further calls."""
     overwritten = []
     for first in SAME_LENGTH:
         kept = subject(first)
@@ -117,9 +117,9 @@ def test_no_alias(subject: Any, record: Record) -> None:
 
 @pytest.mark.check("rt.inputs-unchanged")
 def test_inputs_unchanged(subject: Any, record: Record) -> None:
-    """Keep texts and token arrays over further calls.
+    """Compare texts and token arrays before and after further calls.
 
-    None of them is larger: for a larger one a runtime takes new memory, and leaves the caller's alone.
+    None of the calls is larger, because a runtime would use new memory for a larger one.
     """
     texts = ["the red house", "a longer text about two green cars", ""]
     given = list(texts)
@@ -161,7 +161,7 @@ def test_deterministic(subject: Any, few: List[Sentence], record: Record) -> Non
 
 
 def split_work(few: List[Sentence]) -> List[List[str]]:
-    """One small batch for each thread, no two alike."""
+    """Make one small batch for each thread, all different."""
     texts = [sentence.text for sentence in few]
     return [[texts[(row + step) % len(texts)] for step in (0, 5, 11)] for row in range(THREADS)]
 
@@ -170,7 +170,7 @@ def split_work(few: List[Sentence]) -> List[List[str]]:
 def test_threads(
     subject: Any, few: List[Sentence], tolerance: Callable[[str], float], record: Record
 ) -> None:
-    """Embed from many threads what one thread embedded before."""
+    """Embed from many threads, and compare with one thread."""
     batches = split_work(few)
     wanted = [np.array(subject(batch), copy=True) for batch in batches]
     allowed = tolerance("rt.float32")
@@ -178,22 +178,22 @@ def test_threads(
 
     def embed(row: int) -> List[Tuple[int, str]]:
         start.wait(timeout=60)
-        said = []
+        faults = []
         for _ in range(CALLS):
             try:
                 worst = compare(np.array(subject(batches[row])), wanted[row]).worst
             except Exception as error:  # noqa: BLE001 # whatever a runtime raises when two threads meet
-                said.append((row, f"{type(error).__name__}: {error}"))
+                faults.append((row, f"{type(error).__name__}: {error}"))
             else:
                 if worst > allowed:
-                    said.append((row, f"off by {worst:.2g}"))
-        return said
+                    faults.append((row, f"off by {worst:.2g}"))
+        return faults
 
     with ThreadPoolExecutor(THREADS) as pool:
-        wrong = [entry for said in pool.map(embed, range(THREADS)) for entry in said]
+        wrong = [entry for faults in pool.map(embed, range(THREADS)) for entry in faults]
     record(
         value=len(wrong),
-        unit="wrong answers",
+        unit="wrong results",
         bound="max",
         allowed=0,
         share=len(wrong) / (THREADS * CALLS),
@@ -202,20 +202,20 @@ def test_threads(
     )
 
 
-# RT: texts that services meet and demos don't: empty, too long, other scripts, emoji, control characters.
+# Unusual texts: empty, too long, other scripts, emoji, control characters
 
 KINDS = {"empty-string": "empty"}
-"""Where the case is called otherwise than the kind of the corpus."""
+"""Cases with another name than the kind in the corpus."""
 
 
 @pytest.fixture(scope="module")
 def shipped() -> List[Sentence]:
-    """Return the corpus of the harness: a corpus of the user's own need not hold every kind."""
+    """Return the corpus of the harness, because a corpus of the user may lack kinds."""
     return load_corpus("")
 
 
 def hold_empty_list(subject: Any, record: Record) -> None:
-    """An empty list is an array of no rows, as wide and as typed as any other."""
+    """Check that an empty list gives an array (0, d) of the usual dtype."""
     wanted, actual = np.asarray(subject(["x"])), np.asarray(subject([]))
     shape = (0, wanted.shape[1])
     record(
@@ -236,7 +236,7 @@ def test_texts(  # noqa: PLR0913, PLR0917 # fixtures are arguments
     tolerance: Callable[[str], float],
     record: Record,
 ) -> None:
-    """Compare one kind of texts, in one call, with the reference."""
+    """Compare one kind of texts with the reference, in one call."""
     from harness.cell.reference import encode
 
     if text == "empty-list":
@@ -261,23 +261,23 @@ def test_texts(  # noqa: PLR0913, PLR0917 # fixtures are arguments
 
 ROWS, DIMENSION = 32768, 384
 ALLOWED = 3.0
-"""In sizes of the input: the result, one temporary of the squares, and one copy of the scaled rows.
+"""Allowed memory in sizes of the input: the result, one temporary of squares, and one scaled copy.
 
-The manual formula needs 1 (the temporary is gone before the division), with 2 for a normalizer that scales a
-copy first; more is a temporary that nobody needs. Norms, pages and pools of the allocator are below 0.1.
+The manual formula needs 1, because the temporary is freed before the division, and a normalizer with a scaled
+copy needs 2. More means an unnecessary temporary. Norms, pages and pools of the allocator are below 0.1.
 """
 
 
 @pytest.fixture(scope="module")
 def batch() -> Any:
-    """Return about 50 MB of rows, float32; tiled, because nobody looks at their values."""
+    """Return about 50 MB of rows, float32; tiled, because their values do not matter."""
     tile = np.random.default_rng(5).standard_normal((1024, DIMENSION)).astype(np.float32)
     return np.tile(tile, (ROWS // len(tile), 1))
 
 
 @pytest.fixture(scope="module")
 def reference(batch: Any) -> float:
-    """Return what the reference needs for the same rows, in sizes of the input."""
+    """Return the memory of the reference for the same rows, in sizes of the input."""
     import torch
     from sentence_transformers.util import normalize_embeddings
 
@@ -285,7 +285,7 @@ def reference(batch: Any) -> float:
 
 
 def measure(normalize: Callable[[Any], Any], rows: Any, size: int) -> float:
-    """Growth of the peak in one call, after a small one that loads what is loaded once."""
+    """Growth of the peak in one call, after a small one that loads libraries."""
     normalize(rows[:64])
     try:
         return measure_growth(lambda: normalize(rows)) / size
@@ -295,7 +295,7 @@ def measure(normalize: Callable[[Any], Any], rows: Any, size: int) -> float:
 
 @pytest.mark.check("rt.memory")
 def test_memory(batch: Any, reference: float, normalize: Callable[[Any], Any], record: Record) -> None:
-    """The reference is recorded beside it."""
+    """Measure the peak memory; that of the reference is recorded as a fact."""
     record(
         value=measure(normalize, batch, batch.nbytes),
         unit="times the input",

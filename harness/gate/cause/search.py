@@ -234,9 +234,12 @@ class CauseSearch:
             if not one.changes:
                 break
             self._left = tuple(each for each in self._left if each not in one.looked_for)
-        return _join(
-            self._found, f"{self._describe_left()}, which were not looked into" if self._left else ""
-        )
+        left = f"{self._describe_left()}, which were not looked into" if self._left else ""
+        return self._with_notes(_join(self._found, left))
+
+    def _with_notes(self, culprit: Culprit) -> Culprit:
+        """The sentence with what the search could not find out."""
+        return msgspec.structs.replace(culprit, sentence=". ".join([culprit.sentence, *self.trials.notes]))
 
     def stop(self, because: str) -> Culprit:
         """What is known when the search was ended from outside; ``because`` says by what."""
@@ -244,9 +247,10 @@ class CauseSearch:
         smaller = [each for each in reds if each.digest != self.trials.compared.after.digest]
         if smaller:
             so_far = self._so_far(min(reversed(smaller), key=_size), because)
-            return _join([*self._found, so_far], "")
+            return self._with_notes(_join([*self._found, so_far], ""))
         so_far = self._nothing(f"{because}, and no part smaller than the whole upgrade was known to do it")
-        return _join([*self._found, so_far], f"{self._describe_left()}; {because}" if self._found else "")
+        left = f"{self._describe_left()}; {because}" if self._found else ""
+        return self._with_notes(_join([*self._found, so_far], left))
 
     def _so_far(self, red: FailingPart, because: str) -> Culprit:
         explained = tuple(each for each in red.explained if each in self._left)

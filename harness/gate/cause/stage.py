@@ -6,6 +6,7 @@ import asyncio
 import itertools
 import time
 from collections.abc import Awaitable, Callable, Iterable
+from contextlib import AsyncExitStack
 from dataclasses import dataclass, field, replace
 from glob import escape
 from pathlib import Path
@@ -35,11 +36,13 @@ from harness.records import (
     Finding,
     Lock,
     LockDiff,
+    Notify,
     Plan,
     PlannedCell,
     Progress,
     Quantity,
     Speed,
+    discard,
 )
 from harness.resolve.pip_settings import IndexSettings
 from harness.runs.folder import UNFINISHED, RunFolder, format_json
@@ -47,7 +50,7 @@ from harness.store.models import make_environments, make_installer, prepare_inpu
 from harness.store.result_store import ResultStore
 from harness.sweep.interrupt import one_error
 from harness.sweep.schedule import Supplies, sweep
-from harness.sweep.stages import Notify, Request, find_golden
+from harness.sweep.stages import Request, find_golden
 
 # How a trial is run: the suite, narrowed to what failed, or the lean processes of what got slower.
 
@@ -90,14 +93,11 @@ class Means:
     folder: Path
 
 
-def keep_quiet(_: Progress) -> None:
-    """A trial is told in one line when it is over, not stage by stage."""
-
-
-async def make_suite_runner(symptoms: Symptoms, means: Means) -> Run:
+async def make_suite_runner(symptoms: Symptoms, means: Means, stack: AsyncExitStack) -> Run:
     """What runs the cases that failed (all of them where the candidate died) in an environment.
 
-    Environments and results come from the store where they are known there.
+    Environments and results come from the store where they are known there; model and suite are in use until
+    ``stack`` is closed.
 
     Raises:
         HarnessError: model, suite or store cannot be had.
@@ -108,7 +108,7 @@ async def make_suite_runner(symptoms: Symptoms, means: Means) -> Run:
     say: Callable[[str], None] = _saying(means.notify)
     installer = make_installer(means.settings, downloads=request.python_downloads)
     material = await prepare_inputs(
-        request.matrix, request.store, installer, say, golden=find_golden(request.golden), only=only
+        request.matrix, request.store, installer, say, stack, golden=find_golden(request.golden), only=only
     )
     environments = make_environments(request.store, installer)
     results = ResultStore(request.store, say, fresh=request.options.fresh, rerun=request.options.rerun)
@@ -119,7 +119,7 @@ async def make_suite_runner(symptoms: Symptoms, means: Means) -> Run:
         place = TrialFolder(means.folder / str(number), trial.run)
         place.begin(trial)
         supplies = Supplies(material, environments.use, results, place)
-        swept = await sweep(trial, supplies, options, keep_quiet)
+        swept = await sweep(trial, supplies, options, discard)
         place.finish()
         judged = judge(trial, swept.results, load_checks())
         return see_cell(symptoms, judged.cells[0], judged.findings)
@@ -192,7 +192,7 @@ def make_speed_runner(symptoms: Symptoms, means: Means, budget: float) -> Run:
                 means.request,
                 symptoms.quantities,
                 means.settings,
-                keep_quiet,
+                discard,
                 budget=budget,
                 folder=place.path,
             )
@@ -283,15 +283,16 @@ class _Search:
         return join_kinds(found)
 
     async def _bound(
-        self, make: Callable[[], Awaitable[CauseSearch]], wanted: tuple[str, ...], until: float
+        self, make: Callable[[AsyncExitStack], Awaitable[CauseSearch]], wanted: tuple[str, ...], until: float
     ) -> Culprit:
         """Search one kind until so many seconds after the beginning."""
         hunt, left = None, until - (time.monotonic() - self.begun)
         try:
             async with asyncio.timeout(left):
                 with one_error():
-                    hunt = await make()
-                    return await hunt.search()
+                    async with AsyncExitStack() as stack:
+                        hunt = await make(stack)
+                        return await hunt.search()
         except TimeoutError:
             because = f"the search was cut off after {describe_seconds(round(left))}"
         except HarnessError as error:
@@ -302,13 +303,13 @@ class _Search:
     def _say(self, text: str) -> None:
         self.means.notify(Progress(cell="", stage="note", note=f"culprit: {text}"))
 
-    async def _hunt_suite(self) -> CauseSearch:
+    async def _hunt_suite(self, stack: AsyncExitStack) -> CauseSearch:
         means = self.means
-        trials = self._trials(await make_suite_runner(self.symptoms, means))
+        trials = self._trials(await make_suite_runner(self.symptoms, means, stack))
         at_once = min(AT_ONCE, means.request.options.jobs)
         return CauseSearch(trials, self.symptoms.of_suite, SUITE, self._python, at_once)
 
-    async def _hunt_speed(self) -> CauseSearch:
+    async def _hunt_speed(self, _: AsyncExitStack) -> CauseSearch:
         suspicion, symptoms, means = self.suspicion, self.symptoms, self.means
         budget = trial_seconds(symptoms.quantities, read_blocks(means.folder.parent))
         run = make_speed_runner(symptoms, replace(means, folder=means.folder / "speed"), budget)

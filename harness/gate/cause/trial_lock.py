@@ -29,9 +29,12 @@ from harness.resolve.resolve import TIMEOUT_SECONDS, Guidance, compile_arguments
 async def find_requirers(
     lock: Lock, side: Side, matrix: Matrix, settings: IndexSettings
 ) -> dict[str, frozenset[str]]:
-    """Name -> the distributions of a lock that need it; empty where uv cannot tell.
+    """Name -> the distributions of a lock that need it.
 
     A lock has no edges, so the same set is resolved once more with uv's annotations on.
+
+    Raises:
+        MachineError: uv failed, took too long, or found no solution for the set that is locked.
     """
     cell, versions = side.to_cell(lock.cell), versions_of(lock)
     arguments = compile_arguments(cell, without_upload_date(matrix).resolve, settings)
@@ -43,9 +46,11 @@ async def find_requirers(
         env = uv.environment(settings.environment())
         try:
             done = await uv.run_uv(arguments, env=env, timeout=TIMEOUT_SECONDS)
-        except (TimeoutError, MachineError):
-            return {}
-    return _read_annotations(done.stdout) if done.returncode == 0 else {}
+        except TimeoutError:
+            raise MachineError(f"uv took longer than {TIMEOUT_SECONDS:.0f} s") from None
+    if done.returncode != 0:
+        raise MachineError(uv.explain(done.stderr)[:300] or f"uv ended with exit code {done.returncode}")
+    return _read_annotations(done.stdout)
 
 
 def _write(folder: Path, name: str, lines: Iterable[str]) -> str:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 
 import msgspec
 
-from harness.errors import UsageError
+from harness.errors import MachineError, UsageError
 from harness.gate.cause.minimize import Minimum, minimize
 from harness.gate.cause.sentence import FailingPart, by_weight, describe_changes
 from harness.gate.cause.symptoms import Seen
@@ -44,6 +44,7 @@ class Trials:
         reds: those of them that were red.
         locks: what was resolved already.
         origin: the baseline of the gate, where ``compared`` is something in between.
+        notes: what the search could not find out, for the sentence of the cause.
     """
 
     compared: Compared
@@ -58,6 +59,7 @@ class Trials:
     reds: list[FailingPart] = field(default_factory=list)
     locks: dict[tuple[str, str, frozenset[tuple[str, str]]], Lock] = field(default_factory=dict)
     origin: Lock | None = None
+    notes: list[str] = field(default_factory=list)
     _numbers: Iterator[int] = field(default_factory=lambda: itertools.count(1))
     _turns: defaultdict[str, asyncio.Lock] = field(default_factory=lambda: defaultdict(asyncio.Lock))
 
@@ -111,7 +113,11 @@ class Trials:
         moved = {change.name for change in self.changes_of(whole)} & set(self.names)
         if len(moved) <= len(part):
             return same
-        needed_by = await find_requirers(whole, self.compared.candidate, self.matrix, self.settings)
+        try:
+            needed_by = await find_requirers(whole, self.compared.candidate, self.matrix, self.settings)
+        except MachineError as error:
+            self._note(f"Which package requires {' and '.join(part)} is unknown: {error}")
+            return same
         names, tried = list(part), set(part)
         for at, name in enumerate(part):
             above = [each for each in needed_by.get(name, ()) if each in moved]
@@ -124,6 +130,11 @@ class Trials:
                 if (await self.resolve_part(instead)).digest == whole.digest:
                     names, above = instead, [e for e in needed_by.get(higher, ()) if e in moved]
         return dict(zip(part, names, strict=True))
+
+    def _note(self, note: str) -> None:
+        if note not in self.notes:
+            self.notes.append(note)
+            self.say(note)
 
     def between(self, before: Lock, after: Lock) -> Trials:
         """Trials between two other locks; what is known is shared."""

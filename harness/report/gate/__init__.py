@@ -1,1 +1,1 @@
-"""What a gate leaves: JSON, JUnit XML, Markdown for a pull request, and text for a terminal."""
+"""Renderers of a gate: JUnit XML, Markdown for a pull request, and text for a terminal."""

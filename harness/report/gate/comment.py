@@ -1,4 +1,4 @@
-"""The gate's comment for a pull request: the verdict in its first line, details folded."""
+"""The comment of a gate on a pull request: the verdict in its first line, details folded."""
 
 from __future__ import annotations
 
@@ -41,11 +41,11 @@ if TYPE_CHECKING:
     from harness.records import Culprit, Finding, Gate
 
 
-# What a reader of the comment can unfold: the lock diff, what was known, red or checked before, left out.
+# Folded sections: lock diff, known divergences, earlier findings, excluded packages
 
 
 def further_changes_section(gate: Gate, room: Room) -> Iterator[Section]:
-    """What would give the candidate a solution."""
+    """Further upgrades that give the candidate a solution."""
     way = gate.question.further
     if way is None:
         return
@@ -55,16 +55,17 @@ def further_changes_section(gate: Gate, room: Room) -> Iterator[Section]:
     ]
     table = draw_table(("held", "needed", "newest that works"), rows, room.fresh)
     yield Section(
-        "What would make it possible", (*table, *([""] if table else []), describe_further_changes(way))
+        "Upgrades that make it possible",
+        (*table, *([""] if table else []), describe_further_changes(way)),
     )
 
 
 def rest_sections(gate: Gate, room: Room) -> Iterator[Section]:
-    """Everything that does not decide, folded."""
+    """Sections that do not affect the verdict, folded."""
     decision = gate.decision
     yield from _lock_diff(gate, room)
     known = decision.known if gate.decision.accepted else ()
-    yield from _findings("Known divergences that were accepted", known, room)
+    yield from _findings("Accepted known divergences", known, room)
     yield from _findings("No longer checked", decision.unchecked, room)
     yield from _findings("Red before", decision.before, room)
     yield from _findings("No longer red", decision.gone, room)
@@ -85,7 +86,7 @@ def _lock_diff(gate: Gate, room: Room) -> Iterator[Section]:
     ]
     if rows:
         body = (*draw_table(("package", "from", "to", ""), rows, 4 * room.rest), "", describe_unchanged(gate))
-        yield Section(f"What the upgrade changes: {count_changes(gate)}", body, folded=True)
+        yield Section(f"Changes of the upgrade: {count_changes(gate)}", body, folded=True)
 
 
 def _findings(title: str, findings: Sequence[Finding], room: Room) -> Iterator[Section]:
@@ -105,7 +106,7 @@ def _findings(title: str, findings: Sequence[Finding], room: Room) -> Iterator[S
 
 
 def _trials(culprit: Culprit, room: Room) -> Iterator[Section]:
-    """Every part of the upgrade, and every release, that was tried."""
+    """Every part of the upgrade and every release that the search tried."""
     rows = [
         [code_span(", ".join(each.applied), 200), each.outcome, code_span(each.because, 200)]
         for each in culprit.trials
@@ -116,10 +117,10 @@ def _trials(culprit: Culprit, room: Room) -> Iterator[Section]:
         for each in search.tried
     ]
     if rows:
-        said = tuple(line for each in describe_search(culprit, span) for line in (each, ""))
+        search_lines = tuple(line for each in describe_search(culprit, span) for line in (each, ""))
         table = draw_table(("tried", "outcome", "because"), rows, room.rest)
-        title = f"What was tried to find who is to blame: {len(rows)}"
-        yield Section(title, (*said, *table), folded=True)
+        title = f"Trials of the search for the cause: {len(rows)}"
+        yield Section(title, (*search_lines, *table), folded=True)
 
 
 def _left_out(gate: Gate, room: Room) -> Iterator[Section]:
@@ -130,7 +131,7 @@ def _left_out(gate: Gate, room: Room) -> Iterator[Section]:
     ]
     if rows:
         table = draw_table(("package", "file", "because"), rows, room.rest)
-        yield Section(f"Left out: {len(rows)}", table, folded=True)
+        yield Section(f"Excluded packages: {len(rows)}", table, folded=True)
     if question.notes:
         notes = tuple(f"- {span(note)}" for note in question.notes[: room.rest])
         more = len(question.notes) - len(notes)
@@ -139,20 +140,20 @@ def _left_out(gate: Gate, room: Room) -> Iterator[Section]:
 
 
 LIMIT = 65_536
-"""GitHub takes no comment of more characters. Bytes are counted, of which there are never fewer."""
+"""Largest comment that GitHub accepts, in characters; counted in bytes, which are never fewer."""
 
 ROOMS = tuple(Room(*rows) for rows in ((25, 25), (25, 10), (25, 3), (25, 0), (10, 0), (3, 0), (0, 0)))
-"""Rows of a table: of what is new, and of the rest, which has to give way first."""
+"""Numbers of table rows to try, in order: for new findings, and for the rest, which is cut first."""
 
 
 def render_gate_markdown(gate: Gate, limit: int = LIMIT) -> str:
-    """Render a gate as GitHub-flavoured Markdown of at most ``limit`` bytes; what was cut is said.
+    """Render a gate as GitHub-flavoured Markdown of at most ``limit`` bytes, with a note where it was cut.
 
-    What packages and files wrote stands in code spans, where no forge knows links, mentions or commands.
+    Text of packages and files stands in code spans, where links, mentions and commands have no effect.
     """
     text = ""
     for room in ROOMS:
-        cut = "" if room == ROOMS[0] else "Shortened to what a comment may hold; the whole is in `gate.json`."
+        cut = "" if room == ROOMS[0] else "Shortened to the limit of comments; `gate.json` has all."
         text = disarm_commands("\n".join(_lines(gate, room, cut)) + "\n")
         if len(text.encode()) <= limit:
             break
@@ -160,9 +161,9 @@ def render_gate_markdown(gate: Gate, limit: int = LIMIT) -> str:
 
 
 def marker(matrix: str, file: str = "") -> str:
-    """What tells a bot which comment to update: one for each matrix and dependency file.
+    """The hidden line by which a bot finds its comment: one for each matrix and dependency file.
 
-    Both as they are asked for; of what can be read of them several may be alike, so a digest follows.
+    A digest of both keeps apart names that look alike after shortening.
     """
     asked = re.sub(r"[^a-z0-9_.]+", "-", " ".join(filter(None, (matrix, file))).lower())
     digest = hashlib.sha256(f"{matrix}\0{file}".encode()).hexdigest()[:8]
@@ -183,7 +184,7 @@ def _lines(gate: Gate, room: Room, cut: str) -> Iterator[str]:
 
 
 def _asked(gate: Gate, option: str) -> str:
-    """What a person gave an option; empty where it was left out."""
+    """The value of an option in the command of the gate; empty without it."""
     arguments = gate.question.arguments
     return next((given for name, given in itertools.pairwise(arguments) if name == option), "")
 
@@ -193,13 +194,13 @@ def _origin(gate: Gate) -> str:
     parts = [f"From {span(question.baseline)} to {span(question.candidate)}"]
     if question.diff.changes:
         parts.append(f" ({count_changes(gate)})")
-    if to_blame := describe_culprits(gate, span, "→"):
-        parts.append(f"; to blame: **{to_blame}**")
+    if cause := describe_culprits(gate, span, "→"):
+        parts.append(f"; cause: **{cause}**")
     return f"{''.join(parts)}. {describe_judged(gate)}"
 
 
 def _sections(gate: Gate, room: Room) -> Iterator[Section]:
-    """What a person has to see first, then what can be unfolded."""
+    """The sections that decide, then the folded ones."""
     yield from further_changes_section(gate, room)
     yield from fresh_sections(gate, room)
     yield from slower_section(gate, room)
@@ -210,8 +211,8 @@ def _sections(gate: Gate, room: Room) -> Iterator[Section]:
 
 
 def _again(gate: Gate) -> Iterator[str]:
-    """How to see it on one's own machine: all of it, and what is new alone."""
-    yield from ("", "### Run it yourself", "", f"All of it: {quote_command(gate_command(gate))}")
+    """Commands that repeat the whole gate, and the red checks only."""
+    yield from ("", "### Reproduce", "", f"Whole gate: {quote_command(gate_command(gate))}")
     groups = group_findings(fresh_findings(gate))
     if groups:
         command = checks_command(gate, [each.glob for each in groups[:MOST_CHECKS]])

@@ -1,4 +1,4 @@
-"""The gate as JUnit XML: a case for the verdict, one for each check and each quantity of the candidate."""
+"""JUnit XML of a gate: a case for the verdict, and one for each check and quantity of the candidate."""
 
 from __future__ import annotations
 
@@ -33,9 +33,9 @@ if TYPE_CHECKING:
 
 
 def render_gate_junit(gate: Gate, findings: Sequence[Finding] = ()) -> str:
-    """Render a gate as JUnit XML; ``findings`` are those of the candidate, passed ones too.
+    """Render a gate as JUnit XML; ``findings`` are all of the candidate, passed ones included.
 
-    Only what is new is a failure or an error; what was red before is skipped, with its message.
+    Only new findings are failures or errors; findings that were red before are skipped with their message.
     """
     suite = TestSuite("gate")
     suite.add_testcase(_verdict(gate))
@@ -64,24 +64,24 @@ def render_gate_junit(gate: Gate, findings: Sequence[Finding] = ()) -> str:
 def _verdict(gate: Gate) -> TestCase:
     decision, way = gate.decision, gate.question.further
     case = TestCase("verdict", classname="gate")
-    said = ": ".join(filter(None, [decision.verdict, decision.sentence, decision.because]))
-    lines = [said, describe_judged(gate), gate_command(gate)]
+    summary = ": ".join(filter(None, [decision.verdict, decision.sentence, decision.because]))
+    lines = [summary, describe_judged(gate), gate_command(gate)]
     if way is not None:
         lines += [f"{each.name}>={each.lowest} instead of {each.held}" for each in way.changes]
         lines.append(describe_further_changes(way))
     if gate.culprit is not None:
-        lines += _blame(gate, gate.culprit)
+        lines += _describe_cause(gate, gate.culprit)
     if decision.verdict != "pass":
         kind = Failure if decision.verdict == "regressed" else Error
-        entry = kind(_line(said, 600), decision.verdict)
+        entry = kind(_line(summary, 600), decision.verdict)
         entry.text = _plain(lines)
         case.result = [entry]
     return case
 
 
-def _blame(gate: Gate, culprit: Culprit) -> list[str]:
-    to_blame = describe_culprits(gate, shorten)
-    return [f"to blame: {to_blame}: {culprit.sentence}" if to_blame else culprit.sentence]
+def _describe_cause(gate: Gate, culprit: Culprit) -> list[str]:
+    cause = describe_culprits(gate, shorten)
+    return [f"cause: {cause}: {culprit.sentence}" if cause else culprit.sentence]
 
 
 def _red(gate: Gate, finding: Finding) -> Failure | Error:
@@ -94,28 +94,28 @@ def _red(gate: Gate, finding: Finding) -> Failure | Error:
 
 
 def _quantity(gate: Gate, decision: QuantityDecision) -> TestCase:
-    """Risen beyond its threshold is a failure; one that nothing can be said of is an error."""
+    """A quantity above its threshold is a failure, an undecided one an error."""
     quantity = decision.quantity
     kind = "latency" if quantity.unit == "s" else "memory"
     case = TestCase(_line(quantity.id), classname=f"{CANDIDATE}.{kind}")
     before, after = (show_value(each, quantity.unit) for each in (decision.baseline, decision.candidate))
-    told = (
+    message = (
         f"{show_change(decision.change)} of the baseline, where {show_threshold(decision)} is allowed; "
         f"{before} -> {after}, noise {show_floor(decision.control)}, {decision.blocks} processes an arm"
     )
     if decision.outcome == "regressed":
-        entry: Failure | Error = Failure(_line(told, 600), decision.outcome)
-        entry.text = _plain([told, gate_command(gate, "--quantities", quantity.id)])
+        entry: Failure | Error = Failure(_line(message, 600), decision.outcome)
+        entry.text = _plain([message, gate_command(gate, "--quantities", quantity.id)])
         case.result = [entry]
     elif decision.outcome != "passed" and gate.speed is not None:
         why = ": ".join(filter(None, [describe_why(decision, gate.speed), decision.because]))
         entry = Error(_line(why, 600), decision.outcome)
         entry.text = _plain(
-            [why, told, *(f"{e.advice}: {e.command}" for e in find_remedies(gate, [decision]))]
+            [why, message, *(f"{e.advice}: {e.command}" for e in find_remedies(gate, [decision]))]
         )
         case.result = [entry]
     else:
-        case.system_out = told
+        case.system_out = message
     return case
 
 
@@ -124,5 +124,5 @@ def _line(text: str, limit: int = 300) -> str:
 
 
 def _plain(lines: Sequence[str]) -> str:
-    """Lines as they may stand in a log: some CI systems print them there."""
+    """Join lines without CI commands; some CI systems print them in a log."""
     return disarm_commands(scrub("\n".join(filter(None, lines))))

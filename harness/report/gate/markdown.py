@@ -1,4 +1,4 @@
-"""Sections of the comment on a pull request: what is new, slower, undecided, and the cause."""
+"""Sections of the comment on a pull request: new findings, slower and undecided quantities, the cause."""
 
 from __future__ import annotations
 
@@ -37,12 +37,12 @@ if TYPE_CHECKING:
     from harness.records import Finding, Gate, QuantityDecision
 
 
-# What a comment is made of: sections, folded or not, and tables that say what they leave out.
+# Sections and tables
 
 
 @dataclass(frozen=True)
 class Room:
-    """How many rows a table may have: of what is new, and of anything else."""
+    """Largest number of table rows: for new findings, and for everything else."""
 
     fresh: int
     rest: int
@@ -50,7 +50,7 @@ class Room:
 
 @dataclass(frozen=True)
 class Section:
-    """A title and what stands under it; a folded one shows its title only, which is plain text then."""
+    """A title and its body; a folded section shows its title, which is plain text."""
 
     title: str
     body: tuple[str, ...]
@@ -66,7 +66,7 @@ class Section:
 
 
 def draw_table(header: Sequence[str], rows: Sequence[Sequence[str]], most: int) -> tuple[str, ...]:
-    """The lines of a table of at most ``most`` rows, and how many more there are."""
+    """The lines of a table of at most ``most`` rows, with the number of omitted rows."""
     shown = rows[:most]
     lines = [_row(header), _row(["---"] * len(header)), *map(_row, shown)] if shown else []
     if len(rows) > len(shown):
@@ -83,23 +83,23 @@ def _row(fields: Sequence[str]) -> str:
 
 
 def quote_command(command: str) -> str:
-    """A command as a code span, whole: half of one would do something else."""
+    """A whole command as a code span; a shortened one would do something else."""
     return code_span(command, LONGEST_COMMAND, table=False)
 
 
 def span(text: str, limit: int = 300) -> str:
-    """A code span outside a table."""
+    """A code span outside of a table."""
     return code_span(text, limit, table=False)
 
 
 LONGEST = 1200
-"""Characters of a sentence about a culprit."""
+"""Largest length of a sentence on the cause, in characters."""
 
 HEADER = ("quantity", "baseline", "candidate", "ratio", "may be", "noise", "processes", "outcome")
 
 
 def fresh_sections(gate: Gate, room: Room) -> Iterator[Section]:
-    """What fails in the candidate alone, one row a check or a known reason; every case of it folded below."""
+    """Findings that only the candidate has, one row per check or known reason; the cases are folded."""
     groups, known, findings = group_findings(gate.decision.new), fresh_known(gate), fresh_findings(gate)
     if groups:
         rows = [
@@ -131,12 +131,12 @@ def _known(findings: Sequence[Finding], room: Room) -> Section:
         for each in group_known(findings)
     ]
     table = draw_table(("known divergence", "checks", "cases"), rows, room.fresh)
-    title = f"Known, and new in the candidate: {count_cases(len(findings))}"
+    title = f"Known divergences new in the candidate: {count_cases(len(findings))}"
     return Section(title, (*table, "", f"`{ACCEPT_KNOWN}` lets these pass."))
 
 
 def slower_section(gate: Gate, room: Room) -> Iterator[Section]:
-    """What is slower or larger for certain."""
+    """Quantities that are certainly slower or larger."""
     risen = regressed(gate.speed)
     if risen:
         rows = [row[:6] for row in _quantity_rows(risen)]
@@ -144,7 +144,7 @@ def slower_section(gate: Gate, room: Room) -> Iterator[Section]:
 
 
 def speed_section(gate: Gate, room: Room) -> Iterator[Section]:
-    """Every quantity with what its decision rests on, folded."""
+    """Every quantity with the basis of its decision, folded."""
     if gate.speed is None:
         return
     every = worst_first(gate.speed)
@@ -173,7 +173,7 @@ def _quantity_rows(decisions: Sequence[QuantityDecision]) -> list[list[str]]:
 
 
 def unclear_section(gate: Gate, room: Room) -> Iterator[Section]:
-    """Quantities of which nothing can be said: why, and what to do."""
+    """Undecided quantities with reasons and remedies."""
     undecided = unclear(gate.speed)
     if gate.speed is None or not undecided:
         return
@@ -191,15 +191,15 @@ def unclear_section(gate: Gate, room: Room) -> Iterator[Section]:
 
 
 def culprit_section(gate: Gate) -> Iterator[Section]:
-    """The parts of the upgrade to blame, what says so, and how to see each alone."""
+    """The parts of the upgrade that are the cause, the evidence, and the commands that show each alone."""
     culprit = gate.culprit
     if culprit is None:
         return
     if not culprit.changes:
-        yield Section("Who is to blame", (escape_prose(culprit.sentence, LONGEST),))
+        yield Section("Cause", (escape_prose(culprit.sentence, LONGEST),))
         return
     lines = [f"**{describe_culprits(gate, span, '→')}**: {escape_prose(culprit.sentence, LONGEST)}"]
     commands = [command for each in culprits_of(gate) if (command := culprit_command(gate, each))]
     for command in commands:
-        lines += ["", f"Just this: {quote_command(command)}"]
-    yield Section("Who is to blame", tuple(lines))
+        lines += ["", f"This change only: {quote_command(command)}"]
+    yield Section("Cause", tuple(lines))

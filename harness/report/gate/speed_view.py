@@ -1,4 +1,4 @@
-"""Latency and memory of a gate in the words and units of a person."""
+"""Latency and memory of a gate: units, intervals, reasons and remedies as text."""
 
 from __future__ import annotations
 
@@ -22,20 +22,20 @@ WORST_FIRST: tuple[QuantityOutcome, ...] = (
     "undecided",
     "passed",
 )
-"""The order in which a person wants to read outcomes."""
+"""The order of outcomes, the worst first."""
 
 MOST_TIMES = 8
-"""A budget this many times as long is the largest that is worth a try."""
+"""Largest factor of the budget that is worth a try."""
 
-_MORE_TIME = "Give it more time"
+_MORE_TIME = "Use a larger budget"
 _AT_THRESHOLD = (
-    "As good as at its threshold, which no budget decides: look at the numbers, and set what it may be in "
-    "[gate] of the matrix"
+    "The ratio is so near its threshold that no budget decides: look at the numbers, and set the threshold "
+    "in [gate] of the matrix"
 )
 
 
 def show_value(value: float | None, unit: str, *, unicode: bool = True) -> str:
-    """Seconds or bytes in the unit that a person reads: ``12.3 µs``, ``1.25 ms``, ``312 MB``."""
+    """Format seconds or bytes in a readable unit: ``12.3 µs``, ``1.25 ms``, ``312 MB``."""
     if value is None or not math.isfinite(value):
         return "-"
     if unit == "B":
@@ -48,98 +48,100 @@ def show_value(value: float | None, unit: str, *, unicode: bool = True) -> str:
 
 
 def show_change(change: Interval | None) -> str:
-    """A ratio, and its interval: ``1.021x``, ``1.012 to 1.030``; a dash where there is none."""
+    """Format a ratio and its interval: ``1.021x (1.012 to 1.030)``; a dash without one."""
     return "-" if change is None else f"{change.ratio:.3f}x ({show_interval(change)})"
 
 
 def show_interval(interval: Interval | None) -> str:
-    """From where to where a ratio may lie."""
+    """Format the interval of a ratio."""
     return "-" if interval is None else f"{interval.low:.3f} to {interval.high:.3f}"
 
 
 def show_threshold(decision: QuantityDecision) -> str:
-    """The ratio that a quantity may have at most."""
+    """Format the largest allowed ratio of a quantity."""
     return f"{decision.quantity.threshold:g}x"
 
 
 def show_floor(control: Interval | None) -> str:
-    """How far two processes of the baseline may be apart, as a factor >= 1: the noise floor."""
+    """Format the noise floor, the ratio of two processes of the baseline, as a factor >= 1."""
     if control is None or control.low <= 0 or not math.isfinite(control.high):
         return "-"
     return f"{max(control.high, 1 / control.low):.3f}x"
 
 
 def show_duration(seconds: float) -> str:
-    """Seconds as a person says them: ``45 s``, ``8 min 12 s``."""
+    """Format seconds: ``45 s``, ``8 min 12 s``."""
     minutes, rest = divmod(round(seconds), 60)
     return " ".join(filter(None, [f"{minutes} min" if minutes else "", f"{rest} s" if rest else ""])) or "0 s"
 
 
 def worst_first(speed: Speed) -> list[QuantityDecision]:
-    """The quantities, the worst outcome first; else in the order of the plan."""
+    """Sort the quantities by outcome, the worst first, then by the plan."""
     return sorted(speed.quantities, key=lambda each: WORST_FIRST.index(each.outcome))
 
 
 def regressed(speed: Speed | None) -> list[QuantityDecision]:
-    """Quantities of which it is certain that they have risen beyond their threshold."""
+    """Quantities that have certainly risen above their threshold."""
     return [] if speed is None else [each for each in speed.quantities if each.outcome == "regressed"]
 
 
 def unclear(speed: Speed | None) -> list[QuantityDecision]:
-    """Quantities of which nothing can be said, the worst reason first."""
+    """Undecided quantities, the worst reason first."""
     if speed is None:
         return []
     return [each for each in worst_first(speed) if each.outcome not in {"regressed", "passed"}]
 
 
 def count_outcomes(decisions: Sequence[QuantityDecision]) -> str:
-    """How many quantities have which outcome."""
+    """Count the quantities by outcome."""
     outcomes = [each.outcome for each in decisions]
     counts = {outcome: outcomes.count(outcome) for outcome in WORST_FIRST}
     return ", ".join(f"{count} {outcome}" for outcome, count in counts.items() if count) or "none"
 
 
 def describe_effort(speed: Speed) -> str:
-    """What the numbers rest on, and which blocks could not be used."""
-    void = f" {_describe_void(speed)}." if speed.void else ""
+    """Describe the basis of the numbers, and the invalid blocks."""
+    invalid = f" {_describe_invalid(speed)}." if speed.void else ""
     return (
-        f"Candidate over baseline, fresh processes in pairs; intervals hold together with a confidence of "
-        f"{speed.confidence * 100:g} %. Noise: the baseline against itself. "
-        f"Measured for {show_duration(speed.spent)} of {show_duration(speed.budget)}.{void}"
+        f"Ratios are candidate over baseline, of fresh processes in pairs; the joint confidence of all "
+        f"intervals is {speed.confidence * 100:g} %. Noise is the baseline against itself. "
+        f"Measured for {show_duration(speed.spent)} of {show_duration(speed.budget)}.{invalid}"
         f"{_describe_left_out(speed)}"
     )
 
 
 def _describe_left_out(speed: Speed) -> str:
-    """Blocks that do not count in a change: the largest number of all quantities."""
+    """Describe blocks excluded from a change: the largest number over all quantities."""
     most = max((each.left_out for each in speed.quantities), default=0)
     if not most:
         return ""
     processes = "1 process" if most == 1 else f"{most} processes"
-    return f" Up to {processes} an arm are left out of a change, for there the baseline differed from itself."
+    return (
+        f" Up to {processes} per arm are excluded from a ratio: the A/A ratio of their block is an outlier."
+    )
 
 
-def _describe_void(speed: Speed) -> str:
-    """``3 blocks were void and left out: 2 of the normalizer by candidate, 1 of the embedding by again``."""
+def _describe_invalid(speed: Speed) -> str:
+    """``3 invalid blocks were excluded: 2 of the normalizer by candidate, 1 of the embedding by again``."""
     causes = Counter((each.group, " and ".join(each.arms) or "no arm alone") for each in speed.void)
-    told = ", ".join(f"{count} of the {group} by {arms}" for (group, arms), count in causes.items())
+    by_cause = ", ".join(f"{count} of the {group} by {arms}" for (group, arms), count in causes.items())
     count = len(speed.void)
-    return f"{count} {'block was' if count == 1 else 'blocks were'} void and left out: {told}"
+    return f"{count} invalid {'block was' if count == 1 else 'blocks were'} excluded: {by_cause}"
 
 
 def describe_why(decision: QuantityDecision, speed: Speed) -> str:
-    """Why nothing can be said of a quantity; the words of others come after it."""
+    """Describe why a quantity is undecided, without the messages of packages."""
     limit, count = show_threshold(decision), decision.blocks
-    processes = f"{count} {'process' if count == 1 else 'processes'} an arm"
+    processes = f"{count} {'process' if count == 1 else 'processes'} per arm"
     if decision.outcome == "control-failed" and decision.because:
-        return "Too much of its group differs from itself, so the machine decides, not the candidate"
+        return "Too many quantities of its group differ between the A/A arms: the machine is too noisy"
     if decision.outcome == "control-failed":
         apart = show_interval(decision.control)
-        return f"The baseline differs from itself ({apart}), so the machine decides, not the candidate"
+        return f"The A/A arms differ ({apart}): the machine is too noisy for a decision"
     if decision.outcome == "unmeasured":
-        return "It could not be measured"
+        return "The measurement failed"
     budget = show_duration(speed.budget)
-    whole = speed.spent >= 0.9 * speed.budget  # the last block does not fit in to the second
+    whole = speed.spent >= 0.9 * speed.budget  # the rest of the budget is too short for another block
     spent = f"the budget of {budget} is spent" if whole else f"it ended after {show_duration(speed.spent)}"
     if decision.change is None:
         return f"{processes} {'is' if count == 1 else 'are'} too few for an interval, and {spent}"
@@ -147,7 +149,7 @@ def describe_why(decision: QuantityDecision, speed: Speed) -> str:
 
 
 def group_why(decisions: Sequence[QuantityDecision], speed: Speed) -> dict[tuple[str, str], list[str]]:
-    """The quantities that share a reason, in the gate's words and in those of others."""
+    """Group the quantities by reason: the reason of the gate, and the message of a package."""
     grouped: dict[tuple[str, str], list[str]] = defaultdict(list)
     for each in decisions:
         grouped[describe_why(each, speed), each.because].append(each.quantity.id)
@@ -156,14 +158,14 @@ def group_why(decisions: Sequence[QuantityDecision], speed: Speed) -> dict[tuple
 
 @dataclass(frozen=True)
 class Remedy:
-    """What to do about quantities of which nothing can be said, and the command for it."""
+    """The advice for undecided quantities, and the command for it."""
 
     advice: str
     command: str
 
 
 def find_remedies(gate: Gate, decisions: Sequence[QuantityDecision]) -> list[Remedy]:
-    """What to do about these quantities, those together that need the same."""
+    """Find remedies for these quantities, grouped by advice."""
     grouped: dict[str, list[QuantityDecision]] = defaultdict(list)
     for each in decisions:
         grouped[_advise(each)].append(each)
@@ -175,7 +177,7 @@ def find_remedies(gate: Gate, decisions: Sequence[QuantityDecision]) -> list[Rem
 
 def _advise(decision: QuantityDecision) -> str:
     if decision.outcome == "control-failed":
-        return "Run it again where nothing else runs"
+        return "Run it again on an idle machine"
     if decision.outcome == "unmeasured":
         return "See the logs of the run, then run it again"
     hopeless = decision.change is not None and times_longer(decision) > MOST_TIMES
@@ -183,7 +185,7 @@ def _advise(decision: QuantityDecision) -> str:
 
 
 def _options(gate: Gate, decisions: Sequence[QuantityDecision]) -> Iterator[str]:
-    """Those quantities alone, unless they are all that there are."""
+    """The option that selects these quantities, unless they are all."""
     if gate.speed is not None and len(decisions) < len(gate.speed.quantities):
         yield from (word for each in decisions for word in ("--quantities", each.quantity.id))
 
@@ -195,9 +197,9 @@ def _more_time(gate: Gate, decisions: Sequence[QuantityDecision], advice: str) -
 
 
 def times_longer(decision: QuantityDecision) -> int:
-    """How many times as many processes would decide, at least 2: intervals shrink with the root of them."""
+    """Factor of processes that would decide, at least 2: intervals shrink with the root of their number."""
     change = decision.change
-    if change is None:  # so many until the first look
+    if change is None:  # processes until the first interim analysis
         return max(2, math.ceil(FIRST / decision.blocks)) if decision.blocks else 2
     if min(change.low, change.ratio) <= 0:
         return 2
@@ -208,6 +210,6 @@ def times_longer(decision: QuantityDecision) -> int:
 
 
 def _write_budget(seconds: float) -> str:
-    """A budget as ``--budget`` takes it."""
+    """Format a budget for ``--budget``."""
     whole = math.ceil(seconds)
     return f"{whole // 60}m" if whole % 60 == 0 else f"{whole}s"

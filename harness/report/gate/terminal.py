@@ -1,4 +1,4 @@
-"""The gate for a terminal or a log: the verdict first and last, latency as a table."""
+"""The gate as text for a terminal or a log: the verdict first and last, latency as a table."""
 
 from __future__ import annotations
 
@@ -50,11 +50,11 @@ if TYPE_CHECKING:
     from harness.records import Finding, Gate, QuantityDecision, QuantityOutcome
 
 
-# Latency and memory of a gate for a terminal of 80 columns: a table for each outcome, the worst first.
+# Latency and memory: a table for each outcome, the worst first
 
 TITLES: dict[QuantityOutcome, str] = {
     "regressed": "Slower, or larger",
-    "control-failed": "Undecided: the baseline differs from itself",
+    "control-failed": "Undecided: the A/A arms differ",
     "unmeasured": "Not measured",
     "undecided": "Undecided",
     "passed": "Latency and memory within their thresholds",
@@ -62,7 +62,7 @@ TITLES: dict[QuantityOutcome, str] = {
 
 
 def draw_speed(gate: Gate, alphabet: Alphabet) -> Iterator[RenderableType]:
-    """Every quantity; nothing where latency was not judged."""
+    """Draw every quantity; nothing if latency was not judged."""
     speed = gate.speed
     if speed is None:
         return
@@ -70,7 +70,7 @@ def draw_speed(gate: Gate, alphabet: Alphabet) -> Iterator[RenderableType]:
         decisions = [each for each in speed.quantities if each.outcome == outcome]
         if decisions:
             yield Text()
-            yield alphabet.say(f"{TITLES[outcome]}: {len(decisions)}", "bold")
+            yield alphabet.text(f"{TITLES[outcome]}: {len(decisions)}", "bold")
             if any(each.baseline is not None for each in decisions):
                 yield Padding(_table(decisions, alphabet), (0, 0, 0, 2))
             if outcome not in {"regressed", "passed"}:
@@ -91,25 +91,25 @@ def _table(decisions: Sequence[QuantityDecision], alphabet: Alphabet) -> Table:
         ratio = "-" if each.change is None else f"{each.change.ratio:.3f}x"
         interval = show_interval(each.change).replace(" to ", "-")
         numbers = (*values, ratio, interval, show_floor(each.control), str(each.blocks))
-        table.add_row(alphabet.say(shorten(each.quantity.id)), *numbers)
+        table.add_row(alphabet.text(shorten(each.quantity.id)), *numbers)
     return table
 
 
 def _unclear(
     gate: Gate, decisions: Sequence[QuantityDecision], alphabet: Alphabet
 ) -> Iterator[RenderableType]:
-    """Why nothing can be said of each, and what to do."""
+    """Draw undecided quantities with reasons and remedies."""
     if gate.speed is None:
         return
     for (why, because), quantities in group_why(decisions, gate.speed).items():
-        told = f"{why}: {shorten(because)}" if because else why
-        yield alphabet.indent(f"{shorten(', '.join(quantities), 600)}: {told}")
+        line = f"{why}: {shorten(because)}" if because else why
+        yield alphabet.indent(f"{shorten(', '.join(quantities), 600)}: {line}")
     for remedy in find_remedies(gate, decisions):
         yield alphabet.indent(f"{remedy.advice}: {shorten(remedy.command, LONGEST_COMMAND)}", style="dim")
 
 
 MOST_LINES = 12
-"""Checks of a kind that are told; the rest is in the files."""
+"""Largest number of checks shown of one kind; the files have the rest."""
 
 
 def render_gate_text(gate: Gate, *, width: int = 80, color: bool = False, unicode: bool = True) -> str:
@@ -122,48 +122,48 @@ def _parts(gate: Gate, alphabet: Alphabet) -> Iterator[RenderableType]:
     decision, question = gate.decision, gate.question
     verdict, style = f"{decision.verdict.upper()}: {decision.sentence}", VERDICT_STYLES[decision.verdict]
     because = f": {shorten(decision.because, 600)}" if decision.because else ""
-    yield alphabet.say(f"{verdict}{because}", style)
-    yield alphabet.say(f"from {shorten(question.baseline)} to {shorten(question.candidate)}", "dim")
+    yield alphabet.text(f"{verdict}{because}", style)
+    yield alphabet.text(f"from {shorten(question.baseline)} to {shorten(question.candidate)}", "dim")
     yield from _lock_diff(gate, alphabet)
     yield from _further_changes(gate, alphabet)
     yield from _findings(alphabet, "New in the candidate", decision.new, advice=True)
-    yield from _known(alphabet, "Known, and new in the candidate", fresh_known(gate))
+    yield from _known(alphabet, "Known divergences new in the candidate", fresh_known(gate))
     if fresh_known(gate):
         yield alphabet.indent(f"{ACCEPT_KNOWN} lets these pass.")
     yield from draw_speed(gate, alphabet)
     yield from _culprit(gate, alphabet)
     if gate.decision.accepted:
-        yield from _known(alphabet, "Known divergences that were accepted", decision.known)
+        yield from _known(alphabet, "Accepted known divergences", decision.known)
     yield from _findings(alphabet, "No longer checked", decision.unchecked)
     yield from _findings(alphabet, "Red before", decision.before)
     yield from _findings(alphabet, "No longer red", decision.gone)
     if question.left_out:
-        yield from heading(alphabet, "Left out: neither under test nor needed by what is")
+        yield from heading(alphabet, "Excluded packages: neither under test nor required by it")
         yield alphabet.indent(shorten(", ".join(sorted({each.name for each in question.left_out})), 600))
     for note in question.notes:
         yield alphabet.indent(f"note: {shorten(note)}", 0)
     yield Text()
     yield from _again(gate, alphabet)
-    yield alphabet.say(describe_judged(gate))
-    yield alphabet.say(verdict, style)
+    yield alphabet.text(describe_judged(gate))
+    yield alphabet.text(verdict, style)
 
 
 def heading(alphabet: Alphabet, text: str) -> Iterator[RenderableType]:
-    """An empty line and a title."""
+    """Draw an empty line and a title."""
     yield Text()
-    yield alphabet.say(text, "bold")
+    yield alphabet.text(text, "bold")
 
 
 def _lock_diff(gate: Gate, alphabet: Alphabet) -> Iterator[RenderableType]:
     if not gate.question.diff.changes:
         return
-    yield from heading(alphabet, f"What the upgrade changes: {count_changes(gate)}")
+    yield from heading(alphabet, f"Changes of the upgrade: {count_changes(gate)}")
     table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False, show_header=False)
     for _ in range(5):
         table.add_column(overflow="fold")
     for each in gate.question.diff.changes:
         fields = (each.name, each.before or "-", each.after or "-", describe_origin(each))
-        table.add_row("", *(alphabet.say(shorten(field), "bold" if each.asked else "") for field in fields))
+        table.add_row("", *(alphabet.text(shorten(field), "bold" if each.asked else "") for field in fields))
     yield table
     yield alphabet.indent(describe_unchanged(gate), style="dim")
 
@@ -172,7 +172,7 @@ def _further_changes(gate: Gate, alphabet: Alphabet) -> Iterator[RenderableType]
     way = gate.question.further
     if way is None:
         return
-    yield from heading(alphabet, "What would make it possible")
+    yield from heading(alphabet, "Upgrades that make it possible")
     for each in way.changes:
         line = f"{each.name}>={each.lowest} instead of {each.held} (newest that works: {each.newest})"
         yield alphabet.indent(shorten(line))
@@ -197,7 +197,7 @@ def _findings(
 
 
 def _known(alphabet: Alphabet, title: str, findings: Sequence[Finding]) -> Iterator[RenderableType]:
-    """Each known divergence with the checks that it covers."""
+    """Draw each known divergence with its checks."""
     if not findings:
         return
     yield from heading(alphabet, f"{title}: {len(findings)}")
@@ -210,17 +210,17 @@ def _culprit(gate: Gate, alphabet: Alphabet) -> Iterator[RenderableType]:
     culprit = gate.culprit
     if culprit is None:
         return
-    yield from heading(alphabet, "Who is to blame")
+    yield from heading(alphabet, "Cause")
     for each in culprits_of(gate):
         yield alphabet.indent(describe_culprit(each, shorten), style="bold red")
         if command := culprit_command(gate, each):
-            yield alphabet.indent(f"just this: {shorten(command, LONGEST_COMMAND)}", style="dim")
+            yield alphabet.indent(f"this change only: {shorten(command, LONGEST_COMMAND)}", style="dim")
     yield alphabet.indent(shorten(culprit.sentence, 1200))
 
 
 def _again(gate: Gate, alphabet: Alphabet) -> Iterator[RenderableType]:
-    yield alphabet.say(f"again: {shorten(gate_command(gate), LONGEST_COMMAND)}", "dim")
+    yield alphabet.text(f"again: {shorten(gate_command(gate), LONGEST_COMMAND)}", "dim")
     groups = group_findings(fresh_findings(gate))
     if groups:
         command = checks_command(gate, [each.glob for each in groups[:MOST_CHECKS]])
-        yield alphabet.say(f"{name_red(groups).lower()}: {shorten(command, LONGEST_COMMAND)}", "dim")
+        yield alphabet.text(f"{name_red(groups).lower()}: {shorten(command, LONGEST_COMMAND)}", "dim")

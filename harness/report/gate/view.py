@@ -1,4 +1,4 @@
-"""What every rendering of a gate says in words, the cause included."""
+"""Texts and groups that all renderings of a gate share, the cause included."""
 
 from __future__ import annotations
 
@@ -20,25 +20,25 @@ if TYPE_CHECKING:
     from harness.records import Culprit, Finding, FurtherChanges, Gate, LockChange, Outcome, ReleaseSearch
 
 
-NOT_JUDGED = "This is about correctness alone; latency is not judged."
-"""What has to be said of a gate that measured no latency."""
+NOT_JUDGED = "Correctness only; latency was not judged."
+"""The note of a gate without latency."""
 
 ACCEPT_KNOWN = "--accept-known"
-"""The option that lets a known divergence pass that only the candidate has."""
+"""The option that accepts known divergences that only the candidate has."""
 
 
 LONGEST_COMMAND = 4000
-"""Characters of a command that are shown: half of one would do something else."""
+"""Largest length of a command, in characters; a shortened one would do something else."""
 
 
 _VALUED = frozenset({"--from", "--to", "--matrix", "--checks", "--quantities", "--budget", "--golden"})
-"""Options of the gate after which a value stands."""
+"""Options of the gate that take a value."""
 
 
 def gate_command(gate: Gate, *more: str, without: Sequence[str] = ()) -> str:
-    """The command that asks again where the gate was asked.
+    """The command that repeats a gate.
 
-    What is among ``more`` replaces what was given; ``without`` are options to leave out.
+    Options in ``more`` replace the given ones; options in ``without`` are removed.
     """
     given = _without(gate.question.arguments, (*more, *without))
     there = {word for word in given if word.startswith("--")} - _VALUED
@@ -47,19 +47,19 @@ def gate_command(gate: Gate, *more: str, without: Sequence[str] = ()) -> str:
 
 
 def checks_command(gate: Gate, checks: Sequence[str]) -> str:
-    """The command that runs these checks alone: no latency, and nobody to blame."""
+    """The command that runs these checks only, without latency and the search for the cause."""
     globs = [word for check in checks for word in ("--checks", check)]
     return gate_command(gate, *globs, "--no-latency", "--no-culprit", without=("--quantities", "--budget"))
 
 
 def changes_command(gate: Gate, changes: Sequence[str]) -> str:
-    """The command that asks for these changes instead of what was asked for."""
+    """The command that judges these changes instead of the requested ones."""
     options = itertools.dropwhile(lambda word: not word.startswith("--"), gate.question.arguments)
     return f"{gate.question.command} {shlex.join((*changes, *_without(tuple(options), ('--to',))))}"
 
 
 def _without(arguments: Sequence[str], options: Sequence[str]) -> list[str]:
-    """Arguments but for these options and their values."""
+    """Arguments without these options and their values."""
     dropped = _VALUED.intersection(options)
     return [
         word
@@ -69,57 +69,53 @@ def _without(arguments: Sequence[str], options: Sequence[str]) -> list[str]:
 
 
 def describe_judged(gate: Gate) -> str:
-    """What the verdict speaks of, and what of that was not run anew."""
+    """Describe what the verdict covers, and which results were reused."""
     if not gate.judged:
-        return "Nothing was judged."
+        return "No cell was judged."
     *first, last = gate.judged
-    judged = f"Judged: {', '.join(first)} and {last}." if first else f"Judged: {last} alone."
+    judged = f"Judged: {', '.join(first)} and {last}." if first else f"Judged: {last} only."
     if set(gate.judged) == {"correctness"}:
         judged = NOT_JUDGED
     reused = " and the ".join(cell.cell for cell in gate.decision.cells if cell.reused)
-    return (
-        f"{judged} The suite of the {reused} ran before: its results were taken over." if reused else judged
-    )
+    return f"{judged} Results of the {reused} are reused from an earlier run." if reused else judged
 
 
 def describe_origin(change: LockChange) -> str:
-    """Why a distribution moves."""
-    origin = "pinned by the file" if change.pinned else "asked for" if change.asked else "dragged along"
+    """Describe why a distribution changes."""
+    origin = "pinned by the file" if change.pinned else "direct" if change.asked else "transitive"
     if change.kind != "changed":
         return f"{origin}, {change.kind}"
     return f"{origin}, another file" if change.before == change.after else origin
 
 
 def describe_unchanged(gate: Gate) -> str:
-    """How many distributions do not move."""
+    """Count the distributions that do not change."""
     count = gate.question.diff.unchanged
-    return f"{count} {'other is' if count == 1 else 'others are'} the same."
+    return f"{count} {'other is' if count == 1 else 'others are'} unchanged."
 
 
 def count_changes(gate: Gate) -> str:
-    """How many distributions move, and why."""
+    """Count the changed distributions by origin."""
     changes = gate.question.diff.changes
     pinned = sum(each.pinned for each in changes)
     asked = sum(each.asked for each in changes) - pinned
-    told = f", {pinned} pinned by the file" if pinned else ""
-    return f"{asked} asked for{told}, {len(changes) - asked - pinned} dragged along"
+    by_file = f", {pinned} pinned by the file" if pinned else ""
+    return f"{asked} direct{by_file}, {len(changes) - asked - pinned} transitive"
 
 
 def describe_further_changes(way: FurtherChanges) -> str:
-    """What the search for further changes came to; the changes themselves are told beside it."""
-    asked = f"the resolver was asked {way.calls} {'time' if way.calls == 1 else 'times'}"
+    """Describe the result of the search for further upgrades; the upgrades themselves are listed apart."""
+    asked = f"the resolver ran {way.calls} {'time' if way.calls == 1 else 'times'}"
     if not way.changes:
-        return f"No further upgrade of what is held would make it possible ({asked})."
+        return f"No further upgrade of pinned packages makes it possible ({asked})."
     if way.smallest:
-        return (
-            f"It would be possible with {'this' if len(way.changes) == 1 else 'these two'} as well ({asked})."
-        )
-    return f"It would be possible with these as well; fewer may do ({asked})."
+        return f"{'This makes' if len(way.changes) == 1 else 'Both make'} it possible ({asked})."
+    return f"These upgrades make it possible; fewer may be enough ({asked})."
 
 
 @dataclass(frozen=True)
 class Group:
-    """The findings of one check and outcome: the first of them speaks for all."""
+    """The findings of one check and outcome, with the message of the first."""
 
     check: str
     outcome: Outcome
@@ -130,12 +126,12 @@ class Group:
 
     @property
     def glob(self) -> str:
-        """What ``--checks`` takes to run them all."""
+        """The value of ``--checks`` that selects them."""
         return self.cases[0] if len(self.cases) == 1 else f"{self.check}/*"
 
 
 def group_findings(findings: Sequence[Finding]) -> list[Group]:
-    """Findings check by check, the lowest layer first: a person reads checks, not their parameters."""
+    """Group findings by check, the lowest layer first."""
     grouped: dict[tuple[str, Outcome], list[Finding]] = defaultdict(list)
     for each in in_layer_order(findings):
         grouped[check_of(each.check), each.outcome].append(each)
@@ -154,7 +150,7 @@ def group_findings(findings: Sequence[Finding]) -> list[Group]:
 
 @dataclass(frozen=True)
 class Known:
-    """What one known divergence covers: the reason that the matrix gives for it stands for all of it."""
+    """The findings of one known divergence, with the reason that the matrix gives."""
 
     reason: str
     checks: tuple[str, ...]
@@ -162,7 +158,7 @@ class Known:
 
 
 def group_known(findings: Sequence[Finding]) -> list[Known]:
-    """Known divergences by their reason, the lowest layer first."""
+    """Group known divergences by reason, the lowest layer first."""
     grouped: dict[str, list[Finding]] = defaultdict(list)
     for each in in_layer_order(findings):
         grouped[each.expectation].append(each)
@@ -173,40 +169,40 @@ def group_known(findings: Sequence[Finding]) -> list[Known]:
 
 
 def fresh_known(gate: Gate) -> tuple[Finding, ...]:
-    """Known divergences that only the candidate has, unless they were accepted: they fail the gate too."""
+    """Known divergences that only the candidate has; unless accepted, they fail the gate."""
     return () if gate.decision.accepted else gate.decision.known
 
 
 def fresh_findings(gate: Gate) -> tuple[Finding, ...]:
-    """Everything that is new in the candidate and fails the gate."""
+    """All findings that are new in the candidate and fail the gate."""
     return (*gate.decision.new, *fresh_known(gate))
 
 
 def count_cases(number: int) -> str:
-    """How many cases, in words."""
+    """Format a number of cases."""
     return "1 case" if number == 1 else f"{number} cases"
 
 
 MOST_CHECKS = 8
-"""Checks that one command runs."""
+"""Largest number of checks in one command."""
 
 
 def name_red(groups: Sequence[Group]) -> str:
-    """What the command runs that is told beside what is red."""
-    return "What is red alone" if len(groups) <= MOST_CHECKS else f"The first {MOST_CHECKS} red checks alone"
+    """Name the checks of the command that repeats the red ones."""
+    return "Red checks only" if len(groups) <= MOST_CHECKS else f"The first {MOST_CHECKS} red checks only"
 
 
-# Who is to blame, in words; each rendering quotes names and versions in its own way.
+# The cause; each rendering quotes names and versions in its own way
 
 Quote = Callable[[str], str]
-"""Makes what a package wrote harmless for where it is going to stand."""
+"""Escapes text of a package for one output format."""
 
 MOST = 6
-"""Names in a list within a sentence."""
+"""Largest number of names in a sentence."""
 
 
 def describe_move(change: LockChange, quote: Quote, arrow: str = "->") -> str:
-    """A distribution, and from where to where it moves."""
+    """Describe a change: distribution, version before and after."""
     if change.kind == "added":
         return f"{quote(change.name)} {quote(change.after)} (added)"
     if change.kind == "removed":
@@ -215,40 +211,40 @@ def describe_move(change: LockChange, quote: Quote, arrow: str = "->") -> str:
 
 
 def describe_culprit(culprit: Culprit, quote: Quote, arrow: str = "->") -> str:
-    """The changes to blame in one line; empty where none was found."""
+    """The changes that are the cause, in one line; empty if none was found."""
     return " together with ".join(describe_move(each, quote, arrow) for each in culprit.changes)
 
 
 def culprits_of(gate: Gate) -> list[Culprit]:
-    """The culprit and the independent ones beside it: those that were found, the weightiest first."""
+    """The causes that were found, independent ones included, the most important first."""
     first = gate.culprit
     return [] if first is None else [each for each in (first, *first.further) if each.changes]
 
 
 def describe_culprits(gate: Gate, quote: Quote, arrow: str = "->") -> str:
-    """All that is to blame in one line; empty where nothing was found."""
+    """All causes in one line; empty if none was found."""
     return "; ".join(describe_culprit(each, quote, arrow) for each in culprits_of(gate))
 
 
 def describe_search(culprit: Culprit, quote: Quote) -> list[str]:
-    """What was looked for, and how many releases were: what the sentence of the search does not say."""
-    said = []
+    """Describe the failed cases and the tried releases of the search."""
+    lines = []
     if culprit.looked_for:
         cases = ", ".join(quote(each) for each in culprit.looked_for[:MOST])
         more = f" and {len(culprit.looked_for) - MOST} more" if len(culprit.looked_for) > MOST else ""
-        said.append(f"Looked for: {cases}{more}.")
-    return said + [_describe_releases(each, quote) for each in culprit.releases]
+        lines.append(f"Failed cases: {cases}{more}.")
+    return lines + [_describe_releases(each, quote) for each in culprit.releases]
 
 
 def _describe_releases(search: ReleaseSearch, quote: Quote) -> str:
     least = "" if search.unlisted is None else "at least "
-    told = f"Of {least}{search.releases} releases of {quote(search.name)} {len(search.tried)} were tried"
+    tried = f"{len(search.tried)} of {least}{search.releases} releases of {quote(search.name)} were tried"
     unknown = ", ".join(quote(each) for each in search.skipped[:MOST])
-    return f"{told}; nothing is known of {unknown}." if unknown else f"{told}."
+    return f"{tried}; no result for {unknown}." if unknown else f"{tried}."
 
 
 def _can_be_asked(change: LockChange) -> bool:
-    """Whether the gate takes it as a change: of what was there, and upwards."""
+    """Whether the gate accepts it as CHANGE: an upgrade of an installed distribution."""
     try:
         return change.kind == "changed" and Version(change.after) >= Version(change.before)
     except InvalidVersion:
@@ -256,9 +252,9 @@ def _can_be_asked(change: LockChange) -> bool:
 
 
 def culprit_command(gate: Gate, culprit: Culprit) -> str:
-    """The gate of a culprit alone, at its first bad release; empty where that would show something else.
+    """The gate command for a cause alone, at its first bad release; empty if it would not show the failure.
 
-    That is where a change cannot be asked for, and where the part alone was not seen to do it.
+    That is the case if the change is not a valid CHANGE, or if the part alone was not seen to fail.
     """
     if culprit.alone != "red" or not culprit.changes or not all(map(_can_be_asked, culprit.changes)):
         return ""

@@ -1,1 +1,1 @@
-"""What the history and comparisons of runs say."""
+"""Renderers of the history, of comparisons and of trends."""

@@ -1,4 +1,4 @@
-"""A comparison of two runs as Markdown for a pull request or a job's page, and as JSON."""
+"""A comparison of two runs as Markdown and as JSON."""
 
 from __future__ import annotations
 
@@ -24,20 +24,17 @@ if TYPE_CHECKING:
     from harness.report.history.view import DifferenceGroup
 
 
-# A comparison as JSON.
-
-
 def render_comparison_json(comparison: Comparison) -> str:
-    """Render every single difference, as ``harness.history_records.Comparison`` has them."""
+    """Render every difference; the schema is ``harness.records.Comparison``."""
     return msgspec.json.format(msgspec.json.encode(comparison), indent=1).decode() + "\n"
 
 
 _TABLE_BYTES = 45_000
-"""There are sixteen kinds of differences, so all of them stay below what GitHub shows."""
+"""Bytes of one table: the tables of all sixteen kinds stay below the limit of GitHub."""
 
 
 def render_comparison_markdown(comparison: Comparison) -> str:
-    """Render a comparison as GitHub-flavoured Markdown; what packages wrote stands in code spans."""
+    """Render a comparison as GitHub-flavoured Markdown; text of packages stands in code spans."""
     word = "WORSE" if comparison.worse else "NOT WORSE"
     lines = [
         f"**{word}**: {escape_markdown(describe_comparison(comparison), 600)}",
@@ -52,7 +49,7 @@ def render_comparison_markdown(comparison: Comparison) -> str:
 
 
 def render_since(since: Comparison) -> Iterator[str]:
-    """The section of a summary that tells what is worse than in the last run."""
+    """Render the section of a summary on changes since the last run."""
     before = code_span(describe_run(since.before), table=False)
     yield from ("", "### Since the last run", "")
     yield f"{escape_markdown(describe_comparison(since), 600)} Against {before}; {describe_compared(since)}."

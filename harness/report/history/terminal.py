@@ -1,4 +1,4 @@
-"""Comparison, list of runs and trends for a terminal."""
+"""Comparison, list of runs and trends as text for a terminal."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from harness.report.console import Alphabet, print_to_text
 from harness.report.escape import shorten
 from harness.report.history.view import (
     TITLES,
-    WORDS,
+    TREND_TEXTS,
     choose_trends,
     describe_cells,
     describe_compared,
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from harness.report.history.view import DifferenceGroup
 
 
-# A comparison for a terminal.
+# Comparison
 
 _NAMED_BY_CHANGE = {
     "lock-changed",
@@ -47,32 +47,32 @@ _NAMED_BY_CHANGE = {
 def render_comparison_text(
     comparison: Comparison, *, width: int = 80, color: bool = False, unicode: bool = True
 ) -> str:
-    """Render a comparison; the sentence stands first and last, and every check that changed between.
+    """Render a comparison: the summary first and last, every changed check in between.
 
     Args:
-        comparison: what two runs differ in.
+        comparison: the differences of two runs.
         width: columns of the terminal.
-        color: whether escape sequences for colours may be used.
-        unicode: whether the encoding knows more than ASCII.
+        color: whether to use escape sequences for colours.
+        unicode: whether the encoding supports more than ASCII.
     """
     lines = Group(*_draw(comparison, Alphabet(unicode)))
     return print_to_text(lines, width=width, color=color, unicode=unicode)
 
 
 def _draw(comparison: Comparison, alphabet: Alphabet) -> Iterator[RenderableType]:
-    sentence = alphabet.say(
+    sentence = alphabet.text(
         f"{'WORSE: ' if comparison.worse else ''}{describe_comparison(comparison)}",
         "bold red" if comparison.worse else "bold green",
     )
     yield sentence
-    yield alphabet.say(f"before: {describe_run(comparison.before)}", "dim")
-    yield alphabet.say(f"after:  {describe_run(comparison.after)}", "dim")
-    yield alphabet.say(describe_compared(comparison), "dim")
-    yield from (alphabet.say(f"note: {shorten(note, 600)}", "yellow") for note in comparison.notes)
+    yield alphabet.text(f"before: {describe_run(comparison.before)}", "dim")
+    yield alphabet.text(f"after:  {describe_run(comparison.after)}", "dim")
+    yield alphabet.text(describe_compared(comparison), "dim")
+    yield from (alphabet.text(f"note: {shorten(note, 600)}", "yellow") for note in comparison.notes)
     grouped = group_differences(comparison)
     for kind, groups in grouped.items():
         yield Text()
-        yield alphabet.say(TITLES[kind], "bold")
+        yield alphabet.text(TITLES[kind], "bold")
         for causes, several in itertools.groupby(groups, key=lambda group: group.example.causes):
             for group in several:
                 yield from draw_group(group, comparison.cells, alphabet)
@@ -84,7 +84,7 @@ def _draw(comparison: Comparison, alphabet: Alphabet) -> Iterator[RenderableType
 
 
 def draw_group(group: DifferenceGroup, total: int, alphabet: Alphabet) -> Iterator[RenderableType]:
-    """A group of differences in one or two lines; ``total`` is how many cells were compared."""
+    """Draw a group of differences in one or two lines; ``total`` is the number of compared cells."""
     sign = alphabet.sign("red") if group.worse else "-"
     where = describe_cells(group, total)
     if group.kind in _NAMED_BY_CHANGE:
@@ -100,7 +100,7 @@ def draw_group(group: DifferenceGroup, total: int, alphabet: Alphabet) -> Iterat
         yield alphabet.indent(f"{name}: {shorten(each.before)} -> {shorten(each.after)}{tail}", 4)
 
 
-# The list of past runs for a terminal.
+# List of runs
 
 _STYLES = {"pass": "green", "regressed": "bold red", "error": "bold red"}
 
@@ -108,7 +108,7 @@ _STYLES = {"pass": "green", "regressed": "bold red", "error": "bold red"}
 def render_history_text(
     runs: Sequence[PastRun], *, width: int = 80, color: bool = False, unicode: bool = True
 ) -> str:
-    """Render past runs, one a row, in the order in which they come; ``*`` marks a pinned one."""
+    """Render past runs, one per row, in the given order; ``*`` marks a pinned run."""
     alphabet = Alphabet(unicode)
     table = Table(box=None, padding=(0, 1, 0, 0), pad_edge=False, header_style="bold")
     table.add_column("run", overflow="fold", no_wrap=False)
@@ -119,12 +119,12 @@ def render_history_text(
     table.add_column("red", overflow="fold")
     for run in runs:
         table.add_row(
-            alphabet.say(f"{'* ' if run.pinned else ''}{shorten(run.run)}"),
-            alphabet.say(run.created[:16].replace("T", " ")),
-            alphabet.say(shorten(run.matrix)),
-            alphabet.say(run.verdict, _STYLES.get(run.verdict, "yellow")),
-            alphabet.say(str(run.cells)),
-            alphabet.say(_describe_red(run)),
+            alphabet.text(f"{'* ' if run.pinned else ''}{shorten(run.run)}"),
+            alphabet.text(run.created[:16].replace("T", " ")),
+            alphabet.text(shorten(run.matrix)),
+            alphabet.text(run.verdict, _STYLES.get(run.verdict, "yellow")),
+            alphabet.text(str(run.cells)),
+            alphabet.text(_describe_red(run)),
         )
     return print_to_text(table, width=width, color=color, unicode=unicode)
 
@@ -143,49 +143,49 @@ _WIDTH = 40
 def render_trends_text(
     trends: Trends, *, everything: bool = False, width: int = 80, color: bool = False, unicode: bool = True
 ) -> str:
-    """Render trends; without ``everything`` only those of which it can be said that and how they changed."""
+    """Render trends; without ``everything`` only series with a known change."""
     lines = Group(*_draw_trends(trends, Alphabet(unicode), everything=everything))
     return print_to_text(lines, width=width, color=color, unicode=unicode)
 
 
 def _draw_trends(trends: Trends, alphabet: Alphabet, *, everything: bool) -> Iterator[RenderableType]:
     series = f"{len(trends.trends)} series: {describe_kinds(trends)}"
-    yield alphabet.say(f"{trends.matrix}: {trends.runs} runs of one machine class, {series}", "bold")
+    yield alphabet.text(f"{trends.matrix}: {trends.runs} runs of one machine class, {series}", "bold")
     kind = "pinned run" if trends.pinned else "first run"
-    yield alphabet.say(f"held against {trends.reference} ({kind})", "dim")
-    yield from (alphabet.say(f"note: {note}", "yellow") for note in trends.notes)
+    yield alphabet.text(f"compared with {trends.reference} ({kind})", "dim")
+    yield from (alphabet.text(f"note: {note}", "yellow") for note in trends.notes)
     shown = choose_trends(trends, everything=everything)
     for each in shown:
         yield Text()
         yield from _draw_trend(each, alphabet)
     if not shown and trends.trends:
-        yield alphabet.say("nothing is known to have changed")
+        yield alphabet.text("no series is known to have changed")
 
 
 def _draw_trend(trend: Trend, alphabet: Alphabet) -> Iterator[RenderableType]:
     style = "bold red" if trend.kind != "steady" and (trend.since or 1.0) > 1 else ""
     name = f"{shorten(trend.scenario)} in {shorten(trend.cell)}"
     if trend.since is None or trend.beyond is None:
-        yield alphabet.say(f"{name}: {WORDS[trend.kind]}", style)
+        yield alphabet.text(f"{name}: {TREND_TEXTS[trend.kind]}", style)
     else:
-        how = f"{WORDS[trend.kind]} (noise {trend.beyond:.2f}x)"
-        yield alphabet.say(f"{name}: {trend.since:.2f}x since the reference, {how}", style)
+        how = f"{TREND_TEXTS[trend.kind]} (noise {trend.beyond:.2f}x)"
+        yield alphabet.text(f"{name}: {trend.since:.2f}x since the reference, {how}", style)
     values = [point.value for point in trend.points]
     newest = f"{min(values):.3f} to {max(values):.3f}, now {values[-1]:.3f}, {len(values)} runs"
     bars = f"{_draw_bars(values)} " if alphabet.unicode else ""
     yield alphabet.indent(f"{bars}{newest}")
     if trend.kind == "crept" and trend.a_run is not None:
         yield alphabet.indent(
-            f"{trend.a_run.ratio:.4f}x a run ({trend.a_run.low:.4f} to {trend.a_run.high:.4f})"
+            f"{trend.a_run.ratio:.4f}x per run ({trend.a_run.low:.4f} to {trend.a_run.high:.4f})"
         )
     for change in trend.changes:
         yield alphabet.indent(
-            f"{change.ratio:.2f}x at {change.first}: `harness compare {change.last} {change.first}` says why"
+            f"{change.ratio:.2f}x at {change.first}: `harness compare {change.last} {change.first}` shows why"
         )
 
 
 def _draw_bars(values: list[float]) -> str:
-    """The newest values as bars, the lowest to the highest."""
+    """Draw the newest values as bars, scaled from the lowest to the highest."""
     shown = values[-_WIDTH:]
     low, high = min(shown), max(shown)
     spread = (high - low) or 1.0

@@ -1,4 +1,4 @@
-"""What every rendering shows of a comparison of two runs, and of trends over many."""
+"""Texts and groups that all renderings of comparisons and trends share."""
 
 from __future__ import annotations
 
@@ -17,45 +17,45 @@ if TYPE_CHECKING:
     from harness.records import Comparison, Difference, DifferenceKind, PastRun, Trend, TrendKind, Trends
 
 
-# What every rendering shows of a comparison: differences of one kind and cause together, the worst first.
+# Comparison: differences grouped by kind and cause, the worst first
 
 TITLES: dict[DifferenceKind, str] = {
     "verdict-changed": "Verdict of the run",
     "status-changed": "Status of the cell",
     "new-red": "Newly red",
     "check-vanished": "No longer checked",
-    "cell-vanished": "Cells that are gone",
-    "outcome-changed": "Another outcome",
+    "cell-vanished": "Removed cells",
+    "outcome-changed": "Changed outcomes",
     "quantity-changed": "Latency and memory of the gate",
     "latency-changed": "Latency, as ratio to the baseline",
-    "behaviour-changed": "Another behaviour was recorded",
-    "value-moved": "Measured values that moved",
-    "allowed-changed": "Another value is allowed",
+    "behaviour-changed": "Changed recorded behaviour",
+    "value-moved": "Changed measured values",
+    "allowed-changed": "Changed tolerances",
     "gone-red": "No longer red",
     "check-appeared": "New checks",
     "cell-appeared": "New cells",
     "lock-changed": "Locks",
-    "surroundings-changed": "Surroundings of the cell",
+    "surroundings-changed": "System and hardware of the cell",
 }
-"""Every kind of difference, in the order in which a person wants to know."""
+"""Kind of difference -> title, in the order of importance."""
 
 _WORDS: dict[DifferenceKind, tuple[str, str]] = {
     "verdict-changed": ("verdict is worse, though no cell is", "verdicts are worse"),
     "status-changed": ("cell has another status", "cells have another status"),
     "new-red": ("case is newly red", "cases are newly red"),
     "check-vanished": ("case is no longer checked", "cases are no longer checked"),
-    "cell-vanished": ("cell is gone", "cells are gone"),
+    "cell-vanished": ("cell was removed", "cells were removed"),
     "outcome-changed": ("case has a worse outcome", "cases have a worse outcome"),
     "quantity-changed": ("quantity is worse", "quantities are worse"),
     "latency-changed": ("latency is higher", "latencies are higher"),
     "cell-appeared": ("new cell is red", "new cells are red"),
     "behaviour-changed": ("behaviour changed", "behaviours changed"),
-    "value-moved": ("value moved", "values moved"),
+    "value-moved": ("value changed", "values changed"),
     "allowed-changed": ("tolerance changed", "tolerances changed"),
     "gone-red": ("case is no longer red", "cases are no longer red"),
     "check-appeared": ("case is new", "cases are new"),
     "lock-changed": ("lock changed", "locks changed"),
-    "surroundings-changed": ("cell has other surroundings", "cells have other surroundings"),
+    "surroundings-changed": ("cell runs on another system", "cells run on another system"),
 }
 
 
@@ -69,27 +69,27 @@ class DifferenceGroup:
 
     @property
     def worse(self) -> bool:
-        """Whether one of them makes the comparison fail."""
+        """Whether a difference of the group makes the comparison fail."""
         return any(each.worse for each in self.differences)
 
     @property
     def example(self) -> Difference:
-        """The one that is shown: the one that changed most, where that can be said."""
+        """The difference to show: the largest change, if the group has ratios."""
         return max(self.differences, key=lambda each: abs((each.ratio or 1.0) - 1.0))
 
     @property
     def cells(self) -> tuple[str, ...]:
-        """The cells that it happened in."""
+        """The cells with a difference of this group."""
         return tuple(dict.fromkeys(each.cell for each in self.differences))
 
     @property
     def cases(self) -> int:
-        """How many cases of the check, over all cells."""
+        """Number of cases over all cells."""
         return len(self.differences)
 
 
 def group_differences(comparison: Comparison) -> dict[DifferenceKind, list[DifferenceGroup]]:
-    """Kind -> groups, the worse first, equal causes together; each check, scenario, package is in one."""
+    """Group differences by kind, name and causes; worse groups come first."""
     grouped: dict[tuple[DifferenceKind, str, tuple[str, ...]], list[Difference]] = defaultdict(list)
     for each in comparison.differences:
         for name in _names(each):
@@ -123,33 +123,33 @@ def _names(difference: Difference) -> list[str]:
 
 
 def describe_comparison(comparison: Comparison) -> str:
-    """One sentence: what got worse, or that nothing did."""
+    """Summarize in one sentence what got worse."""
     counts: dict[DifferenceKind, int] = defaultdict(int)
     for each in comparison.worse:
         counts[each.kind] += 1
     if not counts:
         rest = len(comparison.differences)
-        other = f"; {rest} difference{'' if rest == 1 else 's'} otherwise" if rest else ", nothing differs"
+        other = f"; {rest} other difference{'' if rest == 1 else 's'}" if rest else ", nothing differs"
         return f"Nothing got worse{other}."
     parts = [f"{counts[kind]} {_WORDS[kind][counts[kind] > 1]}" for kind in TITLES if counts[kind]]
     return f"{'; '.join(parts)}."
 
 
 def describe_compared(comparison: Comparison) -> str:
-    """How much was compared: silence about the rest is no news."""
+    """Describe how much was compared."""
     latency = f"{comparison.latency} latencies" if comparison.same_class else "no latency"
     return f"compared: {comparison.cells} cells, {comparison.cases} cases, {latency}"
 
 
 def describe_run(run: PastRun) -> str:
-    """A run in one line."""
+    """Describe a run in one line."""
     commit = f", commit {run.commit[:10]}{'+' if '+' in run.commit else ''}" if run.commit else ""
     part = ", a part of it" if run.subset else ""
     return f"{run.run} ({run.kind} of {run.matrix}{part}{commit}): {run.verdict}"
 
 
 def describe_cells(group: DifferenceGroup, total: int, limit: int = 3) -> str:
-    """The cells of a group, shortened: ``all 21 cells`` of the compared ones, or the first of them."""
+    """Describe the cells of a group: ``all 21 cells``, or the first few of them."""
     cells = group.cells
     if cells == ("",):
         return "the run as a whole"
@@ -159,24 +159,27 @@ def describe_cells(group: DifferenceGroup, total: int, limit: int = 3) -> str:
     return f"{shown} and {len(cells) - limit} more" if len(cells) > limit else shown
 
 
-WORDS: dict[TrendKind, str] = {
+TREND_TEXTS: dict[TrendKind, str] = {
     "steady": "within the noise",
     "stepped": "in one step",
-    "crept": "in many small steps",
-    "unclear": "nothing says how",
+    "crept": "drift in many small steps",
+    "unclear": "neither a step nor drift",
 }
 _NEWS: frozenset[TrendKind] = frozenset({"stepped", "crept"})
-"""What is unclear is counted only: of 600 series that hold, heavy noise makes some a dozen so."""
+"""Unclear series are only counted: heavy noise makes about a dozen of 600 steady series unclear."""
 
 
 def describe_kinds(trends: Trends) -> str:
-    """How many series did what."""
+    """Count the series by kind."""
     counts = Counter(trend.kind for trend in trends.trends)
-    return ", ".join(f"{counts[kind]} {kind}" for kind in WORDS if counts[kind]) or "nothing was timed"
+    counted = (
+        f"{counts[kind]} {'drifted' if kind == 'crept' else kind}" for kind in TREND_TEXTS if counts[kind]
+    )
+    return ", ".join(counted) or "no latency"
 
 
 def choose_trends(trends: Trends, *, everything: bool = False) -> list[Trend]:
-    """The series of which it can be said that and how they changed, the slowest first; or all of them."""
+    """Choose the series with a known change, the slowest first; or all series."""
     shown = [each for each in trends.trends if everything or each.kind in _NEWS or each.changes]
     return sorted(shown, key=_order_trends)
 
@@ -187,7 +190,7 @@ def _order_trends(trend: Trend) -> float:
 
 @dataclass(frozen=True)
 class RunLevel:
-    """The cells of a scenario in one run, the baseline left out: quartiles and median of their ratios."""
+    """Quartiles and median of the ratios of all cells but the baseline, for one scenario and run."""
 
     place: int
     low: float
@@ -197,9 +200,9 @@ class RunLevel:
 
 @dataclass(frozen=True)
 class ScenarioTrend:
-    """One scenario over all cells: a level a run, and the ``news`` among its series, which changed most.
+    """One scenario over all cells: its level in each run, and the series that changed most (``news``).
 
-    ``left`` is how many more of those there are.
+    ``left`` is the number of further changed series.
     """
 
     scenario: str
@@ -210,16 +213,16 @@ class ScenarioTrend:
 
 
 def number_runs(trends: Trends) -> dict[str, int]:
-    """Run -> its number in the drawing, from 1; the oldest first, and only those that timed something."""
+    """Number the runs with latency from 1, oldest first."""
     created = {point.run: point.created for trend in trends.trends for point in trend.points}
     ordered = sorted(created, key=lambda run: (created[run], run))
     return {run: number for number, run in enumerate(ordered, 1)}
 
 
 def group_scenarios(trends: Trends, numbers: Mapping[str, int], *, most: int = 4) -> list[ScenarioTrend]:
-    """Each scenario, in the order measured; up to ``most`` series of its own are told apart.
+    """Group trends by scenario, in the order of measurement, each with up to ``most`` changed series.
 
-    ``numbers`` are those of the runs.
+    ``numbers`` maps runs to their numbers.
     """
     grouped: dict[str, list[Trend]] = defaultdict(list)
     for trend in trends.trends:

@@ -1,1 +1,1 @@
-"""The page that a person reads: what it shows, section by section, and its templates."""
+"""The HTML page: view models of its sections, and its templates."""

@@ -1,4 +1,4 @@
-"""What the page shows of one cell and of its checks."""
+"""The section of the page on each cell and its checks."""
 
 from __future__ import annotations
 
@@ -28,38 +28,40 @@ if TYPE_CHECKING:
     from harness.records import CellResult, CellVerdict, Finding, Observation, PlannedCell, Run
 
 
-# What the page shows of the checks of one cell.
+# Checks of a cell
 
 _CELLS_IN_FULL = 100
-"""A sweep of more cells tells a check only where it measured something else than in the baseline."""
+"""Number of cells above which the page shows only checks that differ from the baseline."""
 
 _COUNTED = {"pass": "passed", "fail": "failed", "skip": "skipped"}
 
 
 @dataclass(frozen=True)
-class Told:
-    """The checks of the baseline as the page tells them there, so that a large sweep need not repeat them."""
+class BaselineChecks:
+    """The checks of the baseline as shown on the page, which a large sweep does not repeat."""
 
     cell: str
     rows: tuple[dict[str, str], ...]
 
 
-def find_told(run: Run, findings: Mapping[str, Sequence[Finding]]) -> Told | None:
-    """What is told once, in the baseline; None in a sweep that is small enough, or without a baseline."""
+def find_baseline_checks(run: Run, findings: Mapping[str, Sequence[Finding]]) -> BaselineChecks | None:
+    """The checks shown once, in the baseline; None for small sweeps and without a baseline."""
     baseline = run.plan.baseline
     if baseline is None or baseline not in findings or len(run.judgement.cells) <= _CELLS_IN_FULL:
         return None
-    return Told(baseline, tuple(_check(row) for row in list_checks(findings[baseline])))
+    return BaselineChecks(baseline, tuple(_check(row) for row in list_checks(findings[baseline])))
 
 
-def view_checks(cell: CellVerdict, findings: Sequence[Finding], told: Told | None) -> dict[str, Any]:
-    """Every check in one line; none where the cell never came to its checks."""
+def view_checks(
+    cell: CellVerdict, findings: Sequence[Finding], shown_once: BaselineChecks | None
+) -> dict[str, Any]:
+    """View every check in one line; none if the cell did not reach its checks."""
     died = cell.status not in {"ok", "failed"}
     if died and all(finding.outcome == "missing" for finding in findings):
         return {"checks": [], "checks_alike": 0}
     rows = [_check(row) for row in list_checks(findings)]
-    alike = () if told is None or told.cell == cell.cell else told.rows
-    other = [row for row in rows if row not in alike]
+    repeated = () if shown_once is None or shown_once.cell == cell.cell else shown_once.rows
+    other = [row for row in rows if row not in repeated]
     return {"checks": other, "checks_alike": len(rows) - len(other)}
 
 
@@ -76,9 +78,9 @@ def _check(row: CheckRow) -> dict[str, str]:
 
 
 def view_cases(cell: CellVerdict, findings: Sequence[Finding], room: int) -> dict[str, Any]:
-    """Red cases (``room`` of them), expected and skipped ones.
+    """View red cases (at most ``room``), expected and skipped ones.
 
-    Those that a dead cell never came to are told by its status.
+    Cases that a dead cell did not reach are covered by its status.
     """
     died = cell.status not in {"ok", "failed"}
     red = [each for each in findings if is_red(each.outcome) and not (died and each.outcome == "missing")]
@@ -91,7 +93,7 @@ def view_cases(cell: CellVerdict, findings: Sequence[Finding], room: int) -> dic
 
 
 def _advise_once(rows: list[dict[str, str]]) -> list[dict[str, str]]:
-    """Leave out an advice that the row above gives already: cases of one check share it."""
+    """Remove an advice that equals that of the row above; cases of one check share it."""
     before = ["", *(row["advice"] for row in rows)]
     return [
         {**row, "advice": ""} if row["advice"] == last else row
@@ -115,7 +117,7 @@ def _row(finding: Finding) -> dict[str, str]:
 
 
 def show_measured(seen: Observation | None) -> str:
-    """What was measured, in its unit, with the share of elements beyond what is allowed."""
+    """Format a measured value with its unit and the share of elements beyond the tolerance."""
     if seen is None:
         return ""
     value = "not finite" if seen.value is None else f"{seen.value:.4g} {seen.unit}".strip()
@@ -123,7 +125,7 @@ def show_measured(seen: Observation | None) -> str:
 
 
 def show_allowed(seen: Observation | None) -> str:
-    """What is allowed, with the control that shows what a really different model measures."""
+    """Format the allowed value, with the value of the control."""
     if seen is None or seen.allowed is None:
         return ""
     word = {"max": "at most ", "min": "at least ", "equal": "", "none": ""}[seen.bound]
@@ -132,7 +134,7 @@ def show_allowed(seen: Observation | None) -> str:
 
 
 def _by_reason(findings: Sequence[Finding]) -> list[tuple[str, str]]:
-    """Each reason with its checks, and in how many cases."""
+    """Group findings by reason, with the checks and their numbers of cases."""
     grouped: dict[str, Counter[str]] = defaultdict(Counter)
     for finding in findings:
         if finding.outcome == "xfail":
@@ -154,24 +156,28 @@ def _skipped(findings: Sequence[Finding]) -> list[tuple[str, list[str]]]:
 _RED_SHOWN, _RED_IN_ALL = 60, 1200
 _LOG_OF_GREEN = 800
 _LOG_LINES, _LOG_CHARACTERS, _LOGS_IN_ALL = 60, 8000, 400_000
-"""Red cases and log lines of one cell, and of all: enough to see what it is, in a page of a few megabytes."""
+"""Limits of red cases and of log lines, for one cell and for all; they keep the page at a few megabytes."""
 
 
 def anchor_cells(run: Run) -> dict[str, str]:
-    """The anchor of each cell in the page; numbers, so that no id has to be trusted."""
+    """The anchor of each cell in the page; numbered, because ids are not safe for HTML."""
     return {cell.cell: f"cell-{place}" for place, cell in enumerate(run.judgement.cells)}
 
 
 def view_cells(run: Run) -> list[dict[str, Any]]:
-    """Everything that the template says of each cell, in the order of the plan."""
+    """View each cell, in the order of the plan."""
     planned, results, findings = planned_by_cell(run), results_by_cell(run), findings_by_cell(run)
     anchors, nearest, axes = anchor_cells(run), find_nearest(run), axis_names(run)
-    room, shared, told = Room.share(run), dict(view_shared_facts(run)), find_told(run, findings)
+    room, shared, shown_once = (
+        Room.share(run),
+        dict(view_shared_facts(run)),
+        find_baseline_checks(run, findings),
+    )
     return [
         {
             "axis_values": _axis_values(planned.get(cell.cell), axes),
             "nearest": _nearest(run, nearest.get(cell.cell), anchors),
-            **view_checks(cell, findings.get(cell.cell, []), told),
+            **view_checks(cell, findings.get(cell.cell, []), shown_once),
             "anchor": anchors[cell.cell],
             "command": only_command(run, cell.cell),
             "baseline": cell.cell == run.plan.baseline,
@@ -199,14 +205,14 @@ def _axis_values(planned: PlannedCell | None, axes: Sequence[str]) -> list[str]:
 
 @dataclass(frozen=True)
 class Room:
-    """How much of each red cell the page has room for, so that a sweep that is all red stays readable."""
+    """The space of each red cell on the page, so that a completely red sweep stays readable."""
 
     cases: int
     log: int  # characters
 
     @classmethod
     def share(cls, run: Run) -> Room:
-        """The room of each, by how many there are."""
+        """Share the space among the red cells."""
         red = max(1, sum(cell.red for cell in run.judgement.cells))
         return cls(
             min(_RED_SHOWN, max(4, _RED_IN_ALL // red)), min(_LOG_CHARACTERS, max(600, _LOGS_IN_ALL // red))
@@ -214,11 +220,11 @@ class Room:
 
 
 def view_shared_facts(run: Run) -> list[tuple[str, str]]:
-    """What was the same in every process that told of itself, told once; nothing where there is one only."""
-    told = [result.facts for result in run.results if result.facts]
-    if len(told) < 2:
+    """View the facts that all processes share; none for a single process."""
+    facts_of_cells = [result.facts for result in run.results if result.facts]
+    if len(facts_of_cells) < 2:
         return []
-    same = set(told[0].items()).intersection(*(facts.items() for facts in told[1:]))
+    same = set(facts_of_cells[0].items()).intersection(*(facts.items() for facts in facts_of_cells[1:]))
     return sorted((name, value) for name, value in same if not name.startswith("version."))
 
 
@@ -246,7 +252,7 @@ def _verdict(cell: CellVerdict) -> dict[str, Any]:
 def _process(
     result: CellResult | None, planned: PlannedCell | None, shared: dict[str, str], room: int
 ) -> dict[str, Any]:
-    """What the process told, but for what all others tell too, and for versions that are as locked."""
+    """View the facts of a process, without shared ones and without versions equal to the lock."""
     if result is None:
         return {"untimed": [], "log_tail": "", "facts": []}
     locked = {
@@ -276,7 +282,7 @@ def _plan_notes(planned: PlannedCell | None, findings: Sequence[Finding]) -> lis
     if planned is not None:
         notes.append(f"Python {planned.cell.python}")
         if planned.same_as:
-            notes.append(f"shares the run of {planned.same_as}, whose lock is equal")
+            notes.append(f"shares the results of {planned.same_as}, which has the same lock")
     passed = sum(1 for finding in findings if finding.outcome == "pass")
     return [*notes, f"{passed} of {len(findings)} cases pass"]
 

@@ -1,4 +1,4 @@
-"""What the page shows over all cells: red, expected, claims, differences, and the grid."""
+"""Sections of the page over all cells: red cells, expectations, claims, differences, and the grid."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 _DIFFERENCES_SHOWN = 150
 _CHECKS_IN_ALL = 1000
-"""Red checks over all groups of cells: where each fails with words of its own there are as many as cells."""
+"""Limit of red checks over all groups; with individual messages there are as many groups as cells."""
 
 _HOLDS: dict[bool | None, tuple[SignKind, str]] = {
     True: ("pass", "yes"),
@@ -41,7 +41,7 @@ _HOLDS: dict[bool | None, tuple[SignKind, str]] = {
 
 
 def view_red(run: Run) -> list[dict[str, Any]]:
-    """The red cells, those together that are red for the same reason."""
+    """View the red cells, grouped by reason."""
     anchors, groups = anchor_cells(run), group_red(run)
     room = max(3, _CHECKS_IN_ALL // max(1, len(groups)))
     found = []
@@ -62,7 +62,7 @@ def view_red(run: Run) -> list[dict[str, Any]]:
 
 
 def view_known(run: Run) -> list[dict[str, Any]]:
-    """What diverges as expected, by reason, with the links of its expectations."""
+    """View known divergences by reason, with the links of their expectations."""
     links: dict[str, list[str]] = defaultdict(list)
     for expectation in (*run.plan.expectations, *run.plan.borrowed):
         if expectation.link and expectation.link not in links[expectation.reason]:
@@ -80,7 +80,7 @@ def view_known(run: Run) -> list[dict[str, Any]]:
 
 
 def view_claims(run: Run) -> list[dict[str, Any]]:
-    """The documented claims, with the cells together that measured the same."""
+    """View the documented claims, with cells grouped by measurement."""
     names = CellNames.of(run)
     return [_claim(run, claim, names) for claim in run.judgement.claims]
 
@@ -100,7 +100,7 @@ def _claim(run: Run, claim: Claim, names: CellNames) -> dict[str, Any]:
                 "kind": _HOLDS[holds][0],
                 "word": _HOLDS[holds][1],
                 "measured": measured,
-                "cells": names.say(cells),
+                "cells": names.describe(cells),
             }
             for (holds, measured), cells in grouped.items()
         ],
@@ -108,7 +108,7 @@ def _claim(run: Run, claim: Claim, names: CellNames) -> dict[str, Any]:
 
 
 def view_differences(run: Run) -> dict[str, Any]:
-    """Cases on which cells differ, and how many more there are than the page has room for."""
+    """View cases on which cells differ, and the number of omitted ones."""
     found, names = find_differences(run), CellNames.of(run)
     return {
         "differences": [
@@ -119,7 +119,7 @@ def view_differences(run: Run) -> dict[str, Any]:
                         "kind": OUTCOME_KINDS[seen.outcome],
                         "outcome": seen.outcome,
                         "sample": seen.sample,
-                        "cells": names.say(seen.cells),
+                        "cells": names.describe(seen.cells),
                     }
                     for seen in difference.values
                 ],
@@ -130,11 +130,11 @@ def view_differences(run: Run) -> dict[str, Any]:
     }
 
 
-# What the page shows of the cells as a grid, and what they can be filtered by.
+# Grid and filters
 
 
 def view_map(run: Run) -> dict[str, Any]:
-    """The grids, each slot with what the template says of the cells in it."""
+    """View the grids with the cells of each slot."""
     anchors = anchor_cells(run)
     base = next((cell for cell in run.judgement.cells if cell.cell == run.plan.baseline), None)
     slots = {
@@ -171,7 +171,7 @@ def view_map(run: Run) -> dict[str, Any]:
 
 
 def _where(cell: CellVerdict, base: CellVerdict | None) -> str:
-    """The layers of a cell that ran which are red, or in which more diverges than in the baseline."""
+    """The layers of a cell that are red, or diverge in more cases than in the baseline."""
     if cell.status not in {"ok", "failed"}:
         return ""
     signs = {layer: sign_layer(cell, layer) for layer in LAYERS}
@@ -184,7 +184,7 @@ def _where(cell: CellVerdict, base: CellVerdict | None) -> str:
 
 
 def view_filter(run: Run) -> dict[str, Any]:
-    """The words that the filters offer: every status, and every axis with its versions."""
+    """View the choices of the filters: every status, and every axis with its versions."""
     axes = {
         axis: {planned.cell.axes.get(axis, "-") for planned in run.plan.cells} for axis in axis_names(run)
     }

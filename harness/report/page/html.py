@@ -1,4 +1,4 @@
-"""The page that a person reads: self-contained, loads nothing, runs only its own script."""
+"""The HTML page of a sweep: self-contained, without external resources, with its own script only."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from harness.records import Earlier
 from harness.report.escape import scrub, shorten
 from harness.report.history.view import (
     TITLES,
-    WORDS,
+    TREND_TEXTS,
     choose_trends,
     describe_cells,
     describe_compared,
@@ -56,13 +56,13 @@ if TYPE_CHECKING:
     from harness.report.history.view import DifferenceGroup, ScenarioTrend
 
 
-# What the page shows of the comparison with the run before.
+# Changes since the last run
 
 _GROUPS_SHOWN = 12
 
 
 def view_changes(since: Comparison | None) -> dict[str, Any] | None:
-    """The sentence, what was compared with what, and the differences, the worst first; None without one."""
+    """View the comparison with the last run, the worst differences first; None without a comparison."""
     if since is None:
         return None
     kinds = [
@@ -85,9 +85,9 @@ def view_changes(since: Comparison | None) -> dict[str, Any] | None:
 
 
 def _describe_verdict(since: Comparison) -> str:
-    """What may be said of the cells that both runs have, and of how many that is."""
-    said, all_cells = "worse" if since.worse else "nothing worse", since.after.cells
-    return said if since.cells == all_cells else f"{said} in {since.cells} of {all_cells} cells"
+    """Describe the result of a comparison, with the number of cells if both runs share only some."""
+    result, all_cells = "worse" if since.worse else "nothing worse", since.after.cells
+    return result if since.cells == all_cells else f"{result} in {since.cells} of {all_cells} cells"
 
 
 def _group(group: DifferenceGroup, cells: int) -> dict[str, Any]:
@@ -102,13 +102,13 @@ def _group(group: DifferenceGroup, cells: int) -> dict[str, Any]:
     }
 
 
-# What the page shows of trends: how latency moved over the runs before this one.
+# Trends
 
 _ROWS_SHOWN = 40
 
 
 def view_trends(trends: Trends | None) -> dict[str, Any] | None:
-    """The sentence, a plot for each scenario, and what changed as a table; None without trends."""
+    """View trends: summary, a plot for each scenario, a table of changed series; None without trends."""
     if trends is None or not trends.trends:
         return None
     numbers, moved = number_runs(trends), choose_trends(trends)
@@ -124,10 +124,10 @@ def view_trends(trends: Trends | None) -> dict[str, Any] | None:
         "sentence": sentence,
         "reference": trends.reference,
         "pinned": trends.pinned,
-        "notes": [note.split("`") for note in trends.notes],  # words and commands by turns
+        "notes": [note.split("`") for note in trends.notes],  # text and commands alternate
         "plot": view_plot(
             plot_trends(scenarios, numbers, numbers.get(trends.reference)),
-            title="Ratio to the baseline by session, each scenario", key="trends", said=sentence,
+            title="Ratio to the baseline by session, each scenario", key="trends", summary=sentence,
         ),
         "hidden": sum(each.left for each in scenarios),
         "moved": [_moved(each) for each in moved[:_ROWS_SHOWN]],
@@ -144,7 +144,7 @@ def _moved(trend: Trend) -> dict[str, Any]:
         "own": trend.baseline,
         "since": show_ratio(trend.since),
         "noise": show_ratio(trend.beyond),
-        "how": WORDS[trend.kind],
+        "how": TREND_TEXTS[trend.kind],
         "a_run": f"{trend.a_run.ratio:.4f}x" if trend.kind == "crept" and trend.a_run else "",
         "changes": [_change(each) for each in trend.changes],
     }
@@ -183,7 +183,7 @@ VERDICT_KINDS: dict[Verdict, SignKind] = {
 
 
 def render_html(run: Run, earlier: Earlier = _FIRST) -> str:
-    """Render a judged run as one page of HTML, with what ``earlier`` runs tell of it."""
+    """Render a judged run as one page of HTML, with the comparison with ``earlier`` runs."""
     style, script = ((_PAGE / name).read_text(encoding="utf-8") for name in ("page.css", "filter.js"))
     environment = Environment(
         loader=FileSystemLoader(_PAGE), autoescape=True, undefined=StrictUndefined, finalize=_clean
@@ -198,13 +198,13 @@ def render_html(run: Run, earlier: Earlier = _FIRST) -> str:
 
 
 def hash_source(text: str) -> str:
-    """The source expression that lets exactly this style sheet or script into the page."""
+    """The source expression of the content security policy that allows this style sheet or script."""
     digest = hashlib.sha256(text.encode("utf-8")).digest()
     return f"sha256-{base64.b64encode(digest).decode('ascii')}"
 
 
 def _clean(value: object) -> object:
-    """Scrub all text on its way into the page; autoescape comes after this."""
+    """Scrub a value for the page, before autoescaping."""
     return scrub(value) if isinstance(value, str) and not hasattr(value, "__html__") else value
 
 
@@ -257,7 +257,7 @@ def _top(run: Run) -> dict[str, Any]:
 
 
 def _sections(view: dict[str, Any]) -> list[tuple[str, str]]:
-    """The sections that this page has, for the links at its top: anchor and words."""
+    """The anchors and titles of the sections of this page."""
     links = (
         ("changes", "Since the last run", view["changes"]),
         ("cells", "Compatibility", True),
@@ -274,4 +274,4 @@ def _sections(view: dict[str, Any]) -> list[tuple[str, str]]:
         ("trends", "Trends", view["trends"]),
         ("details", "Each cell", True),
     )
-    return [(anchor, words) for anchor, words, there in links if there]
+    return [(anchor, title) for anchor, title, there in links if there]

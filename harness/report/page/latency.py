@@ -1,4 +1,4 @@
-"""What the page shows of latency, precision and parity: plots, sentences and tables."""
+"""Sections of the page on latency, precision and parity: plots, sentences and tables."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from harness.report.parity import CellGroup, LayerSpread
 
 
-# What the page shows of precision and parity: plots, the sentences and the tables beside them.
+# Precision and parity
 
 _GROUPS_SHOWN = 24
 
@@ -44,13 +44,13 @@ KINDS: dict[Kind, SignKind] = {"within": "pass", "expected": "xfail", "red": "re
 _BEYOND: dict[Kind, str] = {"expected": "expected", "red": "red"}
 
 
-def view_plot(spec: Spec, *, title: str, key: str, said: str = "") -> dict[str, Any]:
-    """A plot with its title; ``said`` is what it shows, for those who cannot see it."""
-    return {"title": title, "svg": draw(spec, label=f"{title}. {said}".strip(), key=key)}
+def view_plot(spec: Spec, *, title: str, key: str, summary: str = "") -> dict[str, Any]:
+    """View a plot with its title; ``summary`` is its text alternative."""
+    return {"title": title, "svg": draw(spec, label=f"{title}. {summary}".strip(), key=key)}
 
 
 def view_precision(run: Run) -> list[dict[str, Any]]:
-    """A plot for each dtype, with a sentence for each formula and the numbers."""
+    """View precision: for each dtype a plot, a sentence for each formula, and the numbers."""
     return [_precision(run, each) for each in find_precision(run)]
 
 
@@ -58,8 +58,8 @@ def _precision(run: Run, precision: Precision) -> dict[str, Any]:
     names, names_of = name_series(precision), CellNames.of(run)
     sentences = []
     for name, series in zip(names, precision.series, strict=True):
-        cells = "" if name == series.who else f" In {names_of.say(series.cells)}."
-        sentences.append(f"{name}{describe(series).removeprefix(series.who)}{cells}")
+        cells = "" if name == series.formula else f" In {names_of.describe(series.cells)}."
+        sentences.append(f"{name}{describe(series).removeprefix(series.formula)}{cells}")
     powers = sorted({power for series in precision.series for power, _ in series.points})
     values = [dict(series.points) for series in precision.series]
     return {
@@ -71,9 +71,9 @@ def _precision(run: Run, precision: Precision) -> dict[str, Any]:
         ],
         "plot": view_plot(
             plot_precision(precision),
-            title=f"{precision.dtype}: error over the norm of the row",
+            title=f"{precision.dtype}: error by norm of the row",
             key=f"precision-{precision.dtype}",
-            said=" ".join(sentences),
+            summary=" ".join(sentences),
         ),
     }
 
@@ -83,7 +83,7 @@ def _ulp(value: float | None) -> str:
 
 
 def view_parity(run: Run) -> dict[str, Any]:
-    """The distribution of differences against their tolerances, and the texts that differ most."""
+    """View the differences as shares of their tolerances, and the texts that differ most."""
     groups = find_parity(run)
     texts = [
         {
@@ -105,7 +105,7 @@ def _parity(run: Run, groups: list[CellGroup]) -> dict[str, Any]:
         "groups": [
             {
                 "name": group.name,
-                "cells": names.say(group.cells),
+                "cells": names.describe(group.cells),
                 "layers": [_layer(each) for each in group.layers],
             }
             for group in shown
@@ -113,9 +113,9 @@ def _parity(run: Run, groups: list[CellGroup]) -> dict[str, Any]:
         "left": len(groups) - len(shown),
         "plot": view_plot(
             plot_parity(shown),
-            title="Differences by layer, as a share of what is allowed",
+            title="Differences by layer, as a share of the tolerance",
             key="parity",
-            said="The table below has its numbers.",
+            summary="The table below has its numbers.",
         ),
     }
 
@@ -137,7 +137,7 @@ def _layer(spread: LayerSpread) -> dict[str, Any]:
 
 
 def show_share(share: float | None) -> str:
-    """A share of what is allowed: ``0.19x``; ``not finite`` for what is no number, a dash for none."""
+    """Format a share of the tolerance: ``0.19x``, ``not finite``, or a dash for None."""
     if share is None:
         return "-"
     return f"{share:.3g}x" if math.isfinite(share) else "not finite"
@@ -151,7 +151,7 @@ _HEADINGS = {
 
 
 def view_latency(run: Run) -> dict[str, Any]:
-    """Everything that the template says of latency; empty where nothing was timed."""
+    """View latency; empty without timings."""
     floor, against, named = noise_floor(run), find_against(run), VersionNames.of(run)
     return {
         "families": [_family(run, named, place, each) for place, each in enumerate(find_families(run))],
@@ -179,8 +179,8 @@ def _family(run: Run, named: VersionNames, place: int, family: Family) -> dict[s
         "left": len(family.cells) - shown,
         "clamped": count_clamped(family),
         "plot": view_plot(
-            plot_family(family, named), title=f"{family.name}: time over that of the baseline",
-            key=f"family-{place}", said=summary,
+            plot_family(family, named), title=f"{family.name}: time relative to the baseline",
+            key=f"family-{place}", summary=summary,
         ),
         "batches": family.batches,
         "rows": [
@@ -195,18 +195,18 @@ def _family(run: Run, named: VersionNames, place: int, family: Family) -> dict[s
 
 
 def _summarize(run: Run, family: Family) -> str:
-    """From the lowest to the highest ratio, and the noise that they are held against."""
+    """Describe the range of the ratios and the noise."""
     others = [row for _, row in family.rows if row.cell != run.plan.baseline]
     ratios = [row.ratio for row in others if row.ratio is not None]
     span = f"{show_ratio(min(ratios))} to {show_ratio(max(ratios))}" if ratios else "no other cell"
     floors = sorted(row.floor for _, row in family.rows if row.floor is not None)
     if not floors:
-        return f"{span}; no A/A arm, so nothing says what of that is noise"
+        return f"{span}; without an A/A arm the noise is unknown"
     slower = sum(beyond_noise(row) == " ▲" for row in others)
     faster = sum(beyond_noise(row) == " ▼" for row in others)
     ends = list(dict.fromkeys(map(show_ratio, (floors[0], floors[-1]))))
-    told = f"{span}; noise {' to '.join(ends)}{' by session' if len(ends) > 1 else ''}"
-    return f"{told}; of {len(ratios)} ratios {slower} slower, {faster} faster than it" if ratios else told
+    text = f"{span}; noise {' to '.join(ends)}{' by session' if len(ends) > 1 else ''}"
+    return f"{text}; of {len(ratios)} ratios {slower} slower, {faster} faster" if ratios else text
 
 
 def _numbers(row: LatencyRow | None) -> dict[str, str]:
@@ -225,8 +225,8 @@ def _scaling(run: Run) -> dict[str, Any] | None:
         return None
     return {
         "plot": view_plot(
-            plot_scaling(found), title="Time for each row or text, by batch", key="scaling",
-            said="The table below has its numbers.",
+            plot_scaling(found), title="Time per row or text, by batch", key="scaling",
+            summary="The table below has its numbers.",
         ),
         "rows": [
             {
@@ -244,14 +244,16 @@ def _scaling(run: Run) -> dict[str, Any] | None:
 def _against(kind: str, found: Sequence[Against]) -> dict[str, Any]:
     medians = sorted(each.median for each in found)
     sentence = (
-        f"Time over that of {REFERENCES[kind]} at the same batch, in the same cell: "
+        f"Time relative to {REFERENCES[kind]} at the same batch, in the same cell: "
         f"medians from {show_ratio(medians[0])} to {show_ratio(medians[-1])}."
     )
     return {
         "anchor": f"against-{kind}",
         "heading": _HEADINGS[kind],
         "sentence": sentence,
-        "plot": view_plot(plot_against(found), title=_HEADINGS[kind], key=f"against-{kind}", said=sentence),
+        "plot": view_plot(
+            plot_against(found), title=_HEADINGS[kind], key=f"against-{kind}", summary=sentence
+        ),
         "rows": [
             {
                 "name": name_against(each),
@@ -271,7 +273,7 @@ def _rounds(found: Sequence[Rounds]) -> dict[str, Any] | None:
     return {
         "plot": view_plot(
             plot_rounds(found), title="Rounds of each scenario", key="rounds",
-            said="The table below has its numbers.",
+            summary="The table below has its numbers.",
         ),
         "rows": [
             {

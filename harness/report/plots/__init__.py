@@ -1,1 +1,1 @@
-"""The plots of the page: Vega-Lite specifications from views, and the one place that draws them."""
+"""Plots of the page: Vega-Lite specifications, and their drawing as SVG."""

@@ -1,4 +1,4 @@
-"""Draws a Vega-Lite specification as inline SVG that the page's policy, its dark mode and a reader accept."""
+"""Drawing of Vega-Lite specifications as inline SVG for the policy, the dark mode and screen readers."""
 
 from __future__ import annotations
 
@@ -20,15 +20,15 @@ _DEFAULTS = {("opacity", "1"), ("stroke-width", "1"), ("transform", "translate(0
 
 
 def ink(name: str) -> str:
-    """A colour of the style sheet: plots follow light and dark as the text does."""
+    """A colour of the style sheet, which has a light and a dark mode."""
     return f"var(--{name})"
 
 
 def draw(spec: Spec, *, label: str, key: str) -> Markup:
-    """The specification as one ``<svg>`` element that says ``label`` to those who cannot see it.
+    """Draw the specification as one ``<svg>`` element with ``label`` as its text alternative.
 
-    ``key`` is unique in the page: ids inside of the drawing start with it. No style attribute, no script,
-    no reference to anything outside; fonts and colours come from the style sheet.
+    ``key`` is unique in the page and starts the ids inside of the drawing. The result has no style
+    attribute, script or external reference; fonts and colours come from the style sheet.
     """
     text = vl_convert.vegalite_to_svg(_scrub({**_theme(), **spec}))
     root = ET.fromstring(text)  # noqa: S314 - made by the library just now, from our own specification
@@ -50,9 +50,9 @@ def draw(spec: Spec, *, label: str, key: str) -> Markup:
 
 
 def _scrub(value: Any) -> Any:
-    """The same with all its text scrubbed: a character that XML forbids would end the process in the library.
+    """Scrub all text, because a character forbidden in XML ends the process in the library.
 
-    Seen with vl-convert 1.9.0 (2026-11): it panics, which no exception handler sees.
+    Seen with vl-convert 1.9.0 (2026-11): it panics, which no exception handler catches.
     """
     if isinstance(value, dict):
         return {key: _scrub(each) for key, each in value.items()}
@@ -62,8 +62,8 @@ def _scrub(value: Any) -> Any:
 
 
 def _theme() -> Spec:
-    """What all plots share; text sizes in pixels, colours by name of the style sheet."""
-    words = {"labelColor": ink("ink"), "titleColor": ink("ink"), "labelFontSize": 11, "titleFontSize": 11}
+    """The configuration of all plots; text sizes in pixels, colours by name in the style sheet."""
+    labels = {"labelColor": ink("ink"), "titleColor": ink("ink"), "labelFontSize": 11, "titleFontSize": 11}
     plain = {"titleFontWeight": "normal"}
     return {
         "$schema": "https://vega.github.io/schema/vega-lite/v6.json",
@@ -71,25 +71,25 @@ def _theme() -> Spec:
         "padding": {"left": 12, "top": 4, "right": 12, "bottom": 4},
         "config": {
             "aria": False,
-            "font": "Arial",  # widths are measured with it; the style sheet names it and its equals
+            "font": "Arial",  # for text widths; the style sheet names it and fonts of equal width
             "view": {"stroke": ink("line")},
             "axis": {
-                **words,
+                **labels,
                 **plain,
                 "labelLimit": 0,
                 "gridColor": ink("line"),
                 "domainColor": ink("soft"),
                 "tickColor": ink("soft"),
             },
-            "header": {**words, "labelLimit": 0, **plain},
-            "legend": {**words, "labelLimit": 0, "symbolStrokeWidth": 2, "orient": "top", "title": None},
+            "header": {**labels, "labelLimit": 0, **plain},
+            "legend": {**labels, "labelLimit": 0, "symbolStrokeWidth": 2, "orient": "top", "title": None},
             "text": {"color": ink("ink"), "fontSize": 10},
         },
     }
 
 
 def _name_anew(root: ET.Element, key: str) -> None:
-    """Number the ids from the start: the library goes on counting from one drawing to the next."""
+    """Number the ids from the start; the library continues its numbers from drawing to drawing."""
     named = [element for element in root.iter() if "id" in element.attrib]
     names = {element.attrib["id"]: f"{key}-{place}" for place, element in enumerate(named)}
     for element in root.iter():
@@ -101,7 +101,7 @@ def _name_anew(root: ET.Element, key: str) -> None:
 
 
 def _tidy(element: ET.Element) -> None:
-    """Take out what a page does not need: empty elements, attributes with their default value, roles."""
+    """Remove empty elements, attributes with default values, and roles."""
     element.tag = element.tag.removeprefix(_SVG)
     for name, value in list(element.attrib.items()):
         if name in _DROPPED | _DROPPED_FONT or (name, value) in _DEFAULTS:
@@ -115,7 +115,7 @@ def _tidy(element: ET.Element) -> None:
 
 
 def _is_empty(element: ET.Element) -> bool:
-    """Whether it draws nothing: no area, no colour, or a group that holds nothing."""
+    """Whether an element is invisible: without area or colour, or an empty group."""
     if element.get("display") == "none" or (element.tag == "g" and not len(element)):
         return True
     if element.tag == "path":

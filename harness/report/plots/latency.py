@@ -1,4 +1,4 @@
-"""Ratios to the baseline with their intervals and the noise, and the rounds that they rest on."""
+"""Plots of latency ratios with quartiles and noise, and of their rounds."""
 
 from __future__ import annotations
 
@@ -17,23 +17,23 @@ if TYPE_CHECKING:
 
 
 MOST_CELLS, CELLS_OF_MANY = 40, 24
-"""A plot shows up to so many cells; of more than those the furthest from the baseline. The table has all.
+"""Largest number of cells in a plot: those furthest from the baseline; the table has all.
 
-Most of what drawing costs is measuring their names, the longer the more.
+Most of the cost of drawing is the measurement of their names.
 """
 
 _NARROWEST = 0.25
-"""Ratios below it, and above its inverse, stand at the edge of the plot."""
+"""Ratios below it, and above its inverse, are drawn at the edge of the plot."""
 
 _WIDE, _CLOSE = (0.25, 0.5, 1, 2, 4), (0.5, 0.7, 0.8, 1, 1.25, 1.5, 2)
-"""Labels of an axis that reaches far, and of one that does not."""
+"""Labels of a wide axis and of a narrow one."""
 
-_WORDS = {"": "not clearly beyond the noise", " ▲": "slower", " ▼": "faster"}
+_LABELS = {"": "within the noise", " ▲": "slower", " ▼": "faster"}
 _UNKNOWN = "noise unknown"
 
 
 def choose_cells(family: Family) -> list[str]:
-    """The cells that a plot has room for, in the order of the plan."""
+    """Choose the cells of a plot, in the order of the plan."""
     if len(family.cells) <= MOST_CELLS:
         return list(family.cells)
     furthest: dict[str, float] = dict.fromkeys(family.cells, 0.0)
@@ -45,14 +45,14 @@ def choose_cells(family: Family) -> list[str]:
 
 
 def count_clamped(family: Family) -> int:
-    """How many of the ratios that a plot shows stand at its edge, for they are beyond it."""
+    """Count the ratios of a plot that are drawn at its edge."""
     cells = set(choose_cells(family))
     ratios = [row.ratio for _, row in family.rows if row.ratio and row.cell in cells]
     return sum(not _NARROWEST <= ratio <= 1 / _NARROWEST for ratio in ratios)
 
 
 def plot_family(family: Family, named: VersionNames, *, width: int = 190, row: int = 15) -> Spec:
-    """A column for each batch, a row for each cell: noise as a band, quartiles a line, the ratio a mark."""
+    """Plot a column for each batch and a row for each cell: noise band, quartile line, ratio mark."""
     cells = {cell: named.names[cell] for cell in choose_cells(family)}
     rows = [
         _ratio(batch, cells[each.cell], each)
@@ -100,20 +100,20 @@ def _column_of(family: Family) -> Spec:
 
 
 def _describe_kinds(rows: Sequence[Spec]) -> Spec:
-    """A colour and a shape for each kind of mark."""
-    words, shapes = list(_WORDS.values()), ["circle", "triangle-up", "triangle-down"]
+    """The colour and shape of each kind of mark."""
+    labels, shapes = list(_LABELS.values()), ["circle", "triangle-up", "triangle-down"]
     colours = [ink("soft"), ink("series-2"), ink("series-1")]
     if any(each["kind"] == _UNKNOWN for each in rows):
-        words, shapes, colours = [*words, _UNKNOWN], [*shapes, "diamond"], [*colours, ink("soft")]
+        labels, shapes, colours = [*labels, _UNKNOWN], [*shapes, "diamond"], [*colours, ink("soft")]
     kind = {"field": "kind", "type": "nominal"}
     return {
-        "color": {**kind, "scale": {"domain": words, "range": colours}},
-        "shape": {**kind, "scale": {"domain": words, "range": shapes}},
+        "color": {**kind, "scale": {"domain": labels, "range": colours}},
+        "shape": {**kind, "scale": {"domain": labels, "range": shapes}},
     }
 
 
 def _name_axes(named: VersionNames) -> Spec | None:
-    """What the names of the cells are the versions of, above them; nothing where they are ids."""
+    """A title above the cell names with their axes; None if the names are ids."""
     if not named.axes:
         return None
     plain = {"anchor": "start", "fontSize": 11, "fontWeight": "normal", "color": ink("ink")}
@@ -133,7 +133,7 @@ def _ratio(batch: int, name: str, row: LatencyRow) -> Spec:
         "low": row.low or row.ratio,
         "high": row.high or row.ratio,
         **band,
-        "kind": _WORDS[beyond_noise(row)] if row.floor else _UNKNOWN,
+        "kind": _LABELS[beyond_noise(row)] if row.floor else _UNKNOWN,
     }
 
 
@@ -154,7 +154,7 @@ _ARMS = ("baseline", "baseline again", "other cells")
 
 
 def plot_rounds(found: Sequence[Rounds], *, width: int = 560, row: int = 26) -> Spec:
-    """A row for each scenario: every round of the baseline and of its twin, quantiles of all other cells."""
+    """Plot a row for each scenario: rounds of both baseline processes, quantiles of all other cells."""
     ticks: list[Spec] = [
         {"scenario": each.scenario, "arm": arm, "ratio": round(value, 4)}
         for each in found
@@ -194,7 +194,7 @@ def plot_rounds(found: Sequence[Rounds], *, width: int = 560, row: int = 26) -> 
 
 
 def _rounds_place(scenarios: Sequence[str]) -> Spec:
-    """A band for each scenario, in it a line for each arm."""
+    """Position a band for each scenario, with a line for each arm."""
     colours = [ink("series-1"), ink("series-2"), ink("soft")]
     return {
         "y": {

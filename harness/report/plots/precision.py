@@ -1,4 +1,4 @@
-"""Plots of error in ULP over the norm of a row, and of differences as a share of what is allowed."""
+"""Plots of the error in ULP by norm, and of differences as a share of the tolerance."""
 
 from __future__ import annotations
 
@@ -15,27 +15,27 @@ if TYPE_CHECKING:
     from harness.report.precision import Precision
 
 
-# Differences as a share of what is allowed: a column for each layer, a row for each group of cells.
+# Parity: a column for each layer, a row for each group of cells
 
 _KINDS = {
     "within": ("within its tolerance", ink("pass-ink"), "M0,-1V1"),
     "expected": ("beyond it, as expected", ink("xfail-ink"), "triangle-up"),
     "red": ("beyond it, red", ink("red-ink"), "cross"),
-    "control": ("least that a different model shows", ink("series-4"), "diamond"),
+    "control": ("smallest difference of a different model", ink("series-4"), "diamond"),
 }
 _LOWEST, _HIGHEST = 1e-3, 1e4
 
 
 def plot_parity(groups: Sequence[CellGroup], *, width: int = 165, row: int = 26) -> Spec:
-    """The line at 1 is the tolerance; what lies outside of the scale stands at its ends."""
+    """Plot shares of the tolerance, which is the line at 1; values outside of the scale are at its ends."""
     rows = [mark for group in groups for mark in _rows(group)]
     layers = list(dict.fromkeys(each["layer"] for each in rows))
-    words, colours, shapes = (list(each) for each in zip(*_KINDS.values(), strict=True))
+    labels, colours, shapes = (list(each) for each in zip(*_KINDS.values(), strict=True))
     kinds = {"field": "kind", "type": "nominal"}
     x = {
         "field": "share",
         "type": "quantitative",
-        "title": "share of what is allowed",
+        "title": "share of the tolerance",
         "scale": {"type": "log", "domain": [_LOWEST, _HIGHEST]},
         "axis": {"values": [1e-3, 1e-1, 10, 1e3], "format": "~g", "grid": False},
     }
@@ -51,8 +51,8 @@ def plot_parity(groups: Sequence[CellGroup], *, width: int = 165, row: int = 26)
         "encoding": {
             "x": x,
             "y": y,
-            "color": {**kinds, "scale": {"domain": words, "range": colours}},
-            "shape": {**kinds, "scale": {"domain": words, "range": shapes}},
+            "color": {**kinds, "scale": {"domain": labels, "range": colours}},
+            "shape": {**kinds, "scale": {"domain": labels, "range": shapes}},
         },
     }
     rule = {"mark": {"type": "rule", "color": ink("ink")}, "encoding": {"x": {"datum": 1}}}
@@ -90,15 +90,20 @@ COLOURS = tuple(ink(f"series-{number}") for number in range(1, 7))
 SHAPES = ("circle", "square", "triangle-up", "diamond", "cross", "triangle-down")
 _DASHES = ([1, 0], [6, 3], [2, 2], [8, 2, 2, 2], [10, 4], [4, 4])
 _LOWEST_ULP = 0.1
-"""Where an error of zero stands: a logarithm has none."""
+"""The place of an error of zero on the logarithmic axis."""
 
 
 def plot_precision(precision: Precision, *, width: int = 470, height: int = 230) -> Spec:
-    """One dtype; both axes logarithmic; what is no number stands at the top as a cross."""
+    """Plot one dtype on two logarithmic axes; values that are not finite are crosses at the top."""
     names = name_series(precision)
     top = 10 * max([10.0, *(value or 0 for each in precision.series for _, value in each.points)])
     rows: list[Spec] = [
-        {"power": power, "ulp": None if value is None else max(value, _LOWEST_ULP), "top": top, "who": name}
+        {
+            "power": power,
+            "ulp": None if value is None else max(value, _LOWEST_ULP),
+            "top": top,
+            "formula": name,
+        }
         for name, each in zip(names, precision.series, strict=True)
         for power, value in each.points
     ]
@@ -123,18 +128,18 @@ def plot_precision(precision: Precision, *, width: int = 470, height: int = 230)
 
 
 def _powers_of_ten(top: float) -> list[float]:
-    """About six of them up to ``top``."""
+    """About six powers of ten up to ``top``."""
     last = math.floor(math.log10(top))
     step = max(1, math.ceil(last / 6))
     return [10.0**power for power in range(0, last + 1, step)]
 
 
 def name_series(precision: Precision) -> list[str]:
-    """The series as the legend names them: with a number where cells differ on a formula."""
-    who = [each.who for each in precision.series]
+    """Name the series for the legend, with a number where cells differ on a formula."""
+    formula = [each.formula for each in precision.series]
     return [
-        name if who.count(name) == 1 else f"{name} ({who[: place + 1].count(name)})"
-        for place, name in enumerate(who)
+        name if formula.count(name) == 1 else f"{name} ({formula[: place + 1].count(name)})"
+        for place, name in enumerate(formula)
     ]
 
 
@@ -171,7 +176,7 @@ def _landmarks(marks: Sequence[Spec]) -> Spec:
 
 def _lines(rows: Sequence[Spec], names: Sequence[str], y: Spec) -> list[Spec]:
     count = len(names)
-    kinds = {"field": "who", "type": "nominal"}
+    kinds = {"field": "formula", "type": "nominal"}
     encoding = {
         "x": _x(),
         "y": y,

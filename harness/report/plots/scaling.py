@@ -1,4 +1,4 @@
-"""What one row or text costs at each batch, and what is served against the reference."""
+"""Plots of the time per row or text at each batch, and of targets relative to the reference."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def plot_scaling(scales: Sequence[Scale], *, width: int = 250, height: int = 190) -> Spec:
-    """A column for each kind and dtype: the baseline as a line, all cells as the area around it."""
+    """Plot a column for each kind and dtype: the baseline as a line, the range of all cells as an area."""
     rows = [_row(each) for each in scales]
     return {
         "data": {"values": rows},
@@ -63,7 +63,7 @@ def _layers(batches: Sequence[int], targets: Sequence[str]) -> list[Spec]:
     y = {
         "field": "baseline",
         "type": "quantitative",
-        "title": "\N{MICRO SIGN}s for each row or text",
+        "title": "\N{MICRO SIGN}s per row or text",
         "scale": {"type": "log", "nice": False, "padding": 8},
         "axis": {"labelExpr": "format(datum.value, '~g')", "tickCount": 4},
     }
@@ -86,12 +86,12 @@ def _layers(batches: Sequence[int], targets: Sequence[str]) -> list[Spec]:
 
 
 def _take(several: Sequence[str], count: int) -> list[str]:
-    """As many as are needed, from the start again where there are too few."""
+    """The first ``count`` of a repeated sequence."""
     return [several[place % len(several)] for place in range(count)]
 
 
 def plot_against(found: Sequence[Against], *, width: int = 560, row: int = 22) -> Spec:
-    """A row for each scenario: a tick for each cell, and the median of them."""
+    """Plot a row for each scenario: a tick for each cell, and their median."""
     ticks = [
         {"name": name_against(each), "ratio": round(ratio, 4)} for each in found for ratio in each.ratios
     ]
@@ -130,5 +130,5 @@ def plot_against(found: Sequence[Against], *, width: int = 560, row: int = 22) -
 
 
 def name_against(each: Against) -> str:
-    """The row of a scenario, in the plot and in the table beside it."""
+    """Name the row of a scenario in the plot and its table."""
     return f"{each.scenario.target} {each.scenario.dtype}, batch {each.scenario.batch}"

@@ -1,4 +1,4 @@
-"""Latency over the runs of one class of machine: a small plot for each scenario."""
+"""Plots of latency over the runs of one class of machine, one for each scenario."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ if TYPE_CHECKING:
 
 _KINDS: dict[TrendKind, tuple[str, str]] = {
     "stepped": ("steps", ink("series-2")),
-    "crept": ("creeps", ink("series-1")),
+    "crept": ("drifts", ink("series-1")),
 }
-"""What a line of its own is called, and its colour."""
+"""Kind of trend -> label and colour of its line."""
 
 _COLUMNS, _WIDTH, _HEIGHT = 4, 215, 84
-"""Pixels of one scenario; so many side by side are as wide as the page."""
+"""Width of one scenario in pixels, and the number of scenarios in a row of the page."""
 
 
 def plot_trends(
@@ -28,10 +28,10 @@ def plot_trends(
     numbers: Mapping[str, int],
     reference: int | None,
 ) -> Spec:
-    """The cells as a band (quartiles) and a line (median), series that changed as lines, marked where.
+    """Plot the cells as a band (quartiles) and a line (median), changed series as lines with marks.
 
-    ``numbers``: run -> its number; ``reference``: the number of the run that all is held against, a dashed
-    line. Each scenario has a scale of its own.
+    ``numbers`` maps runs to their numbers; ``reference`` is the number of the reference run, a dashed line.
+    Each scenario has its own scale.
     """
     rows = [row for each in scenarios for row in _rows(each, numbers, reference)]
     x = {
@@ -64,8 +64,8 @@ def plot_trends(
 
 
 def _layers(x: Spec, y: Spec) -> list[Spec]:
-    words, colours = zip(*_KINDS.values(), strict=True)
-    color = {"field": "kind", "type": "nominal", "scale": {"domain": words, "range": colours}}
+    labels, colours = zip(*_KINDS.values(), strict=True)
+    color = {"field": "kind", "type": "nominal", "scale": {"domain": labels, "range": colours}}
     return [
         {
             "transform": [{"filter": "datum.part === 'level'"}],

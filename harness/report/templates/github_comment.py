@@ -1,7 +1,7 @@
-"""Keep one comment of the gate on a pull request: made once, then brought up to date in place.
+"""Keep one comment of the gate on a pull request: created once, then updated in place.
 
-It stands in the workflow that `harness workflow github` prints, and needs nothing but Python. Ours is the
-comment that the token's own account wrote and whose last line is the marker.
+The script is part of the workflow that `harness workflow github` prints, and needs Python alone. The
+comment to update is by the account of the token and has the marker as its last line.
 """
 
 from __future__ import annotations
@@ -14,20 +14,19 @@ from pathlib import Path
 from typing import Any
 
 MARKER = os.environ["MARKER"]
-AUTHOR = os.environ.get("AUTHOR", "github-actions[bot]")  # who the token of a workflow is
+AUTHOR = os.environ.get("AUTHOR", "github-actions[bot]")  # the account of a workflow token
 REPOSITORY = f"{os.environ['GITHUB_API_URL']}/repos/{os.environ['GITHUB_REPOSITORY']}"
 COMMENTS = f"{REPOSITORY}/issues/{int(os.environ['PULL_REQUEST'])}/comments"
 PAGE = 100
 REPORT = Path("gate.md")
-LIMIT = 65_536  # bytes; the gate writes no more
-LOST = "**ERROR**: the gate came to no verdict and left nothing: it was cut off. See the log of its job."
+LIMIT = 65_536  # bytes; the largest report of a gate
+LOST = "**ERROR**: the gate was interrupted and reached no verdict. See the log of its job."
 
 
 def read_report() -> str:
-    """What the gate left: of the usual size, and with the marker in its last line, as the gate writes it.
+    """Read the report of the gate, after checks of its size and of the marker in its last line.
 
-    Where nothing is left that is what has to be said: an older verdict must not stand there as if it were of
-    this change.
+    A missing report becomes an error message: the comment must not keep the verdict of an older change.
     """
     if not REPORT.exists():
         return f"{LOST}\n\n{MARKER}"
@@ -38,14 +37,14 @@ def read_report() -> str:
     try:
         found = content.decode().rstrip()
     except UnicodeDecodeError:
-        raise SystemExit(f"the comment was not written: {REPORT} is no UTF-8 text") from None
+        raise SystemExit(f"the comment was not written: {REPORT} is not UTF-8 text") from None
     if found.splitlines()[-1:] != [MARKER]:
         raise SystemExit(f"the comment was not written: the last line of {REPORT} is not {MARKER}")
     return found
 
 
 def ask(method: str, url: str, content: dict[str, str] | None = None) -> Any:
-    """What the API answers."""
+    """Send a request to the API and return the response."""
     headers = {
         "Accept": "application/vnd.github+json",
         "Authorization": f"Bearer {os.environ['GITHUB_TOKEN']}",
@@ -58,18 +57,18 @@ def ask(method: str, url: str, content: dict[str, str] | None = None) -> Any:
         with urllib.request.urlopen(request, timeout=60) as answer:
             return json.load(answer)
     except urllib.error.HTTPError as error:
-        raise SystemExit(f"the comment was not written: {method} says {error.code}") from None
+        raise SystemExit(f"the comment was not written: {method} returned {error.code}") from None
 
 
 def is_ours(comment: dict[str, Any]) -> bool:
-    """Whether a comment is the one to bring up to date: somebody else may quote the marker."""
+    """Whether a comment is the one to update; other accounts may quote the marker."""
     author = (comment["user"] or {}).get("login")
     last = ["", *(comment["body"] or "").strip().splitlines()][-1]
     return bool(author == AUTHOR and last.strip() == MARKER)
 
 
 def find_comment() -> int | None:
-    """The id of our comment, None where there is none yet."""
+    """The id of the comment to update, None if there is none yet."""
     number = 1
     while True:
         comments = ask("GET", f"{COMMENTS}?per_page={PAGE}&page={number}")

@@ -1,7 +1,7 @@
-"""Keep one note of the gate on a merge request: made once, then brought up to date in place.
+"""Keep one note of the gate on a merge request: created once, then updated in place.
 
-It stands in the pipeline that `harness workflow gitlab` prints, and needs nothing but Python. Ours is the
-note that the token's own account wrote and whose last line is the marker.
+The script is part of the pipeline that `harness workflow gitlab` prints, and needs Python alone. The note
+to update is by the account of the token and has the marker as its last line.
 """
 
 from __future__ import annotations
@@ -20,15 +20,14 @@ REQUEST = f"merge_requests/{int(os.environ['CI_MERGE_REQUEST_IID'])}"
 NOTES = f"{API}/projects/{int(os.environ['CI_MERGE_REQUEST_PROJECT_ID'])}/{REQUEST}/notes"
 PAGE = 100
 REPORT = Path("harness-gate/gate.md")
-LIMIT = 65_536  # bytes; the gate writes no more
-LOST = "**ERROR**: the gate came to no verdict and left nothing: it was cut off. See the log of its job."
+LIMIT = 65_536  # bytes; the largest report of a gate
+LOST = "**ERROR**: the gate was interrupted and reached no verdict. See the log of its job."
 
 
 def read_report() -> str:
-    """What the gate left: of the usual size, and with the marker in its last line, as the gate writes it.
+    """Read the report of the gate, after checks of its size and of the marker in its last line.
 
-    Where nothing is left that is what has to be said: an older verdict must not stand there as if it were of
-    this change.
+    A missing report becomes an error message: the note must not keep the verdict of an older change.
     """
     if not REPORT.exists():
         return f"{LOST}\n\n{MARKER}"
@@ -39,14 +38,14 @@ def read_report() -> str:
     try:
         found = content.decode().rstrip()
     except UnicodeDecodeError:
-        raise SystemExit(f"the note was not written: {REPORT} is no UTF-8 text") from None
+        raise SystemExit(f"the note was not written: {REPORT} is not UTF-8 text") from None
     if found.splitlines()[-1:] != [MARKER]:
         raise SystemExit(f"the note was not written: the last line of {REPORT} is not {MARKER}")
     return found
 
 
 def ask(method: str, url: str, content: dict[str, str] | None = None) -> Any:
-    """What the API answers."""
+    """Send a request to the API and return the response."""
     headers = {
         "Content-Type": "application/json",
         "PRIVATE-TOKEN": os.environ["GATE_TOKEN"],
@@ -58,17 +57,17 @@ def ask(method: str, url: str, content: dict[str, str] | None = None) -> Any:
         with urllib.request.urlopen(request, timeout=60) as answer:
             return json.load(answer)
     except urllib.error.HTTPError as error:
-        raise SystemExit(f"the note was not written: {method} says {error.code}") from None
+        raise SystemExit(f"the note was not written: {method} returned {error.code}") from None
 
 
 def is_ours(note: dict[str, Any], account: int) -> bool:
-    """Whether a note is the one to bring up to date: somebody else may quote the marker."""
+    """Whether a note is the one to update; other accounts may quote the marker."""
     last = ["", *(note["body"] or "").strip().splitlines()][-1]
     return bool(note["author"]["id"] == account and last.strip() == MARKER)
 
 
 def find_note() -> int | None:
-    """The id of our note, None where there is none yet."""
+    """The id of the note to update, None if there is none yet."""
     account, number = ask("GET", f"{API}/user")["id"], 1
     while True:
         notes = ask("GET", f"{NOTES}?sort=asc&per_page={PAGE}&page={number}")
@@ -79,7 +78,7 @@ def find_note() -> int | None:
 
 
 if not os.environ.get("GATE_TOKEN"):
-    sys.stdout.write("no note: there is no GATE_TOKEN with the environment scope gate-note\n")
+    sys.stdout.write("no note: no GATE_TOKEN with the environment scope gate-note\n")
     raise SystemExit(0)
 text = read_report()
 found = find_note()

@@ -27,13 +27,13 @@ def test_bisect_says_when_there_is_nothing_to_find(front: Front, capsys: Say) ->
 
 def test_the_newest_release_has_nothing_newer(front: Front, capsys: Say) -> None:
     assert front.run("'good'", "bisect", "tokenizers") == 0
-    assert "note: nothing to find: the baseline has the newest release" in capsys.readouterr().out
+    assert "note: nothing to find: the baseline already has its newest" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (("numpy", "--budget", "60"), "--budget is that of --quantities; say which"),
+        (("numpy", "--budget", "60"), "--budget requires --quantities; add it"),
         (("numpy", "--culprit-budget", "soon"), "--culprit-budget 'soon' is not a duration such as 10m"),
         (("numpy==",), "'numpy==' is not a change such as numpy==2.4.6"),
         (("nunpy",), "nunpy is neither under test nor needed by what is under test"),

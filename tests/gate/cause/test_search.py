@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 from planted.wheels import build_wheel
@@ -13,6 +14,8 @@ from support.culprit_bench import NUMPY, Bench, Suite, bench_fixture, numpy_from
 from harness.gate.cause import trials
 from harness.gate.cause.minimize import Minimum
 from harness.gate.request import UpgradeRequest, compare
+from harness.processes import Completed
+from harness.resolve import uv
 
 
 @pytest.mark.parametrize("at_once", [1, 2])
@@ -184,3 +187,31 @@ def test_the_first_bad_release_of_what_goes_down(bench: Bench, tmp_path: Path) -
     ]
     (search,) = found.releases
     assert (search.last_good, search.first_bad, search.skipped, search.releases) == ("0.22", "0.21", (), 4)
+
+
+@pytest.mark.parametrize(
+    ("failure", "note"),
+    [
+        (Completed((), 2, "", "error: Failed to fetch"), "error: Failed to fetch"),
+        (Completed((), 1, "", ""), "uv ended with exit code 1"),
+        (TimeoutError(), "uv took longer than 300 s"),
+        (uv.UvError("uv was ended by signal 9"), "uv was ended by signal 9"),
+    ],
+)
+def test_the_cause_says_when_uv_could_not_tell_which_package_requires_which(
+    failure: Completed | Exception, note: str, bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sound = uv.run_uv
+
+    async def run_uv(arguments: Sequence[str | Path], **rest: Any) -> Completed:
+        if "--annotation-style" not in arguments:
+            return await sound(arguments, **rest)
+        if isinstance(failure, Exception):
+            raise failure
+        return failure
+
+    monkeypatch.setattr(uv, "run_uv", run_uv)
+    found = bench.search(numpy_from("2.2"))
+    assert [change.name for change in found.changes] == ["numpy"]
+    assert found.sentence.endswith(f". Which package requires numpy is unknown: {note}")
+    assert f"Which package requires numpy is unknown: {note}" in bench.said

@@ -28,7 +28,7 @@ def test_what_was_not_run_anew_is_said() -> None:
 
     cells = (verdict("baseline", reused=True), verdict("candidate", reused=False))
     decision = Decision(verdict="pass", sentence="s", cells=cells)
-    said = "The suite of the baseline ran before: its results were taken over."
+    said = "Results of the baseline are reused from an earlier run."
     for render in (render_gate_markdown, render_gate_text):
         assert said in " ".join(render(make_gate(decision=decision)).split())
         assert "ran before" not in render(make_gate())
@@ -51,7 +51,7 @@ def test_a_command_is_not_asked_the_same_twice() -> None:
 def test_a_command_with_too_many_checks_says_that_it_is_not_all() -> None:
     many = tuple(finding(f"l0.check{number}") for number in range(9))
     text = render_gate_markdown(make_gate(decision=Decision(verdict="regressed", sentence="s", new=many)))
-    assert "The first 8 red checks alone: `harness gate" in text
+    assert "The first 8 red checks only: `harness gate" in text
     assert "l0.check7 --no-latency" in text
 
 

@@ -24,30 +24,30 @@ def test_the_comment_says_first_what_matters_first() -> None:
         "**REGRESSED**: 1 case is red that the baseline holds, in L0: `l0.zero/manual: 9 ULP`"
     )
     assert lines[2] == (
-        "From `base` to `base with numpy==2.4.6` (1 asked for, 1 dragged along); "
-        "to blame: **`numpy` `1.26.2` → `2.4.6`**. Judged: correctness, latency and memory."
+        "From `base` to `base with numpy==2.4.6` (1 direct, 1 transitive); "
+        "cause: **`numpy` `1.26.2` → `2.4.6`**. Judged: correctness, latency and memory."
     )
     assert lines[-1] == marker("compat")
     assert headings(text) == [
-        "### What would make it possible",
+        "### Upgrades that make it possible",
         "### New in the candidate: 1 case",
-        "### Known, and new in the candidate: 1 case",
+        "### Known divergences new in the candidate: 1 case",
         "<details><summary>Every new case: 2</summary>",
         "### Slower, or larger: 1",
-        "### Who is to blame",
+        "### Cause",
         "### Undecided: 3",
         (
             "<details><summary>Latency and memory: 1 regressed, 1 control-failed, 1 unmeasured, 1 undecided, "
             "2 passed</summary>"
         ),
-        "<details><summary>What the upgrade changes: 1 asked for, 1 dragged along</summary>",
+        "<details><summary>Changes of the upgrade: 1 direct, 1 transitive</summary>",
         "<details><summary>No longer checked: 1</summary>",
         "<details><summary>Red before: 1</summary>",
         "<details><summary>No longer red: 1</summary>",
-        "<details><summary>What was tried to find who is to blame: 4</summary>",
-        "<details><summary>Left out: 1</summary>",
+        "<details><summary>Trials of the search for the cause: 4</summary>",
+        "<details><summary>Excluded packages: 1</summary>",
         "<details><summary>Notes: 1</summary>",
-        "### Run it yourself",
+        "### Reproduce",
     ]
     for line in (
         "| `openvino==1` | `openvino>=2` | `3` |",
@@ -58,9 +58,9 @@ def test_the_comment_says_first_what_matters_first() -> None:
         "40 others are the same.",
         "| `flask` | `a.txt` | not needed |",
         "- `a note`",
-        "All of it: `harness gate numpy==2.4.6 --from 'a b.txt'`",
+        "Whole gate: `harness gate numpy==2.4.6 --from 'a b.txt'`",
         (
-            "What is red alone: `harness gate numpy==2.4.6 --from 'a b.txt' --checks l0.zero/manual "
+            "Red checks only: `harness gate numpy==2.4.6 --from 'a b.txt' --checks l0.zero/manual "
             "--checks l0.known --no-latency --no-culprit`"
         ),
     ):
@@ -74,8 +74,8 @@ def test_the_comment_of_a_gate_that_passed_is_short() -> None:
     gate = make_gate(decision=decision, question=question, speed=speed, culprit=None)
     assert headings(render_gate_markdown(gate)) == [
         "<details><summary>Latency and memory: 1 passed</summary>",
-        "<details><summary>What the upgrade changes: 1 asked for, 1 dragged along</summary>",
-        "### Run it yourself",
+        "<details><summary>Changes of the upgrade: 1 direct, 1 transitive</summary>",
+        "### Reproduce",
     ]
 
 
@@ -117,7 +117,7 @@ def test_what_does_not_fit_into_a_comment_is_cut_and_said_to_be() -> None:
     text = render_gate_markdown(many_of_everything())
     assert len(text.encode()) <= LIMIT
     assert text.splitlines()[-3:] == [
-        "Shortened to what a comment may hold; the whole is in `gate.json`.",
+        "Shortened to the limit of comments; `gate.json` has all.",
         "",
         marker("compat"),
     ]

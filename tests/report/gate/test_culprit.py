@@ -16,7 +16,9 @@ def test_the_culprit_can_be_asked_for_alone() -> None:
         arguments=("--from", "main:a.txt", "--to", "a.txt", "--matrix", "m.toml", "--no-latency")
     )
     text = render_gate_markdown(make_gate(question=question))
-    assert "Just this: `harness gate numpy==2.0.0 --from main:a.txt --matrix m.toml --no-latency`" in text
+    assert (
+        "This change only: `harness gate numpy==2.0.0 --from main:a.txt --matrix m.toml --no-latency`" in text
+    )
 
 
 def test_an_interaction_is_said_to_be_one() -> None:
@@ -25,7 +27,7 @@ def test_an_interaction_is_said_to_be_one() -> None:
     text = render_gate_markdown(make_gate(culprit=culprit))
     for line in (
         "**`numpy` `1.26.2` → `2.4.6` together with `torch` `2.1` → `2.13.0+cpu`**: numpy alone does it",
-        "Just this: `harness gate numpy==2.4.6 torch==2.13.0 --from 'a b.txt'`",
+        "This change only: `harness gate numpy==2.4.6 torch==2.13.0 --from 'a b.txt'`",
     ):
         assert line in text.splitlines()
 
@@ -38,7 +40,7 @@ def test_what_does_nothing_alone_is_not_asked_for_alone(alone: str | None) -> No
 
 def test_nobody_to_blame_says_why() -> None:
     gate = make_gate(culprit=Culprit(sentence="No part of it does it again"))
-    assert "### Who is to blame\n\nNo part of it does it again\n" in render_gate_markdown(gate)
+    assert "### Cause\n\nNo part of it does it again\n" in render_gate_markdown(gate)
     assert "  No part of it does it again" in render_gate_text(gate).splitlines()
     assert "No part of it does it again" in render_gate_junit(gate)
 

@@ -25,11 +25,11 @@ def correctness_alone() -> Gate:
 
 def test_latency_that_was_not_judged_is_said_not_to_be() -> None:
     gate = correctness_alone()
-    assert f" (1 asked for, 1 dragged along). {NOT_JUDGED}" in render_gate_markdown(gate)
+    assert f" (1 direct, 1 transitive). {NOT_JUDGED}" in render_gate_markdown(gate)
     assert NOT_JUDGED in render_gate_text(gate).splitlines()
     assert NOT_JUDGED in render_gate_junit(gate)
     memory = make_gate(judged=("memory",))
-    assert "Judged: memory alone." in render_gate_markdown(memory)
+    assert "Judged: memory only." in render_gate_markdown(memory)
 
 
 def test_a_known_divergence_is_new_unless_it_is_accepted() -> None:
@@ -39,13 +39,13 @@ def test_a_known_divergence_is_new_unless_it_is_accepted() -> None:
     assert told in render_gate_markdown(make_gate())
     assert "--accept-known" not in render_gate_markdown(accepted)
     lines = render_gate_text(make_gate()).splitlines()
-    start = lines.index("Known, and new in the candidate: 1")
+    start = lines.index("Known divergences new in the candidate: 1")
     assert lines[start + 1 : start + 4] == [
         "  known",
         "    1 case of l0.known",
         "  --accept-known lets these pass.",
     ]
-    title = "Known divergences that were accepted: 1"
+    title = "Accepted known divergences: 1"
     assert f"<details><summary>{title}</summary>" in render_gate_markdown(accepted)
     assert title in render_gate_text(accepted).splitlines()
     assert title not in render_gate_text(make_gate())
@@ -64,7 +64,7 @@ def test_the_terminal() -> None:
         "New in the candidate: 1",
         "  fail l0.zero/manual: 9 ULP",
         "    Advice: Keep the eps.",
-        "Who is to blame",
+        "Cause",
         "  numpy 1.26.2 -> 2.4.6",
         "  numpy alone does it",
         "Judged: correctness, latency and memory.",

@@ -90,22 +90,22 @@ def test_why_nothing_can_be_said() -> None:
     speed = msgspec.structs.replace(make_speed(), spent=598)
     few = quantity(change=None, blocks=1, outcome="undecided")
     assert [describe_why(each, speed) for each in (*unclear(speed), few)] == [
-        "The baseline differs from itself (0.890 to 0.910), so the machine decides, not the candidate",
-        "It could not be measured",
+        "The A/A arms differ (0.890 to 0.910): the machine is too noisy for a decision",
+        "The measurement failed",
         (
-            "1.020 to 1.060 lies on both sides of 1.05x after 20 processes an arm, "
+            "1.020 to 1.060 lies on both sides of 1.05x after 20 processes per arm, "
             "and the budget of 10 min is spent"
         ),
-        "1 process an arm is too few for an interval, and the budget of 10 min is spent",
+        "1 process per arm is too few for an interval, and the budget of 10 min is spent",
     ]
     assert describe_why(few, make_speed()).endswith(", and it ended after 8 min 12 s")
 
 
 def test_quantities_with_the_same_fault_are_told_together() -> None:
     broken = [quantity(name, change=None, blocks=0, because="x", outcome="unmeasured") for name in "ab"]
-    assert group_why(broken, make_speed()) == {("It could not be measured", "x"): ["a", "b"]}
+    assert group_why(broken, make_speed()) == {("The measurement failed", "x"): ["a", "b"]}
     text = render_gate_text(make_gate(speed=speed_of(*broken)))
-    assert "  a, b: It could not be measured: x" in text.splitlines()
+    assert "  a, b: The measurement failed: x" in text.splitlines()
 
 
 @pytest.mark.parametrize(
@@ -130,7 +130,7 @@ def test_so_many_times_as_long_until_there_is_an_interval(blocks: int, times: in
     assert times_longer(few) == times
     (remedy,) = find_remedies(make_gate(speed=speed_of(few)), [few])
     assert (remedy.advice, remedy.command.partition(" --budget ")[2]) == (
-        "Give it more time",
+        "Use a larger budget",
         f"{10 * times}m",
     )
 
@@ -146,12 +146,12 @@ def test_what_to_do() -> None:
     assert gate.speed is not None
     asked = "harness gate numpy==2.4.6 --from 'a b.txt' --quantities"
     assert find_remedies(gate, unclear(gate.speed)) == [
-        Remedy("Run it again where nothing else runs", f"{asked} embed.openvino.float32.1"),
+        Remedy("Run it again on an idle machine", f"{asked} embed.openvino.float32.1"),
         Remedy("See the logs of the run, then run it again", f"{asked} embed.openvino.float32.32"),
-        Remedy("Give it more time", f"{asked} normalize.manual.float32.4096 --budget 50m"),
+        Remedy("Use a larger budget", f"{asked} normalize.manual.float32.4096 --budget 50m"),
         Remedy(
-            "As good as at its threshold, which no budget decides: look at the numbers, and set what it may "
-            "be in [gate] of the matrix",
+            "The ratio is so near its threshold that no budget decides: look at the numbers, and set the "
+            "threshold in [gate] of the matrix",
             f"{asked} normalize.manual.float16.1",
         ),
     ]
@@ -170,12 +170,12 @@ def test_void_blocks_are_told() -> None:
     blocks = [void(1), void(2), void(3, "again", "baseline"), msgspec.structs.replace(void(4), arms=())]
     speed = msgspec.structs.replace(make_speed(), void=tuple(blocks))
     told = (
-        "4 blocks were void and left out: 2 of the normalizer by candidate, 1 of the normalizer by again and "
+        "4 invalid blocks were excluded: 2 of the normalizer by candidate, 1 of the normalizer by again and "
         "baseline, 1 of the normalizer by no arm alone."
     )
     assert describe_effort(speed).endswith(f" {told}")
     one = msgspec.structs.replace(speed, void=(void(),))
-    assert describe_effort(one).endswith(" 1 block was void and left out: 1 of the normalizer by candidate.")
+    assert describe_effort(one).endswith(" 1 invalid block was excluded: 1 of the normalizer by candidate.")
     assert "void" not in describe_effort(make_speed())
     assert told in " ".join(render_gate_text(make_gate(speed=speed)).split())
 
@@ -185,7 +185,7 @@ def test_the_effort_tells_what_does_not_count(left_out: tuple[int, int], told: s
     speed = speed_of(*(quantity(blocks=16, left_out=each) for each in left_out))
     found = describe_effort(speed)
     assert found.endswith(
-        f" Up to {told} an arm are left out of a change, for there the baseline differed from itself."
+        f" Up to {told} per arm are excluded from a ratio: the A/A ratio of their block is an outlier."
     )
-    assert f"Up to {told} an arm are left out" in " ".join(render_gate_text(make_gate(speed=speed)).split())
+    assert f"Up to {told} per arm are excluded" in " ".join(render_gate_text(make_gate(speed=speed)).split())
     assert "left out" not in describe_effort(speed_of(quantity(blocks=16)))

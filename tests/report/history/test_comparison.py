@@ -46,7 +46,7 @@ Latency, as ratio to the baseline
     embed.3: 1.000x the baseline -> 1.500x the baseline (1.50x, noise 1.10x)
     likely cause: transformers 5 is new
 
-Another value is allowed
+Changed tolerances
   - l0.parity: base
     l0.parity/manual/float32: at most 2 -> at most 3
     likely cause: the subject, the suite, the model or settings: the lock has
@@ -74,8 +74,8 @@ def test_nothing_worse_is_said_too() -> None:
         "Nothing got worse, nothing differs.\n"
     )
     gone = compare(alter(make(), "a", cases=(RED,)), later())
-    assert render_comparison_text(gone).startswith("Nothing got worse; 1 difference otherwise.\n")
-    assert render_comparison_markdown(gone).startswith("**NOT WORSE**: Nothing got worse; 1 difference ")
+    assert render_comparison_text(gone).startswith("Nothing got worse; 1 other difference.\n")
+    assert render_comparison_markdown(gone).startswith("**NOT WORSE**: Nothing got worse; 1 other difference")
 
 
 def test_json_has_every_single_difference() -> None:
@@ -147,7 +147,7 @@ def test_cells_that_come_and_go_are_named_and_no_share_of_those_compared() -> No
     names = ("a", "b", "c", "d")
     before = past("run-1", *map(cell, names), latency=())
     told = render_comparison_text(compare(before, past("run-2", *map(cell, names[2:]), latency=())))
-    assert "Cells that are gone\n  ✗ ok: a, b\n" in told
+    assert "Removed cells\n  ✗ ok: a, b\n" in told
     told = render_comparison_text(compare(past("run-2", *map(cell, names[2:]), latency=()), before))
     assert "New cells\n  - ok: a, b\n" in told
 

@@ -1,4 +1,4 @@
-// Shows the cells that are asked for. Without it the page shows all of them.
+// Shows the cells that match the filter. Without the script the page shows all cells.
 (() => {
   "use strict";
   const form = document.getElementById("filter");
@@ -6,22 +6,22 @@
   const details = new Map(
     [...document.querySelectorAll("details[data-cell]")].map((each) => [each.dataset.cell, each]),
   );
-  const words = new Map();
+  const texts = new Map();
 
-  // What is said of a cell: not its whole section, in which every check and package has a name.
-  const wordsOf = (row) => {
+  // The searchable text of a cell: its visible texts, without the lists of all checks and packages.
+  const textOf = (row) => {
     const cell = row.dataset.cell;
-    if (!words.has(cell)) {
-      const said = details.get(cell)?.querySelectorAll(".said") ?? [];
-      words.set(cell, [row, ...said].map((each) => each.textContent).join(" ").toLowerCase());
+    if (!texts.has(cell)) {
+      const searchable = details.get(cell)?.querySelectorAll(".searchable") ?? [];
+      texts.set(cell, [row, ...searchable].map((each) => each.textContent).join(" ").toLowerCase());
     }
-    return words.get(cell);
+    return texts.get(cell);
   };
 
   const matches = (row, asked) =>
     Object.entries(asked).every(([name, value]) => {
       if (!value) return true;
-      if (name === "text") return wordsOf(row).includes(value.trim().toLowerCase());
+      if (name === "text") return textOf(row).includes(value.trim().toLowerCase());
       return row.getAttribute(`data-${name}`) === value;
     });
 
