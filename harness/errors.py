@@ -8,7 +8,7 @@ from harness.redaction import redact
 
 
 class ExitCode(IntEnum):
-    """What a run says to the process that started it."""
+    """The exit codes of the command; each answers what the run found."""
 
     PASS = 0
     REGRESSED = 1
@@ -16,11 +16,11 @@ class ExitCode(IntEnum):
     UNSATISFIABLE = 3
     INCONCLUSIVE = 4
     ERROR = 5
-    INTERRUPTED = 130  # as a shell has it: 128 and the number of SIGINT
+    INTERRUPTED = 130  # shell convention: 128 plus the number of SIGINT
 
 
 class HarnessError(Exception):
-    """Something that a person has to put right; its text is the whole message, without credentials."""
+    """A failure that a person has to correct; its text is the complete message, without credentials."""
 
     exit_code = ExitCode.ERROR
 
@@ -29,28 +29,28 @@ class HarnessError(Exception):
 
 
 class UsageError(HarnessError):
-    """A file or an option breaks a rule; the message names it and what was expected (exit 2)."""
+    """Invalid usage or configuration; the message names the file, the key and what was expected (exit 2)."""
 
     exit_code = ExitCode.USAGE
 
 
 class NoSolutionError(HarnessError):
-    """What everything else rests on cannot be resolved (exit 3)."""
+    """The resolver found no solution for an environment that the command requires (exit 3)."""
 
     exit_code = ExitCode.UNSATISFIABLE
 
 
 class MachineError(HarnessError):
-    """The machine could not do its part: no network, no disk, no interpreter (exit 5)."""
+    """I/O error or missing resource: network, disk, interpreter or an external program (exit 5)."""
 
     exit_code = ExitCode.ERROR
 
 
 class InterruptedGateError(HarnessError):
-    """Somebody ended a gate before it was over; its text says what is kept (exit 130)."""
+    """A signal ended a gate early; the message lists what was kept (exit 130)."""
 
     exit_code = ExitCode.INTERRUPTED
 
 
 class StoreError(MachineError):
-    """An environment, a model or a stored result could not be made or read (exit 5)."""
+    """An environment, a model or a stored result could not be created or read (exit 5)."""

@@ -1,4 +1,4 @@
-"""Files that are whole or not there, full disks, checked paths, and digests of folders."""
+"""Atomic writing, detection of full disks, checked paths, owned folders, and digests of files."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _FULL_BYTES = 64 * 1024
 
 _FULL = (errno.ENOSPC, errno.EDQUOT)
 _NUMBERS = "|".join(map(str, _FULL))
-_SAYS_FULL = re.compile(
+_FULL_TEXT = re.compile(
     rf"os error (?:{_NUMBERS})\b|\[Errno (?:{_NUMBERS})\]|No space left on device|Disk quota exceeded"
 )
 _PATHS = (
@@ -32,14 +32,14 @@ _PATHS = (
     re.compile(rf" (/[^\s'`]+): [^`:]*\(os error (?:{_NUMBERS})\)"),
     re.compile(r"(?:No space left on device|Disk quota exceeded): '([^']+)'"),
 )
-"""As uv (Rust) and Python write them; uv quotes a path or does not."""
+"""Where uv (Rust) and Python name the path in such a message; uv may or may not quote it."""
 
 LITTER = frozenset({".DS_Store", "Thumbs.db", "desktop.ini"})
-"""What file managers leave in every folder that somebody has looked into."""
+"""Files that file managers create in every folder they display."""
 
 
 def write_whole(path: Path, data: bytes, *, mode: int = 0o644) -> None:
-    """Write a file so that a reader sees all of it or what was there before, also after a power cut.
+    """Replace a file atomically and durably: a reader sees the new or the old content, after a power cut too.
 
     Raises:
         OSError: no room, no permission.
@@ -57,7 +57,7 @@ def write_whole(path: Path, data: bytes, *, mode: int = 0o644) -> None:
 
 @contextlib.contextmanager
 def naming(path: Path) -> Iterator[None]:
-    """Errors of the operating system name this path, where they name none: a full disk alone says little."""
+    """Add this path to any error of the operating system that names none."""
     try:
         yield
     except OSError as error:
@@ -66,7 +66,7 @@ def naming(path: Path) -> Iterator[None]:
 
 
 def write_text(path: Path, text: str) -> None:
-    """Write what people and other programs read: whole, UTF-8, without the credentials of addresses.
+    """Write UTF-8 text atomically, without the credentials of addresses.
 
     Raises:
         OSError: no room, no permission.
@@ -75,23 +75,23 @@ def write_text(path: Path, text: str) -> None:
 
 
 def describe_os_error(error: OSError | sqlite3.Error, place: Path | None = None) -> str:
-    """An error of the operating system in words; of a full disk only that, with the path."""
+    """The message of an error of the operating system; for a full disk ``no space left on device: PATH``."""
     return find_no_space(error, place) or str(error)
 
 
-def find_no_space(told: OSError | sqlite3.Error | str, place: Path | None = None) -> str:
-    """``no space left on device: PATH`` where an error, or what a program printed, means that; else empty.
+def find_no_space(report: OSError | sqlite3.Error | str, place: Path | None = None) -> str:
+    """``no space left on device: PATH`` if an error, or the output of a program, means that; else empty.
 
-    ``place`` is named where the error names no path.
+    ``place`` is the path of the message if the error has none.
     """
     path: object = None
-    if isinstance(told, OSError):
-        full, path = told.errno in _FULL, told.filename2 or told.filename
-    elif isinstance(told, sqlite3.Error):
-        full = getattr(told, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_FULL
+    if isinstance(report, OSError):
+        full, path = report.errno in _FULL, report.filename2 or report.filename
+    elif isinstance(report, sqlite3.Error):
+        full = getattr(report, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_FULL
     else:
-        full = _SAYS_FULL.search(told) is not None
-        path = next((found[1] for pattern in _PATHS if (found := pattern.search(told))), None)
+        full = _FULL_TEXT.search(report) is not None
+        path = next((found[1] for pattern in _PATHS if (found := pattern.search(report))), None)
     if not full:
         return ""
     where = os.fsdecode(path) if isinstance(path, bytes) else path or place
@@ -99,9 +99,9 @@ def find_no_space(told: OSError | sqlite3.Error | str, place: Path | None = None
 
 
 def find_full_disk(*folders: Path) -> str:
-    """``no space left on device: PATH`` of the first folder whose disk is full; empty if there is none.
+    """``no space left on device: PATH`` for the first folder on a full disk; empty if there is none.
 
-    For a program that ended without a word: on a full disk its last words are lost.
+    This explains a program that ended without a message: a full disk loses its last output.
     """
     for folder in folders:
         with contextlib.suppress(OSError):
@@ -111,21 +111,21 @@ def find_full_disk(*folders: Path) -> str:
 
 
 def copy_whole(source: Path, target: Path) -> bool:
-    """Copy a text file the same way, without the credentials in it; False where there is no regular file."""
-    if source.is_symlink() or not source.is_file():  # a FIFO would be waited for, a link may lead anywhere
+    """Copy a text file atomically, without credentials; False if the source is no regular file."""
+    if source.is_symlink() or not source.is_file():  # reading a FIFO would block; a link may lead anywhere
         return False
     write_whole(target, _redact_bytes(source.read_bytes()))
     return True
 
 
 def redact_file(path: Path) -> None:
-    """Take the credentials out of a text file that another program wrote; nothing where there is none."""
-    if path.is_symlink() or not path.is_file():  # a cell may have put a FIFO or a link there
+    """Remove the credentials from a text file that another program wrote; does nothing without a file."""
+    if path.is_symlink() or not path.is_file():  # a cell may have created a FIFO or a link there
         return
     data = path.read_bytes()
-    plain = _redact_bytes(data)
-    if plain != data:
-        write_whole(path, plain)
+    redacted = _redact_bytes(data)
+    if redacted != data:
+        write_whole(path, redacted)
 
 
 def _redact_bytes(data: bytes) -> bytes:
@@ -133,14 +133,14 @@ def _redact_bytes(data: bytes) -> bytes:
 
 
 def write_output(path: Path, data: bytes) -> None:
-    """Write to what a person named: a regular file whole, also behind a link, anything else as it is.
+    """Write to a path that the user named: files (also behind a link) atomically, pipes and devices directly.
 
     Raises:
-        UsageError: it is nothing that text can be written to: a folder, a socket, a block device.
+        UsageError: the path cannot take text: a folder, a socket, a block device.
         OSError: no room, no permission.
     """
     descriptor = _find_descriptor(path)
-    if descriptor is not None:  # of a shell's `>>`, for example: its file is not to be replaced
+    if descriptor is not None:  # such as the target of a shell's `>>`, which must not be replaced
         _write_through(descriptor, path, data)
         return
     target = Path(os.path.realpath(path))
@@ -155,11 +155,11 @@ def write_output(path: Path, data: bytes) -> None:
         with target.open("wb", buffering=0) as file:
             file.write(data)
     else:
-        raise UsageError(f"{path}: neither a file nor a pipe; name one of these, or - for standard output")
+        raise UsageError(f"{path}: expected a file, a pipe, or - for standard output")
 
 
 def _find_descriptor(path: Path) -> int | None:
-    """The open file of this process that a path such as ``/dev/stdout`` or ``/dev/fd/3`` stands for."""
+    """The descriptor of this process behind a path such as ``/dev/stdout`` or ``/dev/fd/3``."""
     folders = (Path("/dev/fd"), Path(f"/proc/{os.getpid()}/fd"))
     for _ in range(8):
         if path.name.isascii() and path.name.isdigit() and path.parent.resolve() in folders:
@@ -180,7 +180,7 @@ def _write_through(descriptor: int, path: Path, data: bytes) -> None:
 
 
 def fault_below(name: str) -> str:
-    """Why a text is not the path of something below a folder, in words; empty where it is one."""
+    """Why a text is not a relative path below a folder; empty if it is one."""
     path = PurePosixPath(name)
     if "\0" in name:
         return "holds a NUL character"
@@ -192,15 +192,15 @@ def fault_below(name: str) -> str:
 
 
 def inside(root: Path, name: str, where: str) -> Path:
-    """The path ``name`` below the folder ``root``, which it leaves neither by its text nor by a link.
+    """The path ``name`` below the folder ``root``; neither ``..`` nor a link may lead out of the folder.
 
     Args:
         root: the folder.
-        name: a relative path, as a file has it.
-        where: for the message: the file that has it, and the key.
+        name: a relative path from a file.
+        where: the file and the key that hold it, for the message.
 
     Raises:
-        UsageError: it leads out of the folder, or is the folder.
+        UsageError: the path leads out of the folder, or is the folder itself.
     """
     if fault := fault_below(name):
         raise UsageError(f"{where}: {name!r} {fault}; a path below {root} is expected")
@@ -212,13 +212,13 @@ def inside(root: Path, name: str, where: str) -> Path:
 
 
 @dataclass(frozen=True)
-class Owned:
-    """A kind of folder of the harness's own, in which alone it writes and removes.
+class OwnedFolder:
+    """A kind of folder that belongs to the harness; it writes and removes in such folders only.
 
     Attributes:
-        marker: name of the file that marks one.
-        what: it is, for the marker and for messages.
-        find_foreign: what shows that a folder with something in it and no marker is none, if anything does.
+        marker: name of the file that marks such a folder.
+        what: description of the kind, for the marker and for messages.
+        find_foreign: the first entry of an unmarked folder that proves it belongs to something else, if any.
     """
 
     marker: str
@@ -231,17 +231,17 @@ class Owned:
         if path.is_symlink() or not path.is_file():
             return False
         with path.open("rb") as file:
-            return file.read(len(self._text.encode()) + 1) == self._text.encode()
+            return file.read(len(self._sign.encode())) == self._sign.encode()
 
     @property
-    def _text(self) -> str:
-        return f"This folder is {self.what}, which makes and removes what lies in it.\n"
+    def _sign(self) -> str:
+        return f"This folder is {self.what}"
 
     def refuse_foreign(self, folder: Path) -> None:
-        """Refuse a folder that could not be claimed; nothing is written.
+        """Refuse a folder that ``claim`` would refuse; nothing is written.
 
         Raises:
-            UsageError: something else lies in it.
+            UsageError: the folder holds foreign files.
             OSError: it cannot be read.
         """
         if self.is_marked(folder):
@@ -253,41 +253,41 @@ class Owned:
             foreign = self.find_foreign(folder) if there else None
         if foreign is not None and not self.is_marked(folder):  # made by another process just now
             raise UsageError(
-                f"{folder}: not {self.what}: {foreign.relative_to(folder)} in it is something else; "
+                f"{folder}: not {self.what}: it holds {foreign.relative_to(folder)}, a foreign file; "
                 "nothing was changed; name another folder, or an empty one"
             )
 
     def claim(self, folder: Path) -> None:
-        """Mark a folder, before anything is written into it or removed from it.
+        """Mark a folder before anything is written into it or removed from it.
 
-        One that is not there, or is empty, becomes the harness's own; so does one that it made before it
-        wrote markers.
+        A missing or empty folder is claimed, and so is one from a version of the harness without markers.
 
         Raises:
-            UsageError: something else lies in it.
+            UsageError: the folder holds foreign files.
             OSError: no room, no permission.
         """
         self.refuse_foreign(folder)
         if not self.is_marked(folder):
-            write_whole(folder / self.marker, self._text.encode())
+            text = f"{self._sign}, which creates and removes its content.\n"
+            write_whole(folder / self.marker, text.encode())
 
 
 def list_folder(folder: Path, marker: str = "") -> Iterator[Path]:
-    """What lies in a folder, by name, but for litter, a marker and half-written files; it may be gone."""
+    """The entries of a folder (may be missing) by name, without litter, the marker and half-written files."""
     try:
         found = sorted(folder.iterdir())
     except FileNotFoundError:
         return
     for path in found:
-        half = fnmatch.fnmatchcase(path.name, WRITING)
-        if path.name not in LITTER and path.name != marker and not half:
+        half_written = fnmatch.fnmatchcase(path.name, WRITING)
+        if path.name not in LITTER and path.name != marker and not half_written:
             yield path
 
 
 def walk_files(folder: Path) -> Iterator[tuple[str, Path]]:
-    """Every file below a folder but bytecode, litter and temporary folders of the harness, in a fixed order.
+    """Relative path and path of every file below a folder, in a fixed order.
 
-    Each comes with its relative path.
+    Bytecode, litter and temporary folders of the harness are left out.
     """
     for place, folders, names in os.walk(folder):
         folders[:] = sorted(
@@ -309,19 +309,19 @@ def hash_file(path: Path) -> str:
 
 
 def hash_tree(*roots: Path, suffix: str = "") -> str:
-    """Sha256 over relative paths and contents of all files below the roots, which may be files or missing."""
+    """Sha256 over relative paths and contents of all files below the roots; roots may be files or missing."""
     digest = hashlib.sha256()
     for root in roots:
         files = walk_files(root) if root.is_dir() else [(root.name, root)] if root.is_file() else []
         for name, path in files:
-            if name.endswith(suffix) and path.is_file():  # reading a FIFO would never end
+            if name.endswith(suffix) and path.is_file():  # reading a FIFO would block
                 digest.update(f"{name}\0{hash_file(path)}\n".encode())
         digest.update(b"\n")
     return digest.hexdigest()
 
 
 def stat_tree(folder: Path) -> dict[str, tuple[int, int]]:
-    """Size in bytes and time of change in ns of every file below a folder; links are not followed."""
+    """Size in bytes and modification time in ns of every file below a folder; links are not followed."""
     found = {}
     for name, path in walk_files(folder):
         status = path.lstat()
@@ -330,5 +330,5 @@ def stat_tree(folder: Path) -> dict[str, tuple[int, int]]:
 
 
 def remove_tree(folder: Path) -> None:
-    """Remove a folder as far as possible; what cannot be removed is left for the next ``clean``."""
+    """Remove a folder as far as possible; the rest stays for the next ``clean``."""
     shutil.rmtree(folder, ignore_errors=True)

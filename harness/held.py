@@ -1,7 +1,7 @@
-"""Temporary folders, files and marks that are locked by the kernel for as long as their process lives.
+"""Temporary folders, files and marks, each locked by the kernel (flock) for the lifetime of its process.
 
-Another process can so tell what was left by one that was killed. A process id could not: ids are used again,
-and mean nothing in another container. Where the file system has no locks, leftovers stay.
+The lock tells other processes which of them a killed process has left behind. Process ids cannot: they are
+reused, and differ between containers. On a file system without locks leftovers stay.
 """
 
 from __future__ import annotations
@@ -16,19 +16,19 @@ from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 _HELD = "held-"
-"""In the name of everything that is locked: what has it and is not locked was left behind."""
+"""Part of the name of everything that is locked; an unlocked entry with it is a leftover."""
 
 TEMPORARY = f"harness-*-{_HELD}????????"
 MAKING = f".making-{_HELD}????????"
 WRITING = f".writing-{_HELD}????????"
-"""Globs of names: in the folder for temporary files, in a folder of the store, of half-written files."""
+"""Globs of names: temporary folders, entries of the store under construction, half-written files."""
 
 _TRIALS = 100
 
 
 @contextlib.contextmanager
 def temporary_folder(kind: str) -> Iterator[Path]:
-    """A folder for temporary files, removed at the end.
+    """A folder for temporary files, removed on exit.
 
     Raises:
         OSError: no room, no permission.
@@ -39,7 +39,7 @@ def temporary_folder(kind: str) -> Iterator[Path]:
 
 @contextlib.contextmanager
 def making_folder(parent: Path) -> Iterator[Path]:
-    """A folder beside the entries of ``parent``, in which one is made; what is still in it at the end goes.
+    """A folder inside ``parent`` in which a new entry is built; removed with its remaining content on exit.
 
     Raises:
         OSError: no room, no permission.
@@ -51,9 +51,9 @@ def making_folder(parent: Path) -> Iterator[Path]:
 
 @contextlib.contextmanager
 def writing_file(folder: Path) -> Iterator[tuple[int, Path]]:
-    """Descriptor and path of a new file, private to this user; closed at the end, and removed if still there.
+    """Descriptor and path of a new file, private to this user; closed on exit, and removed if still there.
 
-    Files of the same kind that were left in the folder are removed first.
+    Leftovers of this kind in the folder are removed first.
 
     Raises:
         OSError: no room, no permission.
@@ -69,7 +69,7 @@ def writing_file(folder: Path) -> Iterator[tuple[int, Path]]:
 
 @contextlib.contextmanager
 def mark(path: Path, *, keep: bool = False) -> Iterator[None]:
-    """A file that is locked as long as something is going on; ``keep``: it is not removed at the end.
+    """A file that is locked inside the context; ``keep``: the file stays after it.
 
     Raises:
         OSError: no room, no permission.
@@ -90,28 +90,28 @@ def mark(path: Path, *, keep: bool = False) -> Iterator[None]:
 
 @contextlib.contextmanager
 def claim(path: Path) -> Iterator[bool]:
-    """Whether no living process holds this, which stays so until the end; False as well where it is gone."""
+    """Lock a leftover: True if no living process holds it, for the whole context; False if it is gone."""
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
     except OSError:
         yield False
         return
     try:
-        yield _lock(descriptor, fcntl.LOCK_NB) and _is_still(path, descriptor)
+        yield _lock(descriptor, fcntl.LOCK_NB) and _is_same_file(path, descriptor)
     finally:
         os.close(descriptor)
 
 
 def remove_files(found: Iterable[Path]) -> None:
-    """Remove those of these files that no living process holds."""
+    """Remove the files that no living process holds."""
     for path in found:
-        with claim(path) as free, contextlib.suppress(OSError):  # in a folder that only others may change
+        with claim(path) as free, contextlib.suppress(OSError):  # the folder may be writable to others only
             if free:
                 path.unlink()
 
 
 def is_held(path: Path) -> bool:
-    """Whether a living process holds this."""
+    """Whether a living process holds the lock of this path."""
     with claim(path) as free:
         return not free and path.exists()
 
@@ -131,7 +131,7 @@ def _folder(prefix: str, parent: Path | None) -> Iterator[Path]:
 
 
 def _make_held(make: Callable[[], tuple[int, str]]) -> tuple[int, Path]:
-    """Make something and lock it; again where a process that tidies up took it in between."""
+    """Create and lock a file or folder; repeated if another process cleaned it up in between."""
     for trial in range(_TRIALS):
         try:
             descriptor, name = make()
@@ -140,23 +140,23 @@ def _make_held(make: Callable[[], tuple[int, str]]) -> tuple[int, Path]:
                 raise
             continue
         _lock(descriptor, 0)
-        if _is_still(Path(name), descriptor):
+        if _is_same_file(Path(name), descriptor):
             break
         os.close(descriptor)
     else:
-        raise FileNotFoundError(errno.ENOENT, "it was removed as soon as it was made", name)
+        raise FileNotFoundError(errno.ENOENT, "it was removed as soon as it was created", name)
     return descriptor, Path(name)
 
 
 def _lock(descriptor: int, how: int) -> bool:
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | how)
-    except OSError:  # somebody has it, or there are no locks on this file system
+    except OSError:  # another process has the lock, or the file system has no locks
         return False
     return True
 
 
-def _is_still(path: Path, descriptor: int) -> bool:
+def _is_same_file(path: Path, descriptor: int) -> bool:
     try:
         return os.path.samestat(path.lstat(), os.fstat(descriptor))
     except FileNotFoundError:

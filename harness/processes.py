@@ -1,4 +1,4 @@
-"""The one module that starts processes: each in a group of its own, ended whole, never left behind."""
+"""Start and end child processes, each with its process group; the only module that starts processes."""
 
 from __future__ import annotations
 
@@ -18,23 +18,23 @@ from pathlib import Path
 import psutil
 
 GRACE_SECONDS = 0.7
-"""Between SIGTERM and SIGKILL. Ctrl-C ends every child within two seconds: first those that work, then those
-that wait for their latency turns, so a grace is due twice."""
+"""Between SIGTERM and SIGKILL. Ctrl-C ends every child within two seconds: first the running ones, then those
+that wait for their latency turns, so two grace periods have to fit."""
 
-MARK_VARIABLE = "HARNESS_CELL_MARK"  # tells whose child a process is
-"""Every process that a cell starts inherits it, so that one that left the group is found as well."""
+MARK_VARIABLE = "HARNESS_CELL_MARK"  # identifies the parent of a process
+"""Every descendant of a cell inherits it, so that one that left the process group is found as well."""
 
 LINE_LIMIT = 16 * 1024 * 1024
-"""The longest line, in bytes, that a cell may write to its channel."""
+"""Bytes of the longest line that a cell may write to its channel."""
 
 _ATTEMPTS = 1000
-"""For microseconds after its start a child still has the files in /proc of a controller that is not dumpable
-(``harness.protection``), which belong to root; 3 of 100 first attempts fell into that."""
+"""For microseconds after the fork the files of a child in /proc belong to root, because the controller is not
+dumpable (``harness.protection``); 3 of 100 first attempts failed for that reason."""
 
 
 @dataclass(frozen=True)
 class Completed:
-    """What a finished process left: its exit code (negative: the signal) and what it printed."""
+    """The exit code (negative: the signal) and the output of a finished process."""
 
     argv: tuple[str, ...]
     returncode: int
@@ -98,7 +98,7 @@ def has_token(process: psutil.Process, token: str) -> bool:
 
 @dataclass(frozen=True)
 class Running:
-    """A long-lived process and the controller's end of its channel."""
+    """A running process and the controller's end of its channel."""
 
     process: asyncio.subprocess.Process
     reader: asyncio.StreamReader
@@ -107,33 +107,33 @@ class Running:
 
     @property
     def pid(self) -> int:
-        """Its process id, which is also the id of its group and of its session."""
+        """The process id, which is also the id of the process group and of the session."""
         return self.process.pid
 
-    def keep_to(self, cores: Collection[int]) -> None:
-        """Let its main thread, and threads that this one starts from now on, run on these cores only.
+    def pin_to(self, cores: Collection[int]) -> None:
+        """Pin the main thread, and threads that it starts later, to these cores.
 
-        Nothing where it is gone, or where the machine has taken a core away since.
+        Does nothing if the process has ended or a core has gone offline.
         """
-        if self.process.returncode is None:  # else the number may be somebody else's
+        if self.process.returncode is None:  # else the process id may have been reused
             with contextlib.suppress(OSError):
                 os.sched_setaffinity(self.pid, cores)
 
     def kill(self) -> None:
-        """SIGKILL the whole group at once; ``end`` is still due."""
+        """Send SIGKILL to the process group; ``end`` must still be called."""
         self.group.signal(signal.SIGKILL)
 
-    def sweep_up(self) -> None:
-        """SIGKILL what it left running, those that left its group too."""
+    def kill_remaining(self) -> None:
+        """Send SIGKILL to all remaining descendants, including those that left the process group."""
         self.kill()
-        _end_escaped(self.group.token)
+        _kill_marked(self.group.token)
 
     async def end(self) -> None:
-        """End it and all that it started, and close the channel."""
+        """End the process and all its descendants, and close the channel."""
         try:
             await end_group(self.process, self.group)
         finally:
-            self.sweep_up()
+            self.kill_remaining()
             self.writer.close()
 
 
@@ -144,11 +144,11 @@ async def run(
     cwd: Path | None = None,
     timeout: float | None = None,  # noqa: ASYNC109 - the process group must be ended before the error is raised
 ) -> Completed:
-    """Run a command to its end and return what it printed.
+    """Run a command and return its output.
 
     Raises:
         FileNotFoundError: there is no such program.
-        TimeoutError: it took longer than ``timeout`` seconds; its whole group has been ended.
+        TimeoutError: the command took longer than ``timeout`` seconds; its process group has been ended.
     """
     token = secrets.token_hex(8)
     process = await asyncio.create_subprocess_exec(
@@ -174,13 +174,13 @@ async def run(
 async def start(
     argv: Sequence[str], *, env: Mapping[str, str], cwd: Path, log: Path, channel: str
 ) -> Running:
-    """Start a process that talks over a channel; what it prints is appended to ``log``.
+    """Start a process with a message channel; its output is appended to ``log``.
 
-    ``env`` is its whole environment but for the token and the variable that ``channel`` names, which holds
-    the descriptor of its end of the channel. Whoever starts it must ``end`` it.
+    Its environment is ``env``, the token, and the variable named by ``channel`` with the descriptor of
+    its end of the channel. The caller must ``end`` it.
 
     Raises:
-        OSError: there is no such program, or no descriptor or process is left.
+        OSError: there is no such program, or the descriptors or processes of the system are used up.
     """
     token = secrets.token_hex(8)
     ours, theirs = socket.socketpair()
@@ -202,7 +202,7 @@ async def start(
     finally:
         theirs.close()
     group = Group.of(process.pid, token)
-    _make_expendable(process.pid)
+    _prefer_for_oom_killer(process.pid)
     try:
         reader, writer = await asyncio.open_connection(sock=ours, limit=LINE_LIMIT)
     except BaseException:
@@ -213,49 +213,49 @@ async def start(
 
 
 async def end_group(process: asyncio.subprocess.Process, group: Group) -> None:
-    """End a process that leads a group, and all that it started: SIGTERM, a grace, SIGKILL."""
+    """End a process group: SIGTERM, a grace period, SIGKILL."""
     try:
         if process.returncode is None:
             group.signal(signal.SIGTERM)
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(GRACE_SECONDS):
                     await process.wait()
-    finally:  # also when a second Ctrl-C cuts the grace short; what it started may have outlived it
+    finally:  # also when a second Ctrl-C ends the grace period; descendants may outlive the leader
         group.signal(signal.SIGKILL)
     await process.wait()
 
 
-def end_users(folders: Collection[Path]) -> None:
-    """SIGKILL the children of a controller that is gone, which name one of its folders.
+def end_processes_using(folders: Collection[Path]) -> None:
+    """Send SIGKILL to orphaned children of a harness whose arguments or environment name one of the folders.
 
-    In their arguments or in their environment; processes of other programs are left alone.
+    Processes of other programs are left alone.
     """
     names = [str(folder) for folder in folders]
     ended = []
     for process in psutil.process_iter():
         with contextlib.suppress(psutil.Error, OSError):
             environment = process.environ()
-            told = (*process.cmdline(), *environment.values())
-            if MARK_VARIABLE in environment and any(name in text for name in names for text in told):
+            texts = (*process.cmdline(), *environment.values())
+            if MARK_VARIABLE in environment and any(name in text for name in names for text in texts):
                 process.kill()
                 ended.append(process)
     psutil.wait_procs(ended, timeout=GRACE_SECONDS)
 
 
-def _end_escaped(token: str) -> None:
+def _kill_marked(token: str) -> None:
     for process in psutil.process_iter():
         if has_token(process, token):
             with contextlib.suppress(psutil.Error):
                 process.kill()
 
 
-def _make_expendable(pid: int) -> None:
-    """Short of memory, the kernel takes the cell before the controller; and no core dumps."""
+def _prefer_for_oom_killer(pid: int) -> None:
+    """Make the kernel kill the cell before the controller when memory runs out; disable core dumps."""
     if sys.platform != "linux":
         return
     import resource  # noqa: PLC0415 - exists on POSIX only
 
-    # It may be gone already, which its reader will find out.
+    # If the process has ended already, the reader of its channel reports that.
     with contextlib.suppress(OSError):
         resource.prlimit(pid, resource.RLIMIT_CORE, (0, 0))
     for _ in range(_ATTEMPTS):
@@ -269,7 +269,7 @@ def _make_expendable(pid: int) -> None:
 
 
 def describe_exit(code: int) -> str:
-    """An exit code in words; negative is the number of a signal."""
+    """Describe an exit code; a negative one is the number of a signal."""
     if code >= 0:
         return f"exited with code {code}"
     try:

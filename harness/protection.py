@@ -1,9 +1,9 @@
-"""The controller's own process, without secrets where other processes can read them.
+"""Keep secrets of the controller out of the reach of other processes of the same user.
 
-On Linux every process of the same user may read the environment that a process was started with
-(``/proc/<pid>/environ``), whatever it changes in it later. So the controller starts itself again, once, with
-those variables that it and its children need. Values that hold credentials go through a pipe and are kept in
-memory.
+On Linux every process of the same user can read the initial environment of a process in
+``/proc/<pid>/environ``, whatever the process changes later. Therefore the controller re-executes itself once,
+with only the variables that it and its children need. Values with credentials are passed through a pipe and
+kept in memory.
 """
 
 from __future__ import annotations
@@ -19,10 +19,10 @@ from collections.abc import Mapping
 from harness.redaction import redact
 
 _STARTED = "HARNESS_STARTED_AGAIN"
-"""``<process id>:<descriptor of the pipe>``; the id tells it from a variable that a parent passed on."""
+"""``<process id>:<descriptor of the pipe>``; another id means that a parent passed the variable on."""
 
 _PIPE_BYTES = 16 * 1024
-"""What a pipe holds on every system without a reader."""
+"""Bytes that a pipe buffers on every system."""
 
 _PR_SET_DUMPABLE = 4  # <linux/prctl.h>
 
@@ -41,7 +41,7 @@ NEEDED = (
     *("CC", "CXX", "CFLAGS", "CPPFLAGS", "CXXFLAGS", "LDFLAGS", "CMAKE_*", "MAKEFLAGS", "PKG_CONFIG_PATH"),
     *("OMP_*", "OPENBLAS_*", "MKL_*", "SYSTEMROOT", "PATHEXT", "COMSPEC", "APPDATA", "LOCALAPPDATA"),
 )
-"""Variables that the controller, uv, pip and git read, as globs; all others are dropped."""
+"""Globs of the variables that the controller, uv, pip and git read; all others are dropped."""
 
 _SECRET_NAME = re.compile(
     r"PASSWORD|PASSWD|TOKEN|SECRET|KEY|CREDENTIAL|_USERNAME$|^GIT_CONFIG_(?:VALUE|PARAMETERS)"
@@ -49,7 +49,7 @@ _SECRET_NAME = re.compile(
 
 
 def split_environment(environ: Mapping[str, str]) -> tuple[dict[str, str], dict[str, str]]:
-    """The needed variables that may be seen, and the needed ones that hold credentials."""
+    """The needed variables without credentials, and the needed ones with credentials."""
     needed = {
         name: value
         for name, value in environ.items()
@@ -65,10 +65,10 @@ def _is_secret(name: str, value: str) -> bool:
 
 
 def protect_process() -> None:
-    """Start this process again without secrets in its environment; its memory is for root alone to read.
+    """Re-execute this process without secrets in its initial environment, and make its memory root-only.
 
-    Does not return the first time; the second time ``os.environ`` is complete but for what is not needed.
-    Call it before there are threads, open files or children. What a system does not offer is left out.
+    The first call does not return; in the new process ``os.environ`` holds all needed variables. Call it
+    before threads, open files or children exist. Steps that the system does not support are skipped.
     """
     pid, _, descriptor = os.environ.pop(_STARTED, "").partition(":")
     if pid != str(os.getpid()):
@@ -77,7 +77,7 @@ def protect_process() -> None:
         with os.fdopen(int(descriptor), encoding="utf-8") as pipe:
             os.environ.update(json.load(pipe))
     if sys.platform == "linux":
-        # Its files in /proc belong to root then; programs that it starts are as always.
+        # The files of this process in /proc then belong to root; those of its children are unaffected.
         ctypes.CDLL(None).prctl(_PR_SET_DUMPABLE, 0, 0, 0, 0)
 
 
@@ -89,7 +89,7 @@ def _start_again() -> None:
     if private:
         data = json.dumps(private).encode()
         if len(data) > _PIPE_BYTES:
-            shown, data = shown | private, b"{}"  # better seen than lost
+            shown, data = shown | private, b"{}"  # too large for the pipe: pass them visibly
         reader, writer = os.pipe()
         os.write(writer, data)
         os.close(writer)

@@ -1,4 +1,4 @@
-"""Files that a person names: read within limits, refused in one sentence where they cannot be read."""
+"""Read files that the user names, within size limits; an unreadable file is a usage error of one sentence."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ MAX_TEXT = 16 * _CHUNK
 """Bytes of a matrix, a lock or a dependency file; the largest uv.lock of a real project has about 5 MB."""
 
 MAX_RESULTS = 512 * _CHUNK
-"""Bytes of a file of results, unpacked; a sweep of 21 cells leaves about 5 MB."""
+"""Bytes of an unpacked results file; a sweep of 21 cells writes about 5 MB."""
 
 
 def read_input(path: Path, limit: int = MAX_TEXT) -> bytes:
-    """The content of a file, or of a pipe that was handed over as ``/dev/fd/N`` (process substitution).
+    """The content of a file, or of a pipe passed as ``/dev/fd/N`` (process substitution).
 
-    A signal ends it also where a pipe stays silent; in a coroutine use ``read_input_in_loop``.
+    A signal interrupts it even while a pipe is silent; coroutines use ``read_input_in_loop``.
 
     Raises:
         UsageError: no such file, no regular file, no permission, or more than ``limit`` bytes.
@@ -38,26 +38,26 @@ def read_input(path: Path, limit: int = MAX_TEXT) -> bytes:
     return bytes(data)
 
 
-async def read_input_in_loop(path: Path, called: str, limit: int = MAX_TEXT) -> bytes:
-    """``read_input`` for a coroutine: the event loop waits for a silent pipe, so that signals are handled.
+async def read_input_in_loop(path: Path, shown: str, limit: int = MAX_TEXT) -> bytes:
+    """``read_input`` for a coroutine: the event loop waits for a silent pipe and handles signals meanwhile.
 
-    ``called`` is the name of the file in messages.
+    ``shown`` is the name of the file in messages.
 
     Raises:
         UsageError: as ``read_input``.
     """
     data = bytearray()
-    with _open_input(path, called) as descriptor:
-        while not _drain(descriptor, data, called, limit):
+    with _open_input(path, shown) as descriptor:
+        while not _drain(descriptor, data, shown, limit):
             await _wait_readable(descriptor)
     return bytes(data)
 
 
 def decode_text(data: bytes, place: object) -> str:
-    """Text in UTF-8, or with a byte order mark in UTF-16 (as PowerShell redirects it), without the mark.
+    """Decode UTF-8, or UTF-16 with a byte order mark (as PowerShell redirects it); the mark is removed.
 
     Raises:
-        UsageError: it is neither; ``place`` names the file.
+        UsageError: the text is neither; ``place`` names the file.
     """
     wide = data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
     try:
@@ -68,7 +68,7 @@ def decode_text(data: bytes, place: object) -> str:
 
 
 def input_fault(path: Path, wanted: Literal["file", "folder"]) -> str:
-    """Why a path is not a readable file, or not a folder; empty where it is."""
+    """Why a path is not a readable file or folder, as wanted; empty if it is."""
     try:
         mode = path.stat().st_mode
         if wanted == "folder":
@@ -83,7 +83,7 @@ def input_fault(path: Path, wanted: Literal["file", "folder"]) -> str:
 
 
 def exists(path: Path) -> bool:
-    """Whether something is at a path; False as well where no file system could have it."""
+    """Whether a path exists; False as well for a path that no file system allows."""
     try:
         return path.exists()
     except (OSError, ValueError):
@@ -91,36 +91,36 @@ def exists(path: Path) -> bool:
 
 
 def is_descriptor(path: Path) -> bool:
-    """Whether a path names a file descriptor of this process, as process substitution hands it over."""
+    """Whether a path names a file descriptor of this process, as process substitution does."""
     return str(path).startswith(("/dev/fd/", "/proc/self/fd/")) or str(path) == "/dev/stdin"
 
 
 @contextlib.contextmanager
-def _open_input(path: Path, called: str) -> Iterator[int]:
+def _open_input(path: Path, shown: str) -> Iterator[int]:
     try:
         if fault := _kind_fault(path, path.stat().st_mode):
-            raise UsageError(f"{called}: {fault}")
-        # Not blocking: opening a FIFO would otherwise wait for whoever writes to it.
+            raise UsageError(f"{shown}: {fault}")
+        # Non-blocking: opening a FIFO would otherwise wait for its writer.
         descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
     except (OSError, ValueError) as error:
-        raise UsageError(f"{called}: {_reason_of(error, 'file')}") from None
+        raise UsageError(f"{shown}: {_reason_of(error, 'file')}") from None
     try:
         yield descriptor
     finally:
         os.close(descriptor)
 
 
-def _drain(descriptor: int, data: bytearray, called: str, limit: int) -> bool:
-    """Read what is there; whether that was the end, or more may come later."""
+def _drain(descriptor: int, data: bytearray, shown: str, limit: int) -> bool:
+    """Read the available data; True at the end of the input."""
     try:
         while chunk := os.read(descriptor, _CHUNK):
             data += chunk
             if len(data) > limit:
-                raise UsageError(f"{called}: larger than {limit // _CHUNK} MiB, the most that is read")
+                raise UsageError(f"{shown}: larger than the limit of {limit // _CHUNK} MiB")
     except BlockingIOError:
         return False
     except OSError as error:
-        raise UsageError(f"{called}: {_reason_of(error, 'file')}") from None
+        raise UsageError(f"{shown}: {_reason_of(error, 'file')}") from None
     return True
 
 
@@ -134,7 +134,7 @@ async def _wait_readable(descriptor: int) -> None:
 
 
 def _kind_fault(path: Path, mode: int) -> str:
-    """Why a file of this kind is not read; empty where it is."""
+    """Why a file of this kind cannot be an input; empty if it can."""
     if stat.S_ISREG(mode) or (stat.S_ISFIFO(mode) and is_descriptor(path)):
         return ""
     return f"{_kind_of(mode)}, but a file was expected"
@@ -153,5 +153,5 @@ def _kind_of(mode: int) -> str:
 def _reason_of(error: OSError | ValueError, wanted: str) -> str:
     if isinstance(error, FileNotFoundError):
         return f"no such {wanted}"
-    said = (error.strerror if isinstance(error, OSError) else str(error)) or type(error).__name__
-    return f"cannot be read: {said[0].lower()}{said[1:]}"
+    reason = (error.strerror if isinstance(error, OSError) else str(error)) or type(error).__name__
+    return f"cannot be read: {reason[0].lower()}{reason[1:]}"

@@ -1,11 +1,11 @@
-r"""Credentials taken out of text: the user part of addresses, and values in them that grant access.
+r"""Remove credentials from text: the user part of URLs, and query parameters that grant access.
 
-The host stays, so that a person can tell which index failed. An address ends at white space, ``"``, ``<`` or
-``>``, which RFC 3986 (appendix C) keeps out of addresses. All else counts as part of one, for people write
-passwords that an address should not hold. Where both readings are possible, too much is taken out, not too
-little. JSON stays valid: an escape such as ``\"`` or ``\\`` is kept or taken out whole.
+The host stays, so that a message still names the index that failed. A URL ends at white space, ``"``, ``<``
+or ``>``, which RFC 3986 (appendix C) excludes from URLs; everything else counts as part of it, because real
+passwords contain characters that a URL should escape. An ambiguous text is redacted. JSON stays valid: an
+escape such as ``\"`` or ``\\`` is kept or removed as a unit.
 
-Not found: a token without a colon but with a slash (``https://to/ken@host``), which reads as host and path.
+Known gap: a token without a colon but with a slash (``https://to/ken@host``) reads as host and path.
 """
 
 from __future__ import annotations
@@ -13,18 +13,17 @@ from __future__ import annotations
 import re
 
 MASK = "redacted"
-"""Stands for what was taken out: plain letters, which Markdown, HTML, JSON and shells leave alone."""
+"""Replaces credentials; plain letters need no escaping in Markdown, HTML, JSON and shells."""
 
-# JSON may escape the slashes; an address that was taken for a path has lost one of them.
+# JSON may escape the slashes; path normalization removes one of them.
 _SLASHES = r":(?:(?:\\?/){2}|(?:(?<=http:)|(?<=https:)|(?<=ftp:)|(?<=ssh:))\\?/(?!\\?/))"
 _PLAIN_HOST = r"(?:[\w.-]*|\[[^\]\s]*\])(?::[0-9]*)?"
 _AT = r"(?P<at>\\?@)(?=[\w\[$%{*-])"  # Markdown escapes the sign; a host follows
 
-# Before a host: no escape is cut in half, and the last @ counts.
+# User part before a host: escapes are matched as units, and the last @ counts.
 _USER = re.compile(rf"(?P<slashes>{_SLASHES})(?P<user>(?:\\[^/\s]|[^\s\"<>\\/?#])+){_AT}")
 
-# What is neither a host nor a host with a port: a password with a slash or a hash in it, or an address that
-# was cut off before its host.
+# Neither a host nor a host with a port: a password with a slash or a hash, or a URL cut off before its host.
 _ODD = re.compile(
     rf"(?P<slashes>{_SLASHES})"
     rf"(?!{_PLAIN_HOST}[.,;:)\]}}*|!]*(?:[\s\"'`<>\\/?#@]|$|[,;|()]+[a-z][a-z0-9+.-]*{_SLASHES}))"
@@ -33,7 +32,7 @@ _ODD = re.compile(
     re.IGNORECASE,
 )
 
-# An address in the query of another one.
+# A percent-encoded URL in the query of another one.
 _NESTED = re.compile(
     r"(?P<slashes>%3a%2f%2f)(?P<user>(?:(?!%2f|%3f|%23)[^\s\"<>\\/?#&])+)(?P<at>%40)", re.IGNORECASE
 )
@@ -54,10 +53,7 @@ _HOST = re.compile(_PLAIN_HOST)
 
 
 def redact(text: str) -> str:
-    """Text without the credentials of its addresses; text without an address stays as it is.
-
-    Applied again it changes nothing.
-    """
+    """The text without the credentials of its URLs; idempotent, and text without a URL is unchanged."""
     if ":/" not in text and r":\/" not in text and "%2" not in text:
         return text
     hosts_only = _NESTED.sub(_mask, _USER.sub(_mask_user, _ODD.sub(_mask, text)))
@@ -71,9 +67,9 @@ def _mask(found: re.Match[str]) -> str:
 def _mask_user(found: re.Match[str]) -> str:
     user, before = found["user"], found.string[max(0, found.start() - 32) : found.start()]
     if _SSH.search(before) and _ACCOUNT.fullmatch(user):
-        return found[0]  # the account at an ssh host: what proves who logs in is a key or a password
+        return found[0]  # the account at an ssh host is no secret: a key or a password authenticates it
     quote = before.rstrip("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789+.-")[-1:]
     quoted, closed, _ = user.partition(quote) if quote in set("\"'`") else (user, "", "")
     if closed and _HOST.fullmatch(quoted.removesuffix("\\")):
-        return found[0]  # 'https://host','a@b': the @ belongs to other text
+        return found[0]  # 'https://host','a@b': the @ is outside of the quoted URL
     return _mask(found)

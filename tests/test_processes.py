@@ -58,7 +58,7 @@ def test_a_group_of_another_program_with_the_same_number_is_left_alone(
     time.sleep(0.05)  # the resolution of the time at which a process was started is 0.01 s
     with subprocess.Popen(SLEEP, start_new_session=True) as other:
         group = replace(ended.group, pid=other.pid) if known else Group(other.pid, ended.group.token)
-        replace(ended, group=group).sweep_up()
+        replace(ended, group=group).kill_remaining()
         alive = other.poll() is None
         other.kill()
     assert alive

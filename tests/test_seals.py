@@ -82,7 +82,7 @@ def test_a_stored_result_that_is_not_what_was_measured_is_measured_again(lab: La
     assert lab.complaints == []
 
 
-NOT_SO = "not a result as this version writes it"
+NOT_SO = "not a result of this version of the harness"
 
 
 @pytest.mark.parametrize(
@@ -101,12 +101,12 @@ NOT_SO = "not a result as this version writes it"
         ({"key": "1" * 64}, None),
         (
             {"weight": 1},
-            "not a result as this version writes it (Object contains unknown field `weight`)",
+            "not a result of this version of the harness (Object contains unknown field `weight`)",
         ),
-        ({"schema": 2}, "schema 2, but 1 was expected"),
+        ({"schema": 2}, "expected schema 1, found 2"),
         (
             {"cases": 3},
-            "not a result as this version writes it (Expected `array`, got `int` - at `$.cases`)",
+            "not a result of this version of the harness (Expected `array`, got `int` - at `$.cases`)",
         ),
     ],
 )
@@ -118,11 +118,11 @@ def test_foreign_keys_and_fields_of_a_stored_result(
     stored = lab.store.results / key / "contract.json"
     edit_json(stored, **changes)
     assert lab.run(msgspec.structs.replace(plan, run="run-2")).reused == ()
-    told = said or f"key: {'1' * 64!r}, but should be {key!r}, under which it lies"
+    told = said or f"key: expected {key!r}, found {'1' * 64!r}"
     assert lab.complaints == [f"{stored}: {told}; the cell is run again"]
 
 
-def test_a_changed_result_of_a_run_is_told_and_counts_as_missing(lab: Lab) -> None:
+def test_a_changed_result_of_a_run_is_reported_and_counts_as_missing(lab: Lab) -> None:
     swept = lab.run(make_plan(plan_cell("failing"), plan_cell("good")))
     folder = lab.run_folder()
     assert read_run(folder).problems == ()
@@ -143,7 +143,7 @@ def test_a_result_whose_seal_is_gone_counts_as_missing(lab: Lab) -> None:
     assert read_run(lab.run_folder()).problems == ()
 
 
-def test_changed_results_json_is_told_and_made_anew(lab: Lab) -> None:
+def test_a_changed_results_json_is_reported_and_rebuilt(lab: Lab) -> None:
     lab.run(make_plan(plan_cell("good")))
     folder = lab.run_folder()
     judged, stored = judge_again(folder)
@@ -153,7 +153,7 @@ def test_changed_results_json_is_told_and_made_anew(lab: Lab) -> None:
     whole = file.read_text()
     file.write_text(whole.replace("l0.two", "l0.too"))
     judged, stored = judge_again(folder)
-    assert stored.problems == (f"{file}: {CHANGED}; it is made anew from the results of the cells",)
+    assert stored.problems == (f"{file}: {CHANGED}; it is rebuilt from the results of the cells",)
     write_results(judged, folder)
     assert file.read_text() == whole
 

@@ -25,7 +25,7 @@ from harness.report.page.html import render_html
 from harness.resolve.pip_settings import IndexSettings
 from harness.runs.documents import read_json, render_json
 from harness.runs.folder import read_folder
-from harness.store.models import make_environments, make_installer, prepare_material
+from harness.store.models import make_environments, make_installer, prepare_inputs
 from harness.sweep.limits import read_machine
 from harness.sweep.planning import PlanOptions, build_plan
 from harness.sweep.stages import Request
@@ -110,9 +110,7 @@ async def make_golden(request: Request, settings: IndexSettings, folder: Path) -
         raise UsageError(f"{request.matrix.path}: the baseline has no solution: {planned.lock.reason}")
     installer = make_installer(settings)
     async with AsyncExitStack() as stack:
-        material = await prepare_material(
-            request.matrix, request.store, installer, discard, stack, golden=None
-        )
+        material = await prepare_inputs(request.matrix, request.store, installer, discard, stack, golden=None)
         scratch = stack.enter_context(temporary_folder("golden"))
         made = scratch / "made"
         made.mkdir()

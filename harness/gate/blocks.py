@@ -20,7 +20,7 @@ from harness.reading import MAX_RESULTS, read_input
 from harness.records import BASELINE, UNREADABLE, Block, InvalidBlock, discard
 from harness.sweep import protocol
 from harness.sweep.cell_process import CellProcess, Start
-from harness.sweep.latency_phase import await_first
+from harness.sweep.latency_phase import wait_until_ready
 from harness.sweep.turns import Arm, Turns, count_rounds_to_decide, draw_core
 
 # What one number a process comes of the rounds that the processes of a block took in turns. Pure.
@@ -217,13 +217,13 @@ async def _start_all(rig: Rig, work: Work, slots: Sequence[str], scratch: Path, 
 
 
 async def _get_first(process: CellProcess) -> bool:
-    await await_first(process)
+    await wait_until_ready(process)
     return True
 
 
 async def _see_unedited(rig: Rig, arms: Iterable[Arm]) -> None:
     """Nothing counts of a block in which files changed that its processes were given."""
-    edits = {arm.name: await arm.process.look_for_edits() for arm in arms}
+    edits = {arm.name: await arm.process.find_edits() for arm in arms}
     if shared := await asyncio.to_thread(rig.inputs.find_edits):
         raise InvalidBlockError(f"{', '.join(shared[:3])} changed while it ran")
     told = [f"{name}: {', '.join(found)} changed while it ran" for name, found in edits.items() if found]
@@ -243,7 +243,7 @@ def _take_values(scenario: str, arms: Sequence[Arm], timed: dict[str, protocol.T
     """Of each arm one number, in seconds per call: see ``Block``."""
     left_out = [arm for arm in arms if arm.name not in timed]
     if left_out:
-        whys = (arm.process.account.untimed.get(scenario, "it was left out") for arm in left_out)
+        whys = (arm.process.record.untimed.get(scenario, "it was left out") for arm in left_out)
         told = [f"{arm.name}: {scenario}: {why}" for arm, why in zip(left_out, whys, strict=True)]
         raise InvalidBlockError("; ".join(told), [arm.name for arm in left_out], scenario)
     shapes = {(one.iterations, len(one.rounds)) for one in timed.values()}
@@ -259,7 +259,7 @@ def _take_values(scenario: str, arms: Sequence[Arm], timed: dict[str, protocol.T
 
 
 def _peak(arm: Arm) -> float:
-    peak = arm.process.account.peak_rss
+    peak = arm.process.record.peak_rss
     if peak <= 0:
         raise InvalidBlockError(f"{arm.name}: it said that its peak of memory is {peak} bytes", (arm.name,))
     return float(peak)

@@ -17,8 +17,8 @@ from harness.records import AGAIN, BASELINE, CANDIDATE, Lock, Plan, PlannedCell,
 from harness.resolve.pip_settings import IndexSettings
 from harness.store.converted import ConvertedStore
 from harness.store.environments import EnvironmentStore
-from harness.store.material import CellInputs, Inputs
-from harness.store.models import make_environments, make_installer, prepare_material
+from harness.store.inputs import CellInputs, SharedFiles
+from harness.store.models import make_environments, make_installer, prepare_inputs
 from harness.sweep.limits import Limits, Watch
 from harness.sweep.stages import Request
 
@@ -66,7 +66,7 @@ class Rig:
     watch: Watch
     order: random.Random
     kept: Path
-    inputs: Inputs
+    inputs: SharedFiles
 
     def make_spec(self, arm: str, work: Work, workdir: Path) -> CellSpec:
         """What the process of an arm is told."""
@@ -95,7 +95,7 @@ def tighten(limits: Limits) -> Limits:
         limits,
         setup=min(limits.setup, SETUP_SECONDS),
         turn=min(limits.turn, TURN_SECONDS),
-        leave=min(limits.leave, LEAVE_SECONDS),
+        exit=min(limits.exit, LEAVE_SECONDS),
     )
 
 
@@ -133,7 +133,7 @@ async def set_up(  # noqa: PLR0913 - one parameter an ingredient
     """
     begun = time.monotonic()
     installer = make_installer(settings, downloads=request.python_downloads)
-    material = await prepare_material(request.matrix, request.store, installer, say, stack, golden=None)
+    material = await prepare_inputs(request.matrix, request.store, installer, say, stack, golden=None)
     converted = ConvertedStore(request.store, material, request.options.limits.contract)
     maker = _Maker(make_environments(request.store, installer), converted if embeds else None, stack, say)
     cells = {planned.cell.id: planned for planned in plan.cells}
@@ -149,7 +149,9 @@ async def set_up(  # noqa: PLR0913 - one parameter an ingredient
         watch=await stack.enter_async_context(Watch(request.options.container)),
         order=random.Random(f"{request.options.seed} {plan.run}"),  # noqa: S311 - the order is no secret
         kept=folder / KEPT,
-        inputs=Inputs.of(material, *(each.converted for each in (old, new) if each.converted is not None)),
+        inputs=SharedFiles.of(
+            material, *(each.converted for each in (old, new) if each.converted is not None)
+        ),
     )
     return Setting(rig, old_reason or new_reason)
 

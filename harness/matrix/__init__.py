@@ -1,1 +1,1 @@
-"""Reads, checks and expands a matrix."""
+"""Find, read, validate and expand a matrix."""

@@ -1,4 +1,4 @@
-"""From the rows of a matrix to cells: ids, requirements, and the choice of some of them by globs."""
+"""Build the cells of a matrix from its rows, and select cells by globs."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from harness.matrix.schema import Matrix, MatrixRow, is_exact
 from harness.records import Cell
 
 SUITE_REQUIREMENTS = Path(__file__).parents[1] / "cell" / "requirements.txt"
-"""What the suite needs in every cell."""
+"""The requirements of the suite in every cell."""
 
 
 def cells_of(matrix: Matrix) -> tuple[Cell, ...]:
@@ -32,10 +32,10 @@ def suite_requirements(path: Path = SUITE_REQUIREMENTS) -> tuple[str, ...]:
 
 
 def select(cells: Sequence[Cell], only: Sequence[str] = (), skip: Sequence[str] = ()) -> tuple[Cell, ...]:
-    """The cells whose id matches one of the globs ``only`` (none given: all) and none of ``skip``.
+    """The cells whose id matches a glob of ``only`` (empty: all cells) and no glob of ``skip``.
 
     Raises:
-        UsageError: a glob that matches no cell, or nothing is left; lists ids that are near.
+        UsageError: a glob matches no cell, or the selection is empty; the message lists similar ids.
     """
     ids = [cell.id for cell in cells]
     for option, globs in (("--only", only), ("--skip", skip)):
@@ -43,10 +43,10 @@ def select(cells: Sequence[Cell], only: Sequence[str] = (), skip: Sequence[str] 
             if not fnmatch.filter(ids, glob):
                 raise UsageError(f"{option} {glob!r} matches no cell; {_near(glob, ids)}")
     chosen = [cell for cell in cells if not only or _matches_any(cell.id, only)]
-    left = tuple(cell for cell in chosen if not _matches_any(cell.id, skip))
-    if not left:
+    selected = tuple(cell for cell in chosen if not _matches_any(cell.id, skip))
+    if not selected:
         raise UsageError(f"--skip {' '.join(skip)} leaves no cell; {_near(' '.join(skip), ids)}")
-    return left
+    return selected
 
 
 def _cell(matrix: Matrix, row: MatrixRow, suite: Sequence[str]) -> Cell:
@@ -67,7 +67,7 @@ def _cell(matrix: Matrix, row: MatrixRow, suite: Sequence[str]) -> Cell:
 
 
 def ask_for(name: str, text: str) -> str:
-    """The requirement for what a matrix says of a package: an exact version, a specifier, or nothing."""
+    """The requirement for a package and its entry in a matrix: an exact version, a specifier, or empty."""
     return f"{name}=={text}" if text and is_exact(text) else f"{name}{text}"
 
 

@@ -1,8 +1,8 @@
-"""From a matrix document to rows: the one implementation of expansion, standard library only.
+"""Expand a matrix document into rows, with the standard library alone.
 
-``noxfile.py`` uses it in nox's own Python, where none of the harness's dependencies is installed; so it
-works on the document as ``tomllib`` reads it, and ``packaging`` (which nox depends on) is imported only where
-an exclude row holds a version specifier.
+``noxfile.py`` loads this module in nox's own Python, without the dependencies of the harness. Therefore it
+works on the document as ``tomllib`` reads it, and imports ``packaging``, a dependency of nox, only for an
+exclude row with a version specifier.
 """
 
 from __future__ import annotations
@@ -17,29 +17,29 @@ from typing import Any
 from harness.errors import UsageError
 
 Row = dict[str, str]
-"""Axis -> exact version, in the order of the axes; then the pins that the row overrides."""
+"""Axis -> exact version, in the order of the axes, followed by the pins that the row overrides."""
 
 ROW_NOTES = ("reason", "source")
-"""Keys of an include or exclude row that name no package."""
+"""Keys of an include or exclude row that are not packages."""
 
 MAX_CELLS = 10_000
 """Cells of a matrix, after exclude and include, unless ``--max-cells`` allows more."""
 
 MAX_EXPANDED = 100
-"""Combinations that are looked at before exclude, for each cell that is allowed."""
+"""Largest number of combinations before exclude, per allowed cell."""
 
 
 def expand(document: Mapping[str, Any], *, file: str = "the matrix", max_cells: int = MAX_CELLS) -> list[Row]:
-    """The rows of a matrix: the product of its axes, minus the excluded, plus the included.
+    """The rows of a matrix: the product of its axes, minus excluded rows, plus included rows.
 
     Args:
         document: a matrix as ``tomllib`` reads it.
-        file: how messages call it.
-        max_cells: the most rows; a larger product is refused before it takes memory.
+        file: its name in messages.
+        max_cells: the maximum number of rows; a larger product is refused before it takes memory.
 
     Raises:
-        UsageError: an axis without versions, an exclude row that takes nothing away, an include row that
-            names the wrong axes or exists already, no row at all, or too many.
+        UsageError: an axis has no versions, an exclude row matches nothing, an include row names other axes
+            or a duplicate cell, or the matrix has no rows or too many.
     """
     rows = _remaining(document, file, max_cells)
     included: Sequence[Mapping[str, str]] = document.get("include", ())
@@ -51,7 +51,7 @@ def expand(document: Mapping[str, Any], *, file: str = "the matrix", max_cells: 
         row = _included(axes, pins, entry, f"{file}: include[{number}]")
         if cell_id(row) in ids:
             raise UsageError(
-                f"{file}: include[{number}]: there is a cell {cell_id(row)} already; delete this row"
+                f"{file}: include[{number}]: the cell {cell_id(row)} exists already; delete this row"
             )
         ids.add(cell_id(row))
         rows.append(row)
@@ -61,7 +61,7 @@ def expand(document: Mapping[str, Any], *, file: str = "the matrix", max_cells: 
 
 
 def axis_names(document: Mapping[str, Any]) -> tuple[str, ...]:
-    """The axes in the order of the file; without any, what the include rows name and the pins do not."""
+    """The axes in the order of the file; without axes, the keys of the include rows that are not pins."""
     if document.get("axes"):
         return tuple(document["axes"])
     pins = document.get("pins", {})
@@ -70,16 +70,16 @@ def axis_names(document: Mapping[str, Any]) -> tuple[str, ...]:
 
 
 def cell_id(row: Mapping[str, str]) -> str:
-    """The id of a row's cell: ``numpy-1.26.2_sentence-transformers-3.3.1``, of ``[a-z0-9_.-]`` only."""
+    """The cell id of a row, such as ``numpy-1.26.2_sentence-transformers-3.3.1``, of ``[a-z0-9_.-]`` only."""
     text = "_".join(f"{name}-{version}" for name, version in row.items())
     return re.sub(r"[^a-z0-9_.-]", "-", text.lower())
 
 
 def _remaining(document: Mapping[str, Any], file: str, max_cells: int) -> list[Row]:
-    """The product of the axes without what is excluded.
+    """The product of the axes without the excluded combinations.
 
-    Each version has a bit mask of the exclude rows that it agrees with; a combination is excluded where the
-    masks of all its versions share a bit. So the work for one is that of its axes, however many rows exclude.
+    Each version has a bit mask of the exclude rows that it matches; a combination is excluded if the masks of
+    all its versions share a bit. The cost of a combination is independent of the number of exclude rows.
     """
     axes = _axes(document, file, max_cells)
     excluded: Sequence[Mapping[str, str]] = document.get("exclude", ())
@@ -102,7 +102,7 @@ def _remaining(document: Mapping[str, Any], file: str, max_cells: int) -> list[R
 
 
 def _axes(document: Mapping[str, Any], file: str, max_cells: int) -> Mapping[str, Sequence[str]]:
-    """The axes, each with versions, and not too many combinations of them."""
+    """The axes, after checking that each has versions and that their product is within the limits."""
     axes: Mapping[str, Sequence[str]] = document.get("axes", {})
     combinations = 1
     for name, versions in axes.items():
@@ -127,13 +127,13 @@ def _too_many(file: str, max_cells: int) -> str:
 
 
 def _mask(axis: str, version: str, excluded: Sequence[Mapping[str, str]]) -> int:
-    """The exclude rows that a version of an axis agrees with, as bits."""
-    agreed = (
+    """The exclude rows that a version of an axis matches, as bits."""
+    matching = (
         1 << number
         for number, entry in enumerate(excluded)
         if axis not in entry or _matches(version, entry[axis])
     )
-    return sum(agreed)
+    return sum(matching)
 
 
 def _included(axes: Sequence[str], pins: Sequence[str], entry: Mapping[str, str], where: str) -> Row:
@@ -146,7 +146,7 @@ def _included(axes: Sequence[str], pins: Sequence[str], entry: Mapping[str, str]
             )
     for axis in axes:
         if axis not in named:
-            raise UsageError(f"{where}: says no version for axis {axis}; a row names every axis")
+            raise UsageError(f"{where}: axis {axis} has no version; a row names every axis")
     return {key: entry[key] for key in (*axes, *pins) if key in named}
 
 
@@ -155,6 +155,6 @@ def _matches(version: str, wanted: str) -> bool:
         return True
     if wanted[:1].isdigit():
         return False
-    from packaging.specifiers import SpecifierSet  # noqa: PLC0415 - see the module's docstring
+    from packaging.specifiers import SpecifierSet  # noqa: PLC0415 - see the docstring of the module
 
     return SpecifierSet(wanted).contains(version, prereleases=True)

@@ -1,4 +1,4 @@
-"""The files beside a matrix: expectations, tolerances and the corpus, read and checked."""
+"""Read and validate the companion files of a matrix: expectations, tolerances and corpus."""
 
 from __future__ import annotations
 
@@ -22,25 +22,25 @@ FILE_NAME = "expected.toml"
 
 
 class ExpectedFile(Table, frozen=True, kw_only=True):
-    """The file: ``[[expected]]`` tables."""
+    """An ``expected.toml``: ``[[expected]]`` tables."""
 
     schema: Literal[1] = 1
     expected: tuple[Expectation, ...] = ()
 
 
 def expectations_for(matrix: Matrix) -> tuple[Expectation, ...]:
-    """The expectations that belong to a matrix, in the order of its files.
+    """The expectations of a matrix, in the order of its files.
 
     Raises:
-        UsageError: one breaks a rule; every fault of the file is named.
+        UsageError: an expectation is invalid; every fault of the file is listed.
     """
     return _read_all(matrix, [path for path in expected_files(matrix) if not _is_borrowed(path, matrix)])
 
 
 def borrowed_for(matrix: Matrix) -> tuple[Expectation, ...]:
-    """The shipped expectations that a matrix of somebody's own takes over.
+    """The shipped expectations that a user's own matrix includes.
 
-    They speak of versions that it need not have, so one that matches nothing there is no fault.
+    The matrix may lack the versions that they name, so one of them that matches nothing is no fault.
 
     Raises:
         UsageError: as ``expectations_for``.
@@ -59,10 +59,10 @@ def _is_borrowed(path: Path, matrix: Matrix) -> bool:
 
 
 def expected_files(matrix: Matrix) -> tuple[Path, ...]:
-    """The files that a matrix names (``shipped``: the harness's own), else the one beside it, if any."""
+    """The expectation files named by a matrix (``shipped``: the harness's), else the one in its folder."""
     if matrix.expected is None:
-        beside = matrix.folder / FILE_NAME
-        return (beside,) if beside.exists() else ()
+        default = matrix.folder / FILE_NAME
+        return (default,) if default.exists() else ()
     named = (matrix.expected,) if isinstance(matrix.expected, str) else matrix.expected
     return tuple(
         shipped_matrices() / FILE_NAME if name == SHIPPED else matrix.folder / name for name in named
@@ -70,10 +70,10 @@ def expected_files(matrix: Matrix) -> tuple[Path, ...]:
 
 
 def read_expected(path: Path) -> tuple[Expectation, ...]:
-    """The expectations in a file, all of them, whichever matrix they belong to.
+    """All expectations in a file, of any matrix.
 
     Raises:
-        UsageError: the file is missing, or breaks a rule; every fault is named.
+        UsageError: the file is missing or invalid; every fault is listed.
     """
     expected = convert(read_toml(path), ExpectedFile, path).expected
     cases = every_case()
@@ -83,41 +83,41 @@ def read_expected(path: Path) -> tuple[Expectation, ...]:
         for at, each in enumerate(expected)
         for fault in (*_faults(each, cases, matrices), *_repetition(at, expected))
     )
-    if told := "\n".join(faults):
-        raise UsageError(told)
+    if message := "\n".join(faults):
+        raise UsageError(message)
     return expected
 
 
 def every_case() -> tuple[str, ...]:
-    """The id of every case that any cell can owe, a subject of the user's own included."""
+    """The id of every case that a cell can have to report, for any subject."""
     return tuple(case for check in load_checks() for case in check.cases(("subject", *SHIPPED_NORMALIZERS)))
 
 
 def _faults(each: Expectation, cases: Collection[str], matrices: Collection[str]) -> Iterator[str]:
     yield from _faults_of_kind(each, cases)
     if not each.reason.strip():
-        yield "reason: it is empty; say why this is expected"
+        yield "reason: expected a text that is not blank; state why the divergence is expected"
     for name, specifier in each.where.items():
         if canonicalize_name(name) != name:
-            yield f"where.{name}: write it {canonicalize_name(name)!r}"
+            yield f"where.{name}: expected the normalized name {canonicalize_name(name)!r}"
         if fault := specifier_fault(specifier):
             yield f"where.{name}: {fault}"
     for name in each.matrix:
         if name not in matrices:
-            yield f"matrix: there is no matrix {name!r} beside this file{suggest(name, matrices)}"
+            yield f"matrix: there is no matrix {name!r} in the folder of this file{suggest(name, matrices)}"
 
 
 def _repetition(at: int, expected: Sequence[Expectation]) -> Iterator[str]:
-    def asked(each: Expectation) -> Expectation:
+    def scope(each: Expectation) -> Expectation:
         return msgspec.structs.replace(each, reason="", link="", check=None)
 
-    mine = expected[at]
+    own = expected[at]
     for first, each in enumerate(expected[:at]):
-        if asked(each) != asked(mine):
+        if scope(each) != scope(own):
             continue
-        shared = [check for check in mine.checks if check in each.checks]
-        if each.checks == mine.checks:
-            yield f"check: the same as expected[{first}]; delete one"
+        shared = [check for check in own.checks if check in each.checks]
+        if each.checks == own.checks:
+            yield f"check: duplicate of expected[{first}]; delete one"
         elif shared:
             yield f"check: {shared[0]!r} is in expected[{first}] too; delete one"
         else:
@@ -127,21 +127,21 @@ def _repetition(at: int, expected: Sequence[Expectation]) -> Iterator[str]:
 
 def _faults_of_kind(each: Expectation, cases: Collection[str]) -> Iterator[str]:
     if (each.check is None) is (each.status is None):
-        yield "check: say either check (a glob over case ids) or status (of the whole cell)"
+        yield "check: expected either check (a glob over case ids) or status (of the whole cell)"
     if each.check == ():
-        yield "check: it is empty; name a glob over case ids"
+        yield "check: empty; name a glob over case ids"
     for check in each.checks:
         if not fnmatch.filter(cases, check):
             yield f"check: {check!r} matches no case{suggest(check, cases)}"
     for check in sorted(check for check, count in Counter(each.checks).items() if count > 1):
-        yield f"check: {check!r} is there twice; delete one"
+        yield f"check: {check!r} is listed twice; delete one"
     if each.status is not None and each.outcome != "fail":
-        yield "outcome: it is that of a check; with status it says nothing"
+        yield "outcome: this key is valid with check only; delete it"
     if each.status == "ok":
         yield "status: 'ok' is no divergence"
 
 
-# Read ``tolerances.toml``: what may differ, and why so much.
+# Tolerances: ``tolerances.toml``.
 
 TOLERANCES_NAME = "tolerances.toml"
 
@@ -152,7 +152,7 @@ Measured = Annotated[float, msgspec.Meta(ge=0, le=1e6, description="a number fro
 
 
 class Tolerance(Table, frozen=True, kw_only=True):
-    """One allowed value in ``unit``: why, how far results spread, how far a different model is off."""
+    """An allowed value in ``unit``: its reason, the measured spread, and the value of the control model."""
 
     allowed: Allowed
     unit: Reason
@@ -162,7 +162,7 @@ class Tolerance(Table, frozen=True, kw_only=True):
 
 
 class TolerancesFile(Table, frozen=True, kw_only=True):
-    """The file: ``[tolerance."<name>"]`` tables."""
+    """A ``tolerances.toml``: ``[tolerance."<name>"]`` tables."""
 
     tolerance: dict[str, Tolerance]
 
@@ -171,7 +171,7 @@ def read_tolerances(path: Path) -> dict[str, Tolerance]:
     """The tolerances in a file, by name.
 
     Raises:
-        UsageError: the file is missing, breaks a rule, or names a tolerance that no check reads.
+        UsageError: the file is missing or invalid, or names a tolerance that no check uses.
     """
     shipped = shipped_matrices() / TOLERANCES_NAME
     found = convert(read_toml(path), TolerancesFile, path).tolerance
@@ -179,7 +179,7 @@ def read_tolerances(path: Path) -> dict[str, Tolerance]:
         return found
     known = read_tolerances(shipped)
     if faults := [
-        f"{path}: tolerance.{name}: no check reads it{suggest(name, known)}; known: {', '.join(known)}"
+        f"{path}: tolerance.{name}: no check uses it{suggest(name, known)}; known: {', '.join(known)}"
         for name in found
         if name not in known
     ]:
@@ -188,7 +188,7 @@ def read_tolerances(path: Path) -> dict[str, Tolerance]:
 
 
 def tolerances_of(matrix: Matrix) -> dict[str, Tolerance]:
-    """The shipped tolerances, those in the file of the matrix (or beside it) put over them."""
+    """The shipped tolerances, overridden by the file that the matrix names or by the one in its folder."""
     own = matrix.folder / (matrix.tolerances or TOLERANCES_NAME)
     shipped = shipped_matrices() / TOLERANCES_NAME
     files = dict.fromkeys(path.resolve() for path in (shipped, own) if path.exists())
@@ -196,11 +196,11 @@ def tolerances_of(matrix: Matrix) -> dict[str, Tolerance]:
 
 
 def allowed_values(tolerances: dict[str, Tolerance]) -> dict[str, float]:
-    """Name -> allowed value, as a cell is told."""
+    """Name -> allowed value, as passed to a cell."""
     return {name: found.allowed for name, found in tolerances.items()}
 
 
-# Check the corpus of a matrix before a cell reads it: a fault would be an error in every cell.
+# Corpus: validated before any cell reads it, because a fault would be an error in every cell.
 
 MOST_REPEATS = 10_000
 
@@ -209,7 +209,7 @@ Repeats = Annotated[int, msgspec.Meta(ge=1, le=MOST_REPEATS)]
 
 
 class Group(Table, frozen=True, kw_only=True):
-    """Texts of one ``kind``, each written ``repeat`` times; ``harness.cell.corpus`` is what reads them."""
+    """Texts of one ``kind``, each repeated ``repeat`` times; read by ``harness.cell.corpus``."""
 
     kind: Reason
     texts: Texts
@@ -217,16 +217,16 @@ class Group(Table, frozen=True, kw_only=True):
 
 
 class CorpusFile(Table, frozen=True, kw_only=True):
-    """The file: ``[[group]]`` tables."""
+    """A corpus file: ``[[group]]`` tables."""
 
     group: Annotated[tuple[Group, ...], msgspec.Meta(min_length=1)]
 
 
 def check_corpus(matrix: Matrix) -> None:
-    """See that the corpus of a matrix, if it has its own, is one that its cells can read.
+    """Validate the corpus of a matrix, if it has its own.
 
     Raises:
-        UsageError: a wrong key or value, no text at all, or one text twice.
+        UsageError: a key or value is invalid, there is no text, or a text is a duplicate.
     """
     path = matrix.corpus_path
     if path is None:
@@ -236,5 +236,5 @@ def check_corpus(matrix: Matrix) -> None:
     twice = next((text for (text, _), count in counts.items() if count > 1), None)
     if twice is not None:
         raise UsageError(
-            f"{path}: group: {twice[:80]!r} is there twice; delete one, for retrieval cannot tell them apart"
+            f"{path}: group: duplicate text {twice[:80]!r}; delete one: retrieval cannot distinguish them"
         )

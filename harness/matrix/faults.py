@@ -1,4 +1,4 @@
-"""The rules that a matrix file has to keep: each yields one sentence a fault, key first."""
+"""The validation rules of a matrix file; each yields one message per fault, which begins with the key."""
 
 from __future__ import annotations
 
@@ -29,11 +29,11 @@ from harness.matrix.toml_file import suggest
 from harness.reading import input_fault
 
 MAX_ID = 200
-"""Bytes of the id of a cell and of a name of a matrix: both become names of files, which end at 255."""
+"""Bytes of a cell id and of a matrix name: both become file names, which are limited to 255 bytes."""
 
 
 def faults_of(file: MatrixFile, folder: Path) -> Iterator[str]:
-    """Every fault that shows before expansion; paths are looked up from ``folder``."""
+    """The faults that can be found before expansion; paths are relative to ``folder``."""
     yield from _name_faults(file)
     yield from _axis_faults(file)
     yield from _row_faults(file)
@@ -46,21 +46,21 @@ def faults_of(file: MatrixFile, folder: Path) -> Iterator[str]:
 
 
 def faults_of_rows(file: MatrixFile, rows: tuple[MatrixRow, ...]) -> Iterator[str]:
-    """Every fault that shows after expansion: ids, sources, the baseline."""
+    """The faults that can be found after expansion: ids, sources, the baseline."""
     ids: dict[str, MatrixRow] = {}
     for row in rows:
         if len(cell := cell_id(row.versions)) > MAX_ID:
             yield f"the id of a cell has {len(cell)} characters, at most {MAX_ID}; sweep fewer axes: {cell}"
         if (other := ids.setdefault(cell_id(row.versions), row)) is not row:
-            yield f"two cells of one id {cell_id(row.versions)}: {_listed(other)}; {_listed(row)}"
+            yield f"two cells have the id {cell_id(row.versions)}: {_listed(other)}; {_listed(row)}"
         for name in row.source:
             if name not in row.versions:
                 near = suggest(name, row.versions)
                 yield f"include: source: the row of {_listed(row)} does not name {name!r}{near}"
     if file.baseline and not any(row.versions == file.baseline for row in rows):
-        said = ", ".join(f"{name} {version}" for name, version in file.baseline.items())
+        named = ", ".join(f"{name} {version}" for name, version in file.baseline.items())
         near = suggest(cell_id(file.baseline), ids)
-        yield f"baseline: {said} names no cell{near}; name every axis of one cell"
+        yield f"baseline: {named} names no cell{near}; name every axis of one cell"
 
 
 def _name_faults(file: MatrixFile) -> Iterator[str]:
@@ -69,35 +69,38 @@ def _name_faults(file: MatrixFile) -> Iterator[str]:
     named += [(where, name) for where, name in included if name not in ROW_NOTES]
     for where, name in named:
         if name in ROW_NOTES:
-            yield f"{where}.{name}: a key of rows, not a package"
+            yield f"{where}.{name}: expected a package, found a key of include and exclude rows"
         elif fault := _name_fault(name):
             yield f"{where}.{name}: {fault}"
 
 
 def _name_fault(name: str) -> str:
-    """Why a text is not the normalized name of a package; empty where it is."""
+    """Why a text is not a normalized package name; empty if it is."""
     try:
         proper = canonicalize_name(name, validate=True)
     except InvalidName:
-        return "not the name of a package"
-    return "" if name == proper else f"write it {proper!r}"
+        return "expected the name of a package"
+    return "" if name == proper else f"expected the normalized name {proper!r}"
 
 
 def _axis_faults(file: MatrixFile) -> Iterator[str]:
     for name, texts in file.axes.items():
         if name in file.pins:
-            yield f"pins.{name}: it is an axis as well; keep the axis or the pin"
+            yield f"pins.{name}: the package is also an axis; keep either the axis or the pin"
         seen: set[Version] = set()
         for at, text in enumerate(texts):
             if fault := version_fault(text):
                 yield f"axes.{name}[{at}]: {fault}"
             elif Version(text) in seen:
-                yield f"axes.{name}[{at}]: {text!r} is there twice; delete one"
+                yield f"axes.{name}[{at}]: duplicate version {text!r}; delete one"
             else:
                 seen.add(Version(text))
     axes = axis_names({"axes": file.axes, "pins": file.pins, "include": file.include})
     if "python" not in (*axes, *file.pins):
-        yield 'pins.python: which Python? Write python = { version = "3.11", reason = "..." }, or an axis'
+        yield (
+            "pins.python: this key is required without a python axis, "
+            'such as python = { version = "3.11", reason = "..." }'
+        )
     pythons = [(f"axes.python[{at}]", text) for at, text in enumerate(file.axes.get("python", ()))]
     pythons += [("pins.python", pin.version) for name, pin in file.pins.items() if name == "python"]
     for where, text in pythons:
@@ -151,7 +154,7 @@ def _requirement_faults(file: MatrixFile) -> Iterator[str]:
         if where != "model.distribution":
             continue
         if not re.fullmatch(r"==[^*,]+", specifier):
-            yield f'{where}: {text!r} names no exact version; write "name==version"'
+            yield f'{where}: expected an exact version, "name==version", found {text!r}'
         elif fault := version_fault(specifier.removeprefix("==")):
             yield f"{where}: {fault}"
 
@@ -165,7 +168,7 @@ def _limit_faults(file: MatrixFile) -> Iterator[str]:
     if day is not None and not FIRST_DAY <= day <= LAST_DAY:
         yield (
             f"resolve.exclude-newer: expected a day from {FIRST_DAY} to {LAST_DAY}, found {day}; "
-            "leave the key out for no such limit"
+            "delete the key to allow all uploads"
         )
     for at, name in enumerate(file.resolve.undated):
         if fault := _name_fault(name):
@@ -176,12 +179,12 @@ def _model_faults(file: MatrixFile) -> Iterator[str]:
     model = file.model
     parts = {"folder": model.folder, "weights": model.weights, "weights-sha256": model.weights_sha256}
     if (model.distribution is None) is (model.path is None):
-        yield "model: say either distribution (name==version) or path (a local folder)"
+        yield "model: expected either distribution (name==version) or path (a local folder)"
     for key, value in parts.items():
         if model.distribution is not None and value is None:
-            yield f"model.{key}: this key is required beside distribution"
+            yield f"model.{key}: this key is required with distribution"
         if model.distribution is None and value is not None:
-            yield f"model.{key}: it belongs to a distribution; delete it"
+            yield f"model.{key}: this key is valid with distribution only; delete it"
     for key in ("folder", "weights"):
         value = parts[key]
         if value is not None and (fault := fault_below(value)):

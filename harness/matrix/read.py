@@ -1,4 +1,4 @@
-"""Find a matrix by name or path, read it, check it and expand it."""
+"""Find a matrix by name or path, then read, validate and expand it."""
 
 from __future__ import annotations
 
@@ -16,14 +16,12 @@ from harness.matrix.schema import Matrix, MatrixFile, MatrixRow
 from harness.matrix.toml_file import convert, read_toml, suggest
 from harness.reading import is_descriptor
 
-# What a person types here: nox in a checkout of the harness, elsewhere the command that was installed.
-
 MATRICES = Path("matrices")
-"""Where a project keeps its matrices; ``lock`` alone locks all of them."""
+"""The folder of a project's matrices; ``lock`` without arguments locks all of them."""
 
 
 def in_checkout() -> bool:
-    """Whether the working directory is a checkout of the harness; a noxfile alone is somebody else's."""
+    """Whether the working directory is a checkout of the harness; messages then name nox commands."""
     return Path("noxfile.py").exists() and Path("harness").is_dir()
 
 
@@ -33,7 +31,7 @@ def describe_sweep() -> str:
 
 
 def describe_lock(matrix: Path) -> str:
-    """The command that makes the locks of the matrix in this file anew."""
+    """The command that locks the matrix in this file again."""
     here = Path.cwd()
     shown = matrix.relative_to(here) if matrix.is_relative_to(here) else matrix
     if not in_checkout():
@@ -41,29 +39,29 @@ def describe_lock(matrix: Path) -> str:
     return "nox -s lock" if shown.parent == MATRICES else f"nox -s lock -- --matrix {shlex.quote(str(shown))}"
 
 
-# Read a matrix file, check it, and expand it.
-
 DEFAULT_MATRIX = "compat"
-"""The shipped matrix that a command takes where none is named."""
+"""The shipped matrix that a command uses if none is named."""
 
 NO_MATRICES = frozenset({"expected.toml", "tolerances.toml"})
-"""What lies beside the matrices and is none."""
+"""TOML files in a folder of matrices that are not matrices."""
 
 
 def read_matrix(path: Path, *, max_cells: int = MAX_CELLS) -> Matrix:
-    """The matrix in a file, checked and expanded to at most ``max_cells`` cells.
+    """The matrix in a file, validated and expanded to at most ``max_cells`` cells.
 
-    One that comes through a pipe is taken as ``matrix.toml`` of the working directory.
+    A matrix from a pipe is treated as ``matrix.toml`` in the working directory.
 
     Raises:
-        UsageError: the file is missing, breaks a rule (every fault is named), or expands to too many cells.
+        UsageError: the file is missing, invalid (every fault is listed), or expands to too many cells.
     """
     _refuse_missing(path)
     document = read_toml(path)
     file = convert(document, MatrixFile, path)
     place = Path.cwd() / "matrix.toml" if is_descriptor(path) else path
     if len(place.stem.encode()) > MAX_ID or not place.stem.isprintable():
-        raise UsageError(f"{path}: the name of a matrix has at most {MAX_ID} printable characters; rename it")
+        raise UsageError(
+            f"{path}: the name of a matrix is limited to {MAX_ID} printable characters; rename it"
+        )
     _refuse(path, faults_of(file, place.parent))
     rows = _rows(file, document, path, max_cells)
     _refuse(path, faults_of_rows(file, rows))
@@ -72,7 +70,7 @@ def read_matrix(path: Path, *, max_cells: int = MAX_CELLS) -> Matrix:
 
 
 def _refuse_missing(path: Path) -> None:
-    """Name the matrices that are near where one is not there."""
+    """Refuse a missing matrix; the message lists similar and existing ones."""
     try:
         path.stat()
     except FileNotFoundError:
@@ -80,7 +78,7 @@ def _refuse_missing(path: Path) -> None:
         listed = f"; there are: {', '.join(there)}" if there else ""
         raise UsageError(f"{path}: no such matrix{suggest(path.name, there)}{listed}") from None
     except (OSError, ValueError):
-        return  # reading it says why
+        return  # reading the file reports the reason
 
 
 def matrix_files(folder: Path) -> tuple[Path, ...]:
@@ -103,33 +101,33 @@ def _included(entry: dict[str, str | tuple[str, ...]], row: dict[str, str]) -> M
 
 
 def _refuse(path: Path, faults: Iterable[str]) -> None:
-    if told := "\n".join(f"{path}: {fault}" for fault in faults):
-        raise UsageError(told)
+    if message := "\n".join(f"{path}: {fault}" for fault in faults):
+        raise UsageError(message)
 
 
 PACKAGE = Path(__file__).resolve().parents[1]
 
 
 def shipped_matrices() -> Path:
-    """The folder of the matrices that come with the harness: of the wheel, or of the checkout."""
+    """The folder of the shipped matrices, in the wheel or in the checkout."""
     installed = PACKAGE / "data" / "matrices"
     return installed if installed.is_dir() else PACKAGE.parent / "matrices"
 
 
 def shipped_golden() -> Path:
-    """The folder of the golden embeddings that come with the harness."""
+    """The folder of the shipped golden embeddings."""
     installed = PACKAGE / "data" / "golden"
     return installed if installed.is_dir() else PACKAGE.parent / "reports" / "golden"
 
 
 def find_matrix(wanted: str, cwd: Path) -> Path:
-    """The file of a matrix: a path, or a name, looked up in ``matrices`` of ``cwd``, then among the shipped.
+    """The file of a matrix by path, or by name in ``matrices`` of ``cwd`` and among the shipped matrices.
 
     Raises:
-        UsageError: there is none; lists those that there are.
+        UsageError: there is no such matrix; the message lists the existing ones.
     """
     if wanted.endswith(".toml") or "/" in wanted or "\\" in wanted:
-        return (cwd / wanted).absolute()  # read_matrix tells when there is no such file
+        return (cwd / wanted).absolute()  # read_matrix reports a missing file
     found = {
         file.stem: file for folder in (shipped_matrices(), cwd / "matrices") for file in matrix_files(folder)
     }

@@ -1,4 +1,9 @@
-"""The matrix file as frozen records: what each table may hold, in which range, and its default."""
+"""The matrix file as frozen records: keys, ranges and defaults of each table.
+
+``packaging`` accepts ``v2.4.6`` and ``"2.4.6 "`` as versions, and numbers of any length, which later raise
+ValueError in ``int``. The functions below therefore check versions, specifiers and requirements more
+strictly.
+"""
 
 from __future__ import annotations
 
@@ -15,12 +20,6 @@ from packaging.version import InvalidVersion, Version
 from harness.cell.interface import DEFAULT_EMBEDDER, DEFAULT_NORMALIZER
 from harness.redaction import redact
 
-# Versions, specifiers and requirements as people write them, read within limits.
-#
-# ``packaging`` reads leniently (``v2.4.6`` and ``"2.4.6 "`` are versions to it) and without limits: a
-# number of 5,000 digits becomes a ValueError of ``int`` in whichever call compares it first. What passes
-# here is safe.
-
 MAX_VERSION = 100
 """Characters of a version; the longest on PyPI have about 60."""
 
@@ -31,7 +30,7 @@ _LONG_NUMBER = re.compile(rf"[0-9]{{{MAX_VERSION + 1}}}")
 
 
 def is_exact(text: str) -> bool:
-    """Whether a text names one version (``1.26.2``) rather than a range of them (``>=1.26``)."""
+    """Whether a text is one version (``1.26.2``) rather than a specifier (``>=1.26``)."""
     try:
         return len(text) <= MAX_VERSION and bool(Version(text))
     except InvalidVersion:
@@ -39,7 +38,7 @@ def is_exact(text: str) -> bool:
 
 
 def version_fault(text: str) -> str:
-    """Why a text is not one exact version in its canonical form; empty where it is."""
+    """Why a text is not one exact version in canonical form; empty if it is."""
     if not is_exact(text):
         return f'expected one exact version such as "1.26.2", found {_shown(text)}'
     proper = str(Version(text))
@@ -49,7 +48,7 @@ def version_fault(text: str) -> str:
 
 
 def specifier_fault(text: str) -> str:
-    """Why a text is not a set of version specifiers such as ``>=2,<3``; empty where it is."""
+    """Why a text is not a version specifier such as ``>=2,<3``; empty if it is."""
     fault = _length_fault(text)
     if not fault:
         try:
@@ -60,10 +59,10 @@ def specifier_fault(text: str) -> str:
 
 
 def parse_requirement(text: str) -> Requirement:
-    """A requirement (PEP 508).
+    """Parse a requirement (PEP 508).
 
     Raises:
-        ValueError: it is none, or beyond the limits; the message is one line for people.
+        ValueError: the text is no requirement, or exceeds the limits; the message is one line.
     """
     if fault := _length_fault(text):
         raise ValueError(fault)
@@ -74,7 +73,7 @@ def parse_requirement(text: str) -> Requirement:
 
 
 def number_fault(text: str) -> str:
-    """Whether a text holds a number that no version can have; empty where it does not."""
+    """The fault of a text with a number too long for a version; empty without one."""
     if _LONG_NUMBER.search(text):
         return f"a number of more than {MAX_VERSION} digits"
     return ""
@@ -88,13 +87,15 @@ def _length_fault(text: str) -> str:
 
 
 def _shown(text: str) -> str:
-    """A text as a message shows it: cut where it is long."""
-    plain = redact(text)  # before it is cut, which could take the host away
-    return repr(plain) if len(plain) <= MAX_VERSION else f"{plain[:40]!r}... ({len(text)} characters)"
+    """A text as shown in a message: redacted, and shortened if long."""
+    redacted = redact(text)  # before shortening, which could remove the host of an address
+    return (
+        repr(redacted) if len(redacted) <= MAX_VERSION else f"{redacted[:40]!r}... ({len(text)} characters)"
+    )
 
 
-# The description says in a message what was expected. The ranges are wider than any service needs: what lies
-# beyond them is a slip of the pen, or means to exhaust the machine.
+# Each description states in messages what was expected. The ranges are wider than any service needs: a value
+# beyond them is a typing error, or an attempt to exhaust the machine.
 _IDENTIFIER = r"[^\W\d]\w*"
 DottedPath = Annotated[
     str,
@@ -132,13 +133,13 @@ Versions = Annotated[
 ]
 
 MIN_MEMORY, MAX_MEMORY = "64MiB", "64TiB"
-"""The limits of ``limits.memory``: below, Python and torch do not start."""
+"""The range of ``limits.memory``: with less memory Python and torch do not start."""
 
 FIRST_DAY, LAST_DAY = datetime.date(2000, 1, 1), datetime.date(2100, 12, 31)
-"""The limits of ``resolve.exclude-newer``."""
+"""The range of ``resolve.exclude-newer``."""
 
 SHIPPED = "shipped"
-"""In ``expected``: the known divergences that come with the harness."""
+"""The entry of ``expected`` that stands for the expectations shipped with the harness."""
 
 
 class Table(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename="kebab", kw_only=True):
@@ -146,7 +147,7 @@ class Table(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename="keb
 
 
 class Pin(Table, frozen=True, kw_only=True):
-    """A version (exact, or a specifier such as ``>=6``) that all cells share, and why."""
+    """A version (exact, or a specifier such as ``>=6``) that all cells share, with the reason."""
 
     version: VersionText
     reason: Reason
@@ -155,9 +156,9 @@ class Pin(Table, frozen=True, kw_only=True):
 class Resolve(Table, frozen=True, kw_only=True):
     """How cells are resolved.
 
-    ``exclude-newer`` is the last day (UTC) whose uploads count; ``undated`` names distributions exempt from
-    it because their index gives no upload times (torch always is). ``torch`` says where torch comes from on
-    Linux: ``cpu`` wheels, or plain ``pypi``, which brings several GB of CUDA along.
+    ``exclude-newer`` is the last day (UTC) whose uploads count; ``undated`` names distributions that are
+    exempt because their index gives no upload times (torch always is). ``torch`` selects the source of torch
+    on Linux: ``cpu`` wheels, or ``pypi``, whose torch depends on several GB of CUDA packages.
     """
 
     exclude_newer: datetime.date | None = None
@@ -166,7 +167,7 @@ class Resolve(Table, frozen=True, kw_only=True):
 
 
 class Subject(Table, frozen=True, kw_only=True):
-    """What is under test, see ``harness.cell.interface``; ``requires`` are its own requirements (PEP 508)."""
+    """The subject under test, see ``harness.cell.interface``; ``requires``: its requirements (PEP 508)."""
 
     embedder: DottedPath = DEFAULT_EMBEDDER
     normalizer: DottedPath = DEFAULT_NORMALIZER
@@ -175,7 +176,7 @@ class Subject(Table, frozen=True, kw_only=True):
 
 
 class Model(Table, frozen=True, kw_only=True):
-    """Where the model comes from: the wheel of a ``distribution``, or a local folder (``path``)."""
+    """The source of the model: the wheel of a ``distribution``, or a local folder (``path``)."""
 
     distribution: Reason | None = None
     folder: FilePath | None = None
@@ -188,7 +189,7 @@ def parse_memory(text: str) -> int:
     """Bytes of a size such as ``6GiB``.
 
     Raises:
-        ValueError: it is no such size.
+        ValueError: the text is not a size.
     """
     found = _MEMORY.match(text)
     if found is None:
@@ -197,7 +198,7 @@ def parse_memory(text: str) -> int:
 
 
 class Limits(Table, frozen=True, kw_only=True):
-    """What a cell may use: ``time`` in seconds for the contract phase, ``memory`` such as ``6GiB``."""
+    """The limits of a cell: ``time`` in seconds for the check phase, ``memory`` such as ``6GiB``."""
 
     time: Annotated[
         float,
@@ -214,9 +215,9 @@ class Limits(Table, frozen=True, kw_only=True):
 
 
 class Latency(Table, frozen=True, kw_only=True):
-    """How latency is measured: timed rounds a scenario, about how long a round lasts, and all of them.
+    """How latency is measured: rounds per scenario, target length of a round, and the budget per scenario.
 
-    A scenario whose calls are long gets fewer rounds, so as to keep to ``budget_seconds`` a cell, but five.
+    A scenario with long calls gets fewer rounds, at least five, to stay within ``budget_seconds`` per cell.
     """
 
     rounds: Annotated[
@@ -236,10 +237,10 @@ Threshold = Annotated[
 
 
 class GateLimits(Table, frozen=True, kw_only=True):
-    """What a gate lets pass: ``latency`` and ``memory`` as ratios of candidate to baseline.
+    """The thresholds of a gate: ``latency`` and ``memory`` as ratios of candidate to baseline.
 
-    ``thresholds`` are exceptions: a glob over the ids of what is measured -> its ratio; the last that
-    matches holds. ``budget_seconds`` is how long it samples latency at most.
+    ``thresholds`` are exceptions: glob over ids of quantities -> ratio; the last match applies.
+    ``budget_seconds`` bounds the sampling of latency.
     """
 
     latency: Threshold = 1.05
@@ -257,7 +258,7 @@ class GateLimits(Table, frozen=True, kw_only=True):
 
 
 class MatrixFile(Table, frozen=True, kw_only=True):
-    """A matrix file as it is written."""
+    """A matrix file, before expansion."""
 
     schema: Literal[1]
     title: Reason
@@ -292,7 +293,7 @@ class MatrixFile(Table, frozen=True, kw_only=True):
 
 
 class MatrixRow(msgspec.Struct, frozen=True, kw_only=True):
-    """One row of the expanded matrix: what it sweeps, and what its include row adds."""
+    """One row of the expanded matrix: its versions, and the extra keys of its include row."""
 
     versions: dict[str, str]
     source: tuple[str, ...] = ()
@@ -300,7 +301,7 @@ class MatrixRow(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Matrix(MatrixFile, frozen=True, kw_only=True):
-    """A matrix that was read and checked: the file, where it lies, and its rows."""
+    """A validated matrix: the file, its path, and its rows."""
 
     path: Path
     rows: tuple[MatrixRow, ...]
@@ -312,20 +313,20 @@ class Matrix(MatrixFile, frozen=True, kw_only=True):
 
     @property
     def folder(self) -> Path:
-        """The folder that paths in the file are relative to."""
+        """The base folder of relative paths in the file."""
         return self.path.parent
 
     @property
     def search_path(self) -> tuple[Path, ...]:
-        """Absolute folders put in front of ``sys.path`` for the subject."""
+        """Absolute folders that are prepended to ``sys.path`` for the subject."""
         return tuple((self.folder / entry).resolve() for entry in self.subject.search_path)
 
     @property
     def corpus_path(self) -> Path | None:
-        """The corpus of the matrix; None for the one that comes with the suite."""
+        """The corpus of the matrix; None for the shipped corpus."""
         return None if self.corpus is None else (self.folder / self.corpus).resolve()
 
     @property
     def model_path(self) -> Path | None:
-        """The local model folder; None where the model comes from a distribution."""
+        """The local model folder; None if the model comes from a distribution."""
         return None if self.model.path is None else (self.folder / self.model.path).resolve()

@@ -1,4 +1,4 @@
-"""Read a TOML file into records; a message names the file, the key, what was expected and what to do."""
+"""Read a TOML file into records; an error names the file, the key, the expected and the found value."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ MAX_DEPTH = 32
 """Levels of tables and arrays in a TOML file; a lock has five."""
 
 MAX_SHOWN = 80
-"""Characters of a value in a message."""
+"""Maximum number of characters of a value in a message."""
 
 _CONSTRAINT = re.compile(r"matching regex|of length|Expected `(?:int|float)` [<>]|out of range")
 _PART = r"""(?:[A-Za-z0-9_-]++|"[^"\n]*+"|'[^'\n]*+')[ \t]*+"""
@@ -29,21 +29,22 @@ T = TypeVar("T")
 
 
 def read_toml(path: Path) -> dict[str, Any]:
-    """The document of a TOML file.
+    """Read and parse a TOML file.
 
     Raises:
-        UsageError: no such file, no text, too large, too deeply nested, or not TOML (with line and column).
+        UsageError: the file is missing, not text, too large, too deeply nested, or not TOML (with line and
+            column).
     """
     return parse_toml(decode_text(read_input(path), path), path)
 
 
 def parse_toml(text: str, place: object) -> dict[str, Any]:
-    """The document of a text; ``place`` names the file in messages.
+    """Parse TOML text; ``place`` names the file in messages.
 
     Raises:
-        UsageError: it is not TOML (with line and column), or nested too deeply.
+        UsageError: the text is not TOML (with line and column), or nested too deeply.
     """
-    # tomllib takes time that grows with the cube of the parts of a key.
+    # The time of tomllib grows with the cube of the number of parts of a key.
     if _LONG_KEY.search(text):
         raise UsageError(f"{place}: a key of more than {MAX_DEPTH} parts; at most {MAX_DEPTH} are read")
     try:
@@ -72,10 +73,10 @@ def _depth_exceeds(document: object, limit: int) -> bool:
 
 
 def convert(document: Any, kind: type[T], path: Path) -> T:
-    """The document as records.
+    """Convert a document into records.
 
     Raises:
-        UsageError: an unknown or missing key, a wrong type or value; says which key and what was expected.
+        UsageError: a key is unknown or missing, or a value is invalid; the message names key and expectation.
     """
     try:
         return msgspec.convert(document, kind)
@@ -84,7 +85,7 @@ def convert(document: Any, kind: type[T], path: Path) -> T:
 
 
 def suggest(word: str, known: Iterable[str]) -> str:
-    """`` (did you mean 'numpy'?)``, or nothing where no known word is near."""
+    """`` (did you mean 'numpy'?)``; empty if no known word is similar."""
     near = difflib.get_close_matches(word, list(known), n=1, cutoff=0.6)
     return f" (did you mean {near[0]!r}?)" if near else ""
 
@@ -114,7 +115,7 @@ def _explain(message: str, document: Any, kind: Any) -> str:
 
 
 def _shown(value: Any) -> str:
-    """A value as a message shows it; of a long one its length."""
+    """A value as shown in a message: shortened if long, a container as its length."""
     if isinstance(value, (dict, list, tuple)):
         return str(len(value))
     try:
@@ -125,14 +126,14 @@ def _shown(value: Any) -> str:
 
 
 def _description(hint: Any) -> str:
-    """What the type says of itself, for people; empty where it says nothing."""
+    """The description in the metadata of a type; empty without one."""
     notes = (note.description for note in getattr(hint, "__metadata__", ()) if isinstance(note, msgspec.Meta))
     parts = (_description(part) for part in get_args(hint))
     return next(filter(None, (*notes, *parts)), "")
 
 
 def _locate(tokens: list[str], value: Any, hint: Any) -> tuple[list[str], Any, Any]:
-    """Keys, type and value of the fault; ``...`` stands for any key of a table: the first faulty entry."""
+    """Keys, type and value of the fault; the token ``...`` is resolved to the first invalid entry."""
     keys: list[str] = []
     for token in tokens:
         hint = _inner(hint, token)

@@ -1,4 +1,4 @@
-"""Read what describes an environment: requirements, ``pip freeze``, ``uv.lock``, ``pylock.toml``."""
+"""Read dependency files: requirements files, ``pip freeze`` output, ``uv.lock``, ``pylock.toml``."""
 
 from __future__ import annotations
 
@@ -37,16 +37,14 @@ from harness.resolve.packages import (
 )
 from harness.resolve.revisions import Place, parse_place, read_place
 
-# Read requirements files and the output of ``pip freeze``.
-
 Read = Callable[[Place], Awaitable[str]]
 
 _INCLUDE = re.compile(r"(?:-r|-c|--requirement|--constraint)(?:\s+|=|(?<=-[rc]))(?P<file>\S.*)")
 _COMMENT = re.compile(r"(?:^|\s)#.*$")
-_OPTION = re.compile(r"\s--?[a-zA-Z].*$")  # --hash and its kin, behind a requirement
+_OPTION = re.compile(r"\s--?[a-zA-Z].*$")  # --hash and other options after a requirement
 _HASH = re.compile(r"\s--hash[=\s]\s*([^\s:]*):?(\S*)")
 PIP_HASHES = frozenset({"sha256", "sha384", "sha512"})
-"""Those that pip takes in a requirements file."""
+"""The hash algorithms that pip accepts in a requirements file."""
 
 _EDITABLE = re.compile(r"^(?:-e|--editable)[\s=]*")
 _ARCHIVES = (".tar.gz", ".zip")
@@ -54,49 +52,49 @@ _BARE = re.compile(r"(?:[a-z+]+://|git\+|\.{0,2}/|\.$|~/)|[^@]*\.(?:whl|zip|tar\
 
 
 class Lines(msgspec.Struct, frozen=True, kw_only=True):
-    """What requirements files say: packages in the order of the lines, and lines that are not followed."""
+    """The content of requirements files: packages in line order, and notes about ignored lines."""
 
     packages: tuple[FilePackage, ...] = ()
     notes: tuple[str, ...] = ()
 
 
 async def read_lines(place: Place, read: Read, environment: Mapping[str, str]) -> Lines:
-    """A requirements file and the files that it includes, as far as markers hold in ``environment``.
+    """Read a requirements file and its included files; markers are evaluated in ``environment``.
 
     Raises:
-        UsageError: a file that is not there (with the line that names it), a line that is no requirement or
-            has a hash of an unknown kind (with file and line), or too many packages.
+        UsageError: a file is missing (with the line that names it), a line is invalid or has an unknown hash
+            algorithm (with file and line), or there are too many packages.
     """
     packages: list[FilePackage] = []
     notes: list[str] = []
-    waiting, seen = [(place, "")], {place.key}
-    while waiting:
-        current, named_by = waiting.pop(0)
+    queue, seen = [(place, "")], {place.key}
+    while queue:
+        current, named_by = queue.pop(0)
         for number, line in logical_lines(await _read_named(current, named_by, read)):
             where = f"{current}:{number}"
             _refuse_line(line, where, len(packages))
             if found := _INCLUDE.fullmatch(line):
-                other = current.beside(found["file"].strip("\"'"))
-                waiting += [] if other.key in seen else [(other, f"{where}: {redact(line)[:MAX_SHOWN]}: ")]
+                other = current.join(found["file"].strip("\"'"))
+                queue += [] if other.key in seen else [(other, f"{where}: {redact(line)[:MAX_SHOWN]}: ")]
                 seen.add(other.key)
             elif line.startswith(("-e", "--editable")) or _BARE.match(line):
                 address, marker = _split_marker(line)
                 if marker and not holds(marker, environment, where):
                     continue
-                notes.append(f"{where}: a package from a path or an address is left out")
+                notes.append(f"{where}: a package from a path or URL is ignored")
                 if name := _guess_name(address):
-                    fault = "it comes from a path or an address, not from an index"
+                    fault = "it comes from a path or URL, not from an index"
                     packages.append(FilePackage(name=name, where=where, fault=fault))
             elif line.startswith("-"):
                 option = redact(line.split()[0]).split("=")[0]
-                notes.append(f"{where}: {option} is not followed: pip's settings count")
+                notes.append(f"{where}: {option} is ignored: pip's settings apply")
             else:
                 packages += _package(line, where, environment)
     return Lines(packages=tuple(packages), notes=tuple(notes))
 
 
 async def _read_named(place: Place, named_by: str, read: Read) -> str:
-    """The text of a file; the message says which line names one that cannot be read."""
+    """The text of a file; the error names the line that includes it."""
     try:
         return await read(place)
     except UsageError as error:
@@ -107,37 +105,36 @@ def _refuse_line(line: str, where: str, packages: int) -> None:
     if "\0" in line:
         raise UsageError(f"{where}: a NUL character; save the file as UTF-8 text")
     if packages >= MAX_PACKAGES:
-        raise UsageError(f"{where}: more than {MAX_PACKAGES} packages, the most that are read")
+        raise UsageError(f"{where}: more packages than the limit of {MAX_PACKAGES}")
     for kind, digest in _HASH.findall(line):
         if fault := hash_fault(kind.lower(), digest, PIP_HASHES):
             raise UsageError(f"{where}: {fault}")
 
 
 def logical_lines(text: str) -> Iterator[tuple[int, str]]:
-    """Lines without comments, those joined that end in a backslash; each with the number of its first."""
-    begun, held = 0, ""
+    """Logical lines without comments, joined at backslashes; each with the number of its first line."""
+    first, joined = 0, ""
     for number, raw in enumerate(text.splitlines(), start=1):
         line = _COMMENT.sub("", raw).rstrip()
-        begun = begun if held else number
+        first = first if joined else number
         if line.endswith("\\"):
-            held += line[:-1] + " "
+            joined += line[:-1] + " "
             continue
-        if whole := (held + line).strip():
-            yield begun, whole
-        held = ""
-    if held.strip():
-        yield begun, held.strip()
+        if whole := (joined + line).strip():
+            yield first, whole
+        joined = ""
+    if joined.strip():
+        yield first, joined.strip()
 
 
 def _guess_name(line: str) -> str:
-    """The name that a package from a path or an address seems to have; empty where there is none to see.
+    """The probable name of a package from a path or URL: ``#egg=``, distribution file or last folder.
 
-    That is the one behind ``#egg=``, of the file of a distribution, or of the last folder: what is under test
-    is mostly called so, and must not be taken for something that the file does not name.
+    Empty without one. A package under test from a path must be detected, not treated as absent.
     """
     try:
         url = urlsplit(_EDITABLE.sub("", line).split(" ")[0].strip("\"'"))
-    except ValueError:  # no address at all, such as https://[x
+    except ValueError:  # an invalid URL such as https://[x
         return ""
     named = re.search(r"(?:^|&)egg=([A-Za-z0-9._-]+)", url.fragment)
     path = unquote(url.path).partition("@")[0].partition("[")[0].rstrip("/")
@@ -146,20 +143,20 @@ def _guess_name(line: str) -> str:
 
 
 def _name_of(parts: Sequence[str]) -> str:
-    """The name in a path: of a wheel, of an archive, of a folder or repository; empty where it has none."""
+    """The package name in a path: of a wheel, an archive, a folder or a repository; empty without one."""
     last = parts[-1]
     with contextlib.suppress(InvalidWheelFilename, InvalidSdistFilename):
         if last.endswith(".whl"):
             return parse_wheel_filename(last)[0]
         if last.endswith(_ARCHIVES):
             return parse_sdist_filename(last)[0]
-    if "archive" in parts[1:]:  # of a tag, as forges give it
+    if "archive" in parts[1:]:  # archive of a tag, as code forges offer it
         return parts[parts.index("archive", 1) - 1]
     return "" if last.endswith((".whl", *_ARCHIVES)) else last.removesuffix(".git")
 
 
 def _split_marker(line: str) -> tuple[str, str]:
-    """The address, and the marker behind it; empty where there is none."""
+    """The URL of a line, and its marker; empty without one."""
     address, *marker = re.split(r"\s+;\s*|;\s+", line, maxsplit=1)
     return address, marker[0] if marker else ""
 
@@ -178,22 +175,22 @@ def _package(line: str, where: str, environment: Mapping[str, str]) -> list[File
             where=where,
             specifier=str(asked.specifier),
             extras=tuple(sorted(asked.extras)),
-            fault="" if asked.url is None else "it comes from an address, not from an index",
+            fault="" if asked.url is None else "it comes from a URL, not from an index",
         )
     ]
 
 
 TEXTS = frozenset({"", ".txt", ".in", ".pip", ".req", ".freeze"})
-"""Endings of requirements files and of what ``pip freeze`` was written to; some call theirs .lock, too."""
+"""Suffixes of requirements files and ``pip freeze`` output; ``requirements*.lock`` counts as well."""
 
 _LOCK = re.compile(r"^\[\[packages?\]\]\s*$", re.MULTILINE)
-"""A table that every lock has, and no requirements file."""
+"""A table header that occurs in every lock and in no requirements file."""
 
 _KINDS = "a requirements file, the output of pip freeze, a uv.lock or a pylock.toml"
 
 
 class EnvironmentFile(msgspec.Struct, frozen=True, kw_only=True):
-    """What a file says of an environment: its packages by name, and what a person has to know about it."""
+    """An environment as described by a file: its packages by name, and notes for the user."""
 
     place: str
     packages: dict[str, FilePackage]
@@ -201,11 +198,11 @@ class EnvironmentFile(msgspec.Struct, frozen=True, kw_only=True):
 
 
 async def read_environment_file(text: str, python: str, cwd: Path) -> EnvironmentFile:
-    """The file at a path or ``REV:path``, as far as it concerns ``python`` ("3.11") on this platform.
+    """Read the dependency file at a path or ``REV:path`` for ``python`` ("3.11") on this platform.
 
     Raises:
-        UsageError: not there, of an unknown kind, with a fault in it, or without any package.
-        MachineError: there is no git, or it does not answer.
+        UsageError: the file is missing, of an unknown kind, invalid, or names no package.
+        MachineError: git is missing or does not answer.
     """
     if not text.strip():
         raise UsageError(f"the name of a dependency file is empty; {_KINDS} is expected")
@@ -219,22 +216,24 @@ async def read_environment_file(text: str, python: str, cwd: Path) -> Environmen
     elif suffix in TEXTS or (suffix == ".lock" and place.name.startswith("requirements")):
 
         async def read(wanted: Place) -> str:
-            return content if wanted == place else await read_place(wanted, cwd)  # a pipe is read once
+            return (
+                content if wanted == place else await read_place(wanted, cwd)
+            )  # a pipe can be read once only
 
         lines = await read_lines(place, read, marker_environment(python))
         found, notes = list(lines.packages), lines.notes
     else:
-        raise UsageError(f"{place}: of an unknown kind ({suffix}); {_KINDS} is expected")
+        raise UsageError(f"{place}: unknown kind of file ({suffix}); {_KINDS} is expected")
     if not found:
         raise UsageError(f"{place}: names no package for Python {python} on this platform")
     return EnvironmentFile(place=str(place), packages=merge_packages(found), notes=notes)
 
 
 def _parse_lock(content: str, place: Place, suffix: str) -> dict[str, Any] | None:
-    """The document of a lock; None where a file has the name and content of a requirements file."""
+    """The document of a lock; None for a file with the name and content of a requirements file."""
     if suffix == ".toml" or (suffix == ".lock" and not place.name.startswith("requirements")):
         return parse_toml(content, place)
-    if suffix == "" and _LOCK.search(content):  # process substitution has no endings
+    if suffix == "" and _LOCK.search(content):  # a pipe has no suffix
         return parse_toml(content, place)
     return None
 
@@ -244,4 +243,4 @@ def _read_lock(document: dict[str, Any], place: Place, python: str) -> list[File
         return list(read_pylock(document, str(place), python))
     if is_uv_lock(document) and not place.name.endswith(".toml"):
         return list(read_uv_lock(document, str(place), python))
-    raise UsageError(f"{place}: of an unknown kind; {_KINDS} is expected")
+    raise UsageError(f"{place}: unknown kind of file; {_KINDS} is expected")

@@ -1,4 +1,4 @@
-"""Ask an index for one project page, and see whether the answer is that of a package index."""
+"""Request one project page from an index, and decide whether the response is that of a package index."""
 
 from __future__ import annotations
 
@@ -20,24 +20,22 @@ from packaging.utils import canonicalize_name
 
 from harness.resolve.pip_settings import IndexSettings, local_path
 
-# What the answer of a package index is: a project page (PEP 503, PEP 691), no such project, or a fault.
-
 ACCEPT = "application/vnd.pypi.simple.v1+json, application/vnd.pypi.simple.v1+html;q=0.2, text/html;q=0.1"
-"""What a project page may be, as installers ask for it."""
+"""Content types of a project page (PEP 503, PEP 691), as installers request them."""
 
 _SIMPLE = "application/vnd.pypi.simple."
 _HTML = ("text/html", "application/xhtml+xml")
 _SUFFIXES = (".whl", ".tar.gz", ".zip", ".tar.bz2", ".tgz", ".tar.xz", ".tar.z", ".tar", ".egg", ".exe")
-_TAG = re.compile(r"<([^<>]{1,8000})>")  # no "<" in it: one pass over any page, however it is made
+_TAG = re.compile(r"<([^<>]{1,8000})>")  # excludes "<", so one pass suffices for any page
 _HREF = re.compile(r"""\bhref\s*=\s*(?:"([^"]*)"?|'([^']*)'?|([^\s"'>]+))""", re.IGNORECASE)
 _ABSENT = (HTTPStatus.NOT_FOUND, HTTPStatus.GONE)
 _REFUSED = (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN, HTTPStatus.PROXY_AUTHENTICATION_REQUIRED)
 
 
 class Answer(msgspec.Struct, frozen=True, kw_only=True):
-    """One answer over HTTP, after redirects.
+    """One HTTP response, after redirects.
 
-    ``body`` is decoded as its Content-Encoding says, and cut off where it is long (``whole`` is False then).
+    ``body`` is decompressed; ``whole`` is False if it was truncated.
     """
 
     status: int
@@ -47,16 +45,16 @@ class Answer(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class _ProjectPage(msgspec.Struct):
-    """The part of a PEP 691 page that makes it one."""
+    """The required part of a PEP 691 page."""
 
     files: list[msgspec.Raw]
 
 
 def find_fault(answer: Answer, project: str | None) -> str:
-    """Why an answer is not that of a package index; empty where it is.
+    """Why a response is not that of a package index; empty if it is.
 
-    ``project`` is the normalized name of the project whose page was asked for; None for a page of
-    find-links, which may hold files of any. That an index lacks a project is a proper answer.
+    ``project`` is the normalized name of the requested project; None for a page of find-links, which may list
+    files of any project. "No such project" is a valid response.
     """
     if answer.status in _ABSENT and project is not None:
         asks = any(_asks_for_password(tag) for tag in _tags(_text(answer)))
@@ -84,7 +82,7 @@ def _fault_of_json(answer: Answer) -> str:
 
 
 def _fault_of_html(text: str, project: str | None) -> str:
-    """A page without any file counts only if it names the project and has nothing to fill in."""
+    """The fault of an HTML page; one without files is valid only if it names the project and has no form."""
     tags = tuple(_tags(text))
     if any(_is_file(href, project) for tag in tags if (href := _href(tag))):
         return ""
@@ -98,7 +96,7 @@ def _fault_of_html(text: str, project: str | None) -> str:
 
 
 def _text(answer: Answer) -> str:
-    """The body as text; a charset that is unknown or wrong costs characters, never the tags."""
+    """The body as text; an unknown or wrong charset damages characters, but no tags."""
     named = re.search(r"charset\s*=\s*[\"']?([\w.:-]{1,40})", answer.content_type, re.IGNORECASE)
     with contextlib.suppress(LookupError, ValueError):
         return answer.body.decode(named[1] if named else "utf-8", "replace")
@@ -139,14 +137,14 @@ def _describe_status(status: int) -> str:
 
 
 MOST_BYTES = 262_144
-"""How much of a page is read; a list of files shows what it is in its first lines."""
+"""Bytes of a page that are read; a list of files is recognizable by its first lines."""
 
 _FAULTS = (requests.RequestException, urllib3.exceptions.HTTPError, OSError, ValueError)
 _SILENT = (requests.ReadTimeout, urllib3.exceptions.ReadTimeoutError)
 
 
 class Place(msgspec.Struct, frozen=True, kw_only=True):
-    """Where distributions come from; ``name`` is the one that ``UV_INDEX`` gives an index, if it does."""
+    """A source of distributions; ``name`` is the name of an index in ``UV_INDEX``, if any."""
 
     kind: Literal["index", "find-links"]
     url: str
@@ -154,9 +152,9 @@ class Place(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def shown(self) -> str:
-        """Its host, or the path of a folder: an address may hold credentials anywhere else."""
+        """The host, or the path of a folder; other parts of a URL may hold credentials."""
         if is_local(self.url):
-            return re.sub(r"^[^/]*@", "", str(local_path(self.url)))  # without a scheme it is no path
+            return re.sub(r"^[^/]*@", "", str(local_path(self.url)))  # user@host without a scheme is no path
         try:
             return urlsplit(self.url).netloc.rpartition("@")[2] or "an address without a host"
         except ValueError:
@@ -164,15 +162,15 @@ class Place(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def is_local(url: str) -> bool:
-    """Whether this is a folder and no address."""
+    """Whether this is a folder, not a remote URL."""
     return url.startswith("file:") or "://" not in url
 
 
 def find_fault_of(place: Place, project: str, settings: IndexSettings, limit: float) -> str:
-    """Why a place does not answer as one within ``limit`` seconds; empty where it does. Blocks.
+    """Why a place returns no valid page within ``limit`` seconds; empty if it does. Blocks.
 
     Raises:
-        TimeoutError: it took a connection, and then gave no whole answer.
+        TimeoutError: it accepted a connection and sent no complete response.
     """
     try:
         answer, redirected = _fetch(place, project, settings, 0.9 * limit)
@@ -187,7 +185,7 @@ def find_fault_of(place: Place, project: str, settings: IndexSettings, limit: fl
 
 
 def _fetch(place: Place, project: str, settings: IndexSettings, seconds: float) -> tuple[Answer, str]:
-    """The answer, and the host that it came from if a redirect led to another page."""
+    """The response, and its host if a redirect led to another page."""
     url = _page(place.url, project) if place.kind == "index" else place.url
     until = time.monotonic() + seconds
     with requests.Session() as session:
@@ -219,7 +217,7 @@ def _fetch(place: Place, project: str, settings: IndexSettings, seconds: float) 
 
 
 def _read(response: requests.Response, until: float) -> tuple[bytes, bool]:
-    """The beginning of a body, decompressed, and whether that is all of it."""
+    """The beginning of a body, decompressed, and whether it is complete."""
     body = bytearray()
     for piece in response.iter_content(4096):
         body += piece
@@ -238,18 +236,18 @@ def _path(url: str) -> str:
 
 
 def _credentials(place: Place) -> tuple[str, str] | None:
-    """Those of ``UV_INDEX_<NAME>_*``; of an address and of a netrc file ``requests`` takes them itself."""
+    """Credentials from ``UV_INDEX_<NAME>_*``; ``requests`` itself reads those of URLs and netrc files."""
     prefix = f"UV_INDEX_{re.sub(r'[^A-Z0-9]', '_', place.name.upper())}_"
     user, password = (os.environ.get(f"{prefix}{part}", "") for part in ("USERNAME", "PASSWORD"))
     return (user, password) if place.name and (user or password) else None
 
 
 def _verification(url: str, settings: IndexSettings) -> str | bool:
-    """A bundle of certificates, or whether to check at all."""
+    """The certificate bundle, or whether to verify at all."""
     hosts = (*settings.hosts, *re.split(r"[\s,]+", os.environ.get("UV_INSECURE_HOST", "")))
     parts = urlsplit(url)
     if {parts.hostname, parts.netloc.rpartition("@")[2]} & set(hosts):
-        urllib3.disable_warnings(urllib3.exceptions.InsecureRequestWarning)  # the user wants it so
+        urllib3.disable_warnings(urllib3.exceptions.InsecureRequestWarning)  # the user has trusted this host
         return False
     named = settings.cert or os.environ.get("SSL_CERT_FILE") or os.environ.get("SSL_CERT_DIR")
     if named is None and (os.environ.get("UV_SYSTEM_CERTS") or os.environ.get("UV_NATIVE_TLS")):
@@ -259,19 +257,19 @@ def _verification(url: str, settings: IndexSettings) -> str | bool:
 
 
 def _proxies(url: str, settings: IndexSettings) -> dict[str, str]:
-    """Pip's proxy; those of the environment ``requests`` finds itself."""
+    """Pip's proxy; ``requests`` itself reads those of the environment."""
     if settings.proxy is None or requests.utils.should_bypass_proxies(url, None):
         return {}
     return {"http": settings.proxy, "https": settings.proxy}
 
 
 def _describe_failure(error: BaseException, chain: Sequence[BaseException]) -> str:
-    """Words for a connection that gave no answer; those of the libraries hold the whole address."""
+    """Describe a failed connection; the messages of the libraries would hold the whole URL."""
     for each in chain:
         if isinstance(each, ssl.SSLError):
             return f"TLS failed: {getattr(each, 'verify_message', '') or each.reason or each.strerror}"
     kinds = {
-        requests.TooManyRedirects: "redirects without end",
+        requests.TooManyRedirects: "too many redirects",
         requests.ConnectTimeout: "no connection in time",
         requests.exceptions.ContentDecodingError: "an answer that cannot be decompressed",
         requests.exceptions.ProxyError: "the proxy failed",
@@ -282,14 +280,14 @@ def _describe_failure(error: BaseException, chain: Sequence[BaseException]) -> s
 
 
 def _causes(error: BaseException) -> Iterator[BaseException]:
-    """An error and what led to it; urllib3 keeps that in ``reason`` or in the arguments."""
+    """An error and its causes; urllib3 stores them in ``reason`` or in the arguments."""
     seen: list[BaseException] = []
-    waiting = [error]
-    while waiting:
-        each = waiting.pop(0)
+    queue = [error]
+    while queue:
+        each = queue.pop(0)
         if any(each is other for other in seen):
             continue
         seen.append(each)
         yield each
         inner = (getattr(each, "reason", None), *each.args, each.__cause__, each.__context__)
-        waiting += [found for found in inner if isinstance(found, BaseException)]
+        queue += [found for found in inner if isinstance(found, BaseException)]

@@ -1,8 +1,8 @@
-"""Every index is asked once for a project page before anything is resolved.
+"""Check every package index by requesting one project page before anything is resolved.
 
-uv takes a login page for an index without versions, and says "no solution" (seen with uv 0.13.9; a missing
-``file:`` index too). So each index has to answer as one. Where it does not, uv has the last word: it may
-know credentials, certificates or a proxy that this module does not.
+uv treats a login page, or a missing ``file:`` index, as an index without versions, and reports "no solution"
+(seen with uv 0.13.9). Therefore each index must first return a project page. If it does not, uv itself is
+tried before the index is refused: uv may have credentials, certificates or a proxy that this module lacks.
 """
 
 from __future__ import annotations
@@ -30,10 +30,10 @@ from harness.resolve.pip_settings import IndexSettings, local_path
 from harness.resolve.uv import explain, read_no_solution
 
 LIMIT_SECONDS = 5.0
-"""For one index, and once more where uv is asked for its word."""
+"""For the request to one index, and again for the attempt through uv."""
 
 MOST_BYTES = 1_000_000
-"""How much of a page is read; a list of files shows what it is in its first lines."""
+"""Bytes of a page that are read; a list of files is recognizable by its first lines."""
 
 _ONLY_THIS = (
     "UV_DEFAULT_INDEX",
@@ -51,19 +51,19 @@ T = TypeVar("T")
 
 
 class IndexUnavailableError(MachineError):
-    """A configured index does not answer as one (exit 5)."""
+    """A configured package index does not return project pages (exit 5)."""
 
 
 async def check_indexes(
     settings: IndexSettings, cells: Sequence[Cell], *, limit: float = LIMIT_SECONDS
 ) -> IndexSettings:
-    """Ask every index and every page of find-links, all at once; the settings say then that it was done.
+    """Check every index and every page of find-links concurrently; the returned settings record the check.
 
-    Nothing is asked where nothing is to be resolved, where it was done before, or offline. The page is that
-    of the first package that a cell asks for; ``limit`` are seconds for one.
+    The check is skipped if nothing is to be resolved, if it was done before, and offline. It requests the
+    page of the first required package; ``limit`` is the time per index in seconds.
 
     Raises:
-        IndexUnavailableError: some do not answer as an index does; each is named with its host.
+        IndexUnavailableError: an index does not return a project page; each such index is named by its host.
         UsageError: uv refuses a setting.
         MachineError: uv could not be run.
     """
@@ -73,20 +73,20 @@ async def check_indexes(
     project = canonicalize_name(names[0])
     places = await list_places(settings)
     faults = await asyncio.gather(*(_ask(place, project, settings, limit) for place in places))
-    said = [
+    messages = [
         f"the {'package index' if place.kind == 'index' else 'page of find-links'} {place.shown} "
         f"cannot be used: {fault}"
         for place, fault in zip(places, faults, strict=True)
         if fault
     ]
-    if said:
+    if messages:
         advice = "check its address, credentials, proxy and certificates (`pip config list`, UV_* variables)"
-        raise IndexUnavailableError("\n".join([*said, advice]))
+        raise IndexUnavailableError("\n".join([*messages, advice]))
     return msgspec.structs.replace(settings, answered=True)
 
 
 async def list_places(settings: IndexSettings) -> tuple[Place, ...]:
-    """What uv would ask with these settings, its own default index among them, as uv itself says.
+    """The indexes and pages that uv queries with these settings, including its default index.
 
     Raises:
         UsageError: uv refuses a setting.
@@ -102,8 +102,8 @@ async def list_places(settings: IndexSettings) -> tuple[Place, ...]:
 
 
 async def _index_urls(settings: IndexSettings, env: Mapping[str, str]) -> Sequence[str]:
-    """The addresses of indexes that uv writes above what it made of no requirements at all."""
-    arguments = msgspec.structs.replace(settings, find_links=()).resolve_arguments()  # it would read these
+    """The index URLs that uv emits when it compiles an empty requirements file."""
+    arguments = msgspec.structs.replace(settings, find_links=()).resolve_arguments()  # uv would read these
     asked = ("pip", "compile", "-", "--quiet", "--no-header", "--emit-index-url", *arguments)
     try:
         done = await uv.run_uv((*asked, "--python", sys.executable), env=env, timeout=_READ_SECONDS)
@@ -115,7 +115,7 @@ async def _index_urls(settings: IndexSettings, env: Mapping[str, str]) -> Sequen
 
 
 def _named(env: Mapping[str, str]) -> Iterator[tuple[str, str]]:
-    """Indexes that have a name, as in ``UV_INDEX="corp=https://..."``."""
+    """Name and URL of named indexes, as in ``UV_INDEX="corp=https://..."``."""
     for variable in ("UV_DEFAULT_INDEX", "UV_INDEX"):
         for word in env.get(variable, "").split():
             name, equals, url = word.partition("=")
@@ -124,7 +124,7 @@ def _named(env: Mapping[str, str]) -> Iterator[tuple[str, str]]:
 
 
 async def _ask(place: Place, project: str, settings: IndexSettings, limit: float) -> str:
-    """Why a place cannot be used; empty where it can."""
+    """Why an index or page cannot be used; empty if it can."""
     if is_local(place.url):
         return "" if local_path(place.url).is_dir() else "there is no such folder"
     if not place.url.lower().startswith(("http://", "https://")):
@@ -132,15 +132,15 @@ async def _ask(place: Place, project: str, settings: IndexSettings, limit: float
     try:
         fault = await _in_thread(lambda: find_fault_of(place, project, settings, limit), limit)
     except TimeoutError:
-        return f"no whole answer within {limit:g} s"  # nor would uv get one
+        return f"no complete answer within {limit:g} s"  # uv would not get one either
     return fault if fault and not await _uv_can_use(place, project, settings, limit) else ""
 
 
 async def _in_thread(work: Callable[[], T], limit: float) -> T:
-    """The result of a thread that is left alone when time is up, or Ctrl-C comes.
+    """The result of a thread that is abandoned after ``limit`` seconds, or on cancellation.
 
-    No read of a socket can be interrupted, and a server that sends a byte now and then keeps each in time;
-    a thread of an executor would hold up the end of the program.
+    A blocking read of a socket cannot be interrupted, and a server that sends single bytes keeps it within
+    the read time-out; a thread of an executor would delay the end of the program.
     """
     future: concurrent.futures.Future[T] = concurrent.futures.Future()
     future.set_running_or_notify_cancel()
@@ -157,7 +157,7 @@ async def _in_thread(work: Callable[[], T], limit: float) -> T:
 
 
 async def _uv_can_use(place: Place, project: str, settings: IndexSettings, limit: float) -> bool:
-    """Whether uv gets an answer from this place alone: the project, or that it is not there."""
+    """Whether uv gets a valid answer from this place alone: the project, or that it does not exist."""
     env = uv.environment(settings.environment())
     env = {name: value for name, value in env.items() if name not in _ONLY_THIS}
     env |= {"UV_HTTP_RETRIES": "0", "UV_HTTP_TIMEOUT": str(max(round(limit), 1))}
@@ -178,7 +178,9 @@ async def _uv_can_use(place: Place, project: str, settings: IndexSettings, limit
             return False
     if done.returncode == 0:
         return True
-    if done.returncode != 1 or place.kind == "find-links":  # whose login page holds no project either
+    if (
+        done.returncode != 1 or place.kind == "find-links"
+    ):  # a login page as find-links holds no project either
         return False
     found = read_no_solution(done.stderr)
     return bool(found.unknown) and not found.unasked

@@ -1,6 +1,6 @@
-"""Lock files: ``locks/<platform>/<matrix>/<cell>.txt`` beside the matrix, readable by uv and pip.
+"""Lock files: ``locks/<platform>/<matrix>/<cell>.txt`` in the folder of the matrix, readable by uv and pip.
 
-A lock is rendered in one way only: a file that reads otherwise is damaged, or was edited by hand.
+The text of a lock is canonical: a file with another text is damaged or was edited by hand.
 """
 
 from __future__ import annotations
@@ -36,10 +36,8 @@ from harness.reading import decode_text, read_input
 from harness.records import Cell, ChangeKind, Distribution, Lock, LockChange, LockDiff
 from harness.resolve.packages import marker_environment
 
-# The platform that locks are made for, and the wheel tags that a Python has on it.
-
 GLIBC = (2, 28)
-"""Wheels for a newer glibc come last, so that a lock made on a new machine serves an older one too."""
+"""Wheels for a newer glibc rank last, so that a lock from a new machine also works on an older one."""
 
 
 def platform_tag() -> str:
@@ -52,7 +50,7 @@ def platform_tag() -> str:
 
 
 def wheel_tags(python: str, platforms: Sequence[str] | None = None) -> tuple[Tag, ...]:
-    """Every wheel tag that CPython ``python`` ("3.11" or "3.11.7") takes here, the best first."""
+    """Every wheel tag that CPython ``python`` ("3.11" or "3.11.7") accepts here, the best first."""
     major, minor = (int(part) for part in python.split(".")[:2])
     known = list(platform_tags() if platforms is None else platforms)
     ordered = sorted(known, key=_needs_new_glibc)
@@ -68,16 +66,13 @@ def _needs_new_glibc(name: str) -> bool:
     return found is not None and (int(found[1]), int(found[2])) > GLIBC
 
 
-# From uv's ``pylock.toml`` to locked distributions: of each the one file that this Python would install.
-
-
 def distributions_of(
     document: Mapping[str, Any], tags: Sequence[Tag], python: str
 ) -> tuple[Distribution, ...]:
     """The distributions of a pylock document for ``python`` ("3.11") with these tags, sorted by name.
 
     Raises:
-        MachineError: the document is of another form, or holds a package without a hashed file for these.
+        MachineError: the document is invalid, or a package has no hashed file for these tags.
     """
     environment = cast("Environment", marker_environment(python))
     try:
@@ -88,7 +83,7 @@ def distributions_of(
         raise MachineError(f"uv locked a package without a file for this platform: {error}") from None
     except (PylockValidationError, PylockUnsupportedVersionError) as error:
         raise MachineError(
-            f"uv wrote a pylock file of another form: {error}; is uv too old or too new?"
+            f"uv wrote an unexpected pylock file: {error}; is uv too old or too new?"
         ) from None
     chosen.sort(key=lambda pair: pair[0].name)
     return tuple(
@@ -126,16 +121,16 @@ _ENTRY = re.compile(r"([a-z0-9-]+)==(\S+)((?: \\\n    --hash=sha256:[0-9a-f]{64}
 
 
 def locks_folder(matrix: Matrix, platform: str) -> Path:
-    """Where the locks of a matrix lie for one platform.
+    """The folder of the locks of a matrix for one platform.
 
     Raises:
-        UsageError: the name of the matrix, or a link in its place, leads elsewhere.
+        UsageError: the name of the matrix, or a link, leads out of the folder of locks.
     """
     return inside(matrix.folder / "locks" / platform, matrix.name, f"{matrix.path}: the name of the matrix")
 
 
 def inputs_digest(cell: Cell, resolve: Resolve, platform: str) -> str:
-    """The sha256 of what a lock was asked for; it changes when the lock is stale."""
+    """The sha256 of the inputs of a lock; it changes when the lock becomes stale."""
     asked = {
         "schema": LOCK_SCHEMA,
         "platform": platform,
@@ -157,7 +152,7 @@ def make_lock(
     distributions: tuple[Distribution, ...] = (),
     reason: str = "",
 ) -> Lock:
-    """A lock just resolved, with its digest."""
+    """Build a newly resolved lock with its digest."""
     return Lock(
         cell=cell.id,
         platform=platform,
@@ -200,23 +195,23 @@ def render_lock(lock: Lock) -> str:
 
 
 def write_lock(lock: Lock, path: Path) -> None:
-    """Write a lock file whole or not at all."""
+    """Write a lock file atomically."""
     write_whole(path, render_lock(lock).encode())
 
 
 def is_lock(path: Path) -> bool:
-    """Whether a file is a lock that the harness wrote, sound or not."""
+    """Whether a file is a lock of the harness, valid or damaged."""
     if path.is_symlink() or not path.is_file():
         return False
     with path.open("rb") as file:
-        return _MADE_BY in file.read(1024)  # not the whole text above: its wording may change
+        return _MADE_BY in file.read(1024)  # not the whole header: its wording may change
 
 
 def read_lock(path: Path) -> Lock:
-    """The lock in a file.
+    """Read a lock file.
 
     Raises:
-        UsageError: the file is missing, damaged, edited by hand, or of another schema.
+        UsageError: the file is missing, damaged, edited by hand, or of another schema version.
     """
     advice = f"run `{describe_lock(_matrix_of(path))}`"
     try:
@@ -229,9 +224,9 @@ def read_lock(path: Path) -> Lock:
     if missing := [
         key for key in ("schema", "cell", "platform", "python", "inputs", "digest") if key not in facts
     ]:
-        raise UsageError(f"{path}: no lock file, or damaged: no {missing[0]} in its head; {advice}")
+        raise UsageError(f"{path}: no lock file, or damaged: no {missing[0]} in its header; {advice}")
     if facts["schema"] != str(LOCK_SCHEMA):
-        raise UsageError(f"{path}: lock schema {facts['schema']}, not {LOCK_SCHEMA}; {advice}")
+        raise UsageError(f"{path}: expected lock schema {LOCK_SCHEMA}, found {facts['schema']}; {advice}")
     distributions = tuple(
         Distribution(name=name, version=version, sha256=tuple(re.findall(r"sha256:([0-9a-f]{64})", hashes)))
         for name, version, hashes in _ENTRY.findall(text)
@@ -245,14 +240,14 @@ def read_lock(path: Path) -> Lock:
     )
     digest = lock_digest(lock.platform, lock.python, distributions, reason)
     if twice := {each.name for each in distributions if [d.name for d in distributions].count(each.name) > 1}:
-        raise UsageError(f"{path}: {min(twice)} is there twice; {advice}")
+        raise UsageError(f"{path}: duplicate distribution {min(twice)}; {advice}")
     if render_lock(lock) != text or lock.digest != digest or bool(distributions) is bool(reason):
         raise UsageError(f"{path}: damaged or edited by hand: it does not match its digest; {advice}")
     return lock
 
 
 def _matrix_of(path: Path) -> Path:
-    """The matrix that a lock belongs to; ``locks/<platform>/<matrix>/<cell>.txt`` lies beside its file."""
+    """The matrix of a lock; ``locks/<platform>/<matrix>/<cell>.txt`` is relative to its folder."""
     folder = path.absolute().parent
     return folder.parent.parent.parent / f"{folder.name}.toml"
 
@@ -261,14 +256,11 @@ def _sha256(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-# What lies between two locks: asked for, or dragged along.
-
-
 def diff_locks(before: Lock, after: Lock, asked: Collection[str], pinned: Collection[str] = ()) -> LockDiff:
-    """Every distribution that differs.
+    """The distributions that differ between two locks, direct changes first.
 
-    ``asked`` are the normalized names of those that were asked for, ``pinned`` those among them that only
-    the file of the candidate asks for.
+    ``asked`` holds the normalized names of direct changes, ``pinned`` those that only the file of the
+    candidate requires.
     """
     old = {found.name: found for found in before.distributions}
     new = {found.name: found for found in after.distributions}

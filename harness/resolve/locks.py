@@ -1,4 +1,4 @@
-"""The locks of a whole matrix: made anew, or checked without a network."""
+"""Write the locks of a whole matrix, or check them, without or with resolving again."""
 
 from __future__ import annotations
 
@@ -28,19 +28,17 @@ from harness.resolve.lockfile import (
 from harness.resolve.pip_settings import IndexSettings
 from harness.resolve.resolve import resolve_all
 
-# What the suite imports in every cell, and a matrix that does not bring it there.
-
 NEEDED: Mapping[str, str] = {"sentence-transformers": "6.2.0", "openvino": "2026.4.1", "torch": "2.13.0"}
-"""Distribution -> a version for the example; whatever else the suite imports comes along with these."""
+"""Distribution that the suite imports -> example version; its other imports are dependencies of these."""
 
 
 def refuse_lacking(matrix: Matrix, locks: Sequence[Lock]) -> None:
-    """See that every lock with a solution holds what the suite imports, whoever asked for it.
+    """Refuse locks without a distribution that the suite imports.
 
-    A matrix that forgets one of them would end as an import-error of every cell, which blames the versions.
+    Otherwise every cell would end with the status ``import-error``, which points to the versions.
 
     Raises:
-        UsageError: one is lacking; names the matrix, the package, a cell, and what to add.
+        UsageError: a distribution is missing; the message names matrix, package, cell, and what to add.
     """
     faults = []
     for name, version in NEEDED.items():
@@ -48,7 +46,7 @@ def refuse_lacking(matrix: Matrix, locks: Sequence[Lock]) -> None:
         if lacking:
             more = f" and {len(lacking) - 1} more" if len(lacking) > 1 else ""
             faults.append(
-                f"{matrix.path}: pins.{name}: the suite imports {name}, and nothing brings it into "
+                f"{matrix.path}: pins.{name}: the suite imports {name}, which is missing in "
                 f"{lacking[0]}{more}; name it as an axis, or under [pins], such as "
                 f'{name} = {{ version = "{version}", reason = "what we run" }}'
             )
@@ -64,7 +62,7 @@ ChangeKind = Literal["added", "changed", "removed", "unchanged"]
 
 
 class LockFileChange(msgspec.Struct, frozen=True):
-    """What locking did to one file; ``unchanged`` ones are left alone."""
+    """The effect of locking on one file; ``unchanged`` files are not written."""
 
     kind: ChangeKind
     path: Path
@@ -72,7 +70,7 @@ class LockFileChange(msgspec.Struct, frozen=True):
 
 
 class LockFinding(msgspec.Struct, frozen=True):
-    """One fault of the committed locks; the message names the file and what to do."""
+    """One fault of the committed locks; the message names the file and the remedy."""
 
     kind: Literal["missing", "stale", "orphaned", "damaged", "outdated"]
     path: Path
@@ -84,11 +82,11 @@ async def lock_matrix(
 ) -> tuple[LockFileChange, ...]:
     """Resolve every cell of a matrix and write its locks for the running platform.
 
-    Nothing is written before every cell is resolved; files of cells that are gone are removed.
+    Nothing is written before every cell is resolved; lock files of removed cells are deleted.
 
     Raises:
-        UsageError, MachineError: as ``resolve_all``, or a lock lacks what the suite needs; the committed
-            locks are then as they were.
+        UsageError, MachineError: as ``resolve_all``, or a lock lacks a distribution that the suite needs; the
+            committed locks are unchanged then.
     """
     settings = await check_indexes(settings, cells_of(matrix))
     locks = await resolve_all(cells_of(matrix), matrix, settings, jobs=jobs, notify=notify)
@@ -96,15 +94,15 @@ async def lock_matrix(
     folder = locks_folder(matrix, platform_tag())
     changes = [_write(lock, folder / f"{lock.cell}.txt") for lock in locks]
     for path in _orphans(folder, {lock.cell for lock in locks}):
-        path.unlink()  # a file that the harness wrote, by its head
+        path.unlink()  # its header shows that the harness wrote it
         changes.append(LockFileChange("removed", path, "no cell of this id"))
     return tuple(changes)
 
 
 def check_locks(matrix: Matrix) -> tuple[LockFinding, ...]:
-    """Every fault of the committed locks of a matrix, of all platforms that have any; no network.
+    """Every fault of the committed locks of a matrix, for all platforms with locks, without network access.
 
-    A matrix that was never locked lacks every lock of the running platform.
+    For a matrix without locks, every lock of the running platform is missing.
     """
     cells = {cell.id: cell for cell in cells_of(matrix)}
     mine = locks_folder(matrix, platform_tag())
@@ -115,7 +113,7 @@ def check_locks(matrix: Matrix) -> tuple[LockFinding, ...]:
 async def check_locks_by_resolving(
     matrix: Matrix, settings: IndexSettings, *, jobs: int = 3, notify: Notify = discard
 ) -> tuple[LockFinding, ...]:
-    """``check_locks``, and whether resolving again on this platform gives the same locks."""
+    """The faults of ``check_locks``, and locks that differ from a new resolution on this platform."""
     findings = list(check_locks(matrix))
     faulty = {finding.path for finding in findings}
     settings = await check_indexes(settings, cells_of(matrix))
@@ -159,13 +157,13 @@ def _check_folder(folder: Path, cells: Mapping[str, Cell], matrix: Matrix) -> li
 
 
 def staleness(lock: Lock, cell: Cell, matrix: Matrix, *, platform: str) -> str:
-    """Why a lock is not the one that this cell asks for; empty when it is."""
+    """Why a lock does not belong to the current definition of a cell; empty if it does."""
     advice = f"run `{describe_lock(matrix.path)}`"
     if (lock.cell, lock.platform, lock.python) != (cell.id, platform, cell.python):
         held = f"cell {lock.cell} on {lock.platform} with Python {lock.python}"
         return f"the file holds the lock of {held}; {advice}"
     if lock.inputs != inputs_digest(cell, matrix.resolve, platform):
-        return f"{matrix.name} asks for something else than when {cell.id} was locked; {advice}"
+        return f"{matrix.name} has changed since {cell.id} was locked; {advice}"
     return ""
 
 
@@ -185,7 +183,7 @@ def _write(lock: Lock, path: Path) -> LockFileChange:
 
 
 def _orphans(folder: Path, ids: set[str]) -> list[Path]:
-    """Lock files of cells that are gone; what else lies there is somebody's own."""
+    """Lock files without a cell; files that the harness did not write are left out."""
     wanted = {f"{cell}.txt" for cell in ids}
     return [path for path in sorted(folder.glob("*.txt")) if path.name not in wanted and is_lock(path)]
 
@@ -197,4 +195,4 @@ def _difference(old: Lock, new: Lock) -> str:
         parts.append(f"{change.name} {change.before or 'none'} -> {change.after or 'none'}{same}")
     if old.reason != new.reason:
         parts.append(new.reason or "it has a solution now")
-    return ", ".join(parts) or "asked for differently, same distributions"
+    return ", ".join(parts) or "other requirements, same distributions"

@@ -1,4 +1,4 @@
-"""Packages as a dependency file names them, and those of ``uv.lock`` and ``pylock.toml``."""
+"""Packages of dependency files; parsers of ``uv.lock`` and ``pylock.toml``."""
 
 from __future__ import annotations
 
@@ -27,24 +27,21 @@ from harness.matrix.schema import MAX_REQUIREMENT, MAX_VERSION, is_exact, number
 from harness.matrix.toml_file import MAX_SHOWN
 from harness.redaction import redact
 
-# A package as a dependency file names it.
-
 MAX_PATCH = 100
-"""Patch releases of a Python; none has come to 30."""
-
+"""Upper bound of the patch releases of a Python; none has reached 30."""
 
 MAX_PACKAGES = 10_000
-"""Packages of a dependency file; the largest environments have a few hundred."""
+"""Maximum number of packages in a dependency file; the largest environments have a few hundred."""
 
 HASHES = frozenset(hashlib.algorithms_guaranteed) - {"shake_128", "shake_256"}
-"""Those that a lock may name."""
+"""The hash algorithms that a lock may name."""
 
 
 class FilePackage(msgspec.Struct, frozen=True, kw_only=True):
-    """One package of a dependency file: normalized name, specifier (empty: any), the extras asked for.
+    """One package of a dependency file: normalized name, specifier (empty: any version), required extras.
 
-    ``where`` is the file, with the line where it has lines; ``fault`` says why it cannot be installed as the
-    file says, which matters only if it is needed.
+    ``where`` is the file, with the line if it has lines; ``fault`` is the reason why the package cannot be
+    installed as specified, which is an error only if the package is needed.
     """
 
     name: str
@@ -55,13 +52,13 @@ class FilePackage(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def requirement(self) -> str:
-        """As a requirement (PEP 508)."""
+        """The package as a requirement (PEP 508)."""
         extras = f"[{','.join(self.extras)}]" if self.extras else ""
         return f"{self.name}{extras}{self.specifier}"
 
 
 def merge_packages(packages: Iterable[FilePackage]) -> dict[str, FilePackage]:
-    """Packages by name; what names one twice is bound by both, two builds of a version are that version."""
+    """Packages by name; duplicates combine their specifiers, builds of one version count as that version."""
     merged: dict[str, FilePackage] = {}
     for package in packages:
         first = merged.get(package.name, package)
@@ -71,7 +68,7 @@ def merge_packages(packages: Iterable[FilePackage]) -> dict[str, FilePackage]:
         public = {Version(Version(each[2:]).public) for each in sorted(exact)}
         if len(public) > 1:
             fault = fault or f"it is pinned to {' and '.join(sorted(exact))}"
-        elif len(exact) > 1:  # builds of one version, or one that is written in two ways
+        elif len(exact) > 1:  # builds or notations of one version
             both = both - exact | {f"=={public.pop()}"}
         merged[package.name] = msgspec.structs.replace(
             first,
@@ -83,19 +80,19 @@ def merge_packages(packages: Iterable[FilePackage]) -> dict[str, FilePackage]:
 
 
 def hash_fault(kind: str, digest: str, known: AbstractSet[str] = HASHES) -> str:
-    """Why a hash is not one of a known kind, in hexadecimal digits; empty where it is."""
+    """Why a hash has no known algorithm or no hexadecimal digits; empty if it is valid."""
     if kind not in known:
-        return f"a hash of an unknown kind ({redact(kind)[:MAX_SHOWN]!r}); known: {', '.join(sorted(known))}"
+        return f"unknown hash algorithm {redact(kind)[:MAX_SHOWN]!r}; known: {', '.join(sorted(known))}"
     if not re.fullmatch(r"[0-9a-fA-F]+", digest):
         return f"expected a {kind} in hexadecimal digits, found {redact(digest)[:MAX_SHOWN]!r}"
     return ""
 
 
 def refuse_other_python(requires: SpecifierSet | None, python: str, where: str) -> None:
-    """See that a file, or a package in it, is for the Python of the cells: for any patch release of it.
+    """Refuse a file, or a package in it, whose ``requires-python`` excludes all patch releases of a Python.
 
     Raises:
-        UsageError: it is not.
+        UsageError: it excludes the Python of the cells.
     """
     if requires is None:
         return
@@ -113,10 +110,10 @@ def holds(
     where: str,
     context: EvaluateContext = "metadata",
 ) -> bool:
-    """Whether a marker holds in ``environment``.
+    """Whether a marker is true in ``environment``.
 
     Raises:
-        UsageError: it is none, too long, or makes a comparison that is not defined.
+        UsageError: the marker is invalid, too long, or contains an undefined comparison.
     """
     text = str(marker)
     too_long = f"more than {MAX_REQUIREMENT} characters" if len(text) > MAX_REQUIREMENT else ""
@@ -125,31 +122,31 @@ def holds(
     try:
         return (Marker(marker) if isinstance(marker, str) else marker).evaluate(environment, context)
     except InvalidMarker as error:
-        raise UsageError(f"{where}: {marker!r} is no marker: {str(error).splitlines()[0]}") from None
+        raise UsageError(f"{where}: invalid marker {marker!r}: {str(error).splitlines()[0]}") from None
     except UndefinedComparison:
-        raise UsageError(f"{where}: marker '{marker}' makes a comparison that is not defined") from None
+        raise UsageError(f"{where}: marker '{marker}' contains an undefined comparison") from None
     except UndefinedEnvironmentName as error:
-        raise UsageError(f"{where}: marker '{marker}' names {error}, which has no value here") from None
+        raise UsageError(f"{where}: marker '{marker}' uses {error}, which is undefined here") from None
 
 
 def refuse_other_environment(markers: Iterable[Marker | str], python: str, where: str) -> None:
-    """See that one of the environments that a lock is for is that of the cells, in any patch release.
+    """Refuse a lock none of whose environments matches this platform and a patch release of ``python``.
 
     Raises:
-        UsageError: none is, or a marker is none.
+        UsageError: no environment matches, or a marker is invalid.
     """
     listed = list(markers)
     patches = [python] if python.count(".") > 1 else [f"{python}.{patch}" for patch in (0, MAX_PATCH)]
-    around = [marker_environment(patch) for patch in patches]
-    if listed and not any(holds(marker, each, where) for marker in listed for each in around):
+    environments = [marker_environment(patch) for patch in patches]
+    if listed and not any(holds(marker, each, where) for marker in listed for each in environments):
         raise UsageError(
             f"{where}: none of its environments is Python {python} on this platform "
-            f"({redact('; '.join(map(str, listed)))[:MAX_SHOWN]}); lock for this one too"
+            f"({redact('; '.join(map(str, listed)))[:MAX_SHOWN]}); lock for this environment as well"
         )
 
 
 def marker_environment(python: str) -> Mapping[str, str]:
-    """What markers are evaluated in: this platform, and the Python of the cells."""
+    """The environment of marker evaluation: this platform, and the Python of the cells."""
     parts = (*python.split("."), "0")[:3]
     found = {name: str(value) for name, value in default_environment().items()}
     full = ".".join(parts)
@@ -158,7 +155,7 @@ def marker_environment(python: str) -> Mapping[str, str]:
 
 
 MAX_ERROR = 300
-"""Characters of what ``packaging`` says of a lock; it repeats whole values."""
+"""Maximum number of characters of an error of ``packaging``, which repeats whole values."""
 
 
 class UvFile(msgspec.Struct, frozen=True):
@@ -179,7 +176,7 @@ class UvPackage(msgspec.Struct, frozen=True, rename="kebab"):
 
 
 class UvLock(msgspec.Struct, frozen=True, rename="kebab"):
-    """The part of a uv.lock that tells which versions it pins, and for which Pythons and platforms."""
+    """The part of a uv.lock with its pinned versions, Pythons and platforms."""
 
     version: int
     package: tuple[UvPackage, ...] = ()
@@ -188,27 +185,27 @@ class UvLock(msgspec.Struct, frozen=True, rename="kebab"):
 
 
 def is_uv_lock(document: Mapping[str, Any]) -> bool:
-    """Tell a uv.lock from the locks of other tools."""
+    """Distinguish a uv.lock from the locks of other tools."""
     return isinstance(document.get("version"), int) and "metadata" not in document
 
 
 def is_pylock(document: Mapping[str, Any]) -> bool:
-    """Tell a pylock.toml from other TOML files."""
+    """Distinguish a pylock.toml from other TOML files."""
     return "lock-version" in document and "packages" in document
 
 
 def read_uv_lock(document: Mapping[str, Any], where: str, python: str) -> Iterator[FilePackage]:
-    """The packages of a uv.lock for ``python`` ("3.11") on this platform; the project itself is none.
+    """The packages of a uv.lock for ``python`` ("3.11") on this platform, without the project itself.
 
     Raises:
-        UsageError: it has another form, a version of the format or a hash that is not known, or is for other
+        UsageError: the lock is invalid, has an unknown format version or hash algorithm, or is for other
             Pythons or platforms.
     """
     environment = marker_environment(python)
     try:
         lock = msgspec.convert(document, UvLock)
         if lock.version != 1:
-            raise UsageError(f"{where}: version {lock.version} of the format of uv.lock; 1 is known")
+            raise UsageError(f"{where}: expected version 1 of the uv.lock format, found {lock.version}")
         _refuse_count(len(lock.package), where)
         refuse_other_python(_read_specifier(lock.requires_python, where), python, where)
         refuse_other_environment(lock.supported_markers, python, where)
@@ -232,7 +229,7 @@ def read_uv_lock(document: Mapping[str, Any], where: str, python: str) -> Iterat
 
 def _refuse_count(packages: int, where: str) -> None:
     if packages > MAX_PACKAGES:
-        raise UsageError(f"{where}: {packages} packages; at most {MAX_PACKAGES} are read")
+        raise UsageError(f"{where}: {packages} packages; the limit is {MAX_PACKAGES}")
 
 
 def _read_specifier(text: str, where: str) -> SpecifierSet:
@@ -263,15 +260,15 @@ def _read_name(name: str, where: str) -> NormalizedName:
     try:
         return canonicalize_name(name, validate=True)
     except InvalidName:
-        raise UsageError(f"{where}: {redact(name)[:MAX_SHOWN]!r} is no name of a package") from None
+        raise UsageError(f"{where}: {redact(name)[:MAX_SHOWN]!r} is not the name of a package") from None
 
 
 def read_pylock(document: Mapping[str, Any], where: str, python: str) -> Iterator[FilePackage]:
-    """The packages of a pylock.toml for ``python`` on this platform, no extras, with the default groups.
+    """The packages of a pylock.toml for ``python`` on this platform, without extras, with the default groups.
 
     Raises:
-        UsageError: it breaks the specification (the path of the fault is named), has a hash of an unknown
-            kind, or is for other Pythons or platforms.
+        UsageError: the lock violates the specification (with the path of the fault), has an unknown hash
+            algorithm, or is for other Pythons or platforms.
     """
     try:
         lock = Pylock.from_dict(document)
@@ -296,7 +293,7 @@ def read_pylock(document: Mapping[str, Any], where: str, python: str) -> Iterato
             name=canonicalize_name(package.name),
             where=where,
             specifier=f"=={package.version}" if package.version else "",
-            fault="it comes from a path or an address, not from an index" if elsewhere else "",
+            fault="it comes from a path or URL, not from an index" if elsewhere else "",
         )
 
 

@@ -1,7 +1,7 @@
-"""What pip is told on this machine about indexes, handed to uv, which does not read pip's configuration.
+"""Read pip's index settings on this machine and pass them to uv, which ignores pip's configuration.
 
-pip looks into every index and folder it knows and takes the best version (``--index-strategy
-unsafe-best-match`` in uv's words). A setting that the user gave uv itself (``UV_*``) wins over pip's.
+pip searches all indexes and folders and takes the best version, like uv with ``--index-strategy
+unsafe-best-match``. uv's own variables (``UV_*``) override pip's settings.
 """
 
 from __future__ import annotations
@@ -24,9 +24,9 @@ from harness.resolve.uv import INDEX_VARIABLES
 
 
 class IndexSettings(msgspec.Struct, frozen=True, kw_only=True):
-    """Where distributions come from: pip's settings, those left out that the user gave uv itself.
+    """The sources of distributions: pip's settings without those that uv's own variables override.
 
-    ``answered`` says that every index has been asked, and answered as one (``harness.resolve.indexes``).
+    ``answered`` states that every index has been checked (``harness.resolve.indexes``).
     """
 
     find_links: tuple[str, ...] = ()
@@ -39,29 +39,29 @@ class IndexSettings(msgspec.Struct, frozen=True, kw_only=True):
     answered: bool = False
 
     def install_arguments(self) -> tuple[str, ...]:
-        """What ``uv pip sync`` is told; hashes are required there, so every source of a file is as good."""
+        """The arguments of ``uv pip sync``, which requires hashes, so any source of a file is safe."""
         return self._arguments(self.extra)
 
     def resolve_arguments(self) -> tuple[str, ...]:
-        """What ``uv pip compile`` is told: all but extra indexes in local folders.
+        """The arguments of ``uv pip compile``: all sources but extra indexes in local folders.
 
-        Such a mirror gives no upload times, so under ``exclude-newer`` its files do not count, and without
-        it they would make a lock depend on the machine; a lock is made from what everybody can reach.
+        Such a mirror gives no upload times, so its files do not count under ``exclude-newer``; without
+        ``exclude-newer`` it would make the lock depend on the machine.
         """
         return self._arguments(tuple(url for url in self.extra if not url.startswith("file:")))
 
     def environment(self) -> dict[str, str]:
-        """Variables that uv needs beside its arguments: pip's certificates and proxy."""
+        """Variables that uv needs in addition to its arguments: pip's certificates and proxy."""
         named = {"SSL_CERT_FILE": self.cert, "HTTPS_PROXY": self.proxy, "HTTP_PROXY": self.proxy}
         return {name: value for name, value in named.items() if value is not None}
 
     def has_wheel(self, wanted: Requirement, tags: Iterable[Tag]) -> bool:
-        """Whether a folder among the find-links holds a wheel that meets a requirement on these tags."""
-        takes = set(tags)
+        """Whether a local folder of find-links holds a wheel that satisfies a requirement for these tags."""
+        accepted = set(tags)
         return any(
             name == canonicalize_name(wanted.name)
             and wanted.specifier.contains(version, prereleases=True)
-            and takes & found
+            and accepted & found
             for name, version, found in self._local_wheels()
         )
 
@@ -88,9 +88,9 @@ class IndexSettings(msgspec.Struct, frozen=True, kw_only=True):
 
 
 async def read_pip_settings(environ: Mapping[str, str] = os.environ) -> IndexSettings:
-    """What pip is told here: its configuration files as pip itself reads them, and its variables.
+    """Pip's settings on this machine: its configuration files as pip itself reads them, and its variables.
 
-    Without pip in this Python the one on PATH is asked; without any pip only the variables count.
+    Without pip in this Python, the pip on PATH is used; without any pip only the variables count.
     """
     found: dict[str, str] = {}
     for argv in ([sys.executable, "-m", "pip"], ["pip"]):
@@ -105,7 +105,7 @@ async def read_pip_settings(environ: Mapping[str, str] = os.environ) -> IndexSet
 
 
 def parse_config_list(text: str) -> dict[str, str]:
-    """``pip config list`` as key -> value; a section of the command ``install`` wins over ``global``."""
+    """Parse ``pip config list`` into key -> value; the section ``install`` overrides ``global``."""
     values: dict[str, dict[str, str]] = {"global": {}, "install": {}}
     for line in text.splitlines():
         section_key, _, literal = line.partition("=")
@@ -116,34 +116,34 @@ def parse_config_list(text: str) -> dict[str, str]:
 
 
 def settings_from(config: Mapping[str, str], environ: Mapping[str, str]) -> IndexSettings:
-    """Settings from pip's files and the environment; ``PIP_*`` wins over files, ``UV_*`` over both."""
-    said = dict(config)
+    """Merge pip's files and the environment; ``PIP_*`` overrides the files, ``UV_*`` overrides both."""
+    merged = dict(config)
     for variable, value in environ.items():
         if variable.startswith("PIP_") and value:
-            said[variable.removeprefix("PIP_").lower().replace("_", "-")] = value
+            merged[variable.removeprefix("PIP_").lower().replace("_", "-")] = value
     given_uv = {kind for kind, names in INDEX_VARIABLES.items() if any(environ.get(name) for name in names)}
     settings = IndexSettings(
-        find_links=_words(said.get("find-links", "")),
-        index=said.get("index-url"),
-        extra=_words(said.get("extra-index-url", "")),
-        no_index=said.get("no-index", "").lower() in {"1", "true", "t", "yes", "y", "on"},
-        cert=said.get("cert"),
-        hosts=_words(said.get("trusted-host", "")),
-        proxy=said.get("proxy"),
+        find_links=_words(merged.get("find-links", "")),
+        index=merged.get("index-url"),
+        extra=_words(merged.get("extra-index-url", "")),
+        no_index=merged.get("no-index", "").lower() in {"1", "true", "t", "yes", "y", "on"},
+        cert=merged.get("cert"),
+        hosts=_words(merged.get("trusted-host", "")),
+        proxy=merged.get("proxy"),
     )
     empty = IndexSettings()
     return msgspec.structs.replace(settings, **{kind: getattr(empty, kind) for kind in given_uv})
 
 
 def _words(text: str) -> tuple[str, ...]:
-    """Split as pip does, at whitespace; a quotation mark or an apostrophe is a part of the path."""
+    """Split at whitespace as pip does; quotation marks and apostrophes belong to the path."""
     return tuple(dict.fromkeys(text.split()))
 
 
 def local_path(link: str) -> Path:
-    """The folder that a link names by its path, or by a ``file:`` address."""
+    """The folder of a link, given as a path or as a ``file:`` URL."""
     try:
         parts = urlsplit(link)
         return Path(unquote(parts.path)) if parts.scheme == "file" else Path(link).expanduser()
-    except (ValueError, RuntimeError):  # no address, such as http://[x; ~name of a user that is not there
+    except (ValueError, RuntimeError):  # an invalid URL such as http://[x, or ~name of an unknown user
         return Path(link)

@@ -1,7 +1,7 @@
-"""The releases of one distribution between two versions, as the resolver sees them.
+"""List the releases of one distribution between two versions that the resolver can install.
 
-uv has no command that lists them (an index lists files that a Python or a platform cannot use, too), so it
-is asked again and again for the newest below and the lowest above what is known already.
+uv has no command for this, and an index also lists files for other Pythons and platforms. Therefore uv is
+asked repeatedly for the lowest version above, and the newest below, the versions found so far.
 """
 
 from __future__ import annotations
@@ -18,20 +18,20 @@ from harness.resolve.pip_settings import IndexSettings
 from harness.resolve.resolve import Guidance, resolve, without_upload_date
 
 MOST_RELEASES = 200
-"""How often the resolver is asked at most; about half a second each, two at a time."""
+"""Maximum number of resolutions; each takes about half a second, two run at a time."""
 
 
 class Listed(msgspec.Struct, frozen=True):
-    """Releases, ascending; after the first ``gap`` of them others were left out, nobody knows how many.
+    """Releases in ascending order; an unknown number is missing after the first ``gap`` of them.
 
-    ``gap`` is None where all are there.
+    ``gap`` is None if the list is complete.
     """
 
     versions: tuple[str, ...]
     gap: int | None = None
 
     def backwards(self) -> Listed:
-        """The same for who comes down from above."""
+        """The list in descending order."""
         gap = None if self.gap is None else len(self.versions) - self.gap
         return Listed(self.versions[::-1], gap)
 
@@ -39,10 +39,10 @@ class Listed(msgspec.Struct, frozen=True):
 async def list_between(  # noqa: PLR0913 - one parameter a part of the question
     name: str, low: str, high: str, matrix: Matrix, settings: IndexSettings, *, python: str
 ) -> Listed:
-    """Versions above ``low`` and below ``high`` that this Python and this platform can install, ascending.
+    """Versions above ``low`` and below ``high`` that are installable here, in ascending order.
 
-    Only wheels count, and, as for a resolution, no pre-releases. Where there are more than ``MOST_RELEASES``
-    those in the middle are left out, and where that is.
+    Wheels count, pre-releases do not, as in a resolution. Beyond ``MOST_RELEASES`` the middle is left out,
+    and the result marks the gap.
 
     Raises:
         MachineError: uv or the network failed (in an exception group).
@@ -56,7 +56,7 @@ async def list_between(  # noqa: PLR0913 - one parameter a part of the question
 
 
 class _Between:
-    """Two searches that walk towards each other."""
+    """Two searches, upwards and downwards, that approach each other."""
 
     def __init__(  # noqa: PLR0913, PLR0917 - one parameter a part of the question
         self, name: str, matrix: Matrix, settings: IndexSettings, python: str, low: Version, high: Version
@@ -66,7 +66,7 @@ class _Between:
         self._asked = 0
 
     async def go(self, *, up: bool) -> list[Version]:
-        """The releases from one end on, until the other search is met."""
+        """The releases from one end up to those of the other search."""
         found = []
         while self._asked < MOST_RELEASES:
             self._asked += 1
@@ -81,7 +81,7 @@ class _Between:
         return found
 
     async def find_gap(self, versions: Sequence[Version]) -> int | None:
-        """After how many of them the searches stopped without having met."""
+        """The number of versions below the gap if the searches stopped before they met."""
         if self._asked < MOST_RELEASES:
             return None
         more = await self._ask(lowest=True)
@@ -91,7 +91,7 @@ class _Between:
 
     async def _ask(self, *, lowest: bool) -> Version | None:
         low, high = self._low.public, self._high.public
-        asked = f"{self._name}>={low},!={low},<{high}"  # ">" alone would leave out post-releases of it
+        asked = f"{self._name}>={low},!={low},<{high}"  # ">" alone would exclude post-releases
         cell = Cell(id=self._name, axes={}, requirements=(asked,), python=self._python)
         guidance = Guidance(lowest=lowest, alone=True)
         lock = await resolve(cell, self._matrix, self._settings, guidance)

@@ -1,4 +1,8 @@
-"""Resolve cells through uv: a lock of every distribution, or the reason why there is none."""
+"""Resolve cells through uv into a lock of every distribution, or into the reason why there is no solution.
+
+torch on Linux comes from a CPU wheel on the find-links, else from uv's CPU index, or from PyPI on request;
+the torch of PyPI depends on several GB of CUDA packages.
+"""
 
 from __future__ import annotations
 
@@ -25,13 +29,9 @@ from harness.resolve.lockfile import distributions_of, inputs_digest, make_lock,
 from harness.resolve.pip_settings import IndexSettings
 from harness.resolve.uv import NoSolution, explain, read_no_solution
 
-# Where torch comes from on Linux: a CPU wheel on the find-links, else uv's CPU index, PyPI if asked for.
-#
-# The torch of PyPI drags in several GB of CUDA packages.
-
 
 def resolve_arguments(cell: Cell, resolve: Resolve, settings: IndexSettings) -> tuple[str, ...]:
-    """What ``uv pip compile`` is told about torch for a cell."""
+    """The arguments of ``uv pip compile`` for the torch of a cell."""
     if resolve.torch == "pypi":
         return ()
     asked = (Requirement(text) for text in cell.requirements)
@@ -40,7 +40,7 @@ def resolve_arguments(cell: Cell, resolve: Resolve, settings: IndexSettings) -> 
 
 
 def install_arguments(lock: Lock, settings: IndexSettings) -> tuple[str, ...]:
-    """What ``uv pip sync`` is told about torch for a lock; nothing where its torch is not a CPU build."""
+    """The arguments of ``uv pip sync`` for the torch of a lock; empty if it is not a CPU build."""
     version = next((found.version for found in lock.distributions if found.name == "torch"), None)
     if version is None or not (Version(version).local or "").startswith("cpu"):
         return ()
@@ -60,12 +60,12 @@ MADE = "pylock.toml"
 
 
 class Guidance(msgspec.Struct, frozen=True, kw_only=True):
-    """What the resolver is told beside the requirements of a cell.
+    """Options of a resolution besides the requirements of a cell.
 
-    ``constraints`` (PEP 508) bind a package only if it is needed; ``preferred`` (name -> version) is kept
-    wherever the requirements leave the choice; ``lowest`` takes the lowest versions of what is asked for;
-    ``alone`` leaves out what that needs. ``origins`` (name -> place) says who asks for what, where that is
-    not the matrix.
+    ``constraints`` (PEP 508) bind a package only if it is needed; ``preferred`` (name -> version) wins where
+    the requirements allow it; ``lowest`` takes the lowest versions of direct requirements; ``alone`` leaves
+    out their dependencies. ``origins`` (name -> place) names the file of a requirement that is not from the
+    matrix.
     """
 
     constraints: tuple[str, ...] = ()
@@ -83,11 +83,11 @@ async def resolve_all(
     jobs: int = 3,
     notify: Notify = discard,
 ) -> tuple[Lock, ...]:
-    """Locks of several cells, ``jobs`` resolved at a time, in the order of ``cells``.
+    """Resolve cells, ``jobs`` at a time; returns their locks in the order of ``cells``.
 
     Raises:
-        UsageError: the matrix names a package that no index has.
-        MachineError: uv or the network failed; the resolutions under way are ended.
+        UsageError: the matrix names a package that is on no index.
+        MachineError: uv or the network failed; running resolutions are ended.
     """
     slots = asyncio.Semaphore(jobs)
 
@@ -102,7 +102,7 @@ async def resolve_all(
         async with asyncio.TaskGroup() as group:
             tasks = [group.create_task(one(cell)) for cell in cells]
     except ExceptionGroup as failed:
-        raise failed.exceptions[0] from None  # the first to fail; the group has ended the others
+        raise failed.exceptions[0] from None  # the first failure; the group has cancelled the others
     return tuple(task.result() for task in tasks)
 
 
@@ -112,10 +112,10 @@ async def resolve(
     settings: IndexSettings,
     guidance: Guidance = Guidance(),  # noqa: B008 - frozen
 ) -> Lock:
-    """The lock of one cell on the running platform; one without a solution carries the reason.
+    """Resolve one cell for the running platform; without a solution the lock holds the reason.
 
     Raises:
-        UsageError: a package is asked for that no index has; the message names the place.
+        UsageError: a required package is on no index; the message names the file and key.
         MachineError: uv or the network failed.
     """
     with temporary_folder("resolve") as folder:
@@ -132,7 +132,7 @@ async def resolve(
 async def _compile(
     cell: Cell, folder: Path, arguments: Sequence[str], settings: IndexSettings
 ) -> tuple[Completed, dict[str, Any] | None]:
-    """Run uv; what it makes is None where it fails."""
+    """Run uv; the document is None if it fails."""
     asked, made = folder / "requirements.in", folder / MADE
     asked.write_text("".join(f"{line}\n" for line in cell.requirements), encoding="utf-8")
     whole: tuple[str | Path, ...] = ("pip", "compile", asked, "--output-file", made, *arguments)
@@ -147,7 +147,7 @@ async def _compile(
 
 
 def _write_guidance(guidance: Guidance, folder: Path) -> tuple[str, ...]:
-    """Put files for uv in its folder, and say what it is told of them; it prefers what an old lock says."""
+    """Write constraints, and preferred versions as an old lock, into the folder; returns uv's arguments."""
     arguments = ["--resolution", "lowest-direct"] if guidance.lowest else []
     arguments += ["--no-deps"] if guidance.alone else []
     if guidance.constraints:
@@ -165,15 +165,15 @@ def _write_guidance(guidance: Guidance, folder: Path) -> tuple[str, ...]:
 
 
 def compile_arguments(cell: Cell, resolve: Resolve, settings: IndexSettings) -> tuple[str, ...]:
-    """What ``uv pip compile`` is told beside its files."""
+    """The arguments of ``uv pip compile`` besides its files."""
     arguments = ["--format", "pylock.toml", "--no-header"]
     arguments += ["--python", sys.executable, "--python-version", cell.python, "--only-binary", ":all:"]
     arguments += [argument for name in cell.source for argument in ("--no-binary", name)]
     if resolve.exclude_newer is not None:
-        # A bare date would be read in the machine's time zone.
+        # uv reads a bare date in the time zone of the machine.
         end = resolve.exclude_newer + datetime.timedelta(days=1)
         arguments += ["--exclude-newer", f"{end.isoformat()}T00:00:00Z"]
-        # The wheel of torch comes from find-links or from an index without upload times.
+        # The index or find-links of torch wheels give no upload times.
         for name in ("torch", *resolve.undated):
             arguments += ["--exclude-newer-package", f"{name}=false"]
     return (
@@ -184,26 +184,26 @@ def compile_arguments(cell: Cell, resolve: Resolve, settings: IndexSettings) -> 
 
 
 def _reason(done: Completed, cell: Cell, matrix: Matrix, origins: Mapping[str, str]) -> str:
-    """The resolver's reason; anything that is not the cell's own fate is raised.
+    """The resolver's reason for "no solution"; every other failure is raised.
 
-    The exit code decides: only 1 is an answer. Its words tell what kept uv from asking for a package.
+    Only exit code 1 means "no solution"; its message tells whether the search was complete.
     """
     if done.returncode != 1:
-        said = explain(done.stderr)[-600:] or f"exit code {done.returncode}"
-        raise MachineError(f"uv could not resolve {cell.id} (network, index or uv itself): {said}")
+        message = explain(done.stderr)[-600:] or f"exit code {done.returncode}"
+        raise MachineError(f"uv could not resolve {cell.id} (network, index or uv itself): {message}")
     found = read_no_solution(done.stderr)
     if uv.is_offline():
         raise MachineError(
-            f"uv could not resolve {cell.id} offline (UV_OFFLINE), so whether it has a solution is not "
-            f"known: {found.reason}"
+            f"uv could not resolve {cell.id} offline (UV_OFFLINE), so whether it has a solution is "
+            f"unknown: {found.reason}"
         )
     if found.unasked:
         raise MachineError(f"uv could not resolve {cell.id}: {found.unasked}")
     if found.undated and matrix.resolve.exclude_newer is not None:
         names = ", ".join(found.undated)
         raise MachineError(
-            f"resolving {cell.id}: the index here gives no upload times for {names}, so none of its files "
-            f"count under exclude-newer; list it in resolve.undated of {matrix.path}, or delete exclude-newer"
+            f"resolving {cell.id}: the index gives no upload times for {names}, so exclude-newer excludes "
+            f"all its files; list it in resolve.undated of {matrix.path}, or delete exclude-newer"
         )
     _refuse_unknown(found, cell, matrix, origins)
     return found.reason
@@ -212,9 +212,9 @@ def _reason(done: Completed, cell: Cell, matrix: Matrix, origins: Mapping[str, s
 def _refuse_unknown(found: NoSolution, cell: Cell, matrix: Matrix, origins: Mapping[str, str]) -> None:
     asked = {canonicalize_name(Requirement(text).name) for text in cell.requirements}
     for name in found.unknown:
-        if canonicalize_name(name) in asked:  # one that only a dependency asks for is the cell's fate
+        if canonicalize_name(name) in asked:  # a missing dependency makes the cell unsatisfiable
             place = origins.get(canonicalize_name(name)) or f"{matrix.path}: {_key_of(name, matrix)}"
-            raise UsageError(f"{place}: no index here has a package {name!r}; correct it")
+            raise UsageError(f"{place}: no index has a package {name!r}; correct the name")
 
 
 def _key_of(name: str, matrix: Matrix) -> str:
@@ -232,6 +232,6 @@ def _key_of(name: str, matrix: Matrix) -> str:
 
 
 def without_upload_date(matrix: Matrix) -> Matrix:
-    """The matrix without its last day of uploads: an upgrade is mostly newer than that."""
-    today = msgspec.structs.replace(matrix.resolve, exclude_newer=None)
-    return msgspec.structs.replace(matrix, resolve=today)
+    """The matrix without ``exclude-newer``: an upgrade is usually newer."""
+    unlimited = msgspec.structs.replace(matrix.resolve, exclude_newer=None)
+    return msgspec.structs.replace(matrix, resolve=unlimited)

@@ -1,4 +1,4 @@
-"""Text on disk or in a git revision (``main:requirements.txt``), and the commit of a checkout."""
+"""Read text from disk or from a git revision (``main:requirements.txt``), and the commit of a checkout."""
 
 from __future__ import annotations
 
@@ -12,18 +12,16 @@ from harness.processes import Completed, run
 from harness.reading import decode_text, exists, is_descriptor, read_input_in_loop
 from harness.redaction import redact
 
-# The commit that a run belongs to.
-
 CHANGED = "+changes"
-"""Follows a commit when tracked files differed from it: the commit alone does not say what was run."""
+"""Suffix of a commit id if tracked files differed from the commit."""
 
 _GIT_SECONDS = 10.0
 
 
 async def read_revision(folder: Path) -> str:
-    """The commit that is checked out around ``folder``; empty without a repository, without git, or too late.
+    """The commit checked out around ``folder``; empty without a repository or git, or after a time-out.
 
-    A run is worth having without it, so nothing is raised.
+    A run does not depend on it, so nothing is raised.
     """
     try:
         head = await _ask_git(folder, "rev-parse", "--verify", "--quiet", "HEAD")
@@ -34,30 +32,30 @@ async def read_revision(folder: Path) -> str:
 
 
 async def _ask_git(folder: Path, *arguments: str) -> str:
-    env = {**os.environ, "GIT_OPTIONAL_LOCKS": "0"}  # looking must not get in the way of somebody's commit
+    env = {**os.environ, "GIT_OPTIONAL_LOCKS": "0"}  # must not block a commit of the user
     done = await run(("git", *arguments), env=env, cwd=folder, timeout=_GIT_SECONDS)
     return done.stdout.strip() if done.returncode == 0 else ""
 
 
 GIT_SECONDS = 60.0
 
-MOST_LINKS = 8
+MAX_LINKS = 8
 _LINK = "120000"
-"""What git says of a symbolic link."""
+"""The mode of a symbolic link in git."""
 
 
 @dataclass(frozen=True)
 class Place:
-    """A file; one of a git ``revision`` has its path from the root of the repository.
+    """A file on disk, or in a git ``revision`` with a path from the root of the repository.
 
-    Where that begins with ``./`` or ``../`` it is, as for git itself, relative to the folder of the caller.
+    As in git itself, a path that begins with ``./`` or ``../`` is relative to the folder of the caller.
     """
 
     path: str
     revision: str = ""
 
     def __str__(self) -> str:
-        """As a person writes it, without credentials: dependency files may name addresses."""
+        """The notation of the command line, without credentials: dependency files may name URLs."""
         return redact(f"{self.revision}:{self.path}" if self.revision else self.path)
 
     @property
@@ -65,13 +63,13 @@ class Place:
         """The last part of its path."""
         return PurePath(self.path).name
 
-    def beside(self, other: str) -> Place:
-        """The file that this one names relative to itself."""
+    def join(self, other: str) -> Place:
+        """The file at a path relative to the folder of this one."""
         if self.revision:
             path = posixpath.normpath(posixpath.join(posixpath.dirname(self.path), other))
             here = self._is_relative and not path.startswith("../")
             return Place(f"./{path}" if here else path, self.revision)
-        if is_descriptor(Path(self.path)):  # a pipe lies nowhere: relative to the working directory
+        if is_descriptor(Path(self.path)):  # a pipe has no folder: relative to the working directory
             return Place(other)
         return Place(str(Path(self.path).parent / other))
 
@@ -81,17 +79,17 @@ class Place:
 
     @property
     def root(self) -> tuple[str, ...]:
-        """What tells ``git ls-tree`` where its paths begin."""
+        """The option of ``git ls-tree`` for the base folder of the path."""
         return () if self._is_relative else ("--full-tree",)
 
     @property
     def key(self) -> tuple[str, str]:
-        """Equal for the same file, by its name: enough to see that files name each other in a circle."""
+        """Equal for the same file by name, which detects files that include each other."""
         return self.revision, os.path.normpath(self.path)
 
 
 def parse_place(text: str) -> Place:
-    """The place that a person means: a file that is there, else ``REV:path`` where there is a colon."""
+    """Parse the argument of the user: an existing file, else ``REV:path`` if it has a colon."""
     revision, colon, path = text.partition(":")
     if not colon or not revision or not path:
         return Place(text)
@@ -99,26 +97,26 @@ def parse_place(text: str) -> Place:
 
 
 async def read_place(place: Place, cwd: Path) -> str:
-    """The text that lies there; git is asked in ``cwd``, and paths on disk are relative to it.
+    """Read the text at a place; ``cwd`` is the base of paths on disk, and the folder that git runs in.
 
     Raises:
-        UsageError: no such file or revision, no regular file or pipe, too large, or no text.
-        MachineError: there is no git, or it does not answer.
+        UsageError: the file or revision is missing, not a regular file or pipe, too large, or not text.
+        MachineError: git is missing or does not answer.
     """
     if place.revision:
         return await _read_revision(place, cwd)
     return decode_text(await read_input_in_loop(cwd / place.path, str(place)), place)
 
 
-async def _read_revision(place: Place, cwd: Path, links: int = MOST_LINKS) -> str:
+async def _read_revision(place: Place, cwd: Path, links: int = MAX_LINKS) -> str:
     asked = f"{place.revision}^{{commit}}"
     found = await _git(cwd, "rev-parse", "--verify", "--quiet", "--end-of-options", asked)
     if "not a git repository" in found.stderr:
         raise UsageError(f"{place}: no such file, and {cwd} is in no git repository")
-    said = redact(" ".join(found.stderr.split()))
-    if found.returncode != 0 and said:
-        raise MachineError(f"{place}: git cannot say: {said[:400]}")
-    if found.returncode != 0:  # a revision that is not there has no words
+    message = redact(" ".join(found.stderr.split()))
+    if found.returncode != 0 and message:
+        raise MachineError(f"{place}: git failed: {message[:400]}")
+    if found.returncode != 0:  # git prints no message for a missing revision
         raise UsageError(
             f"{place}: no such file, and no git revision {place.revision!r} here (is the clone shallow?)"
         )
@@ -127,16 +125,18 @@ async def _read_revision(place: Place, cwd: Path, links: int = MOST_LINKS) -> st
     if shown.returncode != 0:
         raise UsageError(f"{place}: git revision {place.revision!r} has no file {place.path!r}")
     listed = await _git(cwd, "ls-tree", *place.root, commit, "--", place.path)
-    if listed.stdout.startswith(_LINK):  # its content is where it leads, which would be read as a package
+    if listed.stdout.startswith(
+        _LINK
+    ):  # the content of a link is its target, which would be parsed as a package
         if not links:
-            raise UsageError(f"{place}: a symbolic link that leads to more than {MOST_LINKS} others")
-        return await _read_revision(place.beside(shown.stdout), cwd, links - 1)
+            raise UsageError(f"{place}: a symbolic link that leads to more than {MAX_LINKS} others")
+        return await _read_revision(place.join(shown.stdout), cwd, links - 1)
     return shown.stdout.removeprefix("\ufeff")
 
 
 async def _git(cwd: Path, *arguments: str) -> Completed:
     try:
-        # In English: what it says decides whose fault it is.
+        # In English: the message decides the kind of the error.
         env = os.environ | {"LC_ALL": "C"}
         return await run(("git", *arguments), env=env, cwd=cwd, timeout=GIT_SECONDS)
     except FileNotFoundError:

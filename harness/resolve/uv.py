@@ -1,8 +1,8 @@
-"""The one door to uv: its binary, its environment, how it ends, and what its messages mean.
+"""Run uv: its binary, its environment, its exit codes, and the meaning of its messages.
 
-What decides a lock is in the matrix and in the index settings, so uv reads no configuration file
-(``--no-config``) and gets listed variables only: a ``uv.toml``, ``UV_RESOLUTION`` or ``UV_EXCLUDE_NEWER``
-of the user would change a lock whose inputs digest stays equal. Nor do tokens of the controller reach it.
+A lock must depend on the matrix and the index settings alone. Therefore uv reads no configuration file
+(``--no-config``) and gets listed variables only: ``uv.toml``, ``UV_RESOLUTION`` or ``UV_EXCLUDE_NEWER`` of
+the user would change a lock under an equal inputs digest. The list also withholds tokens of the controller.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ INDEX_VARIABLES: Mapping[str, tuple[str, ...]] = {
     "hosts": ("UV_INSECURE_HOST",),
     "proxy": ("HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy"),
 }
-"""Kind of index setting -> the variables in which uv itself is given it."""
+"""Kind of index setting -> uv's own variables for it."""
 
 PASSED = frozenset(
     {
@@ -47,22 +47,22 @@ PASSED = frozenset(
         *("UV_CACHE_DIR", "UV_LINK_MODE", "UV_PYTHON_INSTALL_DIR", "UV_PYTHON_INSTALL_MIRROR"),
         *("PATH", "HOME", "USER", "TMPDIR", "LANG", "LC_ALL", "LC_CTYPE"),
         "LD_LIBRARY_PATH",  # a Python of a CI image may not start without it
-        *("DBUS_SESSION_BUS_ADDRESS", "PYTHON_KEYRING_BACKEND"),  # what a keyring is reached by
+        *("DBUS_SESSION_BUS_ADDRESS", "PYTHON_KEYRING_BACKEND"),  # access to a keyring
     }
 )
-"""The variables that uv gets where they are set: where it finds its files, and how it reaches an index."""
+"""The variables that are passed to uv if set: locations of its files, and access to indexes."""
 
 _PASSED_PATTERN = re.compile(r"XDG_\w+|UV_INDEX_\w+_(?:USERNAME|PASSWORD)")
 _ANSI = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
 _TRUE = frozenset({"1", "true", "t", "yes", "y", "on"})
-_ENDS = frozenset({0, 1, 2})  # of uv: done; no (no solution, a failed build); network, file or usage
+_EXIT_CODES = frozenset({0, 1, 2})  # of uv: success; no solution or a failed build; network, file or usage
 
 
 class UvError(MachineError):
-    """uv could not be started, or did not come to an end of its own (exit 5).
+    """uv could not be started, crashed or was killed (exit 5).
 
     Attributes:
-        returncode: its exit code, negative for the signal that ended it; None where it never ran.
+        returncode: its exit code, negative for the signal that ended it; None if it was not started.
     """
 
     def __init__(self, message: str, returncode: int | None = None) -> None:
@@ -71,11 +71,11 @@ class UvError(MachineError):
 
 
 class FullDiskError(UvError):
-    """uv met a full disk; the message is ``no space left on device`` with the path."""
+    """uv failed on a full disk; the message is ``no space left on device`` with the path."""
 
 
 def environment(added: Mapping[str, str], environ: Mapping[str, str] = os.environ) -> dict[str, str]:
-    """Every variable that uv gets: the listed ones of this process, and those that are added."""
+    """The environment of uv: the listed variables of this process, and the added ones."""
     passed = {
         name: value for name, value in environ.items() if name in PASSED or _PASSED_PATTERN.fullmatch(name)
     }
@@ -83,17 +83,17 @@ def environment(added: Mapping[str, str], environ: Mapping[str, str] = os.enviro
 
 
 def command(*arguments: str | Path) -> list[str]:
-    """The command line of a call of uv.
+    """The command line of a uv call.
 
     Raises:
-        FileNotFoundError: there is no uv beside this Python.
+        FileNotFoundError: uv is not installed with this Python.
     """
     fixed = ("--no-config", "--no-progress", "--color", "never")
     return [uv.find_uv_bin(), *map(str, arguments), *fixed]
 
 
 def is_offline(environ: Mapping[str, str] = os.environ) -> bool:
-    """Whether the user told uv to keep off the network."""
+    """Whether the user set uv to offline mode (``UV_OFFLINE``)."""
     return environ.get("UV_OFFLINE", "").strip().lower() in _TRUE
 
 
@@ -103,17 +103,17 @@ async def run_uv(
     env: Mapping[str, str],
     timeout: float,  # noqa: ASYNC109 - the process group must be ended before the error is raised
 ) -> Completed:
-    """Run uv to its end; an exit code of 1 or 2 is for the caller to judge.
+    """Run uv; the caller interprets the exit codes 1 and 2.
 
     Args:
-        arguments: what follows ``uv`` on its command line.
-        env: its whole environment, of ``environment``.
-        timeout: seconds; then it is ended.
+        arguments: the arguments after ``uv``.
+        env: the complete environment, from ``environment``.
+        timeout: seconds after which uv is ended.
 
     Raises:
-        FullDiskError: there is no space left, for which its exit code may be that of "no solution".
-        UvError: it could not be started, crashed, or was killed.
-        TimeoutError: it took longer than ``timeout``.
+        FullDiskError: the disk is full; uv may exit with the code of "no solution" then.
+        UvError: uv could not be started, crashed, or was killed.
+        TimeoutError: uv took longer than ``timeout``.
     """
     try:
         done = await run(command(*arguments), env=env, timeout=timeout)
@@ -124,33 +124,31 @@ async def run_uv(
     done = Completed(done.argv, done.returncode, done.stdout, _readable(done.stderr))
     if done.returncode and (full := find_no_space(done.stderr)):
         raise FullDiskError(full, done.returncode)
-    if done.returncode not in _ENDS:
+    if done.returncode not in _EXIT_CODES:
         how = f"was ended by signal {-done.returncode}" if done.returncode < 0 else "crashed"
         raise UvError(f"uv {how} (exit code {done.returncode}): {done.stderr[-600:]}", done.returncode)
     return done
 
 
 def _readable(text: str) -> str:
-    """What uv wrote for a person, without colours and credentials; everything that it says leaves here."""
+    """The messages of uv without colours and credentials; all of them pass through here."""
     return redact(_ANSI.sub("", text))
 
 
-# What uv wrote when it gave no lock: what it lacked, and the reason in words for a person.
-
 _UNDATED = re.compile(r"`([^`]+)` is missing an upload date")
 _UNKNOWN = re.compile(r"(\S+) was not found in the (?:package registry|provided package locations)")
-_UNASKED = ("could not be queried", "Forbidden", "the network was disabled")
+_UNREACHABLE = ("could not be queried", "Forbidden", "the network was disabled")
 _FAILED = ("Unsupported `Content-Type`", "Failed to build")
 _URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://[^\s`'\"<>)]+")
 _NO_VERSION = re.compile(r"there (?:is no version|are no versions) of ([A-Za-z0-9._-]+?)(?=[=<>!~ ,\[]|$)")
 
 
 class NoSolution(msgspec.Struct, frozen=True):
-    """The resolver ended with exit code 1: it found no solution, or was kept from looking.
+    """uv ended with exit code 1: there is no solution, or the search was incomplete.
 
-    ``unknown`` names packages that no index has; ``undated`` those that seem to have no version only
-    because their index gives no upload times. ``unasked`` says why an index was not asked, or a package not
-    built, so that nothing is known of a solution.
+    ``unknown`` names packages that are on no index; ``undated`` names packages without any usable version
+    because their index gives no upload times. ``unasked`` is the reason why an index was not queried or a
+    package not built; whether a solution exists is unknown then.
     """
 
     reason: str
@@ -160,17 +158,17 @@ class NoSolution(msgspec.Struct, frozen=True):
 
 
 def read_no_solution(stderr: str) -> NoSolution:
-    """What uv printed when it ended with exit code 1; its words may change, its code decides."""
+    """Parse the messages of uv after exit code 1; their wording may change, so the exit code decides."""
     text = _ANSI.sub("", stderr)
-    told, found, rest = text.partition("No solution found")
+    hints_before, found, rest = text.partition("No solution found")
     if not found:
-        told, rest = "", text
+        hints_before, rest = "", text
     because = rest[rest.find("Because") :] if "Because" in rest else rest
     reason = tidy(re.split(r"\n\s*\n|\n\s*hint:", because)[0])
-    undated_names = {_project(name) for name in _UNDATED.findall(told)}
+    undated_names = {_project(name) for name in _UNDATED.findall(hints_before)}
     undated = tuple(sorted({name for name in _NO_VERSION.findall(reason) if name in undated_names}))
     hints = re.split(r"\n\s*hint:", rest)[1:]
-    unasked = next((hint for hint in hints if any(words in tidy(hint) for words in _UNASKED)), "")
+    unasked = next((hint for hint in hints if any(words in tidy(hint) for words in _UNREACHABLE)), "")
     if not found and any(words in text for words in _FAILED):
         unasked = text
     return NoSolution(
@@ -182,7 +180,7 @@ def read_no_solution(stderr: str) -> NoSolution:
 
 
 def explain(text: str) -> str:
-    """One line for a message: of an address its host, for the rest may hold credentials."""
+    """The text in one line, with URLs reduced to their host, because the rest may hold credentials."""
     return _flatten(_URL.sub(lambda found: _host(found[0]), text))
 
 
@@ -199,7 +197,7 @@ def _flatten(text: str) -> str:
 
 
 def tidy(text: str) -> str:
-    """One line for a lock: without colours, drawing characters, addresses and paths of this machine."""
+    """The text in one line for a lock, without colours, drawing characters, URLs and paths."""
     plain = _flatten(text)
     plain = re.sub(r"[a-z]+://\S+|(?<![\w.])/(?:[\w.+@-]+/)+[\w.+@-]*", "<path>", plain)
     return " ".join(plain.split())

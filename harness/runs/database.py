@@ -1,4 +1,4 @@
-"""The history database: its tables, opened, checked, migrated, and put aside where it is damaged."""
+"""The history database: open, check and migrate it, and set a damaged file aside."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ import filelock
 from harness.errors import MachineError
 from harness.files import find_no_space
 
-# The tables of the history, and the way from each earlier version of them to this one.
+# The tables of the history, and the migrations from earlier versions.
 
 FIRST = """
 CREATE TABLE run (
@@ -122,17 +122,16 @@ ALTER TABLE outcome ADD COLUMN words TEXT NOT NULL DEFAULT '';
 """
 
 STEPS = (FIRST, PINS, WORDS)
-"""Step n leads from version n to version n + 1; a step that has been published is never changed."""
+"""Step n migrates version n to version n + 1; a published step never changes."""
 
 FILE = "history.sqlite3"
 
 _WAIT_SECONDS = 60.0
-"""For other harnesses that write; each of them takes a second or so."""
+"""The wait for other writing processes, each of which takes about a second."""
 
 _APPLICATION = 0x4F56454E
-"""In the header of the file: tells a history from somebody else's database."""
-
-"""How every database begins. https://sqlite.org/fileformat.html"""
+"""The application id in the header of the file, which identifies a history
+(https://sqlite.org/fileformat.html)."""
 
 _DAMAGE = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
 
@@ -140,19 +139,18 @@ Say = Callable[[str], None]
 
 
 class HistoryError(MachineError):
-    """The history cannot be read or written (exit 5, where that is all that was asked for)."""
+    """The history cannot be read or written (exit 5 in commands about the history)."""
 
 
 @contextlib.contextmanager
 def open_history(path: Path, say: Say) -> Iterator[sqlite3.Connection]:
-    """The history at ``path``, of today's version, made if need be; nobody else writes as long as it is open.
+    """Open the history for writing, exclusively; it is created or migrated if needed.
 
-    A damaged one is put aside, which ``say`` is told, and a new one begun. What is written belongs into
+    A damaged history is set aside, reported through ``say``, and replaced by a new one. Write within
     ``transaction``.
 
     Raises:
-        HistoryError: no room, no permission, somebody else has it for too long, it is of a newer harness, or
-            something else than a history.
+        HistoryError: no room, no permission, locked for too long, of a newer version, or not a history.
     """
     with _translate(path):
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -160,29 +158,29 @@ def open_history(path: Path, say: Say) -> Iterator[sqlite3.Connection]:
             with _connect(path, "rwc") as trial:
                 damage = _find_damage(trial)
             if damage and not _is_history(path):
-                raise HistoryError(f"{path}: no history of the harness ({damage}); name another file")
+                raise HistoryError(f"{path}: not a history of the harness ({damage}); name another file")
             if damage:
                 say(_put_aside(path, damage))
             with _connect(path, "rwc") as connection:
-                _bring_up_to_date(connection, path)
+                _migrate(connection, path)
                 yield connection
 
 
 @contextlib.contextmanager
 def read_history(path: Path, say: Say) -> Iterator[sqlite3.Connection]:
-    """The history at ``path`` for reading, others may write meanwhile; an empty one if there is none.
+    """Open the history for reading, concurrently with writers; an empty one if the file does not exist.
 
-    Where it is damaged, or of an earlier version, it is opened for writing first.
+    A history that is damaged, or of an earlier version, is repaired or migrated first.
 
     Raises:
-        HistoryError: it cannot be read.
+        HistoryError: the history cannot be read.
     """
     with _translate(path):
-        there = path.exists()
-    if not there:
-        with _translate(path), contextlib.closing(sqlite3.connect(":memory:")) as nothing:
-            _bring_up_to_date(nothing, path)
-            yield nothing
+        exists = path.exists()
+    if not exists:
+        with _translate(path), contextlib.closing(sqlite3.connect(":memory:")) as empty:
+            _migrate(empty, path)
+            yield empty
         return
     with _translate(path):
         with _connect(path, "rw") as connection:
@@ -191,15 +189,15 @@ def read_history(path: Path, say: Say) -> Iterator[sqlite3.Connection]:
                 _refuse_foreign(connection, path)
         if not ready:
             with open_history(path, say):
-                """Which repairs it."""
+                """Repairs or migrates it."""
         with _connect(path, "rw") as connection:
-            connection.execute("BEGIN")  # one state from the first question to the last
+            connection.execute("BEGIN")  # one consistent snapshot for all queries
             yield connection
 
 
 @contextlib.contextmanager
 def transaction(connection: sqlite3.Connection) -> Iterator[None]:
-    """All of it or nothing, also when this process is killed or the machine goes down."""
+    """An atomic transaction, also if this process is killed or the machine crashes."""
     connection.execute("BEGIN IMMEDIATE")
     try:
         yield
@@ -215,9 +213,7 @@ def _translate(path: Path) -> Iterator[None]:
     try:
         yield
     except filelock.Timeout:
-        raise HistoryError(
-            f"{path}: another harness has been writing to it for {_WAIT_SECONDS:.0f} s"
-        ) from None
+        raise HistoryError(f"{path}: another process has locked it for {_WAIT_SECONDS:.0f} s") from None
     except (sqlite3.Error, OSError) as error:
         raise HistoryError(find_no_space(error, path) or f"{path}: {error}") from error
     except NotImplementedError as error:  # no locks on this file system
@@ -226,7 +222,7 @@ def _translate(path: Path) -> Iterator[None]:
 
 @contextlib.contextmanager
 def _connect(path: Path, mode: str) -> Iterator[sqlite3.Connection]:
-    """A connection; with ``rw`` it reads where nothing can be written."""
+    """A connection; mode ``rw`` also works on a read-only file, for reading."""
     address = f"{path.absolute().as_uri()}?mode={mode}"
     with contextlib.closing(
         sqlite3.connect(address, uri=True, timeout=_WAIT_SECONDS, isolation_level=None)
@@ -240,26 +236,26 @@ def _version(connection: sqlite3.Connection) -> int:
 
 
 def _find_damage(connection: sqlite3.Connection) -> str:
-    """What is wrong with the whole file, read from end to end; empty where nothing is."""
+    """The damage of the whole file by SQLite's quick check; empty if there is none."""
     try:
-        (said,) = connection.execute("PRAGMA quick_check(1)").fetchone()
+        (report,) = connection.execute("PRAGMA quick_check(1)").fetchone()
     except sqlite3.DatabaseError as error:
         if error.sqlite_errorcode & 0xFF not in _DAMAGE:
             raise
         return str(error)
-    return "" if said == "ok" else " ".join(str(said).split())
+    return "" if report == "ok" else " ".join(str(report).split())
 
 
 def _refuse_foreign(connection: sqlite3.Connection, path: Path) -> None:
-    """Nothing is ever done to a database of another program."""
+    """Refuse a database of another program."""
     (ours,) = connection.execute("PRAGMA application_id").fetchone()
     (tables,) = connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()
     if tables and ours != _APPLICATION:
-        raise HistoryError(f"{path}: a database, but no history of the harness; name another file")
+        raise HistoryError(f"{path}: a database, but not a history of the harness; name another file")
 
 
 def _is_history(path: Path) -> bool:
-    """Whether a damaged file was a history: by its own name, or by what is left of its header."""
+    """Whether a damaged file was a history, by its name or the application id in its header."""
     if path.name == FILE:
         return True
     with path.open("rb") as file:
@@ -268,7 +264,7 @@ def _is_history(path: Path) -> bool:
 
 
 def _put_aside(path: Path, damage: str) -> str:
-    """Rename it, the journal with it: left behind, that would be rolled back into the new one."""
+    """Rename the file and its journal, which SQLite would otherwise roll back into the new file."""
     now = datetime.datetime.now(datetime.UTC)
     aside = path.with_name(f"{path.stem}.damaged-{now:%Y%m%d-%H%M%S}-{secrets.token_hex(2)}{path.suffix}")
     for ending in ("-journal", "-wal", "-shm"):
@@ -276,23 +272,23 @@ def _put_aside(path: Path, damage: str) -> str:
             path.with_name(path.name + ending).rename(aside.with_name(aside.name + ending))
     path.rename(aside)
     return (
-        f"the history {path} is damaged ({damage}): put aside as {aside.name}, and a new one begun; "
-        f"`harness history --import {path.parent}` takes in the runs that still lie there"
+        f"the history {path} is damaged ({damage}): renamed to {aside.name}, and a new one was created; "
+        f"`harness history --import {path.parent}` imports the runs that still have folders there"
     )
 
 
-def _bring_up_to_date(connection: sqlite3.Connection, path: Path) -> None:
+def _migrate(connection: sqlite3.Connection, path: Path) -> None:
     _refuse_foreign(connection, path)
     version = _version(connection)
     if version > len(STEPS):
         raise HistoryError(
-            f"{path}: of version {version}, but this harness knows versions up to {len(STEPS)}; "
+            f"{path}: found history version {version}, expected at most {len(STEPS)}; "
             "use a newer harness, or another file (HARNESS_HISTORY)"
         )
     if version == len(STEPS):
         return
     if version == 0:
-        connection.execute("PRAGMA auto_vacuum = INCREMENTAL")  # counts only before the first table
+        connection.execute("PRAGMA auto_vacuum = INCREMENTAL")  # has an effect before the first table only
     with transaction(connection):
         for step in STEPS[version:]:
             for statement in _split(step):
@@ -302,7 +298,7 @@ def _bring_up_to_date(connection: sqlite3.Connection, path: Path) -> None:
 
 
 def _split(script: str) -> Iterator[str]:
-    """The statements of a script; ``executescript`` would commit the transaction around it."""
+    """The statements of a script; ``executescript`` would commit the surrounding transaction."""
     statement = ""
     for line in script.splitlines(keepends=True):
         statement += line

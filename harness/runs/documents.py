@@ -1,4 +1,4 @@
-"""results.json and gate.json: written with a schema version, described by a schema, and read back."""
+"""Write and read ``results.json`` and ``gate.json``, with a schema version and a JSON schema."""
 
 from __future__ import annotations
 
@@ -18,10 +18,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
-# A record as a JSON file with a schema version: written, described, and read back.
-
 _GZIP = b"\x1f\x8b"
-"""How a packed file begins."""
+"""The first bytes of a gzip file."""
 
 R = TypeVar("R", bound=msgspec.Struct)
 
@@ -32,7 +30,7 @@ def render_document(record: msgspec.Struct) -> str:
 
 
 def describe_document(kind: type[msgspec.Struct], title: str) -> str:
-    """Render the JSON schema (draft 2020-12) of what ``render_document`` makes of a kind of record."""
+    """Render the JSON schema (draft 2020-12) of the documents of a kind of record."""
     schema = {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": f"{title}, schema version {SCHEMA}",
@@ -42,21 +40,19 @@ def describe_document(kind: type[msgspec.Struct], title: str) -> str:
 
 
 def read_document(path: Path, kind: type[R], noun: str) -> R:
-    """Read what ``render_document`` wrote, packed (``.gz``) or not; ``noun`` names it, such as "a run".
+    """Read a document of ``render_document``, also compressed (``.gz``); ``noun`` names it, such as "a run".
 
     Raises:
-        UsageError: there is no such file, it is cut off, of another schema version, or something else.
+        UsageError: the file is missing, truncated, of another schema version, or not such a document.
     """
     raw = read_input(path, MAX_RESULTS)
-    if raw.startswith(_GZIP):  # as it is published
+    if raw.startswith(_GZIP):  # published files are compressed
         raw = _unpack(raw, path)
     _require_schema(path, raw, noun)
     try:
         return msgspec.json.decode(raw, type=kind)
     except UNREADABLE as error:
-        raise UsageError(
-            f"{path}: this is not {noun} as this version of the harness writes it: {error}"
-        ) from error
+        raise UsageError(f"{path}: not {noun} of this version of the harness: {error}") from error
 
 
 def _unpack(packed: bytes, path: Path) -> bytes:
@@ -66,7 +62,7 @@ def _unpack(packed: bytes, path: Path) -> bytes:
     except (OSError, EOFError, zlib.error) as error:
         raise UsageError(f"{path}: cannot be unpacked: {error}") from error
     if len(raw) > MAX_RESULTS:
-        raise UsageError(f"{path}: unpacked larger than {MAX_RESULTS // 1024**2} MiB, the most that is read")
+        raise UsageError(f"{path}: larger than the limit of {MAX_RESULTS // 1024**2} MiB when unpacked")
     return raw
 
 
@@ -78,18 +74,13 @@ def _require_schema(path: Path, raw: bytes, noun: str) -> None:
     try:
         found = msgspec.json.decode(raw, type=_Versioned).schema
     except UNREADABLE as error:
-        raise UsageError(f"{path}: not a whole file of {noun}: {error}; run it again") from error
+        raise UsageError(f"{path}: incomplete or damaged file of {noun}: {error}; run it again") from error
     if found != SCHEMA:
-        raise UsageError(
-            f"{path}: schema version {found}, but this harness reads version {SCHEMA}; run it again"
-        )
-
-
-# The run as JSON, the schema of that file, and the way back.
+        raise UsageError(f"{path}: expected schema version {SCHEMA}, found {found}; run it again")
 
 
 def render_json(run: Run) -> str:
-    """Render a run as it is written to ``results.json``; ``render_schema`` describes it."""
+    """Render the ``results.json`` of a run; ``render_schema`` is its schema."""
     return render_document(run)
 
 
@@ -99,16 +90,16 @@ def render_schema() -> str:
 
 
 def read_json(path: Path) -> Run:
-    """Read what ``render_json`` wrote.
+    """Read a ``results.json``.
 
     Raises:
-        UsageError: there is no such file, it is cut off, of another schema version, or no run at all.
+        UsageError: the file is missing, truncated, of another schema version, or not a run.
     """
     return read_document(path, Run, "a run")
 
 
 def render_gate_json(gate: Gate) -> str:
-    """Render a gate as it is written to ``gate.json``; ``render_gate_schema`` describes it."""
+    """Render the ``gate.json`` of a gate; ``render_gate_schema`` is its schema."""
     return render_document(gate)
 
 
@@ -118,9 +109,9 @@ def render_gate_schema() -> str:
 
 
 def read_gate(path: Path) -> Gate:
-    """Read what ``render_gate_json`` wrote.
+    """Read a ``gate.json``.
 
     Raises:
-        UsageError: there is no such file, or it is no gate as this version writes it.
+        UsageError: the file is missing, truncated, of another schema version, or not a gate.
     """
     return read_document(path, Gate, "a gate")

@@ -1,4 +1,4 @@
-"""The folder of a run: plan first, then what each cell left; how it is read back."""
+"""The folder of a run: write the plan, then the result of each cell; read runs back from folders."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from harness.files import inside, redact_file, remove_tree, write_text, write_wh
 from harness.held import MAKING, WRITING, claim, making_folder, remove_files
 from harness.judge.snapshot import take_snapshot
 from harness.judge.verdict import judge
-from harness.processes import end_users
+from harness.processes import end_processes_using
 from harness.reading import MAX_RESULTS, input_fault, is_descriptor, read_input
 from harness.records import SCHEMA, UNREADABLE, CellResult, Plan, Run, Snapshot
 from harness.runs.documents import read_gate, read_json, render_json, render_schema
@@ -33,22 +33,22 @@ RESULTS = (RESULTS_FILE, "results.json.gz")
 """The names of a file of results, the second where it is published."""
 
 GATE_FILE = "gate.json"
-"""Tells the folder of a gate from that of a sweep."""
+"""Present in the folder of a gate, absent in that of a sweep."""
 
 
 @dataclass(frozen=True)
 class RunFolder:
-    """``<root>/<run id>``, or another folder that holds the run of the id ``run``."""
+    """``<root>/<run id>``, or another folder with the run of the id ``run``."""
 
     path: Path
     run: str = ""
 
     @classmethod
     def create(cls, root: Path, plan: Plan) -> RunFolder:
-        """Write the plan into a new folder, marked as unfinished; what killed processes left beside it goes.
+        """Create the folder with the plan, marked as unfinished; leftovers in ``root`` are removed.
 
         Raises:
-            OSError: it cannot be written.
+            OSError: the folder cannot be written.
         """
         folder = cls(inside(root, plan.run, "the id of a run"))
         remove_leftovers_of_runs(root)
@@ -58,13 +58,13 @@ class RunFolder:
         return folder
 
     def cell(self, cell: str) -> Path:
-        """The folder of one cell, made if need be."""
+        """The folder of one cell, created if needed."""
         folder = inside(self.path / "cells", cell, f"{self.path / PLAN}: the id of a cell")
         folder.mkdir(parents=True, exist_ok=True)
         return folder
 
     def write_result(self, result: CellResult) -> None:
-        """Write what a cell left."""
+        """Write the sealed result of a cell."""
         path = self.cell(result.cell) / "result.json"
         write_text(path, format_json(result))
         load_sealer().seal(path, name_result(self.run or self.path.name, result.cell))
@@ -78,29 +78,29 @@ class RunFolder:
             return  # a file of the user, or a newer run: an id begins with its time
         with contextlib.suppress(OSError), making_folder(runs) as making:  # some file systems have no links
             link = making / LATEST
-            link.symlink_to(self.path.name, target_is_directory=True)  # as it is read in its place
+            link.symlink_to(self.path.name, target_is_directory=True)  # relative to the folder of the link
             link.replace(latest)
 
 
 def name_result(run: str, cell: str) -> str:
-    """What the result of a cell in a run is called, wherever the folder of the run lies."""
+    """The name under which the result of a cell is sealed, independent of the folder of the run."""
     return f"{run}/cells/{cell}/result.json"
 
 
 def find_change(path: Path, name: str, *, sealed: bool = False) -> str:
-    """What is wrong with a file of a run, in words; empty where it is as the run wrote it.
+    """The fault of a file of a run whose content does not match its seal; empty otherwise.
 
-    A run of an earlier version has no seals, one of another machine those of another key. Where the rest of a
-    run is ``sealed`` with the key of this user, a file without a seal has been changed too.
+    Runs of earlier versions have no seals, and runs of other machines have seals with another key. Where the
+    rest of a run is ``sealed`` with the key of this user, a file without a seal was changed as well.
     """
-    state = load_sealer().look(path, name)
-    told = state == "changed" or (state == "unsealed" and sealed)
-    return f"{path}: {FAULTS[state]}" if told else ""
+    state = load_sealer().check(path, name)
+    changed = state == "changed" or (state == "unsealed" and sealed)
+    return f"{path}: {FAULTS[state]}" if changed else ""
 
 
 @dataclass(frozen=True)
 class StoredRun:
-    """A run read back: ``problems`` tells, for a person, what could not be read."""
+    """A run read from its folder; ``problems`` describes unreadable files."""
 
     plan: Plan
     results: tuple[CellResult, ...]
@@ -111,20 +111,20 @@ class StoredRun:
 def read_run(path: Path) -> StoredRun:
     """Read the folder of a run.
 
-    A result that is damaged, or of a cell that was not planned, is a problem and no result.
+    A damaged result, or one of another cell, becomes a problem instead of a result.
 
     Raises:
-        UsageError: there is no plan, or it is damaged, or names a path where an id belongs; or two of its
-            cells share a run but no lock.
+        UsageError: the plan is missing, damaged, or invalid: a path in place of an id, or two cells that
+            share a run but have different locks.
     """
     plan = _read_plan(path / PLAN)
     _refuse_twins(plan, path / PLAN)
-    sealed = load_sealer().look(path / PLAN, f"{plan.run}/{PLAN}") == "whole"
+    sealed = load_sealer().check(path / PLAN, f"{plan.run}/{PLAN}") == "whole"
     results, problems = [], []
     for planned in plan.cells:
         where = f"{path / PLAN}: the id of a cell"
         file = inside(path / "cells", planned.cell.id, where) / "result.json"
-        if file.exists() and (fault := input_fault(file, "file")):  # reading a FIFO would never end
+        if file.exists() and (fault := input_fault(file, "file")):  # reading a FIFO would block
             problems.append(fault)
             continue
         try:
@@ -153,14 +153,14 @@ def _read_plan(path: Path) -> Plan:
     try:
         plan = msgspec.json.decode(data, type=Plan)
     except UNREADABLE as error:
-        raise UsageError(f"{path}: not a whole plan ({error})") from error
+        raise UsageError(f"{path}: the plan is incomplete or damaged ({error})") from error
     if plan.schema != SCHEMA:
-        raise UsageError(f"{path}: schema {plan.schema}, but {SCHEMA} was expected")
+        raise UsageError(f"{path}: expected schema {SCHEMA}, found {plan.schema}")
     return plan
 
 
 def _refuse_twins(plan: Plan, path: Path) -> None:
-    """See that cells which share a run have equal locks: else one cell would pass with results of another."""
+    """Refuse cells that share a run but have different locks: one would pass with results of the other."""
     digests = {planned.cell.id: planned.lock.digest for planned in plan.cells}
     for planned in plan.cells:
         if planned.same_as is not None and digests.get(planned.same_as) != planned.lock.digest:
@@ -175,30 +175,30 @@ def format_json(record: msgspec.Struct) -> str:
 
 
 def read_result(path: Path) -> CellResult:
-    """The result in a file.
+    """Read the result of a cell.
 
     Raises:
-        FileNotFoundError: there is none.
-        ValueError: it is cut off, damaged, of another schema, or names a path; the message names the file and
-            the fault.
+        FileNotFoundError: there is no such file.
+        ValueError: the file is truncated, damaged, of another schema, or names a path; the message names file
+            and fault.
     """
     data = path.read_bytes()
     try:
         result = msgspec.json.decode(data, type=CellResult)
     except msgspec.ValidationError as error:
-        raise ValueError(f"{path}: not a result as this version writes it ({error})") from error
+        raise ValueError(f"{path}: not a result of this version of the harness ({error})") from error
     except UNREADABLE as error:
-        raise ValueError(f"{path}: not a whole result ({error})") from error
+        raise ValueError(f"{path}: the result is incomplete or damaged ({error})") from error
     if result.schema != SCHEMA:
-        raise ValueError(f"{path}: schema {result.schema}, but {SCHEMA} was expected")
+        raise ValueError(f"{path}: expected schema {SCHEMA}, found {result.schema}")
     return result
 
 
 def remove_leftovers_of_runs(runs: Path) -> None:
-    """Remove half-written files from a folder of runs; a run that was cut off stays, without credentials.
+    """Remove half-written files from a folder of runs; interrupted runs stay, marked as unfinished.
 
-    A cell prints what it likes into its log, which is redacted when it ends. That of a cell whose harness was
-    killed is redacted here: no living process holds the mark of its run.
+    The log of a cell is redacted when the cell ends. The logs of a run whose harness was killed are redacted
+    here, because no living process holds the mark of that run.
     """
     for unfinished in runs.glob(f"*/{UNFINISHED}"):
         with claim(unfinished) as left:
@@ -209,50 +209,47 @@ def remove_leftovers_of_runs(runs: Path) -> None:
 
 
 def remove_left_folders(found: Iterable[Path]) -> None:
-    """Remove those folders that no living process holds; processes that still work in one are ended."""
+    """Remove the folders that no living process holds; orphaned processes that use one are ended."""
     with contextlib.ExitStack() as stack:
         left = [path for path in found if stack.enter_context(claim(path))]
         if left:
-            end_users(left)
+            end_processes_using(left)
         for path in left:
             remove_tree(path)
-
-
-# The judgement of a run: made, written, and made once more from its folder.
 
 
 def assemble(
     plan: Plan, results: tuple[CellResult, ...], *, reused: tuple[str, ...], seconds: dict[str, float]
 ) -> Run:
-    """A judged run."""
+    """Judge the results of a plan and combine both into a run."""
     judgement = judge(plan, results, load_checks())
     return Run(plan=plan, results=results, judgement=judgement, reused=reused, seconds=seconds)
 
 
 def write_results(run: Run, folder: Path) -> None:
-    """Write the judged run and the schema of its file into its folder, sealed."""
+    """Write the sealed ``results.json`` of a run and its schema into the folder of the run."""
     write_text(folder / RESULTS_FILE, render_json(run))
     load_sealer().seal(folder / RESULTS_FILE, f"{run.plan.run}/{RESULTS_FILE}")
     write_text(folder / "schema.json", render_schema())
 
 
 def judge_again(folder: Path) -> tuple[Run, StoredRun]:
-    """Judge a run once more from what lies in its folder, and write nothing; cells not there are missing.
+    """Judge a run again from the files in its folder, without writing; cells without a result are missing.
 
     Raises:
-        UsageError: it is not the folder of a run.
+        UsageError: the folder is not that of a run.
     """
     stored = read_run(folder)
     path = folder / RESULTS_FILE
     if change := find_change(path, f"{stored.plan.run}/{RESULTS_FILE}") if path.exists() else "":
-        told = f"{change}; it is made anew from the results of the cells"
-        stored = replace(stored, problems=(*stored.problems, told))
+        problem = f"{change}; it is rebuilt from the results of the cells"
+        stored = replace(stored, problems=(*stored.problems, problem))
     kept = _read_kept(path)
     return assemble(stored.plan, stored.results, reused=kept.reused, seconds=kept.seconds), stored
 
 
 class _Kept(msgspec.Struct, frozen=True):
-    """The part of ``results.json`` that the folders of the cells do not hold."""
+    """The fields of ``results.json`` that cannot be rebuilt from the folders of the cells."""
 
     reused: tuple[str, ...] = ()
     seconds: dict[str, float] = {}
@@ -261,53 +258,50 @@ class _Kept(msgspec.Struct, frozen=True):
 def _read_kept(path: Path) -> _Kept:
     try:
         return msgspec.json.decode(read_input(path, MAX_RESULTS), type=_Kept)
-    except (UsageError, *UNREADABLE):  # cut off before it was written; or it is made anew now
+    except (UsageError, *UNREADABLE):  # the run was interrupted before it, or the file is rebuilt now
         return _Kept()
 
 
-# Runs that lie in folders: of this machine, of somebody else's artifact, or published.
-
-
 def read_folder(path: Path) -> Snapshot:
-    """The run in a folder (of a sweep, of a gate, or published), or in a file of results.
+    """Read the run in a folder (of a sweep, of a gate, or published), or in a results file.
 
     Raises:
-        UsageError: there is none, it was cut off, or it is not as this version writes it.
+        UsageError: there is no run, it is unfinished, or it is of another version.
     """
     if not path.is_dir():
         return read_folder(path.parent) if path.name == GATE_FILE else _read_results(path)
     if (path / UNFINISHED).exists():
-        raise UsageError(f"{path}: a run that was cut off; its results are not complete")
+        raise UsageError(f"{path}: the run was interrupted; its results are incomplete")
     results = next((path / name for name in RESULTS if (path / name).is_file()), None)
     if results is not None:
         return _read_results(results)
     if not (path / GATE_FILE).is_file():
-        raise UsageError(f"{path}: no run: no results.json, results.json.gz or gate.json in it")
-    return take_snapshot(read_run(path).plan, (), None, read_gate(path / GATE_FILE))  # it was refused
+        raise UsageError(f"{path}: expected a run: results.json, results.json.gz or gate.json")
+    return take_snapshot(read_run(path).plan, (), None, read_gate(path / GATE_FILE))  # a refused gate
 
 
 def _read_results(path: Path) -> Snapshot:
     run = read_json(path)
-    beside = path.parent / GATE_FILE
-    gate = read_gate(beside) if beside.is_file() else None
+    file = path.parent / GATE_FILE
+    gate = read_gate(file) if file.is_file() else None
     if gate is not None and gate.run != run.plan.run:
-        raise UsageError(f"{beside}: of run {gate.run}, but beside it lie the results of {run.plan.run}")
+        raise UsageError(f"{file}: expected run {run.plan.run} of {path.name}, found {gate.run}")
     return take_snapshot(run.plan, run.results, run.judgement, gate)
 
 
 def find_folders(path: Path) -> Iterator[Path]:
-    """The folder itself if it is one of a run, else the folders of runs in it, by name.
+    """The folder itself if it holds a run, else the folders of runs in it, by name.
 
     Raises:
-        UsageError: there is none.
+        UsageError: there is no run.
     """
     if is_descriptor(path) or path.is_file() or is_run(path):
         yield path
         return
     inside = sorted(path.iterdir()) if path.is_dir() else []
-    found = [each for each in inside if not each.is_symlink() and is_run(each)]  # not `latest`, twice
+    found = [each for each in inside if not each.is_symlink() and is_run(each)]  # without the link `latest`
     if not found:
-        raise UsageError(f"{path}: no run there, and no folder of runs such as reports/runs")
+        raise UsageError(f"{path}: expected a run, or a folder of runs such as reports/runs")
     yield from found
 
 

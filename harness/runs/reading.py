@@ -1,4 +1,4 @@
-"""Runs out of the history: their list, one as a whole, and latency over time."""
+"""Read runs from the history: the list, one complete run, and latency over time."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def list_runs(connection: sqlite3.Connection, matrix: str | None = None) -> list
     """The runs, or those of one matrix, the newest first.
 
     Raises:
-        HistoryError: what is recorded of one is not what a harness records.
+        HistoryError: the record of a run is invalid.
     """
     found = connection.execute(
         f"SELECT {_RUN}, id IN (SELECT run FROM pin) FROM run"  # noqa: S608 - names from above, no input
@@ -41,20 +41,20 @@ def list_runs(connection: sqlite3.Connection, matrix: str | None = None) -> list
     )
     runs = []
     for row in found:
-        with _understanding(str(row[0])):
+        with _translate_invalid(str(row[0])):
             runs.append(_past_run(row))
     return runs
 
 
 @contextlib.contextmanager
-def _understanding(run: str) -> Iterator[None]:
-    """What a sound file may hold nevertheless: a word of another harness, a byte that fell over."""
+def _translate_invalid(run: str) -> Iterator[None]:
+    """Translate errors of invalid values, which an intact database file can contain nevertheless."""
     try:
         yield
     except (ValueError, TypeError, KeyError, RecursionError) as error:
         raise HistoryError(
-            f"what the history has of run {run} cannot be understood ({error}); put the file aside, and take "
-            "in with `harness history --import` the runs that still lie in their folders"
+            f"the record of run {run} in the history is invalid ({error}); move the file away, and import "
+            "the runs that still have folders with `harness history --import`"
         ) from error
 
 
@@ -73,13 +73,13 @@ def _past_run(row: tuple[object, ...]) -> PastRun:
 
 
 def read_snapshot(connection: sqlite3.Connection, run: str) -> Snapshot:
-    """A run as it was recorded.
+    """A recorded run.
 
     Raises:
-        UsageError: it is not there.
-        HistoryError: what is recorded of it is not what a harness records.
+        UsageError: the run is not in the history.
+        HistoryError: the record of the run is invalid.
     """
-    with _understanding(run):
+    with _translate_invalid(run):
         return _read_snapshot(connection, run)
 
 
@@ -133,7 +133,7 @@ def _read_cells(connection: sqlite3.Connection, run: int) -> list[CellMeasures]:
 def _read_pairs(
     connection: sqlite3.Connection, run: int, table: str, column: str, value: str
 ) -> dict[int, dict[str, str]]:
-    """Name -> value of each part of this kind that a run has."""
+    """Number of a part -> its names and values, for all parts of a run in one table."""
     found: dict[int, dict[str, str]] = defaultdict(dict)
     rows = connection.execute(
         f"SELECT part, name, {value} FROM {table}"  # noqa: S608 - names of tables and columns, no input
@@ -176,7 +176,7 @@ def _read_quantities(connection: sqlite3.Connection, run: int) -> list[QuantityD
     return [msgspec.json.decode(row["decision"], type=QuantityDecision) for row in rows]
 
 
-# Latency over time out of the history: what each session measured, once.
+# Latency over time: the timings of each session, once.
 
 
 class _Run(NamedTuple):
@@ -187,10 +187,10 @@ class _Run(NamedTuple):
 
 
 class Timed(Record, frozen=True, gc=False):
-    """One scenario in one cell of one run; ``baseline`` says that the cell is the baseline of its matrix.
+    """The timing of one scenario in one cell of one run; ``baseline``: the cell is the baseline.
 
-    ``session`` is as in ``harness.history_records.LatencyMeasure``. There may be a million of these, which
-    hold texts and numbers only, so the garbage collector need not look at them.
+    ``session`` is that of ``harness.records.LatencyMeasure``. There may be a million of these, without
+    references, so the garbage collector skips them.
     """
 
     run: str
@@ -210,10 +210,9 @@ def read_series(
 ) -> list[Timed]:
     """Every timing of a matrix on one class of machine, the oldest run first, each run in its own order.
 
-    With ``own`` those of the runs before it, then its own, whether it is recorded or not. Runs that were held
-    against another baseline than the last have other ratios, so they are left out, as far as it is known: a
-    run of some cells may not have it. What a run took over from an earlier session is not there twice;
-    without ratio or noise floor it is not there at all, for nothing could be said of it.
+    With ``own`` the result ends with the timings of that run, recorded or not. Runs with another baseline
+    than the last are left out, because their ratios are not comparable; a run of a subset may lack the
+    baseline and stays. Each session counts once, and timings without ratio or noise floor are left out.
     """
     rows = connection.execute(
         "SELECT number, id, created, commit_id FROM run"
@@ -224,8 +223,8 @@ def read_series(
     before = [run for run in runs if own is None or (run.created <= own.created and run.id != own.run)]
     before = [run for run in before if _is_timed(connection, run.number)]
     cells = [_read_timed_cells(connection, run.number) for run in before]
-    mine = {each.id: each.baseline for each in own.cells} if own is not None else {}
-    last = next(filter(None, map(_baseline_of, (mine, *reversed(cells)))), "")
+    own_cells = {each.id: each.baseline for each in own.cells} if own is not None else {}
+    last = next(filter(None, map(_baseline_of, (own_cells, *reversed(cells)))), "")
     timed = itertools.chain.from_iterable(
         _read_run(connection, run, there)
         for run, there in zip(before, cells, strict=True)
@@ -237,7 +236,7 @@ def read_series(
 def count_rebased(
     connection: sqlite3.Connection, matrix: str, machine_class: str, timed: Sequence[Timed]
 ) -> int:
-    """How many runs are left out of ``timed``, for they were held against another baseline."""
+    """The number of runs that are not in ``timed`` because of another baseline."""
     last = next((each.cell for each in reversed(timed) if each.baseline), None)
     newest = timed[-1].created if timed else ""
     (count,) = connection.execute(
@@ -260,12 +259,12 @@ def _read_timed_cells(connection: sqlite3.Connection, run: int) -> dict[str, boo
 
 
 def _baseline_of(cells: Mapping[str, bool]) -> str:
-    """Empty where a run of some cells had it beside them."""
+    """The baseline among cells; empty if a run of a subset does not contain it."""
     return next((cell for cell, baseline in cells.items() if baseline), "")
 
 
 def _read_run(connection: sqlite3.Connection, run: _Run, baseline: Mapping[str, bool]) -> Iterator[Timed]:
-    """The timings of one run, by the key of the table: neither searched for nor sorted."""
+    """The timings of one run, in the order of the primary key, so without sorting."""
     rows = connection.execute(
         "SELECT cell, name.text, session, p50, ratio, noise"
         " FROM latency JOIN name ON name.number = latency.scenario"
@@ -301,11 +300,11 @@ def _first_of_each_session(timed: Iterable[Timed]) -> list[Timed]:
     return found
 
 
-# The last run before a run: the newest sweep of the same matrix and machine class that has its cells.
+# Earlier runs: sweeps of the same matrix and machine class.
 
 
 def list_before(connection: sqlite3.Connection, run: Snapshot) -> list[PastRun]:
-    """The sweeps of its matrix on machines of its class that began before it, the newest first."""
+    """The earlier sweeps of the same matrix and machine class, the newest first."""
     alike = ("sweep", run.machine_class)
     return [
         past
@@ -315,11 +314,10 @@ def list_before(connection: sqlite3.Connection, run: Snapshot) -> list[PastRun]:
 
 
 def find_last(connection: sqlite3.Connection, run: Snapshot) -> Snapshot | None:
-    """The last of them that has all of its cells, as it was recorded; else the one that has most of them.
+    """The newest earlier run with all cells of ``run``, else the one with most of them; None without any.
 
-    Not simply the last: after a run of one cell, that would hide what became of all others. Nor, for a whole
-    run, one of some checks, which hides what became of the rest, unless no whole one has any of the cells.
-    None where no run has any of them: there is nothing to compare.
+    The newest run alone would not do: it may have one cell only, and hide changes in all others. For a
+    complete run, runs of a subset are used only if no complete one has any of the cells.
     """
     past = list_before(connection, run)
     found = None if run.subset else _find_most(connection, run, [each for each in past if not each.subset])
@@ -328,7 +326,7 @@ def find_last(connection: sqlite3.Connection, run: Snapshot) -> Snapshot | None:
 
 
 def _find_most(connection: sqlite3.Connection, run: Snapshot, past: Sequence[PastRun]) -> PastRun | None:
-    """The first that has all cells, else the first that has most, else None."""
+    """The first run with all cells, else the first with most of them, else None."""
     own = {cell.id for cell in run.cells}
     best, most = None, 0
     for each in past:

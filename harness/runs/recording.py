@@ -1,4 +1,4 @@
-"""A finished run goes into the history, and the oldest may go. Never fails a run."""
+"""Record finished runs in the history, and remove old runs by retention; a failure never fails the run."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ from harness.records import CaseMeasure, CellMeasures, Snapshot
 from harness.runs.database import FILE, HistoryError, Say, open_history, transaction
 from harness.runs.folder import read_folder
 
-# A run into the history, and old ones out of it; all of this runs inside a transaction.
+# Statements; the callers below put them into transactions.
 
 Row = tuple[object, ...]
 
 
 def put_run(connection: sqlite3.Connection, snapshot: Snapshot) -> None:
-    """Write a run; what was there under its id goes, so that writing it twice leaves it once."""
+    """Write a run, replacing an earlier record with its id."""
     before = connection.execute("DELETE FROM run WHERE id = ?", (snapshot.run,)).rowcount
     number = _insert_run(connection, snapshot)
     names = _number_names(connection, snapshot)
@@ -35,20 +35,20 @@ def put_run(connection: sqlite3.Connection, snapshot: Snapshot) -> None:
 
 
 def remove_runs(connection: sqlite3.Connection, runs: Iterable[str]) -> None:
-    """Take runs out of the history, with everything that no other run shares."""
+    """Remove runs from the history, with everything that no other run shares."""
     connection.executemany("DELETE FROM run WHERE id = ?", [(run,) for run in runs])
     _remove_orphans(connection)
 
 
 def give_back_space(connection: sqlite3.Connection) -> None:
-    """Shrink the file by what removed runs took; outside a transaction."""
+    """Shrink the file after removing runs; call it outside of a transaction."""
     connection.executescript("PRAGMA incremental_vacuum")  # ``execute`` ends after its first page
 
 
 def old_runs(connection: sqlite3.Connection, keep: int) -> list[str]:
-    """The ids of all but the newest ``keep`` runs of each matrix and kind; pinned ones stay uncounted.
+    """The ids of all but the newest ``keep`` runs of each matrix and kind; pinned runs do not count.
 
-    Runs of some cells only are a kind of their own, so that many of them push no whole sweep out.
+    Runs of a subset are a kind of their own, so that they do not displace complete sweeps.
     """
     found = connection.execute(
         "SELECT id FROM (SELECT id, created, row_number() OVER (PARTITION BY matrix, kind, subset"
@@ -122,7 +122,7 @@ def _case(case: CaseMeasure, names: dict[str, int]) -> Row:
 
 
 def _put_part(connection: sqlite3.Connection, table: str, rows: Sequence[Row]) -> int:
-    """The number under which these rows lie; equal rows of other cells and runs are not written again."""
+    """The number of a part with these rows; equal rows of other cells and runs are shared."""
     digest = hashlib.sha256(json.dumps([table, rows]).encode()).hexdigest()
     known = connection.execute("SELECT number FROM part WHERE digest = ?", (digest,)).fetchone()
     if known:
@@ -195,15 +195,15 @@ def _remove_orphans(connection: sqlite3.Connection) -> None:
 
 
 KEEP_RUNS = 200
-"""Of each matrix and kind, unless said otherwise; what cells share is kept once."""
+"""Default number of runs per matrix and kind; data shared by cells is stored once."""
 
 
 @dataclass(frozen=True)
 class History:
-    """Where the history lies, and how many runs of each matrix and kind it keeps; none at all with 0.
+    """The path of the history, and the number of runs per matrix and kind that it keeps; 0 disables it.
 
-    It lies beside the runs, not in the user's store: the store is a cache that anybody may empty, and history
-    cannot be made again; a CI keeps the one file from job to job; several matrices of a person share it.
+    It lies in the folder of the runs, not in the store: the store is a cache, and history cannot be
+    recreated. A CI passes this one file from job to job; all matrices of a project share it.
     """
 
     path: Path
@@ -211,12 +211,12 @@ class History:
 
     @classmethod
     def beside(cls, reports: Path) -> History:
-        """The one of the runs in ``<reports>/runs``."""
+        """The history of the runs in ``<reports>/runs``."""
         return cls(reports / "runs" / FILE)
 
 
 def record_folder(folder: Path, history: History, say: Say) -> None:
-    """Take the finished run in a folder into the history; what gets in the way is said, never raised."""
+    """Record the finished run in a folder; failures are reported through ``say``, never raised."""
     if history.keep == 0:
         return
     try:
@@ -226,10 +226,10 @@ def record_folder(folder: Path, history: History, say: Say) -> None:
 
 
 def record_runs(snapshots: Iterable[Snapshot], history: History, say: Say) -> None:
-    """Write runs, each in a transaction of its own, then remove what is beyond retention, and say so.
+    """Write runs, each in its own transaction, then apply retention and report removed runs.
 
     Raises:
-        HistoryError: the history cannot be written; runs before the one that failed are in it.
+        HistoryError: the history cannot be written; runs before the failure are recorded.
     """
     with open_history(history.path, say) as connection:
         for snapshot in snapshots:
@@ -239,7 +239,7 @@ def record_runs(snapshots: Iterable[Snapshot], history: History, say: Say) -> No
 
 
 def keep_newest(history: History, say: Say) -> None:
-    """Remove what is beyond retention, now.
+    """Apply retention now.
 
     Raises:
         HistoryError: the history cannot be written.
@@ -261,7 +261,7 @@ def _remove_old(connection: sqlite3.Connection, history: History, say: Say) -> N
 
 
 def pin_run(run: str, history: History, say: Say, *, pinned: bool) -> None:
-    """Pin a run, which retention then never removes and trends are measured against; or unpin it.
+    """Pin or unpin a run; retention never removes a pinned run, and trends are measured against it.
 
     Raises:
         HistoryError: the history cannot be written.

@@ -1,4 +1,4 @@
-"""Keep the store small: the least recently used goes first; what killed processes left goes at once."""
+"""Clean the store: remove the least recently used entries, and the leftovers of killed processes."""
 
 from __future__ import annotations
 
@@ -17,16 +17,14 @@ from harness.held import TEMPORARY, claim, remove_files
 from harness.runs.folder import remove_left_folders
 from harness.store.store import Store, is_in_use, remove_marks
 
-# What processes that were killed have left behind: found by the locks that died with them, and removed.
-
 _RUN = re.compile(rb'"run":"([^"]+)"')
 
 
 def remove_leftovers(store: Store) -> None:
-    """Remove what killed processes have left in a store and in the folder for temporary files.
+    """Remove the leftovers of killed processes from a store and from the folder for temporary files.
 
-    Processes that still work for one of them are ended. What a living process uses is left alone, and so is
-    what belongs to another user, and a folder that is not marked as a store.
+    Orphaned children of such processes are ended. Files in use by a living process, files of other users, and
+    a folder that is not marked as a store are not touched.
     """
     temporary = (path for path in Path(tempfile.gettempdir()).glob(TEMPORARY) if _is_ours(path))
     if not store.is_claimed:
@@ -46,7 +44,7 @@ def _is_ours(path: Path) -> bool:
 
 
 def _remove_marks_of_runs(store: Store) -> None:
-    """A mark of a run that was cut off is needed as long as a result of it is there: see ``--fresh``."""
+    """Remove the marks of interrupted runs without stored results; ``--fresh`` needs the others."""
     with contextlib.ExitStack() as stack:
         left = [mark for mark in store.run_marks() if stack.enter_context(claim(mark))]
         if left:
@@ -57,7 +55,7 @@ def _remove_marks_of_runs(store: Store) -> None:
 
 
 def _list_runs(store: Store) -> Iterator[str]:
-    """The runs that have measured the results of a store."""
+    """The ids of the runs that measured the stored results."""
     for path in (*store.results.glob("*/contract.json"), *store.results.glob("*/*/result.json")):
         with contextlib.suppress(OSError):
             yield from (name.decode(errors="replace") for name in _RUN.findall(path.read_bytes()))
@@ -69,9 +67,9 @@ Inodes = dict[tuple[int, int], int]
 
 @dataclass(frozen=True)
 class Cleaned:
-    """How many entries were removed, and the bytes that the store holds less.
+    """The number of removed entries, and the bytes by which the store became smaller.
 
-    Files that uv's own cache links to as well stay there, and are not counted.
+    Files that are also linked from uv's cache stay there and are not counted.
     """
 
     entries: int
@@ -87,18 +85,18 @@ class _Entry:
 
 
 async def clean_store(store: Store, max_bytes: int | None = None) -> Cleaned:
-    """Make the store smaller than ``max_bytes``; without it, remove everything that is not in use.
+    """Shrink the store to ``max_bytes``; without it, remove everything that is not in use.
 
-    Only what the harness has made is ever removed, and nothing that a link leads to.
+    Only entries of the harness are removed, and links are not followed.
 
     Raises:
-        UsageError: the folder is no store.
+        UsageError: the folder is not a store.
         StoreError: the store cannot be written to.
     """
     if not store.root.exists():
         return Cleaned(0, 0)
     store.claim()
-    await asyncio.to_thread(_remove_leavings, store, everything=max_bytes is None)
+    await asyncio.to_thread(_remove_unfinished, store, everything=max_bytes is None)
     entries = await asyncio.to_thread(_list_entries, store)
     links = Counter(inode for entry in entries for inode in entry.inodes)
     sizes = {inode: size for entry in entries for inode, size in entry.inodes.items()}
@@ -111,9 +109,9 @@ async def clean_store(store: Store, max_bytes: int | None = None) -> Cleaned:
             continue
         removed += 1
         links.subtract(entry.inodes.keys())
-        gone = [inode for inode in entry.inodes if links[inode] == 0]
-        total -= sum(sizes[inode] for inode in gone)
-        freed += sum(sizes[inode] for inode in gone)
+        unlinked = [inode for inode in entry.inodes if links[inode] == 0]
+        total -= sum(sizes[inode] for inode in unlinked)
+        freed += sum(sizes[inode] for inode in unlinked)
     return Cleaned(removed, freed)
 
 
@@ -122,7 +120,7 @@ async def _remove(store: Store, entry: _Entry) -> bool:
         if is_in_use(entry.path):
             return False
         with contextlib.suppress(FileNotFoundError):  # another process was faster
-            await asyncio.to_thread(store.put_aside, entry.path)
+            await asyncio.to_thread(store.remove_entry, entry.path)
         remove_marks(entry.path)
         return True
 
@@ -152,10 +150,10 @@ def _read_inodes(folder: Path) -> Inodes:
     return found
 
 
-def _remove_leavings(store: Store, *, everything: bool) -> None:
-    """What was put aside, and what was begun and never finished."""
+def _remove_unfinished(store: Store, *, everything: bool) -> None:
+    """Remove leftovers and half-built entries; with ``everything`` also the marks of runs and models."""
     remove_leftovers(store)
-    for path in store.of_before():
+    for path in store.unlocked_leftovers():
         remove_tree(path)
     if everything:
         remove_files(store.run_marks())

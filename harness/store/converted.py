@@ -1,4 +1,4 @@
-"""Converted models in the store: made once for each lock, suite, model and subject, whole or not at all."""
+"""Converted models in the store: created atomically, once for each lock, suite, model and subject."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from harness.held import making_folder, temporary_folder
 from harness.processes import run
 from harness.records import Lock, digest_value
 from harness.seals import load_sealer
-from harness.store.material import CellInputs
+from harness.store.inputs import CellInputs
 from harness.store.store import Store
 
 CONVERT = "harness.cell.convert"
 NOTHING = "none"
-"""The file that stands in for a model where the subject is none that could be given one."""
+"""Placeholder file for a subject that takes no converted model."""
 
 _MODEL = "model"
 _DIGEST = "model.sha256"
@@ -30,20 +30,21 @@ Say = Callable[[str], None]
 
 @dataclass(frozen=True)
 class ConvertedStore:
-    """``seconds`` is how long one conversion may take."""
+    """The converted models of a store; ``seconds`` limits one conversion."""
 
     store: Store
-    material: CellInputs
+    inputs: CellInputs
     seconds: float
 
     @contextlib.asynccontextmanager
     async def use(self, name: str, lock: Lock, python: Path, say: Say) -> AsyncIterator[Path | None]:
-        """The folder of the model converted by this environment, for as long as it is used.
+        """The folder of the model converted by this environment; ``clean`` skips it inside the context.
 
-        None where the subject converts by itself.
+        None if the subject converts the model itself.
 
         Raises:
-            StoreError: it cannot be converted or kept; with the last line that the conversion printed.
+            StoreError: the model cannot be converted or stored; with the last line of the conversion's
+                output.
         """
         folder = self.store.converted / self._key(lock)
         async with self.store.lock(f"converted-{folder.name}"):
@@ -53,20 +54,20 @@ class ConvertedStore:
                 using.enter_context(self.store.using(folder))
             except OSError as error:
                 raise StoreError(
-                    f"the converted model of {name} cannot be kept: {describe_os_error(error)}"
+                    f"the converted model of {name} cannot be stored: {describe_os_error(error)}"
                 ) from error
         with using:
             model = folder / _MODEL
             yield None if (model / NOTHING).exists() else model
 
     def _key(self, lock: Lock) -> str:
-        identity, material = self.material.identity, self.material
+        identity, inputs = self.inputs.identity, self.inputs
         parts = {
             "lock": lock.digest,
             "suite": identity.get("suite", ""),
             "model": identity.get("model", ""),
             "subject": identity.get("subject", ""),
-            "embedder": material.embedder,
+            "embedder": inputs.embedder,
         }
         return digest_value(parts)[:20]
 
@@ -75,9 +76,9 @@ class ConvertedStore:
         if whole:
             return
         if whole is not None:
-            say(f"the converted model of {name} has changed since it was made; made anew")
-            await asyncio.to_thread(self.store.put_aside, folder)
-        say(f"converting the model for {name}, once")
+            say(f"the converted model of {name} has changed since its creation; it is converted again")
+            await asyncio.to_thread(self.store.remove_entry, folder)
+        say(f"converting the model for {name}")
         with making_folder(self.store.converted) as made:
             await self._convert(name, lock, python, made)
             await asyncio.to_thread(_seal, made, folder)
@@ -85,9 +86,9 @@ class ConvertedStore:
     async def _convert(self, name: str, lock: Lock, python: Path, made: Path) -> None:
         with temporary_folder("convert") as workdir:
             spec = workdir / "spec.json"
-            self.material.make_spec(name, lock, workdir, ()).write(spec)
-            self.material.suite.put(workdir / "suite")
-            env = make_cell_environment(python, workdir / "suite", workdir, self.material.threads)
+            self.inputs.make_spec(name, lock, workdir, ()).write(spec)
+            self.inputs.suite.put(workdir / "suite")
+            env = make_cell_environment(python, workdir / "suite", workdir, self.inputs.threads)
             argv = (str(python), "-m", CONVERT, str(spec), str(made / _MODEL))
             try:
                 done = await run(argv, env=env, cwd=workdir, timeout=self.seconds)
@@ -97,8 +98,8 @@ class ConvertedStore:
         if done.returncode != 0 and full:
             raise StoreError(f"{name}: the model cannot be converted: {full}")
         if done.returncode != 0 or not (made / _MODEL).is_dir():
-            said = (done.stderr.strip() or done.stdout.strip() or "it said nothing").splitlines()[-1]
-            raise StoreError(f"{name}: the model cannot be converted: {said[:500]}")
+            printed = (done.stderr.strip() or done.stdout.strip() or "no output").splitlines()[-1]
+            raise StoreError(f"{name}: the model cannot be converted: {printed[:500]}")
 
 
 def _seal(made: Path, folder: Path) -> None:
@@ -108,11 +109,11 @@ def _seal(made: Path, folder: Path) -> None:
 
 
 def _is_whole(folder: Path) -> bool | None:
-    """Whether a converted model is what it was when it was made; None where there is none."""
+    """Whether a converted model is unchanged since its creation; None if it does not exist."""
     if not folder.exists():
         return None
     try:
-        if load_sealer().look(folder / _DIGEST, f"converted/{folder.name}") != "whole":
+        if load_sealer().check(folder / _DIGEST, f"converted/{folder.name}") != "whole":
             return False
         return (folder / _DIGEST).read_text(encoding="ascii") == hash_tree(folder / _MODEL)
     except (OSError, UnicodeDecodeError):

@@ -1,4 +1,4 @@
-"""Environments: a lock installed once through uv, checked on every use, made anew when damaged."""
+"""Environments in the store: installed once per lock by uv, verified on every use, rebuilt if damaged."""
 
 from __future__ import annotations
 
@@ -27,27 +27,25 @@ from harness.store.manifest import (
 )
 from harness.store.store import Store
 
-# uv, as the store uses it: what it says when it fails becomes the message.
-
 OFFLINE_FIRST = (True, False)
-"""With a warm cache uv needs no network. Whatever it lacks offline (it exits with 1 for that and for much
-else), it is asked again online, in a new folder."""
+"""With a warm cache uv needs no network. After any failure offline (exit code 1 has many causes) the call is
+repeated online, in a new folder."""
 
 
 class UnavailablePythonError(StoreError):
-    """The Python of a cell is not on this machine."""
+    """The Python of a cell is not installed on this machine."""
 
 
 class InstallerEndedError(StoreError):
-    """uv was ended or met a full disk: a second try would fare no better."""
+    """uv was killed, timed out, or failed on a full disk; a second attempt would fail as well."""
 
 
 @dataclass(frozen=True)
 class Installer:
-    """uv with the index settings of the machine.
+    """Calls uv with the index settings of the machine.
 
     Attributes:
-        index: uv arguments that say where distributions come from (pip's find-links and indexes).
+        index: uv arguments for the sources of distributions (pip's find-links and indexes).
         variables: environment variables added to those of ``harness.resolve.uv`` (a certificate bundle, say).
         downloads: whether uv may download a Python.
         timeout: seconds for one call.
@@ -59,29 +57,29 @@ class Installer:
     timeout: float = 1800.0
 
     async def run(self, *arguments: str | Path) -> str:
-        """Run uv and return what it printed.
+        """Run uv and return its output.
 
         Raises:
-            InstallerEndedError: a signal ended it, time ran out, or there is no space left.
-            StoreError: it failed; the message is uv's.
+            InstallerEndedError: uv was killed, timed out, or failed on a full disk.
+            StoreError: uv failed; the message is that of uv.
         """
         env = uv.environment(dict(self.variables))
         try:
             done = await uv.run_uv(arguments, env=env, timeout=self.timeout)
         except TimeoutError:
-            raise InstallerEndedError(f"{_name(arguments)} was not over within {self.timeout:g} s") from None
+            raise InstallerEndedError(f"{_name(arguments)} did not end within {self.timeout:g} s") from None
         except uv.UvError as error:
             raise _explain(error, _name(arguments)) from error
         if done.returncode != 0:
-            raise StoreError(shorten_complaint(done.stderr or done.stdout, done.returncode))
+            raise StoreError(shorten_message(done.stderr or done.stdout, done.returncode))
         return done.stdout
 
     async def make_venv(self, folder: Path, python: str) -> None:
-        """Make an empty environment with this version of Python.
+        """Create an empty environment with this version of Python.
 
         Raises:
-            UnavailablePythonError: there is none on this machine.
-            StoreError: anything else.
+            UnavailablePythonError: this Python is not installed.
+            StoreError: any other failure.
         """
         downloads = () if self.downloads else ("--no-python-downloads",)
         options = ("--python", python, "--relocatable", "--no-project", *downloads)
@@ -92,20 +90,20 @@ class Installer:
                 raise
             raise UnavailablePythonError(
                 f"Python {python} is not on this machine ({error}); install it, "
-                "let uv fetch it (--python-downloads), or take it out of the matrix"
+                "let uv download it (--python-downloads), or remove it from the matrix"
             ) from error
 
     async def sync(
         self, python: Path, requirements: Path, source: Sequence[str], wheels: Sequence[str], *, offline: bool
     ) -> None:
-        """Install exactly what a hashed requirements file names; only ``source`` may be built.
+        """Install exactly the distributions of a hashed requirements file; only ``source`` may be built.
 
-        ``offline``: only what is in uv's cache or in a folder of wheels, which saves a question to the index
-        for each distribution. What a failed call leaves in the environment must not be installed into again:
-        uv takes a distribution whose ``dist-info`` is there for an installed one.
+        ``offline`` uses uv's cache and folders of wheels only, which saves a request per distribution. After
+        a failure the environment must be discarded: uv treats a distribution with a ``dist-info`` as
+        installed.
 
         Raises:
-            InstallerEndedError: a signal ended uv, or there is no space left.
+            InstallerEndedError: uv was killed, timed out, or failed on a full disk.
             StoreError: uv failed.
         """
         prebuilt = [argument for name in wheels for argument in ("--only-binary", name)]
@@ -114,10 +112,10 @@ class Installer:
         await self.run("pip", "sync", *_cached(offline), requirements, *target, *only, *self.index)
 
     async def unpack(self, distribution: str, target: Path, python: Path) -> None:
-        """Unpack one distribution, without what it depends on, into a folder that is made anew.
+        """Unpack one distribution without dependencies into a new folder.
 
         Raises:
-            InstallerEndedError: a signal ended uv, or there is no space left.
+            InstallerEndedError: uv was killed, timed out, or failed on a full disk.
             StoreError: uv failed.
         """
         options = ("--no-deps", "--target", target, "--python", python, "--only-binary", ":all:")
@@ -134,7 +132,7 @@ class Installer:
                 return
 
     async def forget(self, *distributions: str) -> None:
-        """Take distributions out of uv's cache, whose files are the very ones that environments link to.
+        """Remove distributions from uv's cache, whose files the environments link to.
 
         Raises:
             StoreError: uv failed.
@@ -143,7 +141,7 @@ class Installer:
 
 
 def _explain(error: uv.UvError, name: str) -> StoreError:
-    """What a call of uv becomes that did not come to an end of its own."""
+    """The StoreError for a call of uv that crashed, was killed, or could not be started."""
     if error.returncode is None:
         return StoreError(str(error))
     killed = error.returncode < 0 and not isinstance(error, uv.FullDiskError)
@@ -159,8 +157,8 @@ def _cached(offline: bool) -> tuple[str, ...]:  # noqa: FBT001 - of this module
     return ("--offline",) if offline else ()
 
 
-def shorten_complaint(text: str, code: int) -> str:
-    """What uv said, without its notes on progress, and without warnings where there is an error."""
+def shorten_message(text: str, code: int) -> str:
+    """The message of uv without progress, and without warnings if there is an error."""
     lines = [line.rstrip() for line in text.splitlines() if line.strip()]
     noise = re.compile(r"^(Using|Resolved|Prepared|Installed|Creating|Audited|Activate|Downloading)\b")
     kept = [line.strip() for line in lines if not noise.match(line)]
@@ -168,7 +166,7 @@ def shorten_complaint(text: str, code: int) -> str:
         (at for at, line in enumerate(kept) if line.startswith(("error:", "\N{MULTIPLICATION SIGN}"))), 0
     )
     kept = kept[first:]
-    return redact(" ".join(kept))[:2000] or f"uv failed with exit code {code} and said nothing"
+    return redact(" ".join(kept))[:2000] or f"uv failed with exit code {code} and no message"
 
 
 _REQUIREMENTS = "harness-requirements.txt"
@@ -176,7 +174,7 @@ _ATTEMPTS = 2
 
 Say = Callable[[str], None]
 Environment = Callable[[Cell, Lock, Say], contextlib.AbstractAsyncContextManager[Path]]
-"""Gives the interpreter of a cell for as long as it is used; StoreError where it cannot be had."""
+"""A context with the interpreter of a cell; StoreError if the environment cannot be installed."""
 
 
 @dataclass(frozen=True)
@@ -189,12 +187,12 @@ class EnvironmentStore:
 
     @contextlib.asynccontextmanager
     async def use(self, cell: Cell, lock: Lock, say: Say) -> AsyncIterator[Path]:
-        """The interpreter of a cell's environment, made if need be, and kept as long as it is in use.
+        """The interpreter of a cell's environment, installed if needed; ``clean`` skips it in the context.
 
-        ``say`` is told what is going on, for a person.
+        ``say`` receives progress messages for the user.
 
         Raises:
-            StoreError: it cannot be made (uv's words), or has been damaged beyond repair.
+            StoreError: the environment cannot be installed (with uv's message) or repaired.
         """
         folder = self.store.environments / lock.digest[:20]
         async with self.store.lock(f"env-{folder.name}"):
@@ -203,7 +201,7 @@ class EnvironmentStore:
                 using = contextlib.ExitStack()
                 using.enter_context(self.store.using(folder))
             except OSError as error:
-                raise StoreError(f"the environment cannot be made: {describe_os_error(error)}") from error
+                raise StoreError(f"the environment cannot be created: {describe_os_error(error)}") from error
         with using:
             yield folder / "bin" / "python"
 
@@ -216,37 +214,37 @@ class EnvironmentStore:
                 say(f"environment {folder.name}: {noun} of damaged bytecode removed, such as {bad[0].name}")
             return
         if damage != NOT_THERE:
-            say(f"environment {folder.name}: {damage}; made anew")
+            say(f"environment {folder.name}: {damage}; it is rebuilt")
             await self._discard(folder)
         async with self._makers:
             await self._make(folder, cell, lock, say)
 
     async def _discard(self, folder: Path) -> None:
-        """Put it aside; files changed in place are changed in uv's cache too, so that forgets them."""
+        """Remove a damaged environment, and its changed files from uv's cache, which links to them."""
         bad = await asyncio.to_thread(find_bad_distributions, folder)
-        await asyncio.to_thread(self.store.put_aside, folder)
+        await asyncio.to_thread(self.store.remove_entry, folder)
         if bad:
             await self.installer.forget(*bad)
 
     async def _make(self, folder: Path, cell: Cell, lock: Lock, say: Say) -> None:
-        """Make it under a temporary name; what uv's cache holds damaged is fetched anew, once."""
+        """Build under a temporary name and rename; damaged files in uv's cache are downloaded again, once."""
         for _ in range(_ATTEMPTS):
             with making_folder(self.store.environments) as making:
                 try:
                     made = await self._install(making, cell, lock)
                     incomplete = await asyncio.to_thread(find_incomplete, made, _wanted(lock))
                     if not incomplete:
-                        await _to_its_end(write_manifest, made)
+                        await _finish_in_thread(write_manifest, made)
                         made.rename(folder)
                         return
                 finally:
                     await asyncio.to_thread(remove_tree, making)
-            say(f"uv's cache holds damaged files of {', '.join(incomplete)}; fetched anew")
+            say(f"uv's cache holds damaged files of {', '.join(incomplete)}; they are downloaded again")
             await self.installer.forget(*incomplete)
-        raise StoreError("; ".join(incomplete.values()) + ", also when fetched anew")
+        raise StoreError("; ".join(incomplete.values()) + ", also after downloading again")
 
     async def _install(self, making: Path, cell: Cell, lock: Lock) -> Path:
-        """An environment from uv's cache, or, in another folder, from the indexes."""
+        """Install from uv's cache, or else, in another folder, from the indexes."""
         wheels = [each.name for each in lock.distributions if each.name not in cell.source]
         for offline in OFFLINE_FIRST:
             made = making / ("cached" if offline else "fetched")
@@ -270,8 +268,8 @@ def _wanted(lock: Lock) -> dict[str, str]:
     return {each.name: each.version for each in lock.distributions}
 
 
-async def _to_its_end(work: Callable[[Path], None], folder: Path) -> None:
-    """Work in a thread that cannot be stopped: when cancelled, wait until it has let go of the folder."""
+async def _finish_in_thread(work: Callable[[Path], None], folder: Path) -> None:
+    """Run work in a thread; on cancellation wait for its end, because a thread cannot be stopped."""
     thread = asyncio.ensure_future(asyncio.to_thread(work, folder))
     try:
         await asyncio.shield(thread)

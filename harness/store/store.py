@@ -1,4 +1,4 @@
-"""The content-addressed store: where environments, models, suites and results live between runs."""
+"""The content-addressed store of environments, models, suites and results, shared by all runs of a user."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ import platformdirs
 
 from harness import held
 from harness.errors import StoreError
-from harness.files import Owned, describe_os_error, list_folder
+from harness.files import OwnedFolder, describe_os_error, list_folder
 
 MARKER = "harness-store.txt"
-"""Tells a store from any other folder; written before anything else."""
+"""Marks a folder as a store; written before anything else."""
 
 _IN_USE = ".in-use"
 _ENTRY_FORMS = {
@@ -30,7 +30,7 @@ _ENTRY_FORMS = {
     "results": r"[0-9a-f]{64}",
     "converted": r"[0-9a-f]{20}",
 }
-"""Folder -> what the folders in it are called; nothing else is ever moved or removed."""
+"""Folder -> form of the names of its entries; nothing else is ever moved or removed."""
 
 _OTHER_FORMS = {
     "unfinished": r"[^.].*",
@@ -38,61 +38,61 @@ _OTHER_FORMS = {
     "aside": r".+-[0-9]+-[0-9]+",
 }
 _CHECKED = r"checked-[0-9a-f]{16}\.json(\.seal)?"
-_MARK = r"[0-9a-f]{16}|[0-9]+-[0-9]+"  # the latter before there were locks
-_MADE_BEFORE = r"\.making-[a-z0-9_]{8}"
+_MARK = r"[0-9a-f]{16}|[0-9]+-[0-9]+"  # the second form is of versions without locks
+_OLD_MAKING = r"\.making-[a-z0-9_]{8}"
 _AGE_SECONDS = 24 * 3600.0
 _SILENT_SECONDS = 1.0
 
 
 @dataclass(frozen=True)
 class Store:
-    """One folder that several harness processes may share at once."""
+    """The folder of a store; several harness processes may use it at once."""
 
     root: Path
 
     @classmethod
     def default(cls) -> Store:
-        """The store of this user."""
+        """The default store of this user."""
         return cls(Path(platformdirs.user_cache_dir("embedding-parity-harness")))
 
     @property
     def environments(self) -> Path:
-        """One folder a lock."""
+        """One folder per lock."""
         return self.root / "envs"
 
     @property
     def models(self) -> Path:
-        """One folder a model."""
+        """One folder per model."""
         return self.root / "models"
 
     @property
     def suites(self) -> Path:
-        """One folder a snapshot of the suite."""
+        """One folder per snapshot of the suite."""
         return self.root / "suite"
 
     @property
     def results(self) -> Path:
-        """One folder a key."""
+        """One folder per key."""
         return self.root / "results"
 
     @property
     def converted(self) -> Path:
-        """One folder a converted model."""
+        """One folder per converted model."""
         return self.root / "converted"
 
     @property
     def unfinished(self) -> Path:
-        """One mark a run that was begun and not ended."""
+        """One mark per unfinished run."""
         return self.root / "unfinished"
 
     @property
     def aside(self) -> Path:
-        """What is being removed."""
+        """Entries that are being removed."""
         return self.root / "aside"
 
     @property
     def locks(self) -> Path:
-        """One file a lock."""
+        """One lock file per entry."""
         return self.root / "locks"
 
     @property
@@ -101,11 +101,11 @@ class Store:
         return (self.root / MARKER).is_file()
 
     def refuse_foreign(self) -> None:
-        """Refuse a folder that is no store and cannot become one; nothing is written.
+        """Refuse a folder that is not a store and cannot become one; nothing is written.
 
         Raises:
-            UsageError: something else lies in it.
-            StoreError: it cannot be read.
+            UsageError: the folder holds foreign files.
+            StoreError: the folder cannot be read.
         """
         try:
             STORE.refuse_foreign(self.root)
@@ -116,8 +116,8 @@ class Store:
         """Mark the folder as a store, before anything is written or removed.
 
         Raises:
-            UsageError: something else lies in it.
-            StoreError: it cannot be written to.
+            UsageError: the folder holds foreign files.
+            StoreError: the folder cannot be written to.
         """
         try:
             STORE.claim(self.root)
@@ -126,7 +126,7 @@ class Store:
 
     @contextlib.asynccontextmanager
     async def lock(self, name: str, say_waiting: Callable[[], None] | None = None) -> AsyncIterator[None]:
-        """Keep other harness processes away from one entry; wait for one that has it, and say so.
+        """Lock one entry against other harness processes; ``say_waiting`` is called before a longer wait.
 
         Raises:
             StoreError: the store cannot be written to.
@@ -154,7 +154,7 @@ class Store:
         marks = marks_of(entry)
         try:
             with held.mark(marks / secrets.token_hex(8)):
-                os.utime(entry)  # the stamp of its last use
+                os.utime(entry)  # the time of its last use
                 yield
         finally:
             with contextlib.suppress(OSError):  # another process uses it too
@@ -171,19 +171,19 @@ class Store:
         except OSError as error:
             raise _explain(error) from error
 
-    def put_aside(self, entry: Path) -> None:
-        """Take an entry out of use at once, then remove it.
+    def remove_entry(self, entry: Path) -> None:
+        """Rename an entry out of its place atomically, then remove it.
 
         Raises:
-            StoreError: it is nothing that the harness has made.
+            StoreError: the path is not an entry of the store.
         """
         if not self.owns(entry):
-            raise StoreError(f"{entry}: not made by the harness, so it is left there; move it away")
+            raise StoreError(f"{entry}: not created by the harness, so it is not removed; move it away")
         with held.making_folder(self.aside) as aside:
             entry.rename(aside / entry.name)
 
     def owns(self, entry: Path) -> bool:
-        """Whether a path is a folder that the harness has made in this store, and no link."""
+        """Whether a path is an entry of this store, and not a link."""
         form = _ENTRY_FORMS.get(entry.parent.name)
         return (
             form is not None
@@ -195,16 +195,16 @@ class Store:
         )
 
     def entries(self, folder: Path) -> Iterator[Path]:
-        """The entries in one of its folders, by name."""
+        """The entries in a folder of the store, by name."""
         yield from (path for path in _list_real(folder) if self.owns(path))
 
     def making(self) -> Iterator[Path]:
-        """Folders in which entries are made or removed by a process, which holds them."""
+        """The temporary folders in which entries are built or removed, each locked by its process."""
         for folder in (*map(self.root.joinpath, _ENTRY_FORMS), self.aside):
             yield from (path for path in _list_real(folder) if fnmatch.fnmatchcase(path.name, held.MAKING))
 
     def half_written(self) -> Iterator[Path]:
-        """Files that are being written by a process, which holds them."""
+        """The half-written files, each locked by its process."""
         for folder in (self.root, self.models, self.unfinished):
             yield from folder.glob(held.WRITING) if _is_real_folder(folder) else ()
         for folder in (self.environments, self.converted, self.results):
@@ -213,23 +213,23 @@ class Store:
                 yield from entry.glob(f"latency-*/{held.WRITING}")
 
     def marked(self) -> Iterator[Path]:
-        """The entries that have marks of processes that use them, or of killed ones."""
+        """The entries with marks of living or killed processes."""
         for name, form in _ENTRY_FORMS.items():
             for path in _list_real(self.root / name):
                 entry = path.with_name(path.name.removesuffix(_IN_USE))
                 if is_mark(path) and _has_form(entry, form):
                     yield entry
 
-    def of_before(self) -> Iterator[Path]:
-        """Folders that a harness of before there were locks put aside, or began a day ago."""
+    def unlocked_leftovers(self) -> Iterator[Path]:
+        """Leftover folders of versions without locks, those under construction only after a day."""
         yield from (path for path in _list_real(self.aside) if _has_form(path, _OTHER_FORMS["aside"]))
         for name in _ENTRY_FORMS:
             for path in _list_real(self.root / name):
-                if _has_form(path, _MADE_BEFORE) and _is_stale(path):
+                if _has_form(path, _OLD_MAKING) and _is_stale(path):
                     yield path
 
     def run_marks(self) -> Iterator[Path]:
-        """One mark a run that is going on, or was cut off."""
+        """The marks of running and interrupted runs."""
         for path in _list_real(self.unfinished):
             with contextlib.suppress(FileNotFoundError):  # another process was faster
                 empty = _is_real_file(path) and not path.stat().st_size
@@ -237,43 +237,43 @@ class Store:
                     yield path
 
     def notes(self) -> Iterator[Path]:
-        """What is known of the files of models."""
+        """The marks of the last checks of models."""
         for path in _list_real(self.models):
             if _has_form(path, _CHECKED) and _is_real_file(path):
                 yield path
 
 
 def marks_of(entry: Path) -> Path:
-    """The folder with one mark for each process that uses an entry."""
+    """The folder with one mark per process that uses an entry."""
     return entry.with_name(f"{entry.name}{_IN_USE}")
 
 
 def is_mark(path: Path) -> bool:
-    """Whether this is no entry, but the marks of those who use one."""
+    """Whether a path is a folder of marks instead of an entry."""
     return path.name.endswith(_IN_USE)
 
 
 def is_in_use(entry: Path) -> bool:
-    """Whether a living process has marked the entry."""
+    """Whether a living process uses the entry."""
     found = _list_real(marks_of(entry))
     return any(held.is_held(mark) for mark in found if _has_form(mark, _MARK))
 
 
 def remove_marks(entry: Path) -> None:
-    """Remove the marks of processes that were killed while they used an entry."""
+    """Remove the marks of killed processes from an entry."""
     marks = marks_of(entry)
     held.remove_files(each for each in _list_real(marks) if _has_form(each, _MARK) and _is_real_file(each))
-    with contextlib.suppress(OSError):  # another process uses it, something else lies in it, or there is none
+    with contextlib.suppress(OSError):  # in use, not empty, or missing
         marks.rmdir()
 
 
 def _is_stale(path: Path) -> bool:
-    """Whether something that was begun under a temporary name has been left lying for a day."""
+    """Whether a temporary folder is older than a day."""
     return time.time() - path.lstat().st_mtime > _AGE_SECONDS
 
 
 def _find_foreign(root: Path) -> Path | None:
-    """What shows that a folder without a marker is no store of before there were any, if anything does."""
+    """The first entry of an unmarked folder that no store can contain; None for a store without a marker."""
     evidence = False
     for folder in list_folder(root, MARKER):
         form = _ENTRY_FORMS.get(folder.name) or _OTHER_FORMS.get(folder.name)
@@ -282,7 +282,7 @@ def _find_foreign(root: Path) -> Path | None:
         for path in list_folder(folder):
             if not _is_of_store(path, form):
                 return path
-            # The name of a model could be anybody's; a digest, or a lock, could not.
+            # A digest or a lock proves a store; the name of a model does not.
             evidence |= folder.name not in {"models", "unfinished", "aside"} or _has_form(path, _CHECKED)
     return None if evidence else next(list_folder(root, MARKER), None)
 
@@ -308,7 +308,7 @@ def _has_form(path: Path, form: str) -> bool:
 
 
 def _list_real(folder: Path) -> Iterator[Path]:
-    """What lies in a folder, unless it is a link."""
+    """The entries of a folder, unless it is a link."""
     yield from list_folder(folder) if _is_real_folder(folder) else ()
 
 
@@ -324,4 +324,4 @@ def _explain(error: OSError) -> StoreError:
     return StoreError(f"the store cannot be used: {describe_os_error(error)}; name another with --store")
 
 
-STORE = Owned(MARKER, "a store of embedding-parity-harness", _find_foreign)
+STORE = OwnedFolder(MARKER, "a store of embedding-parity-harness", _find_foreign)

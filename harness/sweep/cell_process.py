@@ -1,4 +1,4 @@
-"""One cell process, from its start to its end: messages are decoded, and every end gets a status."""
+"""One cell process from start to end: send and receive messages, and translate every end into a status."""
 
 from __future__ import annotations
 
@@ -21,12 +21,10 @@ from harness.files import find_full_disk, find_no_space
 from harness.processes import describe_exit
 from harness.records import Notify, Progress
 from harness.redaction import redact
-from harness.store.material import Suite
+from harness.store.inputs import Suite
 from harness.sweep import protocol
 from harness.sweep.limits import Limits, Watch, Watched
 from harness.sweep.protocol import CellEndedError, CellRecord
-
-# The last lines of a log, fit to be shown to a person: without control characters and credentials.
 
 TAIL_LINES = 20
 _TAIL_BYTES = 64 * 1024
@@ -36,7 +34,7 @@ _CONTROLS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 
 
 def read_tail(log: Path) -> tuple[str, ...]:
-    """The last lines of a log, without escape sequences and control characters; empty where there is none."""
+    """The last lines of a log without control characters and credentials; empty if there is no log."""
     try:
         with log.open("rb") as file:
             begin = max(0, file.seek(0, 2) - _TAIL_BYTES)
@@ -44,28 +42,26 @@ def read_tail(log: Path) -> tuple[str, ...]:
             text = file.read().decode(errors="replace")
     except FileNotFoundError:
         return ()
-    if begin:  # a word cut in half may be the end of an address, which nothing would tell from other text
+    if begin:  # a truncated first word may be the end of a URL, which redaction cannot recognize
         text = re.sub(r"^\S+", "", text)
     plain = _ESCAPES.sub("", text)
     lines = [redact(_CONTROLS.sub("", line.rsplit("\r", 1)[-1])) for line in plain.rstrip().split("\n")]
     return tuple(line[:_LINE_LENGTH].rstrip() for line in lines[-TAIL_LINES:] if line.strip())
 
 
-# Folders of this machine, taken out of what a cell says: results are published and compared.
-
 _COMMON = {Path("/"), Path("/usr"), Path("/usr/local")}
-"""Where a Python of the system lies; everybody's, and part of too many other paths."""
+"""Prefixes of a system Python that are never hidden: they are part of too many other paths."""
 
 
 @dataclass(frozen=True)
 class HiddenPaths:
-    """Each spelling of a folder -> the name that stands for it, the longest spelling first."""
+    """Spellings of folders of this machine and their placeholders in results, the longest spelling first."""
 
     names: tuple[tuple[str, str], ...] = ()
 
     @classmethod
     def of_cell(cls, python: Path, suite: Path, workdir: str, model: str) -> HiddenPaths:
-        """The folders that one cell process knows of."""
+        """The folders that can occur in the messages of one cell process."""
         named = {
             python.resolve().parent.parent: "<python>",
             python.parent.parent: "<environment>",
@@ -82,7 +78,7 @@ class HiddenPaths:
         return cls(tuple(sorted(found.items(), key=lambda pair: -len(pair[0]))))
 
     def hide(self, text: str) -> str:
-        """The text with a name in place of each folder."""
+        """The text with a placeholder for each folder."""
         for folder, name in self.names:
             text = re.sub(rf"{re.escape(folder)}(?![\w-]|\.[\w.-])", name, text)
         return text
@@ -90,23 +86,22 @@ class HiddenPaths:
 
 def _spell(folder: str) -> set[str]:
     """A folder as it appears in text: plain, as a literal of Python or JSON, and in an address."""
-    whole = re.sub("[\ud800-\udfff]", "\ufffd", folder)  # bytes that are no text: see ``decode_event``
+    whole = re.sub("[\ud800-\udfff]", "\ufffd", folder)  # bytes that are not valid text: see ``decode_event``
     literals = {repr(folder)[1:-1], ascii(folder)[1:-1], repr(whole)[1:-1], json.dumps(folder)[1:-1]}
     return {folder, whole, *literals, quote(os.fsencode(folder))}
 
 
 _ENCODER = msgspec.json.Encoder()
 _EXIT_SECONDS = 5.0
-"""A process that closed its channel has to be gone by then."""
+"""The time to exit after closing the channel."""
 
 
 @dataclass(frozen=True)
 class Start:
-    """What is needed to start one cell process.
+    """The parameters of one cell process.
 
-    ``python`` is the interpreter of its environment, ``suite`` what it gets a copy of, in its working folder;
-    the spec is written to ``spec_path``, what the process prints is appended to ``log``; ``module`` is what
-    it runs.
+    ``python`` is the interpreter of its environment; ``suite`` is copied into its working folder; ``spec`` is
+    written to ``spec_path``; output is appended to ``log``; ``module`` is the module to run.
     """
 
     python: Path
@@ -118,7 +113,7 @@ class Start:
 
     @property
     def argv(self) -> tuple[str, ...]:
-        """The command; with the spec file it can be run by hand again."""
+        """The command line; it can be repeated by hand with the spec file."""
         return (
             *(str(self.python), "-X", "faulthandler"),
             *("-m", self.module, str(self.spec_path.resolve())),
@@ -126,11 +121,11 @@ class Start:
 
     @property
     def copy(self) -> Path:
-        """The folder of its copy of the suite."""
+        """The folder of the process's copy of the suite."""
         return Path(self.spec.workdir) / "suite"
 
     def find_edits(self) -> tuple[str, ...]:
-        """Which files of its suite were changed, and whether its spec was."""
+        """The files of its suite and the spec that have changed."""
         spec = () if _holds_spec(self.spec_path, self.spec) else (self.spec_path.name,)
         return (*self.suite.find_edits(self.copy), *spec)
 
@@ -144,7 +139,7 @@ def _holds_spec(path: Path, spec: CellSpec) -> bool:
 
 @dataclass
 class CellProcess:
-    """A running cell process; ``end`` it whatever happens."""
+    """A running cell process; the caller must ``end`` it."""
 
     spec: CellSpec
     log: Path
@@ -155,24 +150,24 @@ class CellProcess:
     notify: Notify
     places: HiddenPaths = field(default_factory=HiddenPaths)
     planned: int = 0
-    account: CellRecord = field(default_factory=CellRecord)
+    record: CellRecord = field(default_factory=CellRecord)
     given: Start | None = None
     edited: tuple[str, ...] = ()
-    _kept: protocol.AnyEvent | None = None
+    _pending: protocol.AnyEvent | None = None
     _reaper: asyncio.Task[None] | None = None
 
     @classmethod
     async def start(
         cls, start: Start, limits: Limits, watch: Watch, notify: Notify, planned: int = 0
     ) -> CellProcess:
-        """Start it.
+        """Start the process.
 
         Raises:
             OSError: the interpreter cannot be started.
         """
         start.spec.write(start.spec_path)
         workdir = Path(start.spec.workdir)
-        start.suite.put(start.copy)  # at once: processes start in the order in which they are asked for
+        start.suite.put(start.copy)  # synchronously: processes start in the order of the requests
         env = make_cell_environment(start.python, start.copy, workdir, start.spec.threads)
         running = await processes.start(
             start.argv, env=env, cwd=workdir, log=start.log, channel=CHANNEL_VARIABLE
@@ -185,142 +180,142 @@ class CellProcess:
         return process
 
     async def _reap(self) -> None:
-        """As soon as it is gone, end what it left running: that could hold the channel open for ever."""
+        """Kill remaining descendants after the exit, because they could keep the channel open forever."""
         await self.running.process.wait()
-        self.running.sweep_up()
+        self.running.kill_remaining()
 
-    async def hear(self, seconds: float, due: str) -> protocol.AnyEvent:
-        """The next event; ``due`` names what is waited for.
+    async def receive(self, seconds: float, awaited: str) -> protocol.AnyEvent:
+        """Receive the next event; ``awaited`` describes it in the message of a time-out.
 
         Raises:
-            CellEndedError: it ended, was ended, said something that is no event, or nothing in ``seconds``.
+            CellEndedError: the process ended, sent an invalid line, or sent nothing within ``seconds``.
         """
-        if self._kept is not None:
-            kept, self._kept = self._kept, None
-            return kept
+        if self._pending is not None:
+            event, self._pending = self._pending, None
+            return event
         try:
             async with asyncio.timeout(max(seconds, 0.0)):
                 line = await self.running.reader.readuntil(b"\n")
         except TimeoutError:
             raise CellEndedError(
-                "timed-out", f"{due} was not over in time (limit reached in stage {self.account.stage})"
+                "timed-out", f"{awaited} did not end in time (limit reached in stage {self.record.stage})"
             ) from None
         except asyncio.LimitOverrunError:
-            raise self.crash("it wrote an endless line to its channel") from None
+            raise self.crash("it wrote a line beyond the size limit to its channel") from None
         except (asyncio.IncompleteReadError, ConnectionError) as error:
             raise await self._explain_end(getattr(error, "partial", b"")) from None
         try:
             event = protocol.decode_event(redact(line.decode()), self.places.hide)
         except (msgspec.DecodeError, UnicodeDecodeError) as error:
-            raise self.crash(f"it wrote a line to its channel that is no event: {error}") from None
-        self._take_in(event)
+            raise self.crash(f"it wrote an invalid event to its channel: {error}") from None
+        self._apply(event)
         return event
 
-    def _take_in(self, event: protocol.AnyEvent) -> None:
-        self.account.note(event)
+    def _apply(self, event: protocol.AnyEvent) -> None:
+        self.record.apply(event)
         match event:
             case protocol.Stage(name=name):
                 self.notify(
                     Progress(cell=self.spec.cell, stage=name, total=self.planned if name == "contract" else 0)
                 )
             case protocol.Case():
-                done = len(self.account.cases)
+                done = len(self.record.cases)
                 self.notify(Progress(cell=self.spec.cell, stage="contract", done=done, total=self.planned))
             case _:
                 pass
 
-    def keep(self, event: protocol.AnyEvent) -> None:
-        """Give an event back, to be heard again."""
-        self._kept = event
+    def put_back(self, event: protocol.AnyEvent) -> None:
+        """Put an event back; the next ``receive`` returns it."""
+        self._pending = event
 
-    def say(self, command: protocol.Command) -> None:
-        """Say something; to a process that is gone it is lost, which the next ``hear`` tells."""
+    def send(self, command: protocol.Command) -> None:
+        """Send a command; if the process has ended, the next ``receive`` reports that."""
         with contextlib.suppress(ConnectionError, RuntimeError):
             self.running.writer.write(_ENCODER.encode(command) + b"\n")
 
-    def keep_to(self, cores: Collection[int]) -> None:
-        """Let it run on these cores only."""
-        self.running.keep_to(cores)
+    def pin_to(self, cores: Collection[int]) -> None:
+        """Pin the process to these cores."""
+        self.running.pin_to(cores)
 
-    async def contract(self) -> None:
-        """Listen until its contract phase is over.
+    async def wait_for_checks(self) -> None:
+        """Receive events until the check phase is complete.
 
         Raises:
-            CellEndedError: it did not get that far; what it said until then is in the account.
+            CellEndedError: the phase did not complete; ``record`` holds the events so far.
         """
         loop = asyncio.get_running_loop()
         deadline = loop.time() + self.limits.contract
-        due = f"the contract phase of at most {self.limits.contract:g} s"
+        awaited = f"the check phase (limit {self.limits.contract:g} s)"
         while True:
-            match await self.hear(deadline - loop.time(), due):
+            match await self.receive(deadline - loop.time(), awaited):
                 case protocol.ContractDone():
                     return
                 case protocol.Finished():
-                    raise self.crash("it said that it is finished before its contract phase was over")
+                    raise self.crash("it reported its end before its check phase was complete")
                 case _:
                     pass
 
-    async def leave(self) -> None:
-        """Wait until it has finished and exited by itself.
+    async def wait_for_exit(self) -> None:
+        """Wait until the process has finished and exited by itself.
 
         Raises:
-            CellEndedError: it did not, or not in time, or not with exit code 0.
+            CellEndedError: it did not exit in time, or not with exit code 0.
         """
-        while not self.account.finished:
-            await self.hear(self.limits.leave, f"its leaving within {self.limits.leave:g} s")
+        while not self.record.finished:
+            await self.receive(self.limits.exit, f"the exit (limit {self.limits.exit:g} s)")
         try:
-            async with asyncio.timeout(self.limits.leave):
+            async with asyncio.timeout(self.limits.exit):
                 code = await self.running.process.wait()
         except TimeoutError:
-            limit = f"{self.limits.leave:g} s"
+            limit = f"{self.limits.exit:g} s"
             raise CellEndedError(
-                "timed-out", f"it said that it is finished and did not exit within {limit}"
+                "timed-out", f"it reported its end and did not exit within {limit}"
             ) from None
         if code:
-            raise self.crash(f"it {describe_exit(code)} after everything was done")
+            raise self.crash(f"it {describe_exit(code)} after its last phase")
 
     async def end(self) -> None:
-        """End it and all that it started."""
+        """End the process and its descendants."""
         self.watch.remove(self.running)
-        self.account.enter("ended")
+        self.record.enter("ended")
         if self._reaper is not None:
             self._reaper.cancel()
         await self.running.end()
-        await self.look_for_edits()
+        await self.find_edits()
 
-    async def look_for_edits(self) -> tuple[str, ...]:
-        """The files of its own that were changed so far; ``edited`` keeps them when its folder is gone."""
+    async def find_edits(self) -> tuple[str, ...]:
+        """The changed files of its suite and spec; ``edited`` keeps them after its folder is removed."""
         if self.given is not None and self.given.copy.is_dir():
             self.edited = await asyncio.to_thread(self.given.find_edits)
         return self.edited
 
     def read_tail(self) -> tuple[str, ...]:
-        """The last lines that it printed."""
+        """The last lines of its output."""
         return tuple(map(self.places.hide, read_tail(self.log)))
 
     async def _explain_end(self, partial: bytes) -> CellEndedError:
-        half = "; half a line was left on its channel" if partial else ""
+        half = "; its channel ended with an incomplete line" if partial else ""
         try:
             async with asyncio.timeout(_EXIT_SECONDS):
                 code = await self.running.process.wait()
         except TimeoutError:
-            return self.crash(f"it closed its channel and went on{half}")
+            return self.crash(f"it closed its channel and kept running{half}")
         if self.watched.killed:
             return self.crash(self.watched.killed + half)
         what = f"it {describe_exit(code)} before it was finished{half}"
         killed = code == -signal.SIGKILL
         if killed and (why := self.watch.container.describe_kill(self.watched.kills_before)):
-            return CellEndedError("install-error", f"{why}: {what} (stage {self.account.stage})")
+            return CellEndedError("install-error", f"{why}: {what} (stage {self.record.stage})")
         if full := self._find_no_space():
-            return CellEndedError("install-error", f"{full}: {what} (stage {self.account.stage})")
+            return CellEndedError("install-error", f"{full}: {what} (stage {self.record.stage})")
         return self.crash(what)
 
     def _find_no_space(self) -> str:
-        """Whether its last words are of a full disk, or one is so full that they were lost."""
+        """The message of a full disk from the end of its log, or from the disk itself if the log was lost."""
         workdir = Path(self.spec.workdir)
-        said = find_no_space("\n".join(read_tail(self.log)), workdir)
-        return said or find_full_disk(workdir, self.log.parent)
+        logged = find_no_space("\n".join(read_tail(self.log)), workdir)
+        return logged or find_full_disk(workdir, self.log.parent)
 
     def crash(self, what: str) -> CellEndedError:
-        """The status of a process that went wrong in the stage that it is in."""
-        return CellEndedError("crashed", f"{what} (stage {self.account.stage})")
+        """The status ``crashed``, with the reason and the current stage."""
+        return CellEndedError("crashed", f"{what} (stage {self.record.stage})")

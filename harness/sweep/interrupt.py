@@ -1,4 +1,4 @@
-"""Signals and errors of a sweep, made into the one thing that its caller has to deal with."""
+"""Translate signals and concurrent errors of a sweep into one exception for the caller."""
 
 from __future__ import annotations
 
@@ -15,29 +15,29 @@ T = TypeVar("T")
 
 
 def run_interruptibly(work: Coroutine[Any, Any, T]) -> T:
-    """``asyncio.run``, with SIGTERM and SIGHUP ending the work the way Ctrl-C does: whole, no child left.
+    """``asyncio.run`` in which SIGTERM and SIGHUP act like Ctrl-C: cleanup runs, and every child ends.
 
-    A signal that whoever started the program wants ignored (nohup) stays ignored.
+    A signal that the parent process has set to be ignored (nohup) stays ignored.
 
     Raises:
         KeyboardInterrupt: a signal ended it.
     """
-    came_out: list[T] = []
-    asyncio.run(_heed_signals(work, came_out))
-    return came_out[0]
+    returned: list[T] = []
+    asyncio.run(_handle_signals(work, returned))
+    return returned[0]
 
 
-async def _heed_signals(work: Coroutine[Any, Any, T], came_out: list[T]) -> None:
-    """Put what the work returns into ``came_out``.
+async def _handle_signals(work: Coroutine[Any, Any, T], returned: list[T]) -> None:
+    """Await the work with signal handlers installed, and append its value to ``returned``.
 
-    Not returned: CPython's ``signal`` writes out the main task with its result, which takes a second.
+    The value is not the result of the task: CPython's ``signal`` formats that, which takes a second.
     """
-    loop, came = asyncio.get_running_loop(), asyncio.Event()
+    loop, signalled = asyncio.get_running_loop(), asyncio.Event()
     task = asyncio.current_task()
     assert task is not None  # noqa: S101 - a coroutine runs in one
 
     def end() -> None:
-        came.set()
+        signalled.set()
         task.cancel()
 
     # Not by way of SIGINT: a shell without job control starts `command &` with SIGINT ignored.
@@ -45,19 +45,19 @@ async def _heed_signals(work: Coroutine[Any, Any, T], came_out: list[T]) -> None
         if signal.getsignal(number) is signal.SIG_DFL:
             loop.add_signal_handler(number, end)
     try:
-        came_out.append(await work)
+        returned.append(await work)
     except asyncio.CancelledError:
-        if came.is_set():
+        if signalled.is_set():
             raise KeyboardInterrupt from None
         raise
 
 
 @contextlib.contextmanager
 def one_error() -> Iterator[None]:
-    """Of errors in several cells at once, raise the one that says most to a person.
+    """Reduce a group of errors of several cells to the most informative one.
 
     Raises:
-        HarnessError: the first of them, or what the operating system said as a MachineError.
+        HarnessError: the first one, or an error of the operating system as a MachineError.
     """
     try:
         yield

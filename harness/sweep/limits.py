@@ -1,4 +1,4 @@
-"""What a sweep may use: options, limits of a process, the watchdog, and the class of the machine."""
+"""Options of a sweep, resource limits of cell processes, the watchdog, and the class of the machine."""
 
 from __future__ import annotations
 
@@ -19,28 +19,26 @@ from harness.errors import MachineError
 from harness.processes import Running
 from harness.sweep.container import Container, count_visible_cores
 
-# What a sweep may use and how it goes about it.
-
 GIB = 1024**3
 
 
 @dataclass(frozen=True)
 class Limits:
-    """How long a cell process may take and how much it may use.
+    """Time, memory and output limits of a cell process.
 
     Attributes:
-        contract: seconds from its start to the end of its contract phase.
-        setup: seconds to get a latency scenario ready.
+        contract: seconds from the start to the end of the check phase.
+        setup: seconds to set up a latency scenario.
         turn: seconds for one latency round.
-        leave: seconds to exit after everything is done.
-        memory: bytes resident, of the process and all that it started.
+        exit: seconds to exit after the last phase.
+        memory: bytes resident, of the process and its descendants.
         log: bytes printed.
     """
 
     contract: float = 900.0
     setup: float = 300.0
     turn: float = 60.0
-    leave: float = 30.0
+    exit: float = 30.0
     memory: int = 6 * GIB
     log: int = 64 * 1024**2
 
@@ -52,17 +50,17 @@ def count_cores() -> int:
 
 @dataclass(frozen=True)
 class Options:
-    """How a sweep is run.
+    """Options of a sweep.
 
     Attributes:
-        jobs: cells in their contract phase at once.
+        jobs: cells in the check phase at once.
         latency: whether latency is measured.
-        fresh: results of runs that were cut off are not carried on with.
-        rerun: no earlier result is used at all.
-        limits: of each cell process.
-        reserve: bytes of memory that stay free when processes wait for their latency turns.
-        seed: of the order of turns.
-        container: limits that hold for the harness and all cells together.
+        fresh: ignore results of interrupted runs.
+        rerun: ignore all stored results.
+        limits: limits of each cell process.
+        reserve: bytes of memory to keep free while processes wait for their latency turns.
+        seed: seed of the order of turns.
+        container: limits of the harness and all cells together.
     """
 
     jobs: int = field(default_factory=count_cores)
@@ -75,14 +73,14 @@ class Options:
     container: Container = field(default_factory=Container)
 
 
-# What machine this is: results of another class of machine are not taken for results of this one.
+# Class of the machine: results are reused within one class only.
 
 _SAME_CLASS = ("system", "architecture", "cpu", "cpu_flags", "cores", "libc")
-"""What makes a class: a new kernel, or a little more memory, does not change a result."""
+"""The facts that define a class; kernel version and memory size do not change a result."""
 
 
 def read_machine() -> dict[str, str]:
-    """Facts about this machine, for the plan and the report."""
+    """The facts about this machine for the plan and the report."""
     info = _read_cpuinfo()
     flags = " ".join(sorted(info.get("flags", info.get("Features", "")).split()))
     facts = {
@@ -122,7 +120,7 @@ _MIB = 1024**2
 
 @dataclass
 class Watched:
-    """One process under watch: what it used at most, and why it was killed, if it was.
+    """A process under watch: its peak memory in bytes, and why it was killed, if it was.
 
     ``kills_before`` is what ``Container.count_kills`` counted when it was started.
     """
@@ -135,7 +133,7 @@ class Watched:
     kills_before: int = 0
 
     def check(self, resident: int) -> None:
-        """Kill it when it is beyond a limit."""
+        """Kill the process if it exceeds a limit."""
         self.peak = max(self.peak, resident)
         try:
             printed = self.log.stat().st_size
@@ -158,7 +156,7 @@ class Watched:
 
 @dataclass
 class Watch:
-    """Measures every process under watch a few times a second, as long as it is entered.
+    """The watchdog: checks every process under watch a few times a second while entered.
 
     When it fails, no limit holds: the task that entered it is cancelled, and leaving the watch raises why.
     """
@@ -171,13 +169,13 @@ class Watch:
     _fault: Exception | None = None
 
     async def __aenter__(self) -> Self:
-        """Start the watch."""
+        """Start the watchdog."""
         self._owner = asyncio.current_task()
-        self._task = asyncio.create_task(self._look())
+        self._task = asyncio.create_task(self._check_all())
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        """End the watch.
+        """Stop the watchdog.
 
         Raises:
             MachineError: a process or a log could not be measured.
@@ -199,10 +197,10 @@ class Watch:
         return self.watched[running.pid]
 
     def remove(self, running: Running) -> None:
-        """Stop watching one."""
+        """Stop watching a process."""
         self.watched.pop(running.pid, None)
 
-    async def _look(self) -> None:
+    async def _check_all(self) -> None:
         try:
             while True:
                 if self.watched:
@@ -217,7 +215,7 @@ class Watch:
 
 
 def measure_sessions(leaders: set[int]) -> dict[int, int]:
-    """Bytes resident in all processes of each session; sessions that are gone are left out."""
+    """Bytes resident in all processes of each session; sessions that have ended are left out."""
     resident: dict[int, int] = defaultdict(int)
     for pid in psutil.pids():
         with contextlib.suppress(OSError, psutil.Error):

@@ -1,4 +1,4 @@
-"""Make the plan of a run: cells with their locks, the cases that they owe, scenarios and expectations."""
+"""Build the plan of a run: cells with their locks and required cases, scenarios and expectations."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from harness.resolve.resolve import resolve_all
 
 
 class PlanOptions(msgspec.Struct, frozen=True, kw_only=True):
-    """What is asked of a plan beside its matrix.
+    """Options of a plan besides its matrix.
 
     ``run_id`` names the run; ``only`` and ``skip`` are globs over cell ids.
     """
@@ -40,18 +40,18 @@ async def build_plan(
     machine: Mapping[str, str],
     notify: Notify = discard,
 ) -> Plan:
-    """The plan of a run: everything that it promises before it starts.
+    """The complete plan of a run, before anything is installed or measured.
 
     Raises:
-        UsageError: a selection without cells, a stale or damaged lock, an expectation that cannot be meant, a
-            package that no index has, or one that the suite needs and a lock lacks.
+        UsageError: the selection is empty, a lock is stale or damaged, an expectation is invalid, a package
+            is on no index, or a lock lacks a package that the suite needs.
         MachineError: uv or the network failed.
     """
     cells = cells_of(matrix)
     chosen = select(cells, options.only, options.skip)
     baseline = next((cell for cell in cells if cell.baseline), None)
     apart = () if baseline is None or baseline in chosen else (baseline,)
-    expectations, borrowed = expectations_for(matrix), borrowed_for(matrix)  # before the network is asked
+    expectations, borrowed = expectations_for(matrix), borrowed_for(matrix)  # before any network access
     locks = await locks_for((*chosen, *apart), matrix, settings, options, notify=notify)
     planned = planned_cells((*chosen, *apart), locks, cases_of(matrix))
     return Plan(
@@ -80,7 +80,7 @@ async def locks_for(
     *,
     notify: Notify = discard,
 ) -> tuple[Lock, ...]:
-    """The locks of cells, in their order: the committed one of this platform, else resolved now.
+    """The lock of each cell, in order: the committed lock of this platform, else one resolved now.
 
     Raises:
         UsageError, MachineError: as ``build_plan``.
@@ -96,10 +96,10 @@ async def locks_for(
 
 
 def committed_locks(cells: Sequence[Cell], matrix: Matrix) -> dict[str, Lock]:
-    """Cell id -> the committed lock of the running platform, for cells that have one.
+    """Cell id -> committed lock of the running platform, for cells that have one.
 
     Raises:
-        UsageError: a lock is damaged or stale; every stale one is named.
+        UsageError: a lock is damaged or stale; every stale lock is named.
     """
     platform = platform_tag()
     found = {}
@@ -120,9 +120,9 @@ def committed_locks(cells: Sequence[Cell], matrix: Matrix) -> dict[str, Lock]:
 def planned_cells(
     cells: Sequence[Cell], locks: Sequence[Lock], cases: tuple[str, ...]
 ) -> tuple[PlannedCell, ...]:
-    """Cells with what they owe; the first of several with equal locks runs for all.
+    """Cells with their required cases; cells with equal locks share the run of the first.
 
-    An unsatisfiable cell owes nothing and shares nothing.
+    An unsatisfiable cell has no cases and no shared run.
     """
     first: dict[str, str] = {}
     planned = []
@@ -140,18 +140,18 @@ def planned_cells(
 
 
 def normalizers_of(matrix: Matrix) -> tuple[str, ...]:
-    """The normalizers that checks and scenarios run over; a subject of the user's own comes first."""
+    """The normalizers of checks and scenarios; the user's own subject comes first."""
     own = matrix.subject.normalizer != DEFAULT_NORMALIZER
     return ("subject", *SHIPPED_NORMALIZERS) if own else SHIPPED_NORMALIZERS
 
 
 def cases_of(matrix: Matrix) -> tuple[str, ...]:
-    """The ids of the cases that every satisfiable cell of a matrix owes."""
+    """The ids of the cases that every satisfiable cell of a matrix must report."""
     return tuple(case for check in load_checks() for case in check.cases(normalizers_of(matrix)))
 
 
 def scenarios_of(matrix: Matrix) -> tuple[ScenarioPlan, ...]:
-    """The latency scenarios of a matrix, in the order in which they are measured."""
+    """The latency scenarios of a matrix, in the order of measurement."""
     return tuple(
         ScenarioPlan(
             id=scenario.id,

@@ -1,4 +1,13 @@
-"""The messages between cell process and controller, and the result that they add up to."""
+"""The messages between cell process and controller, and the result that they build.
+
+Messages are JSON lines over a socket pair. The socket is a channel of its own (its descriptor is in
+``HARNESS_CHANNEL_FD``), so that output printed by a library cannot corrupt results. A line that cannot be
+decoded is a failure of the cell, not of the run.
+
+Order of events in a cell: Hello, Stage("imports"), Facts, Collected, Stage("contract"), Case...,
+ContractDone; with latency, Stage("latency") and per scenario Ready (or Untimed), Calibrated, one TurnDone
+per round, Timed; finally Finished. ImportFailed instead of Facts ends the cell.
+"""
 
 from __future__ import annotations
 
@@ -11,13 +20,11 @@ from typing import Any
 import msgspec
 
 from harness.records import SCHEMA, CaseResult, CellResult, CellStatus
-from harness.store.result_store import find_fault_of_machine
-
-# How a cell process can come to an end, in words.
+from harness.store.result_store import find_machine_fault
 
 
 class CellEndedError(Exception):
-    """A cell process came to an end of its own: the status that it gets, and one sentence of why."""
+    """A cell process ended early: the status of the cell, and the reason in one sentence."""
 
     def __init__(self, status: CellStatus, reason: str) -> None:
         super().__init__(reason)
@@ -25,30 +32,19 @@ class CellEndedError(Exception):
         self.reason = reason
 
 
-# What a cell process and the controller say to each other: JSON lines over a socket pair.
-#
-# The socket is the cell's own channel (its descriptor is named in ``HARNESS_CHANNEL_FD``), so that a
-# library that prints cannot break results. A line that does not decode is a fault of the cell, never of the
-# run.
-#
-# Order of events in a cell: Hello, Stage("imports"), Facts, Collected, Stage("contract"), Case...,
-# ContractDone, then, where latency was asked for, Stage("latency") and per scenario Ready (or Untimed),
-# Calibrated, one TurnDone a round, Timed; at last Finished. ImportFailed instead of Facts ends the cell.
-
-
 class Event(msgspec.Struct, frozen=True, kw_only=True, tag_field="event", forbid_unknown_fields=True):
-    """Something a cell process says."""
+    """A message from a cell process to the controller."""
 
 
 class Hello(Event, frozen=True, kw_only=True, tag="hello"):
-    """The process is up and has read its spec."""
+    """The process has started and has read its spec."""
 
     pid: int
     schema: int
 
 
 class Stage(Event, frozen=True, kw_only=True, tag="stage"):
-    """What it does from now on, for the board."""
+    """The stage that begins now, for the progress display."""
 
     name: str
 
@@ -61,7 +57,7 @@ class ImportFailed(Event, frozen=True, kw_only=True, tag="import-failed"):
 
 
 class Facts(Event, frozen=True, kw_only=True, tag="facts"):
-    """What really is in the process."""
+    """Measured facts about the process: versions, threads, precision."""
 
     facts: dict[str, str]
 
@@ -80,27 +76,27 @@ class Case(Event, frozen=True, kw_only=True, tag="case"):
 
 
 class ContractDone(Event, frozen=True, kw_only=True, tag="contract-done"):
-    """The contract phase is over; from here on the process only waits for its latency turns."""
+    """The check phase is complete; the process now waits for its latency turns."""
 
     peak_rss: int  # bytes
     rss: int  # bytes resident now
 
 
 class Ready(Event, frozen=True, kw_only=True, tag="ready"):
-    """The scenario is set up and warm, and waits for ``calibrate`` or ``begin``."""
+    """The scenario is set up and warm; the process waits for ``calibrate`` or ``begin``."""
 
     scenario: str
 
 
 class Calibrated(Event, frozen=True, kw_only=True, tag="calibrated"):
-    """How long one call takes, measured alone on the machine; answers ``calibrate``."""
+    """Seconds of one call, measured alone on the machine; the answer to ``calibrate``."""
 
     scenario: str
     seconds: float
 
 
 class TurnDone(Event, frozen=True, kw_only=True, tag="turn-done"):
-    """One round is measured; the process is silent until its next turn."""
+    """One round is measured; the process is idle until its next turn."""
 
     scenario: str
     round: int
@@ -115,14 +111,14 @@ class Timed(Event, frozen=True, kw_only=True, tag="timed"):
 
 
 class Untimed(Event, frozen=True, kw_only=True, tag="untimed"):
-    """A scenario that could not be measured here."""
+    """A scenario that cannot be measured in this cell."""
 
     scenario: str
     message: str
 
 
 class Finished(Event, frozen=True, kw_only=True, tag="finished"):
-    """Everything asked for is done; the process exits."""
+    """All requested phases are complete; the process exits."""
 
     peak_rss: int
 
@@ -149,12 +145,12 @@ _ESCAPE = re.compile(r"\\(?:u[dD][89abAB]\w\w\\u[dD][c-fC-F]\w\w|(u[dD][89a-fA-F
 
 
 def decode_event(line: str, change: Callable[[str], str] = str) -> AnyEvent:
-    """The event in a line, with ``change`` applied to each of its texts after their escapes are decoded.
+    """Decode one event, with ``change`` applied to each of its texts after their escapes are decoded.
 
-    Half a surrogate pair, which is JSON but no text, becomes U+FFFD.
+    A lone surrogate, valid in JSON and invalid in text, becomes U+FFFD.
 
     Raises:
-        msgspec.DecodeError: it is no event.
+        msgspec.DecodeError: the line is not an event.
     """
     whole = _ESCAPE.sub(lambda found: r"\ufffd" if found[1] else found[0], line)
     event = _DECODER.decode(whole)
@@ -173,17 +169,17 @@ def _change_texts(value: Any, change: Callable[[str], str]) -> Any:
 
 
 class Command(msgspec.Struct, frozen=True, kw_only=True, tag_field="command"):
-    """Something the controller says."""
+    """A message from the controller to a cell process."""
 
 
 class Calibrate(Command, frozen=True, kw_only=True, tag="calibrate"):
-    """Measure one call and answer with Calibrated."""
+    """Time one call and answer with Calibrated."""
 
 
 class Begin(Command, frozen=True, kw_only=True, tag="begin"):
-    """How many rounds, and how many calls each; no round starts before a turn.
+    """The number of rounds and of calls per round; each round waits for its turn.
 
-    Each turn begins with ``warm_up`` calls that are not timed.
+    A turn begins with ``warm_up`` calls that are not timed.
     """
 
     rounds: int
@@ -192,18 +188,18 @@ class Begin(Command, frozen=True, kw_only=True, tag="begin"):
 
 
 class Turn(Command, frozen=True, kw_only=True, tag="turn"):
-    """The machine is yours for one round."""
+    """Measure one round now; no other process runs."""
 
     round: int
 
 
 class Next(Command, frozen=True, kw_only=True, tag="next"):
-    """Every cell has finished the scenario: set up the next one."""
+    """All cells have finished the scenario; set up the next one."""
 
 
 @dataclass
 class CellRecord:
-    """The growing record of one cell process; only its own events change it."""
+    """The record of one cell process, built from its events."""
 
     stage: str = "start"
     facts: dict[str, str] = field(default_factory=dict)
@@ -217,17 +213,17 @@ class CellRecord:
     finished: bool = False
     _since: float = field(default_factory=time.monotonic)
 
-    def note(self, event: AnyEvent) -> None:
-        """Take in one event.
+    def apply(self, event: AnyEvent) -> None:
+        """Apply one event.
 
         Raises:
-            CellEndedError: the event ends the cell, or cannot follow what was said before.
+            CellEndedError: the event ends the cell, or contradicts an earlier one.
         """
         match event:
             case Hello(schema=schema) if schema != SCHEMA:
-                raise CellEndedError("crashed", f"it speaks schema {schema}, but {SCHEMA} was expected")
+                raise CellEndedError("crashed", f"it sent schema {schema}, but {SCHEMA} was expected")
             case ImportFailed(module=module, message=message):
-                if fault := find_fault_of_machine([message]):
+                if fault := find_machine_fault([message]):
                     raise CellEndedError("install-error", f"{fault}, when importing {module}")
                 raise CellEndedError("import-error", f"importing {module} failed: {message}")
             case Stage(name=name):
@@ -239,9 +235,9 @@ class CellRecord:
                 self.enter("finished")
                 self.finished, self.peak_rss = True, max(self.peak_rss, peak)
             case _:
-                self._keep(event)
+                self._store(event)
 
-    def _keep(self, event: AnyEvent) -> None:
+    def _store(self, event: AnyEvent) -> None:
         match event:
             case Facts(facts=facts):
                 self.facts.update(facts)
@@ -257,32 +253,34 @@ class CellRecord:
                 pass
 
     def enter(self, stage: str) -> None:
-        """From now on it does something else; the time of the stage before is kept."""
+        """Begin a stage, and add up the time of the previous one."""
         now = time.monotonic()
         self.seconds[self.stage] = self.seconds.get(self.stage, 0.0) + now - self._since
         self.stage, self._since = stage, now
 
     def _add(self, result: CaseResult) -> None:
-        if result.id in self.cases:  # a second word could hide a failure behind a pass
+        if result.id in self.cases:  # a second result could replace a failure by a pass
             raise CellEndedError("crashed", f"it reported the case {result.id} twice")
         self.cases[result.id] = result
 
     def judge_status(self, planned: tuple[str, ...]) -> CellEndedError | None:
-        """Why the cell is not ok by what it said itself: a case failed, or a planned one is missing."""
+        """Why the cell is not ok by its own results: a case failed, or a planned case is missing."""
         bad = [case.id for case in self.cases.values() if case.outcome in {"fail", "error"}]
         missing = [case for case in planned if case not in self.cases]
         if not bad and not missing:
             return None
-        said = [f"{len(bad)} of {len(self.cases)} cases did not pass, the first is {bad[0]}"] if bad else []
-        if fault := find_fault_of_machine(self.cases[case].message for case in bad):
-            return CellEndedError("install-error", f"{fault}; {said[0]}")
-        said += [f"{len(missing)} planned cases are missing, the first is {missing[0]}"] if missing else []
-        return CellEndedError("failed", "; ".join(said))
+        reasons = (
+            [f"{len(bad)} of {len(self.cases)} cases did not pass, the first is {bad[0]}"] if bad else []
+        )
+        if fault := find_machine_fault(self.cases[case].message for case in bad):
+            return CellEndedError("install-error", f"{fault}; {reasons[0]}")
+        reasons += [f"{len(missing)} planned cases are missing, the first is {missing[0]}"] if missing else []
+        return CellEndedError("failed", "; ".join(reasons))
 
     def make_result(
         self, cell: str, key: str, run: str, ended: CellEndedError | None, log_tail: tuple[str, ...]
     ) -> CellResult:
-        """The result as it stands; ``ended`` is None for a cell that is ok."""
+        """The result so far; ``ended`` is None for a cell that is ok."""
         known = {"environment", "imports", "contract", "latency"}
         return CellResult(
             cell=cell,

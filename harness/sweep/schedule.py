@@ -1,4 +1,4 @@
-"""A sweep: every planned cell gets a result, whatever becomes of it."""
+"""Run a sweep: reuse stored results, run the check phase, then latency; every planned cell gets a result."""
 
 from __future__ import annotations
 
@@ -12,21 +12,21 @@ import msgspec
 from harness.records import CellResult, Notify, Plan, PlannedCell
 from harness.runs.folder import RunFolder
 from harness.store.environments import Environment
-from harness.store.material import CellInputs, Inputs
+from harness.store.inputs import CellInputs, SharedFiles
 from harness.store.result_store import ResultStore, key_latency
 from harness.sweep.interrupt import one_error
-from harness.sweep.jobs import Bench, Job, reuse_results, run_contracts
+from harness.sweep.jobs import Job, SweepContext, reuse_results, run_checks
 from harness.sweep.latency_phase import measure_latency
 from harness.sweep.limits import Options, Watch
 
-_OTHER_SWEEP = "another sweep measures latency; this one goes on when that is over"
+_OTHER_SWEEP = "another sweep measures latency; this sweep waits until it is done"
 
 
 @dataclass(frozen=True)
 class Supplies:
-    """Where a sweep takes from and puts to: material, environments, stored results, the folder of the run."""
+    """Inputs, environments and stored results of a sweep, and the folder of its run."""
 
-    material: CellInputs
+    inputs: CellInputs
     environment: Environment
     results: ResultStore
     folder: RunFolder
@@ -34,9 +34,9 @@ class Supplies:
 
 @dataclass(frozen=True)
 class Swept:
-    """What a sweep leaves: a result for each planned cell, in the order of the plan.
+    """The outcome of a sweep: a result for each planned cell, in the order of the plan.
 
-    ``reused`` names the cells for which nothing had to be run; ``seconds`` is the wall time of each phase.
+    ``reused`` names the cells with stored results; ``seconds`` is the wall time of each phase.
     """
 
     results: tuple[CellResult, ...]
@@ -45,20 +45,20 @@ class Swept:
 
 
 async def sweep(plan: Plan, supplies: Supplies, options: Options, notify: Notify) -> Swept:
-    """Run every planned cell that has no result yet.
+    """Run every planned cell that has no stored result.
 
-    When it is cancelled (see ``run_interruptibly``) every child is ended; results that are finished by then
-    are in the result store, and the next sweep carries on from there.
+    Cancellation (see ``run_interruptibly``) ends every child; finished results are in the result store, and
+    the next sweep continues from them.
 
     Raises:
-        HarnessError: the harness or the machine failed; a cell that fails gets a status instead.
+        HarnessError: the sweep itself failed; a failing cell gets a status instead.
     """
     with one_error():
         async with AsyncExitStack() as stack:
             watch = await stack.enter_async_context(Watch(options.container))
-            bench = Bench(
+            context = SweepContext(
                 plan=plan,
-                material=supplies.material,
+                inputs=supplies.inputs,
                 environment=supplies.environment,
                 results=supplies.results,
                 folder=supplies.folder,
@@ -66,79 +66,83 @@ async def sweep(plan: Plan, supplies: Supplies, options: Options, notify: Notify
                 notify=notify,
                 watch=watch,
                 cores=asyncio.Semaphore(options.jobs),
-                inputs=await asyncio.to_thread(Inputs.of, supplies.material),
+                shared_files=await asyncio.to_thread(SharedFiles.of, supplies.inputs),
             )
-            jobs = [_make_job(bench, planned) for planned in plan.cells if _runs_itself(planned)]
-            baseline = _find_baseline(bench, jobs)
+            jobs = [_make_job(context, planned) for planned in plan.cells if _runs_itself(planned)]
+            baseline = _find_baseline(context, jobs)
             latency = key_latency("" if baseline is None else baseline.key, plan.scenarios)
-            stack.enter_context(bench.results.begin(plan.run))
-            _describe_unsatisfiable(bench)
-            reuse_results(bench, jobs, latency)
-            seconds = await _run_phases(bench, jobs, baseline, latency)
-            return _finish(bench, jobs, seconds)
+            stack.enter_context(context.results.begin(plan.run))
+            _describe_unsatisfiable(context)
+            reuse_results(context, jobs, latency)
+            seconds = await _run_phases(context, jobs, baseline, latency)
+            return _finish(context, jobs, seconds)
 
 
 def _runs_itself(planned: PlannedCell) -> bool:
     return planned.same_as is None and not planned.lock.reason
 
 
-def _describe_unsatisfiable(bench: Bench) -> None:
-    """At once: nothing of them will run."""
-    for planned in bench.plan.cells:
+def _describe_unsatisfiable(context: SweepContext) -> None:
+    """Report the unsatisfiable cells at the start, because none of them will run."""
+    for planned in context.plan.cells:
         if planned.lock.reason:
-            bench.tell(planned.cell.id, "unsatisfiable", planned.lock.reason)
+            context.report(planned.cell.id, "unsatisfiable", planned.lock.reason)
 
 
-def _make_job(bench: Bench, planned: PlannedCell) -> Job:
-    return Job(planned, bench.material.make_key(planned.lock, bench.plan.machine.get("class", "")))
+def _make_job(context: SweepContext, planned: PlannedCell) -> Job:
+    return Job(planned, context.inputs.make_key(planned.lock, context.plan.machine.get("class", "")))
 
 
-def _find_baseline(bench: Bench, jobs: list[Job]) -> Job | None:
-    """Who latency is compared with; where the selection leaves it out, it only stands by."""
-    plan = bench.plan
+def _find_baseline(context: SweepContext, jobs: list[Job]) -> Job | None:
+    """The latency reference; one that the selection leaves out runs as reference only."""
+    plan = context.plan
     planned = plan.baseline_cell or next((each for each in plan.cells if each.cell.baseline), None)
     if planned is None or planned.lock.reason:
         return None
     wanted = planned.same_as or planned.cell.id
     there = [job for job in jobs if job.id == wanted]
-    return there[0] if there else _make_job(bench, planned)
+    return there[0] if there else _make_job(context, planned)
 
 
-async def _run_phases(bench: Bench, jobs: list[Job], baseline: Job | None, latency: str) -> dict[str, float]:
+async def _run_phases(
+    context: SweepContext, jobs: list[Job], baseline: Job | None, latency: str
+) -> dict[str, float]:
     since = time.monotonic()
     seconds: dict[str, float] = {}
     try:
-        await run_contracts(bench, jobs, baseline)
+        await run_checks(context, jobs, baseline)
         seconds["contract"] = round(time.monotonic() - since, 3)
         since = time.monotonic()
         if any(not job.measured for job in jobs):
-            # Two sweeps at once take turns.
-            async with bench.results.store.lock("latency", lambda: bench.tell("", "note", _OTHER_SWEEP)):
-                await measure_latency(bench, jobs, baseline, latency)
+            # Concurrent sweeps measure latency one after the other.
+            async with context.results.store.lock(
+                "latency", lambda: context.report("", "note", _OTHER_SWEEP)
+            ):
+                await measure_latency(context, jobs, baseline, latency)
             seconds["latency"] = round(time.monotonic() - since, 3)
     finally:
-        waiting = [job.member for job in jobs if job.member is not None]
-        await asyncio.gather(*(member.end() for member in waiting))
+        waiting = [job.worker for job in jobs if job.worker is not None]
+        await asyncio.gather(*(worker.end() for worker in waiting))
     return seconds
 
 
-def _finish(bench: Bench, jobs: list[Job], seconds: dict[str, float]) -> Swept:
+def _finish(context: SweepContext, jobs: list[Job], seconds: dict[str, float]) -> Swept:
     done = {job.id: job.result for job in jobs if job.result is not None}
-    results = tuple(_find_result(bench, planned, done) for planned in bench.plan.cells)
-    for planned, result in zip(bench.plan.cells, results, strict=True):
+    results = tuple(_find_result(context, planned, done) for planned in context.plan.cells)
+    for planned, result in zip(context.plan.cells, results, strict=True):
         if not _runs_itself(planned):
-            bench.folder.write_result(result)
+            context.folder.write_result(result)
         if planned.same_as is not None:
-            bench.tell(result.cell, result.status, f"as {planned.same_as}")
-    bench.results.finish(sorted({bench.plan.run, *(result.run for result in results)}))
+            context.report(result.cell, result.status, f"as {planned.same_as}")
+    context.results.finish(sorted({context.plan.run, *(result.run for result in results)}))
     reused = {job.id for job in jobs if job.reused}
-    cells = [planned for planned in bench.plan.cells if (planned.same_as or planned.cell.id) in reused]
+    cells = [planned for planned in context.plan.cells if (planned.same_as or planned.cell.id) in reused]
     return Swept(results, tuple(planned.cell.id for planned in cells), seconds)
 
 
-def _find_result(bench: Bench, planned: PlannedCell, done: dict[str, CellResult]) -> CellResult:
-    """Its own result, that of the cell whose run it shares, or why there cannot be one."""
+def _find_result(context: SweepContext, planned: PlannedCell, done: dict[str, CellResult]) -> CellResult:
+    """The cell's own result, that of the cell whose run it shares, or the status ``unsatisfiable``."""
     cell, reason = planned.cell.id, planned.lock.reason
     if reason:
-        return CellResult(cell=cell, key="", run=bench.plan.run, status="unsatisfiable", reason=reason)
+        return CellResult(cell=cell, key="", run=context.plan.run, status="unsatisfiable", reason=reason)
     return msgspec.structs.replace(done[planned.same_as or cell], cell=cell)

@@ -26,7 +26,7 @@ from harness.records import Earlier, Notify, Plan, PlannedCell, Progress, Run
 from harness.resolve.pip_settings import IndexSettings
 from harness.resolve.revisions import read_revision
 from harness.runs.folder import UNFINISHED, RunFolder, assemble, write_results
-from harness.store.models import make_environments, make_installer, prepare_material
+from harness.store.models import make_environments, make_installer, prepare_inputs
 from harness.store.result_store import ResultStore
 from harness.store.store import Store
 from harness.sweep.limits import Options, read_machine
@@ -36,7 +36,7 @@ from harness.sweep.schedule import Supplies, sweep
 
 @dataclass(frozen=True)
 class Request:
-    """What a person asked for: cells by globs over their ids, checks by globs over case ids."""
+    """The request of the user: matrix, cells by globs over their ids, checks by globs over case ids."""
 
     matrix: Matrix
     store: Store
@@ -51,11 +51,11 @@ class Request:
 
 
 def open_matrix(wanted: str, *, rounds: int | None = None, max_cells: int = MAX_CELLS) -> Matrix:
-    """The matrix of this name or path, with another number of latency rounds where one is given.
+    """The validated matrix of this name or path; ``rounds`` overrides its number of latency rounds.
 
     Raises:
-        UsageError: there is none, it breaks a rule, or has more than ``max_cells`` cells, or a file that goes
-            with it has a fault.
+        UsageError: the matrix is missing, invalid, or larger than ``max_cells`` cells, or a file that it
+            names is invalid.
     """
     matrix = read_matrix(find_matrix(wanted, Path.cwd()), max_cells=max_cells)
     check_files(matrix)
@@ -65,10 +65,10 @@ def open_matrix(wanted: str, *, rounds: int | None = None, max_cells: int = MAX_
 
 
 def check_files(matrix: Matrix) -> None:
-    """Read the expectations, tolerances and corpus of a matrix: before anything is resolved or downloaded.
+    """Validate the expectations, tolerances and corpus of a matrix before anything is resolved or downloaded.
 
     Raises:
-        UsageError: a fault in one of them.
+        UsageError: one of them is invalid.
     """
     expectations_for(matrix)
     borrowed_for(matrix)
@@ -77,13 +77,13 @@ def check_files(matrix: Matrix) -> None:
 
 
 async def make_plan(request: Request, settings: IndexSettings, notify: Notify) -> Plan:
-    """The plan of a run, nothing of it run yet; its id is the time (UTC), the matrix and a little chance.
+    """The plan of a run; its id consists of the time (UTC), the matrix and a random suffix.
 
     Raises:
-        UsageError: a glob that matches nothing, or a file of the matrix that breaks a rule.
+        UsageError: a glob matches nothing, or a file of the matrix is invalid.
         MachineError: uv or the network failed.
     """
-    find_golden(request.golden)  # a misspelt path is told at once
+    find_golden(request.golden)  # report a misspelt path at once
     now = datetime.datetime.now(datetime.UTC)
     chosen = PlanOptions(
         run_id=f"{now:%Y%m%d-%H%M%S}-{request.matrix.name}-{secrets.token_hex(2)}",
@@ -93,21 +93,22 @@ async def make_plan(request: Request, settings: IndexSettings, notify: Notify) -
     plan = await build_plan(request.matrix, settings, chosen, machine=read_machine(), notify=notify)
     plan = msgspec.structs.replace(plan, command=request.command, commit=await read_revision(Path.cwd()))
     if not request.options.latency:
-        plan = msgspec.structs.replace(plan, scenarios=())  # a plan promises what will be measured
+        plan = msgspec.structs.replace(plan, scenarios=())  # a plan lists what will be measured
     return narrow_checks(plan, request.checks) if request.checks else plan
 
 
 def narrow_checks(plan: Plan, globs: Sequence[str]) -> Plan:
-    """The plan with only those cases that match a glob.
+    """The plan restricted to the cases that match a glob.
 
     Raises:
-        UsageError: a glob that matches no case.
+        UsageError: a glob matches no case.
     """
     owed = {case for planned in plan.cells for case in planned.cases}
     for glob in globs:
         if owed and not fnmatch.filter(owed, glob):
             near = difflib.get_close_matches(glob, sorted(owed), n=3, cutoff=0.3)
-            raise UsageError(f"--checks {glob!r} matches no check; near it: {', '.join(near) or 'nothing'}")
+            similar = f"; similar: {', '.join(near)}" if near else ""
+            raise UsageError(f"--checks {glob!r} matches no check{similar}")
 
     def narrow(planned: PlannedCell) -> PlannedCell:
         cases = tuple(
@@ -125,16 +126,16 @@ def narrow_checks(plan: Plan, globs: Sequence[str]) -> Plan:
 
 
 Render = Callable[[Run, Path], Earlier]
-"""Renders a judged run into its folder, and returns what earlier runs say of it."""
+"""Renders a judged run into its folder, and returns its comparison with earlier runs."""
 
 
 async def run_plan(
     request: Request, plan: Plan, settings: IndexSettings, notify: Notify, render: Render
 ) -> tuple[Run, Earlier]:
-    """Run what is planned, judge it, and write everything that a run leaves; with what earlier runs say.
+    """Run a plan, judge it, and write all files of the run; also returns the comparison with earlier runs.
 
     Raises:
-        HarnessError: the harness or the machine failed; a cell that fails has a status instead.
+        HarnessError: the sweep itself failed; a failing cell gets a status instead.
     """
     run, folder = await measure_plan(request, plan, settings, notify)
     write_results(run, folder)
@@ -150,10 +151,10 @@ async def measure_plan(
     notify: Notify,
     begin: Callable[[Path], None] | None = None,
 ) -> tuple[Run, Path]:
-    """Run what is planned and judge it; the plan and the results lie in the folder of the run.
+    """Run a plan and judge it; plan and results are written to the folder of the run.
 
-    The folder stays marked as unfinished: whoever called goes on in it. ``begin`` is called with it before
-    anything runs.
+    The folder stays marked as unfinished until the caller completes it. ``begin`` is called with the folder
+    before any cell runs.
 
     Raises:
         HarnessError: as ``run_plan``.
@@ -165,7 +166,7 @@ async def measure_plan(
 
     installer = make_installer(settings, downloads=request.python_downloads)
     async with AsyncExitStack() as stack:
-        material = await prepare_material(
+        inputs = await prepare_inputs(
             request.matrix,
             request.store,
             installer,
@@ -177,7 +178,7 @@ async def measure_plan(
         folder = _create_folder(request, plan, begin)
         stack.enter_context(mark(folder.path / UNFINISHED, keep=True))  # as long as cells write their logs
         supplies = Supplies(
-            material=material,
+            inputs=inputs,
             environment=make_environments(request.store, installer).use,
             results=ResultStore(request.store, say, fresh=request.options.fresh, rerun=request.options.rerun),
             folder=folder,
@@ -200,10 +201,10 @@ def _create_folder(request: Request, plan: Plan, begin: Callable[[Path], None] |
 
 
 def find_golden(named: Path | None) -> Path | None:
-    """The golden embeddings that were named, else those that come with the harness, if there are any.
+    """The golden embeddings at a path, else the shipped ones; None if there are none.
 
     Raises:
-        UsageError: what was named is not there.
+        UsageError: the path does not exist.
     """
     golden = named or shipped_golden()
     if named is not None and input_fault(golden, "folder") and (fault := input_fault(golden, "file")):

@@ -14,7 +14,7 @@ from harness.cell.corpus import Sentence, hash_corpus, load_corpus
 from harness.cell.golden import Golden, GoldenError, Key, compute_key, find_golden, read_golden
 from harness.cell.interface import CellSpec
 from harness.records import Lock
-from harness.store.material import CellInputs, Suite
+from harness.store.inputs import CellInputs, Suite
 
 KEY = Key("a" * 64, "b" * 64, "c" * 64)
 AGAIN = "run 'harness golden' and review the change"

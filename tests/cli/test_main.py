@@ -28,7 +28,7 @@ Say = pytest.CaptureFixture[str]
         (("cells", "--only", "numpy-9*"), "--only 'numpy-9*' matches no cell; there are: "),
         (("cells", "--skip", "*"), "--skip * leaves no cell; there are: "),
         (("sweep", "--golden", "nowhere"), "--golden nowhere: no such file or folder"),
-        (("sweep", "--checks", "l0.zeroo*"), "--checks 'l0.zeroo*' matches no check; near it: "),
+        (("sweep", "--checks", "l0.zeroo*"), "--checks 'l0.zeroo*' matches no check; similar: "),
         (("sweep", "--jobs", "0"), "0 is not in the range"),
         (("perf", "--only", "nope"), "harness perf: use `nox -s perf -- --only nope` in a checkout instead"),
         (("lock", "--resolve"), "--resolve requires --check"),

@@ -21,8 +21,8 @@ Say = pytest.CaptureFixture[str]
     ("does", "said"),
     [
         ("dying", "candidate: it exited with code 9 before it was finished (stage latency)"),
-        ("hanging", "candidate: round 0 of normalize.manual.float32.1 (at most 0.2 s) was not over in time"),
-        ("babbling", "candidate: it wrote a line to its channel that is no event"),
+        ("hanging", "candidate: round 0 of normalize.manual.float32.1 (limit 0.2 s) did not end in time"),
+        ("babbling", "candidate: it wrote an invalid event to its channel"),
         ("importing", "candidate: importing numpy failed: ImportError: no"),
         ("timeless", "candidate: normalize.manual.float32.1: it said that a call takes 0.0 s"),
         ("editing", "candidate: harness/cell/planted.py changed while it ran"),

@@ -68,10 +68,10 @@ def test_a_downgrade_that_a_file_pins_besides_is_judged_and_told(world: World, t
 def test_a_package_that_no_index_has_is_told_where_it_is_asked_for(world: World, tmp_path: Path) -> None:
     text = MATRIX.replace("openvino =", "ghost =").replace("openvino", "ghost")
     ghostly = make_matrix(tmp_path / "matrices", text), world[1]
-    with pytest.raises(UsageError, match=r"\.toml: pins\.ghost: no index here has a package"):
+    with pytest.raises(UsageError, match=r"\.toml: pins\.ghost: no index has a package"):
         ask(ghostly, tmp_path, "numpy==2.0.2")
     with pytest.raises(
-        UsageError, match=r"^from_file\.txt:2: no index here has a package 'ghost'; correct it"
+        UsageError, match=r"^from_file\.txt:2: no index has a package 'ghost'; correct the name"
     ):
         ask(ghostly, tmp_path, "numpy==2.0.2", from_file="numpy==1.26.2 ghost==1.0")
 
@@ -173,7 +173,7 @@ def test_no_solution_is_the_fate_of_the_candidate(world: World, tmp_path: Path) 
         (("tokenizers<0.23",), {}, "tokenizers 0.23 -> 0.22 is a downgrade"),
         (("numpy==1.26.2",), {}, f"{BASELINE} and {BASELINE} with numpy==1.26.2 are the same"),
         ((), {"from_file": "numpy==2.0.2", "to_file": "numpy<2"}, "numpy 2.0.2 -> 1.26.2 is a down"),
-        ((), {"to_file": "numpy@file:///numpy.whl"}, "to_file.txt:1: numpy: it comes from an address"),
+        ((), {"to_file": "numpy@file:///numpy.whl"}, "to_file.txt:1: numpy: it comes from a URL"),
         ((), {"to_file": "numpy==2.0.2 tokenizers==1 tokenizers==2"}, "to_file.txt:2: tokenizers: it is"),
     ],
 )

@@ -138,7 +138,7 @@ def test_a_gate_is_decided_again_from_its_folder(front: Front) -> None:
         (("numpy==1.20",), 2, "is a downgrade"),
         (("--to", "gone.txt"), 2, "gone.txt: no such file"),
         (("--to", "main:gone.txt"), 2, "main:gone.txt: no such file, and "),
-        (("numpy==2.0.2", "--from", "does.json"), 2, "does.json: of an unknown kind (.json)"),
+        (("numpy==2.0.2", "--from", "does.json"), 2, "does.json: unknown kind of file (.json)"),
         (("numpy==2.0.2", "--checks", "l9.*"), 2, "--checks 'l9.*' matches no check"),
         (("numpy==2.0.2", "--golden", "gone"), 2, "--golden gone: no such file"),
         (("torch==2.13.0", "--from", "broken.txt"), 3, "the baseline (broken.txt) has no solution: Because "),
@@ -178,4 +178,7 @@ def test_a_changed_result_of_a_gate_is_told(front: Front, capsys: Say) -> None:
     file.write_text(file.read_text() + " ")
     assert front.command("report", str(folder)) == 1
     told = " ".join(capsys.readouterr().out.split())
-    assert "candidate/result.json: it is not what was written: its seal differs; the cell counts as" in told
+    assert (
+        "candidate/result.json: its content has changed: it does not match its seal; the cell counts as"
+        in told
+    )

@@ -201,8 +201,8 @@ def test_words_that_a_test_cannot_provoke(said: str, sentence: str) -> None:
     "said",
     [
         "the store cannot be used: [Errno 28] No space left on device; name another with --store",
-        "uv pip was not over within 1800 s",
-        "arm: what was installed is not what its RECORD says, also when fetched anew",
+        "uv pip did not end within 1800 s",
+        "arm: what was installed does not match its RECORD, also after downloading again",
     ],
 )
 def test_a_sentence_of_the_harness_stays(said: str) -> None:

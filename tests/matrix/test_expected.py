@@ -69,11 +69,11 @@ def test_whole_file(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("before", "after", "said"),
     [
-        (CHECK, "", "check: say either check (a glob over case ids) or status (of the whole cell)"),
+        (CHECK, "", "check: expected either check (a glob over case ids) or status (of the whole cell)"),
         (
             CHECK,
             f'check = "{CASE}"\nstatus = "failed"',
-            "check: say either check (a glob over case ids) or status (of the whole cell)",
+            "check: expected either check (a glob over case ids) or status (of the whole cell)",
         ),
         (CASE, f"{CASE}x", f"check: '{CASE}x' matches no case (did you mean '{CASE}'?)"),
         (CHECK, f'check = ["{CASE}", "l9.*"]', "check: 'l9.*' matches no case"),
@@ -92,9 +92,17 @@ def test_whole_file(tmp_path: Path) -> None:
                 "found '2.3'"
             ),
         ),
-        ("python =", "Python =", "where.Python: write it 'python'"),
-        ('["mine"]', '["mime"]', "matrix: there is no matrix 'mime' beside this file (did you mean 'mine'?)"),
-        ('"the reference differs"', '" "', "reason: it is empty; say why this is expected"),
+        ("python =", "Python =", "where.Python: expected the normalized name 'python'"),
+        (
+            '["mine"]',
+            '["mime"]',
+            "matrix: there is no matrix 'mime' in the folder of this file (did you mean 'mine'?)",
+        ),
+        (
+            '"the reference differs"',
+            '" "',
+            "reason: expected a text that is not blank; state why the divergence is expected",
+        ),
         ('reason = "the reference differs"', "", "reason: this key is required"),
         (CHECK, 'status = "ok"', "status: 'ok' is no divergence"),
         (
@@ -105,7 +113,7 @@ def test_whole_file(tmp_path: Path) -> None:
         (
             CHECK,
             'status = "crashed"\noutcome = "error"',
-            "outcome: it is that of a check; with status it says nothing",
+            "outcome: this key is valid with check only; delete it",
         ),
         (
             CHECK,
@@ -125,7 +133,7 @@ def test_whole_file(tmp_path: Path) -> None:
         ),
     ],
 )
-def test_cannot_be_meant(tmp_path: Path, before: str, after: str, said: str) -> None:
+def test_an_invalid_file_is_refused(tmp_path: Path, before: str, after: str, said: str) -> None:
     path = put_expected(tmp_path, GOOD.replace(before, after, 1))
     with pytest.raises(UsageError) as told:
         read_expected(path)
@@ -182,7 +190,7 @@ def test_tolerances_beside_a_matrix_go_over_the_shipped(tmp_path: Path) -> None:
         ("[tolerances]\n", "tolerances: unknown key (did you mean 'tolerance'?); known here: tolerance"),
     ],
 )
-def test_tolerances_that_cannot_be_meant(tmp_path: Path, text: str, said: str) -> None:
+def test_invalid_tolerances_are_refused(tmp_path: Path, text: str, said: str) -> None:
     path = tmp_path / "tolerances.toml"
     path.write_text(text, encoding="utf-8")
     with pytest.raises(UsageError) as told:
@@ -190,7 +198,7 @@ def test_tolerances_that_cannot_be_meant(tmp_path: Path, text: str, said: str) -
     assert str(told.value) == f"{path}: {said}"
 
 
-def test_shipped_expectations_are_borrowed_by_a_matrix_of_somebodys_own(tmp_path: Path) -> None:
+def test_a_matrix_of_a_user_includes_the_shipped_expectations(tmp_path: Path) -> None:
     mine = make_matrix(tmp_path, 'expected = "shipped"\n' + PLAIN)
     compat = read_matrix(shipped_matrices() / "compat.toml")
     assert (bool(expectations_for(mine)), bool(borrowed_for(mine))) == (False, True)

@@ -135,7 +135,7 @@ def test_wrong_form(tmp_path: Path, text: str, said: str) -> None:
             PLAIN.replace('["1.26.2", "2.4.6"]', "[]"),
             "axes.numpy has no versions; list at least one, or delete the axis",
         ),
-        (PLAIN.replace('"2.4.6"]', '"1.26.2.0"]'), "axes.numpy[1]: '1.26.2.0' is there twice; delete one"),
+        (PLAIN.replace('"2.4.6"]', '"1.26.2.0"]'), "axes.numpy[1]: duplicate version '1.26.2.0'; delete one"),
         (
             PLAIN.replace('"2.4.6"]', '">=2"]'),
             "axes.numpy[1]: expected one exact version such as \"1.26.2\", found '>=2'",
@@ -146,13 +146,19 @@ def test_wrong_form(tmp_path: Path, text: str, said: str) -> None:
         ),
         (
             PLAIN.replace("torch =", "Torch_Audio ="),
-            "pins.Torch_Audio: write it 'torch-audio'",
+            "pins.Torch_Audio: expected the normalized name 'torch-audio'",
         ),
-        (PLAIN.replace("torch =", '"to rch" ='), "pins.to rch: not the name of a package"),
-        (PLAIN.replace("torch =", "numpy ="), "pins.numpy: it is an axis as well; keep the axis or the pin"),
+        (PLAIN.replace("torch =", '"to rch" ='), "pins.to rch: expected the name of a package"),
+        (
+            PLAIN.replace("torch =", "numpy ="),
+            "pins.numpy: the package is also an axis; keep either the axis or the pin",
+        ),
         (
             PLAIN.replace("python =", "pandas ="),
-            'pins.python: which Python? Write python = { version = "3.11", reason = "..." }, or an axis',
+            (
+                "pins.python: this key is required without a python axis, such as "
+                'python = { version = "3.11", reason = "..." }'
+            ),
         ),
         (PLAIN.replace('"3.11"', '"2.7"'), "pins.python: expected a Python such as \"3.11\", found '2.7'"),
         (
@@ -169,7 +175,7 @@ def test_wrong_form(tmp_path: Path, text: str, said: str) -> None:
         ),
         (
             PLAIN + INCLUDE.replace("2.0.2", "2.4.6"),
-            "include[0]: there is a cell numpy-2.4.6_sentence-transformers-3.3.1 already; delete this row",
+            "include[0]: the cell numpy-2.4.6_sentence-transformers-3.3.1 exists already; delete this row",
         ),
         (
             PLAIN + INCLUDE + 'scipy = "1.16.3"\n',
@@ -181,7 +187,7 @@ def test_wrong_form(tmp_path: Path, text: str, said: str) -> None:
         ),
         (
             PLAIN + '\n[[include]]\nnumpy = "2.0.2"\n',
-            "include[0]: says no version for axis sentence-transformers; a row names every axis",
+            "include[0]: axis sentence-transformers has no version; a row names every axis",
         ),
         (
             PLAIN + INCLUDE + 'source = ["sentence-transformer"]\n',
@@ -202,7 +208,7 @@ def test_wrong_form(tmp_path: Path, text: str, said: str) -> None:
             # An epoch and a local version, two things that an id cannot tell apart.
             PLAIN.replace('"2.4.6"]', '"1!2", "1+2"]').replace('["3.3.1", "6.2.0"]', '["3.3.1"]'),
             (
-                "two cells of one id numpy-1-2_sentence-transformers-3.3.1: numpy 1!2, "
+                "two cells have the id numpy-1-2_sentence-transformers-3.3.1: numpy 1!2, "
                 "sentence-transformers 3.3.1; numpy 1+2, sentence-transformers 3.3.1"
             ),
         ),
@@ -212,20 +218,20 @@ def test_wrong_form(tmp_path: Path, text: str, said: str) -> None:
         ),
         (
             PLAIN.replace('path = "model"', ""),
-            "model: say either distribution (name==version) or path (a local folder)",
+            "model: expected either distribution (name==version) or path (a local folder)",
         ),
         (
             PLAIN.replace('path = "model"', 'distribution = "some-model>=1"'),
             (
-                "model.distribution: 'some-model>=1' names no exact version; write \"name==version\"\n"
-                "model.folder: this key is required beside distribution\n"
-                "model.weights: this key is required beside distribution\n"
-                "model.weights-sha256: this key is required beside distribution"
+                "model.distribution: expected an exact version, \"name==version\", found 'some-model>=1'\n"
+                "model.folder: this key is required with distribution\n"
+                "model.weights: this key is required with distribution\n"
+                "model.weights-sha256: this key is required with distribution"
             ),
         ),
     ],
 )
-def test_cannot_be_meant(tmp_path: Path, text: str, said: str) -> None:
+def test_an_invalid_file_is_refused(tmp_path: Path, text: str, said: str) -> None:
     assert refused(tmp_path, text) == said
 
 

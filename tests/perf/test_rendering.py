@@ -52,5 +52,5 @@ def test_rendering_tells_what_it_took(tmp_path: Path, capsys: pytest.CaptureFixt
     assert told.keys() == {"history", "page", "terminal", "bytes"}
     assert all(value > 0 for value in told.values())
     path.write_bytes(b"no gzip")
-    with pytest.raises(UsageError, match="not a whole file of a run"):
+    with pytest.raises(UsageError, match="incomplete or damaged file of a run"):
         main([str(path), "3", "5"])

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from harness.files import Owned, list_folder, remove_tree
+from harness.files import OwnedFolder, list_folder, remove_tree
 from harness.gate.blocks import read_blocks
 from harness.gate.quantities import plan_quantities
 from harness.records import Block, Notify, Progress, Quantity
@@ -141,7 +141,7 @@ def _find_foreign(folder: Path) -> Path | None:
     return next((path for path in list_folder(folder) if not _is_measured(path)), None)
 
 
-MEASURED = Owned("harness-proof.txt", "a folder of measurements of the proof", _find_foreign)
+MEASURED = OwnedFolder("harness-proof.txt", "a folder of measurements of the proof", _find_foreign)
 
 
 def make_folders(wanted: Wanted) -> None:

@@ -153,7 +153,7 @@ def test_folder_of_somebody_else_is_not_measured_in(tmp_path: Path, name: str) -
     (tmp_path / name).parent.mkdir()
     (tmp_path / name).write_text("mine")
     wanted = stages.Wanted(tmp_path, Store(tmp_path), gates=0, record=0.0, real=0, budget=1.0, fresh=True)
-    with pytest.raises(UsageError, match=f"{Path(name).name} in it is something else; nothing was changed"):
+    with pytest.raises(UsageError, match=f"it holds {Path(name).name}, a foreign file; nothing was changed"):
         stages.make_folders(wanted)
     assert (tmp_path / name).read_text() == "mine"
 

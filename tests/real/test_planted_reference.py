@@ -106,7 +106,7 @@ def test_half_a_result_and_exit_code_0_are_no_success(sweep: Sweep) -> None:
     reason = sweep.verdict(version_of("leaves")).reason
 
     assert "exited with code 0" in reason
-    assert "half a line" in reason
+    assert "incomplete line" in reason
     assert sweep.result(version_of("leaves")).cases == ()
 
 
@@ -132,7 +132,7 @@ def test_a_truncated_result_is_missing_and_red(bench: Bench, sweep: Sweep) -> No
 
     again = bench.judge_again(folder)
 
-    assert "not a whole result" in again.output
+    assert "the result is incomplete or damaged" in again.output
     assert (again.verdict(RELEASE).status, again.verdict(RELEASE).red) == ("missing", True)
     assert {finding.outcome for finding in again.red(RELEASE).values()} == {"missing"}
     assert again.verdict(version_of("axis")) == sweep.verdict(version_of("axis"))

@@ -32,13 +32,13 @@ def test_requirements_with_all_that_they_can_hold(tmp_path: Path) -> None:
         "torch",
         "tokenizers<1",
     ]
-    assert found.packages["torch"].fault == "it comes from an address, not from an index"
+    assert found.packages["torch"].fault == "it comes from a URL, not from an index"
     assert found.packages["numpy"].where == "requirements.txt:4"
     assert found.packages["tokenizers"].where == "base.txt:2"
     assert found.notes == (
-        "requirements.txt:2: --extra-index-url is not followed: pip's settings count",
-        "requirements.txt:10: a package from a path or an address is left out",
-        "requirements.txt:11: a package from a path or an address is left out",
+        "requirements.txt:2: --extra-index-url is ignored: pip's settings apply",
+        "requirements.txt:10: a package from a path or URL is ignored",
+        "requirements.txt:11: a package from a path or URL is ignored",
     )
 
 
@@ -48,7 +48,7 @@ def test_pip_freeze(tmp_path: Path) -> None:
     )
     found = read(tmp_path, "freeze.txt", frozen)
     assert requirements(found) == ["numpy==1.26.2", "service", "tqdm==4"]
-    assert found.packages["service"].fault == "it comes from a path or an address, not from an index"
+    assert found.packages["service"].fault == "it comes from a path or URL, not from an index"
 
 
 @pytest.mark.parametrize(
@@ -76,7 +76,7 @@ def test_what_comes_from_a_path_or_an_address_is_known_by_its_name(
 ) -> None:
     found = read(tmp_path, "requirements.txt", f"tqdm\n{line}\n")
     assert [each for each in found.packages if each != "tqdm"] == [name] * bool(name)
-    assert found.notes == ("requirements.txt:2: a package from a path or an address is left out",)
+    assert found.notes == ("requirements.txt:2: a package from a path or URL is ignored",)
 
 
 def test_what_is_for_another_python_is_not_there(tmp_path: Path) -> None:

@@ -112,7 +112,7 @@ def test_an_index_that_answers_is_used(planted: AbstractContextManager[Planted])
     [
         (always(LOGIN.encode()), LOGIN_PAGE),
         (serve(moved), f"{LOGIN_PAGE} (after a redirect to {{host}})"),
-        (always(status=302, headers={"Location": "/simple/numpy/"}), "redirects without end"),
+        (always(status=302, headers={"Location": "/simple/numpy/"}), "too many redirects"),
         (always(status=401), f"it answered with status 401 (Unauthorized): {DENIED}"),
         (always(status=403), f"it answered with status 403 (Forbidden): {DENIED}"),
         (always(status=500), "it answered with status 500 (Internal Server Error)"),
@@ -143,7 +143,9 @@ def test_an_index_that_does_not_answer_as_one_is_named(
 def test_no_server_holds_up_the_command(planted: AbstractContextManager[Planted]) -> None:
     with planted as index:
         said = check(IndexSettings(index=index.url), limit=0.3)
-        assert said.startswith(f"the package index {index.host} cannot be used: no whole answer within 0.3 s")
+        assert said.startswith(
+            f"the package index {index.host} cannot be used: no complete answer within 0.3 s"
+        )
 
 
 def test_all_are_asked_at_once_and_each_that_fails_is_named(tmp_path: Path) -> None:
@@ -282,7 +284,7 @@ def test_an_index_is_asked_once_and_not_where_every_lock_is_there(tmp_path: Path
     [
         (serve(moved), "a login page instead of a list of files", ("lock",)),
         (refuse(), "Connection refused", ("cells",)),
-        (serve_bytes(), "no whole answer within 5 s", ("gate", "numpy==2.4.6")),
+        (serve_bytes(), "no complete answer within 5 s", ("gate", "numpy==2.4.6")),
     ],
     ids=["lock-login", "cells-refused", "gate-silent"],
 )

@@ -81,8 +81,8 @@ def test_an_unsatisfiable_cell_is_only_its_reason(tmp_path: Path) -> None:
         (lambda text: text.replace("a" * 64, "e" * 64), "damaged or edited by hand"),
         (lambda text: text[:-30], "damaged or edited by hand"),
         (lambda text: text + "scipy==1.0\n", "damaged or edited by hand"),
-        (lambda text: text.replace("# schema: 1", "# schema: 2"), "lock schema 2, not 1"),
-        (lambda _: "", "no schema in its head"),
+        (lambda text: text.replace("# schema: 1", "# schema: 2"), "expected lock schema 1, found 2"),
+        (lambda _: "", "no schema in its header"),
     ],
     ids=["version", "hash", "cut-off", "added", "schema", "empty"],
 )
@@ -163,7 +163,7 @@ def test_a_matrix_is_locked_whole(tmp_path: Path, settings: IndexSettings) -> No
         ("changed", ids[3]),
         ("removed", ids[2]),
     ]
-    assert again[0].note == "asked for differently, same distributions"
+    assert again[0].note == "other requirements, same distributions"
     assert locking.check_locks(changed) == ()
 
 

@@ -43,7 +43,7 @@ def refused(matrix: Matrix, settings: IndexSettings) -> str:
 def test_what_nothing_brings_along_is_named_with_an_example(tmp_path: Path) -> None:
     matrix, settings = without(tmp_path, OPENVINO)
     assert refused(matrix, settings) == (
-        f"{matrix.path}: pins.openvino: the suite imports openvino, and nothing brings it into "
+        f"{matrix.path}: pins.openvino: the suite imports openvino, which is missing in "
         "numpy-1.26.2_sentence-transformers-3.3.1 and 2 more; name it as an axis, or under [pins], such as "
         'openvino = { version = "2026.4.1", reason = "what we run" }'
     )

@@ -85,15 +85,15 @@ def test_a_uv_lock_with_nothing_for_this_environment_has_a_fault_there(tmp_path:
         (
             "a.yaml",
             "x: 1",
-            "a.yaml: of an unknown kind (.yaml); a requirements file, the output of pip freeze",
+            "a.yaml: unknown kind of file (.yaml); a requirements file, the output of pip freeze",
         ),
-        ("pyproject.toml", "[project]\n", "pyproject.toml: of an unknown kind; a requirements file"),
-        ("poetry.lock", "[metadata]\nlock-version = '2'\n", "poetry.lock: of an unknown kind"),
+        ("pyproject.toml", "[project]\n", "pyproject.toml: unknown kind of file; a requirements file"),
+        ("poetry.lock", "[metadata]\nlock-version = '2'\n", "poetry.lock: unknown kind of file"),
         ("a.txt", "tqdm\n\nnumpy=>2\n", "a.txt:3: 'numpy=>2' is not a requirement: "),
         ("a.txt", "-r gone.txt\n", "a.txt:1: -r gone.txt: gone.txt: no such file"),
         ("a.txt", "# nothing\n", "a.txt: names no package for Python 3.11 on this platform"),
         ("uv.lock", "version = 1\n[[package", "uv.lock: not TOML: "),
-        ("uv.lock", "version = 2\n", "uv.lock: version 2 of the format of uv.lock; 1 is known"),
+        ("uv.lock", "version = 2\n", "uv.lock: expected version 1 of the uv.lock format, found 2"),
         (
             "uv.lock",
             "version = 1\n[[package]]\nname = 3\n",
@@ -103,29 +103,29 @@ def test_a_uv_lock_with_nothing_for_this_environment_has_a_fault_there(tmp_path:
         (
             "a.txt",
             "tqdm\nnumpy==1.2; sys_platform ~= 'linux'\n",
-            "a.txt:2: marker 'sys_platform ~= \"linux\"' makes a comparison that is not defined",
+            "a.txt:2: marker 'sys_platform ~= \"linux\"' contains an undefined comparison",
         ),
         (
             "a.txt",
             "numpy; 'dev' in dependency_groups\n",
-            "a.txt:1: marker '\"dev\" in dependency_groups' names 'dependency_groups', which has",
+            "a.txt:1: marker '\"dev\" in dependency_groups' uses 'dependency_groups', which is",
         ),
         ("uv.lock", make_uv_lock(version="abc"), "uv.lock: package 'numpy': expected a version, found 'abc'"),
-        ("uv.lock", make_uv_lock(name="a b"), "uv.lock: 'a b' is no name of a package"),
+        ("uv.lock", make_uv_lock(name="a b"), "uv.lock: 'a b' is not the name of a package"),
         (
             "uv.lock",
             make_uv_lock(marker="sys_platform ~= 'linux'"),
-            "uv.lock: package 'numpy': marker 'sys_platform ~= 'linux'' makes a comparison",
+            "uv.lock: package 'numpy': marker 'sys_platform ~= 'linux'' contains an undefined",
         ),
         (
             "uv.lock",
             make_uv_lock(marker="'dev' in dependency_groups"),
-            "uv.lock: package 'numpy': marker ''dev' in dependency_groups' names",
+            "uv.lock: package 'numpy': marker ''dev' in dependency_groups' uses",
         ),
         (
             "uv.lock",
             make_uv_lock(marker="linux"),
-            "uv.lock: package 'numpy': 'linux' is no marker: ",
+            "uv.lock: package 'numpy': invalid marker 'linux': ",
         ),
         (
             "pylock.toml",
@@ -136,7 +136,7 @@ def test_a_uv_lock_with_nothing_for_this_environment_has_a_fault_there(tmp_path:
         ("nobody:a.txt", None, "nobody:a.txt: no such file, and "),
     ],
 )
-def test_what_cannot_be_meant(name: str, text: str | None, said: str, tmp_path: Path) -> None:
+def test_an_invalid_file_is_refused(name: str, text: str | None, said: str, tmp_path: Path) -> None:
     with pytest.raises(UsageError) as told:
         read(tmp_path, name, text)
     assert str(told.value).startswith(said)
@@ -162,7 +162,7 @@ def git(folder: Path, *arguments: str) -> None:
 def test_a_repository_that_git_refuses_is_told(tmp_path: Path) -> None:
     git(tmp_path, "init", "--quiet")
     (tmp_path / ".git" / "config").write_text("[core", encoding="utf-8")
-    with pytest.raises(MachineError, match=r"^main:a\.txt: git cannot say: .*bad config"):
+    with pytest.raises(MachineError, match=r"^main:a\.txt: git failed: .*bad config"):
         read(tmp_path, "main:a.txt")
 
 

@@ -103,8 +103,8 @@ def test_an_unknown_package_is_a_fault_of_the_matrix(matrix: Matrix, settings: I
     with pytest.raises(UsageError) as told:
         asyncio.run(resolve_all([cell_asking("sentence-transformers==3.3.1")], matrix, settings))
     assert str(told.value) == (
-        f"{matrix.path}: axes.sentence-transformers: no index here has a package 'sentence-transformers'; "
-        "correct it"
+        f"{matrix.path}: axes.sentence-transformers: no index has a package 'sentence-transformers'; "
+        "correct the name"
     )
 
 
@@ -164,14 +164,16 @@ def test_offline_nothing_is_known_of_a_package(
         asyncio.run(resolve(cell_asking("numpy==2.4.6"), matrix, IndexSettings()))
 
 
-def test_an_index_without_upload_times_is_said_to_be_one(tmp_path: Path, wheels: Path) -> None:
+def test_an_index_without_upload_times_is_named(tmp_path: Path, wheels: Path) -> None:
     page = tmp_path / "simple" / "numpy" / "index.html"
     page.parent.mkdir(parents=True)
     file = wheels / "numpy-2.4.6-py3-none-any.whl"
     page.write_text(f'<!DOCTYPE html><a href="{file.as_uri()}">{file.name}</a>', encoding="utf-8")
     mirror = IndexSettings(index=(tmp_path / "simple").as_uri())
     cell = cell_asking("numpy==2.4.6")
-    with pytest.raises(MachineError, match="gives no upload times for numpy, so none of its files count"):
+    with pytest.raises(
+        MachineError, match="gives no upload times for numpy, so exclude-newer excludes all its files"
+    ):
         asyncio.run(resolve(cell, make_matrix(tmp_path / "dated"), mirror))
     exempt = make_matrix(tmp_path / "exempt", PLAIN.replace("[resolve]", '[resolve]\nundated = ["numpy"]'))
     assert asyncio.run(resolve(cell, exempt, mirror)).reason == ""

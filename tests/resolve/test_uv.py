@@ -129,7 +129,7 @@ def test_a_uv_that_comes_to_no_end_of_its_own_gives_no_answer(
     assert (str(told.value), told.value.returncode) == (said, code)
 
 
-def test_a_uv_that_cannot_be_started_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_uv_that_cannot_be_started_is_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("uv.find_uv_bin", lambda: str(tmp_path))
     with pytest.raises(uv.UvError, match=r"^uv could not be started: "):
         asyncio.run(resolve(CELL, make_matrix(tmp_path, UNDATED), IndexSettings(no_index=True)))

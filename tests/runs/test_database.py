@@ -54,10 +54,10 @@ def make_newer(path: Path) -> None:
 @pytest.mark.parametrize(
     ("make", "said"),
     [
-        (make_foreign, "a database, but no history of the harness; name another file"),
+        (make_foreign, "a database, but not a history of the harness; name another file"),
         (
             make_newer,
-            f"of version 99, but this harness knows versions up to {len(STEPS)}; use a newer harness",
+            f"found history version 99, expected at most {len(STEPS)}; use a newer harness",
         ),
     ],
 )

@@ -100,7 +100,7 @@ def test_a_damaged_history_is_put_aside_and_a_new_one_begun(
     (aside,) = tmp_path.glob("history.damaged-*.sqlite3")
     assert (aside.read_bytes(), journal.exists()) == (damaged, False)
     assert len(said) == 1
-    assert f"put aside as {aside.name}, and a new one begun" in said[0]
+    assert f"renamed to {aside.name}, and a new one was created" in said[0]
     assert f"harness history --import {tmp_path}" in said[0]
     assert ids(path) == (["kept"] if first == "writer" else [])
 
@@ -118,7 +118,7 @@ def test_a_file_that_may_never_have_been_a_history_is_left_alone(
         file.write(b"mine")
     damaged = path.read_bytes()
     with pytest.raises(
-        HistoryError, match=r"thesis\.sqlite3: no history of the harness \(.*name another file"
+        HistoryError, match=r"thesis\.sqlite3: not a history of the harness \(.*name another file"
     ):
         ids(path) if first == "reader" else record(path, past("kept"))
     assert path.read_bytes() == damaged

@@ -123,16 +123,16 @@ def test_json_fits_its_schema_and_reads_back(tmp_path: Path) -> None:
         assert read_json(path) == run
 
 
-def test_what_is_no_results_file_is_said_to_be_none(tmp_path: Path) -> None:
+def test_an_invalid_results_file_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "results.json"
     with pytest.raises(UsageError, match="no such file"):
         read_json(path)
     whole = render_json(make_small_run())
     for text, why in (
-        (whole[:-50], "not a whole file of a run: .*; run it again"),
-        ('{"schema": 99}', "schema version 99, but this harness reads version 1; run it again"),
-        ("{}", "schema version None, but"),
-        ('{"schema": 1, "plan": 3}', r"not a run as this version of the harness writes it: .* `\$.plan`"),
+        (whole[:-50], "incomplete or damaged file of a run: .*; run it again"),
+        ('{"schema": 99}', "expected schema version 1, found 99; run it again"),
+        ("{}", "expected schema version 1, found None"),
+        ('{"schema": 1, "plan": 3}', r"not a run of this version of the harness: .* `\$.plan`"),
     ):
         path.write_text(text, encoding="utf-8")
         with pytest.raises(UsageError, match=why):

@@ -39,15 +39,15 @@ def test_a_gate_that_was_refused_has_a_history_too(tmp_path: Path) -> None:
 def test_what_is_no_finished_run_is_refused(tmp_path: Path) -> None:
     _, folder = put_run(tmp_path)
     (folder / "unfinished").touch()
-    with pytest.raises(UsageError, match="a run that was cut off"):
+    with pytest.raises(UsageError, match="the run was interrupted"):
         read_folder(folder)
     (tmp_path / "nothing").mkdir()
-    with pytest.raises(UsageError, match=r"no run: no results\.json"):
+    with pytest.raises(UsageError, match=r"expected a run: results\.json"):
         read_folder(tmp_path / "nothing")
     (tmp_path / "results.json.gz").write_bytes(b"\x1f\x8b broken")
     with pytest.raises(UsageError, match=r"results\.json\.gz: cannot be unpacked"):
         read_folder(tmp_path / "results.json.gz")
-    with pytest.raises(UsageError, match="no run there"):
+    with pytest.raises(UsageError, match="expected a run, or a folder"):
         list(find_folders(tmp_path / "nothing"))
 
 

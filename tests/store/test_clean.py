@@ -157,7 +157,7 @@ def test_store_of_before_there_were_markers_is_recognized_once(store: Store, nam
         (["unfinished/novel.txt", "aside/photos-2024-12/a.jpg"], "aside"),
     ],
 )
-def test_folder_of_somebody_else_is_refused_before_anything_changes(
+def test_a_foreign_folder_is_refused_before_anything_changes(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
@@ -174,7 +174,7 @@ def test_folder_of_somebody_else_is_refused_before_anything_changes(
     ):
         assert command(monkeypatch, *arguments, "--store", str(tmp_path)) == 2
         assert (
-            f"not a store of embedding-parity-harness: {told} in it is something else"
+            f"not a store of embedding-parity-harness: it holds {told}, a foreign file"
             in capsys.readouterr().err
         )
     assert look(tmp_path) == set(names)
@@ -205,11 +205,11 @@ def test_what_the_harness_has_not_made_stays(store: Store, tmp_path: Path) -> No
     }
     assert look(tmp_path / "disk") == {f"{SUITE}/a.py", "w.bin"}
     for entry in (store.models / "llama", store.models / MODEL, store.suites / SUITE, tmp_path / "disk"):
-        with pytest.raises(StoreError, match="not made by the harness, so it is left there"):
-            store.put_aside(entry)
+        with pytest.raises(StoreError, match="not created by the harness, so it is not removed"):
+            store.remove_entry(entry)
 
 
 def test_marker_is_a_file_of_a_store(store: Store) -> None:
     (store.root / MARKER).mkdir(parents=True)
-    with pytest.raises(UsageError, match=f"{MARKER} in it is something else"):
+    with pytest.raises(UsageError, match=f"it holds {MARKER}, a foreign file"):
         store.claim()

@@ -46,8 +46,8 @@ def test_truncated_file_ends_in_a_good_environment(yard: Yard) -> None:
         assert cached == [CODE[:100]], "the planted fault is in the cache as well"
     environment = yard.make(lock)
     assert yard.module(environment, "leg").read_text() == CODE
-    what = f"1 of its files changed since it was made, the first is lib/python{PYTHON}/site-packages/leg.py"
-    assert yard.said == [f"environment {lock.digest[:20]}: {what}; made anew"]
+    what = f"1 of its files changed since its creation, the first is lib/python{PYTHON}/site-packages/leg.py"
+    assert yard.said == [f"environment {lock.digest[:20]}: {what}; it is rebuilt"]
 
 
 def test_changed_file_of_the_same_size_ends_in_a_good_environment(yard: Yard) -> None:
@@ -62,20 +62,20 @@ def test_damage_of_the_cache_is_found_when_another_environment_is_made(yard: Yar
     os.truncate(yard.module(yard.make(yard.lock("arm")), "arm"), 100)
     environment = yard.make(yard.lock("arm", "leg"))
     assert yard.module(environment, "arm").read_text() == CODE
-    assert yard.said == ["uv's cache holds damaged files of arm; fetched anew"]
+    assert yard.said == ["uv's cache holds damaged files of arm; they are downloaded again"]
 
 
 @pytest.mark.parametrize(
     ("fault", "said"),
     [
-        ("cut off", "it was cut off while it was made"),
+        ("cut off", "its installation was interrupted"),
         (
             "removed",
-            "1 of its files changed since it was made, the first is lib/python{python}/site-packages/arm.py",
+            "1 of its files changed since its creation, the first is lib/python{python}/site-packages/arm.py",
         ),
         (
             "added",
-            "1 of its files changed since it was made, the first is lib/python{python}/site-packages/sly.py",
+            "1 of its files changed since its creation, the first is lib/python{python}/site-packages/sly.py",
         ),
     ],
 )
@@ -91,7 +91,7 @@ def test_damage_is_noticed_and_made_anew(yard: Yard, fault: str, said: str) -> N
     again = yard.make(lock)
     assert yard.module(again, "arm").read_text() == CODE
     assert not yard.module(again, "sly").exists()
-    assert yard.said == [f"environment {lock.digest[:20]}: {said.format(python=PYTHON)}; made anew"]
+    assert yard.said == [f"environment {lock.digest[:20]}: {said.format(python=PYTHON)}; it is rebuilt"]
 
 
 def test_interpreter_that_was_uninstalled_is_noticed(tmp_path: Path) -> None:
@@ -101,7 +101,10 @@ def test_interpreter_that_was_uninstalled_is_noticed(tmp_path: Path) -> None:
     write_manifest(tmp_path / "environment")
     assert find_damage(tmp_path / "environment", {}) == ""
     (tmp_path / "interpreter").unlink()
-    assert find_damage(tmp_path / "environment", {}) == f"its interpreter is gone: {tmp_path / 'interpreter'}"
+    assert (
+        find_damage(tmp_path / "environment", {})
+        == f"its interpreter no longer exists: {tmp_path / 'interpreter'}"
+    )
 
 
 def test_store_that_cannot_be_written_to(tmp_path: Path, yard: Yard) -> None:

@@ -160,23 +160,25 @@ def test_scripts_and_data_are_whole_where_uv_puts_them(rich: tuple[Lock, Path]) 
 @pytest.mark.parametrize(
     ("fault", "said"),
     [
-        (f"remove {SITE}/limb/data.txt", "1 file is limb/data.txt"),
-        (f"remove {SITE}/limb", "2 files are limb/__init__.py"),
-        (f"cut {SITE}/limb/__init__.py", "1 file is limb/__init__.py"),
-        ("remove bin/limb", "1 file is ../../../bin/limb"),
-        ("cut share/limb/table.csv", "1 file is ../../../share/limb/table.csv"),
+        (f"remove {SITE}/limb/data.txt", "1 file does limb/data.txt"),
+        (f"remove {SITE}/limb", "2 files do limb/__init__.py"),
+        (f"cut {SITE}/limb/__init__.py", "1 file does limb/__init__.py"),
+        ("remove bin/limb", "1 file does ../../../bin/limb"),
+        ("cut share/limb/table.csv", "1 file does ../../../share/limb/table.csv"),
         (f"remove {SITE}/limb-1.0.dist-info", "limb 1.0 is not installed"),
         (f"remove {SITE}/limb-1.0.dist-info/RECORD", "limb 1.0 is not installed"),
-        (f"early {SITE}/limb-1.0.dist-info/RECORD", "limb 1.0 was not installed to its end"),
-        (f"rename {SITE}/limb-1.0.dist-info", "limb 0.9 is installed, but should be 1.0"),
+        (f"early {SITE}/limb-1.0.dist-info/RECORD", "limb 1.0 was not completely installed"),
+        (f"rename {SITE}/limb-1.0.dist-info", "limb: expected version 1.0, found 0.9"),
     ],
 )
-def test_what_is_not_as_its_record_says_is_incomplete(fault: str, said: str, rich: tuple[Lock, Path]) -> None:
+def test_a_distribution_that_differs_from_its_record_is_incomplete(
+    fault: str, said: str, rich: tuple[Lock, Path]
+) -> None:
     environment = rich[1]
     how, _, name = fault.partition(" ")
     plant_fault(environment / name, how)
-    differs = r"\1 not as the RECORD of limb says, the first is \2"
-    told = {"limb": re.sub(r"^(\d files? (?:is|are)) (\S+)$", differs, said)}
+    differs = r"\1 not match the RECORD of limb, the first is \2"
+    told = {"limb": re.sub(r"^(\d files? (?:does|do)) (\S+)$", differs, said)}
     assert find_incomplete(environment, {"limb": "1.0", "arm": "1.0"}) == told
 
 
@@ -214,7 +216,7 @@ def test_a_hole_in_the_cache_is_fetched_anew(rich: tuple[Lock, Path], yard: Yard
     again = Yard(yard.folder, store_name="another")
     environment = again.make(rich[0])
     assert (environment / SITE / "limb/data.txt").exists()
-    assert again.said == ["uv's cache holds damaged files of limb; fetched anew"]
+    assert again.said == ["uv's cache holds damaged files of limb; they are downloaded again"]
 
 
 def test_an_environment_that_an_earlier_harness_has_accepted_is_checked_once(
@@ -225,8 +227,8 @@ def test_an_environment_that_an_earlier_harness_has_accepted_is_checked_once(
     accept = msgspec.json.encode({"files": list_files(environment)})
     (environment / MARKER).write_bytes(accept)
     assert (yard.make(lock) / SITE / "limb/data.txt").exists()
-    what = "it was never whole: 1 file is not as the RECORD of limb says, the first is limb/data.txt"
-    assert yard.said == [f"environment {environment.name}: {what}; made anew"]
+    what = "it was never complete: 1 file does not match the RECORD of limb, the first is limb/data.txt"
+    assert yard.said == [f"environment {environment.name}: {what}; it is rebuilt"]
     (environment / MARKER).write_bytes(msgspec.json.encode({"files": list_files(environment)}))
     assert yard.make(lock) == environment
     assert len(yard.said) == 1

@@ -10,7 +10,7 @@ from planted.wheels import build_wheel
 from support.stores import Yard, yard_fixture  # noqa: F401 - fixtures
 
 from harness.errors import StoreError
-from harness.store.environments import Installer, UnavailablePythonError, shorten_complaint
+from harness.store.environments import Installer, UnavailablePythonError, shorten_message
 
 
 def test_wheel_that_is_not_the_locked_one_is_refused(yard: Yard) -> None:
@@ -33,7 +33,7 @@ def test_python_that_is_not_there_comes_with_advice(yard: Yard) -> None:
         yard.make(yard.lock("arm", python="3.99"))
     assert str(caught.value).startswith("Python 3.99 is not on this machine (")
     assert str(caught.value).endswith(
-        "); install it, let uv fetch it (--python-downloads), or take it out of the matrix"
+        "); install it, let uv download it (--python-downloads), or remove it from the matrix"
     )
 
 
@@ -56,4 +56,4 @@ def test_uvs_error_comes_without_its_warnings_and_progress() -> None:
     said = (
         "warning: Failed to hardlink files\n  If so, say so\nResolved 1 package\nerror: full\n  cause: disk\n"
     )
-    assert shorten_complaint(said, 2) == "error: full cause: disk"
+    assert shorten_message(said, 2) == "error: full cause: disk"

@@ -25,7 +25,7 @@ from harness.files import hash_tree, write_whole
 from harness.records import CellResult, Plan
 from harness.runs.folder import RunFolder, read_run
 from harness.store.clean import clean_store
-from harness.store.material import snapshot_suite
+from harness.store.inputs import snapshot_suite
 from harness.store.result_store import ResultStore
 from harness.store.store import Store, is_in_use, marks_of, remove_marks
 from harness.sweep.cell_process import read_tail
@@ -97,7 +97,7 @@ def test_class_of_a_machine_leaves_kernel_and_memory_out() -> None:
     assert classify_machine({**facts, "cpu": "another"}) != facts["class"]
 
 
-def test_who_waits_for_another_process_says_so_and_lets_go_in_the_end(tmp_path: Path) -> None:
+def test_waiting_for_another_process_is_reported_and_the_lock_released(tmp_path: Path) -> None:
     store, said = Store(tmp_path), list[str]()
 
     async def hold_and_wait() -> None:
@@ -161,8 +161,8 @@ def test_id_in_a_file_is_never_a_path(tmp_path: Path, store: Store, name: str) -
         lambda: folder.write_result(result()),
         lambda: results().begin(name),
         lambda: results().finish([name]),
-        lambda: results().keep_contract(result(), tmp_path),
-        lambda: results().keep_latency(result(), "0" * 16, tmp_path),
+        lambda: results().store_checks(result(), tmp_path),
+        lambda: results().store_latency(result(), "0" * 16, tmp_path),
     ):
         with pytest.raises(
             (UsageError, ValueError), match=r"leads out of|leaves the folder|is a(n absolute)? path"
@@ -245,7 +245,7 @@ def test_a_result_that_is_cleaned_while_it_is_read_is_used(
 ) -> None:
     results = ResultStore(store, lambda _: None)
     kept = CellResult(cell="a", key="3" * 64, run="r", status="ok")
-    results.keep_contract(kept, tmp_path)
+    results.store_checks(kept, tmp_path)
     touch = os.utime
 
     def clean_first(path: Path, *arguments: object) -> None:
@@ -253,5 +253,5 @@ def test_a_result_that_is_cleaned_while_it_is_read_is_used(
         touch(path, *arguments)  # type: ignore[arg-type]
 
     monkeypatch.setattr(os, "utime", clean_first)
-    assert results.read_contract(kept.key) == kept
-    assert results.read_contract(kept.key) is None
+    assert results.read_checks(kept.key) == kept
+    assert results.read_checks(kept.key) is None

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from harness.records import Cell, CellResult, Distribution, Lock, Plan, PlannedCell, Progress, ScenarioPlan
 from harness.runs.folder import RunFolder
-from harness.store.material import CellInputs, read_suite
+from harness.store.inputs import CellInputs, read_suite
 from harness.store.result_store import ResultStore
 from harness.store.store import Store
 from harness.sweep.interrupt import run_interruptibly
@@ -245,7 +245,7 @@ def make_plan(*cells: PlannedCell, run: str = "run-1", scenarios: int = 0, round
     )
 
 
-LIMITS = Limits(contract=20.0, setup=20.0, turn=20.0, leave=20.0)
+LIMITS = Limits(contract=20.0, setup=20.0, turn=20.0, exit=20.0)
 
 
 @dataclass

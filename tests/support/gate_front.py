@@ -64,12 +64,12 @@ def stand_in(
     async def read_settings() -> IndexSettings:
         return settings
 
-    async def prepare_material(*_: Any, **__: Any) -> Any:
+    async def prepare_inputs(*_: Any, **__: Any) -> Any:
         return lab.material
 
     monkeypatch.setattr(upgrade, "read_pip_settings", read_settings)
     for module in (stages, *also):
-        monkeypatch.setattr(module, "prepare_material", prepare_material)
+        monkeypatch.setattr(module, "prepare_inputs", prepare_inputs)
         monkeypatch.setattr(module, "make_environments", lambda *_: SimpleNamespace(use=lab.environment))
     monkeypatch.setattr(prepare, "cases_of", lambda _: CASES)
     monkeypatch.chdir(lab.folder)

@@ -31,7 +31,7 @@ def lean_fixture(front: Front, monkeypatch: pytest.MonkeyPatch) -> Front:
     async def prepare(*_: Any, **__: Any) -> Any:
         return lab.material
 
-    monkeypatch.setattr(speed_rig, "prepare_material", prepare)
+    monkeypatch.setattr(speed_rig, "prepare_inputs", prepare)
     monkeypatch.setattr(speed_rig, "make_environments", lambda *_: SimpleNamespace(use=lab.environment))
     monkeypatch.setattr(intervals, "estimate", estimate_simply)
     monkeypatch.setattr(sampling, "FIRST", 3)

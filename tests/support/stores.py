@@ -16,7 +16,7 @@ from planted.wheels import build_wheel
 from harness.matrix.schema import Model
 from harness.records import Cell, Distribution, Lock
 from harness.store.environments import EnvironmentStore, Installer
-from harness.store.material import Suite, snapshot_suite
+from harness.store.inputs import Suite, snapshot_suite
 from harness.store.models import ModelFolder, obtain_model
 from harness.store.store import Store
 

@@ -56,9 +56,9 @@ def test_what_a_cell_prints_cannot_break_its_results(lab: Lab) -> None:
         ),
         ("deserting", "crashed", "it exited with code 0 before it was finished (stage contract)"),
         ("repeating", "crashed", "it reported the case l0.one twice"),
-        ("foreign", "crashed", "it speaks schema 99, but 1 was expected"),
+        ("foreign", "crashed", "it sent schema 99, but 1 was expected"),
         ("importing", "import-error", "importing torch failed: ImportError: no"),
-        ("falling", "crashed", "it exited with code 1 after everything was done (stage finished)"),
+        ("falling", "crashed", "it exited with code 1 after its last phase (stage finished)"),
     ],
 )
 def test_every_end_has_its_status(lab: Lab, cell: str, status: str, reason: str) -> None:
@@ -70,16 +70,17 @@ def test_every_end_has_its_status(lab: Lab, cell: str, status: str, reason: str)
 def test_line_that_is_no_event_is_a_fault_of_the_cell(lab: Lab, cell: str) -> None:
     result = lab.run_one(cell)
     assert result.status == "crashed"
-    assert result.reason.startswith("it wrote a line to its channel that is no event: ")
+    assert result.reason.startswith("it wrote an invalid event to its channel: ")
     assert result.reason.endswith(" (stage contract)")
 
 
-def test_half_a_line_is_told(lab: Lab) -> None:
+def test_an_incomplete_line_is_reported(lab: Lab) -> None:
     result = lab.run_one("breaking")
-    said = (
-        "it exited with code 0 before it was finished; half a line was left on its channel (stage contract)"
+    why = "its channel ended with an incomplete line (stage contract)"
+    assert (result.status, result.reason) == (
+        "crashed",
+        f"it exited with code 0 before it was finished; {why}",
     )
-    assert (result.status, result.reason) == ("crashed", said)
 
 
 def test_cases_before_a_crash_are_kept_with_the_last_words(lab: Lab) -> None:
@@ -96,16 +97,16 @@ def test_hanging_cell_is_timed_out(lab: Lab) -> None:
     result = lab.run_one("hanging", limits=replace(LIMITS, contract=0.5))
     assert (result.status, result.reason) == (
         "timed-out",
-        "the contract phase of at most 0.5 s was not over in time (limit reached in stage contract)",
+        "the check phase (limit 0.5 s) did not end in time (limit reached in stage contract)",
     )
     assert outcomes(result) == {"l0.one": "pass"}
 
 
 def test_cell_that_does_not_leave_is_timed_out(lab: Lab) -> None:
-    result = lab.run_one("staying", limits=replace(LIMITS, leave=0.3))
+    result = lab.run_one("staying", limits=replace(LIMITS, exit=0.3))
     assert (result.status, result.reason) == (
         "timed-out",
-        "it said that it is finished and did not exit within 0.3 s",
+        "it reported its end and did not exit within 0.3 s",
     )
 
 

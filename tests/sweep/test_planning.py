@@ -104,7 +104,7 @@ def test_a_stale_lock_is_refused(matrix: Matrix) -> None:
     with pytest.raises(UsageError) as told:
         plan_of(changed)
     assert str(told.value) == "\n".join(
-        f"{folder / cell.id}.txt: stale lock: mine asks for something else than when {cell.id} was locked; "
+        f"{folder / cell.id}.txt: stale lock: mine has changed since {cell.id} was locked; "
         f"run `{describe_lock(changed.path)}`"
         for cell in cells_of(changed)
     )

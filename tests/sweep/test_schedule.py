@@ -53,7 +53,7 @@ def test_cell_without_a_solution_is_not_run(lab: Lab) -> None:
     assert read_run(lab.run_folder()).results[1] == result
 
 
-def test_finished_cells_are_reused_and_said_to_be(lab: Lab) -> None:
+def test_finished_cells_are_reused_and_reported(lab: Lab) -> None:
     cells = (plan_cell("good"), plan_cell("failing"), plan_cell("importing"), plan_cell("exiting"))
     first = lab.run(make_plan(*cells))
     lab.said.clear()
@@ -96,11 +96,11 @@ def test_damaged_stored_result_is_noticed_and_made_anew(lab: Lab) -> None:
     swept = lab.run(msgspec.structs.replace(plan, run="run-2"))
     assert (swept.reused, swept.results[0].status) == ((), "ok")
     assert lab.complaints == [
-        f"{stored}: not a whole result (Input data was truncated); the cell is run again"
+        f"{stored}: the result is incomplete or damaged (Input data was truncated); the cell is run again"
     ]
 
 
-def test_run_is_read_back_and_truncated_files_are_told(lab: Lab) -> None:
+def test_a_run_is_read_back_and_truncated_files_are_reported(lab: Lab) -> None:
     swept = lab.run(make_plan(plan_cell("good-1"), plan_cell("good-2"), plan_cell("good-3")))
     run = read_run(lab.run_folder())
     assert (run.results, run.problems, run.finished) == (swept.results, (), True)
@@ -111,7 +111,7 @@ def test_run_is_read_back_and_truncated_files_are_told(lab: Lab) -> None:
     run = read_run(lab.run_folder())
     assert run.results == swept.results[2:]
     assert run.problems == (
-        f"{cut}: not a whole result (Input data was truncated)",
+        f"{cut}: the result is incomplete or damaged (Input data was truncated)",
         f"{swapped}: the result of good-3, but should be of good-2",
     )
 

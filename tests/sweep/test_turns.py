@@ -106,7 +106,7 @@ def test_timings_carry_baseline_and_control_of_their_session(lab: Lab) -> None:
         (
             "sleeping",
             "timed-out",
-            "round 1 of s0 (at most 0.5 s) was not over in time (limit reached in stage latency)",
+            "round 1 of s0 (limit 0.5 s) did not end in time (limit reached in stage latency)",
         ),
     ],
 )
@@ -125,7 +125,7 @@ def test_process_that_ends_drops_out_and_the_others_go_on(
     assert sorted(lab.contracts()) == sorted(["base", cell, "good"])
 
 
-def test_scenario_that_cannot_be_measured_is_said_to_be(lab: Lab) -> None:
+def test_a_scenario_that_cannot_be_measured_is_reported(lab: Lab) -> None:
     untimed, good = lab.run(make_plan(plan_cell("untimed"), plan_cell("good"), scenarios=1)).results
     assert (untimed.status, untimed.untimed, untimed.timings) == ("ok", {"s0": "no such thing"}, ())
     assert [(timing.baseline, timing.control) for timing in good.timings] == [((), ())]
@@ -149,13 +149,13 @@ def test_baseline_that_crashes_leaves_no_pairs_and_nothing_to_reuse(lab: Lab) ->
     assert lab.run(msgspec.structs.replace(plan, run="run-2")).reused == ()
 
 
-def test_lost_control_is_told_and_leaves_nothing_to_reuse(lab: Lab) -> None:
+def test_a_lost_aa_arm_is_reported_and_its_timings_are_not_reused(lab: Lab) -> None:
     plan = make_plan(plan_cell("lonely", baseline=True), plan_cell("good"), scenarios=2)
     good = lab.run(plan).results[1]
     assert [(timing.scenario, len(timing.control)) for timing in good.timings] == [("s0", 3), ("s1", 0)]
     why = "it exited with code 9 before it was finished (stage latency)"
     notes = [each.note for each in lab.said if each.stage == "note"]
-    assert notes == [f"aa.lonely crashed as the measure of the others' latency: {why}"]
+    assert notes == [f"aa.lonely crashed as the latency reference of the other cells: {why}"]
     assert lab.run(msgspec.structs.replace(plan, run="run-2")).reused == ()
 
 

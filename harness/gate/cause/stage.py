@@ -46,7 +46,7 @@ from harness.records import (
 )
 from harness.resolve.pip_settings import IndexSettings
 from harness.runs.folder import UNFINISHED, RunFolder, format_json
-from harness.store.models import make_environments, make_installer, prepare_material
+from harness.store.models import make_environments, make_installer, prepare_inputs
 from harness.store.result_store import ResultStore
 from harness.sweep.interrupt import one_error
 from harness.sweep.schedule import Supplies, sweep
@@ -107,7 +107,7 @@ async def make_suite_runner(symptoms: Symptoms, means: Means, stack: AsyncExitSt
     only = request.checks if symptoms.status else tuple(map(escape, planned.cases))
     say: Callable[[str], None] = _saying(means.notify)
     installer = make_installer(means.settings, downloads=request.python_downloads)
-    material = await prepare_material(
+    material = await prepare_inputs(
         request.matrix, request.store, installer, say, stack, golden=find_golden(request.golden), only=only
     )
     environments = make_environments(request.store, installer)

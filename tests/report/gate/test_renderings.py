@@ -125,9 +125,9 @@ def test_json_is_what_its_schema_says_and_is_read_back(tmp_path: Path) -> None:
     ("text", "said"),
     [
         (None, "no such file"),
-        ("{", "not a whole file of a gate"),
-        ('{"run": 3}', "schema version None, but"),
-        (f'{{"schema": {SCHEMA}, "run": 3}}', "not a gate as this version"),
+        ("{", "incomplete or damaged file of a gate"),
+        ('{"run": 3}', "expected schema version 1, found None"),
+        (f'{{"schema": {SCHEMA}, "run": 3}}', "not a gate of this version"),
     ],
 )
 def test_what_is_no_gate(text: str | None, said: str, tmp_path: Path) -> None:

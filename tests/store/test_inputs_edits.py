@@ -17,11 +17,11 @@ from support.verdicts import told
 
 from harness.cell.start import read_sources_only
 from harness.records import Expectation
+from harness.store.inputs import SharedFiles, find_environment_edits, invalidate, read_suite
 from harness.store.manifest import CHECKED, write_manifest
-from harness.store.material import Inputs, find_environment_edits, read_suite, spoil
 
 if TYPE_CHECKING:
-    from harness.store.material import CellInputs
+    from harness.store.inputs import CellInputs
 
 WHY = (
     "changed while it ran (by the cell, or by something else on this machine), so nothing that it measured "
@@ -90,7 +90,7 @@ def test_a_cell_that_edits_while_latency_is_measured_does_not_count_either(lab: 
     ],
 )
 def test_a_shared_file_is_known_by_its_status(lab: Lab, change: str, edits: tuple[str, ...]) -> None:
-    inputs = Inputs.of(lab.material)
+    inputs = SharedFiles.of(lab.material)
     model, subject = lab.folder / "model", lab.folder / "service.py"
     match change:
         case "write":
@@ -117,7 +117,7 @@ def test_corpus_golden_and_subject_package_are_looked_at(lab: Lab, tmp_path: Pat
     material: CellInputs = replace(
         lab.material, corpus=files[0], golden=files[1], normalizer="service.norm:to_unit"
     )
-    inputs = Inputs.of(material)
+    inputs = SharedFiles.of(material)
     (tmp_path / "service" / "written.log").write_text("a subject may write beside its code")
     assert inputs.find_edits() == ()
     for file in files:
@@ -125,7 +125,7 @@ def test_corpus_golden_and_subject_package_are_looked_at(lab: Lab, tmp_path: Pat
     assert inputs.find_edits() == tuple(sorted(str(file) for file in files))
 
 
-def test_an_edited_environment_is_told(tmp_path: Path) -> None:
+def test_an_edited_environment_is_detected(tmp_path: Path) -> None:
     python = tmp_path / "bin" / "python"
     python.parent.mkdir()
     python.symlink_to(sys.executable)
@@ -138,7 +138,7 @@ def test_an_edited_environment_is_told(tmp_path: Path) -> None:
     assert find_environment_edits(python) == ()
     (tmp_path / "numpy.py").write_text("22")
     (edit,) = find_environment_edits(python)
-    assert edit.startswith("the environment: 1 of its files changed since it was made")
+    assert edit.startswith("the environment: 1 of its files changed since its creation")
 
 
 def test_a_copy_of_the_suite_is_whole_or_its_edits_are_named(tmp_path: Path) -> None:
@@ -156,7 +156,7 @@ def test_a_copy_of_the_suite_is_whole_or_its_edits_are_named(tmp_path: Path) -> 
 
 
 def test_no_expectation_excuses_an_edit() -> None:
-    edited = spoil(make_result(), ("harness/cell/start.py",))
+    edited = invalidate(make_result(), ("harness/cell/start.py",))
     known = [Expectation(status="failed", reason="known"), Expectation(check="*", reason="known")]
     plan = plan_run(make_planned("b", cases=CASES[:1]), make_planned(), expectations=known[:1])
     verdict, sentence = told(plan, make_result("b", cases=make_result().cases[:1]), edited)

@@ -1,4 +1,4 @@
-"""What every cell of a sweep is given, whether it was edited, and the key of a result."""
+"""The inputs of the cells of a sweep, the detection of changes to them, and the key of a result."""
 
 from __future__ import annotations
 
@@ -21,17 +21,15 @@ from harness.records import CellResult, Lock, digest_value
 from harness.store.manifest import MARKER, find_changes
 from harness.store.store import Store
 
-# The snapshot of the suite that cells import: every process gets a copy of its own, checked when it ends.
-
 _READ_ONLY = 0o444
 
 
 @dataclass(frozen=True)
 class Suite:
-    """What a cell imports, the identity of that, and the folder of the store that holds it for a person.
+    """The snapshot of the code that cells import: its folder in the store, its digest, its files.
 
     Attributes:
-        files: path below the folder -> content, in memory: no cell can reach it.
+        files: relative path -> content, in memory, out of the reach of cells.
     """
 
     folder: Path
@@ -39,7 +37,7 @@ class Suite:
     files: Mapping[str, bytes] = field(repr=False)
 
     def put(self, target: Path) -> None:
-        """Write a copy for one process into a new folder; costs some milliseconds.
+        """Write a copy for one process into a new folder, which takes some milliseconds.
 
         Raises:
             OSError: no room, no permission.
@@ -49,10 +47,10 @@ class Suite:
             with naming(path):
                 path.parent.mkdir(parents=True, exist_ok=True)
                 path.write_bytes(content)
-                path.chmod(_READ_ONLY)  # against accidents: it does not bind root
+                path.chmod(_READ_ONLY)  # against accidental changes; root can still write
 
     def find_edits(self, target: Path) -> tuple[str, ...]:
-        """The files of a copy that were changed, removed or added; bytecode goes with the copy."""
+        """The files of a copy that were changed, removed or added; bytecode does not count."""
         there = dict(walk_files(target))
         return tuple(
             name
@@ -69,7 +67,7 @@ def _holds(path: Path, content: bytes | None) -> bool:
 
 
 def read_suite(folder: Path) -> Suite:
-    """The suite in a folder that holds ``harness/cell``."""
+    """Read the suite in a folder that holds ``harness/cell``."""
     files = {name: path.read_bytes() for name, path in walk_files(folder)}
     return Suite(folder, _identify(files), files)
 
@@ -82,9 +80,9 @@ def _identify(files: Mapping[str, bytes]) -> str:
 
 
 async def snapshot_suite(store: Store, stack: contextlib.AsyncExitStack, source: Path | None = None) -> Suite:
-    """Read the cell's code, and keep a copy in the store, once for each content.
+    """Read the code of the cell, and store one copy per content.
 
-    Edits during a run change nothing, and a cell finds ``harness.cell`` only. The copy is in use until
+    Edits during a run have no effect, and a cell can import ``harness.cell`` only. The copy is in use until
     ``stack`` is closed.
 
     Raises:
@@ -110,26 +108,26 @@ def _ensure(suite: Suite, store: Store) -> None:
         if suite.folder.is_dir() and not suite.find_edits(suite.folder):
             os.utime(suite.folder)
         else:
-            _keep(suite, store)
+            _store_copy(suite, store)
     except OSError as error:
         raise StoreError(f"the suite cannot be copied to the store: {describe_os_error(error)}") from error
 
 
-def _keep(suite: Suite, store: Store) -> None:
+def _store_copy(suite: Suite, store: Store) -> None:
     with making_folder(store.suites) as made:
         suite.put(made)
         if suite.folder.exists():
-            store.put_aside(suite.folder)
+            store.remove_entry(suite.folder)
         made.rename(suite.folder)
 
 
 @dataclass(frozen=True)
 class CellInputs:
-    """Suite, subject, model and data; see ``harness.cell.interface.CellSpec`` for what a cell makes of them.
+    """The inputs of every cell: suite, subject, model and data; see ``harness.cell.interface.CellSpec``.
 
     Attributes:
-        suite: what every process gets a copy of.
-        identity: part -> digest of its content; what a result depends on besides lock and machine.
+        suite: copied for every process.
+        identity: part -> digest of its content; a result depends on these, the lock and the machine.
         shipped_model: the model is that of the harness's own matrices, in whichever release.
     """
 
@@ -153,7 +151,7 @@ class CellInputs:
         return [path for path, folder in places.items() if path.parent == folder]
 
     def make_key(self, lock: Lock, machine: str) -> str:
-        """The key of a result: equal keys need no second run."""
+        """The key of a result; results with equal keys are interchangeable."""
         parts = {
             **self.identity,
             "lock": lock.digest,
@@ -173,7 +171,7 @@ class CellInputs:
         return self.shipped_model and self.corpus is None
 
     def make_spec(self, cell: str, lock: Lock, workdir: Path, phases: tuple[str, ...]) -> CellSpec:
-        """What one cell process is told, but for its latency scenarios."""
+        """The spec of one cell process, without its latency scenarios."""
         return CellSpec(
             cell=cell,
             phases=phases,
@@ -193,33 +191,33 @@ class CellInputs:
         )
 
 
-# What all cells of a sweep read and none may change: model, corpus, golden embeddings, the subject.
+# Files that all cells read and none may change: model, corpus, golden embeddings, subject.
 
 Status = tuple[int, int, int, int]
-"""Size, time of change of the content and of the file itself (ns), number of links."""
+"""Size in bytes, mtime and ctime in ns, number of hard links."""
 
 
 @dataclass(frozen=True)
-class Inputs:
-    """The files that cells share, as they were when the sweep began.
+class SharedFiles:
+    """The files that cells share, with their status at the start of the sweep.
 
-    They are compared by their status, which costs microseconds a file. A process can put back the time of
-    change of a content, but not that of the file itself, without the clock of the machine.
+    Changes are detected by status, in microseconds per file. A process can reset the mtime of a file, but not
+    its ctime without setting the clock of the machine.
     """
 
-    material: CellInputs
+    inputs: CellInputs
     before: dict[str, Status]
     more: tuple[Path, ...] = ()
 
     @classmethod
-    def of(cls, material: CellInputs, *more: Path) -> Inputs:
-        """Look at them, and at ``more`` folders, before any cell runs."""
-        there = (*_list_named(material), *_list_found(material, more))
-        return cls(material, {name: _read_status(path) for name, path in there}, more)
+    def of(cls, inputs: CellInputs, *more: Path) -> SharedFiles:
+        """Record the shared files, and those of ``more`` folders, before any cell runs."""
+        there = (*_list_named(inputs), *_list_found(inputs, more))
+        return cls(inputs, {name: _read_status(path) for name, path in there}, more)
 
     def find_edits(self) -> tuple[str, ...]:
-        """The files that were changed, removed or, where a cell could import them, added."""
-        found = dict(_list_found(self.material, self.more))
+        """The files that were changed or removed, and added files that a cell could import."""
+        found = dict(_list_found(self.inputs, self.more))
         names = sorted({*self.before, *found})
         return tuple(
             name
@@ -228,21 +226,21 @@ class Inputs:
         )
 
 
-def _list_found(material: CellInputs, more: tuple[Path, ...]) -> Iterator[tuple[str, Path]]:
-    """Files whose addition matters too: those of the model, and whatever can be imported as the subject."""
-    golden = () if material.golden is None else (material.golden,)
-    for folder in (material.model_dir, *golden, *more):
+def _list_found(inputs: CellInputs, more: tuple[Path, ...]) -> Iterator[tuple[str, Path]]:
+    """Files of folders in which an added file counts as a change: the model, and importable code."""
+    golden = () if inputs.golden is None else (inputs.golden,)
+    for folder in (inputs.model_dir, *golden, *more):
         yield from ((str(path), path) for _, path in _walk(folder))
-    for folder in material.search_path:
+    for folder in inputs.search_path:
         yield from ((str(path), path) for name, path in walk_files(folder) if name.endswith(".py"))
 
 
-def _list_named(material: CellInputs) -> Iterator[tuple[str, Path]]:
-    """The corpus, and every file of the packages that hold the subject: those may write beside their code."""
-    if material.corpus is not None:
-        yield str(material.corpus), material.corpus
-    names = {path.split(":")[0].split(".")[0] for path in (material.embedder, material.normalizer)}
-    for folder in material.search_path:
+def _list_named(inputs: CellInputs) -> Iterator[tuple[str, Path]]:
+    """The corpus, and all files of the subject's packages, which may add files of their own."""
+    if inputs.corpus is not None:
+        yield str(inputs.corpus), inputs.corpus
+    names = {path.split(":")[0].split(".")[0] for path in (inputs.embedder, inputs.normalizer)}
+    for folder in inputs.search_path:
         for name in sorted(names):
             yield from ((str(path), path) for _, path in _walk(folder / name))
 
@@ -260,13 +258,13 @@ def _read_status(path: Path) -> Status:
 
 
 def _is_changed(before: Status, after: Status) -> bool:
-    """A link to the file more or less changes the time of the file, and says nothing of its content."""
+    """Whether a file changed; a different number of hard links changes the ctime, but not the content."""
     linked = before[3] != after[3]
     return before[:2] != after[:2] or (before[2] != after[2] and not linked)
 
 
 def find_environment_edits(python: Path) -> tuple[str, ...]:
-    """What is no longer as it was in the environment of an interpreter; nothing of one that is not ours."""
+    """The changes in the environment of an interpreter; empty for environments outside of the store."""
     environment = python.parent.parent
     damage = find_changes(environment) if (environment / MARKER).is_file() else ""
     return (f"the environment: {damage}",) if damage else ()
@@ -275,8 +273,8 @@ def find_environment_edits(python: Path) -> tuple[str, ...]:
 _SHOWN = 3
 
 
-def spoil(result: CellResult, edits: tuple[str, ...]) -> CellResult:
-    """The result of a cell during which files changed that it was given: nothing that it measured counts."""
+def invalidate(result: CellResult, edits: tuple[str, ...]) -> CellResult:
+    """The result without its measurements, with status ``failed``, if input files changed during the run."""
     if not edits:
         return result
     more = f" and {len(edits) - _SHOWN} more" if len(edits) > _SHOWN else ""
