@@ -77,12 +77,12 @@ def test_whole_file(tmp_path: Path) -> None:
         ),
         (CASE, f"{CASE}x", f"check: '{CASE}x' matches no case (did you mean '{CASE}'?)"),
         (CHECK, f'check = ["{CASE}", "l9.*"]', "check: 'l9.*' matches no case"),
-        (CHECK, f'check = ["{CASE}", "{CASE}"]', f"check: '{CASE}' is there twice; delete one"),
-        (CHECK, "check = []", "check: it is empty; name a glob over case ids"),
+        (CHECK, f'check = ["{CASE}", "{CASE}"]', f"check: '{CASE}' is listed twice; delete one"),
+        (CHECK, "check = []", "check: empty; name a glob over case ids"),
         (
             CHECK,
             f'check = ["{CASE}"]\nstatus = "failed"',
-            "check: say either check (a glob over case ids) or status (of the whole cell)",
+            "check: expected either check (a glob over case ids) or status (of the whole cell)",
         ),
         (
             ">=2.3",
@@ -143,7 +143,7 @@ def test_an_invalid_file_is_refused(tmp_path: Path, before: str, after: str, sai
 @pytest.mark.parametrize(
     ("check", "said"),
     [
-        (f'"{CASE}"', "the same as expected[0]; delete one"),
+        (f'"{CASE}"', "duplicate of expected[0]; delete one"),
         (f'["l0.*", "{CASE}"]', f"{CASE!r} is in expected[0] too; delete one"),
     ],
 )

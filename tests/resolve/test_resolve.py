@@ -266,8 +266,8 @@ def test_a_source_archive_counts_where_no_wheel_does() -> None:
             pylock(sdist={"name": "a-1.tar.gz", "url": "https://a.example/a", "hashes": {"md5": "0"}}),
             "hashed",
         ),
-        (pylock(), "of another form: .*; is uv too old or too new"),
-        ({"packages": []}, "of another form: .*lock-version"),
+        (pylock(), "unexpected pylock file: .*; is uv too old or too new"),
+        ({"packages": []}, "unexpected pylock file: .*lock-version"),
     ],
 )
 def test_a_pylock_without_a_file_for_this_python_is_refused(document: dict[str, Any], message: str) -> None:
