@@ -101,7 +101,7 @@ def _quantity(gate: Gate, decision: QuantityDecision) -> TestCase:
     before, after = (show_value(each, quantity.unit) for each in (decision.baseline, decision.candidate))
     message = (
         f"{show_change(decision.change)} of the baseline, where {show_threshold(decision)} is allowed; "
-        f"{before} -> {after}, noise {show_floor(decision.control)}, {decision.blocks} processes an arm"
+        f"{before} -> {after}, noise {show_floor(decision.control)}, {decision.blocks} processes per arm"
     )
     if decision.outcome == "regressed":
         entry: Failure | Error = Failure(_line(message, 600), decision.outcome)

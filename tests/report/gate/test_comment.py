@@ -51,11 +51,11 @@ def test_the_comment_says_first_what_matters_first() -> None:
     ]
     for line in (
         "| `openvino==1` | `openvino>=2` | `3` |",
-        "It would be possible with this as well (the resolver was asked 3 times).",
+        "This makes it possible (the resolver ran 3 times).",
         "| `l0.zero` | 1 | `9 ULP` | Keep the eps. |",
-        "| `numpy` | `1.26.2` | `2.4.6` | asked for |",
-        "| `hub` | - | `2` | dragged along, added |",
-        "40 others are the same.",
+        "| `numpy` | `1.26.2` | `2.4.6` | direct |",
+        "| `hub` | - | `2` | transitive, added |",
+        "40 others are unchanged.",
         "| `flask` | `a.txt` | not needed |",
         "- `a note`",
         "Whole gate: `harness gate numpy==2.4.6 --from 'a b.txt'`",
