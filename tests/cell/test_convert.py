@@ -114,7 +114,7 @@ def test_torch_is_hidden_while_the_shipped_embedder_is_made_and_no_longer(
 
 def test_a_converted_model_that_is_not_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("harness.cell.probe.load_dotted", lambda _: None)  # openvino is not installed here
-    with pytest.raises(FileNotFoundError, match=r"there is no converted model .*openvino_model\.xml"):
+    with pytest.raises(FileNotFoundError, match=r"no converted model .*openvino_model\.xml"):
         make_embedder(replace(SPEC, converted=str(tmp_path)))
 
 
@@ -146,7 +146,7 @@ def test_the_peak_is_that_of_this_program_and_not_of_its_starter() -> None:
 def test_what_is_not_ours_is_not_converted(tmp_path: Path) -> None:
     folder = tmp_path / "deep" / "model"
     assert convert(FOREIGN, folder) == "nothing to convert: team:Embedder converts by itself"
-    assert convert(FOREIGN, folder) == "nothing to convert, as was found before"
+    assert convert(FOREIGN, folder) == "nothing to convert, as before"
     assert [path.name for path in folder.parent.rglob("*")] == ["model", "none"]
     assert (folder / "none").read_bytes() == b""
 

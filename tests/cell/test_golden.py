@@ -131,7 +131,7 @@ def test_weights_under_another_name_are_a_skip_for_a_teams_own_model(tmp_path: P
     (kept.model / "model.safetensors").rename(kept.model / "model-00001-of-00001.safetensors")
 
     assert read_golden(kept.spec(LOCK, shipped_model=False), kept.corpus) is None
-    with pytest.raises(GoldenError, match="nothing to key golden embeddings with"):
+    with pytest.raises(GoldenError, match="which the key of golden embeddings needs"):
         read_golden(kept.spec(LOCK), kept.corpus)
 
 

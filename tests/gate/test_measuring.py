@@ -151,7 +151,7 @@ def test_two_harnesses_do_not_measure_at_once(lean: Front, capsys: Say) -> None:
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (("--no-latency", "--budget", "1m"), "--no-latency judges correctness alone"),
+        (("--no-latency", "--budget", "1m"), "--quantities and --budget have no effect with --no-latency"),
         (("--budget", "soon"), "--budget 'soon' is not a duration such as 10m, 90s or 600 (seconds)"),
         (("--budget", "0s"), "--budget '0s' is not a duration"),
         (("--quantities", "normalise.*"), "--quantities 'normalise.*' matches nothing that is measured"),

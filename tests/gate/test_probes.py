@@ -33,7 +33,7 @@ def test_the_model_is_converted_once_for_each_environment(lean: Front, capsys: S
     capsys.readouterr()
     assert ask(lean, *asked) == 0
     assert len(converted.read_text().split()) == 3
-    assert "has changed since its creation; it is rebuilt" in capsys.readouterr().out
+    assert "has changed since its creation; it is converted again" in capsys.readouterr().out
     assert lean.command("clean", "--store", str(lean.folder / "store")) == 0
     assert list((lean.folder / "store" / "converted").iterdir()) == []
 

@@ -56,7 +56,7 @@ def test_a_downgrade_that_a_file_pins_besides_is_judged_and_told(world: World, t
     found = ask(world, tmp_path, **files)
     diff = diff_locks(found.before, found.after, found.asked, found.pinned)
     assert [(change.name, describe_origin(change)) for change in diff.changes] == [
-        ("numpy", "asked for"),
+        ("numpy", "direct"),
         ("tokenizers", "pinned by the file"),
     ]
     told = "tokenizers 0.23 -> 0.22 is a downgrade, pinned by to_file.txt: judged with the rest"

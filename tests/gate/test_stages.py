@@ -27,7 +27,7 @@ def test_an_upgrade_that_holds(front: Front, capsys: Say) -> None:
     assert "Correctness only; latency was not judged." in said
     assert f"the comment: {front.runs[0] / 'gate.md'}" in said
     assert {path.name for path in front.runs[0].iterdir()} == {
-        *("cells", "plan.json", "results.json"),
+        *("cells", "plan.json", "plan.json.seal", "results.json"),
         *("gate.json", "gate.md", "gate-schema.json", "junit.xml", "measurements.csv"),
     }
 
@@ -88,7 +88,7 @@ def test_two_equal_environments_can_be_allowed_and_are_said_to_be_no_comparison(
     assert "--allow-equal" in found.question.arguments
     said = capsys.readouterr().out
     assert f"PASS: {sentence}" in said
-    assert "Nothing was judged." in said
+    assert "No cell was judged." in said
     comment = (folder / "gate.md").read_text(encoding="utf-8")
     assert comment.startswith(f"**PASS**: {sentence}")
     assert 'tests="1" errors="0" failures="0"' in (folder / "junit.xml").read_text(encoding="utf-8")
