@@ -23,7 +23,7 @@ MAKING = f".making-{_HELD}????????"
 WRITING = f".writing-{_HELD}????????"
 """Globs of names: temporary folders, entries of the store under construction, half-written files."""
 
-_TRIALS = 2000  # against a process that does nothing but remove, 19 of 20 fail on an idle machine
+_TRIALS = 20_000  # against a process that does nothing but remove, 19 of 20 fail on an idle machine
 
 
 @contextlib.contextmanager

@@ -192,10 +192,10 @@ print(failed)
 def test_processes_that_use_one_entry_and_remove_its_marks_do_not_disturb_each_other(
     store: Store, root: Path
 ) -> None:
-    """Of 12,000 uses without the repetition 6 to 84 failed; the count is bounded, not the time."""
+    """Without the repetition 6 to 84 of 12,000 uses failed; the count is bounded, not the time."""
     entry = store.environments / ("a" * 20)
     entry.mkdir(parents=True)
-    argv = [sys.executable, "-c", USE, str(store.root), str(entry), "3000"]
+    argv = [sys.executable, "-c", USE, str(store.root), str(entry), "1000"]
     users = [subprocess.Popen(argv, stdout=subprocess.PIPE, text=True, cwd=root) for _ in range(2)]
     while any(user.poll() is None for user in users):
         remove_marks(entry)
