@@ -150,7 +150,7 @@ def test_store_of_before_there_were_markers_is_recognized_once(store: Store, nam
         ([*FULL, "thesis.tex"], "thesis.tex"),
         ([f"results/{64 * 'a'}/thesis.txt"], "results/" + 64 * "a"),
         ([MARKER, "models/mine-1.0-x/thesis.txt"], MARKER),
-        ([*FULL, "envs/work/pyvenv.cfg"], "envs/work"),
+        ([*FULL, "envs/mine/pyvenv.cfg"], "envs/mine"),
         ([*FULL, "models/notes.md"], "models/notes.md"),
         ([*FULL, f"results/{'3' * 65}/contract.json"], f"results/{'3' * 65}"),
         ([*FULL, "unfinished/.git/HEAD"], "unfinished/.git"),
