@@ -151,14 +151,12 @@ class Store:
     @contextlib.contextmanager
     def using(self, entry: Path) -> Iterator[None]:
         """Mark an entry as in use by this process, so that ``clean`` leaves it alone."""
-        marks = marks_of(entry)
-        try:
-            with held.mark(marks / secrets.token_hex(8)):
-                os.utime(entry)  # the time of its last use
-                yield
-        finally:
-            with contextlib.suppress(OSError):  # another process uses it too
-                marks.rmdir()
+        with contextlib.ExitStack() as stack:
+            stack.callback(remove_marks, entry)  # the folder of the marks, unless another process uses it
+            with held.exclusive(entry.parent):
+                stack.enter_context(held.mark(marks_of(entry) / secrets.token_hex(8)))
+            os.utime(entry)  # the time of its last use
+            yield
 
     def hold(self, stack: contextlib.AsyncExitStack, entry: Path) -> None:
         """Mark an entry as in use until a stack is closed; the lock of the entry must be held.
@@ -262,8 +260,9 @@ def is_in_use(entry: Path) -> bool:
 def remove_marks(entry: Path) -> None:
     """Remove the marks of killed processes from an entry."""
     marks = marks_of(entry)
-    held.remove_files(each for each in _list_real(marks) if _has_form(each, _MARK) and _is_real_file(each))
-    with contextlib.suppress(OSError):  # in use, not empty, or missing
+    with contextlib.suppress(OSError), held.exclusive(entry.parent):  # in use, not empty, or missing
+        found = (each for each in _list_real(marks) if _has_form(each, _MARK))
+        held.remove_files(each for each in found if _is_real_file(each))
         marks.rmdir()
 
 

@@ -192,7 +192,7 @@ print(failed)
 def test_processes_that_use_one_entry_and_remove_its_marks_do_not_disturb_each_other(
     store: Store, root: Path
 ) -> None:
-    """Without the repetition 6 to 84 of 12,000 uses failed; the count is bounded, not the time."""
+    """With one attempt to mark and the lock of the folder all pass; without that lock some fail."""
     entry = store.environments / ("a" * 20)
     entry.mkdir(parents=True)
     argv = [sys.executable, "-c", USE, str(store.root), str(entry), "1000"]
