@@ -10,8 +10,9 @@ import platform
 import re
 import resource
 import sys
+from collections import Counter
 from pathlib import Path
-from typing import Any, Callable, Dict, Iterable, List, Mapping
+from typing import Any, Callable, Dict, Iterable, List, Mapping, Optional
 
 from packaging.version import InvalidVersion, Version
 
@@ -163,6 +164,33 @@ def precision_name(precision: Any) -> str:
     """``f32``, ``bf16`` or ``f16`` of an OpenVINO element type, in the spelling of any release."""
     get_name = getattr(precision, "get_type_name", None)
     return str(get_name() if get_name else precision).strip("<>").split()[-1].strip("'").lower()
+
+
+def find_compiled(embedder: Any) -> Optional[Any]:
+    """The first ``openvino.CompiledModel`` among the attributes of an embedder, or None."""
+    openvino = sys.modules.get("openvino")  # what was never imported has compiled nothing
+    if openvino is None:
+        return None
+    held = getattr(embedder, "__dict__", {}).values()
+    return next((value for value in held if isinstance(value, openvino.CompiledModel)), None)
+
+
+def compiled_facts(compiled: Any) -> Dict[str, str]:
+    """Precision, devices and layers of a compiled model, as it executes."""
+    layers = layer_precisions(compiled)
+    return {
+        "openvino.precision": precision_name(compiled.get_property("INFERENCE_PRECISION_HINT")),
+        "openvino.devices": " ".join(map(str, compiled.get_property("EXECUTION_DEVICES"))),
+        "openvino.layers": ", ".join(f"{name} {count}" for name, count in sorted(layers.items())),
+    }
+
+
+def layer_precisions(compiled: Any) -> Dict[str, int]:
+    """Runtime precision -> number of layers that execute in it."""
+    infos = (operation.get_rt_info() for operation in compiled.get_runtime_model().get_ops())
+    found = (info["runtimePrecision"] for info in infos if "runtimePrecision" in info)
+    # Some releases wrap the text in an OVAny.
+    return dict(Counter(str(getattr(each, "value", each)).strip("'\"").lower() for each in found))
 
 
 def _lines(path: Path) -> Iterable[str]:

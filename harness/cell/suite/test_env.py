@@ -13,10 +13,10 @@ import pytest
 
 from harness.cell import facts
 from harness.cell.channel import Channel
-from harness.cell.execution import LOW, find_compiled, layer_precisions, observe_execution
 from harness.cell.interface import CellSpec
 from harness.cell.record import Record
 
+LOW = ("bf16", "f16")
 SECRET = re.compile(r"(^|_)(TOKENS?|SECRETS?|PASSWORD|PASSWD|CREDENTIALS?|API_?KEY)(_|$)", re.IGNORECASE)
 PROXY = re.compile(r"^(https?|ftp|all)_proxy$", re.IGNORECASE)
 
@@ -105,12 +105,12 @@ def test_telemetry(record: Record) -> None:
 @pytest.mark.check("env.precision")
 def test_precision(subject: Any, channel: Channel, record: Record) -> None:
     """Read the precision from the compiled model, not from its configuration."""
-    compiled = find_compiled(subject)
+    compiled = facts.find_compiled(subject)
     if compiled is None:
         pytest.skip("the embedder holds no openvino.CompiledModel that could be asked")
-    observed = observe_execution(compiled)
+    observed = facts.compiled_facts(compiled)
     channel.send("facts", facts=observed)
-    low = {layer: count for layer, count in layer_precisions(compiled).items() if layer in LOW}
+    low = {layer: count for layer, count in facts.layer_precisions(compiled).items() if layer in LOW}
     if observed["openvino.precision"] in LOW:
         low["hint"] = 1
     record(
