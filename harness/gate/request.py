@@ -91,10 +91,7 @@ async def compare(wish: UpgradeRequest, matrix: Matrix, settings: IndexSettings,
     after = await resolve(candidate.to_cell("candidate"), anyhow, settings, guidance)
     refuse_downgrades(versions_of(after), there, tested)
     if after.digest == before.digest and not wish.allow_equal:
-        raise UsageError(
-            f"{baseline.label} and {candidate.label} are the same environment, so there is nothing to judge; "
-            "`harness gate --allow-equal` makes a pass of that"
-        )
+        raise _same_environment(baseline, candidate)
     pinned = asked & candidate.held.keys()
     lower = _describe_lower(candidate, versions_of(after), there, pinned)
     return Compared(
@@ -105,6 +102,13 @@ async def compare(wish: UpgradeRequest, matrix: Matrix, settings: IndexSettings,
         asked=asked,
         pinned=pinned,
         guidance=guidance,
+    )
+
+
+def _same_environment(baseline: Side, candidate: Side) -> UsageError:
+    return UsageError(
+        f"{baseline.label} and {candidate.label} are the same environment, so there is nothing to judge; "
+        "`harness gate --allow-equal` makes a pass of that"
     )
 
 

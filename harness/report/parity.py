@@ -6,17 +6,11 @@ import math
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 from harness.cell.interface import LAYERS
 from harness.judge.outcomes import check_of
 from harness.records import Finding, Observation, Run
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from harness.records import Finding, Observation, Run
-
 
 # Margins: the worst passed value, the tolerance, and the control
 

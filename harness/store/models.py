@@ -7,7 +7,7 @@ import hashlib
 import os
 import re
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -251,23 +251,15 @@ async def prepare_inputs(  # noqa: PLR0913 - one parameter an ingredient
     suite = await snapshot_suite(store, stack)
     model = await obtain_model(matrix.model, matrix.model_path, store, installer, say, stack)
     tolerances = allowed_values(tolerances_of(matrix))
-    corpus = matrix.corpus_path
-    identity = {
-        "suite": suite.digest,
-        "model": model.digest,
-        "subject": identify_subject(matrix),
-        "corpus": "" if corpus is None else hash_file(corpus),
-        "golden": "" if golden is None else hash_tree(golden),
-        "tolerances": digest_value(tolerances),
-    }
+    given = _identify_given(matrix, golden, tolerances)
     return CellInputs(
         suite=suite,
-        identity=identity,
+        identity={"suite": suite.digest, "model": model.digest, **given},
         model_dir=model.folder,
         embedder=matrix.subject.embedder,
         normalizer=matrix.subject.normalizer,
         search_path=matrix.search_path,
-        corpus=corpus,
+        corpus=matrix.corpus_path,
         golden=golden,
         shipped_model=is_shipped_model(matrix.model),
         tolerances=tolerances,
@@ -275,3 +267,14 @@ async def prepare_inputs(  # noqa: PLR0913 - one parameter an ingredient
         threads=matrix.threads,
         only=only,
     )
+
+
+def _identify_given(matrix: Matrix, golden: Path | None, tolerances: Mapping[str, float]) -> dict[str, str]:
+    """Ingredient -> digest, of what a matrix names besides the model."""
+    corpus = matrix.corpus_path
+    return {
+        "subject": identify_subject(matrix),
+        "corpus": "" if corpus is None else hash_file(corpus),
+        "golden": "" if golden is None else hash_tree(golden),
+        "tolerances": digest_value(tolerances),
+    }

@@ -18,8 +18,6 @@ from harness.cell.record import Record
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from harness.cell.record import Record
-
 
 # Calls: batches, order, buffers, threads
 
