@@ -21,7 +21,7 @@ UNDER_TEST = {
     "tokenizers",
 }
 FOUNDATION = {
-    f"harness.{name}" for name in ("errors", "files", "held", "reading", "records", "redaction", "seals")
+    f"harness.{name}" for name in ("errors", "files", "held", "input_files", "records", "redaction", "seals")
 }
 INTERFACE = {"harness.cell.interface"}
 """The one module that controller and cell share."""
@@ -32,7 +32,7 @@ MAY_IMPORT = {
     "processes": set(),
     "errors": {"harness.redaction"},
     "files": {"harness.errors", "harness.held", "harness.redaction"},
-    "reading": {"harness.errors"},
+    "input_files": {"harness.errors"},
     "seals": {"harness.errors", "harness.files", "harness.held"},
     "protection": {"harness.redaction"},
     "records": {"harness.records"},
@@ -98,7 +98,7 @@ def test_imports_go_one_way(folder: str) -> None:
         ("resolve", "from harness.store.store import Store"),
         ("records", "from harness import errors"),
         ("runs", "from harness.report.page.html import render_html"),
-        ("sweep", "from harness.gate import stages"),
+        ("sweep", "from harness.gate import run_gate"),
         ("sweep", "from harness.report.page.html import render_html"),
         ("gate", "from harness.cli import screen"),
         ("gate", "from harness.report.gate.comment import render_gate_markdown"),

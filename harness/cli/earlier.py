@@ -17,18 +17,18 @@ import click
 from harness.cli.rendering import render_run
 from harness.cli.screen import fit
 from harness.errors import MachineError, UsageError
+from harness.input_files import exists, input_fault
 from harness.judge.compare import compare
 from harness.judge.snapshot import summarize_snapshot, take_snapshot
-from harness.judge.trends import NEWEST, Key, Move, collect_points, find_move, judge_trend, place_of
+from harness.judge.trend_verdict import NEWEST, Key, Move, collect_points, find_move, judge_trend, place_of
 from harness.matrix.read import describe_sweep
-from harness.reading import exists, input_fault
 from harness.records import Earlier, PastRun, Run, Snapshot, TrendPoint, Trends
 from harness.report.escape import disarm_commands
 from harness.runs.database import Say, read_history
 from harness.runs.find import Runs
-from harness.runs.reading import Timed, count_rebased, find_last, list_before, list_runs, read_series
+from harness.runs.past_runs import Timed, count_rebased, find_last, list_before, list_runs, read_series
 from harness.runs.recording import History, record_folder
-from harness.sweep.stages import Render
+from harness.sweep.run_sweep import Render
 
 if TYPE_CHECKING:
     from harness.judge.changes import Changes

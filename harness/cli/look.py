@@ -23,7 +23,7 @@ from harness.report.measurements import render_measurements_of
 from harness.runs.database import read_history
 from harness.runs.find import PREVIOUS
 from harness.runs.folder import LATEST, find_folders, read_folder
-from harness.runs.reading import list_runs, read_snapshot
+from harness.runs.past_runs import list_runs, read_snapshot
 from harness.runs.recording import History, keep_newest, pin_run, record_runs
 
 

@@ -15,7 +15,7 @@ from typing import NoReturn
 
 import click
 
-from harness.cli import look, maintain, sweeping, upgrade, workflow
+from harness.cli import gating, look, maintain, sweeping, workflow
 from harness.cli.screen import tolerate_closed_pipes
 from harness.errors import ExitCode, HarnessError, UsageError
 from harness.files import describe_os_error
@@ -65,7 +65,7 @@ def cli() -> None:
 
 for command in (
     *sweeping.COMMANDS,
-    *upgrade.COMMANDS,
+    *gating.COMMANDS,
     *look.COMMANDS,
     *maintain.COMMANDS,
     *workflow.COMMANDS,

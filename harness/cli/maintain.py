@@ -23,7 +23,7 @@ from harness.cli.publishing import publish as publish_sweep
 from harness.cli.rendering import render_gate
 from harness.cli.screen import Screen
 from harness.errors import ExitCode, UsageError
-from harness.gate.stages import decide_again, find_problems, is_gate
+from harness.gate.run_gate import decide_again, find_problems, is_gate
 from harness.judge.verdict import exit_code
 from harness.matrix.cells import cells_of
 from harness.matrix.read import find_matrix, matrix_files, read_matrix
@@ -36,7 +36,7 @@ from harness.resolve.pip_settings import IndexSettings, read_pip_settings
 from harness.runs.documents import render_gate_schema, render_schema
 from harness.runs.folder import LATEST, UNFINISHED, judge_again, write_results
 from harness.store.clean import clean_store
-from harness.sweep import stages
+from harness.sweep import run_sweep
 from harness.sweep.interrupt import run_interruptibly
 
 
@@ -169,7 +169,7 @@ def golden(*, matrix: str, out: Path, store: Path | None) -> None:
 
     They are the embeddings of the corpus by the reference of the baseline cell.
     """
-    request = stages.Request(matrix=stages.open_matrix(matrix), store=open_store(store), reports=Path())
+    request = run_sweep.Request(matrix=run_sweep.open_matrix(matrix), store=open_store(store), reports=Path())
 
     async def make() -> Path:
         return await make_golden(request, await read_pip_settings(), out)

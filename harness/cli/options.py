@@ -12,15 +12,15 @@ import click
 
 from harness.errors import UsageError
 from harness.held import temporary_folder
+from harness.input_files import MAX_RESULTS, is_descriptor, read_input
 from harness.matrix.expand import MAX_CELLS
 from harness.matrix.read import describe_sweep, in_checkout
 from harness.matrix.schema import MAX_SECONDS, Matrix, parse_memory
-from harness.reading import MAX_RESULTS, is_descriptor, read_input
 from harness.records import CULPRIT_SECONDS
 from harness.runs.find import RUN_HELP
 from harness.store.clean import remove_leftovers
 from harness.store.store import Store
-from harness.sweep import stages
+from harness.sweep import run_sweep
 from harness.sweep.limits import Limits, Options, count_cores
 
 Command = Callable[..., Any]
@@ -150,9 +150,9 @@ def running_options(command: Command) -> Command:
     return command
 
 
-def make_request(matrix: Matrix, running: Running, *, command: str, latency: bool) -> stages.Request:
+def make_request(matrix: Matrix, running: Running, *, command: str, latency: bool) -> run_sweep.Request:
     """Build the request of a command; ``command`` runs it again."""
-    return stages.Request(
+    return run_sweep.Request(
         matrix=matrix,
         store=open_store(running["store"]),
         reports=running["reports"],

@@ -28,7 +28,7 @@ from harness.runs.folder import read_folder
 from harness.store.models import make_environments, make_installer, prepare_inputs
 from harness.sweep.limits import read_machine
 from harness.sweep.planning import PlanOptions, build_plan
-from harness.sweep.stages import Request
+from harness.sweep.run_sweep import Request
 
 _RESULTS = "results.json.gz"
 _GOLDEN = re.compile(r"[0-9a-f]{12}-[0-9a-f]{12}-[0-9a-f]{12}\.json")

@@ -27,7 +27,7 @@ from harness.records import Earlier, Plan, Run, discard
 from harness.report.console import render_cells_json
 from harness.resolve.pip_settings import read_pip_settings
 from harness.store.store import Store
-from harness.sweep import stages
+from harness.sweep import run_sweep
 from harness.sweep.interrupt import run_interruptibly
 
 
@@ -50,7 +50,7 @@ def sweep(  # noqa: PLR0913 - one parameter an option
     **running: Unpack[Running],
 ) -> int:
     """Run every cell of a matrix and judge the results."""
-    found = stages.open_matrix(matrix, rounds=rounds, max_cells=running["max_cells"])
+    found = run_sweep.open_matrix(matrix, rounds=rounds, max_cells=running["max_cells"])
     request = make_request(found, running, command=describe_command(matrix), latency=latency)
     request = replace(request, only=only, skip=skip)
     screen = Screen(plain=plain)
@@ -61,11 +61,11 @@ def sweep(  # noqa: PLR0913 - one parameter an option
     return exit_code(run.judgement.verdict)
 
 
-async def _sweep(request: stages.Request, screen: Screen, render: stages.Render) -> tuple[Run, Earlier]:
+async def _sweep(request: run_sweep.Request, screen: Screen, render: run_sweep.Render) -> tuple[Run, Earlier]:
     settings = await read_pip_settings()
-    plan = await stages.make_plan(request, settings, screen.notify)
+    plan = await run_sweep.make_plan(request, settings, screen.notify)
     with screen.board(plan):
-        return await stages.run_plan(request, plan, settings, screen.notify, render)
+        return await run_sweep.run_plan(request, plan, settings, screen.notify, render)
 
 
 @click.command()
@@ -77,8 +77,8 @@ def cells(
     *, matrix: str, only: tuple[str, ...], skip: tuple[str, ...], max_cells: int, as_json: bool
 ) -> None:
     """Show the cells of a matrix and their locks, without running them."""
-    request = stages.Request(
-        matrix=stages.open_matrix(matrix, max_cells=max_cells),
+    request = run_sweep.Request(
+        matrix=run_sweep.open_matrix(matrix, max_cells=max_cells),
         store=Store.default(),
         reports=Path(),
         only=only,
@@ -86,7 +86,7 @@ def cells(
     )
 
     async def plan() -> Plan:
-        return await stages.make_plan(request, await read_pip_settings(), discard)
+        return await run_sweep.make_plan(request, await read_pip_settings(), discard)
 
     found = run_interruptibly(plan())
     click.echo(render_cells_json(found) if as_json else Screen(plain=True).render_plan(found), nl=False)

@@ -16,12 +16,12 @@ from harness.errors import UsageError
 from harness.files import copy_whole, describe_os_error, naming
 from harness.gate.probes import Rig, Work
 from harness.held import temporary_folder
-from harness.reading import MAX_RESULTS, read_input
+from harness.input_files import MAX_RESULTS, read_input
 from harness.records import BASELINE, UNREADABLE, Block, InvalidBlock, discard
 from harness.sweep import protocol
 from harness.sweep.cell_process import CellProcess, Start
 from harness.sweep.latency_phase import wait_until_ready
-from harness.sweep.turns import Arm, Turns, count_rounds_to_decide, draw_core
+from harness.sweep.latency_turns import Arm, Turns, count_rounds_to_decide, draw_core
 
 # What one number a process comes of the rounds that the processes of a block took in turns. Pure.
 

@@ -16,7 +16,7 @@ import msgspec
 from harness.gate.blocks import InvalidBlockError, append_block, measure_block
 from harness.gate.probes import Rig, Work, draw_slots, set_up
 from harness.gate.quantities import EMBEDDING, NORMALIZER, Group, scenarios_of_group
-from harness.judge.quantities import (
+from harness.judge.quantity_decision import (
     concerns,
     decide_quantity,
     describe_invalid_blocks,
@@ -41,7 +41,7 @@ from harness.records import (
 )
 from harness.resolve.pip_settings import IndexSettings
 from harness.sweep.interrupt import one_error
-from harness.sweep.stages import Request
+from harness.sweep.run_sweep import Request
 
 # What a gate says of its quantities: at each look while it samples, and again from its blocks later.
 

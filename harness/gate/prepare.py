@@ -32,7 +32,7 @@ from harness.resolve.pip_settings import IndexSettings
 from harness.resolve.revisions import read_revision
 from harness.sweep.limits import read_machine
 from harness.sweep.planning import cases_of, planned_cells
-from harness.sweep.stages import Request, find_golden, narrow_checks
+from harness.sweep.run_sweep import Request, find_golden, narrow_checks
 
 
 @dataclass(frozen=True)

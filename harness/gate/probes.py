@@ -20,7 +20,7 @@ from harness.store.environments import EnvironmentStore
 from harness.store.inputs import CellInputs, SharedFiles
 from harness.store.models import make_environments, make_installer, prepare_inputs
 from harness.sweep.limits import Limits, Watch
-from harness.sweep.stages import Request
+from harness.sweep.run_sweep import Request
 
 # What the blocks of a gate share: environments, limits, the order of slots and of turns.
 

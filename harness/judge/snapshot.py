@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING
 
-from harness.judge.latency import session_floors
+from harness.judge.latency_ratios import session_floors
 from harness.judge.outcomes import Results, is_red, recorded_words
 from harness.records import (
     CaseMeasure,

@@ -6,9 +6,9 @@ from collections import Counter
 from typing import TYPE_CHECKING
 
 from harness.errors import ExitCode
-from harness.judge.cells import judge_cells
+from harness.judge.cell_verdicts import judge_cells
 from harness.judge.claims import judge_claims
-from harness.judge.latency import judge_latency
+from harness.judge.latency_ratios import judge_latency
 from harness.judge.outcomes import Results, Rules, find_stale, is_red, judge_findings
 from harness.records import Judgement
 

@@ -10,6 +10,7 @@ from packaging.utils import InvalidName, canonicalize_name
 from packaging.version import Version
 
 from harness.files import fault_below
+from harness.input_files import input_fault
 from harness.matrix.expand import ROW_NOTES, axis_names, cell_id
 from harness.matrix.schema import (
     FIRST_DAY,
@@ -26,7 +27,6 @@ from harness.matrix.schema import (
     version_fault,
 )
 from harness.matrix.toml_file import suggest
-from harness.reading import input_fault
 
 MAX_ID = 200
 """Bytes of a cell id and of a matrix name: both become file names, which are limited to 255 bytes."""

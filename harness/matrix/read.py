@@ -10,11 +10,11 @@ from typing import Any
 import msgspec
 
 from harness.errors import UsageError
+from harness.input_files import is_descriptor
 from harness.matrix.expand import MAX_CELLS, expand
 from harness.matrix.faults import MAX_ID, faults_of, faults_of_rows
 from harness.matrix.schema import Matrix, MatrixFile, MatrixRow
 from harness.matrix.toml_file import convert, read_toml, suggest
-from harness.reading import is_descriptor
 
 MATRICES = Path("matrices")
 """The folder of a project's matrices; ``lock`` without arguments locks all of them."""

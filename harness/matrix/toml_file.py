@@ -12,7 +12,7 @@ from typing import Any, Literal, TypeVar, get_args, get_origin
 import msgspec
 
 from harness.errors import UsageError
-from harness.reading import decode_text, read_input
+from harness.input_files import decode_text, read_input
 from harness.redaction import redact
 
 MAX_DEPTH = 32

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from harness.judge.latency import session_floors
+from harness.judge.latency_ratios import session_floors
 from harness.records import LatencyRow, Run, Timing
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 from harness.cell.interface import LAYERS
-from harness.judge.cells import in_layer_order
+from harness.judge.cell_verdicts import in_layer_order
 from harness.judge.outcomes import check_of
 from harness.records import Finding, Run
 

@@ -30,9 +30,9 @@ from packaging.utils import BuildTag, parse_wheel_filename
 
 from harness.errors import MachineError, UsageError
 from harness.files import inside, write_whole
+from harness.input_files import decode_text, read_input
 from harness.matrix.read import describe_lock
 from harness.matrix.schema import Matrix, Resolve
-from harness.reading import decode_text, read_input
 from harness.records import Cell, ChangeKind, Distribution, Lock, LockChange, LockDiff
 from harness.resolve.packages import marker_environment
 

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path, PurePath
 
 from harness.errors import MachineError, UsageError
+from harness.input_files import decode_text, exists, is_descriptor, read_input_in_loop
 from harness.processes import Completed, run
-from harness.reading import decode_text, exists, is_descriptor, read_input_in_loop
 from harness.redaction import redact
 
 CHANGED = "+changes"

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, TypeVar
 import msgspec
 
 from harness.errors import UsageError
-from harness.reading import MAX_RESULTS, read_input
+from harness.input_files import MAX_RESULTS, read_input
 from harness.records import SCHEMA, UNREADABLE, Gate, Run
 
 if TYPE_CHECKING:

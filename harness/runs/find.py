@@ -9,11 +9,11 @@ from pathlib import Path
 import msgspec
 
 from harness.errors import UsageError
-from harness.reading import MAX_RESULTS, exists, input_fault, read_input
+from harness.input_files import MAX_RESULTS, exists, input_fault, read_input
 from harness.records import UNREADABLE, PastRun, RunKind, Snapshot
 from harness.runs.database import Say, read_history
 from harness.runs.folder import GATE_FILE, LATEST, PLAN, RESULTS, UNFINISHED, is_run, read_folder
-from harness.runs.reading import list_runs, read_snapshot
+from harness.runs.past_runs import list_runs, read_snapshot
 from harness.runs.recording import History
 
 PREVIOUS = "previous"

@@ -13,10 +13,10 @@ from harness.cell.interface import load_checks
 from harness.errors import UsageError
 from harness.files import inside, redact_file, remove_tree, write_text, write_whole
 from harness.held import MAKING, WRITING, claim, making_folder, remove_files
+from harness.input_files import MAX_RESULTS, input_fault, is_descriptor, read_input
 from harness.judge.snapshot import take_snapshot
 from harness.judge.verdict import judge
 from harness.processes import end_processes_using
-from harness.reading import MAX_RESULTS, input_fault, is_descriptor, read_input
 from harness.records import SCHEMA, UNREADABLE, CellResult, Plan, Run, Snapshot
 from harness.runs.documents import read_gate, read_json, render_json, render_schema
 from harness.seals import FAULTS, load_sealer

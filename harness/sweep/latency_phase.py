@@ -15,8 +15,8 @@ from harness.store.inputs import invalidate
 from harness.sweep import protocol
 from harness.sweep.cell_process import CellProcess
 from harness.sweep.jobs import Job, Launch, SweepContext, Worker, is_timed
+from harness.sweep.latency_turns import Arm, Turns, draw_core
 from harness.sweep.protocol import CellEndedError
-from harness.sweep.turns import Arm, Turns, draw_core
 
 CONTROL = "aa."
 """Prefix of the A/A arm, a second process of the baseline, which measures the noise floor."""

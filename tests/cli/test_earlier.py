@@ -16,7 +16,7 @@ from harness.cli.earlier import make_trends
 from harness.records import Snapshot, Trends
 from harness.report.history.terminal import render_trends_text
 from harness.runs.database import read_history
-from harness.runs.reading import read_series
+from harness.runs.past_runs import read_series
 from harness.runs.recording import History, pin_run
 
 Say = pytest.CaptureFixture[str]

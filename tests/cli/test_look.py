@@ -58,7 +58,7 @@ def test_history_lists_imports_pins_and_removes(
 def test_list_keeps_to_its_width(reports: Path) -> None:
     from harness.report.history.terminal import render_history_text  # noqa: PLC0415 - used here alone
     from harness.runs.database import read_history  # noqa: PLC0415 - used here alone
-    from harness.runs.reading import list_runs  # noqa: PLC0415 - used here alone
+    from harness.runs.past_runs import list_runs  # noqa: PLC0415 - used here alone
 
     with read_history(History.beside(reports).path, pytest.fail) as connection:
         runs = list_runs(connection)

@@ -13,7 +13,7 @@ FAKE_SWEEP = """
 import asyncio, sys
 from pathlib import Path
 from support.runs import make_plan, make_planned, make_small_run
-from harness.sweep import stages as pipeline
+from harness.sweep import run_sweep as pipeline
 from harness.cli.main import main
 from harness.cli import sweeping
 from harness.records import Earlier

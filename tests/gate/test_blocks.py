@@ -29,7 +29,7 @@ from harness.gate.probes import ARMS, Work, draw_slots
 from harness.gate.quantities import plan_quantities, scenarios_of_group
 from harness.records import Block, InvalidBlock, Quantity
 from harness.sweep import protocol
-from harness.sweep.turns import Arm
+from harness.sweep.latency_turns import Arm
 
 OWN = '[subject]\nnormalizer = "service.norm:normalize"\n'
 

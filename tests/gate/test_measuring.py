@@ -16,7 +16,7 @@ from support.suite_front import Front, front_fixture, world_fixture  # noqa: F40
 from harness.gate import measuring as speed_sampling
 from harness.judge import intervals
 from harness.records import ScenarioPlan
-from harness.sweep.turns import count_rounds_to_decide
+from harness.sweep.latency_turns import count_rounds_to_decide
 
 Say = pytest.CaptureFixture[str]
 

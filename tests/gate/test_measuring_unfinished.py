@@ -13,7 +13,7 @@ from support.suite_front import Front, front_fixture, world_fixture  # noqa: F40
 
 from harness.errors import StoreError
 from harness.gate import measuring as speed_sampling
-from harness.gate import stages
+from harness.gate import run_gate
 from harness.gate.blocks import append_block
 from harness.records import Block
 
@@ -76,7 +76,7 @@ def test_measuring_that_fails_takes_no_verdict_back(  # noqa: PLR0917 - one para
         raise error
 
     known: list[str] = []
-    monkeypatch.setattr(stages, "measure_speed", fail)
+    monkeypatch.setattr(run_gate, "measure_speed", fail)
     lean.does(candidate=suite)
     assert ask(lean, "--no-culprit") == code
     assert (lean.read().decision.verdict, known) == (verdict, [verdict])

@@ -9,7 +9,7 @@ from planted.command import ROOT
 
 from harness.cli.rendering import render_gate, render_run
 from harness.gate.blocks import append_block
-from harness.gate.stages import write_gate
+from harness.gate.run_gate import write_gate
 from harness.matrix.cells import cells_of
 from harness.matrix.read import read_matrix
 from harness.records import (

@@ -20,7 +20,7 @@ from harness.files import write_whole
 from harness.matrix.cells import cells_of, select
 from harness.sweep.interrupt import run_interruptibly
 from harness.sweep.limits import count_cores
-from harness.sweep.stages import open_matrix
+from harness.sweep.run_sweep import open_matrix
 from perf.bench import Bench
 from perf.figures import Figure, render_figures
 from perf.parts import PARTS, measure_part

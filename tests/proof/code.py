@@ -13,7 +13,7 @@ ROOTS = (
     "harness.cell.convert",
     "harness.cell.probe",
     "harness.gate.measuring",
-    "harness.judge.upgrade",
+    "harness.judge.gate_verdict",
     "proof.planted",
     "proof.real",
     "proof.recording",

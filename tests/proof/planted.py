@@ -17,7 +17,7 @@ from harness.resolve.pip_settings import IndexSettings
 from harness.store.store import Store
 from harness.sweep.limits import Limits, Options, read_machine
 from harness.sweep.planning import PlanOptions, build_plan, planned_cells
-from harness.sweep.stages import Request
+from harness.sweep.run_sweep import Request
 from proof.twin import name_twin
 
 NAME = "planted-speed"

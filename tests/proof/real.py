@@ -12,7 +12,7 @@ from harness.errors import UsageError
 from harness.gate.blocks import read_blocks
 from harness.gate.measuring import measure_speed
 from harness.gate.quantities import plan_quantities
-from harness.judge.upgrade import with_speed
+from harness.judge.gate_verdict import with_speed
 from harness.records import Block, Notify, Progress, Record, Speed, Verdict
 from harness.sweep.limits import read_machine
 from proof.code import digest_code

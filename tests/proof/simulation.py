@@ -10,7 +10,7 @@ from typing import Literal
 import msgspec
 
 from harness.judge.intervals import estimate
-from harness.judge.quantities import decide_quantity, samples_of, summarize_speed
+from harness.judge.quantity_decision import decide_quantity, samples_of, summarize_speed
 from harness.judge.sampling import Look, confidence_at, last_look, looks
 from harness.records import Block, Interval, Quantity, QuantityDecision, Speed
 

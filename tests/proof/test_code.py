@@ -26,7 +26,7 @@ def edit(path: Path, old: str, new: str) -> None:
     ("name", "old", "new"),
     [
         ("judge/sampling.py", "ALPHA = 0.01", "ALPHA = 0.02"),
-        ("judge/quantities.py", "GROSS = 6", "GROSS = 7"),
+        ("judge/quantity_decision.py", "GROSS = 6", "GROSS = 7"),
         ("gate/quantities.py", "0.025)", "0.04)"),
         ("cell/turns.py", "65_536, 16, 4096", "65_536, 32, 4096"),
         ("gate/blocks.py", "BESIDE = 1", "BESIDE = 2"),

@@ -8,7 +8,7 @@ import msgspec
 import pytest
 from support.proofs import held, quantities_fixture  # noqa: F401 - fixtures
 
-from harness.judge import quantities as quantities_of_a_gate
+from harness.judge import quantity_decision as quantities_of_a_gate
 from harness.records import Block, Quantity
 from proof.goals import judge_at_threshold, judge_pools, judge_simulated
 from proof.noise import KINDS, make_pool

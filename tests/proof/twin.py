@@ -19,7 +19,7 @@ from harness.records import PlannedCell
 from harness.resolve.pip_settings import IndexSettings
 from harness.store.environments import Say
 from harness.store.models import make_environments, make_installer
-from harness.sweep.stages import Request
+from harness.sweep.run_sweep import Request
 
 _COPY = ("UV_LINK_MODE", "copy")
 

@@ -12,7 +12,7 @@ from support.runs import CASES, make_case, make_full_run, make_plan, make_planne
 from harness.judge.snapshot import summarize_snapshot, take_snapshot
 from harness.records import Snapshot
 from harness.runs.database import read_history
-from harness.runs.reading import list_runs, read_snapshot
+from harness.runs.past_runs import list_runs, read_snapshot
 from harness.runs.recording import History, keep_newest, pin_run
 
 

@@ -12,14 +12,14 @@ import pytest
 from support import fake_cells
 from support.fake_cells import CASES, Lab
 
-from harness.cli import upgrade
+from harness.cli import gating
 from harness.cli.main import main
 from harness.gate import prepare
 from harness.matrix.schema import Matrix
 from harness.records import Gate
 from harness.resolve.pip_settings import IndexSettings
 from harness.runs.documents import read_gate
-from harness.sweep import stages
+from harness.sweep import run_sweep
 
 World = tuple[Matrix, IndexSettings]
 
@@ -67,8 +67,8 @@ def stand_in(
     async def prepare_inputs(*_: Any, **__: Any) -> Any:
         return lab.material
 
-    monkeypatch.setattr(upgrade, "read_pip_settings", read_settings)
-    for module in (stages, *also):
+    monkeypatch.setattr(gating, "read_pip_settings", read_settings)
+    for module in (run_sweep, *also):
         monkeypatch.setattr(module, "prepare_inputs", prepare_inputs)
         monkeypatch.setattr(module, "make_environments", lambda *_: SimpleNamespace(use=lab.environment))
     monkeypatch.setattr(prepare, "cases_of", lambda _: CASES)

@@ -6,7 +6,7 @@ from typing import Any
 
 from support.runs import CASES, CHECKS, make_case, make_plan, make_planned, make_result
 
-from harness.judge.upgrade import decide
+from harness.judge.gate_verdict import decide
 from harness.judge.verdict import judge
 from harness.records import CaseResult, CellResult, CheckOutcome, Decision, Expectation, Speed
 

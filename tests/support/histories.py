@@ -10,7 +10,7 @@ import pytest
 from support.pasts import past
 from support.runs import make_plan, make_planned, make_small_run
 
-from harness.judge.upgrade import refuse
+from harness.judge.gate_verdict import refuse
 from harness.records import (
     BASELINE,
     CANDIDATE,
@@ -28,7 +28,7 @@ from harness.report.measurements import render_measurements
 from harness.runs.database import read_history
 from harness.runs.documents import render_gate_json, render_json
 from harness.runs.folder import RunFolder
-from harness.runs.reading import list_runs, read_snapshot
+from harness.runs.past_runs import list_runs, read_snapshot
 from harness.runs.recording import History, record_folder, record_runs
 
 ROOT = Path(__file__).parents[2]

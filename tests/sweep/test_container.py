@@ -10,7 +10,7 @@ import psutil
 import pytest
 from support.fake_cells import LIMITS, Lab, make_plan, plan_cell
 
-from harness.judge.cells import describe_install_error
+from harness.judge.cell_verdicts import describe_install_error
 from harness.sweep.container import Container, count_visible_cores
 
 MIB = 1024**2

@@ -49,8 +49,8 @@ from harness.runs.folder import UNFINISHED, RunFolder, format_json
 from harness.store.models import make_environments, make_installer, prepare_inputs
 from harness.store.result_store import ResultStore
 from harness.sweep.interrupt import one_error
+from harness.sweep.run_sweep import Request, find_golden
 from harness.sweep.schedule import Supplies, sweep
-from harness.sweep.stages import Request, find_golden
 
 # How a trial is run: the suite, narrowed to what failed, or the lean processes of what got slower.
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from packaging.version import InvalidVersion, Version
 
-from harness.judge.cells import in_layer_order
+from harness.judge.cell_verdicts import in_layer_order
 from harness.judge.outcomes import check_of
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ from harness.judge.claims import summarize_claim
 from harness.report.checks import OUTCOME_KINDS, find_differences
 from harness.report.escape import shorten
 from harness.report.grid import CellNames, lay_out, order_version
-from harness.report.page.cells import anchor_cells
+from harness.report.page.cell_details import anchor_cells
 from harness.report.view import (
     SignKind,
     axis_names,

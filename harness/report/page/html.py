@@ -26,7 +26,7 @@ from harness.report.history.view import (
     number_runs,
 )
 from harness.report.latency_view import show_ratio, show_seconds
-from harness.report.page.cells import view_cells, view_shared_facts
+from harness.report.page.cell_details import view_cells, view_shared_facts
 from harness.report.page.findings import (
     view_claims,
     view_differences,

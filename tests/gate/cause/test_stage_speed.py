@@ -12,7 +12,7 @@ import pytest
 from support.culprit_front import NEW_NUMPY, UPGRADE, Front, front_fixture, world_fixture  # noqa: F401 - fixtures
 
 from harness.errors import MachineError, StoreError
-from harness.gate import stages
+from harness.gate import run_gate
 from harness.gate.blocks import append_block
 from harness.gate.cause import stage
 from harness.judge import sampling
@@ -62,7 +62,7 @@ class Meter:
 @pytest.fixture
 def meter(front: Front) -> Meter:
     found = Meter()
-    for module in (stages, stage):
+    for module in (run_gate, stage):
         front.monkeypatch.setattr(module, "measure_speed", found.measure)
     return found
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 from support.gate_samples import finding, make_gate, make_question
 
-from harness.cli.upgrade import gate as gate_cli
+from harness.cli.gating import gate as gate_cli
 from harness.records import CellVerdict, Decision
 from harness.report.gate.comment import render_gate_markdown
 from harness.report.gate.junit import render_gate_junit

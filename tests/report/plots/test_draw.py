@@ -11,7 +11,7 @@ from support.runs import CASES, make_case, make_full_run, make_plan, make_planne
 from harness.judge.compare import compare
 from harness.records import Earlier
 from harness.report.checks import list_checks
-from harness.report.page.cells import show_measured
+from harness.report.page.cell_details import show_measured
 from harness.report.page.html import render_html, view_changes
 from harness.report.plots.draw import Spec, draw, ink
 from harness.report.view import findings_by_cell

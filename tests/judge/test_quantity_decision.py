@@ -9,7 +9,7 @@ import msgspec
 import pytest
 from support.speed_samples import EQUAL, MEMORY, SMALL
 
-from harness.judge.quantities import decide_quantity, samples_of, summarize_speed, unmeasured
+from harness.judge.quantity_decision import decide_quantity, samples_of, summarize_speed, unmeasured
 from harness.records import Block, Interval, Quantity, QuantityDecision, QuantityOutcome
 
 

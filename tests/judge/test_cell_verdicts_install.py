@@ -18,7 +18,7 @@ from planted.wheels import build_wheel
 from support.runs import CHECKS, make_plan, make_planned, make_result
 
 from harness.errors import StoreError
-from harness.judge.cells import WHOLE_WORDS, describe_install_error
+from harness.judge.cell_verdicts import WHOLE_WORDS, describe_install_error
 from harness.judge.verdict import judge
 from harness.store.environments import Installer
 

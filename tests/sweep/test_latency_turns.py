@@ -12,8 +12,8 @@ from support.fake_cells import LIMITS, Lab, make_plan, plan_cell
 
 from harness.records import ScenarioPlan
 from harness.sweep import protocol
+from harness.sweep.latency_turns import Core, count_rounds, count_rounds_to_decide, draw_core
 from harness.sweep.limits import Options
-from harness.sweep.turns import Core, count_rounds, count_rounds_to_decide, draw_core
 
 
 @pytest.fixture

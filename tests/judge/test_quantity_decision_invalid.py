@@ -7,7 +7,7 @@ import pytest
 from support.speed_samples import EQUAL, LARGE, MEMORY, SMALL, void
 
 from harness.gate.measuring import VOID_IN_A_ROW, Verdicts
-from harness.judge.quantities import concerns, hold_back, unmeasured
+from harness.judge.quantity_decision import concerns, hold_back, unmeasured
 from harness.judge.sampling import next_look
 from harness.records import Block, Quantity, QuantityDecision, QuantityOutcome
 

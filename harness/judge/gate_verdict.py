@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from harness.judge.cells import in_layer_order
+from harness.judge.cell_verdicts import in_layer_order
 from harness.judge.outcomes import is_red
 from harness.records import (
     BASELINE,

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from support.suite_front import Front, front_fixture, world_fixture  # noqa: F401 - fixtures
 
-from harness.cli import upgrade
+from harness.cli import gating
 from harness.gate import prepare
 from harness.records import Decision, LockChange
 from harness.resolve.pip_settings import IndexSettings
@@ -159,7 +159,7 @@ def test_no_network_is_exit_5(front: Front, monkeypatch: pytest.MonkeyPatch) -> 
         nothing = str(front.folder / "nothing")
         return IndexSettings(index=(front.folder / "no-index").as_uri(), find_links=(nothing,))
 
-    monkeypatch.setattr(upgrade, "read_pip_settings", nowhere)
+    monkeypatch.setattr(gating, "read_pip_settings", nowhere)
     assert front.run("numpy==2.0.2") == 5
     assert front.runs == []
 

@@ -25,13 +25,13 @@ from harness.cli.screen import Screen
 from harness.errors import ExitCode, InterruptedGateError, UsageError
 from harness.gate.prepare import Terms, prepare_gate
 from harness.gate.request import UpgradeRequest, parse_changes
-from harness.gate.stages import run_gate
+from harness.gate.run_gate import run_gate
 from harness.judge.verdict import exit_code
 from harness.records import Gate, Progress
 from harness.redaction import redact
 from harness.resolve.pip_settings import read_pip_settings
 from harness.runs.folder import GATE_FILE
-from harness.sweep import stages
+from harness.sweep import run_sweep
 from harness.sweep.interrupt import run_interruptibly
 
 
@@ -44,7 +44,7 @@ def judge_upgrade(
         InterruptedGateError: a signal ended it; with the way to resume.
         HarnessError: a stage failed.
     """
-    found = stages.open_matrix(matrix, max_cells=running["max_cells"])
+    found = run_sweep.open_matrix(matrix, max_cells=running["max_cells"])
     request = make_request(found, running, command=describe_gate_command(), latency=False)
     arguments = _describe_arguments(upgrade, matrix, running, terms)
     judged, folder = run_interruptibly(_judge(request, upgrade, arguments, terms, screen))
@@ -54,7 +54,11 @@ def judge_upgrade(
 
 
 async def _judge(
-    request: stages.Request, upgrade: UpgradeRequest, arguments: tuple[str, ...], terms: Terms, screen: Screen
+    request: run_sweep.Request,
+    upgrade: UpgradeRequest,
+    arguments: tuple[str, ...],
+    terms: Terms,
+    screen: Screen,
 ) -> tuple[Gate, Path]:
     settings = await read_pip_settings()
     prepared = await prepare_gate(request, upgrade, arguments, settings, screen.notify, terms=terms)

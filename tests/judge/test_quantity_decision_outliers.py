@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harness.judge.quantities import GROSS, leave_out
+from harness.judge.quantity_decision import GROSS, leave_out
 
 THRESHOLD = 1.05
 

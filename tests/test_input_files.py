@@ -17,7 +17,7 @@ from support.plan_texts import put_matrix
 
 from harness.errors import UsageError
 from harness.files import hash_tree
-from harness.reading import MAX_TEXT, input_fault, read_input
+from harness.input_files import MAX_TEXT, input_fault, read_input
 
 HARNESS = (sys.executable, "-m", "harness")
 

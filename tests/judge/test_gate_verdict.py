@@ -9,7 +9,7 @@ import pytest
 from support.gate_sides import FINE, GOOD, cell, gate
 from support.runs import CASES
 
-from harness.judge.upgrade import refuse
+from harness.judge.gate_verdict import refuse
 from harness.records import CellResult, CheckOutcome, Decision, Expectation
 
 FLOAT16 = Expectation(check=CASES[2], where={"numpy": "<2"}, reason="sums in float16")

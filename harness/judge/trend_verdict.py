@@ -40,7 +40,7 @@ class Changed(Protocol):
 
 
 class TimedRun(Protocol):
-    """One scenario in one cell of one run, as ``harness.runs.reading`` reads it."""
+    """One scenario in one cell of one run, as ``harness.runs.past_runs`` reads it."""
 
     @property
     def run(self) -> str: ...  # noqa: D102 - as in TrendPoint

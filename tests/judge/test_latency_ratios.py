@@ -6,7 +6,7 @@ import msgspec
 import pytest
 from support.runs import CHECKS, make_case, make_plan, make_planned, make_result, make_timing
 
-from harness.judge.latency import judge_latency, noise_floor, paired_logs, session_floors
+from harness.judge.latency_ratios import judge_latency, noise_floor, paired_logs, session_floors
 from harness.judge.outcomes import Results
 from harness.judge.verdict import judge
 from harness.records import CheckOutcome, Expectation, LatencyRow

@@ -17,7 +17,7 @@ from harness.gate.cause.stage import CauseRequest, find_culprit
 from harness.gate.cause.symptoms import find_symptoms, keep_culprit
 from harness.gate.measuring import Verdicts, decide_from_blocks, measure_speed
 from harness.gate.prepare import Prepared, runs_nothing
-from harness.judge.upgrade import decide, refuse
+from harness.judge.gate_verdict import decide, refuse
 from harness.records import (
     BASELINE,
     CANDIDATE,
@@ -34,7 +34,7 @@ from harness.records import (
 from harness.resolve.pip_settings import IndexSettings
 from harness.runs.documents import read_gate, render_gate_json, render_gate_schema, render_json
 from harness.runs.folder import GATE_FILE, RunFolder, judge_again, read_run
-from harness.sweep.stages import Request, measure_plan
+from harness.sweep.run_sweep import Request, measure_plan
 
 # What a gate leaves in its folder: written, told from a sweep, and decided again from there.
 

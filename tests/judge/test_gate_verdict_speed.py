@@ -7,7 +7,7 @@ import pytest
 from support.gate_sides import FINE, GOOD, cell, gate
 from support.speed_samples import EQUAL, LARGE, MEMORY, SMALL
 
-from harness.judge.quantities import summarize_speed
+from harness.judge.quantity_decision import summarize_speed
 from harness.records import Interval, QuantityDecision, QuantityOutcome, Speed
 
 

@@ -14,7 +14,7 @@ from support.suite_front import Front, front_fixture, world_fixture  # noqa: F40
 from harness.cli.earlier import open_runs
 from harness.errors import UsageError
 from harness.runs.folder import LATEST, UNFINISHED
-from harness.sweep import stages
+from harness.sweep import run_sweep
 from harness.sweep.schedule import sweep
 
 Say = pytest.CaptureFixture[str]
@@ -28,7 +28,7 @@ def test_a_gate_is_no_finished_run_before_it_is_over(front: Front, monkeypatch: 
         return swept
 
     seen: list[tuple[str, str]] = []
-    monkeypatch.setattr(stages, "sweep", watch)
+    monkeypatch.setattr(run_sweep, "sweep", watch)
     assert front.run("numpy==2.0.2") == 0
     assert seen == [("inconclusive", "The gate was cut off before it came to a decision")] * 2
     assert not (front.runs[0] / UNFINISHED).exists()
@@ -63,7 +63,7 @@ def test_an_interrupt_says_what_is_kept(
         os.kill(os.getpid(), number)
         await asyncio.sleep(60)
 
-    monkeypatch.setattr(stages, "sweep", wait)
+    monkeypatch.setattr(run_sweep, "sweep", wait)
     assert front.run("numpy==2.0.2") == 130
     said = capsys.readouterr().err
     command = f"harness report {front.runs[0]}"
@@ -84,7 +84,7 @@ def test_a_gate_that_is_cut_off_in_its_suite_blames_nobody(
         (front.runs[-1] / "cells" / "candidate" / "result.json").unlink()
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(stages, "sweep", cut_off)
+    monkeypatch.setattr(run_sweep, "sweep", cut_off)
     assert front.run("numpy==2.0.2") == 130
     assert front.command("report", str(front.runs[0])) == 4
     assert front.read().decision.sentence == "The gate was cut off before it came to a decision"
