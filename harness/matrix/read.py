@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +13,7 @@ from harness.input_files import is_descriptor
 from harness.matrix.expand import MAX_CELLS, expand
 from harness.matrix.faults import MAX_ID, faults_of, faults_of_rows
 from harness.matrix.schema import Matrix, MatrixFile, MatrixRow
-from harness.matrix.toml_file import convert, read_toml, suggest
+from harness.matrix.toml_file import convert, read_toml, refuse, suggest
 
 MATRICES = Path("matrices")
 """The folder of a project's matrices; ``lock`` without arguments locks all of them."""
@@ -62,9 +61,9 @@ def read_matrix(path: Path, *, max_cells: int = MAX_CELLS) -> Matrix:
         raise UsageError(
             f"{path}: the name of a matrix is limited to {MAX_ID} printable characters; rename it"
         )
-    _refuse(path, faults_of(file, place.parent))
+    refuse(path, faults_of(file, place.parent))
     rows = _rows(file, document, path, max_cells)
-    _refuse(path, faults_of_rows(file, rows))
+    refuse(path, faults_of_rows(file, rows))
     fields = {field.name: getattr(file, field.name) for field in msgspec.structs.fields(file)}
     return Matrix(**fields, path=place.resolve(), rows=rows)
 
@@ -98,11 +97,6 @@ def _included(entry: dict[str, str | tuple[str, ...]], row: dict[str, str]) -> M
     return msgspec.convert(
         {"versions": row, "source": entry.get("source", ()), "reason": entry.get("reason", "")}, MatrixRow
     )
-
-
-def _refuse(path: Path, faults: Iterable[str]) -> None:
-    if message := "\n".join(f"{path}: {fault}" for fault in faults):
-        raise UsageError(message)
 
 
 PACKAGE = Path(__file__).resolve().parents[1]

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import datetime
 import difflib
+import json
+import math
 import re
 import tomllib
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Literal, TypeVar, get_args, get_origin
+from typing import Any, TypeVar
 
 import msgspec
 
@@ -21,7 +24,9 @@ MAX_DEPTH = 32
 MAX_SHOWN = 80
 """Maximum number of characters of a value in a message."""
 
-_CONSTRAINT = re.compile(r"matching regex|of length|Expected `(?:int|float)` [<>]|out of range")
+MAX_FAULTS = 20
+"""Maximum number of faults of a file in a message."""
+
 _PART = r"""(?:[A-Za-z0-9_-]++|"[^"\n]*+"|'[^'\n]*+')[ \t]*+"""
 _LONG_KEY = re.compile(rf"""(?<![\w"'.-])(?:{_PART}\.[ \t]*+){{{MAX_DEPTH}}}""")
 
@@ -76,12 +81,27 @@ def convert(document: Any, kind: type[T], path: Path) -> T:
     """Convert a document into records.
 
     Raises:
-        UsageError: a key is unknown or missing, or a value is invalid; the message names key and expectation.
+        UsageError: a key is unknown or missing, or a value is invalid; a line per fault, with its key.
     """
     try:
         return msgspec.convert(document, kind)
     except msgspec.ValidationError as error:
-        raise UsageError(f"{path}: {_explain(str(error), document, kind)}") from None
+        # msgspec stops at the first fault; the schema of the same records finds all of them.
+        refuse(path, tuple(dict.fromkeys(find_faults(document, kind))) or (str(error),))
+        raise
+
+
+def refuse(path: Path, faults: Iterable[str]) -> None:
+    """Refuse a file that has faults.
+
+    Raises:
+        UsageError: one line per fault, at most ``MAX_FAULTS``.
+    """
+    listed = [f"{path}: {fault}" for fault in faults]
+    if more := len(listed) - MAX_FAULTS:
+        listed[MAX_FAULTS:] = [f"{path}: {more} more faults"] if more > 0 else []
+    if listed:
+        raise UsageError("\n".join(listed))
 
 
 def suggest(word: str, known: Iterable[str]) -> str:
@@ -90,28 +110,103 @@ def suggest(word: str, known: Iterable[str]) -> str:
     return f" (did you mean {near[0]!r}?)" if near else ""
 
 
-def _explain(message: str, document: Any, kind: Any) -> str:
-    text, _, place = message.partition(" - at ")
-    tokens = re.findall(r"\.([\w-]+)|\[(\d+|\.\.\.)\]", place)
-    keys, hint, value = _locate([name or index for name, index in tokens], document, kind)
-    where = _dotted(keys) or "top level"
-    fields = [field.encode_name for field in msgspec.structs.fields(hint)] if _is_struct(hint) else []
-    if unknown := re.search(r"unknown field `(.*)`", text):
-        key = unknown[1]
-        return f"{_dotted([*keys, key])}: unknown key{suggest(key, fields)}; known here: {', '.join(fields)}"
-    if missing := re.search(r"missing required field `(.*)`", text):
-        return f"{_dotted([*keys, missing[1]])}: this key is required"
-    if wrong := re.search(r"Invalid enum value '?(.*?)'?$", text):
-        allowed = _literals(hint)
-        return f"{where}: {wrong[1]!r} is not one of {', '.join(allowed)}{suggest(wrong[1], allowed)}"
-    if _CONSTRAINT.search(text) and (expected := _description(hint)):
-        return f"{where}: expected {expected}, found {_shown(value)}"
-    quotes = (
-        "; write it in quotes"
-        if re.search(r"expected `str`, got `(int|float|date.*)`", text, re.IGNORECASE)
-        else ""
+def find_faults(document: Any, kind: type) -> Iterator[str]:
+    """The faults of a document against the JSON schema of a record; each begins with the key."""
+    from jsonschema import Draft202012Validator, validators  # noqa: PLC0415 - 0.2 s, needed for faults only
+
+    checker = validators.extend(Draft202012Validator, {"type": _check_type})  # type: ignore[no-untyped-call]
+    schema = checker(msgspec.json.schema(kind), format_checker=Draft202012Validator.FORMAT_CHECKER)
+    for error in schema.iter_errors(document):
+        yield from _describe(error)
+
+
+def _check_type(validator: Any, wanted: str, found: Any, schema: dict[str, Any]) -> Iterator[Any]:
+    """The keyword ``type`` for values of TOML, which has dates, and numbers that are not finite."""
+    from jsonschema import ValidationError  # noqa: PLC0415 - as above
+
+    is_date = isinstance(found, datetime.date) and not isinstance(found, datetime.datetime)
+    if schema.get("format") == "date" and is_date:
+        return
+    if not validator.is_type(found, wanted) or (isinstance(found, float) and not math.isfinite(found)):
+        yield ValidationError("")
+
+
+def _describe(error: Any) -> Iterator[str]:
+    """The faults at one place; an error of the schema names the keyword, its value and the instance."""
+    path, wanted, found, schema = error.absolute_path, error.validator_value, error.instance, error.schema
+    where = _dotted(path) or "top level"
+    if error.validator == "additionalProperties":
+        known = list(schema["properties"])
+        for key in (key for key in found if key not in known):
+            listed = f"{suggest(key, known)}; known here: {', '.join(known)}"
+            yield f"{_dotted([*path, key])}: unknown key{listed}"
+    elif error.validator == "required":
+        unknown = found.keys() - schema["properties"].keys()  # one may be the required key, misspelled
+        missing = (
+            key for key in wanted if key not in found and not any(suggest(each, [key]) for each in unknown)
+        )
+        yield from (f"{_dotted([*path, key])}: this key is required" for key in missing)
+    elif error.validator == "enum":
+        shown, allowed = str(found), [str(value) for value in wanted]
+        yield f"{where}: {_shown(shown)} is not one of {', '.join(allowed)}{suggest(shown, allowed)}"
+    elif error.validator == "anyOf":
+        # A value of another type fails each member of a union at its top; else one member fits further.
+        near = [inner for inner in error.context if inner.validator != "type" or inner.path]
+        members = [member for member in wanted if member.get("type") != "null"]
+        for inner in near:
+            yield from _describe(inner)
+        if not near:
+            yield f"{where}: {_expected_type(members, found)}"
+    elif error.validator == "type":
+        yield f"{where}: {_expected_type([schema], found)}"
+    else:
+        yield f"{where}: expected {_describe_schema(schema)}, found {_shown(found)}"
+
+
+def _expected_type(schemas: Sequence[Mapping[str, Any]], found: Any) -> str:
+    """What was expected in place of a value of another type, and how to write it."""
+    first = schemas[0]
+    if isinstance(found, float) and not math.isfinite(found):
+        return f"expected {_describe_schema(first)}, found {found}"
+    wanted = " or ".join(
+        "a date such as 2026-11-01" if "format" in each else _NOUNS[each["type"]] for each in schemas
     )
-    return f"{where}: {text[:1].lower()}{text[1:]}{quotes}"
+    hint = ""
+    if first["type"] == "string" and "format" not in first and not isinstance(found, (dict, list)):
+        hint = "; write it in quotes"
+    elif first["type"] in {"integer", "number"} and isinstance(found, str) and found.strip().isdecimal():
+        hint = "; write it without quotes"
+    elif first["type"] == "array" and not isinstance(found, dict):
+        hint = f"; write a list, such as [{json.dumps(str(found)[:MAX_SHOWN])}]"
+    return f"expected {wanted}, found {_kind(found)}{hint}"
+
+
+def _describe_schema(schema: Mapping[str, Any]) -> str:
+    if "format" in schema:
+        return "a date such as 2026-11-01"
+    return str(schema.get("description") or _NOUNS[schema["type"]])
+
+
+_NOUNS = {
+    "string": "a text",
+    "integer": "a whole number",
+    "number": "a number",
+    "boolean": "true or false",
+    "array": "a list",
+    "object": "a table",
+    "null": "nothing",
+}
+
+
+def _kind(value: Any) -> str:
+    """A value of the wrong type as shown in a message."""
+    if isinstance(value, dict):
+        return "a table"
+    if isinstance(value, list):
+        return "a list"
+    if isinstance(value, (bool, datetime.date, datetime.time)):
+        return str(value).lower()
+    return f"the text {_shown(value)}" if isinstance(value, str) else f"the number {_shown(value)}"
 
 
 def _shown(value: Any) -> str:
@@ -125,58 +220,5 @@ def _shown(value: Any) -> str:
     return shown if len(shown) <= MAX_SHOWN else f"{shown[:MAX_SHOWN]}... ({len(shown)} characters)"
 
 
-def _description(hint: Any) -> str:
-    """The description in the metadata of a type; empty without one."""
-    notes = (note.description for note in getattr(hint, "__metadata__", ()) if isinstance(note, msgspec.Meta))
-    parts = (_description(part) for part in get_args(hint))
-    return next(filter(None, (*notes, *parts)), "")
-
-
-def _locate(tokens: list[str], value: Any, hint: Any) -> tuple[list[str], Any, Any]:
-    """Keys, type and value of the fault; the token ``...`` is resolved to the first invalid entry."""
-    keys: list[str] = []
-    for token in tokens:
-        hint = _inner(hint, token)
-        key: Any = token
-        if token == "...":  # noqa: S105 - a place in a document, not a password
-            entries = value.items() if isinstance(value, dict) else enumerate(value)
-            key = next((key for key, entry in entries if not _fits(entry, hint)), None)
-        elif isinstance(value, list):
-            key = int(token)
-        if key is None:
-            break
-        keys.append(str(key))
-        value = value[key] if isinstance(value, (dict, list)) else value
-    return keys, hint, value
-
-
-def _inner(hint: Any, token: str) -> Any:
-    if _is_struct(hint):
-        return next(field.type for field in msgspec.structs.fields(hint) if field.encode_name == token)
-    if get_origin(hint) is dict:
-        return get_args(hint)[1]
-    if get_origin(hint) is tuple:
-        return get_args(hint)[0]
-    return next((_inner(part, token) for part in get_args(hint) if get_args(part) or _is_struct(part)), Any)
-
-
-def _literals(hint: Any) -> list[str]:
-    if get_origin(hint) is Literal:
-        return [str(value) for value in get_args(hint)]
-    return [value for part in get_args(hint) for value in _literals(part)]
-
-
-def _is_struct(hint: Any) -> bool:
-    return isinstance(hint, type) and issubclass(hint, msgspec.Struct)
-
-
-def _fits(value: Any, hint: Any) -> bool:
-    try:
-        msgspec.convert(value, hint)
-    except msgspec.ValidationError:
-        return False
-    return True
-
-
-def _dotted(keys: list[str]) -> str:
-    return "".join(f"[{key}]" if key.isdigit() else f".{key}" for key in keys).lstrip(".")
+def _dotted(keys: Iterable[str | int]) -> str:
+    return "".join(f"[{key}]" if isinstance(key, int) else f".{key}" for key in keys).lstrip(".")

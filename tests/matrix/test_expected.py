@@ -108,7 +108,7 @@ def test_whole_file(tmp_path: Path) -> None:
         (
             CHECK,
             f'{CHECK}\noutcome = "eror"',
-            "outcome: 'eror' is not one of fail, error (did you mean 'error'?)",
+            "outcome: 'eror' is not one of error, fail (did you mean 'error'?)",
         ),
         (
             CHECK,
@@ -119,8 +119,8 @@ def test_whole_file(tmp_path: Path) -> None:
             CHECK,
             'status = "import-eror"',
             (
-                "status: 'import-eror' is not one of ok, failed, unsatisfiable, install-error, import-error, "
-                "crashed, timed-out, missing (did you mean 'import-error'?)"
+                "status: 'import-eror' is not one of crashed, failed, import-error, install-error, missing, "
+                "ok, timed-out, unsatisfiable (did you mean 'import-error'?)"
             ),
         ),
         (

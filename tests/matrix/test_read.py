@@ -86,7 +86,39 @@ def test_subject_paths_are_relative_to_the_matrix(tmp_path: Path) -> None:
         ),
         (PLAIN.replace('title = "Two by two"', ""), "title: this key is required"),
         (PLAIN.replace("schema = 1", "schema = 2"), "schema: '2' is not one of 1"),
-        (PLAIN.replace('"2.4.6"', "2.4"), "axes.numpy[1]: expected `str`, got `float`; write it in quotes"),
+        (
+            PLAIN.replace('"2.4.6"', "2.4"),
+            "axes.numpy[1]: expected a text, found the number 2.4; write it in quotes",
+        ),
+        (
+            PLAIN.replace('["1.26.2", "2.4.6"]', "2.4"),
+            'axes.numpy: expected a list, found the number 2.4; write a list, such as ["2.4"]',
+        ),
+        (
+            PLAIN + '\n[latency]\nrounds = "3"\n',
+            "latency.rounds: expected a whole number, found the text '3'; write it without quotes",
+        ),
+        (
+            PLAIN + "\n[limits]\ntime = nan\n",
+            "limits.time: expected seconds, above 0 and at most 604800 (a week), found nan",
+        ),
+        (
+            "expected = 3\n" + PLAIN,
+            "expected: expected a text or a list, found the number 3; write it in quotes",
+        ),
+        ("tolerances = []\n" + PLAIN, "tolerances: expected a text, found a list"),
+        (
+            'expected = ["a", 3]\n' + PLAIN,
+            "expected[1]: expected a text, found the number 3; write it in quotes",
+        ),
+        (
+            PLAIN.replace('exclude-newer = "2026-11-01"', "exclude-newer = 2026-11-01T00:00:00Z"),
+            "resolve.exclude-newer: expected a date such as 2026-11-01, found 2026-11-01 00:00:00+00:00",
+        ),
+        (
+            PLAIN.replace('exclude-newer = "2026-11-01"', 'exclude-newer = "2026-13-01"'),
+            "resolve.exclude-newer: expected a date such as 2026-11-01, found '2026-13-01'",
+        ),
         (
             PLAIN + "\n[limits]\ntime = 0\n",
             "limits.time: expected seconds, above 0 and at most 604800 (a week), found 0",
@@ -117,6 +149,14 @@ def test_subject_paths_are_relative_to_the_matrix(tmp_path: Path) -> None:
         "missing",
         "schema",
         "type",
+        "list",
+        "number",
+        "nan",
+        "union",
+        "union-of-one",
+        "inside-union",
+        "time-as-date",
+        "date",
         "range",
         "enum",
         "dotted-path",
@@ -126,6 +166,24 @@ def test_subject_paths_are_relative_to_the_matrix(tmp_path: Path) -> None:
 )
 def test_wrong_form(tmp_path: Path, text: str, said: str) -> None:
     assert refused(tmp_path, text) == said
+
+
+def test_every_fault_of_a_file_is_named_at_once(tmp_path: Path) -> None:
+    text = (
+        PLAIN.replace('"2.4.6"', "2.4").replace('reason = "older', 'reson = "older') + "[limits]\ntime = -1\n"
+    )
+    assert refused(tmp_path, text).splitlines() == [
+        "axes.numpy[1]: expected a text, found the number 2.4; write it in quotes",
+        "pins.torch.reson: unknown key (did you mean 'reason'?); known here: version, reason",
+        "limits.time: expected seconds, above 0 and at most 604800 (a week), found -1",
+    ]
+
+
+def test_of_many_faults_the_first_twenty_are_named(tmp_path: Path) -> None:
+    text = PLAIN.replace('["1.26.2", "2.4.6"]', f"[{', '.join(['2.4'] * 30)}]")
+    lines = refused(tmp_path, text).splitlines()
+    assert len(lines) == 21
+    assert lines[-1] == "10 more faults"
 
 
 @pytest.mark.parametrize(
