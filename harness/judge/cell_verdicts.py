@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from harness.cell.interface import LAYERS
-from harness.judge.outcomes import for_case, is_red, of_cell, of_matrix
+from harness.judge.outcomes import filter_for_cell, find_expectation, is_red, select_expectations
 from harness.records import CellVerdict
 
 if TYPE_CHECKING:
@@ -25,12 +25,12 @@ if TYPE_CHECKING:
 # The installer's own words stay in the result of the cell; nothing of them that is a path or an address of
 # the machine comes into the sentence.
 
-WHOLE_WORDS = "The installer's own words are in the result.json of the cell."
+FULL_MESSAGE = "The installer's own words are in the result.json of the cell."
 """Said wherever its words are not told whole."""
 
 
 @dataclass(frozen=True)
-class Told:
+class InstallError:
     """A sentence, and the advice that goes with it."""
 
     sentence: str
@@ -47,16 +47,18 @@ class _Rule:
 
 
 _LOCK_AGAIN = "If that release was replaced on purpose, lock again; otherwise do not trust the index."
-_WHERE_FROM = "See that pip's indexes and find-links have it, or lock again, or take it out of the matrix."
-_ONLINE = "Look at the network and at pip's index settings, then run the same again."
-_FULL = "no space left on device"
+_CHECK_INDEXES = "See that pip's indexes and find-links have it, or lock again, or take it out of the matrix."
+_CHECK_NETWORK = "Look at the network and at pip's index settings, then run the same again."
+_DISK_FULL = "no space left on device"
 """How a sentence of ``harness.files.find_no_space`` begins."""
-_ROOM = "Make room (`harness clean --max-size 20GiB` takes the oldest environments) and run the same again."
+_FREE_SPACE = (
+    "Make room (`harness clean --max-size 20GiB` takes the oldest environments) and run the same again."
+)
 _OUT_OF_MEMORY = "out of memory"
 """How a sentence of ``harness.sweep.container`` begins."""
-_MEMORY = "Give the container more memory, or run fewer cells at once (--jobs), then run the same again."
+_MORE_MEMORY = "Give the container more memory, or run fewer cells at once (--jobs), then run the same again."
 _RULES = (
-    _Rule(r"No space left on device|Disk quota exceeded", "{it}: the disk is full", _ROOM),
+    _Rule(r"No space left on device|Disk quota exceeded", "{it}: the disk is full", _FREE_SPACE),
     _Rule(
         r"Python (\S+) is not on this machine",
         "Python {1} is not on this machine",
@@ -68,8 +70,8 @@ _RULES = (
         "Put one on the PATH that starts; a shim of pyenv starts only what `pyenv global` names.",
     ),
     _Rule(r"Hash mismatch", "{it}: the file here is not the one that was locked", _LOCK_AGAIN),
-    _Rule(r"was not found in the", "{it}: no index here has it", _WHERE_FROM),
-    _Rule(r"there (?:is|are) no versions? of", "{it}: no index here has this release", _WHERE_FROM),
+    _Rule(r"was not found in the", "{it}: no index here has it", _CHECK_INDEXES),
+    _Rule(r"there (?:is|are) no versions? of", "{it}: no index here has this release", _CHECK_INDEXES),
     _Rule(
         r"has no (?:usable )?wheels|no wheels? with a matching",
         "{it}: there is no wheel of it for this Python and this machine",
@@ -83,12 +85,12 @@ _RULES = (
     _Rule(
         r"HTTP status [a-z ]*\((\d+[^)]*)\)",
         "{it}: the package index answered {1}",
-        _ONLINE,
+        _CHECK_NETWORK,
     ),
     _Rule(
         r"error sending request|Failed to fetch|dns error|tcp connect error|timed out",
         "{it}: the package index could not be reached",
-        _ONLINE,
+        _CHECK_NETWORK,
     ),
     _Rule(
         r"Failed to extract|Invalid zip|truncated",
@@ -97,39 +99,39 @@ _RULES = (
     ),
 )
 
-_NOT_OURS = re.compile(r"error:|\N{MULTIPLICATION SIGN}|Python \S+ is not on this machine")
+_INSTALLER_MESSAGE = re.compile(r"error:|\N{MULTIPLICATION SIGN}|Python \S+ is not on this machine")
 """How words that are uv's, or hold some of uv's, begin."""
 
 _PINNED = re.compile(r"`?([A-Za-z0-9][\w.-]*)==([\w.+!-]*\w)`?")
-_NAMED = (
+_UNPINNED = (
     re.compile(r"Because ([A-Za-z0-9][\w.-]*) was not found"),
     re.compile(r"Failed to fetch: `?[a-z]+://\S*?/([A-Za-z0-9][\w.-]*?)(?:-\d[^/`\s]*)?/?`?(?:\s|$)"),
 )
-_PLACE = re.compile(r"[a-z]+://\S+|(?<![\w.])/(?:[\w.+@-]+/)+[\w.+@-]*")
+_PATH_OR_URL = re.compile(r"[a-z]+://\S+|(?<![\w.])/(?:[\w.+@-]+/)+[\w.+@-]*")
 
 
-def describe_install_error(reason: str) -> Told | None:
+def describe_install_error(reason: str) -> InstallError | None:
     """A sentence for what an installer said; None where it is a sentence of the harness already."""
-    if reason.startswith(_FULL):
-        return Told(reason, _ROOM)
+    if reason.startswith(_DISK_FULL):
+        return InstallError(reason, _FREE_SPACE)
     if reason.startswith(_OUT_OF_MEMORY):
-        return Told(reason, _MEMORY)
-    if not _NOT_OURS.match(reason):
+        return InstallError(reason, _MORE_MEMORY)
+    if not _INSTALLER_MESSAGE.match(reason):
         return None
     for rule in _RULES:
         if found := re.search(rule.sign, reason):
-            said = rule.sentence.format("", *found.groups(), it=_distribution(reason))
-            return Told(said, f"{rule.advice} {WHOLE_WORDS}")
-    last = re.split(r"\s(?:cause|Caused by):\s", _NOT_OURS.sub("", reason))[-1].strip()
-    said = f"{_distribution(reason)}: the installer failed: {_PLACE.sub('<path>', last)}"
-    return Told(said, WHOLE_WORDS)
+            said = rule.sentence.format("", *found.groups(), it=_find_distribution(reason))
+            return InstallError(said, f"{rule.advice} {FULL_MESSAGE}")
+    last = re.split(r"\s(?:cause|Caused by):\s", _INSTALLER_MESSAGE.sub("", reason))[-1].strip()
+    said = f"{_find_distribution(reason)}: the installer failed: {_PATH_OR_URL.sub('<path>', last)}"
+    return InstallError(said, FULL_MESSAGE)
 
 
-def _distribution(reason: str) -> str:
+def _find_distribution(reason: str) -> str:
     """The first distribution that is named, with its version where there is one."""
     if found := _PINNED.search(reason):
         return f"{found[1]} {found[2]}"
-    for pattern in _NAMED:
+    for pattern in _UNPINNED:
         if found := pattern.search(reason):
             return found[1]
     return "A distribution"
@@ -154,12 +156,12 @@ def judge_cells(plan: Plan, results: Results, findings: Sequence[Finding]) -> tu
     grouped: dict[str, list[Finding]] = defaultdict(list)
     for finding in findings:
         grouped[finding.cell].append(finding)
-    expectations = of_matrix(plan)
+    expectations = select_expectations(plan)
     verdicts = [
         _judge(plan, planned, results.one_for(planned), grouped.pop(planned.cell.id, []), expectations)
         for planned in plan.cells
     ]
-    verdicts = describe_from_baseline(verdicts, findings, plan)
+    verdicts = count_divergent(verdicts, findings, plan)
     verdicts += [
         CellVerdict(cell=cell, status="failed", red=True, reason=extra[0].message, layers=count_layers(extra))
         for cell, extra in grouped.items()
@@ -167,7 +169,7 @@ def judge_cells(plan: Plan, results: Results, findings: Sequence[Finding]) -> tu
     return tuple(verdicts)
 
 
-def describe_from_baseline(
+def count_divergent(
     verdicts: Sequence[CellVerdict], findings: Sequence[Finding], plan: Plan
 ) -> list[CellVerdict]:
     """Count in each cell the expected divergences that the baseline lacks; without one, that not all have."""
@@ -175,13 +177,13 @@ def describe_from_baseline(
     for finding in findings:
         if finding.outcome == "xfail" and finding.cell in known:
             known[finding.cell].add(finding.check)
-    usual = _find_usual(plan, known)
+    usual = _find_baseline_divergences(plan, known)
     return [
         msgspec.structs.replace(each, divergent=len(known.get(each.cell, set()) - usual)) for each in verdicts
     ]
 
 
-def _find_usual(plan: Plan, known: Mapping[str, set[str]]) -> set[str]:
+def _find_baseline_divergences(plan: Plan, known: Mapping[str, set[str]]) -> set[str]:
     """The divergences of the baseline; of one that the selection leaves out, those that are expected of it.
 
     Without either, what all cells have: one cell alone would have nothing but the usual then.
@@ -189,8 +191,8 @@ def _find_usual(plan: Plan, known: Mapping[str, set[str]]) -> set[str]:
     if plan.baseline is not None and plan.baseline in known:
         return known[plan.baseline]
     if plan.baseline_cell is not None:
-        mine = of_cell(of_matrix(plan), plan.baseline_cell)
-        return {case for cases in known.values() for case in cases if for_case(mine, case)}
+        mine = filter_for_cell(select_expectations(plan), plan.baseline_cell)
+        return {case for cases in known.values() for case in cases if find_expectation(mine, case)}
     return set.intersection(*known.values()) if known else set()
 
 
@@ -212,13 +214,13 @@ def _judge(
     findings: Sequence[Finding],
     expectations: Sequence[Expectation],
 ) -> CellVerdict:
-    status, reason = _status(planned, result, findings)
-    wanted = [each for each in of_cell(expectations, planned) if each.status is not None]
+    status, reason = _determine_status(planned, result, findings)
+    wanted = [each for each in filter_for_cell(expectations, planned) if each.status is not None]
     if result is not None and result.edited:  # no expectation excuses that
         wanted = []
     covering = [each.reason for each in wanted if each.status == status]
     red, expected = status != "ok" and not covering, covering[0] if covering else ""
-    advice = "" if not red else STATUS_ADVICE.get(status) or _first_advice(findings)
+    advice = "" if not red else STATUS_ADVICE.get(status) or _find_first_advice(findings)
     if status == "install-error" and (told := describe_install_error(reason)):
         reason, advice = told.sentence, advice and told.advice
     if wanted and not covering and status != "missing":
@@ -237,7 +239,7 @@ def _judge(
     )
 
 
-def _status(
+def _determine_status(
     planned: PlannedCell, result: CellResult | None, findings: Sequence[Finding]
 ) -> tuple[CellStatus, str]:
     """The status after expectations have been applied, and why it is that."""
@@ -249,28 +251,28 @@ def _status(
         return result.status, result.reason or f"the cell is {result.status}"
     red = [finding for finding in findings if is_red(finding.outcome)]
     if red:
-        return "failed", _why(red)
+        return "failed", _describe_red(red)
     raw_red = any(case.outcome in {"fail", "error"} for case in result.cases)
     if result.status == "failed" and not raw_red:
         return "failed", result.reason or "the cell says failed, though each of its cases is fine"
     return "ok", ""
 
 
-def _why(red: Sequence[Finding]) -> str:
+def _describe_red(red: Sequence[Finding]) -> str:
     """One sentence: the first red case of the lowest layer, how many more there are and in which layers."""
-    told = in_layer_order([finding for finding in red if finding.outcome != "missing"])
+    told = sort_by_layer([finding for finding in red if finding.outcome != "missing"])
     if not told:
         return f"{len(red)} cases of this cell have no result"
-    layers = ", ".join(dict.fromkeys(finding.layer for finding in in_layer_order(red)))
+    layers = ", ".join(dict.fromkeys(finding.layer for finding in sort_by_layer(red)))
     others = f" (and {len(red) - 1} more, in {layers})" if len(red) > 1 else ""
     return f"{told[0].check}: {told[0].message}{others}"
 
 
-def in_layer_order(findings: Sequence[Finding]) -> list[Finding]:
+def sort_by_layer(findings: Sequence[Finding]) -> list[Finding]:
     """What is wrong lower down is told first: it may be why the layers above are red."""
     return sorted(findings, key=lambda finding: LAYERS.index(finding.layer) if finding.layer in LAYERS else 0)
 
 
-def _first_advice(findings: Sequence[Finding]) -> str:
-    red = in_layer_order([each for each in findings if is_red(each.outcome) and each.advice])
+def _find_first_advice(findings: Sequence[Finding]) -> str:
+    red = sort_by_layer([each for each in findings if is_red(each.outcome) and each.advice])
     return red[0].advice if red else ""

@@ -12,7 +12,7 @@ from scipy import stats
 from harness.errors import MachineError
 from harness.records import Interval
 
-FEWEST = 3
+MIN_LEVEL_RUNS = 3
 """Runs that a level rests on; so the shortest series with a change point has twice as many."""
 
 PENALTY = 1.3
@@ -73,7 +73,7 @@ def find_change_points(logs: np.ndarray) -> list[tuple[int, ...]]:
     Python 3.14 (seen 2026-11).
     """
     many, count = logs.shape
-    if count < 2 * FEWEST:
+    if count < 2 * MIN_LEVEL_RUNS:
         return [()] * many
     noise = 1.4826 * np.median(np.abs(np.diff(logs)), axis=1, keepdims=True) / np.sqrt(2)
     least = np.finfo(np.float64).eps * np.maximum(1.0, np.abs(logs).max(axis=1, keepdims=True))
@@ -97,9 +97,9 @@ def _partition(kernels: np.ndarray, penalty: float) -> list[tuple[int, ...]]:
     best, origin = np.full((many, count + 1), np.inf), np.zeros((many, count + 1), dtype=int)
     best[:, 0] = -penalty
     rows = np.arange(many)
-    for end in range(FEWEST, count + 1):
-        begin = slice(0, end - FEWEST + 1)
-        length = end - np.arange(end - FEWEST + 1)
+    for end in range(MIN_LEVEL_RUNS, count + 1):
+        begin = slice(0, end - MIN_LEVEL_RUNS + 1)
+        length = end - np.arange(end - MIN_LEVEL_RUNS + 1)
         inside = own[:, end, None] - 2 * sums[:, end, begin] + own[:, begin]  # a kernel is symmetric
         costs = best[:, begin] + length - inside / length + penalty
         origin[:, end] = costs.argmin(axis=1)
@@ -117,8 +117,8 @@ def _trace(origin: np.ndarray) -> tuple[int, ...]:
 
 
 def estimate_slope(logs: np.ndarray, confidence: float) -> Interval | None:
-    """What one place adds, as a ratio, by Theil and Sen with its interval; None for fewer than 2 x FEWEST."""
-    if len(logs) < 2 * FEWEST:
+    """What one place adds, as a ratio, by Theil and Sen with its interval; None for fewer than 2 x MIN_LEVEL_RUNS."""
+    if len(logs) < 2 * MIN_LEVEL_RUNS:
         return None
     found = stats.theilslopes(logs, alpha=confidence)
     low, ratio, high = np.exp([found.low_slope, found.slope, found.high_slope])

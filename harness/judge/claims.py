@@ -23,10 +23,10 @@ TYPICAL_BATCH = 32
 CLAIMED_SECONDS = 2e-3
 """The upper end of the claimed 1-2 ms."""
 
-Judged = tuple[bool | None, str]
+Answer = tuple[bool | None, str]
 """Whether a claim holds (None: nothing was measured) and the numbers that say so."""
 
-_NOTHING: Judged = (None, "not measured")
+_NOT_MEASURED: Answer = (None, "not measured")
 
 NO_RULES = Rules()
 """No catalogue: cases are held to their own numbers only."""
@@ -44,13 +44,13 @@ class Evidence:
         """Gather what a result says; a pass that contradicts its own numbers is no evidence."""
         if result is None:
             return cls({}, {})
-        cases = {case.id: case for case in result.cases if not rules.contradiction(case)}
+        cases = {case.id: case for case in result.cases if not rules.find_contradiction(case)}
         p50 = {
             timing.scenario: statistics.median(timing.rounds) for timing in result.timings if timing.rounds
         }
         return cls(cases, p50)
 
-    def decided(self, *globs: str) -> list[CaseResult]:
+    def find_decided(self, *globs: str) -> list[CaseResult]:
         """The passed and failed cases whose ids one of the globs covers, in the order of their ids."""
         return [
             case
@@ -59,43 +59,43 @@ class Evidence:
         ]
 
 
-def _holds_in_all(*globs: str) -> Callable[[Evidence], Judged]:
+def _require_pass(*globs: str) -> Callable[[Evidence], Answer]:
     """A claim that holds where each of these cases passes; says for each dtype what was measured."""
 
-    def judge(evidence: Evidence) -> Judged:
-        cases = evidence.decided(*globs)
+    def judge(evidence: Evidence) -> Answer:
+        cases = evidence.find_decided(*globs)
         if not cases:
-            return _NOTHING
+            return _NOT_MEASURED
         by_dtype: dict[str, list[CaseResult]] = defaultdict(list)
         for case in cases:
             by_dtype[case.id.rsplit("/", 1)[-1]].append(case)
-        said = [f"{dtype}: {_say(each)}" for dtype, each in by_dtype.items()]
+        said = [f"{dtype}: {_describe_cases(each)}" for dtype, each in by_dtype.items()]
         return all(case.outcome == "pass" for case in cases), "; ".join(said)
 
     return judge
 
 
-def _say(cases: Sequence[CaseResult]) -> str:
+def _describe_cases(cases: Sequence[CaseResult]) -> str:
     """Yes or no with the numbers; with several cases, for which of them."""
     if len(cases) == 1:
-        return ("yes" if cases[0].outcome == "pass" else "no") + _numbers(cases[0])
+        return ("yes" if cases[0].outcome == "pass" else "no") + _describe_numbers(cases[0])
     names: dict[tuple[str, str], list[str]] = defaultdict(list)
     for case in sorted(cases, key=lambda case: case.outcome == "fail"):
-        names["yes" if case.outcome == "pass" else "no", _numbers(case)].append(_name(case))
+        names["yes" if case.outcome == "pass" else "no", _describe_numbers(case)].append(_name_case(case))
     said: dict[str, list[str]] = defaultdict(list)
     for (word, numbers), several in names.items():
         said[word].append(", ".join(several) + numbers)
     return ", ".join(f"{word} for {', '.join(each)}" for word, each in said.items())
 
 
-def _name(case: CaseResult) -> str:
+def _name_case(case: CaseResult) -> str:
     """What tells a case from the others of its dtype: the kind of vectors, or the order of a norm."""
     check, *parameters = case.id.split("/")
     named = [each for each in parameters[:-1] if each != "manual"]
     return "/".join(named) or check.partition(".")[2]
 
 
-def _numbers(case: CaseResult) -> str:
+def _describe_numbers(case: CaseResult) -> str:
     seen = case.observation
     if seen is None:
         return ""
@@ -110,17 +110,17 @@ def _numbers(case: CaseResult) -> str:
     return f" ({value}{allowed}{beside})"
 
 
-def _typical_batch_takes_milliseconds(evidence: Evidence) -> Judged:
+def _judge_typical_batch(evidence: Evidence) -> Answer:
     said, within = [], []
     for dtype in ("float32", "float16"):
         seconds = evidence.p50.get(f"normalize.manual.{dtype}.{TYPICAL_BATCH}")
         if seconds is not None:
             said.append(f"{dtype} x {TYPICAL_BATCH}: {seconds * 1e3:.3g} ms")
             within.append(seconds <= CLAIMED_SECONDS)
-    return (all(within), "; ".join(said)) if within else _NOTHING
+    return (all(within), "; ".join(said)) if within else _NOT_MEASURED
 
 
-def _numpy_is_faster(evidence: Evidence) -> Judged:
+def _judge_numpy_speed(evidence: Evidence) -> Answer:
     said, faster = [], []
     for scenario, manual in evidence.p50.items():
         prefix, reference = "normalize.manual.", scenario.replace(".manual.", ".reference.")
@@ -130,25 +130,25 @@ def _numpy_is_faster(evidence: Evidence) -> Judged:
             word = "faster" if ratio < 1 else "slower"
             said.append(f"{dtype} x {batch}: {max(ratio, 1 / ratio):.3g}x {word}")
             faster.append(ratio < 1)
-    return (all(faster), "; ".join(said)) if faster else _NOTHING
+    return (all(faster), "; ".join(said)) if faster else _NOT_MEASURED
 
 
-CLAIMS: tuple[tuple[str, str, Callable[[Evidence], Judged]], ...] = (
-    ("no-norm-method", "NumPy arrays have no .norm()", _holds_in_all("api.no-norm-method")),
+CLAIMS: tuple[tuple[str, str, Callable[[Evidence], Answer]], ...] = (
+    ("no-norm-method", "NumPy arrays have no .norm()", _require_pass("api.no-norm-method")),
     (
         "utility-rejects-arrays",
         "normalize_embeddings fails on NumPy arrays",
-        _holds_in_all("api.utility-rejects/ndarray"),
+        _require_pass("api.utility-rejects/ndarray"),
     ),
     (
         "norm-keeps-dtype",
         "np.linalg.norm preserves float32 and float16",
-        _holds_in_all("api.norm-dtype/*/float32", "api.norm-dtype/*/float16"),
+        _require_pass("api.norm-dtype/*/float32", "api.norm-dtype/*/float16"),
     ),
     (
         "manual-equals-utility",
         "manual normalization equals the utility for non-zero vectors",
-        _holds_in_all(
+        _require_pass(
             "l0.parity-typical/typical/manual/*",
             "l0.parity-typical/one-row/manual/*",
             "l0.parity-typical/single/manual/*",
@@ -159,19 +159,19 @@ CLAIMS: tuple[tuple[str, str, Callable[[Evidence], Judged]], ...] = (
     (
         "zero-stays-zero",
         "zero vectors stay zero",
-        _holds_in_all("l0.zero/manual/*", "l0.mixed-zero/manual/*"),
+        _require_pass("l0.zero/manual/*", "l0.mixed-zero/manual/*"),
     ),
     (
         "milliseconds",
         f"it takes 1-2 ms for a typical batch (judged as: at most 2 ms for {TYPICAL_BATCH} x 384)",
-        _typical_batch_takes_milliseconds,
+        _judge_typical_batch,
     ),
     (
         "numpy-is-faster",
         "NumPy is faster than the utility (judged by the ratio of medians, at every batch)",
-        _numpy_is_faster,
+        _judge_numpy_speed,
     ),
-    ("same-memory", "it makes no significant change in memory", _holds_in_all("rt.memory/manual")),
+    ("same-memory", "it makes no significant change in memory", _require_pass("rt.memory/manual")),
 )
 """Id, text and judgement of each claim, in the order of the report."""
 
@@ -181,13 +181,15 @@ def judge_claims(plan: Plan, results: Results, rules: Rules = NO_RULES) -> tuple
     evidence = {planned.cell.id: Evidence.of(results.one_for(planned), rules) for planned in plan.cells}
     return tuple(
         Claim(
-            id=claim, text=text, rows=tuple(_row(claim, cell, judge(seen)) for cell, seen in evidence.items())
+            id=claim,
+            text=text,
+            rows=tuple(_make_row(claim, cell, judge(seen)) for cell, seen in evidence.items()),
         )
         for claim, text, judge in CLAIMS
     )
 
 
-def _row(claim: str, cell: str, judged: Judged) -> ClaimRow:
+def _make_row(claim: str, cell: str, judged: Answer) -> ClaimRow:
     holds, measured = judged
     return ClaimRow(claim=claim, cell=cell, holds=holds, measured=measured)
 

@@ -33,7 +33,7 @@ RAN = frozenset({"ok", "failed"})
 _RANKS: dict[Outcome, int] = {"pass": 0, "skip": 1, "xfail": 2}
 """How bad it is; what is red is worse than all of these."""
 
-_SAME = 1e-9
+_ROUNDING = 1e-9
 """Relative: an allowed value that is computed from data may differ in its last digits."""
 
 
@@ -86,14 +86,19 @@ def compare_presence(before: CellMeasures, after: CellMeasures) -> Iterator[Diff
         red = is_red(new[name].outcome)
         kind: DifferenceKind = "new-red" if red else "check-appeared"
         yield Difference(
-            kind=kind, cell=after.id, what=name, before="not there", after=_say(new[name]), worse=red
+            kind=kind,
+            cell=after.id,
+            what=name,
+            before="not there",
+            after=_describe_case(new[name]),
+            worse=red,
         )
     for name in old.keys() - new.keys():
         yield Difference(
             kind="check-vanished",
             cell=after.id,
             what=name,
-            before=_say(old[name]),
+            before=_describe_case(old[name]),
             after="not there",
             worse=True,
         )
@@ -111,7 +116,9 @@ def _compare_case(cell: str, was: CaseMeasure, now: CaseMeasure, moved: float) -
     elif _has_moved(was, now, moved):
         kind = "value-moved"
     if kind is not None:
-        say = {"allowed-changed": _describe_limit, "behaviour-changed": _describe_words}.get(kind, _say)
+        say = {"allowed-changed": _describe_limit, "behaviour-changed": _describe_words}.get(
+            kind, _describe_case
+        )
         yield Difference(
             kind=kind,
             cell=cell,
@@ -132,7 +139,7 @@ def _allowed_changed(was: CaseMeasure, now: CaseMeasure) -> bool:
         return (was.value is None) == (now.value is None)  # else nothing was measured in one of them
     if was.allowed is None or now.allowed is None:
         return False
-    return not math.isclose(was.allowed, now.allowed, rel_tol=_SAME)
+    return not math.isclose(was.allowed, now.allowed, rel_tol=_ROUNDING)
 
 
 def _has_moved(was: CaseMeasure, now: CaseMeasure, moved: float) -> bool:
@@ -148,7 +155,7 @@ def _ratio(was: CaseMeasure, now: CaseMeasure) -> float | None:
     return now.value / was.value
 
 
-def _say(case: CaseMeasure) -> str:
+def _describe_case(case: CaseMeasure) -> str:
     """``fail: 9 ulp, at most 2``."""
     if case.bound == "none" and case.value is None:
         return case.outcome
@@ -167,14 +174,14 @@ def _describe_limit(case: CaseMeasure) -> str:
     return word if case.allowed is None or case.bound == "none" else f"{word} {case.allowed:.4g}"
 
 
-ENOUGH = 5
+MIN_BASELINE_SCENARIOS = 5
 """Scenarios of the baseline, fewer than which do not tell a slow machine from a slow scenario."""
 
 _OUTCOME_RANKS = {"passed": 0, "undecided": 1, "control-failed": 1, "unmeasured": 1, "regressed": 2}
 
 
 @dataclass(frozen=True)
-class Pairs:
+class LatencyPairs:
     """Scenarios that can be compared, by (cell, scenario), and how many cannot, by reason."""
 
     usable: dict[tuple[str, str], tuple[LatencyMeasure, LatencyMeasure]]
@@ -182,7 +189,7 @@ class Pairs:
     drift: float | None = None  # how much slower the second run's machine was, from its baseline cell
 
 
-def pair_latency(before: Snapshot, after: Snapshot) -> Pairs:
+def pair_latency(before: Snapshot, after: Snapshot) -> LatencyPairs:
     """The scenarios that both runs measured anew, each with a noise floor."""
     old = {(each.cell, each.scenario): each for each in before.latency}
     left_out: Counter[str] = Counter()
@@ -190,28 +197,28 @@ def pair_latency(before: Snapshot, after: Snapshot) -> Pairs:
     for now in after.latency:
         key = (now.cell, now.scenario)
         if key in old:
-            reason = _why_not(old[key], now)
+            reason = _explain_exclusion(old[key], now)
             if reason:
                 left_out[reason] += 1
             else:
                 usable[key] = (old[key], now)
-    baseline = baseline_of(after)
+    baseline = find_baseline(after)
     own = {key: pair for key, pair in usable.items() if key[0] == baseline}
-    if len(own) < ENOUGH:
+    if len(own) < MIN_BASELINE_SCENARIOS:
         for key in own:
             left_out["of the baseline, too few to tell a slow machine from a slow scenario"] += 1
             del usable[key]
-        return Pairs(usable, left_out)
+        return LatencyPairs(usable, left_out)
     drift = math.exp(statistics.median(math.log(now.p50 / was.p50) for was, now in own.values()))
-    return Pairs(usable, left_out, drift)
+    return LatencyPairs(usable, left_out, drift)
 
 
-def baseline_of(snapshot: Snapshot) -> str | None:
+def find_baseline(snapshot: Snapshot) -> str | None:
     """The id of the baseline cell, None without one."""
     return next((cell.id for cell in snapshot.cells if cell.baseline), None)
 
 
-def _why_not(was: LatencyMeasure, now: LatencyMeasure) -> str:
+def _explain_exclusion(was: LatencyMeasure, now: LatencyMeasure) -> str:
     if min(was.p50, now.p50) <= 0 or not math.isfinite(max(was.p50, now.p50)):
         return "without a time"
     if was.session and was.session == now.session:
@@ -223,7 +230,7 @@ def _why_not(was: LatencyMeasure, now: LatencyMeasure) -> str:
     return ""
 
 
-def compare_latency(pairs: Pairs, baseline: str | None) -> Iterator[Difference]:
+def compare_latency(pairs: LatencyPairs, baseline: str | None) -> Iterator[Difference]:
     """Scenarios whose ratio to the baseline changed by more than both noise floors together.
 
     And the baseline itself by its p50, less what all its scenarios have in common: the machine's doing.
@@ -235,7 +242,7 @@ def compare_latency(pairs: Pairs, baseline: str | None) -> Iterator[Difference]:
             said = (f"{was.p50 * 1e6:.4g} us", f"{now.p50 * 1e6:.4g} us")
         else:
             change = (now.ratio or 1.0) / (was.ratio or 1.0)
-            disjoint = _disjoint((was.low, was.high), (now.low, now.high))
+            disjoint = _is_disjoint((was.low, was.high), (now.low, now.high))
             said = (f"{was.ratio:.3f}x the baseline", f"{now.ratio:.3f}x the baseline")
         if disjoint and abs(math.log(change)) > math.log(beyond):
             yield Difference(
@@ -250,7 +257,7 @@ def compare_latency(pairs: Pairs, baseline: str | None) -> Iterator[Difference]:
             )
 
 
-def _disjoint(was: tuple[float | None, float | None], now: tuple[float | None, float | None]) -> bool:
+def _is_disjoint(was: tuple[float | None, float | None], now: tuple[float | None, float | None]) -> bool:
     (old_low, old_high), (low, high) = was, now
     if old_low is None or old_high is None or low is None or high is None:
         return False
@@ -265,7 +272,7 @@ def compare_quantities(before: Snapshot, after: Snapshot) -> Iterator[Difference
         if was is None:
             continue
         decided = was.outcome != now.outcome
-        change = _apart(was, now)
+        change = _compare_changes(was, now)
         if decided or change is not None:
             worse = (
                 _OUTCOME_RANKS[now.outcome] > _OUTCOME_RANKS[was.outcome] if decided else (change or 1.0) > 1
@@ -274,22 +281,22 @@ def compare_quantities(before: Snapshot, after: Snapshot) -> Iterator[Difference
                 kind="quantity-changed",
                 cell="candidate",
                 what=now.quantity.id,
-                before=_describe_latency(was),
-                after=_describe_latency(now),
+                before=_describe_decision(was),
+                after=_describe_decision(now),
                 worse=worse,
                 ratio=change,
             )
 
 
-def _apart(was: QuantityDecision, now: QuantityDecision) -> float | None:
+def _compare_changes(was: QuantityDecision, now: QuantityDecision) -> float | None:
     """New ratio over old, where their intervals do not meet."""
     if was.change is None or now.change is None:
         return None
-    apart = _disjoint((was.change.low, was.change.high), (now.change.low, now.change.high))
+    apart = _is_disjoint((was.change.low, was.change.high), (now.change.low, now.change.high))
     return now.change.ratio / was.change.ratio if apart else None
 
 
-def _describe_latency(decision: QuantityDecision) -> str:
+def _describe_decision(decision: QuantityDecision) -> str:
     change = decision.change
     said = f" {change.ratio:.3f}x ({change.low:.3f} to {change.high:.3f})" if change else ""
     return f"{decision.outcome}{said}"

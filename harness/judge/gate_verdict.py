@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from harness.judge.cell_verdicts import in_layer_order
+from harness.judge.cell_verdicts import sort_by_layer
 from harness.judge.outcomes import is_red
 from harness.records import (
     BASELINE,
@@ -41,7 +41,7 @@ _FAILED = {"fail", "error", "xfail"}
 
 
 @dataclass(frozen=True)
-class Lists:
+class CaseLists:
     """Cases of the candidate that a person has to look at: what each is beside the baseline."""
 
     new: tuple[Finding, ...]
@@ -50,19 +50,19 @@ class Lists:
     unchecked: tuple[Finding, ...]
 
 
-def sort_out(before: Findings, after: Findings, *, died: bool) -> Lists:
+def classify_cases(before: Findings, after: Findings, *, died: bool) -> CaseLists:
     """Into lists; of a candidate that died, that is the news, not what it never came to."""
     red = [e for e in after.values() if is_red(e.outcome) and not (died and e.outcome == "missing")]
     expected = [each for each in after.values() if each.outcome == "xfail"]
-    return Lists(
+    return CaseLists(
         new=tuple(each for each in red if not _was_red(before, each)),
         was_red=tuple(each for each in (*red, *expected) if _was_red(before, each)),
-        known=tuple(each for each in expected if outcome_of(before, each) not in _FAILED),
-        unchecked=tuple(e for e in after.values() if e.outcome == "skip" and outcome_of(before, e) in RUN),
+        known=tuple(each for each in expected if find_outcome(before, each) not in _FAILED),
+        unchecked=tuple(e for e in after.values() if e.outcome == "skip" and find_outcome(before, e) in RUN),
     )
 
 
-def findings_of(judgement: Judgement, cell: str) -> dict[str, Finding]:
+def collect_findings(judgement: Judgement, cell: str) -> dict[str, Finding]:
     """The findings of a cell by case; of several of one case a red one."""
     found: dict[str, Finding] = {}
     for finding in judgement.findings:
@@ -71,14 +71,14 @@ def findings_of(judgement: Judgement, cell: str) -> dict[str, Finding]:
     return found
 
 
-def outcome_of(findings: Findings, of: Finding) -> str:
+def find_outcome(findings: Findings, of: Finding) -> str:
     """What the same case came to in the other cell; empty where it is not there."""
     return findings[of.check].outcome if of.check in findings else ""
 
 
 def is_gone(finding: Finding, after: Findings) -> bool:
     """Whether what was red is not any more; a failure that is expected from this release on is still one."""
-    now = outcome_of(after, finding)
+    now = find_outcome(after, finding)
     return now == "pass" or (now == "xfail" and finding.outcome not in _FAILED)
 
 
@@ -96,15 +96,15 @@ but the same. An error excuses for the time being: see ``judge.gate``.
 
 
 def _was_red(before: Findings, finding: Finding) -> bool:
-    return finding.outcome in _EXCUSED.get(outcome_of(before, finding), ())
+    return finding.outcome in _EXCUSED.get(find_outcome(before, finding), ())
 
 
 # What latency and memory add to the verdict of a gate, and how that is said.
 
-Said = tuple[Verdict, str, str]
+Conclusion = tuple[Verdict, str, str]
 """The verdict, the gate's own sentence, and the words of others that it rests on."""
 
-_WHY: dict[QuantityOutcome, str] = {
+_INCONCLUSIVE: dict[QuantityOutcome, str] = {
     "unmeasured": "could not be measured",
     "control-failed": "differ between processes of the baseline itself",
     "undecided": "are undecided",
@@ -112,32 +112,32 @@ _WHY: dict[QuantityOutcome, str] = {
 """Outcomes that leave the gate inconclusive, worst first."""
 
 
-NAMED = 3
+MAX_NAMES = 3
 """So many quantities are named in a sentence."""
 
 
-def with_speed(correctness: Said, speed: Speed | None) -> Said:
+def add_speed(correctness: Conclusion, speed: Speed | None) -> Conclusion:
     """What is said of correctness, worsened by what latency and memory say; they never better it."""
     if speed is None or correctness[0] in {"error", "unsatisfiable", "regressed"}:
         return correctness
     slower = [each for each in speed.quantities if each.outcome == "regressed"]
     if slower:
         failed = [each for each in speed.quantities if each.outcome == "control-failed"]
-        return "regressed", _regressed(slower) + _besides(failed), ""
+        return "regressed", _describe_regressed(slower) + _describe_failed_controls(failed), ""
     if correctness[0] != "pass":
         return correctness
-    return _without_regression(speed.quantities)
+    return _decide_without_regression(speed.quantities)
 
 
-def _without_regression(quantities: Sequence[QuantityDecision]) -> Said:
+def _decide_without_regression(quantities: Sequence[QuantityDecision]) -> Conclusion:
     if not quantities:
         return "inconclusive", "No quantity of latency or memory was measured", ""
-    for outcome in _WHY:
+    for outcome in _INCONCLUSIVE:
         unclear = [each for each in quantities if each.outcome == outcome]
         if outcome == "control-failed":  # those that failed by themselves before those that failed with them
             unclear.sort(key=lambda each: bool(each.because))
         if unclear:
-            return "inconclusive", _unclear(outcome, unclear, len(quantities)), unclear[0].because
+            return "inconclusive", _describe_unclear(outcome, unclear, len(quantities)), unclear[0].because
     count = (
         "1 quantity of latency and memory is"
         if len(quantities) == 1
@@ -151,7 +151,7 @@ def describe_interval(change: Interval | None) -> str:
     return "" if change is None else f"{change.ratio:.3f} ({change.low:.3f} to {change.high:.3f})"
 
 
-def _regressed(slower: Sequence[QuantityDecision]) -> str:
+def _describe_regressed(slower: Sequence[QuantityDecision]) -> str:
     first = slower[0]
     verb = "takes" if first.quantity.unit == "s" else "needs"
     what = "as long" if first.quantity.unit == "s" else "as much memory"
@@ -165,20 +165,20 @@ def _regressed(slower: Sequence[QuantityDecision]) -> str:
     )
 
 
-def _besides(failed: Sequence[QuantityDecision]) -> str:
+def _describe_failed_controls(failed: Sequence[QuantityDecision]) -> str:
     """Controls that failed beside a regression: a person should know that the machine was not quiet."""
     if not failed:
         return ""
     verb = "differs" if len(failed) == 1 else "differ"
-    names = ", ".join(each.quantity.id for each in failed[:NAMED])
-    if len(failed) > NAMED:
-        names += f" and {len(failed) - NAMED} more"
+    names = ", ".join(each.quantity.id for each in failed[:MAX_NAMES])
+    if len(failed) > MAX_NAMES:
+        names += f" and {len(failed) - MAX_NAMES} more"
     return f"; but {names} {verb} between processes of the baseline itself"
 
 
-def _unclear(outcome: QuantityOutcome, unclear: Sequence[QuantityDecision], planned: int) -> str:
+def _describe_unclear(outcome: QuantityOutcome, unclear: Sequence[QuantityDecision], planned: int) -> str:
     first = unclear[0]
-    told = f"{len(unclear)} of {planned} quantities {_WHY[outcome]}: {first.quantity.id}"
+    told = f"{len(unclear)} of {planned} quantities {_INCONCLUSIVE[outcome]}: {first.quantity.id}"
     interval = first.control if outcome == "control-failed" else first.change
     return f"{told}, {describe_interval(interval)}" if interval is not None else told
 
@@ -195,23 +195,23 @@ def decide(judgement: Judgement, speed: Speed | None = None, *, accept_known: bo
         accept_known: a known divergence that only the candidate has does not fail the gate, nor does a check
             that the candidate skips and the baseline does not.
     """
-    before, after = findings_of(judgement, BASELINE), findings_of(judgement, CANDIDATE)
+    before, after = collect_findings(judgement, BASELINE), collect_findings(judgement, CANDIDATE)
     cells = {cell.cell: cell for cell in judgement.cells}
     old, candidate = cells.get(BASELINE), cells.get(CANDIDATE)
-    lists = sort_out(before, after, died=candidate is None or candidate.status not in _RAN)
+    lists = classify_cases(before, after, died=candidate is None or candidate.status not in _RAN)
     said = (
-        _compare(candidate, old, after, lists.new)
-        if _is_whole(old, before) and old is not None
-        else _without_baseline(old, before, after)
+        _compare_cells(candidate, old, after, lists.new)
+        if _is_complete(old, before) and old is not None
+        else _decide_without_baseline(old, before, after)
     )
-    if said[0] in {"pass", "regressed"} and not any(_passes(each) for each in (before, after)):
+    if said[0] in {"pass", "regressed"} and not any(_has_pass(each) for each in (before, after)):
         said = "error", "No case passes, neither in the baseline nor in the candidate", said[2]
     if said[0] == "pass":
-        said = _object(lists, before, accept_known=accept_known) or said
-    verdict, sentence, because = with_speed(said, speed)
+        said = _find_objection(lists, before, accept_known=accept_known) or said
+    verdict, sentence, because = add_speed(said, speed)
     if verdict == "pass":
-        passed = _passed(after, lists)
-        sentence = "; ".join(filter(None, (passed, _uncompared(before.values()), sentence)))
+        passed = _describe_pass(after, lists)
+        sentence = "; ".join(filter(None, (passed, _describe_uncompared(before.values()), sentence)))
     return Decision(
         verdict=verdict,
         sentence=sentence,
@@ -226,15 +226,15 @@ def decide(judgement: Judgement, speed: Speed | None = None, *, accept_known: bo
     )
 
 
-def _object(lists: Lists, before: Findings, *, accept_known: bool) -> Said | None:
+def _find_objection(lists: CaseLists, before: Findings, *, accept_known: bool) -> Conclusion | None:
     """What speaks against a candidate in which nothing is red that the baseline holds."""
     if lists.known and not accept_known:
-        return _diverges(lists.known)
+        return _reject_divergences(lists.known)
     if lists.unchecked and not accept_known:
-        return _skips(lists.unchecked)
+        return _reject_skips(lists.unchecked)
     fails = {"fail"} if accept_known else {"fail", "xfail"}
-    blind = [e for e in lists.was_red if e.outcome in fails and outcome_of(before, e) == "error"]
-    return _blind(blind) if blind else None
+    blind = [e for e in lists.was_red if e.outcome in fails and find_outcome(before, e) == "error"]
+    return _reject_incomparable(blind) if blind else None
 
 
 def refuse(reason: str) -> Decision:
@@ -242,22 +242,22 @@ def refuse(reason: str) -> Decision:
     return Decision(verdict="unsatisfiable", sentence="The candidate has no solution", because=reason)
 
 
-def _is_whole(cell: CellVerdict | None, findings: Findings) -> bool:
+def _is_complete(cell: CellVerdict | None, findings: Findings) -> bool:
     """Whether a cell ran to its end and measured something."""
-    return cell is not None and cell.status in _RAN and _measured(findings)
+    return cell is not None and cell.status in _RAN and _has_measurement(findings)
 
 
-def _measured(findings: Findings) -> bool:
+def _has_measurement(findings: Findings) -> bool:
     """Whether anything tells of a package; that the environment is what was locked does not, by itself."""
     of_packages = [each for each in findings.values() if each.layer != "ENV"] or findings.values()
     return any(each.outcome in MEASURED for each in of_packages)
 
 
-def _passes(findings: Findings) -> bool:
+def _has_pass(findings: Findings) -> bool:
     return any(each.outcome == "pass" for each in findings.values())
 
 
-def _without_baseline(old: CellVerdict | None, before: Findings, after: Findings) -> Said:
+def _decide_without_baseline(old: CellVerdict | None, before: Findings, after: Findings) -> Conclusion:
     status, because = ("missing", "") if old is None else (str(old.status), old.reason)
     if status in _RAN:
         status, because = "without any measurement", ""
@@ -268,18 +268,18 @@ def _without_baseline(old: CellVerdict | None, before: Findings, after: Findings
     return "inconclusive", f"Nothing says what is new in the candidate: the baseline is {status}", because
 
 
-def _compare(
+def _compare_cells(
     candidate: CellVerdict | None, old: CellVerdict, after: Findings, new: Sequence[Finding]
-) -> Said:
+) -> Conclusion:
     """What a candidate is beside a baseline that ran to its end."""
     if candidate is None or candidate.status not in _RAN:
-        return _died(candidate)
+        return _decide_dead_candidate(candidate)
     if new:
-        first, layers = in_layer_order(new)[0], dict.fromkeys(each.layer for each in in_layer_order(new))
+        first, layers = sort_by_layer(new)[0], dict.fromkeys(each.layer for each in sort_by_layer(new))
         count = "1 case is" if len(new) == 1 else f"{len(new)} cases are"
         told = f"{first.check}: {first.message}"
         return "regressed", f"{count} red that the baseline holds, in {', '.join(layers)}", told
-    if not _measured(after):
+    if not _has_measurement(after):
         return "error", "Nothing was measured in the candidate, so nothing can be said", ""
     alone = candidate.red and not any(is_red(each.outcome) for each in after.values())
     if alone and not (old.red and old.reason == candidate.reason):
@@ -287,31 +287,31 @@ def _compare(
     return "pass", "", ""
 
 
-def _diverges(known: Sequence[Finding]) -> Said:
-    first = in_layer_order(known)[0]
+def _reject_divergences(known: Sequence[Finding]) -> Conclusion:
+    first = sort_by_layer(known)[0]
     count = "1 known divergence" if len(known) == 1 else f"{len(known)} known divergences"
     told = f"{first.check}: {first.expectation or first.message}"
     return "regressed", f"{count} that the baseline does not have, not accepted", told
 
 
-def _skips(unchecked: Sequence[Finding]) -> Said:
+def _reject_skips(unchecked: Sequence[Finding]) -> Conclusion:
     """A check that skips itself has not found that nothing is wrong."""
-    first = in_layer_order(unchecked)[0]
+    first = sort_by_layer(unchecked)[0]
     one = len(unchecked) == 1
     count = "1 case of the baseline is" if one else f"{len(unchecked)} cases of the baseline are"
     why = f"which only --accept-known lets pass: {first.check}"
     return "inconclusive", f"{count} no longer checked in the candidate, {why}", first.message
 
 
-def _blind(found: Sequence[Finding]) -> Said:
+def _reject_incomparable(found: Sequence[Finding]) -> Conclusion:
     """What fails in the candidate where the check could not be made in the baseline."""
-    first = in_layer_order(found)[0]
+    first = sort_by_layer(found)[0]
     count = "1 case" if len(found) == 1 else f"{len(found)} cases"
     said = f"Nothing says whether {count} that the candidate fails held before: there the check has an error"
     return "inconclusive", said, f"{first.check}: {first.message}"
 
 
-def _uncompared(before: Iterable[Finding]) -> str:
+def _describe_uncompared(before: Iterable[Finding]) -> str:
     """Layers of which the baseline has errors only: there nothing could be new."""
     outcomes: dict[str, set[str]] = {}
     for each in before:
@@ -320,7 +320,7 @@ def _uncompared(before: Iterable[Finding]) -> str:
     return f"nothing is compared in {', '.join(broken)}, where the baseline has only errors" if broken else ""
 
 
-def _died(candidate: CellVerdict | None) -> Said:
+def _decide_dead_candidate(candidate: CellVerdict | None) -> Conclusion:
     """Expected or not: nobody merges an upgrade that cannot be imported."""
     if candidate is None or candidate.status == "missing":
         return "regressed", "The candidate left no result, where the baseline ran to its end", ""
@@ -331,7 +331,7 @@ def _died(candidate: CellVerdict | None) -> Said:
     return "regressed", f"The candidate is {candidate.status}", candidate.reason
 
 
-def _passed(after: Findings, lists: Lists) -> str:
+def _describe_pass(after: Findings, lists: CaseLists) -> str:
     """Why it passed, and what a person should look at all the same."""
     was_red, known, unchecked = lists.was_red, len(lists.known), len(lists.unchecked)
     parts = [f"Nothing is red in the candidate that the baseline holds ({len(after)} cases)"]

@@ -45,7 +45,7 @@ def signed_rank_interval(logs: np.ndarray, confidence: float) -> np.ndarray:
         small for this confidence.
     """
     count = logs.shape[1]
-    cut = _averages_cut_off(count, (1 - confidence) / 2)
+    cut = _count_cut_averages(count, (1 - confidence) / 2)
     if cut is None:
         return np.full((len(logs), 3), np.nan)
     first, second = np.triu_indices(count)
@@ -118,19 +118,19 @@ def estimate(
     return found
 
 
-def _averages_cut_off(count: int, tail: float) -> int | None:
+def _count_cut_averages(count: int, tail: float) -> int | None:
     """How many averages lie outside at each end; None where even the extreme is likelier than ``tail``."""
-    if count < 1 or _probability(count, 0) > tail:
+    if count < 1 or _compute_probability(count, 0) > tail:
         return None
     low, high = 0, count * (count + 1) // 2  # P(W+ <= low) <= tail < P(W+ <= high)
     while high - low > 1:
         middle = (low + high) // 2
-        low, high = (middle, high) if _probability(count, middle) <= tail else (low, middle)
+        low, high = (middle, high) if _compute_probability(count, middle) <= tail else (low, middle)
     return low
 
 
 @lru_cache(maxsize=4096)
-def _probability(count: int, statistic: int) -> float:
+def _compute_probability(count: int, statistic: int) -> float:
     """P(W+ <= statistic) for ``count`` pairs, as scipy tells it of a sample that has this statistic."""
     ranks = -np.arange(1.0, count + 1)
     left = statistic

@@ -83,7 +83,7 @@ def judge_latency(plan: Plan, results: Results, findings: Sequence[Finding] = ()
         results: what the cells left behind.
         findings: they tell in which cells embeddings are wrong; how fast those are is no news.
     """
-    wrong = find_wrong(plan, findings)
+    wrong = find_wrong_cells(plan, findings)
     order = {scenario.id: place for place, scenario in enumerate(plan.scenarios)}
     found = {planned.cell.id: results.one_for(planned) for planned in plan.cells}
     floors = family_floors(timing for result in found.values() if result for timing in result.timings)
@@ -93,12 +93,12 @@ def judge_latency(plan: Plan, results: Results, findings: Sequence[Finding] = ()
         timings.sort(key=lambda timing: (order.get(timing.scenario, len(order)), timing.scenario))
         for timing in timings:
             floor = floors.get((timing.session, family_of(timing.scenario)))
-            row = _row(cell, timing, floor)
+            row = _make_row(cell, timing, floor)
             rows.append(msgspec.structs.replace(row, wrong=cell in wrong and _embeds(timing.scenario)))
     return tuple(rows)
 
 
-def find_wrong(plan: Plan, findings: Sequence[Finding]) -> set[str]:
+def find_wrong_cells(plan: Plan, findings: Sequence[Finding]) -> set[str]:
     """The cells whose embeddings differ where those of the baseline do not, as expected or not.
 
     A control that fails is no such difference: it compares a changed model with the limit of a check.
@@ -116,7 +116,7 @@ def _embeds(scenario: str) -> bool:
     return scenario.startswith("embed.") and not scenario.startswith(REFERENCE)
 
 
-def _row(cell: str, timing: Timing, floor: float | None) -> LatencyRow:
+def _make_row(cell: str, timing: Timing, floor: float | None) -> LatencyRow:
     logs = paired_logs(timing.rounds, timing.baseline)
     low, middle, high = _quartiles(logs)
     return LatencyRow(

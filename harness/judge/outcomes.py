@@ -52,19 +52,19 @@ def _contains(specifier: str, version: str) -> bool:
         return False  # the resolver's versions always parse; what does not parse satisfies nothing
 
 
-def of_matrix(plan: Plan) -> tuple[Expectation, ...]:
+def select_expectations(plan: Plan) -> tuple[Expectation, ...]:
     """The expectations that belong to the matrix of this plan, its own first."""
     known = (*plan.expectations, *plan.borrowed)
     return tuple(each for each in known if not each.matrix or plan.matrix in each.matrix)
 
 
-def of_cell(expectations: Sequence[Expectation], planned: PlannedCell) -> tuple[Expectation, ...]:
+def filter_for_cell(expectations: Sequence[Expectation], planned: PlannedCell) -> tuple[Expectation, ...]:
     """Those whose ``where`` the cell satisfies."""
     versions = cell_versions(planned)
     return tuple(each for each in expectations if satisfies(versions, each.where))
 
 
-def for_case(
+def find_expectation(
     expectations: Sequence[Expectation], case: str, outcome: str | None = None
 ) -> Expectation | None:
     """The first expectation of a cell that covers the case; one of another red ``outcome`` does not."""
@@ -92,10 +92,10 @@ def find_stale(plan: Plan) -> tuple[str, ...]:
     if plan.subset:
         return ()
     stale = []
-    for each in of_matrix(plan):
+    for each in select_expectations(plan):
         if each in plan.borrowed:
             continue
-        cells = [planned for planned in plan.cells if of_cell((each,), planned)]
+        cells = [planned for planned in plan.cells if filter_for_cell((each,), planned)]
         cases = {case for planned in cells for case in planned.cases}
         unused = tuple(check for check in each.checks if not any(fnmatchcase(case, check) for case in cases))
         if unused or (each.check is None and not cells):
@@ -169,18 +169,18 @@ class Rules:
         """The rules of a run; a plan of an earlier version does not say its tolerances."""
         return cls({check.id: check for check in checks}, plan.tolerances or TOLERANCES)
 
-    def contradiction(self, case: CaseResult) -> str:
+    def find_contradiction(self, case: CaseResult) -> str:
         """Why an outcome cannot be believed; empty where it can."""
         if case.outcome == "skip":
-            return self._undeclared(case)
+            return self._find_undeclared_skip(case)
         if case.outcome not in {"pass", "fail"}:
             return ""
         observation = case.observation
         if observation is None:
             return "the cell says pass but measured nothing" if case.outcome == "pass" else ""
-        return self._invalid(case, observation) or _belied(case, observation)
+        return self._find_invalid_limit(case, observation) or _find_mismatch(case, observation)
 
-    def _undeclared(self, case: CaseResult) -> str:
+    def _find_undeclared_skip(self, case: CaseResult) -> str:
         if not case.message:
             return "the cell says skip but gives no reason"
         check = self.checks.get(check_of(case.id))
@@ -188,7 +188,7 @@ class Rules:
             return ""
         return f"skipped for a reason that {check.id} does not declare: {case.message}"
 
-    def _invalid(self, case: CaseResult, seen: Observation) -> str:
+    def _find_invalid_limit(self, case: CaseResult, seen: Observation) -> str:
         """Why the bound of a case, or what it allows, cannot be valid."""
         check = self.checks.get(check_of(case.id))
         try:
@@ -216,33 +216,33 @@ def _describe_valid(seen: Observation, limit: Limit, *, held: bool) -> str:
     if limit.bound == "equal":
         return "" if number == weakest else f"only {weakest:g}"
     if limit.bound == "max":
-        holds = number <= weakest * _LAST_DIGITS
+        holds = number <= weakest * _ROUNDING
         return "" if within and (holds or not held) else f"only 0 to {weakest:g}"
-    holds = number * _LAST_DIGITS >= weakest
+    holds = number * _ROUNDING >= weakest
     return "" if within and (holds or not held) else f"only {weakest:g} and more"
 
 
-def _belied(case: CaseResult, seen: Observation) -> str:
+def _find_mismatch(case: CaseResult, seen: Observation) -> str:
     """What the numbers say, where the outcome is another."""
-    fault = _beyond(seen)
+    fault = _find_violation(seen)
     if case.outcome == "pass":
         return f"the cell says pass but {fault}" if fault else ""
-    return "" if fault else f"the cell says fail but {_kept(seen)}"
+    return "" if fault else f"the cell says fail but {_describe_held(seen)}"
 
 
-_LAST_DIGITS = 1 + 1e-9
+_ROUNDING = 1 + 1e-9
 """The same derivation need not give the same last digits everywhere."""
 
-_WORDS = {"max": "at most", "min": "at least", "equal": "exactly"}
+_BOUND_WORDS = {"max": "at most", "min": "at least", "equal": "exactly"}
 
 
-def _kept(seen: Observation) -> str:
+def _describe_held(seen: Observation) -> str:
     if seen.bound == "none":
         return "nothing is bound"
-    return f"{seen.value:g} {seen.unit} is {_WORDS[seen.bound]} {seen.allowed:g}"
+    return f"{seen.value:g} {seen.unit} is {_BOUND_WORDS[seen.bound]} {seen.allowed:g}"
 
 
-def _beyond(seen: Observation) -> str:
+def _find_violation(seen: Observation) -> str:
     if seen.bound == "none":
         return ""
     if seen.value is None or not math.isfinite(seen.value):
@@ -254,7 +254,9 @@ def _beyond(seen: Observation) -> str:
         "min": seen.value >= seen.allowed,
         "equal": seen.value == seen.allowed,
     }[seen.bound]
-    return "" if holds else f"{seen.value:g} {seen.unit} should be {_WORDS[seen.bound]} {seen.allowed:g}"
+    return (
+        "" if holds else f"{seen.value:g} {seen.unit} should be {_BOUND_WORDS[seen.bound]} {seen.allowed:g}"
+    )
 
 
 def judge_findings(plan: Plan, results: Results, checks: Sequence[Check]) -> tuple[Finding, ...]:
@@ -266,8 +268,10 @@ def judge_findings(plan: Plan, results: Results, checks: Sequence[Check]) -> tup
         checks: the catalogue, for layer and advice.
     """
     rules = Rules.of(plan, checks)
-    expectations = of_matrix(plan)
-    findings = [finding for planned in plan.cells for finding in _cell(planned, results, expectations, rules)]
+    expectations = select_expectations(plan)
+    findings = [
+        finding for planned in plan.cells for finding in _judge_cell(planned, results, expectations, rules)
+    ]
     planned_ids = {planned.cell.id for planned in plan.cells}
     findings += [
         Finding(
@@ -283,13 +287,13 @@ def judge_findings(plan: Plan, results: Results, checks: Sequence[Check]) -> tup
     return tuple(findings)
 
 
-def _cell(
+def _judge_cell(
     planned: PlannedCell,
     results: Results,
     expectations: Sequence[Expectation],
     rules: Rules,
 ) -> Iterator[Finding]:
-    mine = of_cell(expectations, planned)
+    mine = filter_for_cell(expectations, planned)
     found = results.all_for(planned)
     if len(found) > 1:
         message = f"{len(found)} results of one cell, but should be one"
@@ -305,9 +309,9 @@ def _cell(
     for case_id in (*planned.cases, *sorted(set(reported) - set(planned.cases))):
         check = rules.checks.get(check_of(case_id))
         several = reported.get(case_id, [])
-        expected = for_case(mine, case_id, several[0].outcome if several else None)
-        fault = _fault(several, rules, owed=case_id in planned.cases) if several else ""
-        outcome, message, expectation = _outcome(several, expected, fault, status)
+        expected = find_expectation(mine, case_id, several[0].outcome if several else None)
+        fault = _find_fault(several, rules, owed=case_id in planned.cases) if several else ""
+        outcome, message, expectation = _judge_case(several, expected, fault, status)
         yield Finding(
             cell=planned.cell.id,
             check=case_id,
@@ -326,7 +330,7 @@ def layer_of(case: str) -> str:
     return prefix if prefix in LAYERS else "ENV"
 
 
-def _outcome(
+def _judge_case(
     reported: Sequence[CaseResult], expected: Expectation | None, fault: str, status: str
 ) -> tuple[Outcome, str, str]:
     """Outcome, message and the reason of the expectation that made it what it is."""
@@ -347,9 +351,9 @@ def _outcome(
     return "xfail", case.message, expected.reason
 
 
-def _fault(reported: Sequence[CaseResult], rules: Rules, *, owed: bool) -> str:
+def _find_fault(reported: Sequence[CaseResult], rules: Rules, *, owed: bool) -> str:
     if not owed:
         return "unplanned: the plan does not know this case"
     if len(reported) > 1:
         return f"reported {len(reported)} times, but should be once"
-    return rules.contradiction(reported[0])
+    return rules.find_contradiction(reported[0])

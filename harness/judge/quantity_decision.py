@@ -34,17 +34,17 @@ from harness.records import (
 # differ, and by that it is told. Only they are asked, never the candidate, and only by how much they
 # differ, not in which direction: so whether a block counts does not depend on what the candidate takes.
 
-GROSS = 6
+OUTLIER_FACTOR = 6
 """Times the median of all differences: of normal noise 1 block in 20,000 is out as far."""
 
 _B = TypeVar("_B")
 
 
-def leave_out(blocks: Sequence[_B], control: Callable[[_B], float], threshold: float) -> list[_B]:
+def exclude_outliers(blocks: Sequence[_B], control: Callable[[_B], float], threshold: float) -> list[_B]:
     """The blocks that count, in their order.
 
     One is left out if its processes of the baseline differ by more than the change that is to be decided,
-    and by ``GROSS`` times as much as those of a typical block. A smaller difference can do no harm, and a
+    and by ``OUTLIER_FACTOR`` times as much as those of a typical block. A smaller difference can do no harm, and a
     machine on which all blocks differ so much has nothing to choose from.
 
     Args:
@@ -53,7 +53,7 @@ def leave_out(blocks: Sequence[_B], control: Callable[[_B], float], threshold: f
         threshold: the ratio that a change may have, above 1.
     """
     apart = [abs(control(block)) for block in blocks]
-    most = max(math.log(threshold), GROSS * statistics.median(apart)) if apart else 0.0
+    most = max(math.log(threshold), OUTLIER_FACTOR * statistics.median(apart)) if apart else 0.0
     return [block for block, each in zip(blocks, apart, strict=True) if each <= most]
 
 
@@ -61,7 +61,7 @@ CONTROL = "control:"
 """Before the id of a quantity: the sample, and the interval, of its A/A arm."""
 
 
-def samples_of(quantities: Sequence[Quantity], blocks: Sequence[Block]) -> dict[str, tuple[float, ...]]:
+def collect_samples(quantities: Sequence[Quantity], blocks: Sequence[Block]) -> dict[str, tuple[float, ...]]:
     """Log ratios, block by block: of the candidate to both of the baseline, and of these to each other.
 
     That is the candidate over the geometric mean of baseline and A/A arm, and the A/A arm over the baseline.
@@ -72,9 +72,11 @@ def samples_of(quantities: Sequence[Quantity], blocks: Sequence[Block]) -> dict[
     samples = {}
     for quantity in quantities:
         mine = [block for block in blocks if block.group == quantity.group]
-        if mine and not _fault(quantity, mine):
-            samples[quantity.id] = tuple(_change(quantity.id, block) for block in _agreeing(quantity, mine))
-            samples[CONTROL + quantity.id] = tuple(_control(quantity.id, block) for block in mine)
+        if mine and not _find_fault(quantity, mine):
+            samples[quantity.id] = tuple(
+                _log_change(quantity.id, block) for block in _without_outliers(quantity, mine)
+            )
+            samples[CONTROL + quantity.id] = tuple(_log_control(quantity.id, block) for block in mine)
     return samples
 
 
@@ -86,27 +88,27 @@ def decide_quantity(
     Args:
         quantity: what is decided.
         blocks: every block that the look has seen; those of other groups are left out.
-        intervals: ratios under the names of ``samples_of``, at the confidence of the look; one that is not
+        intervals: ratios under the names of ``collect_samples``, at the confidence of the look; one that is not
             there could not be had from so few blocks.
     """
     mine = [block for block in blocks if block.group == quantity.group]
-    because = "no block was measured" if not mine else _fault(quantity, mine)
+    because = "no block was measured" if not mine else _find_fault(quantity, mine)
     if because:
-        return unmeasured(quantity, because, blocks=len(mine))
+        return make_unmeasured(quantity, because, blocks=len(mine))
     change, control = intervals.get(quantity.id), intervals.get(CONTROL + quantity.id)
     return QuantityDecision(
         quantity=quantity,
-        outcome=_outcome(quantity.threshold, change, control),
+        outcome=_decide(quantity.threshold, change, control),
         baseline=statistics.median(block.baseline[quantity.id] for block in mine),
         candidate=statistics.median(block.candidate[quantity.id] for block in mine),
         change=change,
         control=control,
         blocks=len(mine),
-        left_out=len(mine) - len(_agreeing(quantity, mine)),
+        left_out=len(mine) - len(_without_outliers(quantity, mine)),
     )
 
 
-def unmeasured(quantity: Quantity, because: str, *, blocks: int = 0) -> QuantityDecision:
+def make_unmeasured(quantity: Quantity, because: str, *, blocks: int = 0) -> QuantityDecision:
     """The decision on a quantity that nothing can be said of, and why."""
     return QuantityDecision(quantity=quantity, outcome="unmeasured", because=because, blocks=blocks)
 
@@ -130,9 +132,9 @@ def summarize_speed(  # noqa: PLR0913 - one parameter a fact
         looks: how often the blocks were looked at.
         void: the blocks that could not be used.
     """
-    every = [decisions.get(each.id) or unmeasured(each, "it was never come to") for each in planned]
+    every = [decisions.get(each.id) or make_unmeasured(each, "it was never come to") for each in planned]
     return Speed(
-        quantities=tuple(_distrust(each, every) for each in every),
+        quantities=tuple(_apply_group_control(each, every) for each in every),
         confidence=1 - ALPHA,
         spent=spent,
         budget=budget,
@@ -141,7 +143,7 @@ def summarize_speed(  # noqa: PLR0913 - one parameter a fact
     )
 
 
-def _distrust(decision: QuantityDecision, every: Sequence[QuantityDecision]) -> QuantityDecision:
+def _apply_group_control(decision: QuantityDecision, every: Sequence[QuantityDecision]) -> QuantityDecision:
     """Nothing is said of a latency where half of those of its group fail their control: that is the machine.
 
     Memory has no part in it: a busy machine makes nothing larger.
@@ -157,7 +159,7 @@ def _distrust(decision: QuantityDecision, every: Sequence[QuantityDecision]) -> 
     return msgspec.structs.replace(decision, outcome="control-failed", because=because)
 
 
-def _outcome(threshold: float, change: Interval | None, control: Interval | None) -> QuantityOutcome:
+def _decide(threshold: float, change: Interval | None, control: Interval | None) -> QuantityOutcome:
     if change is None or control is None:
         return "undecided"
     if not control.low <= 1 <= control.high:  # also where it is no number
@@ -167,28 +169,28 @@ def _outcome(threshold: float, change: Interval | None, control: Interval | None
     return "passed" if change.high < threshold else "undecided"
 
 
-def _change(quantity: str, block: Block) -> float:
+def _log_change(quantity: str, block: Block) -> float:
     both = math.log(block.baseline[quantity]) + math.log(block.again[quantity])
     return math.log(block.candidate[quantity]) - both / 2
 
 
-def _control(quantity: str, block: Block) -> float:
+def _log_control(quantity: str, block: Block) -> float:
     return math.log(block.again[quantity]) - math.log(block.baseline[quantity])
 
 
-def _agreeing(quantity: Quantity, blocks: Sequence[Block]) -> list[Block]:
-    return leave_out(blocks, partial(_control, quantity.id), quantity.threshold)
+def _without_outliers(quantity: Quantity, blocks: Sequence[Block]) -> list[Block]:
+    return exclude_outliers(blocks, partial(_log_control, quantity.id), quantity.threshold)
 
 
-def _arm(block: Block, arm: str) -> dict[str, float]:
+def _values_of(block: Block, arm: str) -> dict[str, float]:
     return {"baseline": block.baseline, "again": block.again, "candidate": block.candidate}[arm]
 
 
-def _fault(quantity: Quantity, blocks: Sequence[Block]) -> str:
+def _find_fault(quantity: Quantity, blocks: Sequence[Block]) -> str:
     """The first value that cannot be used; empty where all can."""
     for block in blocks:
         for arm in ("baseline", "again", "candidate"):
-            value = _arm(block, arm).get(quantity.id)
+            value = _values_of(block, arm).get(quantity.id)
             if value is None:
                 return f"block {block.number} has no value of the arm {arm}"
             if not (math.isfinite(value) and value > 0):
@@ -203,41 +205,48 @@ def _fault(quantity: Quantity, blocks: Sequence[Block]) -> str:
 # left out: what remains must not pass. What is slower even so has regressed: equal environments fail alike,
 # so leaving blocks out favours neither of them.
 
-ALLOWED, ALLOWED_SHARE = 1, 0.05
+MAX_INVALID, MAX_INVALID_SHARE = 1, 0.05
 """Void blocks that a quantity may have: so many, or this share of its blocks, whichever is more."""
 
-_HELD_BACK = {"passed", "undecided"}
+_LIMITED = {"passed", "undecided"}
 
 
-def concerns(void: InvalidBlock, quantity: Quantity) -> bool:
+def affects(void: InvalidBlock, quantity: Quantity) -> bool:
     """Whether a quantity lost a value by a void block; memory is that of all scenarios."""
     lost = quantity.unit == "B" or void.scenario in {"", quantity.id}
     return lost and void.group == quantity.group
 
 
-def hold_back(decision: QuantityDecision, measured: int, void: Sequence[InvalidBlock]) -> QuantityDecision:
+def limit_invalid_blocks(
+    decision: QuantityDecision, measured: int, void: Sequence[InvalidBlock]
+) -> QuantityDecision:
     """The decision as it may stand beside void blocks, where ``measured`` of the group were not void."""
-    mine = [each for each in void if concerns(each, decision.quantity)]
-    allowed = max(ALLOWED, ALLOWED_SHARE * (measured + len(mine)))
-    if decision.outcome not in _HELD_BACK or len(mine) <= allowed:
+    mine = [each for each in void if affects(each, decision.quantity)]
+    allowed = max(MAX_INVALID, MAX_INVALID_SHARE * (measured + len(mine)))
+    if decision.outcome not in _LIMITED or len(mine) <= allowed:
         return decision
-    return unmeasured(decision.quantity, describe_invalid_blocks(mine, measured), blocks=decision.blocks)
+    return make_unmeasured(decision.quantity, describe_invalid_blocks(mine, measured), blocks=decision.blocks)
 
 
-def hold_for_now(decision: QuantityDecision, measured: int, void: Sequence[InvalidBlock]) -> QuantityDecision:
+def limit_invalid_blocks_so_far(
+    decision: QuantityDecision, measured: int, void: Sequence[InvalidBlock]
+) -> QuantityDecision:
     """The decision at a look, after which more blocks may come: with these the void ones may be few.
 
     It is given up where so many void ones would come of an allowed share in one of a hundred gates only.
     """
-    held = hold_back(decision, measured, void)
-    if held is decision or _tail(sum(concerns(each, decision.quantity) for each in void), measured) < ALPHA:
+    held = limit_invalid_blocks(decision, measured, void)
+    if (
+        held is decision
+        or _binomial_tail(sum(affects(each, decision.quantity) for each in void), measured) < ALPHA
+    ):
         return held
     return msgspec.structs.replace(decision, outcome="undecided")
 
 
-def _tail(count: int, measured: int) -> float:
+def _binomial_tail(count: int, measured: int) -> float:
     """How probable so many void blocks or more are, if the allowed share of all blocks becomes void."""
-    whole, share = count + measured, ALLOWED_SHARE
+    whole, share = count + measured, MAX_INVALID_SHARE
     return 1 - sum(math.comb(whole, k) * share**k * (1 - share) ** (whole - k) for k in range(count))
 
 

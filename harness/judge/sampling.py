@@ -25,7 +25,7 @@ ALPHA = 0.01
 INTERVALS = 2
 """Of each quantity at a look: the change, and the control."""
 
-FIRST = 16
+FIRST_BLOCKS = 16
 """Blocks before the first look. For the 13 quantities of a gate the first look needs intervals that miss in
 at most 1 of 7,800 cases; of 13 pairs even the most extreme signs have a probability of 1 in 4,096 (2 ** -12),
 of 14 pairs 1 in 8,192. So of 16 two may be left out (``judge.discord``)."""
@@ -34,12 +34,12 @@ GROWTH = 1.5
 """Each look has so many times the blocks of the one before: 16, 24, 36, 54, 81, ..."""
 
 
-_EARLY = (1 / 3, 1 / 2)
+_EARLY_SHARES = (1 / 3, 1 / 2)
 """Shares of the first looks; of what is left the n-th after them gets 1 / (n (n + 1))."""
 
 
 @dataclass(frozen=True)
-class Look:
+class InterimAnalysis:
     """The ``number``-th look (from 1), due after ``blocks`` blocks, with its ``share`` of the error."""
 
     number: int
@@ -47,43 +47,44 @@ class Look:
     share: float
 
 
-def looks() -> Iterator[Look]:
+def plan_analyses() -> Iterator[InterimAnalysis]:
     """All looks in their order, without an end; their shares are 1 in all."""
-    blocks = FIRST
+    blocks = FIRST_BLOCKS
     for number in itertools.count(1):
-        yield Look(number, blocks, share_of(number))
+        yield InterimAnalysis(number, blocks, spend_alpha(number))
         blocks = -int(-blocks * GROWTH // 1)
 
 
-def share_of(number: int) -> float:
+def spend_alpha(number: int) -> float:
     """The share of the error that the ``number``-th look may spend."""
-    if number <= len(_EARLY):
-        return _EARLY[number - 1]
-    later = number - len(_EARLY)
-    return (1 - sum(_EARLY)) / (later * (later + 1))
+    if number <= len(_EARLY_SHARES):
+        return _EARLY_SHARES[number - 1]
+    later = number - len(_EARLY_SHARES)
+    return (1 - sum(_EARLY_SHARES)) / (later * (later + 1))
 
 
-def next_look(blocks: int) -> Look:
+def find_next_analysis(blocks: int) -> InterimAnalysis:
     """The first look that is due after more than ``blocks`` blocks of a group have been measured."""
-    return next(look for look in looks() if look.blocks > blocks)
+    return next(look for look in plan_analyses() if look.blocks > blocks)
 
 
-def last_look(blocks: int) -> Look | None:
+def find_final_analysis(blocks: int) -> InterimAnalysis | None:
     """The look at what there is when the budget is spent, between two looks or not; None where none is due.
 
     It takes the share of the look that would have come next. None means that the last look has seen all
     blocks already, or that there are too few for any.
     """
-    coming = next_look(blocks)
+    coming = find_next_analysis(blocks)
     seen = max(
-        (look.blocks for look in itertools.takewhile(lambda each: each.blocks <= blocks, looks())), default=0
+        (look.blocks for look in itertools.takewhile(lambda each: each.blocks <= blocks, plan_analyses())),
+        default=0,
     )
-    if blocks < FIRST or blocks == seen:
+    if blocks < FIRST_BLOCKS or blocks == seen:
         return None
-    return Look(coming.number, blocks, coming.share)
+    return InterimAnalysis(coming.number, blocks, coming.share)
 
 
-def confidence_at(look: Look, quantities: int) -> float:
+def confidence_at(look: InterimAnalysis, quantities: int) -> float:
     """The confidence of each interval at a look, where the gate has planned so many ``quantities``.
 
     Raises:

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from harness.records import CellResult, Finding, Gate, Judgement, Plan, PlannedCell
 
 
-_OF_VERSIONS = ("version.", "module.")
+_VERSION_FACTS = ("version.", "module.")
 """Facts that the lock tells as well."""
 
 
@@ -48,7 +48,7 @@ def take_snapshot(
     if said is None:
         raise ValueError(f"{plan.run}: neither judged nor decided")
     found = Results.of(results)
-    cases = _cases(judgement.findings if judgement else ())
+    cases = _group_findings(judgement.findings if judgement else ())
     verdicts = {each.cell: each for each in (judgement.cells if judgement else ())}
     return Snapshot(
         run=plan.run,
@@ -62,14 +62,14 @@ def take_snapshot(
         sentence=said.sentence,
         subset=plan.subset,
         cells=tuple(
-            _cell(each, found.one_for(each), verdicts.get(each.cell.id), cases) for each in plan.cells
+            _measure_cell(each, found.one_for(each), verdicts.get(each.cell.id), cases) for each in plan.cells
         ),
-        latency=tuple(_latency(plan, found, judgement)) if judgement else (),
+        latency=tuple(_measure_latency(plan, found, judgement)) if judgement else (),
         quantities=gate.speed.quantities if gate is not None and gate.speed is not None else (),
     )
 
 
-def _cases(findings: Iterable[Finding]) -> dict[str, dict[str, Finding]]:
+def _group_findings(findings: Iterable[Finding]) -> dict[str, dict[str, Finding]]:
     """The findings of each cell by case; of several of one case a red one."""
     found: dict[str, dict[str, Finding]] = {}
     for finding in findings:
@@ -79,7 +79,7 @@ def _cases(findings: Iterable[Finding]) -> dict[str, dict[str, Finding]]:
     return found
 
 
-def _cell(
+def _measure_cell(
     planned: PlannedCell,
     result: CellResult | None,
     verdict: CellVerdict | None,
@@ -102,12 +102,12 @@ def _cell(
         measured_by=result.run if result else "",
         peak_rss=result.peak_rss if result else 0,
         versions={each.name: each.version for each in lock.distributions},
-        facts={name: text for name, text in facts.items() if not name.startswith(_OF_VERSIONS)},
-        cases=tuple(map(_case, cases.get(cell.id, {}).values())),
+        facts={name: text for name, text in facts.items() if not name.startswith(_VERSION_FACTS)},
+        cases=tuple(map(_measure_case, cases.get(cell.id, {}).values())),
     )
 
 
-def _case(finding: Finding) -> CaseMeasure:
+def _measure_case(finding: Finding) -> CaseMeasure:
     seen = finding.observation
     if seen is None:
         return CaseMeasure(id=finding.check, outcome=finding.outcome)
@@ -122,7 +122,7 @@ def _case(finding: Finding) -> CaseMeasure:
     )
 
 
-def _latency(plan: Plan, results: Results, judgement: Judgement) -> Iterable[LatencyMeasure]:
+def _measure_latency(plan: Plan, results: Results, judgement: Judgement) -> Iterable[LatencyMeasure]:
     planned = {each.cell.id: each for each in plan.cells}
     floors = session_floors([result for several in results.by_cell.values() for result in several])
     for row in judgement.latency:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Protocol
 
 import msgspec
 
-from harness.judge.differences import ENOUGH
+from harness.judge.differences import MIN_BASELINE_SCENARIOS
 from harness.records import ChangePoint, Trend, TrendKind, TrendPoint
 
 if TYPE_CHECKING:
@@ -20,17 +20,17 @@ if TYPE_CHECKING:
     from harness.records import Interval
 
 
-NEWEST = 3
+LEVEL_RUNS = 3
 """Runs whose median is the level of today; as many, up to the reference, are that of the reference."""
 
-_OF_MEDIAN = {1: 1.0, 2: 0.707, 3: 0.670}
+_MEDIAN_DEVIATION = {1: 1.0, 2: 0.707, 3: 0.670}
 """Standard deviation of the median of so many values over that of one, for normal noise."""
 
-Key = tuple[str, str]
+SeriesKey = tuple[str, str]
 """Cell and scenario."""
 
 
-class Changed(Protocol):
+class SeriesChanges(Protocol):
     """Change points and slope of a series, as ``harness.judge.changes`` returns them."""
 
     @property
@@ -62,11 +62,11 @@ class TimedRun(Protocol):
     def noise(self) -> float: ...  # noqa: D102 - as in TrendPoint
 
 
-def collect_points(timed: Iterable[TimedRun]) -> dict[tuple[Key, bool], tuple[TrendPoint, ...]]:
+def collect_points(timed: Iterable[TimedRun]) -> dict[tuple[SeriesKey, bool], tuple[TrendPoint, ...]]:
     """(cell and scenario, is it the baseline) -> points, in their order, the oldest first."""
     several = list(timed)
-    own = _own_times([each for each in several if each.baseline])
-    found: dict[tuple[Key, bool], list[TrendPoint]] = defaultdict(list)
+    own = _normalize_baseline([each for each in several if each.baseline])
+    found: dict[tuple[SeriesKey, bool], list[TrendPoint]] = defaultdict(list)
     for each in several:
         value = own.get((each.run, each.cell, each.scenario)) if each.baseline else each.ratio
         if value is None:
@@ -78,12 +78,12 @@ def collect_points(timed: Iterable[TimedRun]) -> dict[tuple[Key, bool], tuple[Tr
     return {key: tuple(points) for key, points in found.items()}
 
 
-def _own_times(timed: Sequence[TimedRun]) -> dict[tuple[str, str, str], float]:
+def _normalize_baseline(timed: Sequence[TimedRun]) -> dict[tuple[str, str, str], float]:
     """Of the baseline: p50 over that of its first run, less the median of that over all scenarios.
 
     Nothing of a run with few of them, which do not tell a slow machine from a slow scenario.
     """
-    first: dict[Key, float] = {}
+    first: dict[SeriesKey, float] = {}
     logs = {}
     for each in timed:
         start = first.setdefault((each.cell, each.scenario), each.p50)
@@ -91,18 +91,22 @@ def _own_times(timed: Sequence[TimedRun]) -> dict[tuple[str, str, str], float]:
     by_run: dict[str, list[float]] = defaultdict(list)
     for (run, _, _), value in logs.items():
         by_run[run].append(value)
-    drift = {run: statistics.median(several) for run, several in by_run.items() if len(several) >= ENOUGH}
+    drift = {
+        run: statistics.median(several)
+        for run, several in by_run.items()
+        if len(several) >= MIN_BASELINE_SCENARIOS
+    }
     return {key: math.exp(value - drift[key[0]]) for key, value in logs.items() if key[0] in drift}
 
 
-def place_of(reference: str, points: Sequence[TrendPoint], order: Mapping[str, int]) -> int:
+def find_reference(reference: str, points: Sequence[TrendPoint], order: Mapping[str, int]) -> int:
     """The place of the reference, or of the last run before it that was timed; 0 if all came later."""
     at = order[reference]
     return max((place for place, point in enumerate(points) if order[point.run] <= at), default=0)
 
 
 @dataclass(frozen=True)
-class Move:
+class LevelChange:
     """The level of the newest runs over that of the reference, and the factor that noise explains."""
 
     since: float
@@ -114,21 +118,21 @@ class Move:
         return abs(math.log(self.since)) <= math.log(self.beyond)
 
 
-def find_move(points: Sequence[TrendPoint], reference: int) -> Move | None:
+def measure_level_change(points: Sequence[TrendPoint], reference: int) -> LevelChange | None:
     """How far the newest points are from those up to ``reference``; None where too few came after it."""
-    after = points[reference + 1 :][-NEWEST:]
-    if len(after) < NEWEST:
+    after = points[reference + 1 :][-LEVEL_RUNS:]
+    if len(after) < LEVEL_RUNS:
         return None
-    before = points[max(0, reference + 1 - NEWEST) : reference + 1]
-    return Move(_level(after) / _level(before), _noise(points, before, after))
+    before = points[max(0, reference + 1 - LEVEL_RUNS) : reference + 1]
+    return LevelChange(_measure_level(after) / _measure_level(before), _measure_noise(points, before, after))
 
 
 def judge_trend(
-    series: tuple[Key, bool],
+    series: tuple[SeriesKey, bool],
     points: tuple[TrendPoint, ...],
     reference: int,
-    move: Move | None,
-    changed: Changed,
+    move: LevelChange | None,
+    changed: SeriesChanges,
 ) -> Trend:
     """What the points say.
 
@@ -136,53 +140,55 @@ def judge_trend(
         series: cell and scenario, and whether the cell is the baseline.
         points: the oldest first.
         reference: the place that the newest are held against.
-        move: what ``find_move`` says of them.
+        move: what ``measure_level_change`` says of them.
         changed: where new levels begin, and what one run adds since the reference, if that was asked.
     """
     (cell, scenario), baseline = series
-    changes = [place for place in changed.changes if _is_seen(points, place)]
+    changes = [place for place in changed.changes if _is_step(points, place)]
     trend = Trend(
         cell=cell,
         scenario=scenario,
         baseline=baseline,
         kind="unclear",
         points=points,
-        changes=_steps(points, changes),
+        changes=_list_steps(points, changes),
     )
     if move is None:
         return trend
-    later = [_step_at(points, place) for place in changes if place > reference]
-    kind = _name(move, later, changed.slope)
+    later = [_measure_step(points, place) for place in changes if place > reference]
+    kind = _classify(move, later, changed.slope)
     return msgspec.structs.replace(
         trend, kind=kind, since=move.since, beyond=move.beyond, a_run=changed.slope
     )
 
 
-def _steps(points: Sequence[TrendPoint], changes: Sequence[int]) -> tuple[ChangePoint, ...]:
+def _list_steps(points: Sequence[TrendPoint], changes: Sequence[int]) -> tuple[ChangePoint, ...]:
     ends = (0, *changes, len(points))
     return tuple(
         ChangePoint(
             last=points[place - 1].run,
             first=points[place].run,
-            before=_level(points[begin:place]),
-            after=_level(points[place:end]),
+            before=_measure_level(points[begin:place]),
+            after=_measure_level(points[place:end]),
         )
         for begin, place, end in zip(ends, ends[1:], ends[2:], strict=False)
     )
 
 
-def _step_at(points: Sequence[TrendPoint], place: int) -> float:
+def _measure_step(points: Sequence[TrendPoint], place: int) -> float:
     """What happened between two neighbours: the level of the few runs from there on over the few before."""
-    return _level(points[place : place + NEWEST]) / _level(points[max(0, place - NEWEST) : place])
+    return _measure_level(points[place : place + LEVEL_RUNS]) / _measure_level(
+        points[max(0, place - LEVEL_RUNS) : place]
+    )
 
 
-def _is_seen(points: Sequence[TrendPoint], place: int) -> bool:
+def _is_step(points: Sequence[TrendPoint], place: int) -> bool:
     """Whether a change point is one where it is: a creep is cut into levels too, but steps nowhere."""
-    before, after = points[max(0, place - NEWEST) : place], points[place : place + NEWEST]
-    return abs(math.log(_step_at(points, place))) > math.log(_noise(points, before, after))
+    before, after = points[max(0, place - LEVEL_RUNS) : place], points[place : place + LEVEL_RUNS]
+    return abs(math.log(_measure_step(points, place))) > math.log(_measure_noise(points, before, after))
 
 
-def _name(move: Move, steps: Sequence[float], slope: Interval | None) -> TrendKind:
+def _classify(move: LevelChange, steps: Sequence[float], slope: Interval | None) -> TrendKind:
     """A step is one that explains half of the change by itself; a creep has a slope of its direction."""
     total = math.log(move.since)
     if move.is_noise:
@@ -193,19 +199,21 @@ def _name(move: Move, steps: Sequence[float], slope: Interval | None) -> TrendKi
     return "crept" if crept else "unclear"
 
 
-def _level(points: Sequence[TrendPoint]) -> float:
+def _measure_level(points: Sequence[TrendPoint]) -> float:
     return statistics.median(point.value for point in points)
 
 
-def _noise(points: Sequence[TrendPoint], one: Sequence[TrendPoint], other: Sequence[TrendPoint]) -> float:
+def _measure_noise(
+    points: Sequence[TrendPoint], one: Sequence[TrendPoint], other: Sequence[TrendPoint]
+) -> float:
     """The factor by which the levels of ``one`` and ``other`` differ through noise alone.
 
     From run to run, as the differences of neighbours show it, which neither a step nor a creep makes much
     larger: three standard deviations of the difference of two medians. Of too few runs to tell: what the
     A/A arms of those that are compared say.
     """
-    if len(points) < 2 * NEWEST:
+    if len(points) < 2 * LEVEL_RUNS:
         return statistics.median(point.noise for point in (*one, *other)) ** 2
     logs = [math.log(point.value) for point in points]
     single = 1.4826 * statistics.median(abs(b - a) for a, b in itertools.pairwise(logs)) / math.sqrt(2)
-    return math.exp(3 * math.hypot(_OF_MEDIAN[len(one)], _OF_MEDIAN[len(other)]) * single)
+    return math.exp(3 * math.hypot(_MEDIAN_DEVIATION[len(one)], _MEDIAN_DEVIATION[len(other)]) * single)

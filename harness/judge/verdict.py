@@ -28,7 +28,7 @@ EXIT_CODES: dict[Verdict, ExitCode] = {
 }
 """Usage errors (2) never get as far as a verdict."""
 
-_OTHERWISE: dict[CellStatus, tuple[str, str]] = {
+_STATUS_WORDS: dict[CellStatus, tuple[str, str]] = {
     "ok": ("diverges", "diverge"),
     "failed": ("fails", "fail"),
     "unsatisfiable": ("has no solution", "have no solution"),
@@ -76,27 +76,31 @@ def _judge(
     red = [cell for cell in cells if cell.red]
     broken = [cell for cell in red if _is_regression(cell)]
     baseline = next((cell for cell in cells if cell.cell == plan.baseline), None)
-    regressed = _regressed(len(plan.cells), broken, stale, _beside(baseline, broken, findings))
+    regressed = _describe_regressions(
+        len(plan.cells), broken, stale, _compare_with_baseline(baseline, broken, findings)
+    )
     if ran and not any(each.outcome == "pass" for each in measured):
         return "error", f"No case passes: {regressed or _describe_expected(cells, measured)}"
     if ran and regressed:
         return "regressed", regressed
     uninstalled = [cell.cell for cell in red if cell.status == "install-error"]
     if uninstalled:
-        return "error", f"{_cells(uninstalled)}: could not be installed."
+        return "error", f"{_list_cells(uninstalled)}: could not be installed."
     unsolved = [cell.cell for cell in red if cell.status == "unsatisfiable"]
     if unsolved:
-        return "unsatisfiable", f"{_cells(unsolved)}: no solution, and nobody expected that."
+        return "unsatisfiable", f"{_list_cells(unsolved)}: no solution, and nobody expected that."
     if not ran:
         return "error", "Nothing was measured, so nothing can be said."
-    return _complete(plan, cells, red)
+    return _judge_completeness(plan, cells, red)
 
 
-def _complete(plan: Plan, cells: Sequence[CellVerdict], red: Sequence[CellVerdict]) -> tuple[Verdict, str]:
+def _judge_completeness(
+    plan: Plan, cells: Sequence[CellVerdict], red: Sequence[CellVerdict]
+) -> tuple[Verdict, str]:
     if red:
         return (
             "inconclusive",
-            f"{_cells([cell.cell for cell in red])}: results are missing; run again to carry on.",
+            f"{_list_cells([cell.cell for cell in red])}: results are missing; run again to carry on.",
         )
     baseline = [cell for cell in cells if cell.cell == plan.baseline]
     if any(cell.status != "ok" for cell in baseline):
@@ -115,7 +119,7 @@ def _count_others(cells: Sequence[CellVerdict]) -> str:
     """How many of these cells, none of which simply holds, there are of each status."""
     counts = Counter(cell.status for cell in cells)
     return ", ".join(
-        f"{counts[each]} {_OTHERWISE[each][counts[each] > 1]}" for each in _OTHERWISE if counts[each]
+        f"{counts[each]} {_STATUS_WORDS[each][counts[each] > 1]}" for each in _STATUS_WORDS if counts[each]
     )
 
 
@@ -142,44 +146,48 @@ def _is_regression(cell: CellVerdict) -> bool:
     return True
 
 
-def _regressed(total: int, broken: Sequence[CellVerdict], stale: Sequence[str], beside: str) -> str:
+def _describe_regressions(
+    total: int, broken: Sequence[CellVerdict], stale: Sequence[str], beside: str
+) -> str:
     """What is red, and which expectations are stale; empty where nothing is."""
     parts = []
     if broken:
-        names = _cells([cell.cell for cell in broken])
+        names = _list_cells([cell.cell for cell in broken])
         parts.append(f"{len(broken)} of {total} cells {'is' if len(broken) == 1 else 'are'} red: {names}")
     if broken and beside:
         parts.append(beside)
     if stale:
         noun = "1 expectation matches" if len(stale) == 1 else f"{len(stale)} expectations match"
-        parts.append(f"{noun} nothing: {_cells(stale)}")
+        parts.append(f"{noun} nothing: {_list_cells(stale)}")
     return "; ".join(parts) + "." if parts else ""
 
 
-def _beside(baseline: CellVerdict | None, broken: Sequence[CellVerdict], findings: Sequence[Finding]) -> str:
+def _compare_with_baseline(
+    baseline: CellVerdict | None, broken: Sequence[CellVerdict], findings: Sequence[Finding]
+) -> str:
     """What the baseline says of the red cells: what is red there too, no version has changed."""
     if baseline is None or (baseline.status == "ok" and not baseline.red):
         return ""
     others = [cell for cell in broken if cell.cell != baseline.cell]
     if not others:
         return "it is the baseline itself"
-    there = _red_in(baseline, findings)
-    more = [cell.cell for cell in others if not _red_in(cell, findings) <= there]
+    there = _find_red(baseline, findings)
+    more = [cell.cell for cell in others if not _find_red(cell, findings) <= there]
     if baseline.red and not more:
         return f"all of that is red in the baseline {baseline.cell} too"
     if baseline.status not in _RAN:
         return f"the baseline {baseline.cell} is {baseline.status}, so nothing says what is new"
     verb = "is" if len(more) == 1 else "are"
-    return f"the baseline {baseline.cell} is red too, but {_cells(more)} {verb} red where it is not"
+    return f"the baseline {baseline.cell} is red too, but {_list_cells(more)} {verb} red where it is not"
 
 
-def _red_in(cell: CellVerdict, findings: Sequence[Finding]) -> set[str]:
+def _find_red(cell: CellVerdict, findings: Sequence[Finding]) -> set[str]:
     """The red cases of a cell that ran; of any other, and where no case is to blame, what became of it."""
     cases = {each.check for each in findings if each.cell == cell.cell and is_red(each.outcome)}
     return cases if cases and cell.status in _RAN else {f"{cell.status}: {cell.reason}"}
 
 
-def _cells(ids: Sequence[str], limit: int = 3) -> str:
+def _list_cells(ids: Sequence[str], limit: int = 3) -> str:
     shown = ", ".join(ids[:limit])
     return f"{shown} and {len(ids) - limit} more" if len(ids) > limit else shown
 

@@ -18,7 +18,7 @@ from planted.wheels import build_wheel
 from support.runs import CHECKS, make_plan, make_planned, make_result
 
 from harness.errors import StoreError
-from harness.judge.cell_verdicts import WHOLE_WORDS, describe_install_error
+from harness.judge.cell_verdicts import FULL_MESSAGE, describe_install_error
 from harness.judge.verdict import judge
 from harness.store.environments import Installer
 
@@ -163,7 +163,7 @@ def test_the_words_of_uv_itself(
     assert told is not None
     assert told.sentence == sentence
     assert advice in told.advice
-    assert told.advice.endswith(WHOLE_WORDS)
+    assert told.advice.endswith(FULL_MESSAGE)
 
 
 FULL = (

@@ -85,7 +85,7 @@ def test_a_cell_without_a_result_owes_all_its_cases() -> None:
     ],
 )
 def test_an_outcome_that_its_own_numbers_contradict_is_an_error(case: CaseResult, why: str) -> None:
-    assert Rules().contradiction(case) == why
+    assert Rules().find_contradiction(case) == why
     if why:
         excuse = (Expectation(check="*", reason="whatever"),)
         assert one_outcome(case, expectations=excuse) == ("error", why, "")
