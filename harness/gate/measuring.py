@@ -21,14 +21,14 @@ from harness.judge.quantity_decision import (
     collect_samples,
     decide_quantity,
     describe_invalid_blocks,
-    limit_invalid_blocks,
-    limit_invalid_blocks_so_far,
+    limit_invalid,
+    limit_invalid_so_far,
     make_unmeasured,
     summarize_speed,
 )
 from harness.judge.sampling import (
     InterimAnalysis,
-    confidence_at,
+    compute_confidence,
     find_final_analysis,
     find_next_analysis,
     plan_analyses,
@@ -106,12 +106,12 @@ class Verdicts:
 
         quantities = self.open_in(group)
         samples = collect_samples(quantities, blocks)
-        confidence = confidence_at(look, len(self.planned))
+        confidence = compute_confidence(look, len(self.planned))
         intervals = estimate(samples, confidence)
         void = [each for each in self.void if each.number < blocks[-1].number]  # until now, also in hindsight
         for quantity in quantities:
             decision = decide_quantity(quantity, blocks, intervals)
-            self.decided[quantity.id] = limit_invalid_blocks_so_far(decision, len(blocks), void)
+            self.decided[quantity.id] = limit_invalid_so_far(decision, len(blocks), void)
         self.looks += 1
 
     def sum_up(self, *, spent: float, budget: float, measured: Mapping[str, int] | None = None) -> Speed:
@@ -126,7 +126,7 @@ class Verdicts:
             if each.id not in self.decided
         }
         final = {
-            name: limit_invalid_blocks(each, counts.get(each.quantity.group, 0), self.void)
+            name: limit_invalid(each, counts.get(each.quantity.group, 0), self.void)
             for name, each in (waiting | self.decided).items()
         }
         return summarize_speed(

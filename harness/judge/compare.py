@@ -1,4 +1,4 @@
-"""What two runs differ in, and the likely cause in their locks. Pure, with a closed set of kinds."""
+"""Compare two runs: their differences, of a closed set of kinds, and the likely causes in their locks."""
 
 from __future__ import annotations
 
@@ -28,14 +28,14 @@ if TYPE_CHECKING:
     from harness.records import CellMeasures, Snapshot, Verdict
 
 
-# Why something is not as it was in the run before: what of the lock diff goes with it, or what else.
+# Likely causes of a difference: changes of the lock, or of something else.
 
 MAX_CAUSES = 4
-"""More likely than this say nothing; the JSON has them all."""
+"""Maximum of likely changes in a text; the JSON has all of them."""
 
 
 def diff_locks(before: CellMeasures, after: CellMeasures) -> tuple[LockChange, ...]:
-    """What differs in what two cells were locked to, python too; axes of the matrix first, then by name."""
+    """Diff the locks of two cells, including python; axes of the matrix first, then by name."""
     old = {"python": before.python, **before.versions}
     new = {"python": after.python, **after.versions}
     asked = before.axes.keys() | after.axes.keys() | {"python"}
@@ -49,7 +49,7 @@ def diff_locks(before: CellMeasures, after: CellMeasures) -> tuple[LockChange, .
 
 
 def describe_change(change: LockChange) -> str:
-    """``numpy 1.26.2 -> 2.0.2``, or what came or went."""
+    """Describe a change: ``numpy 1.26.2 -> 2.0.2``, ``scipy 1.17.0 is new``, ``six is gone``."""
     if change.kind == "changed":
         return f"{change.name} {change.before} -> {change.after}"
     return f"{change.name} {change.after} is new" if change.kind == "added" else f"{change.name} is gone"
@@ -57,7 +57,7 @@ def describe_change(change: LockChange) -> str:
 
 @dataclass(frozen=True)
 class RunPair:
-    """Two runs, and what changed in each cell that both have; ``cells`` maps an id to the pair."""
+    """Two runs, their common cells (id -> the two cells), and the changes in the lock of each."""
 
     before: Snapshot
     after: Snapshot
@@ -66,7 +66,7 @@ class RunPair:
 
     @classmethod
     def between(cls, before: Snapshot, after: Snapshot) -> RunPair:
-        """Of the cells that are in both."""
+        """Pair the cells that are in both runs."""
         old = {cell.id: cell for cell in before.cells}
         cells = {cell.id: (old[cell.id], cell) for cell in after.cells if cell.id in old}
         return cls(before, after, cells, {name: diff_locks(*pair) for name, pair in cells.items()})
@@ -74,10 +74,10 @@ class RunPair:
     def find_likely_changes(
         self, cell: str, changed: Collection[str], unchanged: Collection[str]
     ) -> tuple[LockChange, ...]:
-        """The changes of the lock of ``cell`` that go with what happened in the cells ``changed``.
+        """Find the lock changes of ``cell`` that can explain a difference in the cells ``changed``.
 
-        One that happened in an ``unchanged`` cell too did no harm there, so it is left out, unless all of
-        them did; one that all changed cells share comes first.
+        Changes that are also in an ``unchanged`` cell are excluded, unless that excludes all. Changes common
+        to all changed cells come first.
         """
         own = self.locks.get(cell, ())
         harmless = {each for name in unchanged for each in self.locks.get(name, ())}
@@ -87,7 +87,7 @@ class RunPair:
         return tuple(left[place] for place in order)
 
     def describe_causes(self, cell: str, likely: tuple[LockChange, ...]) -> tuple[str, ...]:
-        """The likely causes in words; where the lock is the same, what else it can have been."""
+        """Describe the likely causes; without a change of the lock, the other possible ones."""
         if likely:
             rest = len(likely) - MAX_CAUSES
             more = (f"and {rest} more in the lock",) if rest > 0 else ()
@@ -95,7 +95,7 @@ class RunPair:
         return tuple(self._describe_other_causes(cell))
 
     def is_same(self, cell: str | None) -> bool:
-        """Whether lock, subject, suite, model, machine and settings of a cell are the same in both."""
+        """Whether lock, subject, suite, model, machine and settings of a cell are the same in both runs."""
         if cell not in self.cells:
             return False
         was, now = self.cells[cell]
@@ -108,9 +108,9 @@ class RunPair:
         if self.is_same(cell):
             again = was.measured_by != now.measured_by
             yield (
-                "nothing that is known: measured again with the same lock, subject, suite, model and settings"
+                "none known: measured again with the same lock, subject, suite, model and settings"
                 if again
-                else "the expectations: the result is the one of the run before"
+                else "the expectations: the result is reused from the run before"
             )
             return
         if self.before.machine_class != self.after.machine_class:
@@ -124,7 +124,7 @@ class RunPair:
 
 
 def diff_facts(before: CellMeasures, after: CellMeasures) -> list[tuple[str, str, str]]:
-    """Name, before and after of each fact about the surroundings that both processes told differently."""
+    """Diff the facts about the process that both cells recorded: name, before, after."""
     return [
         (name, before.facts[name], after.facts[name])
         for name in sorted(before.facts.keys() & after.facts.keys())
@@ -133,28 +133,28 @@ def diff_facts(before: CellMeasures, after: CellMeasures) -> list[tuple[str, str
 
 
 DEFAULT_MOVED = 0.1
-"""A value that moved by a tenth of what is allowed is told of, unless a person says otherwise."""
+"""Default of ``moved`` in ``compare``: a tenth of the allowed value."""
 
 _UNEXPLAINED: frozenset[DifferenceKind] = frozenset(
     {"cell-appeared", "cell-vanished", "lock-changed", "surroundings-changed", "verdict-changed"}
 )
-"""What a lock is no cause of, or is the cause itself."""
+"""Kinds for which no cause in the lock is given."""
 
 _VERDICTS: dict[Verdict, int] = {"pass": 0, "inconclusive": 1}
-"""How bad a verdict is; any other is worse."""
+"""Severity of a verdict; any other verdict is worse."""
 
 
 def compare(before: Snapshot, after: Snapshot, *, moved: float = DEFAULT_MOVED) -> Comparison:
-    """Everything that is not in ``after`` as it was in ``before``.
+    """Compare two runs.
 
     Args:
-        before: the earlier run, or whatever the other is held against.
-        after: the later one: what is worse in it makes the comparison fail.
-        moved: share of the allowed value (of the value itself, where nothing is allowed) by which a
-            measured value has to move to be told of.
+        before: the earlier run, or any other reference.
+        after: the later run; a comparison fails if something is worse in it.
+        moved: smallest reported change of a measured value, as a share of the allowed value (without one,
+            of the value itself).
 
     Raises:
-        UsageError: they have no cell in common.
+        UsageError: the runs have no cell in common.
     """
     runs = RunPair.between(before, after)
     if not runs.cells and (before.cells or after.cells):
@@ -163,7 +163,7 @@ def compare(before: Snapshot, after: Snapshot, *, moved: float = DEFAULT_MOVED) 
             "have no cell in common, so there is nothing to compare"
         )
     same_class = bool(after.machine_class) and before.machine_class == after.machine_class
-    baselines = {find_baseline(each) for each in (before, after)} - {None}  # one that stood by is not known
+    baselines = {find_baseline(each) for each in (before, after)} - {None}  # None: excluded by a selection
     same_baseline = len(baselines) < 2
     pairs = pair_latency(before, after) if same_class and same_baseline else None
     found = list(_find_differences(runs, pairs, moved=moved, same_class=same_class))
@@ -209,7 +209,7 @@ def _find_differences(
 
 
 def _compare_verdicts(before: Snapshot, after: Snapshot) -> Iterator[Difference]:
-    """A worse verdict on the same question; an expectation that matches nothing is seen in no cell."""
+    """Compare the verdicts of equal sets of cells: a stale expectation shows in no cell."""
     old, new = (_VERDICTS.get(each.verdict, 2) for each in (before, after))
     asked = [(each.kind, each.matrix, {cell.id for cell in each.cells}) for each in (before, after)]
     if new > old and asked[0] == asked[1]:
@@ -234,10 +234,9 @@ def _compare_cell_presence(before: Snapshot, after: Snapshot) -> Iterator[Differ
 
 
 def _explain(found: Iterable[Difference], runs: RunPair, pairs: LatencyPairs | None) -> Iterator[Difference]:
-    """Each difference with its likely causes: what changed where it happened, and not where it did not.
+    """Add the likely causes to each difference: changes in its cells that are not in other cells.
 
-    Latency that changed between two runs of the very same is told, but is not worse: nothing that anybody
-    did can have made it so.
+    A change of latency between identical cells is reported, but is not worse: no change can explain it.
     """
     differences = list(found)
     changed: dict[tuple[str, str], set[str]] = defaultdict(set)
@@ -249,9 +248,9 @@ def _explain(found: Iterable[Difference], runs: RunPair, pairs: LatencyPairs | N
         if each.kind in _UNEXPLAINED:
             yield each
             continue
-        where = changed[_family_of(each), each.what]
-        unchanged = (compared[_family_of(each), each.what] if each.what else set(runs.cells)) - where
-        likely = runs.find_likely_changes(each.cell, where, unchanged)
+        cells = changed[_family_of(each), each.what]
+        unchanged = (compared[_family_of(each), each.what] if each.what else set(runs.cells)) - cells
+        likely = runs.find_likely_changes(each.cell, cells, unchanged)
         causes, worse = runs.describe_causes(each.cell, likely), each.worse
         if each.kind == "latency-changed":
             if each.cell != baseline and runs.locks.get(baseline or ""):
@@ -261,12 +260,12 @@ def _explain(found: Iterable[Difference], runs: RunPair, pairs: LatencyPairs | N
 
 
 def _family_of(difference: Difference) -> str:
-    """Differences of one case are one thing, whatever came of it."""
+    """The group of kinds that share their causes: all differences of a case are one group."""
     return difference.kind if difference.kind in {"latency-changed", "quantity-changed"} else "case"
 
 
 def _find_compared_cells(runs: RunPair, pairs: LatencyPairs | None) -> Mapping[tuple[str, str], set[str]]:
-    """Family and what -> the cells in which both runs have it."""
+    """Find the cells that both runs have: family and what -> cells."""
     found: dict[tuple[str, str], set[str]] = defaultdict(set)
     for cell, scenario in pairs.usable if pairs else ():
         found["latency-changed", scenario].add(cell)
@@ -282,23 +281,24 @@ def _describe_notes(
 ) -> Iterator[str]:
     before, after = runs.before, runs.after
     if before.matrix != after.matrix:
-        yield f"of two matrices, {before.matrix} and {after.matrix}: only cells that both have are compared"
+        yield f"the matrices differ ({before.matrix}, {after.matrix}): only common cells are compared"
     if before.subset or after.subset:
-        yield "one of them ran a part of its matrix only: what is in one alone is not told"
+        yield "one run covers only a part of its matrix: missing cells and checks are not reported"
     if not same_class:
         names = [each.machine.get("cpu", "unknown machine") for each in (before, after)]
         yield (
-            "measured on different classes of machine, so correctness alone is compared, "
-            f"latency and memory are not ({names[0]}; {names[1]})"
+            "the machine classes differ: only correctness is compared, "
+            f"not latency and memory ({names[0]}; {names[1]})"
         )
     elif not same_baseline:
-        yield "held against different baselines, so latency is not compared"
+        yield "the baselines differ: latency is not compared"
     if pairs is not None:
         yield from (
-            f"latency of {count} scenarios not compared: {why}" for why, count in pairs.left_out.items()
+            f"latency of {count} scenarios is not compared: {reason}"
+            for reason, count in pairs.left_out.items()
         )
-        if pairs.drift is not None:
+        if pairs.slowdown is not None:
             yield (
-                f"the baseline ran at {pairs.drift:.2f}x its time of before over all its scenarios: taken "
-                "for the machine's doing, and taken out"
+                f"the baseline took {pairs.slowdown:.2f}x its earlier time over all its scenarios: this is "
+                "attributed to the machine and removed"
             )

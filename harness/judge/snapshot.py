@@ -1,4 +1,4 @@
-"""From a judged run, or a gate, to what the history keeps of it."""
+"""Turn a judged run or a gate into a snapshot for the history."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 
 _VERSION_FACTS = ("version.", "module.")
-"""Facts that the lock tells as well."""
+"""Prefixes of facts that the lock has too."""
 
 
 def take_snapshot(
@@ -33,19 +33,19 @@ def take_snapshot(
     judgement: Judgement | None,
     gate: Gate | None = None,
 ) -> Snapshot:
-    """What is kept of a run.
+    """Take the snapshot of a run.
 
     Args:
-        plan: what was promised.
-        results: what the cells left.
+        plan: the planned cells.
+        results: the results of the cells.
         judgement: None for a gate that was refused before anything ran.
-        gate: what was decided, where it was a gate; its verdict is that of the run.
+        gate: the gate, if the run is one; its verdict is that of the run.
 
     Raises:
-        ValueError: neither a judgement nor a gate: nobody said what it means.
+        ValueError: there is neither a judgement nor a gate.
     """
-    said = gate.decision if gate is not None else judgement
-    if said is None:
+    conclusion = gate.decision if gate is not None else judgement
+    if conclusion is None:
         raise ValueError(f"{plan.run}: neither judged nor decided")
     found = Results.of(results)
     cases = _group_findings(judgement.findings if judgement else ())
@@ -58,8 +58,8 @@ def take_snapshot(
         created=plan.created,
         commit=plan.commit,
         machine=plan.machine,
-        verdict=said.verdict,
-        sentence=said.sentence,
+        verdict=conclusion.verdict,
+        sentence=conclusion.sentence,
         subset=plan.subset,
         cells=tuple(
             _measure_cell(each, found.one_for(each), verdicts.get(each.cell.id), cases) for each in plan.cells
@@ -70,7 +70,7 @@ def take_snapshot(
 
 
 def _group_findings(findings: Iterable[Finding]) -> dict[str, dict[str, Finding]]:
-    """The findings of each cell by case; of several of one case a red one."""
+    """Group findings by cell and case; a red one takes precedence."""
     found: dict[str, dict[str, Finding]] = {}
     for finding in findings:
         mine = found.setdefault(finding.cell, {})
@@ -86,7 +86,7 @@ def _measure_cell(
     cases: Mapping[str, Mapping[str, Finding]],
 ) -> CellMeasures:
     cell, lock = planned.cell, planned.lock
-    if verdict is None:  # of a gate that was refused
+    if verdict is None:  # the gate was refused
         status: CellStatus = "unsatisfiable" if lock.reason else "missing"
         verdict = CellVerdict(cell=cell.id, status=status, red=bool(lock.reason))
     facts = result.facts if result else {}
@@ -145,7 +145,7 @@ def _measure_latency(plan: Plan, results: Results, judgement: Judgement) -> Iter
 
 
 def summarize_snapshot(snapshot: Snapshot, *, pinned: bool = False) -> PastRun:
-    """The line of the history that tells of a run."""
+    """Summarize a run in one line of the history."""
     return PastRun(
         run=snapshot.run,
         kind=snapshot.kind,
@@ -164,6 +164,6 @@ def summarize_snapshot(snapshot: Snapshot, *, pinned: bool = False) -> PastRun:
 
 
 def count_red(snapshot: Snapshot) -> dict[str, int]:
-    """Red cases by outcome, sorted by outcome; what is missing in a cell that was expected to die is none."""
+    """Count red cases by outcome, sorted by outcome; only cases of red cells count."""
     outcomes = (case.outcome for cell in snapshot.cells if cell.red for case in cell.cases)
     return dict(sorted(Counter(outcome for outcome in outcomes if is_red(outcome)).items()))

@@ -92,5 +92,5 @@ def test_every_series_has_its_changes_and_those_asked_for_a_slope() -> None:
 
 
 def test_what_is_no_number_is_refused_by_name() -> None:
-    with pytest.raises(MachineError, match=r"^bad: one of its values is no finite number$"):
+    with pytest.raises(MachineError, match=r"^bad: one of its values is not finite$"):
         find_changes({"good": [0.0] * 9, "bad": [float("nan")] * 9}, {}, confidence=0.99)

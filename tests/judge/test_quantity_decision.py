@@ -78,13 +78,13 @@ def test_an_interval_on_one_side_of_the_threshold_decides(
 def test_what_is_no_number_is_unmeasured(arm: str, value: float) -> None:
     blocks = (block(1), msgspec.structs.replace(block(2), **{arm: {SMALL.id: value}}))
     assert collect_samples((SMALL,), blocks) == {}
-    because = f"block 2 says {value} of the arm {arm}"
+    because = f"block 2 has the value {value} for the arm {arm}"
     assert decide(EQUAL, EQUAL, blocks) == make_unmeasured(SMALL, because, blocks=2)
 
 
 def test_what_is_missing_is_unmeasured() -> None:
     blocks = (block(1), msgspec.structs.replace(block(7), candidate={}))
-    assert decide(EQUAL, EQUAL, blocks).because == "block 7 has no value of the arm candidate"
+    assert decide(EQUAL, EQUAL, blocks).because == "block 7 has no value for the arm candidate"
     assert decide(EQUAL, EQUAL, ()) == make_unmeasured(SMALL, "no block was measured")
     other_group = decide_quantity(MEMORY, blocks, {MEMORY.id: EQUAL, f"control:{MEMORY.id}": EQUAL})
     assert other_group == make_unmeasured(MEMORY, "no block was measured")
@@ -132,5 +132,5 @@ def test_where_half_of_a_group_fails_its_control_the_machine_is_at_fault(
     }
     found = summarize_speed(planned, decisions, spent=1.0, budget=2.0, looks=1).quantities
     assert tuple(each.outcome for each in found) == (*judged, "regressed", "regressed")
-    reason = "2 of 4 latencies of the normalizer differ between processes of the baseline"
+    reason = "2 of 4 latencies of the normalizer differ between the A/A arms"
     assert {each.because for each in found} == ({"", reason} if judged != outcomes else {""})

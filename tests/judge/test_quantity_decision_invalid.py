@@ -7,7 +7,7 @@ import pytest
 from support.speed_samples import EQUAL, LARGE, MEMORY, SMALL, void
 
 from harness.gate.measuring import VOID_IN_A_ROW, Verdicts
-from harness.judge.quantity_decision import affects, limit_invalid_blocks, make_unmeasured
+from harness.judge.quantity_decision import affects, limit_invalid, make_unmeasured
 from harness.judge.sampling import find_next_analysis
 from harness.records import Block, Quantity, QuantityDecision, QuantityOutcome
 
@@ -31,24 +31,24 @@ def decision(outcome: QuantityOutcome = "passed") -> QuantityDecision:
     ],
 )
 def test_one_void_block_or_one_in_twenty_may_be(measured: int, count: int, *, held: bool) -> None:
-    found = limit_invalid_blocks(decision(), measured, [void(number) for number in range(count)])
+    found = limit_invalid(decision(), measured, [void(number) for number in range(count)])
     told = (
-        f"{count} of {measured + count} blocks were void, always by the candidate and never by the baseline, "
-        "the last because of it hung"
+        f"{count} of {measured + count} blocks were invalid, all because of the candidate; "
+        "the last reason: it hung"
     )
     assert found == (make_unmeasured(SMALL, told, blocks=14) if held else decision())
 
 
 @pytest.mark.parametrize("outcome", ["regressed", "control-failed", "unmeasured"])
 def test_what_would_not_pass_anyway_stays(outcome: QuantityOutcome) -> None:
-    assert limit_invalid_blocks(decision(outcome), 3, [void()] * 6) == decision(outcome)
+    assert limit_invalid(decision(outcome), 3, [void()] * 6) == decision(outcome)
 
 
 def test_the_candidate_is_blamed_only_where_no_other_arm_failed() -> None:
     for other in (("baseline",), ("again", "candidate"), ()):
         blocks = [void(1), void(2), msgspec.structs.replace(void(3), arms=other)]
-        assert limit_invalid_blocks(decision(), 13, blocks).because == (
-            "3 of 16 blocks were void, the last because of it hung"
+        assert limit_invalid(decision(), 13, blocks).because == (
+            "3 of 16 blocks were invalid; the last reason: it hung"
         )
 
 
@@ -76,7 +76,7 @@ def test_rows_of_void_blocks_are_counted_by_group_arms_and_scenario() -> None:
     assert verdicts.decided == {}
     verdicts.bear(embedding, 0)
     assert list(verdicts.decided) == [MEMORY.id]
-    assert verdicts.decided[MEMORY.id].because.startswith("3 of 3 blocks were void")
+    assert verdicts.decided[MEMORY.id].because.startswith("3 of 3 blocks were invalid")
 
 
 def test_a_pass_of_an_earlier_look_does_not_outlive_void_blocks() -> None:

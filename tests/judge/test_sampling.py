@@ -14,7 +14,7 @@ from harness.judge import sampling
 from harness.judge.sampling import (
     ALPHA,
     InterimAnalysis,
-    confidence_at,
+    compute_confidence,
     find_final_analysis,
     find_next_analysis,
     plan_analyses,
@@ -73,17 +73,17 @@ def test_the_last_look_takes_the_share_of_the_next(blocks: int, look: InterimAna
 
 
 def test_the_error_is_divided_among_both_intervals_of_all_planned_quantities() -> None:
-    assert confidence_at(find_next_analysis(0), 13) == pytest.approx(1 - 0.01 / 3 / 26)
+    assert compute_confidence(find_next_analysis(0), 13) == pytest.approx(1 - 0.01 / 3 / 26)
     all_looks = [InterimAnalysis(number, 14, spend_alpha(number)) for number in range(1, 2000)]
-    spent_by_all = sum(2 * 13 * (1 - confidence_at(look, 13)) for look in all_looks)
+    spent_by_all = sum(2 * 13 * (1 - compute_confidence(look, 13)) for look in all_looks)
     assert 0.999 * ALPHA < spent_by_all < ALPHA
     with pytest.raises(ValueError, match="without quantities"):
-        confidence_at(find_next_analysis(0), 0)
+        compute_confidence(find_next_analysis(0), 0)
 
 
 def test_the_first_look_has_just_enough_blocks_even_if_two_are_left_out(tmp_path: Path) -> None:
     """The exact interval of n pairs exists down to an error of 2 ** (1 - n)."""
     quantities = len(plan_quantities(make_matrix(tmp_path)))
-    needed = 1 - confidence_at(find_next_analysis(0), quantities)
+    needed = 1 - compute_confidence(find_next_analysis(0), quantities)
     enough = next(n for n in itertools.count(1) if 2.0 ** (1 - n) <= needed)
     assert (quantities, enough + 2) == (13, sampling.FIRST_BLOCKS)

@@ -11,7 +11,7 @@ import msgspec
 
 from harness.judge.intervals import estimate
 from harness.judge.quantity_decision import collect_samples, decide_quantity, summarize_speed
-from harness.judge.sampling import InterimAnalysis, confidence_at, find_final_analysis, plan_analyses
+from harness.judge.sampling import InterimAnalysis, compute_confidence, find_final_analysis, plan_analyses
 from harness.records import Block, Interval, Quantity, QuantityDecision, Speed
 
 Method = Literal["signed-rank", "t"]
@@ -110,7 +110,7 @@ def _look(gates: Sequence[Simulated], group: str, look: InterimAnalysis, setting
     for number, (quantities, blocks) in enumerate(zip(wanted, seen, strict=True)):
         found = collect_samples(quantities, blocks)
         samples |= {f"{number} {name}": sample for name, sample in found.items()}
-    confidence = confidence_at(look, len(setting.quantities))
+    confidence = compute_confidence(look, len(setting.quantities))
     answer = estimate(samples, confidence, method=setting.method)
     intervals: list[dict[str, Interval]] = [{} for _ in gates]
     for name, interval in answer.items():

@@ -41,7 +41,7 @@ def test_another_number_is_other_code(copy: Path, name: str, old: str, new: str)
 
 def test_words_about_it_are_not(copy: Path) -> None:
     before = digest_code({"harness": copy})
-    edit(copy / "judge/sampling.py", '"""When the gate looks', '"""Whenever the gate looks')
+    edit(copy / "judge/sampling.py", '"""Plan the interim analyses', '"""Plan all interim analyses')
     edit(copy / "judge/sampling.py", '"""Of each quantity', '"""Of every quantity')
     edit(copy / "judge/sampling.py", "def spend_alpha", "# why it is so\ndef spend_alpha")
     assert digest_code({"harness": copy}) == before
