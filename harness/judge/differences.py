@@ -85,19 +85,14 @@ def compare_presence(before: CellMeasures, after: CellMeasures) -> Iterator[Diff
         red = is_red(new[name].outcome)
         kind: DifferenceKind = "new-red" if red else "check-appeared"
         yield Difference(
-            kind=kind,
-            cell=after.id,
-            what=name,
-            before="not there",
-            after=_describe_case(new[name]),
-            worse=red,
+            kind=kind, cell=after.id, what=name, before="not there", after=_describe(new[name]), worse=red
         )
     for name in old.keys() - new.keys():
         yield Difference(
             kind="check-vanished",
             cell=after.id,
             what=name,
-            before=_describe_case(old[name]),
+            before=_describe(old[name]),
             after="not there",
             worse=True,
         )
@@ -115,15 +110,13 @@ def _compare_case(cell: str, was: CaseMeasure, now: CaseMeasure, moved: float) -
     elif _has_moved(was, now, moved):
         kind = "value-moved"
     if kind is not None:
-        describe = {"allowed-changed": _describe_limit, "behaviour-changed": _describe_words}.get(
-            kind, _describe_case
-        )
+        show = {"allowed-changed": _describe_limit, "behaviour-changed": _describe_words}.get(kind, _describe)
         yield Difference(
             kind=kind,
             cell=cell,
             what=now.id,
-            before=describe(was),
-            after=describe(now),
+            before=show(was),
+            after=show(now),
             worse=_rank(now) > _rank(was),
             ratio=_ratio(was, now) if kind == "value-moved" else None,
         )
@@ -154,7 +147,7 @@ def _ratio(was: CaseMeasure, now: CaseMeasure) -> float | None:
     return now.value / was.value
 
 
-def _describe_case(case: CaseMeasure) -> str:
+def _describe(case: CaseMeasure) -> str:
     """Describe the outcome of a case: ``fail: 9 ulp, at most 2``."""
     if case.bound == "none" and case.value is None:
         return case.outcome

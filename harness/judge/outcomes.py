@@ -233,13 +233,13 @@ def _find_mismatch(case: CaseResult, seen: Observation) -> str:
 _ROUNDING = 1 + 1e-9
 """A derived limit can differ in its last digits between machines."""
 
-_BOUND_WORDS = {"max": "at most", "min": "at least", "equal": "exactly"}
+_BOUNDS = {"max": "at most", "min": "at least", "equal": "exactly"}
 
 
 def _describe_held(seen: Observation) -> str:
     if seen.bound == "none":
         return "there is no bound"
-    return f"{seen.value:g} {seen.unit} is {_BOUND_WORDS[seen.bound]} {seen.allowed:g}"
+    return f"{seen.value:g} {seen.unit} is {_BOUNDS[seen.bound]} {seen.allowed:g}"
 
 
 def _find_violation(seen: Observation) -> str:
@@ -254,9 +254,7 @@ def _find_violation(seen: Observation) -> str:
         "min": seen.value >= seen.allowed,
         "equal": seen.value == seen.allowed,
     }[seen.bound]
-    return (
-        "" if holds else f"{seen.value:g} {seen.unit} should be {_BOUND_WORDS[seen.bound]} {seen.allowed:g}"
-    )
+    return "" if holds else f"{seen.value:g} {seen.unit} should be {_BOUNDS[seen.bound]} {seen.allowed:g}"
 
 
 def judge_findings(plan: Plan, results: Results, checks: Sequence[Check]) -> tuple[Finding, ...]:

@@ -76,9 +76,7 @@ def _judge(
     red = [cell for cell in cells if cell.red]
     broken = [cell for cell in red if _is_regression(cell)]
     baseline = next((cell for cell in cells if cell.cell == plan.baseline), None)
-    regressed = _describe_regressions(
-        len(plan.cells), broken, stale, _compare_with_baseline(baseline, broken, findings)
-    )
+    regressed = _list_red(len(plan.cells), broken, stale, _explain(baseline, broken, findings))
     if ran and not any(each.outcome == "pass" for each in measured):
         return "error", f"No case passes: {regressed or _describe_expected(cells, measured)}"
     if ran and regressed:
@@ -91,12 +89,10 @@ def _judge(
         return "unsatisfiable", f"{_list_cells(unsolved)}: no solution, and no expectation covers that."
     if not ran:
         return "error", "Nothing was measured."
-    return _judge_completeness(plan, cells, red)
+    return _judge_rest(plan, cells, red)
 
 
-def _judge_completeness(
-    plan: Plan, cells: Sequence[CellVerdict], red: Sequence[CellVerdict]
-) -> tuple[Verdict, str]:
+def _judge_rest(plan: Plan, cells: Sequence[CellVerdict], red: Sequence[CellVerdict]) -> tuple[Verdict, str]:
     if red:
         return (
             "inconclusive",
@@ -146,9 +142,7 @@ def _is_regression(cell: CellVerdict) -> bool:
     return True
 
 
-def _describe_regressions(
-    total: int, broken: Sequence[CellVerdict], stale: Sequence[str], comparison: str
-) -> str:
+def _list_red(total: int, broken: Sequence[CellVerdict], stale: Sequence[str], comparison: str) -> str:
     """Describe the red cells and the stale expectations; empty if there are none."""
     parts = []
     if broken:
@@ -162,9 +156,7 @@ def _describe_regressions(
     return "; ".join(parts) + "." if parts else ""
 
 
-def _compare_with_baseline(
-    baseline: CellVerdict | None, broken: Sequence[CellVerdict], findings: Sequence[Finding]
-) -> str:
+def _explain(baseline: CellVerdict | None, broken: Sequence[CellVerdict], findings: Sequence[Finding]) -> str:
     """Compare the red cells with the baseline: no version explains what is red there too."""
     if baseline is None or (baseline.status == "ok" and not baseline.red):
         return ""
