@@ -20,7 +20,15 @@ from harness.errors import MachineError, UsageError
 from harness.input_files import exists, input_fault
 from harness.judge.compare import compare
 from harness.judge.snapshot import summarize_snapshot, take_snapshot
-from harness.judge.trend_verdict import NEWEST, Key, Move, collect_points, find_move, judge_trend, place_of
+from harness.judge.trend_verdict import (
+    LEVEL_RUNS,
+    LevelChange,
+    SeriesKey,
+    collect_points,
+    find_reference,
+    judge_trend,
+    measure_level_change,
+)
 from harness.matrix.read import describe_sweep
 from harness.records import Earlier, PastRun, Run, Snapshot, TrendPoint, Trends
 from harness.report.escape import disarm_commands
@@ -39,10 +47,10 @@ if TYPE_CHECKING:
 _ALPHA = 0.01
 """Probability of a false drift in any of all series."""
 
-_Series = tuple[Key, bool]
+_Series = tuple[SeriesKey, bool]
 """Cell and scenario, and whether the cell is the baseline."""
 
-_FEWEST = NEWEST + 1
+_FEWEST = LEVEL_RUNS + 1
 """Sessions that the page needs before it shows trends: a reference and the newest after it."""
 
 
@@ -117,8 +125,8 @@ def judge_past(past: Past) -> Trends:
     reference = pinned[-1] if pinned else next((run.run for run in runs if run.run in timed), runs[0].run)
     order = {run.run: place for place, run in enumerate(runs)}
     points = collect_points(past.timed)
-    places = {key: place_of(reference, points[key], order) for key in points}
-    moves = {key: find_move(points[key], places[key]) for key in points}
+    places = {key: find_reference(reference, points[key], order) for key in points}
+    moves = {key: measure_level_change(points[key], places[key]) for key in points}
     changed = _find_changes(points, places, moves)
     return Trends(
         matrix=runs[-1].matrix,
@@ -134,7 +142,7 @@ def judge_past(past: Past) -> Trends:
 def _find_changes(
     points: Mapping[_Series, Sequence[TrendPoint]],
     places: Mapping[_Series, int],
-    moves: Mapping[_Series, Move | None],
+    moves: Mapping[_Series, LevelChange | None],
 ) -> dict[_Series, Changes]:
     """Find the change points of every series; slopes, which take longest, only where it left the noise."""
     from harness.judge.changes import find_changes  # noqa: PLC0415 - SciPy takes a second to import

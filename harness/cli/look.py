@@ -14,7 +14,7 @@ from harness.cli.options import names_runs, reports_option
 from harness.cli.screen import Screen
 from harness.errors import ExitCode, UsageError
 from harness.files import write_output
-from harness.judge.compare import MOVED
+from harness.judge.compare import DEFAULT_MOVED
 from harness.judge.compare import compare as compare_snapshots
 from harness.redaction import redact
 from harness.report.history.markdown import render_comparison_json, render_comparison_markdown
@@ -99,7 +99,7 @@ def _import(folders: tuple[str, ...], place: History) -> None:
 @click.option(
     "--moved",
     type=click.FloatRange(0, 1e9),
-    default=MOVED,
+    default=DEFAULT_MOVED,
     show_default=True,
     help="Report a measured value that moved by this share of its tolerance.",
 )

@@ -17,16 +17,22 @@ from harness.gate.blocks import InvalidBlockError, append_block, measure_block
 from harness.gate.probes import Rig, Work, draw_slots, set_up
 from harness.gate.quantities import EMBEDDING, NORMALIZER, Group, scenarios_of_group
 from harness.judge.quantity_decision import (
-    concerns,
+    affects,
+    collect_samples,
     decide_quantity,
     describe_invalid_blocks,
-    hold_back,
-    hold_for_now,
-    samples_of,
+    limit_invalid,
+    limit_invalid_so_far,
+    make_unmeasured,
     summarize_speed,
-    unmeasured,
 )
-from harness.judge.sampling import Look, confidence_at, last_look, looks, next_look
+from harness.judge.sampling import (
+    InterimAnalysis,
+    compute_confidence,
+    find_final_analysis,
+    find_next_analysis,
+    plan_analyses,
+)
 from harness.matrix.schema import Matrix
 from harness.records import (
     Block,
@@ -73,7 +79,7 @@ class Verdicts:
     def give_up(self, quantities: Sequence[Quantity], because: str, *, blocks: int = 0) -> None:
         """Nothing can be said of these."""
         for quantity in quantities:
-            self.decided[quantity.id] = unmeasured(quantity, because, blocks=blocks)
+            self.decided[quantity.id] = make_unmeasured(quantity, because, blocks=blocks)
 
     def bear(self, void: InvalidBlock, measured: int) -> None:
         """Count a void block of a group that has so many others; give up what is void again and again."""
@@ -82,7 +88,7 @@ class Verdicts:
         self.in_a_row[cause] += 1
         if self.in_a_row[cause] >= VOID_IN_A_ROW:
             same = [each for each in self.void if (each.group, each.arms, each.scenario) == cause]
-            lost = [each for each in self.open_in(void.group) if concerns(void, each)]
+            lost = [each for each in self.open_in(void.group) if affects(void, each)]
             self.give_up(lost, describe_invalid_blocks(same, measured), blocks=measured)
 
     def end_row(self, group: str) -> None:
@@ -90,7 +96,7 @@ class Verdicts:
         for cause in [each for each in self.in_a_row if each[0] == group]:
             del self.in_a_row[cause]
 
-    def look(self, group: str, blocks: Sequence[Block], look: Look) -> None:
+    def look(self, group: str, blocks: Sequence[Block], look: InterimAnalysis) -> None:
         """Decide what is open in a group, from its blocks up to now.
 
         Raises:
@@ -99,13 +105,13 @@ class Verdicts:
         from harness.judge.intervals import estimate  # noqa: PLC0415 - SciPy takes a second to import
 
         quantities = self.open_in(group)
-        samples = samples_of(quantities, blocks)
-        confidence = confidence_at(look, len(self.planned))
+        samples = collect_samples(quantities, blocks)
+        confidence = compute_confidence(look, len(self.planned))
         intervals = estimate(samples, confidence)
         void = [each for each in self.void if each.number < blocks[-1].number]  # until now, also in hindsight
         for quantity in quantities:
             decision = decide_quantity(quantity, blocks, intervals)
-            self.decided[quantity.id] = hold_for_now(decision, len(blocks), void)
+            self.decided[quantity.id] = limit_invalid_so_far(decision, len(blocks), void)
         self.looks += 1
 
     def sum_up(self, *, spent: float, budget: float, measured: Mapping[str, int] | None = None) -> Speed:
@@ -120,7 +126,7 @@ class Verdicts:
             if each.id not in self.decided
         }
         final = {
-            name: hold_back(each, counts.get(each.quantity.group, 0), self.void)
+            name: limit_invalid(each, counts.get(each.quantity.group, 0), self.void)
             for name, each in (waiting | self.decided).items()
         }
         return summarize_speed(
@@ -161,10 +167,10 @@ def _by_group(blocks: Sequence[Block]) -> Mapping[str, list[Block]]:
     return found
 
 
-def _looks_over(blocks: int) -> list[Look]:
+def _looks_over(blocks: int) -> list[InterimAnalysis]:
     """The looks at so many blocks: those that were due, and one at what came after the last of them."""
-    due = list(itertools.takewhile(lambda look: look.blocks <= blocks, looks()))
-    last = last_look(blocks)
+    due = list(itertools.takewhile(lambda look: look.blocks <= blocks, plan_analyses()))
+    last = find_final_analysis(blocks)
     return due if last is None else [*due, last]
 
 
@@ -262,7 +268,7 @@ class Sampling:
         await self._sample(EMBEDDING, self.budget)
         await self._sample(NORMALIZER, self.budget)
         for group, blocks in self.blocks.items():
-            last = last_look(len(blocks))
+            last = find_final_analysis(len(blocks))
             if last is not None and self.verdicts.open_in(group):
                 self.verdicts.look(group, blocks, last)
 
@@ -271,7 +277,7 @@ class Sampling:
         blocks = self.blocks[group]
         begun = len(blocks)
         while self.verdicts.open_in(group) and self._fits(group, until):
-            look = next_look(len(blocks))
+            look = find_next_analysis(len(blocks))
             self._tell(group, look.blocks)
             if await self._attempt(group, until) and len(blocks) == look.blocks:
                 self.verdicts.look(group, blocks, look)

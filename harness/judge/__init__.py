@@ -1,1 +1,1 @@
-"""Pure functions from results to findings, claims and a verdict."""
+"""Pure functions that turn results into findings, claims and a verdict."""

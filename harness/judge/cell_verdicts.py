@@ -1,4 +1,4 @@
-"""From findings to one verdict for each cell: its status, whether it is red, and why."""
+"""Turn findings into one verdict per cell: its status, whether it is red, and the reason."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from harness.cell.interface import LAYERS
-from harness.judge.outcomes import for_case, is_red, of_cell, of_matrix
+from harness.judge.outcomes import filter_for_cell, find_expectation, is_red, select_expectations
 from harness.records import CellVerdict
 
 if TYPE_CHECKING:
@@ -20,18 +20,18 @@ if TYPE_CHECKING:
     from harness.records import CellResult, CellStatus, Expectation, Finding, Plan, PlannedCell
 
 
-# What an installer said, as one sentence that names the distribution, and what to do about it.
+# Installer errors: one sentence that names the distribution, and advice.
 #
-# The installer's own words stay in the result of the cell; nothing of them that is a path or an address of
-# the machine comes into the sentence.
+# The full message stays in the result of the cell; paths and addresses of the machine never get into the
+# sentence.
 
-WHOLE_WORDS = "The installer's own words are in the result.json of the cell."
-"""Said wherever its words are not told whole."""
+FULL_MESSAGE = "The full message of the installer is in the result.json of the cell."
+"""Last sentence of every advice on a shortened message."""
 
 
 @dataclass(frozen=True)
-class Told:
-    """A sentence, and the advice that goes with it."""
+class InstallDiagnosis:
+    """One sentence on a failed installation, and the advice for it."""
 
     sentence: str
     advice: str
@@ -39,127 +39,127 @@ class Told:
 
 @dataclass(frozen=True)
 class _Rule:
-    """What to say where ``sign`` is in the words; ``{it}`` is the distribution, ``{1}`` a group of it."""
+    """The sentence for messages that match ``pattern``; ``{it}`` is the distribution, ``{1}`` a group."""
 
-    sign: str
+    pattern: str
     sentence: str
     advice: str
 
 
-_LOCK_AGAIN = "If that release was replaced on purpose, lock again; otherwise do not trust the index."
-_WHERE_FROM = "See that pip's indexes and find-links have it, or lock again, or take it out of the matrix."
-_ONLINE = "Look at the network and at pip's index settings, then run the same again."
-_FULL = "no space left on device"
-"""How a sentence of ``harness.files.find_no_space`` begins."""
-_ROOM = "Make room (`harness clean --max-size 20GiB` takes the oldest environments) and run the same again."
+_LOCK_AGAIN = "If the file was replaced on purpose, lock again; otherwise do not trust the index."
+_INDEXES = "Add it to pip's indexes or find-links, or lock again, or remove it from the matrix."
+_NETWORK = "Check the network and pip's index settings, then run the same command again."
+_DISK_FULL = "no space left on device"
+"""Prefix of the sentences of ``harness.files.find_no_space``."""
+_FREE_SPACE = "Free disk space (`harness clean --max-size 20GiB` removes old environments) and run it again."
 _OUT_OF_MEMORY = "out of memory"
-"""How a sentence of ``harness.sweep.container`` begins."""
-_MEMORY = "Give the container more memory, or run fewer cells at once (--jobs), then run the same again."
+"""Prefix of the sentences of ``harness.sweep.container``."""
+_MORE_MEMORY = "Give the container more memory, or run fewer cells at once (--jobs), then run it again."
 _RULES = (
-    _Rule(r"No space left on device|Disk quota exceeded", "{it}: the disk is full", _ROOM),
+    _Rule(r"No space left on device|Disk quota exceeded", "{it}: the disk is full", _FREE_SPACE),
     _Rule(
         r"Python (\S+) is not on this machine",
         "Python {1} is not on this machine",
-        "Install it, let uv fetch it (--python-downloads), or take it out of the matrix.",
+        "Install it, let uv download it (--python-downloads), or remove it from the matrix.",
     ),
     _Rule(
         r"Failed to inspect Python interpreter[^`]*`[^`]*?([^/`]+)`",
-        "{1}: the first of this name on the PATH does not start",
-        "Put one on the PATH that starts; a shim of pyenv starts only what `pyenv global` names.",
+        "{1}: the first one on the PATH does not start",
+        "Put a working one on the PATH; a pyenv shim starts only the versions of `pyenv global`.",
     ),
-    _Rule(r"Hash mismatch", "{it}: the file here is not the one that was locked", _LOCK_AGAIN),
-    _Rule(r"was not found in the", "{it}: no index here has it", _WHERE_FROM),
-    _Rule(r"there (?:is|are) no versions? of", "{it}: no index here has this release", _WHERE_FROM),
+    _Rule(r"Hash mismatch", "{it}: the hash of the file is not the locked one", _LOCK_AGAIN),
+    _Rule(r"was not found in the", "{it}: not found in any configured index", _INDEXES),
+    _Rule(r"there (?:is|are) no versions? of", "{it}: this release is in no configured index", _INDEXES),
     _Rule(
         r"has no (?:usable )?wheels|no wheels? with a matching",
-        "{it}: there is no wheel of it for this Python and this machine",
-        "Name a release that has one, or allow an include row to build it: its key `source`.",
+        "{it}: no wheel for this Python and platform",
+        "Use a release that has one, or allow building it with the key `source` of an include row.",
     ),
     _Rule(
         r"Failed to build",
-        "{it}: it could not be built from its source",
-        "Install what its build asks for, or name a release that has a wheel.",
+        "{it}: building it from source failed",
+        "Install its build dependencies, or use a release that has a wheel.",
     ),
     _Rule(
         r"HTTP status [a-z ]*\((\d+[^)]*)\)",
         "{it}: the package index answered {1}",
-        _ONLINE,
+        _NETWORK,
     ),
     _Rule(
         r"error sending request|Failed to fetch|dns error|tcp connect error|timed out",
         "{it}: the package index could not be reached",
-        _ONLINE,
+        _NETWORK,
     ),
     _Rule(
         r"Failed to extract|Invalid zip|truncated",
-        "{it}: its file is damaged",
-        "Delete it from the find-links, or run `uv cache clean`; then run the same again.",
+        "{it}: the file is damaged",
+        "Delete it from the find-links or run `uv cache clean`, then run the same command again.",
     ),
 )
 
-_NOT_OURS = re.compile(r"error:|\N{MULTIPLICATION SIGN}|Python \S+ is not on this machine")
-"""How words that are uv's, or hold some of uv's, begin."""
+_INSTALLER_MESSAGE = re.compile(r"error:|\N{MULTIPLICATION SIGN}|Python \S+ is not on this machine")
+"""Start of a message that contains output of uv."""
 
 _PINNED = re.compile(r"`?([A-Za-z0-9][\w.-]*)==([\w.+!-]*\w)`?")
-_NAMED = (
+_UNPINNED = (
     re.compile(r"Because ([A-Za-z0-9][\w.-]*) was not found"),
     re.compile(r"Failed to fetch: `?[a-z]+://\S*?/([A-Za-z0-9][\w.-]*?)(?:-\d[^/`\s]*)?/?`?(?:\s|$)"),
 )
-_PLACE = re.compile(r"[a-z]+://\S+|(?<![\w.])/(?:[\w.+@-]+/)+[\w.+@-]*")
+_PATH_OR_URL = re.compile(r"[a-z]+://\S+|(?<![\w.])/(?:[\w.+@-]+/)+[\w.+@-]*")
 
 
-def describe_install_error(reason: str) -> Told | None:
-    """A sentence for what an installer said; None where it is a sentence of the harness already."""
-    if reason.startswith(_FULL):
-        return Told(reason, _ROOM)
+def describe_install_error(reason: str) -> InstallDiagnosis | None:
+    """Describe an installer message in one sentence; None if the harness wrote the message itself."""
+    if reason.startswith(_DISK_FULL):
+        return InstallDiagnosis(reason, _FREE_SPACE)
     if reason.startswith(_OUT_OF_MEMORY):
-        return Told(reason, _MEMORY)
-    if not _NOT_OURS.match(reason):
+        return InstallDiagnosis(reason, _MORE_MEMORY)
+    if not _INSTALLER_MESSAGE.match(reason):
         return None
     for rule in _RULES:
-        if found := re.search(rule.sign, reason):
-            said = rule.sentence.format("", *found.groups(), it=_distribution(reason))
-            return Told(said, f"{rule.advice} {WHOLE_WORDS}")
-    last = re.split(r"\s(?:cause|Caused by):\s", _NOT_OURS.sub("", reason))[-1].strip()
-    said = f"{_distribution(reason)}: the installer failed: {_PLACE.sub('<path>', last)}"
-    return Told(said, WHOLE_WORDS)
+        if found := re.search(rule.pattern, reason):
+            sentence = rule.sentence.format("", *found.groups(), it=_find_distribution(reason))
+            return InstallDiagnosis(sentence, f"{rule.advice} {FULL_MESSAGE}")
+    last = re.split(r"\s(?:cause|Caused by):\s", _INSTALLER_MESSAGE.sub("", reason))[-1].strip()
+    sentence = f"{_find_distribution(reason)}: the installer failed: {_PATH_OR_URL.sub('<path>', last)}"
+    return InstallDiagnosis(sentence, FULL_MESSAGE)
 
 
-def _distribution(reason: str) -> str:
-    """The first distribution that is named, with its version where there is one."""
+def _find_distribution(reason: str) -> str:
+    """Find the first distribution in the message, with its version if given."""
     if found := _PINNED.search(reason):
         return f"{found[1]} {found[2]}"
-    for pattern in _NAMED:
+    for pattern in _UNPINNED:
         if found := pattern.search(reason):
             return found[1]
     return "A distribution"
 
 
 STATUS_ADVICE: dict[CellStatus, str] = {
-    "unsatisfiable": "Choose versions whose requirements meet, or exclude this combination.",
+    "unsatisfiable": "Choose versions with compatible requirements, or exclude this combination.",
     "install-error": (
-        "Look at what the installer said, the disk and the package index (--python-downloads fetches a "
-        "Python that is not here), then run it again."
+        "Check the installer's message, the disk and the package index (--python-downloads fetches a "
+        "missing Python), then run it again."
     ),
-    "import-error": "Pin what the import misses to a release that still has it, or leave this release out.",
-    "crashed": "Run just this cell and read its log; nothing after its last case is known.",
-    "timed-out": "Run just this cell with more time; if it hangs again, do not upgrade to it.",
-    "missing": "Run the same command again: it carries on with what is left.",
+    "import-error": "Pin the package to a release that still has the missing name, or exclude this release.",
+    "crashed": "Run only this cell and read its log; the cases after the last recorded one have no result.",
+    "timed-out": "Run only this cell with more time; if it hangs again, do not upgrade to it.",
+    "missing": "Run the same command again: it continues with the missing cells.",
 }
-"""What to do when a cell has this status."""
+"""Advice for each red status."""
 
 
 def judge_cells(plan: Plan, results: Results, findings: Sequence[Finding]) -> tuple[CellVerdict, ...]:
-    """One verdict for each planned cell in the order of the plan, then for cells that no plan asked for."""
+    """Judge every planned cell in the order of the plan, then the cells that are not in the plan."""
     grouped: dict[str, list[Finding]] = defaultdict(list)
     for finding in findings:
         grouped[finding.cell].append(finding)
-    expectations = of_matrix(plan)
+    expectations = select_expectations(plan)
     verdicts = [
         _judge(plan, planned, results.one_for(planned), grouped.pop(planned.cell.id, []), expectations)
         for planned in plan.cells
     ]
-    verdicts = describe_from_baseline(verdicts, findings, plan)
+    verdicts = count_divergent(verdicts, findings, plan)
     verdicts += [
         CellVerdict(cell=cell, status="failed", red=True, reason=extra[0].message, layers=count_layers(extra))
         for cell, extra in grouped.items()
@@ -167,35 +167,35 @@ def judge_cells(plan: Plan, results: Results, findings: Sequence[Finding]) -> tu
     return tuple(verdicts)
 
 
-def describe_from_baseline(
+def count_divergent(
     verdicts: Sequence[CellVerdict], findings: Sequence[Finding], plan: Plan
 ) -> list[CellVerdict]:
-    """Count in each cell the expected divergences that the baseline lacks; without one, that not all have."""
+    """Count in each cell the expected divergences that are not in the baseline; see ``CellVerdict``."""
     known: dict[str, set[str]] = {each.cell: set() for each in verdicts if each.status in {"ok", "failed"}}
     for finding in findings:
         if finding.outcome == "xfail" and finding.cell in known:
             known[finding.cell].add(finding.check)
-    usual = _find_usual(plan, known)
+    base = _find_baseline_divergences(plan, known)
     return [
-        msgspec.structs.replace(each, divergent=len(known.get(each.cell, set()) - usual)) for each in verdicts
+        msgspec.structs.replace(each, divergent=len(known.get(each.cell, set()) - base)) for each in verdicts
     ]
 
 
-def _find_usual(plan: Plan, known: Mapping[str, set[str]]) -> set[str]:
-    """The divergences of the baseline; of one that the selection leaves out, those that are expected of it.
+def _find_baseline_divergences(plan: Plan, known: Mapping[str, set[str]]) -> set[str]:
+    """Find the divergences of the baseline; if the selection excludes it, those expected of it.
 
-    Without either, what all cells have: one cell alone would have nothing but the usual then.
+    Without a baseline: those common to all cells.
     """
     if plan.baseline is not None and plan.baseline in known:
         return known[plan.baseline]
     if plan.baseline_cell is not None:
-        mine = of_cell(of_matrix(plan), plan.baseline_cell)
-        return {case for cases in known.values() for case in cases if for_case(mine, case)}
+        mine = filter_for_cell(select_expectations(plan), plan.baseline_cell)
+        return {case for cases in known.values() for case in cases if find_expectation(mine, case)}
     return set.intersection(*known.values()) if known else set()
 
 
 def count_layers(findings: Sequence[Finding]) -> dict[str, dict[str, int]]:
-    """Layer -> outcome -> how many, layers in the order of the report."""
+    """Count findings: layer -> outcome -> count, layers in the order of the report."""
     counts: dict[str, dict[str, int]] = {}
     for layer in LAYERS:
         for finding in findings:
@@ -212,19 +212,19 @@ def _judge(
     findings: Sequence[Finding],
     expectations: Sequence[Expectation],
 ) -> CellVerdict:
-    status, reason = _status(planned, result, findings)
-    wanted = [each for each in of_cell(expectations, planned) if each.status is not None]
-    if result is not None and result.edited:  # no expectation excuses that
+    status, reason = _determine_status(planned, result, findings)
+    wanted = [each for each in filter_for_cell(expectations, planned) if each.status is not None]
+    if result is not None and result.edited:  # no expectation excuses edited files
         wanted = []
     covering = [each.reason for each in wanted if each.status == status]
     red, expected = status != "ok" and not covering, covering[0] if covering else ""
-    advice = "" if not red else STATUS_ADVICE.get(status) or _first_advice(findings)
-    if status == "install-error" and (told := describe_install_error(reason)):
-        reason, advice = told.sentence, advice and told.advice
+    advice = "" if not red else STATUS_ADVICE.get(status) or _find_first_advice(findings)
+    if status == "install-error" and (diagnosis := describe_install_error(reason)):
+        reason, advice = diagnosis.sentence, advice and diagnosis.advice
     if wanted and not covering and status != "missing":
         red = True
         reason = f"expected {wanted[0].status}, but the cell is {status}" + (f": {reason}" if reason else "")
-        advice = advice or "Take the expectation out, or narrow it to the versions where it still holds."
+        advice = advice or "Remove the expectation, or narrow it to the versions where it still holds."
     return CellVerdict(
         cell=planned.cell.id,
         status=status,
@@ -237,10 +237,10 @@ def _judge(
     )
 
 
-def _status(
+def _determine_status(
     planned: PlannedCell, result: CellResult | None, findings: Sequence[Finding]
 ) -> tuple[CellStatus, str]:
-    """The status after expectations have been applied, and why it is that."""
+    """Determine the status after expectations are applied, and its reason."""
     if result is None:
         if planned.lock.reason:
             return "unsatisfiable", planned.lock.reason
@@ -249,28 +249,28 @@ def _status(
         return result.status, result.reason or f"the cell is {result.status}"
     red = [finding for finding in findings if is_red(finding.outcome)]
     if red:
-        return "failed", _why(red)
+        return "failed", _describe_red(red)
     raw_red = any(case.outcome in {"fail", "error"} for case in result.cases)
     if result.status == "failed" and not raw_red:
-        return "failed", result.reason or "the cell says failed, though each of its cases is fine"
+        return "failed", result.reason or "the cell is reported as failed, but none of its cases failed"
     return "ok", ""
 
 
-def _why(red: Sequence[Finding]) -> str:
-    """One sentence: the first red case of the lowest layer, how many more there are and in which layers."""
-    told = in_layer_order([finding for finding in red if finding.outcome != "missing"])
-    if not told:
+def _describe_red(red: Sequence[Finding]) -> str:
+    """Describe the first red case of the lowest layer, and the number and layers of the others."""
+    ordered = sort_by_layer([finding for finding in red if finding.outcome != "missing"])
+    if not ordered:
         return f"{len(red)} cases of this cell have no result"
-    layers = ", ".join(dict.fromkeys(finding.layer for finding in in_layer_order(red)))
+    layers = ", ".join(dict.fromkeys(finding.layer for finding in sort_by_layer(red)))
     others = f" (and {len(red) - 1} more, in {layers})" if len(red) > 1 else ""
-    return f"{told[0].check}: {told[0].message}{others}"
+    return f"{ordered[0].check}: {ordered[0].message}{others}"
 
 
-def in_layer_order(findings: Sequence[Finding]) -> list[Finding]:
-    """What is wrong lower down is told first: it may be why the layers above are red."""
+def sort_by_layer(findings: Sequence[Finding]) -> list[Finding]:
+    """Sort findings, lower layers first: they may be the cause of failures in the layers above."""
     return sorted(findings, key=lambda finding: LAYERS.index(finding.layer) if finding.layer in LAYERS else 0)
 
 
-def _first_advice(findings: Sequence[Finding]) -> str:
-    red = in_layer_order([each for each in findings if is_red(each.outcome) and each.advice])
+def _find_first_advice(findings: Sequence[Finding]) -> str:
+    red = sort_by_layer([each for each in findings if is_red(each.outcome) and each.advice])
     return red[0].advice if red else ""

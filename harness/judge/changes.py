@@ -1,4 +1,4 @@
-"""Where a series changed its level, and whether it creeps; distribution-free, for outliers are no news."""
+"""Find change points and drift in a series; distribution-free, because outliers are common."""
 
 from __future__ import annotations
 
@@ -12,24 +12,26 @@ from scipy import stats
 from harness.errors import MachineError
 from harness.records import Interval
 
-FEWEST = 3
-"""Runs that a level rests on; so the shortest series with a change point has twice as many."""
+MIN_LEVEL_RUNS = 3
+"""Minimum runs of a level; a series with a change point has at least twice as many."""
 
 PENALTY = 1.3
-"""Times log(n). Of 300 series each of pure noise (normal, Student's t with 3 degrees of freedom, normal with
-5% outliers of ten times the size; 12, 30 and 100 runs) at most 0.3% have a change point with it, and of
-normal ones with a step of five times the noise in the middle at least 91% have it within two runs.
-``tests/judge/test_changes.py`` counts it again."""
+"""Penalty of a level, in units of log(n).
+
+Measured on 300 series per kind of noise (normal, Student's t with 3 degrees of freedom, normal with 5%
+outliers of ten times the size) and length (12, 30, 100 runs). At most 0.3% of pure noise has a change point.
+A central step of five times normal noise is found within two runs in at least 91%.
+``tests/judge/test_changes.py`` repeats this."""
 
 _GAMMA = 0.5
-"""Of the kernel exp(-gamma x^2), x in units of the noise: values further apart than three are strangers."""
+"""Gamma of the kernel exp(-gamma x^2), x in units of the noise: beyond three, values are dissimilar."""
 
 _KERNEL_BYTES = 1 << 24
-"""Of the kernels that are held at once; they are summed twice, so some five times as much is in use."""
+"""Bytes of the kernels held at once; peak memory is about five times as much, for their sums."""
 
 
 class Changes(msgspec.Struct, frozen=True):
-    """``changes`` are places where a further level begins; ``slope``, if wanted, the ratio a place adds."""
+    """``changes`` are the indices at which a new level begins; ``slope``, if requested, the ratio per run."""
 
     changes: tuple[int, ...]
     slope: Interval | None
@@ -38,42 +40,42 @@ class Changes(msgspec.Struct, frozen=True):
 def find_changes(
     series: Mapping[str, Sequence[float]], since: Mapping[str, int], *, confidence: float
 ) -> dict[str, Changes]:
-    """Find the change points of every series, those of one length together.
+    """Find the change points of every series; series of equal length share one computation.
 
     Args:
-        series: name -> logs, the oldest first.
-        since: name -> place from which on the slope of a series is wanted; the others get none.
-        confidence: of the interval of each slope by itself, two-sided.
+        series: name -> logs, oldest first.
+        since: name -> index at which the slope of a series begins; other series get no slope.
+        confidence: two-sided confidence of the interval of each single slope.
 
     Raises:
-        MachineError: a value is no finite number.
+        MachineError: a value is not finite.
     """
     logs = {name: np.array(values, dtype=np.float64) for name, values in series.items()}
     for name, values in logs.items():
         if not np.isfinite(values).all():
-            raise MachineError(f"{name}: one of its values is no finite number")
-    alike: dict[int, list[str]] = defaultdict(list)
+            raise MachineError(f"{name}: one of its values is not finite")
+    by_length: dict[int, list[str]] = defaultdict(list)
     for name, values in logs.items():
-        alike[len(values)].append(name)
+        by_length[len(values)].append(name)
     changes: dict[str, tuple[int, ...]] = {}
-    for names in alike.values():
+    for names in by_length.values():
         found = find_change_points(np.array([logs[name] for name in names]))
         changes |= dict(zip(names, found, strict=True))
-    slopes = {name: estimate_slope(logs[name][place:], confidence) for name, place in since.items()}
+    slopes = {name: estimate_slope(logs[name][start:], confidence) for name, start in since.items()}
     return {name: Changes(changes[name], slopes.get(name)) for name in logs}
 
 
 def find_change_points(logs: np.ndarray) -> list[tuple[int, ...]]:
-    """For each series, a row of shape (k, n), the places at which a new level begins: the cheapest partition.
+    """Find the indices at which a new level begins in each row of ``logs``, of shape (k, n).
 
-    Each further level costs a penalty. The cost of a level is the spread of its values under a Gaussian
-    kernel (Arlot, Celisse and Harchaoui, https://arxiv.org/abs/1202.3878), in units of their noise, so that
-    one outlier weighs little. The noise is that of the differences of neighbours, which a step in the level
-    leaves as it is. Own code, for ruptures, which does the same and was compared with, has no wheel for
-    Python 3.14 (seen 2026-11).
+    The result is the partition of lowest cost; each further level costs a penalty. The cost of a level is
+    the spread of its values under a Gaussian kernel (Arlot, Celisse and Harchaoui,
+    https://arxiv.org/abs/1202.3878), in units of the noise, which limits the weight of an outlier. The noise
+    is estimated from differences of neighbours, which a step hardly changes. Results agree with ruptures,
+    which has no wheel for Python 3.14 (2026-11).
     """
     many, count = logs.shape
-    if count < 2 * FEWEST:
+    if count < 2 * MIN_LEVEL_RUNS:
         return [()] * many
     noise = 1.4826 * np.median(np.abs(np.diff(logs)), axis=1, keepdims=True) / np.sqrt(2)
     least = np.finfo(np.float64).eps * np.maximum(1.0, np.abs(logs).max(axis=1, keepdims=True))
@@ -89,7 +91,7 @@ def find_change_points(logs: np.ndarray) -> list[tuple[int, ...]]:
 
 
 def _partition(kernels: np.ndarray, penalty: float) -> list[tuple[int, ...]]:
-    """Optimal partitioning by dynamic programming: quadratic in the number of runs, which are hundreds."""
+    """Optimal partitioning by dynamic programming, quadratic in the number of runs (hundreds)."""
     many, count, _ = kernels.shape
     sums = np.zeros((many, count + 1, count + 1))
     sums[:, 1:, 1:] = kernels.cumsum(1).cumsum(2)
@@ -97,9 +99,9 @@ def _partition(kernels: np.ndarray, penalty: float) -> list[tuple[int, ...]]:
     best, origin = np.full((many, count + 1), np.inf), np.zeros((many, count + 1), dtype=int)
     best[:, 0] = -penalty
     rows = np.arange(many)
-    for end in range(FEWEST, count + 1):
-        begin = slice(0, end - FEWEST + 1)
-        length = end - np.arange(end - FEWEST + 1)
+    for end in range(MIN_LEVEL_RUNS, count + 1):
+        begin = slice(0, end - MIN_LEVEL_RUNS + 1)
+        length = end - np.arange(end - MIN_LEVEL_RUNS + 1)
         inside = own[:, end, None] - 2 * sums[:, end, begin] + own[:, begin]  # a kernel is symmetric
         costs = best[:, begin] + length - inside / length + penalty
         origin[:, end] = costs.argmin(axis=1)
@@ -108,7 +110,7 @@ def _partition(kernels: np.ndarray, penalty: float) -> list[tuple[int, ...]]:
 
 
 def _trace(origin: np.ndarray) -> tuple[int, ...]:
-    """Where the levels of the cheapest partition begin; ``origin``: end of a level -> its begin."""
+    """Collect where the levels of the best partition begin; ``origin``: end of a level -> its begin."""
     places, place = [], int(origin[-1])
     while place > 0:
         places.append(place)
@@ -117,8 +119,8 @@ def _trace(origin: np.ndarray) -> tuple[int, ...]:
 
 
 def estimate_slope(logs: np.ndarray, confidence: float) -> Interval | None:
-    """What one place adds, as a ratio, by Theil and Sen with its interval; None for fewer than 2 x FEWEST."""
-    if len(logs) < 2 * FEWEST:
+    """Estimate the ratio per run and its interval by Theil-Sen; None below ``2 * MIN_LEVEL_RUNS`` runs."""
+    if len(logs) < 2 * MIN_LEVEL_RUNS:
         return None
     found = stats.theilslopes(logs, alpha=confidence)
     low, ratio, high = np.exp([found.low_slope, found.slope, found.high_slope])

@@ -1,4 +1,4 @@
-"""The claims that documentation and forum answers make about manual normalization, judged with numbers."""
+"""Judge claims of documentation and forum answers about manual normalization by measurements."""
 
 from __future__ import annotations
 
@@ -18,40 +18,40 @@ if TYPE_CHECKING:
 
 
 TYPICAL_BATCH = 32
-"""Rows of 384 numbers: what a service normalizes at a time."""
+"""Rows of 384 numbers that a service typically normalizes at once."""
 
 CLAIMED_SECONDS = 2e-3
-"""The upper end of the claimed 1-2 ms."""
+"""Upper end of the claimed 1-2 ms."""
 
-Judged = tuple[bool | None, str]
-"""Whether a claim holds (None: nothing was measured) and the numbers that say so."""
+Answer = tuple[bool | None, str]
+"""Whether a claim holds (None: not measured), and the numbers that show it."""
 
-_NOTHING: Judged = (None, "not measured")
+_NOT_MEASURED: Answer = (None, "not measured")
 
 NO_RULES = Rules()
-"""No catalogue: cases are held to their own numbers only."""
+"""Rules without a catalogue: only the numbers of a case itself are checked."""
 
 
 @dataclass(frozen=True)
 class Evidence:
-    """What one cell measured, by case and by scenario."""
+    """The measurements of one cell, by case and by scenario."""
 
     cases: dict[str, CaseResult]
     p50: dict[str, float]  # seconds per call
 
     @classmethod
     def of(cls, result: CellResult | None, rules: Rules) -> Evidence:
-        """Gather what a result says; a pass that contradicts its own numbers is no evidence."""
+        """Collect the measurements of a result, without cases whose outcome contradicts their numbers."""
         if result is None:
             return cls({}, {})
-        cases = {case.id: case for case in result.cases if not rules.contradiction(case)}
+        cases = {case.id: case for case in result.cases if not rules.find_contradiction(case)}
         p50 = {
             timing.scenario: statistics.median(timing.rounds) for timing in result.timings if timing.rounds
         }
         return cls(cases, p50)
 
-    def decided(self, *globs: str) -> list[CaseResult]:
-        """The passed and failed cases whose ids one of the globs covers, in the order of their ids."""
+    def find_decided(self, *globs: str) -> list[CaseResult]:
+        """Find the passed and failed cases that match one of the globs, sorted by id."""
         return [
             case
             for case_id, case in sorted(self.cases.items())
@@ -59,96 +59,96 @@ class Evidence:
         ]
 
 
-def _holds_in_all(*globs: str) -> Callable[[Evidence], Judged]:
-    """A claim that holds where each of these cases passes; says for each dtype what was measured."""
+def _require_pass(*globs: str) -> Callable[[Evidence], Answer]:
+    """Make the judgement of a claim that needs all these cases to pass; measurements are per dtype."""
 
-    def judge(evidence: Evidence) -> Judged:
-        cases = evidence.decided(*globs)
+    def judge(evidence: Evidence) -> Answer:
+        cases = evidence.find_decided(*globs)
         if not cases:
-            return _NOTHING
+            return _NOT_MEASURED
         by_dtype: dict[str, list[CaseResult]] = defaultdict(list)
         for case in cases:
             by_dtype[case.id.rsplit("/", 1)[-1]].append(case)
-        said = [f"{dtype}: {_say(each)}" for dtype, each in by_dtype.items()]
-        return all(case.outcome == "pass" for case in cases), "; ".join(said)
+        texts = [f"{dtype}: {_describe_cases(each)}" for dtype, each in by_dtype.items()]
+        return all(case.outcome == "pass" for case in cases), "; ".join(texts)
 
     return judge
 
 
-def _say(cases: Sequence[CaseResult]) -> str:
-    """Yes or no with the numbers; with several cases, for which of them."""
+def _describe_cases(cases: Sequence[CaseResult]) -> str:
+    """Describe cases as ``yes`` or ``no`` with their numbers; several cases are named."""
     if len(cases) == 1:
-        return ("yes" if cases[0].outcome == "pass" else "no") + _numbers(cases[0])
+        return ("yes" if cases[0].outcome == "pass" else "no") + _describe_numbers(cases[0])
     names: dict[tuple[str, str], list[str]] = defaultdict(list)
     for case in sorted(cases, key=lambda case: case.outcome == "fail"):
-        names["yes" if case.outcome == "pass" else "no", _numbers(case)].append(_name(case))
-    said: dict[str, list[str]] = defaultdict(list)
+        names["yes" if case.outcome == "pass" else "no", _describe_numbers(case)].append(_name_case(case))
+    texts: dict[str, list[str]] = defaultdict(list)
     for (word, numbers), several in names.items():
-        said[word].append(", ".join(several) + numbers)
-    return ", ".join(f"{word} for {', '.join(each)}" for word, each in said.items())
+        texts[word].append(", ".join(several) + numbers)
+    return ", ".join(f"{word} for {', '.join(each)}" for word, each in texts.items())
 
 
-def _name(case: CaseResult) -> str:
-    """What tells a case from the others of its dtype: the kind of vectors, or the order of a norm."""
+def _name_case(case: CaseResult) -> str:
+    """Name a case within its dtype: by the kind of vectors, or the order of a norm."""
     check, *parameters = case.id.split("/")
-    named = [each for each in parameters[:-1] if each != "manual"]
-    return "/".join(named) or check.partition(".")[2]
+    names = [each for each in parameters[:-1] if each != "manual"]
+    return "/".join(names) or check.partition(".")[2]
 
 
-def _numbers(case: CaseResult) -> str:
+def _describe_numbers(case: CaseResult) -> str:
     seen = case.observation
     if seen is None:
         return ""
-    told = [f"{key} {value}" for key, value in seen.facts.items() if isinstance(value, str)]
+    facts = [f"{key} {value}" for key, value in seen.facts.items() if isinstance(value, str)]
     if seen.bound in {"none", "equal"}:
-        words = "; ".join(filter(None, [seen.sample, *told]))
+        words = "; ".join(filter(None, [seen.sample, *facts]))
         return f" ({words})" if words else ""
     value = "not finite" if seen.value is None else f"{seen.value:.3g} {seen.unit}"
     allowed = "" if seen.allowed is None else f", allowed {seen.allowed:.3g}"
     reference = seen.facts.get("reference")
-    beside = f", reference {reference:.3g}" if isinstance(reference, float) else ""
-    return f" ({value}{allowed}{beside})"
+    expected = f", reference {reference:.3g}" if isinstance(reference, float) else ""
+    return f" ({value}{allowed}{expected})"
 
 
-def _typical_batch_takes_milliseconds(evidence: Evidence) -> Judged:
-    said, within = [], []
+def _judge_typical_batch(evidence: Evidence) -> Answer:
+    texts, within = [], []
     for dtype in ("float32", "float16"):
         seconds = evidence.p50.get(f"normalize.manual.{dtype}.{TYPICAL_BATCH}")
         if seconds is not None:
-            said.append(f"{dtype} x {TYPICAL_BATCH}: {seconds * 1e3:.3g} ms")
+            texts.append(f"{dtype} x {TYPICAL_BATCH}: {seconds * 1e3:.3g} ms")
             within.append(seconds <= CLAIMED_SECONDS)
-    return (all(within), "; ".join(said)) if within else _NOTHING
+    return (all(within), "; ".join(texts)) if within else _NOT_MEASURED
 
 
-def _numpy_is_faster(evidence: Evidence) -> Judged:
-    said, faster = [], []
+def _judge_numpy_speed(evidence: Evidence) -> Answer:
+    texts, faster = [], []
     for scenario, manual in evidence.p50.items():
         prefix, reference = "normalize.manual.", scenario.replace(".manual.", ".reference.")
         if scenario.startswith(prefix) and reference in evidence.p50:
             ratio = manual / evidence.p50[reference]
             dtype, batch = scenario.removeprefix(prefix).split(".")
             word = "faster" if ratio < 1 else "slower"
-            said.append(f"{dtype} x {batch}: {max(ratio, 1 / ratio):.3g}x {word}")
+            texts.append(f"{dtype} x {batch}: {max(ratio, 1 / ratio):.3g}x {word}")
             faster.append(ratio < 1)
-    return (all(faster), "; ".join(said)) if faster else _NOTHING
+    return (all(faster), "; ".join(texts)) if faster else _NOT_MEASURED
 
 
-CLAIMS: tuple[tuple[str, str, Callable[[Evidence], Judged]], ...] = (
-    ("no-norm-method", "NumPy arrays have no .norm()", _holds_in_all("api.no-norm-method")),
+CLAIMS: tuple[tuple[str, str, Callable[[Evidence], Answer]], ...] = (
+    ("no-norm-method", "NumPy arrays have no .norm()", _require_pass("api.no-norm-method")),
     (
         "utility-rejects-arrays",
         "normalize_embeddings fails on NumPy arrays",
-        _holds_in_all("api.utility-rejects/ndarray"),
+        _require_pass("api.utility-rejects/ndarray"),
     ),
     (
         "norm-keeps-dtype",
         "np.linalg.norm preserves float32 and float16",
-        _holds_in_all("api.norm-dtype/*/float32", "api.norm-dtype/*/float16"),
+        _require_pass("api.norm-dtype/*/float32", "api.norm-dtype/*/float16"),
     ),
     (
         "manual-equals-utility",
         "manual normalization equals the utility for non-zero vectors",
-        _holds_in_all(
+        _require_pass(
             "l0.parity-typical/typical/manual/*",
             "l0.parity-typical/one-row/manual/*",
             "l0.parity-typical/single/manual/*",
@@ -159,41 +159,43 @@ CLAIMS: tuple[tuple[str, str, Callable[[Evidence], Judged]], ...] = (
     (
         "zero-stays-zero",
         "zero vectors stay zero",
-        _holds_in_all("l0.zero/manual/*", "l0.mixed-zero/manual/*"),
+        _require_pass("l0.zero/manual/*", "l0.mixed-zero/manual/*"),
     ),
     (
         "milliseconds",
         f"it takes 1-2 ms for a typical batch (judged as: at most 2 ms for {TYPICAL_BATCH} x 384)",
-        _typical_batch_takes_milliseconds,
+        _judge_typical_batch,
     ),
     (
         "numpy-is-faster",
         "NumPy is faster than the utility (judged by the ratio of medians, at every batch)",
-        _numpy_is_faster,
+        _judge_numpy_speed,
     ),
-    ("same-memory", "it makes no significant change in memory", _holds_in_all("rt.memory/manual")),
+    ("same-memory", "it makes no significant change in memory", _require_pass("rt.memory/manual")),
 )
-"""Id, text and judgement of each claim, in the order of the report."""
+"""Id, text and judging function of each claim, in the order of the report."""
 
 
 def judge_claims(plan: Plan, results: Results, rules: Rules = NO_RULES) -> tuple[Claim, ...]:
-    """Every claim in every planned cell; what ``rules`` refuse is no evidence."""
+    """Judge every claim in every planned cell; cases that contradict ``rules`` are ignored."""
     evidence = {planned.cell.id: Evidence.of(results.one_for(planned), rules) for planned in plan.cells}
     return tuple(
         Claim(
-            id=claim, text=text, rows=tuple(_row(claim, cell, judge(seen)) for cell, seen in evidence.items())
+            id=claim,
+            text=text,
+            rows=tuple(_make_row(claim, cell, judge(seen)) for cell, seen in evidence.items()),
         )
         for claim, text, judge in CLAIMS
     )
 
 
-def _row(claim: str, cell: str, judged: Judged) -> ClaimRow:
+def _make_row(claim: str, cell: str, judged: Answer) -> ClaimRow:
     holds, measured = judged
     return ClaimRow(claim=claim, cell=cell, holds=holds, measured=measured)
 
 
 def summarize_claim(rows: Sequence[ClaimRow]) -> str:
-    """In how many cells a claim holds: ``holds in 18 of 20 cells``."""
+    """Count the cells in which a claim holds: ``holds in 18 of 20 cells``."""
     judged = [row for row in rows if row.holds is not None]
     if not judged:
         return "not measured"

@@ -1,4 +1,4 @@
-"""What two runs differ in, and the likely cause in their locks. Pure, with a closed set of kinds."""
+"""Compare two runs: their differences, of a closed set of kinds, and the likely causes in their locks."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ import msgspec
 
 from harness.errors import UsageError
 from harness.judge.differences import (
-    baseline_of,
     both_ran,
     compare_cell,
     compare_latency,
     compare_presence,
     compare_quantities,
+    find_baseline,
     pair_latency,
 )
 from harness.judge.snapshot import summarize_snapshot
@@ -24,18 +24,18 @@ from harness.records import ChangeKind, Comparison, Difference, DifferenceKind, 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Mapping
 
-    from harness.judge.differences import Pairs
+    from harness.judge.differences import LatencyPairs
     from harness.records import CellMeasures, Snapshot, Verdict
 
 
-# Why something is not as it was in the run before: what of the lock diff goes with it, or what else.
+# Likely causes of a difference: changes of the lock, or of something else.
 
-SHOWN = 4
-"""More suspects than this say nothing; the JSON has them all."""
+MAX_CAUSES = 4
+"""Maximum of likely changes in a text; the JSON has all of them."""
 
 
-def lock_changes(before: CellMeasures, after: CellMeasures) -> tuple[LockChange, ...]:
-    """What differs in what two cells were locked to, python too; axes of the matrix first, then by name."""
+def diff_locks(before: CellMeasures, after: CellMeasures) -> tuple[LockChange, ...]:
+    """Diff the locks of two cells, including python; axes of the matrix first, then by name."""
     old = {"python": before.python, **before.versions}
     new = {"python": after.python, **after.versions}
     asked = before.axes.keys() | after.axes.keys() | {"python"}
@@ -49,15 +49,15 @@ def lock_changes(before: CellMeasures, after: CellMeasures) -> tuple[LockChange,
 
 
 def describe_change(change: LockChange) -> str:
-    """``numpy 1.26.2 -> 2.0.2``, or what came or went."""
+    """Describe a change: ``numpy 1.26.2 -> 2.0.2``, ``scipy 1.17.0 is new``, ``six is gone``."""
     if change.kind == "changed":
         return f"{change.name} {change.before} -> {change.after}"
     return f"{change.name} {change.after} is new" if change.kind == "added" else f"{change.name} is gone"
 
 
 @dataclass(frozen=True)
-class CauseRequest:
-    """Two runs, and what changed in each cell that both have; ``cells`` maps an id to the pair."""
+class RunPair:
+    """Two runs, their common cells (id -> the two cells), and the changes in the lock of each."""
 
     before: Snapshot
     after: Snapshot
@@ -65,19 +65,19 @@ class CauseRequest:
     locks: dict[str, tuple[LockChange, ...]] = field(default_factory=dict)
 
     @classmethod
-    def between(cls, before: Snapshot, after: Snapshot) -> CauseRequest:
-        """Of the cells that are in both."""
+    def between(cls, before: Snapshot, after: Snapshot) -> RunPair:
+        """Pair the cells that are in both runs."""
         old = {cell.id: cell for cell in before.cells}
         cells = {cell.id: (old[cell.id], cell) for cell in after.cells if cell.id in old}
-        return cls(before, after, cells, {name: lock_changes(*pair) for name, pair in cells.items()})
+        return cls(before, after, cells, {name: diff_locks(*pair) for name, pair in cells.items()})
 
-    def suspects(
+    def find_likely_changes(
         self, cell: str, changed: Collection[str], unchanged: Collection[str]
     ) -> tuple[LockChange, ...]:
-        """The changes of the lock of ``cell`` that go with what happened in the cells ``changed``.
+        """Find the lock changes of ``cell`` that can explain a difference in the cells ``changed``.
 
-        One that happened in an ``unchanged`` cell too did no harm there, so it is left out, unless all of
-        them did; one that all changed cells share comes first.
+        Changes that are also in an ``unchanged`` cell are excluded, unless that excludes all. Changes common
+        to all changed cells come first.
         """
         own = self.locks.get(cell, ())
         harmless = {each for name in unchanged for each in self.locks.get(name, ())}
@@ -86,45 +86,45 @@ class CauseRequest:
         order = sorted(range(len(left)), key=lambda place: (not shared[place], place))
         return tuple(left[place] for place in order)
 
-    def causes(self, cell: str, suspects: tuple[LockChange, ...]) -> tuple[str, ...]:
-        """The likely causes in words; where the lock is the same, what else it can have been."""
-        if suspects:
-            rest = len(suspects) - SHOWN
+    def describe_causes(self, cell: str, likely: tuple[LockChange, ...]) -> tuple[str, ...]:
+        """Describe the likely causes; without a change of the lock, the other possible ones."""
+        if likely:
+            rest = len(likely) - MAX_CAUSES
             more = (f"and {rest} more in the lock",) if rest > 0 else ()
-            return (*map(describe_change, suspects[:SHOWN]), *more)
-        return tuple(self._others(cell))
+            return (*map(describe_change, likely[:MAX_CAUSES]), *more)
+        return tuple(self._describe_other_causes(cell))
 
     def is_same(self, cell: str | None) -> bool:
-        """Whether lock, subject, suite, model, machine and settings of a cell are the same in both."""
+        """Whether lock, subject, suite, model, machine and settings of a cell are the same in both runs."""
         if cell not in self.cells:
             return False
         was, now = self.cells[cell]
         return bool(was.key) and was.key == now.key
 
-    def _others(self, cell: str) -> Iterator[str]:
+    def _describe_other_causes(self, cell: str) -> Iterator[str]:
         if cell not in self.cells:
             return
         was, now = self.cells[cell]
         if self.is_same(cell):
             again = was.measured_by != now.measured_by
             yield (
-                "nothing that is known: measured again with the same lock, subject, suite, model and settings"
+                "none known: measured again with the same lock, subject, suite, model and settings"
                 if again
-                else "the expectations: the result is the one of the run before"
+                else "the expectations: the result is reused from the run before"
             )
             return
         if self.before.machine_class != self.after.machine_class:
             yield "another class of machine"
         if was.lock != now.lock and was.versions:
             yield "other files of the same releases"
-        yield from (f"{name}: {old} -> {new}" for name, old, new in fact_changes(was, now)[:SHOWN])
+        yield from (f"{name}: {old} -> {new}" for name, old, new in diff_facts(was, now)[:MAX_CAUSES])
         commits = [each.partition("+")[0][:10] for each in (self.before.commit, self.after.commit)]
         moved = f" (commit {commits[0]} -> {commits[1]})" if all(commits) and commits[0] != commits[1] else ""
         yield f"the subject, the suite, the model or settings{moved}: the lock has the same versions"
 
 
-def fact_changes(before: CellMeasures, after: CellMeasures) -> list[tuple[str, str, str]]:
-    """Name, before and after of each fact about the surroundings that both processes told differently."""
+def diff_facts(before: CellMeasures, after: CellMeasures) -> list[tuple[str, str, str]]:
+    """Diff the facts about the process that both cells recorded: name, before, after."""
     return [
         (name, before.facts[name], after.facts[name])
         for name in sorted(before.facts.keys() & after.facts.keys())
@@ -132,84 +132,84 @@ def fact_changes(before: CellMeasures, after: CellMeasures) -> list[tuple[str, s
     ]
 
 
-MOVED = 0.1
-"""A value that moved by a tenth of what is allowed is told of, unless a person says otherwise."""
+DEFAULT_MOVED = 0.1
+"""Default of ``moved`` in ``compare``: a tenth of the allowed value."""
 
 _UNEXPLAINED: frozenset[DifferenceKind] = frozenset(
     {"cell-appeared", "cell-vanished", "lock-changed", "surroundings-changed", "verdict-changed"}
 )
-"""What a lock is no cause of, or is the cause itself."""
+"""Kinds for which no cause in the lock is given."""
 
 _VERDICTS: dict[Verdict, int] = {"pass": 0, "inconclusive": 1}
-"""How bad a verdict is; any other is worse."""
+"""Severity of a verdict; any other verdict is worse."""
 
 
-def compare(before: Snapshot, after: Snapshot, *, moved: float = MOVED) -> Comparison:
-    """Everything that is not in ``after`` as it was in ``before``.
+def compare(before: Snapshot, after: Snapshot, *, moved: float = DEFAULT_MOVED) -> Comparison:
+    """Compare two runs.
 
     Args:
-        before: the earlier run, or whatever the other is held against.
-        after: the later one: what is worse in it makes the comparison fail.
-        moved: share of the allowed value (of the value itself, where nothing is allowed) by which a
-            measured value has to move to be told of.
+        before: the earlier run, or any other reference.
+        after: the later run; a comparison fails if something is worse in it.
+        moved: smallest reported change of a measured value, as a share of the allowed value (without one,
+            of the value itself).
 
     Raises:
-        UsageError: they have no cell in common.
+        UsageError: the runs have no cell in common.
     """
-    suspicion = CauseRequest.between(before, after)
-    if not suspicion.cells and (before.cells or after.cells):
+    runs = RunPair.between(before, after)
+    if not runs.cells and (before.cells or after.cells):
         raise UsageError(
             f"{before.run} ({before.kind}, {before.matrix}) and {after.run} ({after.kind}, {after.matrix}) "
             "have no cell in common, so there is nothing to compare"
         )
     same_class = bool(after.machine_class) and before.machine_class == after.machine_class
-    baselines = {baseline_of(each) for each in (before, after)} - {None}  # one that stood by is not known
+    baselines = {find_baseline(each) for each in (before, after)} - {None}  # None: excluded by a selection
     same_baseline = len(baselines) < 2
     pairs = pair_latency(before, after) if same_class and same_baseline else None
-    found = list(_differences(suspicion, pairs, moved=moved, same_class=same_class))
+    found = list(_find_differences(runs, pairs, moved=moved, same_class=same_class))
     if not any(each.worse for each in found):
-        found += _verdict(before, after)
+        found += _compare_verdicts(before, after)
     return Comparison(
         before=summarize_snapshot(before),
         after=summarize_snapshot(after),
         same_class=same_class,
-        cells=len(suspicion.cells),
+        cells=len(runs.cells),
         cases=sum(
             len({case.id for case in was.cases} & {case.id for case in now.cases})
-            for was, now in suspicion.cells.values()
+            for was, now in runs.cells.values()
             if both_ran(was, now)
         ),
         latency=len(pairs.usable) if pairs else 0,
-        notes=tuple(_notes(suspicion, pairs, same_class=same_class, same_baseline=same_baseline)),
-        differences=tuple(_explain(found, suspicion, pairs)),
+        notes=tuple(_describe_notes(runs, pairs, same_class=same_class, same_baseline=same_baseline)),
+        differences=tuple(_explain(found, runs, pairs)),
     )
 
 
-def _differences(
-    suspicion: CauseRequest, pairs: Pairs | None, *, moved: float, same_class: bool
+def _find_differences(
+    runs: RunPair, pairs: LatencyPairs | None, *, moved: float, same_class: bool
 ) -> Iterator[Difference]:
-    before, after = suspicion.before, suspicion.after
+    before, after = runs.before, runs.after
     whole = not before.subset and not after.subset
     if whole:
-        yield from _presence_of_cells(before, after)
-    for name, (was, now) in suspicion.cells.items():
-        changes = suspicion.locks[name]
+        yield from _compare_cell_presence(before, after)
+    for name, (was, now) in runs.cells.items():
+        changes = runs.locks[name]
         if changes:
             yield Difference(kind="lock-changed", cell=name, changes=changes)
-        if same_class and fact_changes(was, now):
-            facts = "; ".join(f"{fact}: {old} -> {new}" for fact, old, new in fact_changes(was, now))
+        if same_class and diff_facts(was, now):
+            facts = "; ".join(f"{fact}: {old} -> {new}" for fact, old, new in diff_facts(was, now))
             yield Difference(kind="surroundings-changed", cell=name, after=facts)
         yield from compare_cell(was, now, moved=moved)
         if whole:
             yield from sorted(compare_presence(was, now), key=lambda each: each.what)
     if pairs is not None:
-        yield from compare_latency(pairs, baseline_of(after))
+        yield from compare_latency(pairs, find_baseline(after))
     if same_class:
         yield from compare_quantities(before, after)
 
 
-def _verdict(before: Snapshot, after: Snapshot) -> Iterator[Difference]:
-    """A worse verdict on the same question; an expectation that matches nothing is seen in no cell."""
+def _compare_verdicts(before: Snapshot, after: Snapshot) -> Iterator[Difference]:
+    """Compare the verdicts of equal sets of cells: a stale expectation shows in no cell."""
     old, new = (_VERDICTS.get(each.verdict, 2) for each in (before, after))
     asked = [(each.kind, each.matrix, {cell.id for cell in each.cells}) for each in (before, after)]
     if new > old and asked[0] == asked[1]:
@@ -223,7 +223,7 @@ def _verdict(before: Snapshot, after: Snapshot) -> Iterator[Difference]:
         )
 
 
-def _presence_of_cells(before: Snapshot, after: Snapshot) -> Iterator[Difference]:
+def _compare_cell_presence(before: Snapshot, after: Snapshot) -> Iterator[Difference]:
     old, new = {cell.id for cell in before.cells}, {cell.id for cell in after.cells}
     for cell in after.cells:
         if cell.id not in old:
@@ -233,74 +233,72 @@ def _presence_of_cells(before: Snapshot, after: Snapshot) -> Iterator[Difference
             yield Difference(kind="cell-vanished", cell=cell.id, before=cell.status, worse=True)
 
 
-def _explain(
-    found: Iterable[Difference], suspicion: CauseRequest, pairs: Pairs | None
-) -> Iterator[Difference]:
-    """Each difference with its likely causes: what changed where it happened, and not where it did not.
+def _explain(found: Iterable[Difference], runs: RunPair, pairs: LatencyPairs | None) -> Iterator[Difference]:
+    """Add the likely causes to each difference: changes in its cells that are not in other cells.
 
-    Latency that changed between two runs of the very same is told, but is not worse: nothing that anybody
-    did can have made it so.
+    A change of latency between identical cells is reported, but is not worse: no change can explain it.
     """
     differences = list(found)
     changed: dict[tuple[str, str], set[str]] = defaultdict(set)
     for each in differences:
         if each.kind not in _UNEXPLAINED:
-            changed[_family(each), each.what].add(each.cell)
-    baseline, compared = baseline_of(suspicion.after), _compared_cells(suspicion, pairs)
+            changed[_family_of(each), each.what].add(each.cell)
+    baseline, compared = find_baseline(runs.after), _find_compared_cells(runs, pairs)
     for each in differences:
         if each.kind in _UNEXPLAINED:
             yield each
             continue
-        where = changed[_family(each), each.what]
-        unchanged = (compared[_family(each), each.what] if each.what else set(suspicion.cells)) - where
-        suspects = suspicion.suspects(each.cell, where, unchanged)
-        causes, worse = suspicion.causes(each.cell, suspects), each.worse
+        cells = changed[_family_of(each), each.what]
+        unchanged = (compared[_family_of(each), each.what] if each.what else set(runs.cells)) - cells
+        likely = runs.find_likely_changes(each.cell, cells, unchanged)
+        causes, worse = runs.describe_causes(each.cell, likely), each.worse
         if each.kind == "latency-changed":
-            if each.cell != baseline and suspicion.locks.get(baseline or ""):
+            if each.cell != baseline and runs.locks.get(baseline or ""):
                 causes = (*causes, "the lock of the baseline changed too")
-            worse = worse and not all(map(suspicion.is_same, {each.cell, baseline}))
-        yield msgspec.structs.replace(each, causes=causes, changes=suspects, worse=worse)
+            worse = worse and not all(map(runs.is_same, {each.cell, baseline}))
+        yield msgspec.structs.replace(each, causes=causes, changes=likely, worse=worse)
 
 
-def _family(difference: Difference) -> str:
-    """Differences of one case are one thing, whatever came of it."""
+def _family_of(difference: Difference) -> str:
+    """The group of kinds that share their causes: all differences of a case are one group."""
     return difference.kind if difference.kind in {"latency-changed", "quantity-changed"} else "case"
 
 
-def _compared_cells(suspicion: CauseRequest, pairs: Pairs | None) -> Mapping[tuple[str, str], set[str]]:
-    """Family and what -> the cells in which both runs have it."""
+def _find_compared_cells(runs: RunPair, pairs: LatencyPairs | None) -> Mapping[tuple[str, str], set[str]]:
+    """Find the cells that both runs have: family and what -> cells."""
     found: dict[tuple[str, str], set[str]] = defaultdict(set)
     for cell, scenario in pairs.usable if pairs else ():
         found["latency-changed", scenario].add(cell)
-    for name, (was, now) in suspicion.cells.items():
+    for name, (was, now) in runs.cells.items():
         if both_ran(was, now):
             for case in now.cases:
                 found["case", case.id].add(name)
     return found
 
 
-def _notes(
-    suspicion: CauseRequest, pairs: Pairs | None, *, same_class: bool, same_baseline: bool
+def _describe_notes(
+    runs: RunPair, pairs: LatencyPairs | None, *, same_class: bool, same_baseline: bool
 ) -> Iterator[str]:
-    before, after = suspicion.before, suspicion.after
+    before, after = runs.before, runs.after
     if before.matrix != after.matrix:
-        yield f"of two matrices, {before.matrix} and {after.matrix}: only cells that both have are compared"
+        yield f"the matrices differ ({before.matrix}, {after.matrix}): only common cells are compared"
     if before.subset or after.subset:
-        yield "one of them ran a part of its matrix only: what is in one alone is not told"
+        yield "one run covers only a part of its matrix: missing cells and checks are not reported"
     if not same_class:
         names = [each.machine.get("cpu", "unknown machine") for each in (before, after)]
         yield (
-            "measured on different classes of machine, so correctness alone is compared, "
-            f"latency and memory are not ({names[0]}; {names[1]})"
+            "the machine classes differ: only correctness is compared, "
+            f"not latency and memory ({names[0]}; {names[1]})"
         )
     elif not same_baseline:
-        yield "held against different baselines, so latency is not compared"
+        yield "the baselines differ: latency is not compared"
     if pairs is not None:
         yield from (
-            f"latency of {count} scenarios not compared: {why}" for why, count in pairs.left_out.items()
+            f"latency of {count} scenarios is not compared: {reason}"
+            for reason, count in pairs.left_out.items()
         )
-        if pairs.drift is not None:
+        if pairs.slowdown is not None:
             yield (
-                f"the baseline ran at {pairs.drift:.2f}x its time of before over all its scenarios: taken "
-                "for the machine's doing, and taken out"
+                f"the baseline took {pairs.slowdown:.2f}x its earlier time over all its scenarios: this is "
+                "attributed to the machine and removed"
             )

@@ -1,14 +1,13 @@
-"""Confidence intervals of paired log ratios: signed-rank, which the gate uses, and Student's t beside it.
+"""Compute confidence intervals of paired log ratios: signed-rank for the gate, Student's t to compare.
 
-One of the two modules of the controller that import NumPy and SciPy, so import it where it is used: that
-takes a second.
+This module imports NumPy and SciPy, which takes a second: import it where it is used.
 
-What was seen of 60 simulated gates of each kind, 9 quantities, at most 300 s (2026-11, ``nox -s prove
--- --choice``): neither calls identical environments regressed. Of a slow-down of 10% both find
-60 where the noise is normal or as measured; where one process in ten takes 1.7 times as long the
-signed-rank interval finds 60 and Student's 12, with heavy tails 60 and 54. With one such process in 100 it
-decides in half of the time (median 60 s against 136 s). It is slower only where every other process takes
-1.1 times as long (204 s against 136 s).
+Comparison of 60 simulated gates of each kind, 9 quantities, at most 300 s (2026-11, ``nox -s prove
+-- --choice``). Neither interval calls identical environments regressed. With normal or measured noise both
+detect a slow-down of 10% in all 60. If one process in ten takes 1.7 times as long, signed-rank detects 60
+and Student's t 12; with heavy tails, 60 and 54. With one such process in 100 signed-rank decides in half of
+the time (median 60 s against 136 s). It is slower only if every other process takes 1.1 times as long (204 s
+against 136 s).
 """
 
 from __future__ import annotations
@@ -25,16 +24,16 @@ from harness.errors import MachineError
 from harness.records import Interval
 
 BATCH = 2_000_000
-"""How many averages are held at a time, 8 bytes each."""
+"""Averages held at a time, 8 bytes each."""
 
 
 def signed_rank_interval(logs: np.ndarray, confidence: float) -> np.ndarray:
     """Invert the exact signed-rank test of Wilcoxon.
 
-    Where two arms are alike and their slots are swapped, log(a / b) is as likely as log(b / a): symmetric
-    about 0, whatever the noise is, so that this interval is exactly valid there. The values that the test
-    does not reject lie between two of the averages of pairs (Walsh); how many of them are cut off at each end
-    is read off the test itself. Ties make it wider, never narrower.
+    For identical arms with random slots, log(a / b) and log(b / a) have the same distribution. It is
+    symmetric about 0 for any noise, so the interval is exact. The values that the test does not reject lie
+    between two averages of pairs (Walsh averages); the test gives the number to cut off at each end. Ties
+    only widen the interval.
 
     Args:
         logs: array of shape (k, n), float64: k samples of n log ratios each.
@@ -45,7 +44,7 @@ def signed_rank_interval(logs: np.ndarray, confidence: float) -> np.ndarray:
         small for this confidence.
     """
     count = logs.shape[1]
-    cut = _averages_cut_off(count, (1 - confidence) / 2)
+    cut = _count_cut_averages(count, (1 - confidence) / 2)
     if cut is None:
         return np.full((len(logs), 3), np.nan)
     first, second = np.triu_indices(count)
@@ -60,7 +59,7 @@ def signed_rank_interval(logs: np.ndarray, confidence: float) -> np.ndarray:
 
 
 def t_interval(logs: np.ndarray, confidence: float) -> np.ndarray:
-    """Take Student's interval of the mean: what the other is compared with.
+    """Compute Student's interval of the mean, for comparison.
 
     Args:
         logs: array of shape (k, n), float64.
@@ -84,18 +83,18 @@ def estimate(
     *,
     method: Literal["signed-rank", "t"] = "signed-rank",
 ) -> dict[str, Interval]:
-    """Estimate the ratio of each sample with its interval; samples of one length together.
+    """Estimate the ratio of each sample with its interval; samples of equal length are batched.
 
     Args:
         samples: name -> paired log ratios.
-        confidence: of each interval by itself, two-sided, such as 0.9996; see ``judge.sampling``.
-        method: which interval; the gate uses the first.
+        confidence: two-sided, of each single interval, such as 0.9996; see ``judge.sampling``.
+        method: the kind of interval; the gate uses signed-rank.
 
     Returns:
-        By name: exp of the ends on the log scale. A sample that is too small for this confidence has none.
+        Intervals of ratios by name; samples too small for this confidence are missing.
 
     Raises:
-        MachineError: the ratio of a sample is no finite number.
+        MachineError: a log ratio or the ratio of a sample is not finite.
     """
     lengths: dict[int, list[str]] = defaultdict(list)
     for name, sample in samples.items():
@@ -106,32 +105,32 @@ def estimate(
         logs = np.array([samples[name] for name in names], dtype=np.float64)
         if not np.isfinite(logs).all():
             name = names[int(np.argmin(np.isfinite(logs).all(axis=1)))]
-            raise MachineError(f"{name}: one of its log ratios is no finite number")
+            raise MachineError(f"{name}: one of its log ratios is not finite")
         with np.errstate(over="ignore"):  # reported below, with the name
             ratios = np.exp(METHODS[method](logs, confidence))
         for name, (low, ratio, high) in zip(names, ratios, strict=True):
             if np.isnan([low, ratio, high]).any():
                 continue
             if not np.isfinite([low, ratio, high]).all():
-                raise MachineError(f"{name}: the ratio is no finite number")
+                raise MachineError(f"{name}: the ratio is not finite")
             found[name] = Interval(low=float(low), ratio=float(ratio), high=float(high))
     return found
 
 
-def _averages_cut_off(count: int, tail: float) -> int | None:
-    """How many averages lie outside at each end; None where even the extreme is likelier than ``tail``."""
-    if count < 1 or _probability(count, 0) > tail:
+def _count_cut_averages(count: int, tail: float) -> int | None:
+    """Count the averages outside at each end; None if even the most extreme is likelier than ``tail``."""
+    if count < 1 or _compute_probability(count, 0) > tail:
         return None
     low, high = 0, count * (count + 1) // 2  # P(W+ <= low) <= tail < P(W+ <= high)
     while high - low > 1:
         middle = (low + high) // 2
-        low, high = (middle, high) if _probability(count, middle) <= tail else (low, middle)
+        low, high = (middle, high) if _compute_probability(count, middle) <= tail else (low, middle)
     return low
 
 
 @lru_cache(maxsize=4096)
-def _probability(count: int, statistic: int) -> float:
-    """P(W+ <= statistic) for ``count`` pairs, as scipy tells it of a sample that has this statistic."""
+def _compute_probability(count: int, statistic: int) -> float:
+    """Compute P(W+ <= statistic) for ``count`` pairs, by SciPy from a sample with this statistic."""
     ranks = -np.arange(1.0, count + 1)
     left = statistic
     for rank in range(count, 0, -1):

@@ -1,7 +1,7 @@
-"""Latency as a ratio to the baseline, with the noise floor of the A/A arm beside it.
+"""Compute latency as a ratio to the baseline, and the noise floor of the A/A arm.
 
-Rounds of all cells ran in the same slices of time, so logs of ratios are paired round by round. Medians and
-quartiles come from the standard library: scipy would bring numpy, a package under test, into the controller.
+Rounds of all cells ran in the same slices of time, so log ratios are paired round by round. Medians and
+quartiles come from the standard library: importing SciPy takes a second.
 """
 
 from __future__ import annotations
@@ -23,15 +23,15 @@ if TYPE_CHECKING:
 
 
 REFERENCE = "embed.sentence-transformers."
-"""Scenarios of the reference: what it embeds is what the others are held against."""
+"""Prefix of the scenarios of the reference."""
 
 
 CONTROL = ".control"
-"""End of the id of a check that holds a really different model against a limit."""
+"""Suffix of the id of a check that must detect a different model."""
 
 
 def paired_logs(rounds: Sequence[float], baseline: Sequence[float]) -> list[float]:
-    """Log of each round over the baseline's of the same slice; rounds without a partner are left out."""
+    """Log ratio of each round to the baseline in the same slice of time; unpaired rounds are excluded."""
     pairs = zip(rounds, baseline, strict=False)  # a cell cut off early has fewer rounds than the baseline
     return [math.log(mine / base) for mine, base in pairs if _usable(mine) and _usable(base)]
 
@@ -41,13 +41,13 @@ def _usable(seconds: float) -> bool:
 
 
 def noise_floor(timing: Timing) -> float | None:
-    """How far the A/A arm lies from the baseline in a scenario, as a factor >= 1; None without one."""
+    """Deviation of the A/A arm from the baseline in a scenario, as a factor >= 1; None without an arm."""
     logs = paired_logs(timing.control, timing.baseline)
     return math.exp(abs(statistics.median(logs))) if logs else None
 
 
 def session_floors(results: Sequence[CellResult]) -> dict[str, float]:
-    """The noise floor of each session over all its scenarios: the largest A/A deviation, as a factor >= 1."""
+    """Noise floor of each session: its largest A/A deviation over all scenarios, as a factor >= 1."""
     floors: dict[str, float] = {}
     for timing in (timing for result in results for timing in result.timings):
         floor = noise_floor(timing)
@@ -57,15 +57,15 @@ def session_floors(results: Sequence[CellResult]) -> dict[str, float]:
 
 
 def family_of(scenario: str) -> str:
-    """A scenario without its batch."""
+    """The scenario without its batch size."""
     return scenario.rpartition(".")[0] or scenario
 
 
 def family_floors(timings: Iterable[Timing]) -> dict[tuple[str, str], float]:
-    """The noise floor by session and family: the largest of the scenarios that differ in their batch alone.
+    """Noise floor by session and family: the largest over scenarios that differ only in their batch size.
 
-    That of one scenario is one pair of processes: often nearer to 1 than other cells of the baseline's own
-    releases are to each other, so that their noise would count as news.
+    A single scenario has a single pair of processes. Its floor is often below the noise between cells of
+    equal releases, so that noise would count as a change.
     """
     floors: dict[tuple[str, str], float] = {}
     for timing in timings:
@@ -76,14 +76,14 @@ def family_floors(timings: Iterable[Timing]) -> dict[tuple[str, str], float]:
 
 
 def judge_latency(plan: Plan, results: Results, findings: Sequence[Finding] = ()) -> tuple[LatencyRow, ...]:
-    """One row for each planned cell and each scenario that it was timed in, in the order of the plan.
+    """Judge the latency of each planned cell and timed scenario, in the order of the plan.
 
     Args:
-        plan: what was promised.
-        results: what the cells left behind.
-        findings: they tell in which cells embeddings are wrong; how fast those are is no news.
+        plan: the cells and scenarios of the run.
+        results: the results of the cells.
+        findings: to mark the timings of cells with wrong embeddings.
     """
-    wrong = find_wrong(plan, findings)
+    wrong = find_wrong_cells(plan, findings)
     order = {scenario.id: place for place, scenario in enumerate(plan.scenarios)}
     found = {planned.cell.id: results.one_for(planned) for planned in plan.cells}
     floors = family_floors(timing for result in found.values() if result for timing in result.timings)
@@ -93,30 +93,30 @@ def judge_latency(plan: Plan, results: Results, findings: Sequence[Finding] = ()
         timings.sort(key=lambda timing: (order.get(timing.scenario, len(order)), timing.scenario))
         for timing in timings:
             floor = floors.get((timing.session, family_of(timing.scenario)))
-            row = _row(cell, timing, floor)
+            row = _make_row(cell, timing, floor)
             rows.append(msgspec.structs.replace(row, wrong=cell in wrong and _embeds(timing.scenario)))
     return tuple(rows)
 
 
-def find_wrong(plan: Plan, findings: Sequence[Finding]) -> set[str]:
-    """The cells whose embeddings differ where those of the baseline do not, as expected or not.
+def find_wrong_cells(plan: Plan, findings: Sequence[Finding]) -> set[str]:
+    """Find the cells with differences in embeddings, expected or not, that the baseline does not have.
 
-    A control that fails is no such difference: it compares a changed model with the limit of a check.
+    Failed controls do not count: they compare a different model.
     """
     differing: dict[str, set[str]] = defaultdict(set)
     for finding in findings:
         control = check_of(finding.check).endswith(CONTROL)
         if not control and finding.layer in {"L1", "L2"} and finding.outcome in {"fail", "error", "xfail"}:
             differing[finding.cell].add(finding.check)
-    usual = differing.get(plan.baseline or "", set())
-    return {cell for cell, checks in differing.items() if checks - usual}
+    known = differing.get(plan.baseline or "", set())
+    return {cell for cell, checks in differing.items() if checks - known}
 
 
 def _embeds(scenario: str) -> bool:
     return scenario.startswith("embed.") and not scenario.startswith(REFERENCE)
 
 
-def _row(cell: str, timing: Timing, floor: float | None) -> LatencyRow:
+def _make_row(cell: str, timing: Timing, floor: float | None) -> LatencyRow:
     logs = paired_logs(timing.rounds, timing.baseline)
     low, middle, high = _quartiles(logs)
     return LatencyRow(

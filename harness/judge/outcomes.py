@@ -1,4 +1,4 @@
-"""From the plan to findings: one for every case that a planned cell owes, expectations applied."""
+"""Turn a plan and its results into findings: one per planned case, with expectations applied."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ if TYPE_CHECKING:
     from harness.records import CaseResult, CellResult, Expectation, Observation, Outcome, Plan, PlannedCell
 
 
-# Known divergences: which expectation applies to which case or cell, and which apply to nothing.
+# Expectations: the cases and cells that they apply to, and stale ones.
 
 
 def cell_versions(planned: PlannedCell) -> dict[str, str]:
-    """Every version that a ``where`` can speak of: the lock, the axes where there is no lock, ``python``.
+    """Versions that a ``where`` can name: of the lock (without a lock, of the axes) and ``python``.
 
-    The local part of a version (``+cpu``) is left out: it tells the build, not the release.
+    The local part of a version (``+cpu``) is removed: it names the build, not the release.
     """
     known = {**planned.cell.axes, **{entry.name: entry.version for entry in planned.lock.distributions}}
     known["python"] = planned.cell.python
@@ -37,7 +37,7 @@ def cell_versions(planned: PlannedCell) -> dict[str, str]:
 
 
 def satisfies(versions: dict[str, str], where: dict[str, str]) -> bool:
-    """Tell whether every distribution named by ``where`` is there in a version that it asks for."""
+    """Tell whether every distribution in ``where`` is present in a matching version."""
     return all(name in versions and _contains(specifier, versions[name]) for name, specifier in where.items())
 
 
@@ -52,22 +52,22 @@ def _contains(specifier: str, version: str) -> bool:
         return False  # the resolver's versions always parse; what does not parse satisfies nothing
 
 
-def of_matrix(plan: Plan) -> tuple[Expectation, ...]:
-    """The expectations that belong to the matrix of this plan, its own first."""
+def select_expectations(plan: Plan) -> tuple[Expectation, ...]:
+    """Select the expectations for the matrix of this plan, its own first."""
     known = (*plan.expectations, *plan.borrowed)
     return tuple(each for each in known if not each.matrix or plan.matrix in each.matrix)
 
 
-def of_cell(expectations: Sequence[Expectation], planned: PlannedCell) -> tuple[Expectation, ...]:
-    """Those whose ``where`` the cell satisfies."""
+def filter_for_cell(expectations: Sequence[Expectation], planned: PlannedCell) -> tuple[Expectation, ...]:
+    """Select the expectations whose ``where`` the cell satisfies."""
     versions = cell_versions(planned)
     return tuple(each for each in expectations if satisfies(versions, each.where))
 
 
-def for_case(
+def find_expectation(
     expectations: Sequence[Expectation], case: str, outcome: str | None = None
 ) -> Expectation | None:
-    """The first expectation of a cell that covers the case; one of another red ``outcome`` does not."""
+    """Find the first expectation that covers the case; a red ``outcome`` has to be the expected one."""
     for each in expectations:
         if not any(fnmatchcase(case, check) for check in each.checks):
             continue
@@ -77,25 +77,25 @@ def for_case(
 
 
 def describe_expectation(expectation: Expectation) -> str:
-    """One line that names it: what is expected, where."""
+    """Describe an expectation in one line: what is expected, and where."""
     what = ", ".join(expectation.checks) or f"status {expectation.status}"
     where = ", ".join(f"{name}{specifier}" for name, specifier in sorted(expectation.where.items()))
     return f"{what} where {where}" if where else what
 
 
 def find_stale(plan: Plan) -> tuple[str, ...]:
-    """Expectations that apply to no cell and no case of the plan; a subset of the cells tells nothing.
+    """Find expectations that apply to no cell and no case; none if the plan is a subset.
 
-    Of one with several globs, those that cover no case.
-    Borrowed ones are not asked: they speak of versions that somebody's own matrix need not have.
+    For an expectation with several globs, only the unused globs are stale. Borrowed expectations are exempt:
+    the matrix of a user need not have their versions.
     """
     if plan.subset:
         return ()
     stale = []
-    for each in of_matrix(plan):
+    for each in select_expectations(plan):
         if each in plan.borrowed:
             continue
-        cells = [planned for planned in plan.cells if of_cell((each,), planned)]
+        cells = [planned for planned in plan.cells if filter_for_cell((each,), planned)]
         cases = {case for planned in cells for case in planned.cases}
         unused = tuple(check for check in each.checks if not any(fnmatchcase(case, check) for case in cases))
         if unused or (each.check is None and not cells):
@@ -104,14 +104,14 @@ def find_stale(plan: Plan) -> tuple[str, ...]:
 
 
 RED: frozenset[Outcome] = frozenset({"fail", "error", "xpass", "missing"})
-"""Outcomes that nobody expected."""
+"""Unexpected outcomes."""
 
 WHOLE_CELL = "cell"
-"""Stands for the id of a case in a finding that concerns a result as a whole."""
+"""Used as the id of a case in findings on a whole result."""
 
 
 def is_red(outcome: Outcome) -> bool:
-    """Tell whether an outcome is one that nobody expected."""
+    """Tell whether an outcome is unexpected."""
     return outcome in RED
 
 
@@ -121,20 +121,20 @@ def check_of(case: str) -> str:
 
 
 def recorded_words(seen: Observation) -> tuple[str, ...]:
-    """What an observation says beside numbers: what was recorded, and facts such as types and messages.
+    """The texts of an observation: the recorded sample, and facts such as types and messages.
 
-    Nothing of one that is about a number: its words are samples, whose last digits differ everywhere.
+    Empty for an observation of a number: the last digits of its samples differ between machines.
     """
     if seen.bound in {"max", "min"} or seen.unit in {"ulp", "abs", "eps"}:
         return ()
-    told = (f"{name}: {value}" for name, value in seen.facts.items() if isinstance(value, str))
+    facts = (f"{name}: {value}" for name, value in seen.facts.items() if isinstance(value, str))
     recorded = seen.sample if seen.bound == "none" else ""
-    return (recorded, *told) if recorded else tuple(told)
+    return (recorded, *facts) if recorded else tuple(facts)
 
 
 @dataclass(frozen=True)
 class Results:
-    """The results of a run by cell, in an order that does not depend on how they arrived."""
+    """The results of a run by cell, independent of the order of arrival."""
 
     by_cell: Mapping[str, Sequence[CellResult]] = field(default_factory=dict)
 
@@ -147,127 +147,129 @@ class Results:
         return cls({cell: sorted(several, key=repr) for cell, several in sorted(grouped.items())})
 
     def all_for(self, planned: PlannedCell) -> Sequence[CellResult]:
-        """Every result of a cell: its own, or those of the cell whose run it shares."""
+        """All results of a cell: its own, or those of the cell whose run it shares."""
         own = self.by_cell.get(planned.cell.id, ())
         return own if own or planned.same_as is None else self.by_cell.get(planned.same_as, ())
 
     def one_for(self, planned: PlannedCell) -> CellResult | None:
-        """The result of a cell, None where it left none."""
+        """The result of a cell; None without one."""
         found = self.all_for(planned)
         return found[0] if found else None
 
 
 @dataclass(frozen=True)
 class Rules:
-    """What every case is held to, whatever its cell says: the catalogue, and the tolerances of the plan."""
+    """The rules for every case: the catalogue of checks, and the tolerances of the plan."""
 
     checks: Mapping[str, Check] = field(default_factory=dict)
     tolerances: Mapping[str, float] = field(default_factory=lambda: TOLERANCES)
 
     @classmethod
     def of(cls, plan: Plan, checks: Sequence[Check]) -> Rules:
-        """The rules of a run; a plan of an earlier version does not say its tolerances."""
+        """Make the rules of a run; plans of earlier versions have no tolerances."""
         return cls({check.id: check for check in checks}, plan.tolerances or TOLERANCES)
 
-    def contradiction(self, case: CaseResult) -> str:
-        """Why an outcome cannot be believed; empty where it can."""
+    def find_contradiction(self, case: CaseResult) -> str:
+        """Describe why the outcome of a case is invalid; empty if it is valid."""
         if case.outcome == "skip":
-            return self._undeclared(case)
+            return self._find_undeclared_skip(case)
         if case.outcome not in {"pass", "fail"}:
             return ""
         observation = case.observation
         if observation is None:
-            return "the cell says pass but measured nothing" if case.outcome == "pass" else ""
-        return self._invalid(case, observation) or _belied(case, observation)
+            return "reported as pass, but nothing was measured" if case.outcome == "pass" else ""
+        return self._find_invalid_limit(case, observation) or _find_mismatch(case, observation)
 
-    def _undeclared(self, case: CaseResult) -> str:
+    def _find_undeclared_skip(self, case: CaseResult) -> str:
         if not case.message:
-            return "the cell says skip but gives no reason"
+            return "reported as skip, but without a reason"
         check = self.checks.get(check_of(case.id))
         if check is None or check.declares_skip(case.message):
             return ""
         return f"skipped for a reason that {check.id} does not declare: {case.message}"
 
-    def _invalid(self, case: CaseResult, seen: Observation) -> str:
-        """Why the bound of a case, or what it allows, cannot be valid."""
+    def _find_invalid_limit(self, case: CaseResult, seen: Observation) -> str:
+        """Describe why the bound or limit of a case is invalid; empty if it is valid."""
         check = self.checks.get(check_of(case.id))
         try:
             limit = None if check is None else check.limit_of(case.id, self.tolerances)
         except LookupError as error:
-            return f"invalid limit: the plan gives no tolerance {error}"
+            return f"invalid limit: the plan has no tolerance {error}"
         if limit is None:
             return ""
         if seen.bound != limit.bound:
-            return f"invalid limit: bound {seen.bound}, but the check is bound by {limit.bound}"
+            return f"invalid limit: bound {seen.bound}, but the check requires {limit.bound}"
         valid = _describe_valid(seen, limit, held=case.outcome == "pass")
-        return f"invalid limit: {seen.allowed} is allowed, but {valid} can be valid" if valid else ""
+        return f"invalid limit: {seen.allowed} is allowed, but {valid} is valid" if valid else ""
 
 
 def _describe_valid(seen: Observation, limit: Limit, *, held: bool) -> str:
-    """Which limits are valid, in words; empty where the one that was recorded is.
+    """Describe the valid limits; empty if the recorded one is valid.
 
-    A case that fails is not ``held`` to the weakest limit: what breaks a weaker one breaks that all the more.
+    A failed case (not ``held``) may have a weaker limit: it violates the weakest valid limit too.
     """
     allowed, weakest = seen.allowed, limit.value
     if weakest is None:
-        return "" if allowed is None else "nothing"
-    number = math.nan if allowed is None else allowed  # nan and inf are no limits at all
+        return "" if allowed is None else "only no limit"
+    number = math.nan if allowed is None else allowed  # nan and inf are not limits
     within = math.isfinite(number) and number >= 0
     if limit.bound == "equal":
         return "" if number == weakest else f"only {weakest:g}"
     if limit.bound == "max":
-        holds = number <= weakest * _LAST_DIGITS
+        holds = number <= weakest * _ROUNDING
         return "" if within and (holds or not held) else f"only 0 to {weakest:g}"
-    holds = number * _LAST_DIGITS >= weakest
+    holds = number * _ROUNDING >= weakest
     return "" if within and (holds or not held) else f"only {weakest:g} and more"
 
 
-def _belied(case: CaseResult, seen: Observation) -> str:
-    """What the numbers say, where the outcome is another."""
-    fault = _beyond(seen)
+def _find_mismatch(case: CaseResult, seen: Observation) -> str:
+    """Describe the numbers that contradict the outcome; empty if there is no contradiction."""
+    fault = _find_violation(seen)
     if case.outcome == "pass":
-        return f"the cell says pass but {fault}" if fault else ""
-    return "" if fault else f"the cell says fail but {_kept(seen)}"
+        return f"reported as pass, but {fault}" if fault else ""
+    return "" if fault else f"reported as fail, but {_describe_held(seen)}"
 
 
-_LAST_DIGITS = 1 + 1e-9
-"""The same derivation need not give the same last digits everywhere."""
+_ROUNDING = 1 + 1e-9
+"""A derived limit can differ in its last digits between machines."""
 
-_WORDS = {"max": "at most", "min": "at least", "equal": "exactly"}
+_BOUNDS = {"max": "at most", "min": "at least", "equal": "exactly"}
 
 
-def _kept(seen: Observation) -> str:
+def _describe_held(seen: Observation) -> str:
     if seen.bound == "none":
-        return "nothing is bound"
-    return f"{seen.value:g} {seen.unit} is {_WORDS[seen.bound]} {seen.allowed:g}"
+        return "there is no bound"
+    return f"{seen.value:g} {seen.unit} is {_BOUNDS[seen.bound]} {seen.allowed:g}"
 
 
-def _beyond(seen: Observation) -> str:
+def _find_violation(seen: Observation) -> str:
     if seen.bound == "none":
         return ""
     if seen.value is None or not math.isfinite(seen.value):
         return "the value is not finite"
     if seen.allowed is None or not math.isfinite(seen.allowed):
-        return f"nothing says what is allowed (bound {seen.bound})"
+        return f"no allowed value is recorded (bound {seen.bound})"
     holds = {
         "max": seen.value <= seen.allowed,
         "min": seen.value >= seen.allowed,
         "equal": seen.value == seen.allowed,
     }[seen.bound]
-    return "" if holds else f"{seen.value:g} {seen.unit} should be {_WORDS[seen.bound]} {seen.allowed:g}"
+    return "" if holds else f"{seen.value:g} {seen.unit} should be {_BOUNDS[seen.bound]} {seen.allowed:g}"
 
 
 def judge_findings(plan: Plan, results: Results, checks: Sequence[Check]) -> tuple[Finding, ...]:
-    """One finding for each case of each planned cell, in that order, then those that nobody planned.
+    """Judge each case of each planned cell, in that order, then the unplanned ones.
 
     Args:
-        plan: what was promised.
-        results: what the cells left behind.
-        checks: the catalogue, for layer and advice.
+        plan: the planned cells and cases.
+        results: the results of the cells.
+        checks: the catalogue, for layer, advice and limits.
     """
     rules = Rules.of(plan, checks)
-    expectations = of_matrix(plan)
-    findings = [finding for planned in plan.cells for finding in _cell(planned, results, expectations, rules)]
+    expectations = select_expectations(plan)
+    findings = [
+        finding for planned in plan.cells for finding in _judge_cell(planned, results, expectations, rules)
+    ]
     planned_ids = {planned.cell.id for planned in plan.cells}
     findings += [
         Finding(
@@ -283,16 +285,16 @@ def judge_findings(plan: Plan, results: Results, checks: Sequence[Check]) -> tup
     return tuple(findings)
 
 
-def _cell(
+def _judge_cell(
     planned: PlannedCell,
     results: Results,
     expectations: Sequence[Expectation],
     rules: Rules,
 ) -> Iterator[Finding]:
-    mine = of_cell(expectations, planned)
+    mine = filter_for_cell(expectations, planned)
     found = results.all_for(planned)
     if len(found) > 1:
-        message = f"{len(found)} results of one cell, but should be one"
+        message = f"{len(found)} results for one cell, expected 1"
         yield Finding(cell=planned.cell.id, check=WHOLE_CELL, layer="ENV", outcome="error", message=message)
     if found and found[0].edited:
         yield Finding(
@@ -305,9 +307,9 @@ def _cell(
     for case_id in (*planned.cases, *sorted(set(reported) - set(planned.cases))):
         check = rules.checks.get(check_of(case_id))
         several = reported.get(case_id, [])
-        expected = for_case(mine, case_id, several[0].outcome if several else None)
-        fault = _fault(several, rules, owed=case_id in planned.cases) if several else ""
-        outcome, message, expectation = _outcome(several, expected, fault, status)
+        expected = find_expectation(mine, case_id, several[0].outcome if several else None)
+        fault = _find_fault(several, rules, owed=case_id in planned.cases) if several else ""
+        outcome, message, expectation = _judge_case(several, expected, fault, status)
         yield Finding(
             cell=planned.cell.id,
             check=case_id,
@@ -321,19 +323,19 @@ def _cell(
 
 
 def layer_of(case: str) -> str:
-    """The layer that the prefix of an id names, for a check that no catalogue knows."""
+    """The layer in the prefix of an id, for a check that is not in the catalogue."""
     prefix = case.split(".", 1)[0].upper()
     return prefix if prefix in LAYERS else "ENV"
 
 
-def _outcome(
+def _judge_case(
     reported: Sequence[CaseResult], expected: Expectation | None, fault: str, status: str
 ) -> tuple[Outcome, str, str]:
-    """Outcome, message and the reason of the expectation that made it what it is."""
+    """Judge a case: its outcome, its message, and the reason of the expectation that applied."""
     if not reported:
         return "missing", f"no result: the cell is {status}", ""
     case = reported[0]
-    # An expectation excuses a known divergence, never a suite that contradicts itself or its plan.
+    # An expectation excuses a known divergence, never a contradiction within the suite or to the plan.
     if fault:
         return "error", fault, ""
     if expected is None or case.outcome == "skip":
@@ -341,15 +343,15 @@ def _outcome(
     if case.outcome == "pass":
         return (
             "xpass",
-            "passes, but is expected to fail; take the expectation out or narrow it",
+            "passes, but is expected to fail; remove the expectation or narrow it",
             expected.reason,
         )
     return "xfail", case.message, expected.reason
 
 
-def _fault(reported: Sequence[CaseResult], rules: Rules, *, owed: bool) -> str:
+def _find_fault(reported: Sequence[CaseResult], rules: Rules, *, owed: bool) -> str:
     if not owed:
-        return "unplanned: the plan does not know this case"
+        return "unplanned: the case is not in the plan"
     if len(reported) > 1:
-        return f"reported {len(reported)} times, but should be once"
-    return rules.contradiction(reported[0])
+        return f"reported {len(reported)} times, expected once"
+    return rules.find_contradiction(reported[0])

@@ -1,16 +1,15 @@
-"""When the gate looks at its blocks, and how much error each look may spend.
+"""Plan the interim analyses of a gate, and the alpha that each may spend.
 
-The gate may go on for as long as its budget lasts, so nobody knows how many looks there will be. Each gets a
-share of the error that the whole gate is allowed: 1/3, 1/2, 1/12, 1/36, 1/72, ..., which is 1 in all, however
-many there are. The first needs no more for what it decides on a quiet machine, the second decides most on a
-noisy one: of 200 gates simulated with the noise of one, 192 passed and 193 had their embedding within 300 s
-with looks at 14, 23, 37, ..., and 169 and 170 with looks at 14, 21, 32, ... and shares of 1/2, 1/6, 1/12, ...
-(2026-11).
+The number of interim analyses depends on the budget and is not known in advance. Their shares of alpha are
+1/3, 1/2, 1/12, 1/36, 1/72, ..., which sum to at most 1. The first suffices on a quiet machine, the second
+decides most quantities on a noisy one. Of 200 gates simulated with the noise of such a machine, 192 passed,
+and 193 decided the embedding within 300 s, with analyses at 14, 23, 37, ... blocks. With analyses at 14, 21,
+32, ... and shares of 1/2, 1/6, 1/12, ... these were 169 and 170 (2026-11).
 
-What a look gets is divided equally among the intervals of all quantities that the gate has planned
-(Bonferroni), not of those that are still open: which are open has been chosen by looking. Each quantity has
-two, of the change and of its A/A arm. So by the union bound every interval of every look covers at once, with
-confidence ``1 - ALPHA``, whatever the quantities have to do with each other.
+The share of an analysis is divided equally among the intervals of all planned quantities (Bonferroni). Open
+quantities alone do not count, because earlier analyses selected them. Each quantity has two intervals, of the
+change and of the A/A arm. By the union bound all intervals of all analyses cover simultaneously with
+confidence ``1 - ALPHA``, for any dependence between quantities.
 """
 
 from __future__ import annotations
@@ -20,75 +19,76 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 ALPHA = 0.01
-"""How often one of all the intervals that a gate rests on may miss what it is to cover."""
+"""Largest probability that any interval of a gate misses the true ratio."""
 
 INTERVALS = 2
-"""Of each quantity at a look: the change, and the control."""
+"""Of each quantity in an interim analysis: the change, and the control."""
 
-FIRST = 16
-"""Blocks before the first look. For the 13 quantities of a gate the first look needs intervals that miss in
-at most 1 of 7,800 cases; of 13 pairs even the most extreme signs have a probability of 1 in 4,096 (2 ** -12),
-of 14 pairs 1 in 8,192. So of 16 two may be left out (``judge.discord``)."""
+FIRST_BLOCKS = 16
+"""Blocks before the first interim analysis.
+
+For 13 quantities its intervals may miss in at most 1 of 7,800 cases. The most extreme signs of 13 pairs have
+a probability of 1 in 4,096 (2 ** -12), of 14 pairs 1 in 8,192. So 2 of 16 blocks may be outliers.
+"""
 
 GROWTH = 1.5
-"""Each look has so many times the blocks of the one before: 16, 24, 36, 54, 81, ..."""
+"""Ratio of the blocks of successive interim analyses: 16, 24, 36, 54, 81, ..."""
 
 
-_EARLY = (1 / 3, 1 / 2)
-"""Shares of the first looks; of what is left the n-th after them gets 1 / (n (n + 1))."""
+_EARLY_SHARES = (1 / 3, 1 / 2)
+"""Shares of the first interim analyses; the n-th after them gets 1 / (n (n + 1)) of the rest."""
 
 
 @dataclass(frozen=True)
-class Look:
-    """The ``number``-th look (from 1), due after ``blocks`` blocks, with its ``share`` of the error."""
+class InterimAnalysis:
+    """The ``number``-th interim analysis (from 1), due after ``blocks`` blocks; spends ``share`` of alpha."""
 
     number: int
     blocks: int
     share: float
 
 
-def looks() -> Iterator[Look]:
-    """All looks in their order, without an end; their shares are 1 in all."""
-    blocks = FIRST
+def plan_analyses() -> Iterator[InterimAnalysis]:
+    """Yield all interim analyses in order, without end; their shares sum to 1."""
+    blocks = FIRST_BLOCKS
     for number in itertools.count(1):
-        yield Look(number, blocks, share_of(number))
+        yield InterimAnalysis(number, blocks, spend_alpha(number))
         blocks = -int(-blocks * GROWTH // 1)
 
 
-def share_of(number: int) -> float:
-    """The share of the error that the ``number``-th look may spend."""
-    if number <= len(_EARLY):
-        return _EARLY[number - 1]
-    later = number - len(_EARLY)
-    return (1 - sum(_EARLY)) / (later * (later + 1))
+def spend_alpha(number: int) -> float:
+    """Compute the share of alpha that the ``number``-th interim analysis spends."""
+    if number <= len(_EARLY_SHARES):
+        return _EARLY_SHARES[number - 1]
+    later = number - len(_EARLY_SHARES)
+    return (1 - sum(_EARLY_SHARES)) / (later * (later + 1))
 
 
-def next_look(blocks: int) -> Look:
-    """The first look that is due after more than ``blocks`` blocks of a group have been measured."""
-    return next(look for look in looks() if look.blocks > blocks)
+def find_next_analysis(blocks: int) -> InterimAnalysis:
+    """Find the first interim analysis that is due after more than ``blocks`` blocks of a group."""
+    return next(analysis for analysis in plan_analyses() if analysis.blocks > blocks)
 
 
-def last_look(blocks: int) -> Look | None:
-    """The look at what there is when the budget is spent, between two looks or not; None where none is due.
+def find_final_analysis(blocks: int) -> InterimAnalysis | None:
+    """Find the analysis of ``blocks`` blocks that is due when the budget is spent.
 
-    It takes the share of the look that would have come next. None means that the last look has seen all
-    blocks already, or that there are too few for any.
+    It spends the share of the next interim analysis. None: the last analysis covered all blocks already, or
+    there are too few blocks.
     """
-    coming = next_look(blocks)
-    seen = max(
-        (look.blocks for look in itertools.takewhile(lambda each: each.blocks <= blocks, looks())), default=0
-    )
-    if blocks < FIRST or blocks == seen:
+    following = find_next_analysis(blocks)
+    covered = itertools.takewhile(lambda each: each.blocks <= blocks, plan_analyses())
+    seen = max((each.blocks for each in covered), default=0)
+    if blocks < FIRST_BLOCKS or blocks == seen:
         return None
-    return Look(coming.number, blocks, coming.share)
+    return InterimAnalysis(following.number, blocks, following.share)
 
 
-def confidence_at(look: Look, quantities: int) -> float:
-    """The confidence of each interval at a look, where the gate has planned so many ``quantities``.
+def compute_confidence(analysis: InterimAnalysis, quantities: int) -> float:
+    """Compute the confidence of each interval of an analysis, for a gate that planned ``quantities``.
 
     Raises:
         ValueError: no quantity is planned.
     """
     if quantities < 1:
-        raise ValueError("a gate without quantities looks at nothing")
-    return 1 - ALPHA * look.share / (INTERVALS * quantities)
+        raise ValueError("a gate without quantities has no intervals")
+    return 1 - ALPHA * analysis.share / (INTERVALS * quantities)

@@ -1,4 +1,4 @@
-"""From a judged run, or a gate, to what the history keeps of it."""
+"""Turn a judged run or a gate into a snapshot for the history."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ if TYPE_CHECKING:
     from harness.records import CellResult, Finding, Gate, Judgement, Plan, PlannedCell
 
 
-_OF_VERSIONS = ("version.", "module.")
-"""Facts that the lock tells as well."""
+_VERSION_FACTS = ("version.", "module.")
+"""Prefixes of facts that the lock has too."""
 
 
 def take_snapshot(
@@ -33,22 +33,22 @@ def take_snapshot(
     judgement: Judgement | None,
     gate: Gate | None = None,
 ) -> Snapshot:
-    """What is kept of a run.
+    """Take the snapshot of a run.
 
     Args:
-        plan: what was promised.
-        results: what the cells left.
+        plan: the planned cells.
+        results: the results of the cells.
         judgement: None for a gate that was refused before anything ran.
-        gate: what was decided, where it was a gate; its verdict is that of the run.
+        gate: the gate, if the run is one; its verdict is that of the run.
 
     Raises:
-        ValueError: neither a judgement nor a gate: nobody said what it means.
+        ValueError: there is neither a judgement nor a gate.
     """
-    said = gate.decision if gate is not None else judgement
-    if said is None:
+    conclusion = gate.decision if gate is not None else judgement
+    if conclusion is None:
         raise ValueError(f"{plan.run}: neither judged nor decided")
     found = Results.of(results)
-    cases = _cases(judgement.findings if judgement else ())
+    cases = _group_findings(judgement.findings if judgement else ())
     verdicts = {each.cell: each for each in (judgement.cells if judgement else ())}
     return Snapshot(
         run=plan.run,
@@ -58,19 +58,19 @@ def take_snapshot(
         created=plan.created,
         commit=plan.commit,
         machine=plan.machine,
-        verdict=said.verdict,
-        sentence=said.sentence,
+        verdict=conclusion.verdict,
+        sentence=conclusion.sentence,
         subset=plan.subset,
         cells=tuple(
-            _cell(each, found.one_for(each), verdicts.get(each.cell.id), cases) for each in plan.cells
+            _measure_cell(each, found.one_for(each), verdicts.get(each.cell.id), cases) for each in plan.cells
         ),
-        latency=tuple(_latency(plan, found, judgement)) if judgement else (),
+        latency=tuple(_measure_latency(plan, found, judgement)) if judgement else (),
         quantities=gate.speed.quantities if gate is not None and gate.speed is not None else (),
     )
 
 
-def _cases(findings: Iterable[Finding]) -> dict[str, dict[str, Finding]]:
-    """The findings of each cell by case; of several of one case a red one."""
+def _group_findings(findings: Iterable[Finding]) -> dict[str, dict[str, Finding]]:
+    """Group findings by cell and case; a red one takes precedence."""
     found: dict[str, dict[str, Finding]] = {}
     for finding in findings:
         mine = found.setdefault(finding.cell, {})
@@ -79,14 +79,14 @@ def _cases(findings: Iterable[Finding]) -> dict[str, dict[str, Finding]]:
     return found
 
 
-def _cell(
+def _measure_cell(
     planned: PlannedCell,
     result: CellResult | None,
     verdict: CellVerdict | None,
     cases: Mapping[str, Mapping[str, Finding]],
 ) -> CellMeasures:
     cell, lock = planned.cell, planned.lock
-    if verdict is None:  # of a gate that was refused
+    if verdict is None:  # the gate was refused
         status: CellStatus = "unsatisfiable" if lock.reason else "missing"
         verdict = CellVerdict(cell=cell.id, status=status, red=bool(lock.reason))
     facts = result.facts if result else {}
@@ -102,12 +102,12 @@ def _cell(
         measured_by=result.run if result else "",
         peak_rss=result.peak_rss if result else 0,
         versions={each.name: each.version for each in lock.distributions},
-        facts={name: text for name, text in facts.items() if not name.startswith(_OF_VERSIONS)},
-        cases=tuple(map(_case, cases.get(cell.id, {}).values())),
+        facts={name: text for name, text in facts.items() if not name.startswith(_VERSION_FACTS)},
+        cases=tuple(map(_measure_case, cases.get(cell.id, {}).values())),
     )
 
 
-def _case(finding: Finding) -> CaseMeasure:
+def _measure_case(finding: Finding) -> CaseMeasure:
     seen = finding.observation
     if seen is None:
         return CaseMeasure(id=finding.check, outcome=finding.outcome)
@@ -122,7 +122,7 @@ def _case(finding: Finding) -> CaseMeasure:
     )
 
 
-def _latency(plan: Plan, results: Results, judgement: Judgement) -> Iterable[LatencyMeasure]:
+def _measure_latency(plan: Plan, results: Results, judgement: Judgement) -> Iterable[LatencyMeasure]:
     planned = {each.cell.id: each for each in plan.cells}
     floors = session_floors([result for several in results.by_cell.values() for result in several])
     for row in judgement.latency:
@@ -145,7 +145,7 @@ def _latency(plan: Plan, results: Results, judgement: Judgement) -> Iterable[Lat
 
 
 def summarize_snapshot(snapshot: Snapshot, *, pinned: bool = False) -> PastRun:
-    """The line of the history that tells of a run."""
+    """Summarize a run in one line of the history."""
     return PastRun(
         run=snapshot.run,
         kind=snapshot.kind,
@@ -164,6 +164,6 @@ def summarize_snapshot(snapshot: Snapshot, *, pinned: bool = False) -> PastRun:
 
 
 def count_red(snapshot: Snapshot) -> dict[str, int]:
-    """Red cases by outcome, sorted by outcome; what is missing in a cell that was expected to die is none."""
+    """Count red cases by outcome, sorted by outcome; only cases of red cells count."""
     outcomes = (case.outcome for cell in snapshot.cells if cell.red for case in cell.cases)
     return dict(sorted(Counter(outcome for outcome in outcomes if is_red(outcome)).items()))

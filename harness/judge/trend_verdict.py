@@ -1,4 +1,4 @@
-"""What a scenario did over many runs: nothing, a step, or a slow creep that no two runs show. Pure."""
+"""Judge a scenario over many runs: steady, a step, or drift, which no pair of runs shows."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Protocol
 
 import msgspec
 
-from harness.judge.differences import ENOUGH
+from harness.judge.differences import MIN_SCENARIOS
 from harness.records import ChangePoint, Trend, TrendKind, TrendPoint
 
 if TYPE_CHECKING:
@@ -20,21 +20,21 @@ if TYPE_CHECKING:
     from harness.records import Interval
 
 
-NEWEST = 3
-"""Runs whose median is the level of today; as many, up to the reference, are that of the reference."""
+LEVEL_RUNS = 3
+"""Runs per level: the newest ones, and those up to the reference, are compared by their medians."""
 
-_OF_MEDIAN = {1: 1.0, 2: 0.707, 3: 0.670}
-"""Standard deviation of the median of so many values over that of one, for normal noise."""
+_MEDIAN_DEVIATION = {1: 1.0, 2: 0.707, 3: 0.670}
+"""Count of values -> standard deviation of their median over that of one value, for normal noise."""
 
-Key = tuple[str, str]
+SeriesKey = tuple[str, str]
 """Cell and scenario."""
 
 
-class Changed(Protocol):
+class SeriesChanges(Protocol):
     """Change points and slope of a series, as ``harness.judge.changes`` returns them."""
 
     @property
-    def changes(self) -> tuple[int, ...]: ...  # noqa: D102 - places at which a new level begins
+    def changes(self) -> tuple[int, ...]: ...  # noqa: D102 - indices at which a new level begins
     @property
     def slope(self) -> Interval | None: ...  # noqa: D102 - as a ratio with its interval
 
@@ -62,13 +62,13 @@ class TimedRun(Protocol):
     def noise(self) -> float: ...  # noqa: D102 - as in TrendPoint
 
 
-def collect_points(timed: Iterable[TimedRun]) -> dict[tuple[Key, bool], tuple[TrendPoint, ...]]:
-    """(cell and scenario, is it the baseline) -> points, in their order, the oldest first."""
+def collect_points(timed: Iterable[TimedRun]) -> dict[tuple[SeriesKey, bool], tuple[TrendPoint, ...]]:
+    """Collect points: (cell and scenario, whether it is the baseline) -> points, oldest first."""
     several = list(timed)
-    own = _own_times([each for each in several if each.baseline])
-    found: dict[tuple[Key, bool], list[TrendPoint]] = defaultdict(list)
+    normalized = _normalize_baseline([each for each in several if each.baseline])
+    found: dict[tuple[SeriesKey, bool], list[TrendPoint]] = defaultdict(list)
     for each in several:
-        value = own.get((each.run, each.cell, each.scenario)) if each.baseline else each.ratio
+        value = normalized.get((each.run, each.cell, each.scenario)) if each.baseline else each.ratio
         if value is None:
             continue
         point = TrendPoint(
@@ -78,12 +78,12 @@ def collect_points(timed: Iterable[TimedRun]) -> dict[tuple[Key, bool], tuple[Tr
     return {key: tuple(points) for key, points in found.items()}
 
 
-def _own_times(timed: Sequence[TimedRun]) -> dict[tuple[str, str, str], float]:
-    """Of the baseline: p50 over that of its first run, less the median of that over all scenarios.
+def _normalize_baseline(timed: Sequence[TimedRun]) -> dict[tuple[str, str, str], float]:
+    """Normalize the baseline: p50 over that of its first run, divided by the median of all scenarios.
 
-    Nothing of a run with few of them, which do not tell a slow machine from a slow scenario.
+    Runs with few scenarios are excluded: they cannot separate a slow machine from a slow scenario.
     """
-    first: dict[Key, float] = {}
+    first: dict[SeriesKey, float] = {}
     logs = {}
     for each in timed:
         start = first.setdefault((each.cell, each.scenario), each.p50)
@@ -91,121 +91,122 @@ def _own_times(timed: Sequence[TimedRun]) -> dict[tuple[str, str, str], float]:
     by_run: dict[str, list[float]] = defaultdict(list)
     for (run, _, _), value in logs.items():
         by_run[run].append(value)
-    drift = {run: statistics.median(several) for run, several in by_run.items() if len(several) >= ENOUGH}
-    return {key: math.exp(value - drift[key[0]]) for key, value in logs.items() if key[0] in drift}
+    machine = {run: statistics.median(each) for run, each in by_run.items() if len(each) >= MIN_SCENARIOS}
+    return {key: math.exp(value - machine[key[0]]) for key, value in logs.items() if key[0] in machine}
 
 
-def place_of(reference: str, points: Sequence[TrendPoint], order: Mapping[str, int]) -> int:
-    """The place of the reference, or of the last run before it that was timed; 0 if all came later."""
-    at = order[reference]
-    return max((place for place, point in enumerate(points) if order[point.run] <= at), default=0)
+def find_reference(reference: str, points: Sequence[TrendPoint], order: Mapping[str, int]) -> int:
+    """Find the index of the reference, or of the last timed run before it; 0 if there is none."""
+    limit = order[reference]
+    return max((place for place, point in enumerate(points) if order[point.run] <= limit), default=0)
 
 
 @dataclass(frozen=True)
-class Move:
-    """The level of the newest runs over that of the reference, and the factor that noise explains."""
+class LevelChange:
+    """The level of the newest runs over that of the reference, and the factor explained by noise."""
 
     since: float
     beyond: float
 
     @property
     def is_noise(self) -> bool:
-        """Whether nothing can be said to have moved."""
+        """Whether noise explains the change."""
         return abs(math.log(self.since)) <= math.log(self.beyond)
 
 
-def find_move(points: Sequence[TrendPoint], reference: int) -> Move | None:
-    """How far the newest points are from those up to ``reference``; None where too few came after it."""
-    after = points[reference + 1 :][-NEWEST:]
-    if len(after) < NEWEST:
+def measure_level_change(points: Sequence[TrendPoint], reference: int) -> LevelChange | None:
+    """Compare the newest points with those up to ``reference``; None if too few came after it."""
+    after = points[reference + 1 :][-LEVEL_RUNS:]
+    if len(after) < LEVEL_RUNS:
         return None
-    before = points[max(0, reference + 1 - NEWEST) : reference + 1]
-    return Move(_level(after) / _level(before), _noise(points, before, after))
+    before = points[max(0, reference + 1 - LEVEL_RUNS) : reference + 1]
+    return LevelChange(_median(after) / _median(before), _find_noise(points, before, after))
 
 
 def judge_trend(
-    series: tuple[Key, bool],
+    series: tuple[SeriesKey, bool],
     points: tuple[TrendPoint, ...],
     reference: int,
-    move: Move | None,
-    changed: Changed,
+    change: LevelChange | None,
+    estimates: SeriesChanges,
 ) -> Trend:
-    """What the points say.
+    """Judge one series.
 
     Args:
         series: cell and scenario, and whether the cell is the baseline.
-        points: the oldest first.
-        reference: the place that the newest are held against.
-        move: what ``find_move`` says of them.
-        changed: where new levels begin, and what one run adds since the reference, if that was asked.
+        points: oldest first.
+        reference: index of the point that the newest ones are compared with.
+        change: the result of ``measure_level_change``.
+        estimates: where new levels begin, and the slope since the reference if requested.
     """
     (cell, scenario), baseline = series
-    changes = [place for place in changed.changes if _is_seen(points, place)]
+    changes = [place for place in estimates.changes if _is_step(points, place)]
     trend = Trend(
         cell=cell,
         scenario=scenario,
         baseline=baseline,
         kind="unclear",
         points=points,
-        changes=_steps(points, changes),
+        changes=_list_steps(points, changes),
     )
-    if move is None:
+    if change is None:
         return trend
-    later = [_step_at(points, place) for place in changes if place > reference]
-    kind = _name(move, later, changed.slope)
+    later = [_measure_step(points, place) for place in changes if place > reference]
+    kind = _classify(change, later, estimates.slope)
     return msgspec.structs.replace(
-        trend, kind=kind, since=move.since, beyond=move.beyond, a_run=changed.slope
+        trend, kind=kind, since=change.since, beyond=change.beyond, a_run=estimates.slope
     )
 
 
-def _steps(points: Sequence[TrendPoint], changes: Sequence[int]) -> tuple[ChangePoint, ...]:
+def _list_steps(points: Sequence[TrendPoint], changes: Sequence[int]) -> tuple[ChangePoint, ...]:
     ends = (0, *changes, len(points))
     return tuple(
         ChangePoint(
             last=points[place - 1].run,
             first=points[place].run,
-            before=_level(points[begin:place]),
-            after=_level(points[place:end]),
+            before=_median(points[begin:place]),
+            after=_median(points[place:end]),
         )
         for begin, place, end in zip(ends, ends[1:], ends[2:], strict=False)
     )
 
 
-def _step_at(points: Sequence[TrendPoint], place: int) -> float:
-    """What happened between two neighbours: the level of the few runs from there on over the few before."""
-    return _level(points[place : place + NEWEST]) / _level(points[max(0, place - NEWEST) : place])
+def _measure_step(points: Sequence[TrendPoint], place: int) -> float:
+    """Measure a step: the level of the next runs from ``place`` over that of the last runs before."""
+    return _median(points[place : place + LEVEL_RUNS]) / _median(points[max(0, place - LEVEL_RUNS) : place])
 
 
-def _is_seen(points: Sequence[TrendPoint], place: int) -> bool:
-    """Whether a change point is one where it is: a creep is cut into levels too, but steps nowhere."""
-    before, after = points[max(0, place - NEWEST) : place], points[place : place + NEWEST]
-    return abs(math.log(_step_at(points, place))) > math.log(_noise(points, before, after))
+def _is_step(points: Sequence[TrendPoint], place: int) -> bool:
+    """Whether a change point is a step; drift is partitioned into levels too, but without steps."""
+    before, after = points[max(0, place - LEVEL_RUNS) : place], points[place : place + LEVEL_RUNS]
+    return abs(math.log(_measure_step(points, place))) > math.log(_find_noise(points, before, after))
 
 
-def _name(move: Move, steps: Sequence[float], slope: Interval | None) -> TrendKind:
-    """A step is one that explains half of the change by itself; a creep has a slope of its direction."""
-    total = math.log(move.since)
-    if move.is_noise:
+def _classify(change: LevelChange, steps: Sequence[float], slope: Interval | None) -> TrendKind:
+    """Classify a change: one step explains half of it, or drift has a slope in its direction."""
+    total = math.log(change.since)
+    if change.is_noise:
         return "steady"
     if any(math.log(step) / total >= 0.5 for step in steps):
         return "stepped"
-    crept = slope is not None and (slope.low > 1 if total > 0 else slope.high < 1)
-    return "crept" if crept else "unclear"
+    drifts = slope is not None and (slope.low > 1 if total > 0 else slope.high < 1)
+    return "crept" if drifts else "unclear"
 
 
-def _level(points: Sequence[TrendPoint]) -> float:
+def _median(points: Sequence[TrendPoint]) -> float:
     return statistics.median(point.value for point in points)
 
 
-def _noise(points: Sequence[TrendPoint], one: Sequence[TrendPoint], other: Sequence[TrendPoint]) -> float:
-    """The factor by which the levels of ``one`` and ``other`` differ through noise alone.
+def _find_noise(
+    points: Sequence[TrendPoint], one: Sequence[TrendPoint], other: Sequence[TrendPoint]
+) -> float:
+    """Measure the factor by which the levels of ``one`` and ``other`` differ through noise alone.
 
-    From run to run, as the differences of neighbours show it, which neither a step nor a creep makes much
-    larger: three standard deviations of the difference of two medians. Of too few runs to tell: what the
-    A/A arms of those that are compared say.
+    It is three standard deviations of the difference of two medians. The noise is estimated from differences
+    of neighbours, which neither a step nor drift enlarges much; with few runs, from the A/A arms.
     """
-    if len(points) < 2 * NEWEST:
+    if len(points) < 2 * LEVEL_RUNS:
         return statistics.median(point.noise for point in (*one, *other)) ** 2
     logs = [math.log(point.value) for point in points]
     single = 1.4826 * statistics.median(abs(b - a) for a, b in itertools.pairwise(logs)) / math.sqrt(2)
-    return math.exp(3 * math.hypot(_OF_MEDIAN[len(one)], _OF_MEDIAN[len(other)]) * single)
+    return math.exp(3 * math.hypot(_MEDIAN_DEVIATION[len(one)], _MEDIAN_DEVIATION[len(other)]) * single)

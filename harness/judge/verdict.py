@@ -1,4 +1,4 @@
-"""The verdict of a run, and the one place where it becomes an exit code."""
+"""Judge a run: the verdict, its reason, and its exit code."""
 
 from __future__ import annotations
 
@@ -26,9 +26,9 @@ EXIT_CODES: dict[Verdict, ExitCode] = {
     "inconclusive": ExitCode.INCONCLUSIVE,
     "error": ExitCode.ERROR,
 }
-"""Usage errors (2) never get as far as a verdict."""
+"""Exit code of each verdict; usage errors (2) have no verdict."""
 
-_OTHERWISE: dict[CellStatus, tuple[str, str]] = {
+_STATUS_WORDS: dict[CellStatus, tuple[str, str]] = {
     "ok": ("diverges", "diverge"),
     "failed": ("fails", "fail"),
     "unsatisfiable": ("has no solution", "have no solution"),
@@ -38,7 +38,7 @@ _OTHERWISE: dict[CellStatus, tuple[str, str]] = {
     "timed-out": ("takes too long", "take too long"),
     "missing": ("is missing", "are missing"),
 }
-"""What is said of one cell, and of several, that do not simply hold, although that is expected."""
+"""Words for one cell and for several cells of each status; ``ok`` is a cell with expected divergences."""
 
 _MEASURED = {"pass", "fail", "error", "xfail", "xpass"}
 _DIED = {"import-error", "crashed", "timed-out"}
@@ -46,19 +46,19 @@ _RAN = {"ok", "failed"}
 
 
 def exit_code(verdict: Verdict) -> ExitCode:
-    """What a run with this verdict says to the process that started it."""
+    """Exit code of a run with this verdict."""
     return EXIT_CODES[verdict]
 
 
 def judge_verdict(
     plan: Plan, cells: Sequence[CellVerdict], findings: Sequence[Finding], stale: Sequence[str]
 ) -> tuple[Verdict, str]:
-    """The verdict and one sentence that says why; the first of these that holds.
+    """Judge a run: the verdict, and one sentence with the reason; the first matching rule applies.
 
-    Cells that were run, and no case passes: error, whatever was expected. A red cell that was run, or a stale
-    expectation: regressed. A cell that could not be installed: error. No solution where one was expected:
-    unsatisfiable. Nothing measured: error. Results or the baseline missing: inconclusive. Else pass. The
-    sentence names a baseline that the selection leaves out.
+    Cells ran and no case passes: error, even if expected. A red cell that ran, or a stale expectation:
+    regressed. A cell could not be installed: error. Unexpectedly no solution: unsatisfiable. Nothing was
+    measured: error. Results or the baseline are missing: inconclusive. Otherwise: pass. The sentence names a
+    baseline that the selection excludes.
     """
     verdict, sentence = _judge(plan, cells, findings, stale)
     planned = {each.cell.id for each in plan.cells}
@@ -76,27 +76,27 @@ def _judge(
     red = [cell for cell in cells if cell.red]
     broken = [cell for cell in red if _is_regression(cell)]
     baseline = next((cell for cell in cells if cell.cell == plan.baseline), None)
-    regressed = _regressed(len(plan.cells), broken, stale, _beside(baseline, broken, findings))
+    regressed = _list_red(len(plan.cells), broken, stale, _explain(baseline, broken, findings))
     if ran and not any(each.outcome == "pass" for each in measured):
         return "error", f"No case passes: {regressed or _describe_expected(cells, measured)}"
     if ran and regressed:
         return "regressed", regressed
     uninstalled = [cell.cell for cell in red if cell.status == "install-error"]
     if uninstalled:
-        return "error", f"{_cells(uninstalled)}: could not be installed."
+        return "error", f"{_list_cells(uninstalled)}: could not be installed."
     unsolved = [cell.cell for cell in red if cell.status == "unsatisfiable"]
     if unsolved:
-        return "unsatisfiable", f"{_cells(unsolved)}: no solution, and nobody expected that."
+        return "unsatisfiable", f"{_list_cells(unsolved)}: no solution, and no expectation covers that."
     if not ran:
-        return "error", "Nothing was measured, so nothing can be said."
-    return _complete(plan, cells, red)
+        return "error", "Nothing was measured."
+    return _judge_rest(plan, cells, red)
 
 
-def _complete(plan: Plan, cells: Sequence[CellVerdict], red: Sequence[CellVerdict]) -> tuple[Verdict, str]:
+def _judge_rest(plan: Plan, cells: Sequence[CellVerdict], red: Sequence[CellVerdict]) -> tuple[Verdict, str]:
     if red:
         return (
             "inconclusive",
-            f"{_cells([cell.cell for cell in red])}: results are missing; run again to carry on.",
+            f"{_list_cells([cell.cell for cell in red])}: results are missing; run again to continue.",
         )
     baseline = [cell for cell in cells if cell.cell == plan.baseline]
     if any(cell.status != "ok" for cell in baseline):
@@ -107,20 +107,20 @@ def _complete(plan: Plan, cells: Sequence[CellVerdict], red: Sequence[CellVerdic
     if plan.baseline is not None and not baseline and not plan.subset:
         return "inconclusive", f"The baseline {plan.baseline} is not in the plan."
     others = [cell for cell in cells if cell.status != "ok" or cell.divergent]
-    told = f"; {_count_others(others)}, as expected" if others else ""
-    return "pass", f"{len(cells) - len(others)} of {len(cells)} cells hold{told}."
+    expected = f"; {_count_others(others)}, as expected" if others else ""
+    return "pass", f"{len(cells) - len(others)} of {len(cells)} cells hold{expected}."
 
 
 def _count_others(cells: Sequence[CellVerdict]) -> str:
-    """How many of these cells, none of which simply holds, there are of each status."""
+    """Count cells by status, in words."""
     counts = Counter(cell.status for cell in cells)
     return ", ".join(
-        f"{counts[each]} {_OTHERWISE[each][counts[each] > 1]}" for each in _OTHERWISE if counts[each]
+        f"{counts[each]} {_STATUS_WORDS[each][counts[each] > 1]}" for each in _STATUS_WORDS if counts[each]
     )
 
 
 def _describe_expected(cells: Sequence[CellVerdict], measured: Sequence[Finding]) -> str:
-    """What became of a run in which nothing passes and nothing that was seen is red."""
+    """Describe a run in which no case passes and no measured case is red."""
     diverge = sum(each.outcome == "xfail" for each in measured)
     expected = [f"{diverge} case{'s diverge' if diverge > 1 else ' diverges'}"] if diverge else []
     expected += filter(
@@ -132,7 +132,7 @@ def _describe_expected(cells: Sequence[CellVerdict], measured: Sequence[Finding]
 
 
 def _is_regression(cell: CellVerdict) -> bool:
-    """Red for something that was seen, not for something that could not be looked at."""
+    """Whether a red cell is red by a measurement, not by a missing one."""
     if cell.status in {"install-error", "unsatisfiable", "missing"}:
         return False
     if cell.status == "failed":
@@ -142,61 +142,61 @@ def _is_regression(cell: CellVerdict) -> bool:
     return True
 
 
-def _regressed(total: int, broken: Sequence[CellVerdict], stale: Sequence[str], beside: str) -> str:
-    """What is red, and which expectations are stale; empty where nothing is."""
+def _list_red(total: int, broken: Sequence[CellVerdict], stale: Sequence[str], comparison: str) -> str:
+    """Describe the red cells and the stale expectations; empty if there are none."""
     parts = []
     if broken:
-        names = _cells([cell.cell for cell in broken])
+        names = _list_cells([cell.cell for cell in broken])
         parts.append(f"{len(broken)} of {total} cells {'is' if len(broken) == 1 else 'are'} red: {names}")
-    if broken and beside:
-        parts.append(beside)
+    if broken and comparison:
+        parts.append(comparison)
     if stale:
         noun = "1 expectation matches" if len(stale) == 1 else f"{len(stale)} expectations match"
-        parts.append(f"{noun} nothing: {_cells(stale)}")
+        parts.append(f"{noun} nothing: {_list_cells(stale)}")
     return "; ".join(parts) + "." if parts else ""
 
 
-def _beside(baseline: CellVerdict | None, broken: Sequence[CellVerdict], findings: Sequence[Finding]) -> str:
-    """What the baseline says of the red cells: what is red there too, no version has changed."""
+def _explain(baseline: CellVerdict | None, broken: Sequence[CellVerdict], findings: Sequence[Finding]) -> str:
+    """Compare the red cells with the baseline: no version explains what is red there too."""
     if baseline is None or (baseline.status == "ok" and not baseline.red):
         return ""
     others = [cell for cell in broken if cell.cell != baseline.cell]
     if not others:
-        return "it is the baseline itself"
-    there = _red_in(baseline, findings)
-    more = [cell.cell for cell in others if not _red_in(cell, findings) <= there]
+        return "it is the baseline"
+    known = _find_red(baseline, findings)
+    more = [cell.cell for cell in others if not _find_red(cell, findings) <= known]
     if baseline.red and not more:
-        return f"all of that is red in the baseline {baseline.cell} too"
+        return f"all of this is red in the baseline {baseline.cell} too"
     if baseline.status not in _RAN:
-        return f"the baseline {baseline.cell} is {baseline.status}, so nothing says what is new"
+        return f"the baseline {baseline.cell} is {baseline.status}, so new failures are unknown"
     verb = "is" if len(more) == 1 else "are"
-    return f"the baseline {baseline.cell} is red too, but {_cells(more)} {verb} red where it is not"
+    return f"the baseline {baseline.cell} is red too, but {_list_cells(more)} {verb} red where it is not"
 
 
-def _red_in(cell: CellVerdict, findings: Sequence[Finding]) -> set[str]:
-    """The red cases of a cell that ran; of any other, and where no case is to blame, what became of it."""
+def _find_red(cell: CellVerdict, findings: Sequence[Finding]) -> set[str]:
+    """Find the red cases of a cell; if it did not run or has none, its status and reason."""
     cases = {each.check for each in findings if each.cell == cell.cell and is_red(each.outcome)}
     return cases if cases and cell.status in _RAN else {f"{cell.status}: {cell.reason}"}
 
 
-def _cells(ids: Sequence[str], limit: int = 3) -> str:
+def _list_cells(ids: Sequence[str], limit: int = 3) -> str:
     shown = ", ".join(ids[:limit])
     return f"{shown} and {len(ids) - limit} more" if len(ids) > limit else shown
 
 
-# A run's plan and results in, its judgement out.
+# The judgement of a run.
 
 
 def judge(plan: Plan, results: Sequence[CellResult], checks: Sequence[Check]) -> Judgement:
-    """Judge a run; the same whatever the order of the results.
+    """Judge a run, independent of the order of the results.
 
     Args:
-        plan: what the run promised; only it says what is owed.
-        results: what the cells left behind.
+        plan: the planned cells and cases; anything missing from the results is a finding.
+        results: the results of the cells.
         checks: the catalogue (``harness.cell.interface.load_checks()``), for layer and advice.
 
     Raises:
-        UsageError: an expectation's ``where`` is no version specifier.
+        UsageError: ``where`` of an expectation is not a version specifier.
     """
     found = Results.of(results)
     findings = judge_findings(plan, found, checks)

@@ -1,4 +1,4 @@
-"""What is kept of a run, what two runs differ in, and how measured values move over many runs."""
+"""The records of the history: snapshots of runs, comparisons of two runs, and trends."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import msgspec
 from harness.records.gate import Interval, LockChange, QuantityDecision
 from harness.records.plan import CellStatus, Outcome, Record, Verdict
 
-# What is kept of a run.
+# Snapshots
 
 RunKind = Literal["sweep", "gate"]
 
@@ -17,10 +17,10 @@ Bound = Literal["max", "min", "equal", "none"]
 
 
 class CaseMeasure(Record, frozen=True, kw_only=True):
-    """One judged case: its outcome, and what was measured (None: nothing, or a non-finite number).
+    """One judged case: its outcome and measured value (None: not measured, or not finite).
 
-    ``words`` are what was recorded beside numbers, such as the type and message of an exception, where that
-    is what the case is about.
+    ``words`` are recorded texts such as the type and message of an exception; empty for cases that measure a
+    number.
     """
 
     id: str
@@ -33,10 +33,10 @@ class CaseMeasure(Record, frozen=True, kw_only=True):
 
 
 class LatencyMeasure(Record, frozen=True, kw_only=True):
-    """One scenario in one cell, as ``harness.records.LatencyRow`` has it; ``p50`` in seconds.
+    """One scenario in one cell, as in ``harness.records.LatencyRow``; ``p50`` in seconds.
 
-    ``session`` names the interleaved session, equal where a run took over what an earlier one had measured;
-    ``noise`` is the largest A/A deviation of that session, as a factor >= 1, None without an A/A arm.
+    ``session`` names the interleaved session; it is equal in runs that reuse its result. ``noise`` is the
+    largest A/A deviation of that session, as a factor >= 1; None without an A/A arm.
     """
 
     cell: str
@@ -53,11 +53,11 @@ class LatencyMeasure(Record, frozen=True, kw_only=True):
 
 
 class CellMeasures(Record, frozen=True, kw_only=True):
-    """One cell of a run: what was locked, what was there, what was measured.
+    """One cell of a run: its lock, its facts and its measurements.
 
-    ``versions`` are those of the lock, by name, under its ``lock`` digest; ``facts`` what the process said
-    of its surroundings beside versions; ``key`` and ``measured_by`` as in ``harness.records.CellResult``
-    (empty without a result); ``peak_rss`` in bytes.
+    ``versions`` are those of the lock, by name; ``lock`` is its digest. ``facts`` are those of the process,
+    except versions. ``key`` and ``measured_by`` (the run) are as in ``harness.records.CellResult``, empty
+    without a result. ``peak_rss`` is in bytes.
     """
 
     id: str
@@ -76,7 +76,7 @@ class CellMeasures(Record, frozen=True, kw_only=True):
 
 
 class Snapshot(Record, frozen=True, kw_only=True):
-    """Everything of a run that the history keeps, and all that two runs are compared by."""
+    """The part of a run that the history keeps, and by which runs are compared."""
 
     run: str
     kind: RunKind
@@ -94,12 +94,12 @@ class Snapshot(Record, frozen=True, kw_only=True):
 
     @property
     def machine_class(self) -> str:
-        """Runs of equal classes may be compared in latency; empty where nobody knows."""
+        """The class of the machine, empty if unknown; latency is comparable within a class."""
         return self.machine.get("class", "")
 
 
 class PastRun(Record, frozen=True, kw_only=True):
-    """One line of the history: ``red_cells`` of ``cells``, and in those the red cases by outcome."""
+    """One line of the history: ``red_cells`` of ``cells``, and their red cases by outcome."""
 
     run: str
     kind: RunKind
@@ -116,7 +116,7 @@ class PastRun(Record, frozen=True, kw_only=True):
     pinned: bool = False
 
 
-# What two runs differ in.
+# Comparison of two runs
 
 DifferenceKind = Literal[
     "new-red",
@@ -139,13 +139,12 @@ DifferenceKind = Literal[
 
 
 class Difference(Record, frozen=True, kw_only=True):
-    """One thing that is not as it was.
+    """One difference between two runs.
 
-    ``cell`` is empty for the run as a whole. ``what`` is the id of a case, scenario or quantity, empty for
-    the cell as a whole; ``before`` and
-    ``after`` are said in words; ``ratio`` is after over before where that can be said. ``worse`` makes a
-    comparison fail. ``causes`` are the likely ones, the likeliest first; ``changes`` those of the lock that
-    they rest on (of a ``lock-changed``: all).
+    ``cell`` is empty for the whole run. ``what`` is the id of a case, scenario or quantity, empty for the
+    whole cell. ``before`` and ``after`` are texts; ``ratio`` is after over before, if defined. ``worse``
+    makes a comparison fail. ``causes`` are the likely ones, likeliest first; ``changes`` are the lock
+    changes behind them (of ``lock-changed``: all).
     """
 
     kind: DifferenceKind
@@ -161,10 +160,10 @@ class Difference(Record, frozen=True, kw_only=True):
 
 
 class Comparison(Record, frozen=True, kw_only=True):
-    """What two runs differ in; counts say how much was compared, so that silence can be told from nothing.
+    """The differences of two runs, and how much was compared.
 
-    ``latency`` counts compared pairs of one scenario in one cell; 0 across machine classes. ``notes`` tell a
-    person what was not compared, and why.
+    ``latency`` counts compared pairs of one scenario in one cell; 0 across machine classes. ``notes``
+    describe what was not compared, and why.
     """
 
     before: PastRun
@@ -178,23 +177,23 @@ class Comparison(Record, frozen=True, kw_only=True):
 
     @property
     def worse(self) -> tuple[Difference, ...]:
-        """What makes the comparison fail."""
+        """The differences that make the comparison fail."""
         return tuple(each for each in self.differences if each.worse)
 
 
-# How what was measured moved from run to run.
+# Trends
 
 TrendKind = Literal["steady", "stepped", "crept", "unclear"]
-"""What a scenario did since the reference: nothing beyond noise, one step, or many small ones.
+"""The change of a scenario since the reference: within noise, a step, or drift (``crept``).
 
-``unclear``: it is not where it was, but nothing says how it came there; or there are too few runs since.
+``unclear``: neither a step nor drift explains the change, or there are too few runs since.
 """
 
 
 class TrendPoint(Record, frozen=True, kw_only=True, gc=False):
     """One run in a trend: ``value`` is a ratio (see ``Trend``), ``noise`` the A/A factor of its session.
 
-    There are many, of texts and numbers only: nothing for the garbage collector.
+    There are many, with texts and numbers only, so the garbage collector need not track them.
     """
 
     run: str
@@ -205,7 +204,7 @@ class TrendPoint(Record, frozen=True, kw_only=True, gc=False):
 
 
 class ChangePoint(Record, frozen=True, kw_only=True):
-    """Between runs ``last`` and ``first`` the level (median) went from ``before`` to ``after``."""
+    """A change of the level (median) from ``before`` to ``after``, between runs ``last`` and ``first``."""
 
     last: str
     first: str
@@ -219,13 +218,13 @@ class ChangePoint(Record, frozen=True, kw_only=True):
 
 
 class Trend(Record, frozen=True, kw_only=True):
-    """One scenario in one cell over the runs of one machine class, the oldest first.
+    """One scenario in one cell over the runs of one machine class, oldest first.
 
-    A value is the ratio to the baseline; of the baseline itself (``baseline``) the p50 over that of the
-    first run, less what all its scenarios have in common: the machine's doing. ``since`` is the level of
-    the newest runs over that of the reference, ``beyond`` the factor that noise explains; ``a_run`` how much
-    a run adds since the reference, told of series that moved by more (Theil-Sen on the log scale, as a
-    ratio, with its interval at a confidence of 99% over all series of a matrix).
+    A value is the ratio to the baseline. For the baseline itself it is the p50 over that of the first run,
+    divided by the median of that over all scenarios (the speed of the machine). ``since`` is the level of the
+    newest runs over that of the reference, ``beyond`` the factor explained by noise. ``a_run`` is the slope
+    per run since the reference, for series beyond noise (Theil-Sen on the log scale, as a ratio; its interval
+    has a confidence of 99% over all series of a matrix).
     """
 
     cell: str
@@ -242,7 +241,7 @@ class Trend(Record, frozen=True, kw_only=True):
 class Trends(Record, frozen=True, kw_only=True):
     """All trends of a matrix on one machine class.
 
-    ``reference`` is the newest pinned run, or the first of all; ``notes`` tell what could not be said.
+    ``reference`` is the newest pinned run, or the first of all; ``notes`` describe what is excluded.
     """
 
     matrix: str
@@ -255,9 +254,9 @@ class Trends(Record, frozen=True, kw_only=True):
 
 
 class Earlier(Record, frozen=True, kw_only=True):
-    """For the page of a run; what its history cannot tell is None.
+    """The history on the page of a run; parts without data are None.
 
-    ``since`` compares it with the run before it on the same class of machine; ``trends`` end with it.
+    ``since`` is the comparison with the run before it on the same class of machine; ``trends`` end with it.
     """
 
     since: Comparison | None = None

@@ -1,4 +1,4 @@
-"""What the judge says of a run, and the whole run as it is written."""
+"""The records of a judgement, and of a whole run."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ class Finding(Record, frozen=True, kw_only=True):
 class CellVerdict(Record, frozen=True, kw_only=True):
     """One row of the final table: the status of a cell, its layers, and why it is red.
 
-    ``divergent`` counts the expected divergences that the baseline does not have: such a cell is ``ok``, and
-    yet no upgrade to make blindly.
+    ``divergent`` counts the expected divergences that the baseline does not have: such a cell is ``ok``, but
+    an upgrade to it needs a review. Without a baseline, those that not all cells have.
     """
 
     cell: str
@@ -38,7 +38,7 @@ class CellVerdict(Record, frozen=True, kw_only=True):
 
 
 class ClaimRow(Record, frozen=True, kw_only=True):
-    """A documented claim in one cell: whether it holds, and the numbers that say so."""
+    """A documented claim in one cell: whether it holds, and the numbers that show it."""
 
     claim: str
     cell: str
@@ -58,8 +58,8 @@ class LatencyRow(Record, frozen=True, kw_only=True):
     """One scenario in one cell: p50 in seconds, ratio to the baseline and the noise floor of the session.
 
     ``ratio`` is exp(median of the paired log ratios) with its spread ``low``..``high`` (quartiles over the
-    rounds); ``floor`` the same measure of the A/A arm, as a factor >= 1, the largest of all scenarios that
-    differ in their batch alone. ``wrong``: the time of embeddings that are not those of the baseline.
+    rounds). ``floor`` is the same measure of the A/A arm, as a factor >= 1: the largest of all scenarios that
+    differ only in their batch size. ``wrong``: the embeddings are not those of the baseline.
     """
 
     cell: str
@@ -75,7 +75,7 @@ class LatencyRow(Record, frozen=True, kw_only=True):
 
 
 class Judgement(Record, frozen=True, kw_only=True):
-    """A judged run: the verdict and everything that it rests on."""
+    """A judged run: the verdict and its evidence."""
 
     schema: int = SCHEMA
     verdict: Verdict

@@ -1,4 +1,4 @@
-"""What a run promises before it starts: cells, locks, scenarios and expectations."""
+"""The plan of a run, made before it starts: cells, locks, scenarios and expectations."""
 
 from __future__ import annotations
 
@@ -7,39 +7,39 @@ from typing import Literal
 
 import msgspec
 
-# What every record is made of: outcomes, statuses, verdicts, and the schema version.
+# Shared by all records: outcomes, statuses, verdicts, and the schema version.
 
 SCHEMA = 1
 
 UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
-"""What decoding a damaged or hostile JSON file raises."""
+"""Exceptions from decoding a damaged or hostile JSON file."""
 
 MAX_NAME = 250
-"""Bytes of a name; file systems end at 255."""
+"""Maximum bytes of a name; file systems allow 255."""
 
 CheckOutcome = Literal["pass", "fail", "error", "skip"]
-"""What a check says inside its cell; expectations are applied later, by the judge."""
+"""The outcome of a check inside its cell; the judge applies expectations later."""
 
 Outcome = Literal["pass", "fail", "error", "skip", "xfail", "xpass", "missing"]
-"""What the judge says of a check. Red: fail, error, xpass, missing."""
+"""The judged outcome of a check. Red: fail, error, xpass, missing."""
 
 CellStatus = Literal[
     "ok", "failed", "unsatisfiable", "install-error", "import-error", "crashed", "timed-out", "missing"
 ]
-"""What became of a cell as a whole; ``missing`` is a planned cell without a result."""
+"""The status of a whole cell; ``missing`` is a planned cell without a result."""
 
 Verdict = Literal["pass", "regressed", "inconclusive", "unsatisfiable", "error"]
 
 
 def name_fault(name: str) -> str:
-    """Why a name that a file holds could not be that of a file or folder; empty where it could."""
+    """Describe why a name cannot be that of a file or folder; empty if it can."""
     if name in {"", ".", ".."} or "/" in name or "\\" in name or not name.isprintable():
         return f"{name[:80]!r} is a path or no name at all, but a plain name was expected"
     return f"a name of {len(name)} characters" if len(name.encode()) > MAX_NAME else ""
 
 
 class Record(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A frozen value that crosses a stage."""
+    """A frozen value that is passed between stages."""
 
 
 def digest_value(value: object) -> str:
@@ -50,8 +50,8 @@ def digest_value(value: object) -> str:
 class Cell(Record, frozen=True, kw_only=True):
     """One combination of versions.
 
-    ``axes`` holds what tells this cell from the others (axis -> version, ``python`` among them when it is
-    swept); ``requirements`` every version specifier asked for (PEP 508, sorted: axes, pins, suite, subject).
+    ``axes`` identifies the cell (axis -> version, including ``python`` if it is an axis). ``requirements``
+    are all requested version specifiers (PEP 508, sorted: axes, pins, suite, subject).
     """
 
     id: str
@@ -73,15 +73,15 @@ class Distribution(Record, frozen=True, kw_only=True):
 class Lock(Record, frozen=True, kw_only=True):
     """The complete resolved set of a cell, or the resolver's reason why there is none.
 
-    ``origin`` is ``committed`` (read from ``matrices/locks``) or ``resolved`` (just now, on the fly);
-    ``digest`` is the sha256 of the canonical text of platform, python and distributions: equal digests are
+    ``origin`` is ``committed`` (read from ``matrices/locks``) or ``resolved`` (for this run);
+    ``digest`` is the sha256 of the canonical text of platform, python and distributions: equal digests mean
     equal environments. Exactly one of ``distributions`` and ``reason`` is non-empty.
     """
 
     cell: str
     platform: str
     python: str
-    inputs: str  # sha256 of what was asked for; tells a stale lock
+    inputs: str  # sha256 of the requested specifiers; detects a stale lock
     origin: Literal["committed", "resolved"]
     digest: str
     distributions: tuple[Distribution, ...] = ()
@@ -89,10 +89,9 @@ class Lock(Record, frozen=True, kw_only=True):
 
 
 class ScenarioPlan(Record, frozen=True, kw_only=True):
-    """One latency scenario: ``rounds`` timed rounds a cell, each lasting about ``target_seconds``.
+    """One latency scenario: ``rounds`` timed rounds per cell, each lasting about ``target_seconds``.
 
-    A call that takes longer gets fewer rounds: about ``budget_seconds`` of timed calls a cell, but at
-    least five.
+    Slow calls get fewer rounds: about ``budget_seconds`` of timed calls per cell, but at least five.
     """
 
     id: str
@@ -102,11 +101,11 @@ class ScenarioPlan(Record, frozen=True, kw_only=True):
 
 
 class Expectation(Record, frozen=True, kw_only=True, rename="kebab"):
-    """A known divergence; strict: a check that passes all the same, or no match at all, is red.
+    """A known divergence; strict: a check that passes, or an expectation without a match, is red.
 
-    ``check`` is a glob over case ids, or several, each of which has to match; or ``status`` names the status
-    of the whole cell. ``where`` maps a distribution (or ``python``) to a version specifier that the lock of a
-    cell must satisfy. ``outcome`` is what the cases end in: an expected wrong value excuses no exception.
+    Either ``check`` is one or several globs over case ids, each of which has to match, or ``status`` is the
+    status of the whole cell. ``where`` maps a distribution (or ``python``) to a version specifier that the
+    lock of a cell must satisfy. ``outcome`` is that of the cases: an expected ``fail`` excuses no ``error``.
     """
 
     reason: str
@@ -119,14 +118,14 @@ class Expectation(Record, frozen=True, kw_only=True, rename="kebab"):
 
     @property
     def checks(self) -> tuple[str, ...]:
-        """The globs over case ids; none where it is about the whole cell."""
+        """The globs over case ids; none for an expectation of a status."""
         if self.check is None:
             return ()
         return (self.check,) if isinstance(self.check, str) else self.check
 
 
 class PlannedCell(Record, frozen=True, kw_only=True):
-    """A cell with its lock and the cases that it owes; ``same_as`` names the cell whose run it shares."""
+    """A cell with its lock and its required cases; ``same_as`` names the cell whose run it shares."""
 
     cell: Cell
     lock: Lock
@@ -134,13 +133,13 @@ class PlannedCell(Record, frozen=True, kw_only=True):
     same_as: str | None = None
 
     def __post_init__(self) -> None:
-        """Refuse an id that could not be the name of the cell's folder."""
+        """Refuse an id that is not a valid folder name."""
         if fault := name_fault(self.cell.id):
             raise ValueError(f"cell.id: {fault}")
 
 
 class Plan(Record, frozen=True, kw_only=True):
-    """Everything that a run promises before it starts; the judge walks it, so that nothing can vanish."""
+    """All cells and cases of a run; the judge walks the plan, so that a missing result is a finding."""
 
     schema: int = SCHEMA
     run: str
@@ -153,15 +152,15 @@ class Plan(Record, frozen=True, kw_only=True):
     cells: tuple[PlannedCell, ...]
     scenarios: tuple[ScenarioPlan, ...]
     expectations: tuple[Expectation, ...]
-    borrowed: tuple[Expectation, ...] = ()  # shipped ones over somebody's own matrix: may match nothing
-    command: str = "nox -s compat --"  # what a person types to run this matrix again
-    commit: str = ""  # of the repository it ran in, "+changes" behind it where files differed; empty: none
+    borrowed: tuple[Expectation, ...] = ()  # shipped expectations for a user's matrix: may match nothing
+    command: str = "nox -s compat --"  # the command that runs this matrix again
+    commit: str = ""  # of the repository, with the suffix "+changes" if files differed; empty: none
     subset: bool = False  # --only/--skip left cells out
-    baseline_cell: PlannedCell | None = None  # the baseline, where the selection leaves it out
-    tolerances: dict[str, float] = {}  # name -> allowed value; the judge lets no result allow more
+    baseline_cell: PlannedCell | None = None  # the baseline, if the selection excludes it
+    tolerances: dict[str, float] = {}  # name -> allowed value; the judge rejects larger ones
 
     def __post_init__(self) -> None:
-        """Refuse a run that could not be the name of its folder, and two cells of one id."""
+        """Refuse a run that is not a valid folder name, and two cells of one id."""
         if self.run and (fault := name_fault(self.run)):
             raise ValueError(f"run: {fault}")
         ids = [planned.cell.id for planned in self.cells]

@@ -1,4 +1,4 @@
-"""What a cell says, and where it is while it runs."""
+"""The records of a cell: its result, and its progress while it runs."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ import msgspec
 from harness.records.plan import SCHEMA, CellStatus, CheckOutcome, Record, name_fault
 
 Whole = Annotated[int, msgspec.Meta(ge=0, le=2**63 - 1)]
-"""A count that the database of the history can hold."""
+"""A count that fits into the database of the history."""
 
 
 class Observation(Record, frozen=True, kw_only=True):
     """What a check measured.
 
-    ``value`` in ``unit``; ``bound`` says how ``allowed`` binds it (``max``: value <= allowed, ``min``: value
-    >= allowed, ``equal``, or ``none`` for something only recorded). A ``value`` of None is a measured
-    non-finite number and never passes. ``worst`` is the index of the worst element, ``share`` the share of
-    elements beyond ``allowed``, ``control`` the same measure for a really different model, ``blame`` who is
+    ``value`` is in ``unit``. ``bound`` is the relation to ``allowed`` (``max``: value <= allowed, ``min``:
+    value >= allowed, ``equal``, or ``none`` if only recorded). A ``value`` of None is a measured non-finite
+    number and never passes. ``worst`` is the index of the worst element, ``share`` the share of elements
+    beyond ``allowed``, ``control`` the same measure for a different model. ``blame`` is the side that is
     wrong by the oracle (``subject``, ``reference``, ``both``, ``neither``).
     """
 
@@ -48,8 +48,8 @@ class CaseResult(Record, frozen=True, kw_only=True):
 class Timing(Record, frozen=True, kw_only=True):
     """The rounds of one scenario in one process: seconds per call, in the order of the rounds.
 
-    ``baseline`` and ``control`` (the A/A arm: a second process of the baseline) hold the rounds that the
-    two measured in the same slices of time; ``session`` names the interleaved session.
+    ``baseline`` and ``control`` (the A/A arm: a second process of the baseline) hold their rounds in the same
+    slices of time; ``session`` names the interleaved session.
     """
 
     scenario: str
@@ -61,7 +61,7 @@ class Timing(Record, frozen=True, kw_only=True):
 
 
 class CellResult(Record, frozen=True, kw_only=True):
-    """What one cell left behind, whatever became of it."""
+    """The result of one cell, whatever its status."""
 
     schema: int = SCHEMA
     cell: str
@@ -70,23 +70,23 @@ class CellResult(Record, frozen=True, kw_only=True):
     status: CellStatus
     reason: str = ""  # one sentence; empty when ok
     log_tail: tuple[str, ...] = ()
-    facts: dict[str, str] = {}  # versions, BLAS, threads, CPU flags, precision: what really is in the process
+    facts: dict[str, str] = {}  # versions, BLAS, threads, CPU flags, precision, as seen in the process
     cases: tuple[CaseResult, ...] = ()
     timings: tuple[Timing, ...] = ()
     untimed: dict[str, str] = {}  # scenario -> why there is no timing
     seconds: dict[str, float] = {}  # stage -> wall seconds: environment, imports, contract, latency
     peak_rss: Whole = 0  # bytes
-    edited: tuple[str, ...] = ()  # files that it was given and that changed meanwhile: nothing counts
+    edited: tuple[str, ...] = ()  # input files that changed during the run: the result does not count
 
     def __post_init__(self) -> None:
-        """Refuse a cell, key or run that could not be the name of a folder: they are used as such."""
+        """Refuse a cell, key or run that is not a valid folder name: they become folders."""
         for field, name in (("cell", self.cell), ("key", self.key), ("run", self.run)):
             if name and (fault := name_fault(name)):
                 raise ValueError(f"{field}: {fault}")
 
 
 class Progress(Record, frozen=True, kw_only=True):
-    """Where a cell is right now, for the board; ``stage`` is a CellStatus or what it does at the moment."""
+    """The current progress of a cell; ``stage`` is a CellStatus or its current activity."""
 
     cell: str
     stage: str
@@ -100,4 +100,4 @@ Notify = Callable[[Progress], None]
 
 
 def discard(message: object) -> None:
-    """Receives messages and progress that are not shown."""
+    """Discard a message or progress that is not shown."""

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 from harness.cell.interface import LAYERS
-from harness.judge.cell_verdicts import in_layer_order
+from harness.judge.cell_verdicts import sort_by_layer
 from harness.judge.outcomes import check_of
 from harness.records import Finding, Run
 
@@ -219,7 +219,7 @@ class RedCheck:
 def list_red_checks(run: Run, cell: str) -> list[RedCheck]:
     """List the red checks of a cell, the lowest layer first; none if the cell is red as a whole."""
     grouped: dict[str, list[Finding]] = defaultdict(list)
-    for finding in in_layer_order(broken_findings(findings_by_cell(run).get(cell, []))):
+    for finding in sort_by_layer(broken_findings(findings_by_cell(run).get(cell, []))):
         grouped[check_of(finding.check)].append(finding)
     return [
         RedCheck(

@@ -109,7 +109,7 @@ def test_statistics_that_fail_cost_the_section_alone(tmp_path: Path, monkeypatch
     write_runs(tmp_path / "h", 5, matrix=own.matrix, machine=own.machine)
 
     def fail(_: Past) -> Trends:
-        raise MachineError("a: one of its values is no finite number")
+        raise MachineError("a: one of its values is not finite")
 
     def ready(_: object, __: Snapshot) -> Past:
         return Past((), (), 0, 0)
@@ -119,7 +119,7 @@ def test_statistics_that_fail_cost_the_section_alone(tmp_path: Path, monkeypatch
     found = find_earlier(run, History(tmp_path / "h"), said.append)
     assert found.trends is None
     assert found.since is not None
-    assert said == ["the page has no section on trends: a: one of its values is no finite number"]
+    assert said == ["the page has no section on trends: a: one of its values is not finite"]
 
 
 def make_session(number: int) -> Run:

@@ -56,7 +56,7 @@ def test_a_candidate_that_crashes_now_and_then_does_not_pass(lean: Front) -> Non
     assert outcomes(lean) == dict.fromkeys([*LATENCIES, "memory.normalizer"], "unmeasured")
     because = find(lean, LATENCIES[0]).because
     assert because == (
-        "6 of 9 blocks were void, always by the candidate and never by the baseline, the last because of "
+        "6 of 9 blocks were invalid, all because of the candidate; the last reason: "
         "candidate: it exited with code 9 before it was finished (stage latency)"
     )
     speed, void = lean.read().speed, read_invalid_blocks(lean.runs[0])

@@ -57,7 +57,7 @@ def test_a_gate_that_is_cut_off_ends_every_process_and_leaves_what_it_measured(l
 @pytest.mark.parametrize("error", [StoreError("no space left"), OSError(errno.ENOSPC, "No space left")])
 @pytest.mark.parametrize(
     ("suite", "code", "verdict", "said"),
-    [("failing", 1, "regressed", "1 case is red that the baseline holds"), ("good", 5, "inconclusive", "")],
+    [("failing", 1, "regressed", "1 case is newly red in the candidate"), ("good", 5, "inconclusive", "")],
 )
 def test_measuring_that_fails_takes_no_verdict_back(  # noqa: PLR0917 - one parameter a column
     suite: str,

@@ -126,7 +126,7 @@ def test_a_gate_is_decided_again_from_its_folder(front: Front) -> None:
     assert front.read() == before
     (folder / "cells" / "candidate" / "result.json").unlink()
     assert front.command("report", str(folder)) == 1
-    assert front.read().decision.sentence.startswith("The candidate left no result")
+    assert front.read().decision.sentence.startswith("The candidate has no result")
 
 
 @pytest.mark.parametrize(

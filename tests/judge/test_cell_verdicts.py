@@ -21,7 +21,7 @@ def test_the_full_run_has_every_status_and_says_why_a_cell_is_red() -> None:
             "failed",
             True,
             False,
-            "l2.end-to-end/float32: passes, but is expected to fail; take the expectation out or narrow it",
+            "l2.end-to-end/float32: passes, but is expected to fail; remove the expectation or narrow it",
         ),
         ("red", "failed", True, False, "l0.parity/manual/float32: boom  (and 1 more, in L0)"),
         ("gone", "missing", True, False, "the run ended before this cell had a result"),

@@ -18,7 +18,7 @@ from planted.wheels import build_wheel
 from support.runs import CHECKS, make_plan, make_planned, make_result
 
 from harness.errors import StoreError
-from harness.judge.cell_verdicts import WHOLE_WORDS, describe_install_error
+from harness.judge.cell_verdicts import FULL_MESSAGE, describe_install_error
 from harness.judge.verdict import judge
 from harness.store.environments import Installer
 
@@ -135,21 +135,21 @@ def python_that_does_not_start(place: Place) -> str:
 @pytest.mark.parametrize(
     ("complain", "sentence", "advice"),
     [
-        (other_file, "arm 1.0: the file here is not the one that was locked", "lock again"),
-        (other_release, "arm 1.0: no index here has this release", "lock again"),
-        (nothing, "arm 1.0: no index here has it", "find-links"),
+        (other_file, "arm 1.0: the hash of the file is not the locked one", "lock again"),
+        (other_release, "arm 1.0: this release is in no configured index", "lock again"),
+        (nothing, "arm 1.0: not found in any configured index", "find-links"),
         (nobody_there, "arm: the package index could not be reached", "network"),
-        (other_machine, "arm 1.0: there is no wheel of it for this Python and this machine", "`source`"),
-        (half_a_file, "arm 1.0: its file is damaged", "uv cache clean"),
+        (other_machine, "arm 1.0: no wheel for this Python and platform", "`source`"),
+        (half_a_file, "arm 1.0: the file is damaged", "uv cache clean"),
         (
             source_that_may_not_be_built,
-            "leg 1.0: there is no wheel of it for this Python and this machine",
+            "leg 1.0: no wheel for this Python and platform",
             "`source`",
         ),
-        (source_that_cannot_be_built, "leg 1.0: it could not be built from its source", "has a wheel"),
+        (source_that_cannot_be_built, "leg 1.0: building it from source failed", "has a wheel"),
         (
             python_that_does_not_start,
-            "python3.99: the first of this name on the PATH does not start",
+            "python3.99: the first one on the PATH does not start",
             "pyenv global",
         ),
         (no_python, "Python 3.99 is not on this machine", "--python-downloads"),
@@ -163,7 +163,7 @@ def test_the_words_of_uv_itself(
     assert told is not None
     assert told.sentence == sentence
     assert advice in told.advice
-    assert told.advice.endswith(WHOLE_WORDS)
+    assert told.advice.endswith(FULL_MESSAGE)
 
 
 FULL = (
@@ -213,14 +213,17 @@ def test_a_full_disk_comes_with_its_path_and_advice() -> None:
     told = describe_install_error("no space left on device: /store/envs/a (it exited with code 1)")
     assert told is not None
     assert told.sentence == "no space left on device: /store/envs/a (it exited with code 1)"
-    assert told.advice.startswith("Make room (`harness clean")
+    assert told.advice.startswith("Free disk space (`harness clean")
 
 
 def test_the_judge_tells_it_and_the_result_keeps_the_words() -> None:
     result = make_result("a", status="install-error", reason=FULL, cases=())
     (cell,) = judge(make_plan(make_planned("a")), [result], CHECKS).cells
     assert cell.reason == "arm 1.0: the disk is full"
-    assert re.match(r"Make room \(.*\) and run the same again\. The installer's own words", cell.advice)
+    assert re.match(
+        r"Free disk space \(.*\) and run it again\. The full message of the installer",
+        cell.advice,
+    )
     assert result.reason == FULL
 
 

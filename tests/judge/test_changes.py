@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from harness.errors import MachineError
-from harness.judge.changes import FEWEST, Changes, estimate_slope, find_changes
+from harness.judge.changes import MIN_LEVEL_RUNS, Changes, estimate_slope, find_changes
 from harness.judge.changes import find_change_points as find_all
 
 Noise = Any  # numpy.random.Generator, of which the type checker knows nothing
@@ -67,7 +67,7 @@ def test_many_series_at_once_are_each_as_by_itself() -> None:
     assert 100 < sum(map(bool, together)) < 200
 
 
-@pytest.mark.parametrize("count", range(2 * FEWEST))
+@pytest.mark.parametrize("count", range(2 * MIN_LEVEL_RUNS))
 def test_too_few_runs_say_nothing(count: int) -> None:
     assert find_change_points(np.arange(count) ** 3.0) == ()
     assert estimate_slope(np.arange(count) * 1.0, 0.99) is None
@@ -92,5 +92,5 @@ def test_every_series_has_its_changes_and_those_asked_for_a_slope() -> None:
 
 
 def test_what_is_no_number_is_refused_by_name() -> None:
-    with pytest.raises(MachineError, match=r"^bad: one of its values is no finite number$"):
+    with pytest.raises(MachineError, match=r"^bad: one of its values is not finite$"):
         find_changes({"good": [0.0] * 9, "bad": [float("nan")] * 9}, {}, confidence=0.99)

@@ -17,8 +17,8 @@ def test_what_is_the_same_is_silent_and_says_how_much_was_compared() -> None:
     assert (found.differences, found.worse, found.cells, found.cases, found.latency) == ((), (), 3, 3, 18)
     assert found.notes == (
         (
-            "the baseline ran at 1.00x its time of before over all its scenarios: taken for the machine's "
-            "doing, and taken out"
+            "the baseline took 1.00x its earlier time over all its scenarios: this is attributed to the "
+            "machine and removed"
         ),
     )
 
@@ -121,7 +121,10 @@ def test_a_part_of_a_matrix_misses_nothing() -> None:
     part = alter(later(cells=make().cells[1:], latency=(), subset=True), "b", cases=(case("l0.new"),))
     found = compare(make(), part)
     assert found.differences == ()
-    assert found.notes[0] == "one of them ran a part of its matrix only: what is in one alone is not told"
+    assert (
+        found.notes[0]
+        == "one run covers only a part of its matrix: missing cells and checks are not reported"
+    )
 
 
 @pytest.mark.parametrize(
@@ -217,9 +220,9 @@ def test_many_suspects_are_counted() -> None:
         (
             {"key": "key of a", "measured_by": "run-2"},
             {},
-            ("nothing that is known: measured again with the same lock, subject, suite, model and settings",),
+            ("none known: measured again with the same lock, subject, suite, model and settings",),
         ),
-        ({"key": "key of a"}, {}, ("the expectations: the result is the one of the run before",)),
+        ({"key": "key of a"}, {}, ("the expectations: the result is reused from the run before",)),
         (
             {},
             {"commit": "b" * 40},
@@ -275,7 +278,7 @@ def test_runs_without_a_common_cell_are_refused() -> None:
 
 def test_of_two_matrices_only_common_cells_are_compared() -> None:
     found = compare(make(latency=()), later(matrix="other", latency=()))
-    assert found.notes == ("of two matrices, compat and other: only cells that both have are compared",)
+    assert found.notes == ("the matrices differ (compat, other): only common cells are compared",)
 
 
 def test_every_kind_has_been_planted_here() -> None:

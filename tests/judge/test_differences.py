@@ -42,7 +42,7 @@ def test_a_slower_machine_is_told_and_taken_out_and_a_slower_baseline_is_not() -
         slower = slow(slower, "base", f"embed.{size}", 1.5)
     found = compare(make(), slower)
     assert found.differences == ()
-    assert found.notes[0].startswith("the baseline ran at 1.50x its time of before over all its scenarios")
+    assert found.notes[0].startswith("the baseline took 1.50x its earlier time over all its scenarios")
     (each,) = compare(make(), slow(alter(slower, "base"), "base", "embed.2", 1.5)).differences
     assert (each.cell, each.what, each.worse) == ("base", "embed.2", True)
     assert (each.before, each.after) == ("2000 us", "4500 us")
@@ -55,26 +55,26 @@ def test_a_slower_machine_is_told_and_taken_out_and_a_slower_baseline_is_not() -
         (
             lambda s: replaced(s, session="s1"),
             0,
-            "latency of 18 scenarios not compared: taken over from the same session",
+            "latency of 18 scenarios is not compared: reused from the same session",
         ),
-        (lambda s: replaced(s, noise=None), 0, "latency of 18 scenarios not compared: without a noise floor"),
+        (lambda s: replaced(s, noise=None), 0, "latency of 18 scenarios is not compared: no noise floor"),
         (
             lambda s: replaced(s, ratio=None),
             0,
-            "latency of 18 scenarios not compared: without rounds of the baseline",
+            "latency of 18 scenarios is not compared: no paired rounds of the baseline",
         ),
-        (lambda s: replaced(s, p50=0.0), 0, "latency of 18 scenarios not compared: without a time"),
+        (lambda s: replaced(s, p50=0.0), 0, "latency of 18 scenarios is not compared: no time was measured"),
         (
             lambda s: msgspec.structs.replace(s, latency=s.latency[:9] + s.latency[12:15]),
             9,
-            "latency of 3 scenarios not compared: of the baseline, too few to tell",
+            "latency of 3 scenarios is not compared: the baseline has too few",
         ),
         (
             lambda s: msgspec.structs.replace(
                 s, cells=tuple(msgspec.structs.replace(c, baseline=c.id == "a") for c in s.cells)
             ),
             0,
-            "held against different baselines, so latency is not compared",
+            "the baselines differ: latency is not compared",
         ),
     ],
 )
@@ -102,10 +102,7 @@ def test_runs_of_different_machine_classes_are_compared_for_correctness_alone_an
     assert (found.same_class, found.latency) == (False, 0)
     cpu = machine.get("cpu", "unknown machine")
     assert found.notes == (
-        (
-            "measured on different classes of machine, so correctness alone is compared, "
-            f"latency and memory are not (one; {cpu})"
-        ),
+        (f"the machine classes differ: only correctness is compared, not latency and memory (one; {cpu})"),
     )
 
 

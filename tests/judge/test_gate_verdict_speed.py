@@ -21,9 +21,7 @@ def test_a_control_that_failed_is_named_beside_a_regression() -> None:
     }
     found = gate(GOOD, FINE, speed=summarize_speed(planned, decisions, spent=1.0, budget=2.0, looks=1))
     assert found.verdict == "regressed"
-    assert found.sentence.endswith(
-        "; but normalize.manual.float32.1 differs between processes of the baseline itself"
-    )
+    assert found.sentence.endswith("; but normalize.manual.float32.1 differs between the A/A arms")
 
 
 def speed(*outcomes: QuantityOutcome) -> Speed:
@@ -48,7 +46,7 @@ def speed(*outcomes: QuantityOutcome) -> Speed:
             ("passed", "passed", "passed"),
             "pass",
             (
-                "Nothing is red in the candidate that the baseline holds (4 cases); 3 quantities of "
+                "No case is newly red in the candidate (4 cases); 3 quantities of "
                 "latency and memory are within the threshold"
             ),
             "",
@@ -57,7 +55,7 @@ def speed(*outcomes: QuantityOutcome) -> Speed:
             ("passed",),
             "pass",
             (
-                "Nothing is red in the candidate that the baseline holds (4 cases); 1 quantity of "
+                "No case is newly red in the candidate (4 cases); 1 quantity of "
                 "latency and memory is within the threshold"
             ),
             "",
@@ -82,8 +80,7 @@ def speed(*outcomes: QuantityOutcome) -> Speed:
             "regressed",
             (
                 "memory.embedding needs 1.203 (1.170 to 1.241) times as much memory, where 1.1 is allowed; "
-                "but normalize.manual.float32.1, normalize.manual.float32.256 differ between processes of "
-                "the baseline itself"
+                "but normalize.manual.float32.1, normalize.manual.float32.256 differ between the A/A arms"
             ),
             "",
         ),
@@ -103,7 +100,7 @@ def speed(*outcomes: QuantityOutcome) -> Speed:
             ("undecided", "control-failed", "passed"),
             "inconclusive",
             (
-                "2 of 3 quantities differ between processes of the baseline itself: "
+                "2 of 3 quantities differ between the A/A arms: "
                 "normalize.manual.float32.256, 1.020 (1.010 to 1.030)"
             ),
             "",

@@ -113,8 +113,8 @@ def test_the_order_of_the_samples_does_not_matter() -> None:
 @pytest.mark.parametrize(
     ("bad", "message"),
     [
-        ([math.nan] * 13, "a: one of its log ratios is no finite number"),
-        ([1e6] * 13, "a: the ratio is no finite number"),
+        ([math.nan] * 13, "a: one of its log ratios is not finite"),
+        ([1e6] * 13, "a: the ratio is not finite"),
     ],
 )
 def test_what_is_no_number_is_refused_by_name(bad: list[float], message: str) -> None:

@@ -65,27 +65,27 @@ def test_a_cell_without_a_result_owes_all_its_cases() -> None:
         (make_case(FLOAT16, observation=seen(None, None, bound="none")), ""),
         (make_case(FLOAT16, observation=seen(2.0, 2.0, bound="equal")), ""),
         (make_case(FLOAT16, observation=seen(3.0, 2.0, bound="min")), ""),
-        (make_case(FLOAT16, observation=None), "the cell says pass but measured nothing"),
-        (make_case(FLOAT16, observation=seen(None)), "the cell says pass but the value is not finite"),
-        (make_case(FLOAT16, observation=seen(math.nan)), "the cell says pass but the value is not finite"),
-        (make_case(FLOAT16, observation=seen(9.0)), "the cell says pass but 9 ulp should be at most 2"),
+        (make_case(FLOAT16, observation=None), "reported as pass, but nothing was measured"),
+        (make_case(FLOAT16, observation=seen(None)), "reported as pass, but the value is not finite"),
+        (make_case(FLOAT16, observation=seen(math.nan)), "reported as pass, but the value is not finite"),
+        (make_case(FLOAT16, observation=seen(9.0)), "reported as pass, but 9 ulp should be at most 2"),
         (
             make_case(FLOAT16, observation=seen(1.0, bound="min")),
-            "the cell says pass but 1 ulp should be at least 2",
+            "reported as pass, but 1 ulp should be at least 2",
         ),
         (
             make_case(FLOAT16, observation=seen(1.0, bound="equal")),
-            "the cell says pass but 1 ulp should be exactly 2",
+            "reported as pass, but 1 ulp should be exactly 2",
         ),
         (
             make_case(FLOAT16, observation=seen(1.0, None)),
-            "the cell says pass but nothing says what is allowed (bound max)",
+            "reported as pass, but no allowed value is recorded (bound max)",
         ),
-        (make_case(FLOAT16, "skip", message=""), "the cell says skip but gives no reason"),
+        (make_case(FLOAT16, "skip", message=""), "reported as skip, but without a reason"),
     ],
 )
 def test_an_outcome_that_its_own_numbers_contradict_is_an_error(case: CaseResult, why: str) -> None:
-    assert Rules().contradiction(case) == why
+    assert Rules().find_contradiction(case) == why
     if why:
         excuse = (Expectation(check="*", reason="whatever"),)
         assert one_outcome(case, expectations=excuse) == ("error", why, "")
@@ -97,7 +97,7 @@ def test_expectations_turn_red_into_xfail_and_a_pass_into_xpass() -> None:
     assert one_outcome(make_case(FLOAT16, "skip"), expectations=known) == ("skip", "no such kernel here", "")
     assert one_outcome(make_case(FLOAT16), expectations=known) == (
         "xpass",
-        "passes, but is expected to fail; take the expectation out or narrow it",
+        "passes, but is expected to fail; remove the expectation or narrow it",
         "sums in float16",
     )
     assert one_outcome(expectations=known) == ("missing", "no result: the cell is ok", "")
@@ -199,9 +199,9 @@ def test_what_nobody_planned_or_what_comes_twice_is_an_error() -> None:
         for each in judge_findings(plan, Results.of(results), CHECKS)
     ]
     assert found == [
-        ("a", "cell", "error", "2 results of one cell, but should be one"),
-        ("a", FLOAT16, "error", "reported 2 times, but should be once"),
-        ("a", "l7.new", "error", "unplanned: the plan does not know this case"),
+        ("a", "cell", "error", "2 results for one cell, expected 1"),
+        ("a", FLOAT16, "error", "reported 2 times, expected once"),
+        ("a", "l7.new", "error", "unplanned: the case is not in the plan"),
         ("b", "cell", "error", "a result of a cell that is not in the plan"),
     ]
 

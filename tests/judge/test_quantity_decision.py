@@ -9,7 +9,7 @@ import msgspec
 import pytest
 from support.speed_samples import EQUAL, MEMORY, SMALL
 
-from harness.judge.quantity_decision import decide_quantity, samples_of, summarize_speed, unmeasured
+from harness.judge.quantity_decision import collect_samples, decide_quantity, make_unmeasured, summarize_speed
 from harness.records import Block, Interval, Quantity, QuantityDecision, QuantityOutcome
 
 
@@ -29,7 +29,7 @@ def decide(
 
 
 def test_samples_are_paired_within_a_block() -> None:
-    found = samples_of((SMALL, MEMORY), (block(1), block(2, baseline=1.0, again=4.0)))
+    found = collect_samples((SMALL, MEMORY), (block(1), block(2, baseline=1.0, again=4.0)))
     assert found == {
         SMALL.id: pytest.approx((math.log(1.5), math.log(1.5))),  # the second against 1 and 4
         f"control:{SMALL.id}": pytest.approx((0.0, math.log(4.0))),
@@ -39,7 +39,7 @@ def test_samples_are_paired_within_a_block() -> None:
 def test_where_the_baseline_differs_grossly_from_itself_the_change_is_not_asked() -> None:
     alike = [block(number, candidate=2.0) for number in range(1, 15)]
     blocks = [*alike, block(15, again=2.5, candidate=2.5), block(16, candidate=2.5)]
-    found = samples_of((SMALL,), blocks)
+    found = collect_samples((SMALL,), blocks)
     assert found[SMALL.id] == pytest.approx((0.0,) * 14 + (math.log(1.25),))
     assert found[f"control:{SMALL.id}"] == pytest.approx((0.0,) * 14 + (math.log(1.25), 0.0))
     decision = decide(EQUAL, EQUAL, blocks)
@@ -77,17 +77,17 @@ def test_an_interval_on_one_side_of_the_threshold_decides(
 @pytest.mark.parametrize("arm", ["baseline", "again", "candidate"])
 def test_what_is_no_number_is_unmeasured(arm: str, value: float) -> None:
     blocks = (block(1), msgspec.structs.replace(block(2), **{arm: {SMALL.id: value}}))
-    assert samples_of((SMALL,), blocks) == {}
-    because = f"block 2 says {value} of the arm {arm}"
-    assert decide(EQUAL, EQUAL, blocks) == unmeasured(SMALL, because, blocks=2)
+    assert collect_samples((SMALL,), blocks) == {}
+    because = f"block 2 has the value {value} for the arm {arm}"
+    assert decide(EQUAL, EQUAL, blocks) == make_unmeasured(SMALL, because, blocks=2)
 
 
 def test_what_is_missing_is_unmeasured() -> None:
     blocks = (block(1), msgspec.structs.replace(block(7), candidate={}))
-    assert decide(EQUAL, EQUAL, blocks).because == "block 7 has no value of the arm candidate"
-    assert decide(EQUAL, EQUAL, ()) == unmeasured(SMALL, "no block was measured")
+    assert decide(EQUAL, EQUAL, blocks).because == "block 7 has no value for the arm candidate"
+    assert decide(EQUAL, EQUAL, ()) == make_unmeasured(SMALL, "no block was measured")
     other_group = decide_quantity(MEMORY, blocks, {MEMORY.id: EQUAL, f"control:{MEMORY.id}": EQUAL})
-    assert other_group == unmeasured(MEMORY, "no block was measured")
+    assert other_group == make_unmeasured(MEMORY, "no block was measured")
 
 
 def test_every_planned_quantity_has_a_decision() -> None:
@@ -132,5 +132,5 @@ def test_where_half_of_a_group_fails_its_control_the_machine_is_at_fault(
     }
     found = summarize_speed(planned, decisions, spent=1.0, budget=2.0, looks=1).quantities
     assert tuple(each.outcome for each in found) == (*judged, "regressed", "regressed")
-    reason = "2 of 4 latencies of the normalizer differ between processes of the baseline"
+    reason = "2 of 4 latencies of the normalizer differ between the A/A arms"
     assert {each.because for each in found} == ({"", reason} if judged != outcomes else {""})

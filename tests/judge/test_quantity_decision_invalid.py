@@ -7,8 +7,8 @@ import pytest
 from support.speed_samples import EQUAL, LARGE, MEMORY, SMALL, void
 
 from harness.gate.measuring import VOID_IN_A_ROW, Verdicts
-from harness.judge.quantity_decision import concerns, hold_back, unmeasured
-from harness.judge.sampling import next_look
+from harness.judge.quantity_decision import affects, limit_invalid, make_unmeasured
+from harness.judge.sampling import find_next_analysis
 from harness.records import Block, Quantity, QuantityDecision, QuantityOutcome
 
 ALL_MEMORY = Quantity(id="memory.normalizer", group="normalizer", unit="B", threshold=1.1)
@@ -31,32 +31,32 @@ def decision(outcome: QuantityOutcome = "passed") -> QuantityDecision:
     ],
 )
 def test_one_void_block_or_one_in_twenty_may_be(measured: int, count: int, *, held: bool) -> None:
-    found = hold_back(decision(), measured, [void(number) for number in range(count)])
+    found = limit_invalid(decision(), measured, [void(number) for number in range(count)])
     told = (
-        f"{count} of {measured + count} blocks were void, always by the candidate and never by the baseline, "
-        "the last because of it hung"
+        f"{count} of {measured + count} blocks were invalid, all because of the candidate; "
+        "the last reason: it hung"
     )
-    assert found == (unmeasured(SMALL, told, blocks=14) if held else decision())
+    assert found == (make_unmeasured(SMALL, told, blocks=14) if held else decision())
 
 
 @pytest.mark.parametrize("outcome", ["regressed", "control-failed", "unmeasured"])
 def test_what_would_not_pass_anyway_stays(outcome: QuantityOutcome) -> None:
-    assert hold_back(decision(outcome), 3, [void()] * 6) == decision(outcome)
+    assert limit_invalid(decision(outcome), 3, [void()] * 6) == decision(outcome)
 
 
 def test_the_candidate_is_blamed_only_where_no_other_arm_failed() -> None:
     for other in (("baseline",), ("again", "candidate"), ()):
         blocks = [void(1), void(2), msgspec.structs.replace(void(3), arms=other)]
-        assert hold_back(decision(), 13, blocks).because == (
-            "3 of 16 blocks were void, the last because of it hung"
+        assert limit_invalid(decision(), 13, blocks).because == (
+            "3 of 16 blocks were invalid; the last reason: it hung"
         )
 
 
 def test_what_could_not_be_measured_alone_costs_that_and_memory() -> None:
     block = void(scenario=SMALL.id)
-    found = [concerns(block, each) for each in (SMALL, LARGE, ALL_MEMORY, MEMORY)]
+    found = [affects(block, each) for each in (SMALL, LARGE, ALL_MEMORY, MEMORY)]
     assert found == [True, False, True, False]
-    assert [concerns(void(), each) for each in (SMALL, LARGE, ALL_MEMORY, MEMORY)] == [
+    assert [affects(void(), each) for each in (SMALL, LARGE, ALL_MEMORY, MEMORY)] == [
         True,
         True,
         True,
@@ -76,7 +76,7 @@ def test_rows_of_void_blocks_are_counted_by_group_arms_and_scenario() -> None:
     assert verdicts.decided == {}
     verdicts.bear(embedding, 0)
     assert list(verdicts.decided) == [MEMORY.id]
-    assert verdicts.decided[MEMORY.id].because.startswith("3 of 3 blocks were void")
+    assert verdicts.decided[MEMORY.id].because.startswith("3 of 3 blocks were invalid")
 
 
 def test_a_pass_of_an_earlier_look_does_not_outlive_void_blocks() -> None:
@@ -102,7 +102,7 @@ def test_early_void_blocks_leave_a_quantity_open() -> None:
             for number in range(void_blocks, void_blocks + count)
         ]
         verdicts = Verdicts((SMALL,), void=[void(number) for number in range(void_blocks)])
-        verdicts.look("normalizer", blocks, next_look(count - 1))
+        verdicts.look("normalizer", blocks, find_next_analysis(count - 1))
         return verdicts.decided[SMALL.id].outcome
 
     assert look(14, 1.0, 2) == "undecided"

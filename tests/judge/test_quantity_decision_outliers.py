@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harness.judge.quantity_decision import GROSS, leave_out
+from harness.judge.quantity_decision import OUTLIER_FACTOR, exclude_outliers
 
 THRESHOLD = 1.05
 
@@ -17,7 +17,7 @@ controls = st.lists(st.floats(-1, 1), max_size=30)
 
 
 def keep(found: list[float], threshold: float = THRESHOLD) -> list[float]:
-    return leave_out(found, lambda each: each, threshold)
+    return exclude_outliers(found, lambda each: each, threshold)
 
 
 def test_what_stands_out_is_left_out_in_whichever_direction() -> None:
@@ -33,8 +33,8 @@ def test_a_difference_below_the_threshold_does_no_harm() -> None:
 
 def test_on_a_noisy_machine_much_counts() -> None:
     noisy = [0.04, -0.04] * 10
-    assert keep([*noisy, 0.04 * GROSS]) == [*noisy, 0.04 * GROSS]
-    assert keep([*noisy, 0.041 * GROSS]) == noisy
+    assert keep([*noisy, 0.04 * OUTLIER_FACTOR]) == [*noisy, 0.04 * OUTLIER_FACTOR]
+    assert keep([*noisy, 0.041 * OUTLIER_FACTOR]) == noisy
 
 
 def test_of_normal_noise_next_to_nothing_is_left_out() -> None:
@@ -51,8 +51,10 @@ def test_of_nothing_nothing_is_left() -> None:
 def test_which_process_of_the_baseline_is_which_is_not_asked(found: list[float], rng: random.Random) -> None:
     signs = [rng.choice((1, -1)) for _ in found]
     numbered = list(enumerate(found))
-    kept = [number for number, _ in leave_out(numbered, lambda each: each[1], THRESHOLD)]
-    turned = [number for number, _ in leave_out(numbered, lambda each: signs[each[0]] * each[1], THRESHOLD)]
+    kept = [number for number, _ in exclude_outliers(numbered, lambda each: each[1], THRESHOLD)]
+    turned = [
+        number for number, _ in exclude_outliers(numbered, lambda each: signs[each[0]] * each[1], THRESHOLD)
+    ]
     assert kept == turned == sorted(kept)
 
 

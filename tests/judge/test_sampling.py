@@ -11,7 +11,15 @@ from support.plan_texts import make_matrix
 
 from harness.gate.quantities import plan_quantities
 from harness.judge import sampling
-from harness.judge.sampling import ALPHA, Look, confidence_at, last_look, looks, next_look, share_of
+from harness.judge.sampling import (
+    ALPHA,
+    InterimAnalysis,
+    compute_confidence,
+    find_final_analysis,
+    find_next_analysis,
+    plan_analyses,
+    spend_alpha,
+)
 
 
 def spent(share: Callable[[int], float], number: int = 2000) -> float:
@@ -19,9 +27,9 @@ def spent(share: Callable[[int], float], number: int = 2000) -> float:
 
 
 def test_all_looks_together_spend_the_error_once() -> None:
-    assert 0.999 < spent(share_of) < 1
-    assert all(share_of(number) > 0 for number in range(1, 2000))
-    told = [share_of(number) for number in range(1, 6)]
+    assert 0.999 < spent(spend_alpha) < 1
+    assert all(spend_alpha(number) > 0 for number in range(1, 2000))
+    told = [spend_alpha(number) for number in range(1, 6)]
     assert told == pytest.approx([1 / 3, 1 / 2, 1 / 12, 1 / 36, 1 / 72])
 
 
@@ -31,7 +39,7 @@ def test_a_schedule_that_spends_too_much_is_caught(share: Callable[[int], float]
 
 
 def test_looks_come_after_growing_numbers_of_blocks() -> None:
-    first = list(itertools.islice(looks(), 6))
+    first = list(itertools.islice(plan_analyses(), 6))
     assert [(look.number, look.blocks) for look in first] == [
         (1, 16),
         (2, 24),
@@ -40,12 +48,12 @@ def test_looks_come_after_growing_numbers_of_blocks() -> None:
         (5, 81),
         (6, 122),
     ]
-    assert [look.share for look in first] == [share_of(number) for number in range(1, 7)]
+    assert [look.share for look in first] == [spend_alpha(number) for number in range(1, 7)]
 
 
 @pytest.mark.parametrize(("blocks", "due"), [(0, 16), (15, 16), (16, 24), (53, 54), (54, 81)])
 def test_the_next_look_is_one_that_has_not_been(blocks: int, due: int) -> None:
-    assert next_look(blocks).blocks == due
+    assert find_next_analysis(blocks).blocks == due
 
 
 @pytest.mark.parametrize(
@@ -54,28 +62,28 @@ def test_the_next_look_is_one_that_has_not_been(blocks: int, due: int) -> None:
         (0, None),
         (15, None),
         (16, None),
-        (17, Look(2, 17, 1 / 2)),
+        (17, InterimAnalysis(2, 17, 1 / 2)),
         (24, None),
-        (35, Look(3, 35, share_of(3))),
-        (53, Look(4, 53, share_of(4))),
+        (35, InterimAnalysis(3, 35, spend_alpha(3))),
+        (53, InterimAnalysis(4, 53, spend_alpha(4))),
     ],
 )
-def test_the_last_look_takes_the_share_of_the_next(blocks: int, look: Look | None) -> None:
-    assert last_look(blocks) == look
+def test_the_last_look_takes_the_share_of_the_next(blocks: int, look: InterimAnalysis | None) -> None:
+    assert find_final_analysis(blocks) == look
 
 
 def test_the_error_is_divided_among_both_intervals_of_all_planned_quantities() -> None:
-    assert confidence_at(next_look(0), 13) == pytest.approx(1 - 0.01 / 3 / 26)
-    all_looks = [Look(number, 14, share_of(number)) for number in range(1, 2000)]
-    spent_by_all = sum(2 * 13 * (1 - confidence_at(look, 13)) for look in all_looks)
+    assert compute_confidence(find_next_analysis(0), 13) == pytest.approx(1 - 0.01 / 3 / 26)
+    all_looks = [InterimAnalysis(number, 14, spend_alpha(number)) for number in range(1, 2000)]
+    spent_by_all = sum(2 * 13 * (1 - compute_confidence(look, 13)) for look in all_looks)
     assert 0.999 * ALPHA < spent_by_all < ALPHA
     with pytest.raises(ValueError, match="without quantities"):
-        confidence_at(next_look(0), 0)
+        compute_confidence(find_next_analysis(0), 0)
 
 
 def test_the_first_look_has_just_enough_blocks_even_if_two_are_left_out(tmp_path: Path) -> None:
     """The exact interval of n pairs exists down to an error of 2 ** (1 - n)."""
     quantities = len(plan_quantities(make_matrix(tmp_path)))
-    needed = 1 - confidence_at(next_look(0), quantities)
+    needed = 1 - compute_confidence(find_next_analysis(0), quantities)
     enough = next(n for n in itertools.count(1) if 2.0 ** (1 - n) <= needed)
-    assert (quantities, enough + 2) == (13, sampling.FIRST)
+    assert (quantities, enough + 2) == (13, sampling.FIRST_BLOCKS)

@@ -76,20 +76,20 @@ def test_error_where_a_cell_could_not_be_installed() -> None:
 
 
 def test_unsatisfiable_where_nobody_expected_it() -> None:
-    said = ("unsatisfiable", "a: no solution, and nobody expected that.")
+    said = ("unsatisfiable", "a: no solution, and no expectation covers that.")
     assert told(make_plan(BASE, make_planned(reason="numpy<2 meets numpy>=2")), GOOD) == said
     assert told(make_plan(make_planned(reason="numpy<2 meets numpy>=2"), subset=True)) == said
 
 
 def test_inconclusive_where_results_are_missing() -> None:
     plan = make_plan(BASE, make_planned())
-    said = ("inconclusive", "a: results are missing; run again to carry on.")
+    said = ("inconclusive", "a: results are missing; run again to continue.")
     assert told(plan, GOOD) == said
     assert told(plan, GOOD, make_result(cases=GOOD.cases[1:])) == said
 
 
 def test_error_where_nothing_was_measured() -> None:
-    said = ("error", "Nothing was measured, so nothing can be said.")
+    said = ("error", "Nothing was measured.")
     stale = [Expectation(check="l9.*", reason="gone")]
     assert told(make_plan()) == said
     assert told(make_plan(), make_result()) == said
@@ -113,7 +113,7 @@ def test_error_where_no_case_passes_whatever_was_expected() -> None:
     assert told(make_plan(base, expectations=known), skips) == ("error", said)
     gone = "No case passes: 2 cases diverge, as expected; 1 is missing."
     assert told(make_plan(base, make_planned(), expectations=known), fails) == ("error", gone)
-    said = "No case passes: 1 of 1 cells is red: base; it is the baseline itself."
+    said = "No case passes: 1 of 1 cells is red: base; it is the baseline."
     assert told(make_plan(base), fails) == ("error", said)
     one = make_result("base", cases=[make_case(CASES[1], "fail"), make_case(CASES[2])])
     only = [Expectation(check=CASES[1], reason="known")]
@@ -126,7 +126,7 @@ def test_a_selection_without_the_baseline_says_so_and_keeps_its_exit_code() -> N
 
     assert told(alone(), make_result()) == ("pass", "1 of 1 cells hold; without the baseline.")
     assert told(alone(), failed()) == ("regressed", "1 of 1 cells is red: a; without the baseline.")
-    said = "a: no solution, and nobody expected that; without the baseline."
+    said = "a: no solution, and no expectation covers that; without the baseline."
     assert told(alone(reason="no")) == ("unsatisfiable", said)
     assert told(make_plan(BASE, make_planned(), subset=True), GOOD, make_result())[1] == "2 of 2 cells hold."
 

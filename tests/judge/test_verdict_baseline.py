@@ -19,13 +19,13 @@ def red_in(cell: str, *cases: str) -> CellResult:
 @pytest.mark.parametrize(
     ("base", "other", "said"),
     [
-        (failed("base"), make_result(), "1 of 2 cells is red: base; it is the baseline itself."),
+        (failed("base"), make_result(), "1 of 2 cells is red: base; it is the baseline."),
         (
             failed("base"),
             failed(),
-            "2 of 2 cells are red: base, a; all of that is red in the baseline base too.",
+            "2 of 2 cells are red: base, a; all of this is red in the baseline base too.",
         ),
-        (red_in("base", *CASES[:2]), failed(), "... base, a; all of that is red in the baseline base too."),
+        (red_in("base", *CASES[:2]), failed(), "... base, a; all of this is red in the baseline base too."),
         (
             failed("base"),
             red_in("a", *CASES[:2]),
@@ -34,17 +34,17 @@ def red_in(cell: str, *cases: str) -> CellResult:
         (
             died("crashed", "base"),
             died("crashed"),
-            "... base, a; all of that is red in the baseline base too.",
+            "... base, a; all of this is red in the baseline base too.",
         ),
         (
             died("crashed", "base"),
             died("timed-out"),
-            "... base, a; the baseline base is crashed, so nothing says what is new.",
+            "... base, a; the baseline base is crashed, so new failures are unknown.",
         ),
         (
             died("install-error", "base"),
             failed(),
-            "1 of 2 cells is red: a; the baseline base is install-error, so nothing says what is new.",
+            "1 of 2 cells is red: a; the baseline base is install-error, so new failures are unknown.",
         ),
         (
             failed("base"),
@@ -66,7 +66,7 @@ def test_a_baseline_that_is_red_as_expected_is_no_measure() -> None:
     known = Expectation(status="crashed", where={"numpy": "<2"}, reason="known")
     base = make_planned("base", baseline=True, axes={"numpy": "1.26"})
     plan = make_plan(base, make_planned(), expectations=[known])
-    said = "1 of 2 cells is red: a; the baseline base is crashed, so nothing says what is new."
+    said = "1 of 2 cells is red: a; the baseline base is crashed, so new failures are unknown."
     assert told(plan, died("crashed", "base"), failed()) == ("regressed", said)
     assert told(plan, died("crashed", "base"), died("crashed")) == ("error", f"No case passes: {said}")
 

@@ -8,7 +8,7 @@ from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from harness.judge.gate_verdict import NAMED, with_speed
+from harness.judge.gate_verdict import MAX_NAMES, add_speed
 from harness.records import Quantity
 from proof.real import RealGate
 from proof.simulation import Setting, Simulated, sum_up
@@ -41,7 +41,7 @@ class Row:
 def judge_simulated(percent: int, setting: Setting, gates: Sequence[Simulated]) -> list[Row]:
     """What simulated gates say; identical environments may regress in 1 of 100, and most have to pass."""
     speeds = [sum_up(gate, setting) for gate in gates]
-    verdicts = [with_speed(("pass", "", ""), speed)[0] for speed in speeds]
+    verdicts = [add_speed(("pass", "", ""), speed)[0] for speed in speeds]
     what = f"simulated, {_name(percent)}"
     rows = [_verdict_row(what, percent, verdicts, 0.01)]
     if percent == 0:
@@ -141,8 +141,8 @@ def _pass_row(what: str, verdicts: Sequence[str], outcomes: Sequence[Mapping[str
 
 def _tell_outcomes(outcomes: Sequence[Mapping[str, str]]) -> str:
     counts = Counter(f"{name} {outcome}" for found in outcomes for name, outcome in found.items())
-    note = ", ".join(f"{each} in {number}" for each, number in counts.most_common(NAMED))
-    return note + (f" and {len(counts) - NAMED} more" if len(counts) > NAMED else "")
+    note = ", ".join(f"{each} in {number}" for each, number in counts.most_common(MAX_NAMES))
+    return note + (f" and {len(counts) - MAX_NAMES} more" if len(counts) > MAX_NAMES else "")
 
 
 def _at_least(row: Row) -> Row:

@@ -23,7 +23,7 @@ def _alone(draw: Callable[[random.Random], float]) -> Draw:
 
 
 def _in_the_way(rng: random.Random) -> Three:
-    """Two that get into each other's way, in one block of 15; see ``judge.discord``."""
+    """Two that get into each other's way, in one block of 15; see ``judge.quantity_decision``."""
     slower = [math.log(1.3), math.log(1.3), 0.0] if rng.random() < 1 / 15 else [0.0] * 3
     rng.shuffle(slower)
     first, second, third = (each + rng.gauss(0, SHARED) for each in slower)

@@ -12,7 +12,7 @@ from harness.errors import UsageError
 from harness.gate.blocks import read_blocks
 from harness.gate.measuring import measure_speed
 from harness.gate.quantities import plan_quantities
-from harness.judge.gate_verdict import with_speed
+from harness.judge.gate_verdict import add_speed
 from harness.records import Block, Notify, Progress, Record, Speed, Verdict
 from harness.sweep.limits import read_machine
 from proof.code import digest_code
@@ -160,7 +160,7 @@ async def _run_gate(
 
 def make_row(percent: int, number: int, speed: Speed, blocks: tuple[Block, ...]) -> RealGate:
     """What is kept of a gate; correctness is taken to hold."""
-    verdict, sentence, because = with_speed(("pass", "", ""), speed)
+    verdict, sentence, because = add_speed(("pass", "", ""), speed)
     groups = sorted({block.group for block in blocks})
     beside = max(0.0, speed.spent - sum(block.seconds for block in blocks))
     return RealGate(

@@ -10,8 +10,8 @@ from typing import Literal
 import msgspec
 
 from harness.judge.intervals import estimate
-from harness.judge.quantity_decision import decide_quantity, samples_of, summarize_speed
-from harness.judge.sampling import Look, confidence_at, last_look, looks
+from harness.judge.quantity_decision import collect_samples, decide_quantity, summarize_speed
+from harness.judge.sampling import InterimAnalysis, compute_confidence, find_final_analysis, plan_analyses
 from harness.records import Block, Interval, Quantity, QuantityDecision, Speed
 
 Method = Literal["signed-rank", "t"]
@@ -68,7 +68,7 @@ def simulate(setting: Setting, pools: dict[str, Sequence[Block]], gates: int, se
         Simulated({group: _draw(setting, pool, rng) for group, pool in pools.items()}) for _ in range(gates)
     ]
     for group in pools:
-        for look in looks():
+        for look in plan_analyses():
             going = [gate for gate in simulated if _goes_on(gate, group, look, setting)]
             if not going:
                 break
@@ -86,29 +86,31 @@ def sum_up(gate: Simulated, setting: Setting) -> Speed:
     )
 
 
-def _goes_on(gate: Simulated, group: str, look: Look, setting: Setting) -> bool:
+def _goes_on(gate: Simulated, group: str, look: InterimAnalysis, setting: Setting) -> bool:
     return look.blocks <= len(gate.draws[group]) and bool(gate.open_in(group, setting.quantities))
 
 
-def _cut_off(gates: Sequence[Simulated], group: str, setting: Setting) -> dict[Look, list[Simulated]]:
+def _cut_off(
+    gates: Sequence[Simulated], group: str, setting: Setting
+) -> dict[InterimAnalysis, list[Simulated]]:
     """Gates whose time is over between two looks, by the look that they get."""
-    found: dict[Look, list[Simulated]] = {}
+    found: dict[InterimAnalysis, list[Simulated]] = {}
     for gate in gates:
-        look = last_look(len(gate.draws[group]))
+        look = find_final_analysis(len(gate.draws[group]))
         if look is not None and gate.open_in(group, setting.quantities):
             found.setdefault(look, []).append(gate)
     return found
 
 
-def _look(gates: Sequence[Simulated], group: str, look: Look, setting: Setting) -> None:
+def _look(gates: Sequence[Simulated], group: str, look: InterimAnalysis, setting: Setting) -> None:
     """Look at all of them at once."""
     wanted = [gate.open_in(group, setting.quantities) for gate in gates]
     seen = [gate.draws[group][: look.blocks] for gate in gates]
     samples: dict[str, Sequence[float]] = {}
     for number, (quantities, blocks) in enumerate(zip(wanted, seen, strict=True)):
-        found = samples_of(quantities, blocks)
+        found = collect_samples(quantities, blocks)
         samples |= {f"{number} {name}": sample for name, sample in found.items()}
-    confidence = confidence_at(look, len(setting.quantities))
+    confidence = compute_confidence(look, len(setting.quantities))
     answer = estimate(samples, confidence, method=setting.method)
     intervals: list[dict[str, Interval]] = [{} for _ in gates]
     for name, interval in answer.items():

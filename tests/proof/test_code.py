@@ -26,7 +26,7 @@ def edit(path: Path, old: str, new: str) -> None:
     ("name", "old", "new"),
     [
         ("judge/sampling.py", "ALPHA = 0.01", "ALPHA = 0.02"),
-        ("judge/quantity_decision.py", "GROSS = 6", "GROSS = 7"),
+        ("judge/quantity_decision.py", "OUTLIER_FACTOR = 6", "OUTLIER_FACTOR = 7"),
         ("gate/quantities.py", "0.025)", "0.04)"),
         ("cell/turns.py", "65_536, 16, 4096", "65_536, 32, 4096"),
         ("gate/blocks.py", "BESIDE = 1", "BESIDE = 2"),
@@ -41,9 +41,9 @@ def test_another_number_is_other_code(copy: Path, name: str, old: str, new: str)
 
 def test_words_about_it_are_not(copy: Path) -> None:
     before = digest_code({"harness": copy})
-    edit(copy / "judge/sampling.py", '"""When the gate looks', '"""Whenever the gate looks')
+    edit(copy / "judge/sampling.py", '"""Plan the interim analyses', '"""Plan all interim analyses')
     edit(copy / "judge/sampling.py", '"""Of each quantity', '"""Of every quantity')
-    edit(copy / "judge/sampling.py", "def share_of", "# why it is so\ndef share_of")
+    edit(copy / "judge/sampling.py", "def spend_alpha", "# why it is so\ndef spend_alpha")
     assert digest_code({"harness": copy}) == before
 
 

@@ -93,7 +93,7 @@ def test_processes_in_each_others_way_do_not_keep_a_gate_from_deciding(
     pool = make_pool("two of three take 1.3 times in 1 block of 15", quantities, 400, 1)
     _, passed, _ = judge_simulated(0, setting, run(setting, pool))
     assert passed.count >= 0.9 * GATES, passed
-    monkeypatch.setattr(quantities_of_a_gate, "leave_out", lambda blocks, *_: blocks)
+    monkeypatch.setattr(quantities_of_a_gate, "exclude_outliers", lambda blocks, *_: blocks)
     _, passed, _ = judge_simulated(0, setting, run(setting, pool))
     assert passed.count <= 0.8 * GATES, passed
 

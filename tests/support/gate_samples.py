@@ -152,7 +152,7 @@ def make_gate(text: str = "", **changes: Any) -> Gate:
     """A gate that is red for correctness and for speed, with something of everything that can be told."""
     decision = Decision(
         verdict="regressed",
-        sentence="1 case is red that the baseline holds, in L0",
+        sentence="1 case is newly red in the candidate, in L0",
         because=f"l0.zero/manual: 9 ULP{text}",
         new=(finding(message=f"9 ULP{text}"),),
         before=(finding("l0.old", message=f"7 ULP{text}"),),

@@ -34,7 +34,7 @@ def lean_fixture(front: Front, monkeypatch: pytest.MonkeyPatch) -> Front:
     monkeypatch.setattr(speed_rig, "prepare_inputs", prepare)
     monkeypatch.setattr(speed_rig, "make_environments", lambda *_: SimpleNamespace(use=lab.environment))
     monkeypatch.setattr(intervals, "estimate", estimate_simply)
-    monkeypatch.setattr(sampling, "FIRST", 3)
+    monkeypatch.setattr(sampling, "FIRST_BLOCKS", 3)
     return front
 
 

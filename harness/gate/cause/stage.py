@@ -25,7 +25,7 @@ from harness.gate.cause.trial_lock import TRIAL
 from harness.gate.cause.trials import Run, Trials
 from harness.gate.measuring import measure_speed
 from harness.gate.request import Compared
-from harness.judge.sampling import looks
+from harness.judge.sampling import plan_analyses
 from harness.judge.verdict import judge
 from harness.records import (
     CULPRIT_SECONDS,
@@ -167,7 +167,7 @@ def trial_seconds(quantities: Iterable[Quantity], blocks: Iterable[Block]) -> fl
     A trial measures no more in a block than the gate did in those that had any of these, so that is enough;
     one more a group is for the time between them.
     """
-    *_, last = itertools.islice(looks(), LOOKS)
+    *_, last = itertools.islice(plan_analyses(), LOOKS)
     wanted = {quantity.id for quantity in quantities}
     costs: dict[str, list[float]] = {}
     for block in blocks:

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from harness.judge.sampling import FIRST
+from harness.judge.sampling import FIRST_BLOCKS
 from harness.report.gate.view import gate_command
 
 if TYPE_CHECKING:
@@ -200,7 +200,7 @@ def times_longer(decision: QuantityDecision) -> int:
     """Factor of processes that would decide, at least 2: intervals shrink with the root of their number."""
     change = decision.change
     if change is None:  # processes until the first interim analysis
-        return max(2, math.ceil(FIRST / decision.blocks)) if decision.blocks else 2
+        return max(2, math.ceil(FIRST_BLOCKS / decision.blocks)) if decision.blocks else 2
     if min(change.low, change.ratio) <= 0:
         return 2
     away = abs(math.log(change.ratio) - math.log(decision.quantity.threshold))

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from packaging.version import InvalidVersion, Version
 
-from harness.judge.cell_verdicts import in_layer_order
+from harness.judge.cell_verdicts import sort_by_layer
 from harness.judge.outcomes import check_of
 
 if TYPE_CHECKING:
@@ -133,7 +133,7 @@ class Group:
 def group_findings(findings: Sequence[Finding]) -> list[Group]:
     """Group findings by check, the lowest layer first."""
     grouped: dict[tuple[str, Outcome], list[Finding]] = defaultdict(list)
-    for each in in_layer_order(findings):
+    for each in sort_by_layer(findings):
         grouped[check_of(each.check), each.outcome].append(each)
     return [
         Group(
@@ -160,7 +160,7 @@ class Known:
 def group_known(findings: Sequence[Finding]) -> list[Known]:
     """Group known divergences by reason, the lowest layer first."""
     grouped: dict[str, list[Finding]] = defaultdict(list)
-    for each in in_layer_order(findings):
+    for each in sort_by_layer(findings):
         grouped[each.expectation].append(each)
     return [
         Known(reason, tuple(dict.fromkeys(check_of(each.check) for each in found)), len(found))

@@ -24,7 +24,7 @@ def lean(front: Front, monkeypatch: pytest.MonkeyPatch) -> Front:
     """Three blocks are enough for a look."""
     add_probes(front.folder)
     monkeypatch.setattr(intervals, "estimate", estimate_simply)
-    monkeypatch.setattr(sampling, "FIRST", 3)
+    monkeypatch.setattr(sampling, "FIRST_BLOCKS", 3)
     return front
 
 

@@ -16,7 +16,7 @@ from harness.gate import run_gate
 from harness.gate.blocks import append_block
 from harness.gate.cause import stage
 from harness.judge import sampling
-from harness.judge.sampling import looks
+from harness.judge.sampling import plan_analyses
 from harness.records import Block, Culprit, Plan, Quantity, QuantityDecision, QuantityOutcome, Speed
 
 Say = pytest.CaptureFixture[str]
@@ -110,7 +110,7 @@ def test_a_release_that_cannot_be_installed_is_stepped_over_when_measuring(
 def test_a_trial_has_time_for_two_looks_by_what_blocks_took(front: Front, meter: Meter) -> None:
     meter.costs = {"normalizer": (5.0, 9.0), "embedding": (20.0, 24.0)}
     blame_speed(front, "embed.*.8")
-    _, second = itertools.islice(looks(), 2)
+    _, second = itertools.islice(plan_analyses(), 2)
     assert meter.budgets == {50.0, (second.blocks + 1) * 22.0}
 
 
@@ -119,7 +119,7 @@ def test_a_trial_has_time_for_two_looks_by_what_blocks_took(front: Front, meter:
 )
 def test_the_budget_of_a_trial(groups: str, seconds: float, monkeypatch: pytest.MonkeyPatch) -> None:
     """The second look comes after 20 blocks; what others cost, once these are decided, tells nothing."""
-    monkeypatch.setattr(sampling, "FIRST", 13)
+    monkeypatch.setattr(sampling, "FIRST_BLOCKS", 13)
     names: dict[str, Literal["normalizer", "embedding"]] = {"n": "normalizer", "e": "embedding"}
     wanted = [Quantity(id=each, group=names[each], unit="s", threshold=1.05) for each in groups]
     blocks = [

@@ -20,9 +20,7 @@ def headings(text: str) -> list[str]:
 def test_the_comment_says_first_what_matters_first() -> None:
     text = render_gate_markdown(make_gate())
     lines = text.splitlines()
-    assert lines[0] == (
-        "**REGRESSED**: 1 case is red that the baseline holds, in L0: `l0.zero/manual: 9 ULP`"
-    )
+    assert lines[0] == ("**REGRESSED**: 1 case is newly red in the candidate, in L0: `l0.zero/manual: 9 ULP`")
     assert lines[2] == (
         "From `base` to `base with numpy==2.4.6` (1 direct, 1 transitive); "
         "cause: **`numpy` `1.26.2` → `2.4.6`**. Judged: correctness, latency and memory."

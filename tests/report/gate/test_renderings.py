@@ -56,8 +56,8 @@ def test_a_known_divergence_is_new_unless_it_is_accepted() -> None:
 def test_the_terminal() -> None:
     lines = render_gate_text(make_gate(), width=100).splitlines()
     assert (lines[0], lines[-1]) == (
-        "REGRESSED: 1 case is red that the baseline holds, in L0: l0.zero/manual: 9 ULP",
-        "REGRESSED: 1 case is red that the baseline holds, in L0",
+        "REGRESSED: 1 case is newly red in the candidate, in L0: l0.zero/manual: 9 ULP",
+        "REGRESSED: 1 case is newly red in the candidate, in L0",
     )
     for line in (
         "  openvino>=2 instead of openvino==1 (newest that works: 3)",

@@ -33,8 +33,8 @@ WORSE: 2 cases are newly red; 1 latency is higher.
 before: run-1 (sweep of compat): pass
 after:  run-2 (sweep of compat, commit c0ffeec0ff): regressed
 compared: 3 cells, 3 cases, 18 latencies
-note: the baseline ran at 1.00x its time of before over all its scenarios: taken
-for the machine's doing, and taken out
+note: the baseline took 1.00x its earlier time over all its scenarios: this is
+attributed to the machine and removed
 
 Newly red
   x l0.parity: 2 in a, b
