@@ -25,7 +25,7 @@ from harness.gate.blocks import (
     read_blocks,
     read_invalid_blocks,
 )
-from harness.gate.probes import ARMS, Work, draw_slots
+from harness.gate.probes import ARMS, Workload, draw_slots
 from harness.gate.quantities import plan_quantities, scenarios_of_group
 from harness.records import Block, InvalidBlock, Quantity
 from harness.sweep import protocol
@@ -78,9 +78,9 @@ def test_the_normalizer_of_a_team_is_what_is_served(tmp_path: Path) -> None:
 
 def test_a_glob_that_matches_nothing_is_refused(tmp_path: Path) -> None:
     matrix = make_matrix(tmp_path, PLAIN + '[gate]\nthresholds = { "normalise.*" = 1.5 }\n')
-    with pytest.raises(UsageError, match=r"gate.thresholds: 'normalise.\*' matches nothing that is measured"):
+    with pytest.raises(UsageError, match=r"gate.thresholds: 'normalise.\*' matches no quantity"):
         plan_quantities(matrix)
-    with pytest.raises(UsageError, match=r"--quantities 'embed.reference.\*' matches nothing"):
+    with pytest.raises(UsageError, match=r"--quantities 'embed.reference.\*' matches no quantity"):
         plan_quantities(make_matrix(tmp_path), ("embed.*", "embed.reference.*"))
 
 
@@ -123,16 +123,16 @@ def test_a_block_whose_end_is_cancelled_leaves_no_folder(
     async def cancel() -> None:
         raise asyncio.CancelledError
 
-    async def start(_rig: Any, _work: Work, _slots: Any, scratch: Path, arms: list[Arm]) -> None:
+    async def start(_rig: Any, _work: Workload, _slots: Any, scratch: Path, arms: list[Arm]) -> None:
         (scratch / "slot-0").mkdir()
         arms.append(Arm("baseline", SimpleNamespace(end=cancel)))  # type: ignore[arg-type] # a double
         raise InvalidBlockError("no")
 
     monkeypatch.setattr(block_module, "_start_all", start)
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
-    rig = SimpleNamespace(kept=tmp_path / "kept")
+    setup = SimpleNamespace(log_folder=tmp_path / "kept")
     with pytest.raises(asyncio.CancelledError):
-        asyncio.run(measure_block(rig, Work("normalizer", (), frozenset()), 1, ()))  # type: ignore[arg-type] # a double
+        asyncio.run(measure_block(setup, Workload("normalizer", (), frozenset()), 1, ()))  # type: ignore[arg-type] # a double
     assert list(tmp_path.glob("harness-probe-*")) == []
 
 
@@ -155,7 +155,7 @@ def test_one_round_that_is_no_time_makes_a_block_void(odd: float) -> None:
         protocol.Timed(scenario="s", iterations=3, rounds=each) for each in ((1.0,) * 3, (1.0, odd, 1.0))
     )
     arms: Any = [SimpleNamespace(name=name) for name in ARMS]
-    with pytest.raises(InvalidBlockError, match="candidate: s: it said that a call takes ") as told:
+    with pytest.raises(InvalidBlockError, match="candidate: s: invalid time of a call: ") as told:
         block_module._take_values("s", arms, {"baseline": good, "again": good, "candidate": bad})
     assert told.value.arms == ("candidate",)
 

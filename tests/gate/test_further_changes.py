@@ -9,7 +9,7 @@ import pytest
 from planted.wheels import build_wheel
 from support.gate_world import make_world
 
-from harness.gate.further_changes import MOST_CALLS, find_further_changes
+from harness.gate.further_changes import MAX_CALLS, find_further_changes
 from harness.gate.request import UpgradeRequest, compare
 from harness.matrix.schema import Matrix
 from harness.records import FurtherChange, FurtherChanges
@@ -26,15 +26,17 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> World:
     return make_world(tmp_path_factory.mktemp("world"))
 
 
-def search(world: World, folder: Path, *changes: str, most: int = MOST_CALLS, to: str = "") -> FurtherChanges:
+def search(
+    world: World, folder: Path, *changes: str, max_calls: int = MAX_CALLS, to: str = ""
+) -> FurtherChanges:
     if to:
         (folder / "to.txt").write_text(to.replace(" ", "\n"), encoding="utf-8")
-    wish = UpgradeRequest(changes=changes, to_file="to.txt" if to else None)
+    upgrade = UpgradeRequest(changes=changes, to_file="to.txt" if to else None)
 
     async def work() -> FurtherChanges:
-        compared = await compare(wish, *world, folder)
-        assert compared.after.reason
-        return await find_further_changes(compared, *world, most=most)
+        comparison = await compare(upgrade, *world, folder)
+        assert comparison.after.reason
+        return await find_further_changes(comparison, *world, max_calls=max_calls)
 
     return asyncio.run(work())
 
@@ -72,7 +74,7 @@ def test_what_a_file_asks_for_too_low_is_released_upwards(tmp_path: Path) -> Non
 
 def test_where_the_calls_run_out_it_is_said(world: World, tmp_path: Path) -> None:
     pins = "numpy==2.4.6 sentence-transformers==6.2.0 transformers==4.57.6"
-    found = search(world, tmp_path, to=pins, most=2)
+    found = search(world, tmp_path, to=pins, max_calls=2)
     assert [change.name for change in found.changes] == ["openvino", "transformers"]
     assert (found.smallest, found.calls) == (False, 3)
 

@@ -89,9 +89,9 @@ def test_what_is_left_gets_the_time_of_what_is_decided() -> None:
     every = tuple(
         ScenarioPlan(id=name, rounds=50, target_seconds=5e-4, budget_seconds=0.03) for name in LATENCIES
     )
-    assert speed_sampling.give_time(every, 8) == every
+    assert speed_sampling.extend_time(every, 8) == every
     for left, more in ((5, 1), (4, 2), (1, 2)):
-        given = speed_sampling.give_time(every[:left], 8)
+        given = speed_sampling.extend_time(every[:left], 8)
         assert [each.rounds for each in given] == [50 * more] * left
         assert [each.budget_seconds for each in given] == [pytest.approx(0.03 * more)] * left
         long, short = (count_rounds_to_decide(given[0], seconds).rounds for seconds in (0.0135, 6e-6))
@@ -145,7 +145,7 @@ def test_two_harnesses_do_not_measure_at_once(lean: Front, capsys: Say) -> None:
     assert ask(lean, "--quantities", "memory.normalizer") == 0
     release.join()
     said = capsys.readouterr().out
-    assert "note: another harness measures latency; this one goes on when that is over" in said
+    assert "note: another harness is measuring latency; waiting for it to finish" in said
 
 
 @pytest.mark.parametrize(
@@ -154,7 +154,7 @@ def test_two_harnesses_do_not_measure_at_once(lean: Front, capsys: Say) -> None:
         (("--no-latency", "--budget", "1m"), "--quantities and --budget have no effect with --no-latency"),
         (("--budget", "soon"), "--budget 'soon' is not a duration such as 10m, 90s or 600 (seconds)"),
         (("--budget", "0s"), "--budget '0s' is not a duration"),
-        (("--quantities", "normalise.*"), "--quantities 'normalise.*' matches nothing that is measured"),
+        (("--quantities", "normalise.*"), "--quantities 'normalise.*' matches no quantity"),
     ],
 )
 def test_what_cannot_be_meant_leaves_nothing(

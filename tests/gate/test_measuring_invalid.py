@@ -24,9 +24,9 @@ Say = pytest.CaptureFixture[str]
         ("hanging", "candidate: round 0 of normalize.manual.float32.1 (limit 0.2 s) did not end in time"),
         ("babbling", "candidate: it wrote an invalid event to its channel"),
         ("importing", "candidate: importing numpy failed: ImportError: no"),
-        ("timeless", "candidate: normalize.manual.float32.1: it said that a call takes 0.0 s"),
-        ("editing", "candidate: harness/cell/planted.py changed while it ran"),
-        ("empty", "candidate: it said that its peak of memory is 0 bytes"),
+        ("timeless", "candidate: normalize.manual.float32.1: invalid time of a call: 0.0 s"),
+        ("editing", "candidate: harness/cell/planted.py changed during the block"),
+        ("empty", "candidate: invalid peak memory: 0 bytes"),
     ],
 )
 def test_a_process_that_goes_wrong_leaves_quantities_unmeasured(
@@ -37,7 +37,7 @@ def test_a_process_that_goes_wrong_leaves_quantities_unmeasured(
     assert ask(lean, "--quantities", "normalize.*", "--quantities", "memory.normalizer") == 4
     assert outcomes(lean) == dict.fromkeys([*LATENCIES, "memory.normalizer"], "unmeasured")
     assert said in find(lean, LATENCIES[0]).because
-    assert capsys.readouterr().out.count("note: a block of the normalizer is void: candidate: ") == 3
+    assert capsys.readouterr().out.count("note: a block of the normalizer is invalid: candidate: ") == 3
     assert blocks_of(lean) == ()
     kept = {path.name for path in (lean.runs[-1] / "probes").iterdir()}
     assert kept == {

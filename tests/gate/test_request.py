@@ -43,7 +43,7 @@ def test_files_leave_out_what_nobody_needs(world: World, tmp_path: Path) -> None
     found = ask(world, tmp_path, from_file=f"numpy==1.26.2 {pinned}", to_file=f"numpy==2.0.2 {pinned}")
     assert moves(found) == {"!numpy": "1.26.2 2.0.2"}
     assert {each.name: each.version for each in found.before.distributions}["tokenizers"] == "0.22"
-    reason = "neither under test nor needed by what is"
+    reason = "neither under test nor required by it"
     assert found.candidate.left_out == tuple(
         LeftOut(file="to_file.txt", name=name, reason=reason) for name in ("flask", "hub", "pytest")
     )
@@ -59,7 +59,7 @@ def test_a_downgrade_that_a_file_pins_besides_is_judged_and_told(world: World, t
         ("numpy", "direct"),
         ("tokenizers", "pinned by the file"),
     ]
-    told = "tokenizers 0.23 -> 0.22 is a downgrade, pinned by to_file.txt: judged with the rest"
+    told = "tokenizers 0.23 -> 0.22 is a downgrade, pinned by to_file.txt; it is judged too"
     assert found.candidate.notes[-1] == told
     turned = ask(world, tmp_path, **files | {"from_file": "numpy==1.26.2 tokenizers==0.22"})
     assert [each for each in turned.candidate.notes if "downgrade" in each] == []
@@ -142,7 +142,7 @@ def test_a_file_can_be_the_baseline_of_a_matrix_without_one(tmp_path: Path) -> N
     service = "numpy==1.26.2 sentence-transformers==3.3.1 openvino==2025.4"
     found = ask((matrix, settings), tmp_path, "numpy==2.0.2", from_file=service)
     assert moves(found) == {"!numpy": "1.26.2 2.0.2"}
-    with pytest.raises(UsageError, match=r"no \[baseline\]; say there which cell it is, or give --from FILE"):
+    with pytest.raises(UsageError, match=r"no \[baseline\]; add one, or use --from FILE"):
         ask((matrix, settings), tmp_path, "numpy==2.0.2")
 
 
@@ -161,14 +161,18 @@ def test_no_solution_is_the_fate_of_the_candidate(world: World, tmp_path: Path) 
 @pytest.mark.parametrize(
     ("changes", "files", "said"),
     [
-        ((), {}, "which upgrade? Name a change such as numpy==2.4.6, or a file with --to FILE"),
-        (("numpy==2.0.2",), {"to_file": "numpy==2.0.2"}, "--to to_file.txt says what the candidate is"),
+        ((), {}, "no upgrade; name a change such as numpy==2.4.6, or a file with --to FILE"),
+        (("numpy==2.0.2",), {"to_file": "numpy==2.0.2"}, "--to to_file.txt defines the candidate"),
         (("numpy=2",), {}, "'numpy=2' is not a change such as numpy==2.4.6: "),
         (("numpy==2", "numpy==2.1"), {}, "'numpy==2.1': name each package once"),
         (("numpy @ file:///numpy.whl",), {}, "'numpy @ file:///numpy.whl': name each package once"),
-        (("nunpy==2.0.2",), {}, "nunpy is neither under test nor needed by what is under test (did you mean"),
-        (("flask==3.0",), {}, "flask is neither under test nor needed by what is under test"),
-        (("python==3.12",), {}, "python is no package"),
+        (
+            ("nunpy==2.0.2",),
+            {},
+            "nunpy is neither under test nor required by a package under test (did you mean",
+        ),
+        (("flask==3.0",), {}, "flask is neither under test nor required by a package under test"),
+        (("python==3.12",), {}, "python is not a package"),
         (("numpy==1.20",), {}, "numpy 1.26.2 -> 1.20 is a downgrade"),
         (("tokenizers<0.23",), {}, "tokenizers 0.23 -> 0.22 is a downgrade"),
         (("numpy==1.26.2",), {}, f"{BASELINE} and {BASELINE} with numpy==1.26.2 are the same"),

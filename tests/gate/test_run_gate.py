@@ -78,7 +78,7 @@ def test_two_equal_environments_can_be_allowed_and_are_said_to_be_no_comparison(
     (front.folder / "new.txt").write_text(f"{pinned}# a comment\nflask==3.0\n", encoding="utf-8")
     asked = ("--from", "old.txt", "--to", "new.txt")
     assert front.run(*asked) == 2
-    assert "--allow-equal` makes a pass of that" in capsys.readouterr().err
+    assert "--allow-equal` accepts this" in capsys.readouterr().err
     assert front.runs == []
     assert front.run(*asked, "--allow-equal") == 0
     found, folder = front.read(), front.runs[0]
@@ -132,7 +132,7 @@ def test_a_gate_is_decided_again_from_its_folder(front: Front) -> None:
 @pytest.mark.parametrize(
     ("arguments", "code", "said"),
     [
-        ((), 2, "which upgrade?"),
+        ((), 2, "no upgrade; name a change"),
         (("nunpy==2",), 2, "nunpy is neither under test"),
         (("numpy==1.26.2",), 2, "are the same environment"),
         (("numpy==1.20",), 2, "is a downgrade"),

@@ -30,7 +30,7 @@ def test_a_gate_is_no_finished_run_before_it_is_over(front: Front, monkeypatch: 
     seen: list[tuple[str, str]] = []
     monkeypatch.setattr(run_sweep, "sweep", watch)
     assert front.run("numpy==2.0.2") == 0
-    assert seen == [("inconclusive", "The gate was cut off before it came to a decision")] * 2
+    assert seen == [("inconclusive", "The gate was interrupted before its decision")] * 2
     assert not (front.runs[0] / UNFINISHED).exists()
     assert (front.folder / "reports" / "runs" / LATEST).resolve() == front.runs[0]
 
@@ -87,4 +87,4 @@ def test_a_gate_that_is_cut_off_in_its_suite_blames_nobody(
     monkeypatch.setattr(run_sweep, "sweep", cut_off)
     assert front.run("numpy==2.0.2") == 130
     assert front.command("report", str(front.runs[0])) == 4
-    assert front.read().decision.sentence == "The gate was cut off before it came to a decision"
+    assert front.read().decision.sentence == "The gate was interrupted before its decision"

@@ -29,7 +29,7 @@ def edit(path: Path, old: str, new: str) -> None:
         ("judge/quantity_decision.py", "GROSS = 6", "GROSS = 7"),
         ("gate/quantities.py", "0.025)", "0.04)"),
         ("cell/turns.py", "65_536, 16, 4096", "65_536, 32, 4096"),
-        ("gate/blocks.py", "BESIDE = 1", "BESIDE = 2"),
+        ("gate/blocks.py", "MAX_ROUND_OFFSET = 1", "MAX_ROUND_OFFSET = 2"),
     ],
 )
 def test_another_number_is_other_code(copy: Path, name: str, old: str, new: str) -> None:

@@ -12,9 +12,9 @@ from planted.wheels import build_wheel
 from support.gate_world import make_world
 
 from harness.gate.cause.search import CauseSearch
-from harness.gate.cause.symptoms import Seen
+from harness.gate.cause.symptoms import Observation
 from harness.gate.cause.trials import Trials
-from harness.gate.request import Compared, UpgradeRequest, compare
+from harness.gate.request import Comparison, UpgradeRequest, compare
 from harness.gate.sides import versions_of
 from harness.matrix.schema import Matrix
 from harness.records import Culprit, Lock, LockChange
@@ -32,40 +32,52 @@ NUMPY = LockChange(name="numpy", kind="changed", asked=True, before="1.26.2", af
 class Bench:
     """An upgrade of four packages, and what its environments show."""
 
-    compared: Compared
+    comparison: Comparison
     matrix: Matrix
     settings: IndexSettings
     locks: dict[Any, Lock] = field(default_factory=dict)  # what was resolved for one test holds for all
-    looked: list[dict[str, str]] = field(default_factory=list)
-    said: list[str] = field(default_factory=list)
+    observed: list[dict[str, str]] = field(default_factory=list)
+    logged: list[str] = field(default_factory=list)
     reached: asyncio.Event = field(default_factory=asyncio.Event)  # the first that does not come to its end
 
-    def search(self, suite: Suite, *, at_once: int = 1, most: int = 40, limit: int = 60) -> Culprit:
-        return asyncio.run(self.hunt(suite, at_once=at_once, most=most, limit=limit).search())
+    def search(
+        self, suite: Suite, *, parallel: int = 1, max_trials: int = 40, max_environments: int = 60
+    ) -> Culprit:
+        return asyncio.run(
+            self.make_search(
+                suite, parallel=parallel, max_trials=max_trials, max_environments=max_environments
+            ).search()
+        )
 
-    def search_until(self, suite: Suite, last: int, *, at_once: int = 1) -> Culprit:
+    def search_until(self, suite: Suite, last: int, *, parallel: int = 1) -> Culprit:
         """Ended from outside while the environment after the ``last`` is looked at."""
-        hunt, reached = self.hunt(suite, at_once=at_once, last=last), asyncio.Event()
+        make_search, reached = self.make_search(suite, parallel=parallel, last=last), asyncio.Event()
         self.reached = reached
 
         async def end() -> Culprit:
-            search, one_more = asyncio.create_task(hunt.search()), asyncio.create_task(reached.wait())
+            search, one_more = asyncio.create_task(make_search.search()), asyncio.create_task(reached.wait())
             await asyncio.wait([search, one_more], return_when=asyncio.FIRST_COMPLETED)
             for task in (search, one_more):
                 task.cancel()
             await asyncio.wait([search, one_more])
-            return hunt.stop("it was cut off") if search.cancelled() else search.result()
+            return make_search.stop("it was interrupted") if search.cancelled() else search.result()
 
         return asyncio.run(end())
 
-    def hunt(
-        self, suite: Suite, *, at_once: int = 1, most: int = 40, limit: int = 60, last: int | None = None
+    def make_search(
+        self,
+        suite: Suite,
+        *,
+        parallel: int = 1,
+        max_trials: int = 40,
+        max_environments: int = 60,
+        last: int | None = None,
     ) -> CauseSearch:
-        self.looked.clear()
+        self.observed.clear()
 
-        async def run(lock: Lock, number: int) -> Seen:
-            self.looked.append(versions_of(lock))
-            assert number == len(self.looked)
+        async def run(lock: Lock, number: int) -> Observation:
+            self.observed.append(versions_of(lock))
+            assert number == len(self.observed)
             await asyncio.sleep(0)
             if last is not None and number > last:
                 self.reached.set()
@@ -73,12 +85,22 @@ class Bench:
             red = frozenset(suite(versions_of(lock)))
             unknown = frozenset({"?"}) & red
             green = frozenset() if unknown else frozenset(CASES) - red
-            return Seen(red=red - unknown, green=green, because="it is crashed: no" if unknown else "")
+            return Observation(
+                red=red - unknown, green=green, because="the cell is crashed" if unknown else ""
+            )
 
-        diff = diff_locks(self.compared.before, self.compared.after, self.compared.asked)
-        trials = Trials(self.compared, diff, self.matrix, self.settings, run, self.said.append, most=limit)
+        diff = diff_locks(self.comparison.before, self.comparison.after, self.comparison.asked)
+        trials = Trials(
+            self.comparison,
+            diff,
+            self.matrix,
+            self.settings,
+            run,
+            self.logged.append,
+            max_trials=max_environments,
+        )
         trials.locks = self.locks
-        return CauseSearch(trials, CASES[:2], "cases", "3.11", at_once=at_once, most=most)
+        return CauseSearch(trials, CASES[:2], "cases", "3.11", parallel=parallel, max_trials=max_trials)
 
 
 @pytest.fixture(scope="module", name="upgrade")
@@ -94,13 +116,13 @@ def upgrade_fixture(tmp_path_factory: pytest.TempPathFactory) -> Bench:
     for version in ("5.0", "5.0.1"):
         build_wheel(folder / "wheels", "transformers", version, {}, requires=["tokenizers>=1", "hub"])
     changes = ("numpy==2.4.6", "openvino==2026.4", "sentence-transformers==6.2.0")
-    compared = asyncio.run(compare(UpgradeRequest(changes=changes), matrix, settings, folder))
-    return Bench(compared, matrix, settings)
+    comparison = asyncio.run(compare(UpgradeRequest(changes=changes), matrix, settings, folder))
+    return Bench(comparison, matrix, settings)
 
 
 @pytest.fixture(name="bench")
 def bench_fixture(upgrade: Bench) -> Bench:
-    return Bench(upgrade.compared, upgrade.matrix, upgrade.settings, upgrade.locks)
+    return Bench(upgrade.comparison, upgrade.matrix, upgrade.settings, upgrade.locks)
 
 
 def numpy_from(low: str) -> Suite:

@@ -16,7 +16,7 @@ def test_bisect_finds_the_first_bad_release(front: Front, capsys: Say) -> None:
     assert [(each.name, each.last_good, each.first_bad) for each in culprit.releases] == [
         ("numpy", "1.26.2", "2.0.2")
     ]
-    assert "the first bad numpy is 2.0.2" in capsys.readouterr().out.replace("\n", " ")
+    assert "the first bad release of numpy is 2.0.2" in capsys.readouterr().out.replace("\n", " ")
 
 
 def test_bisect_says_when_there_is_nothing_to_find(front: Front, capsys: Say) -> None:
@@ -36,8 +36,8 @@ def test_the_newest_release_has_nothing_newer(front: Front, capsys: Say) -> None
         (("numpy", "--budget", "60"), "--budget requires --quantities; add it"),
         (("numpy", "--culprit-budget", "soon"), "--culprit-budget 'soon' is not a duration such as 10m"),
         (("numpy==",), "'numpy==' is not a change such as numpy==2.4.6"),
-        (("nunpy",), "nunpy is neither under test nor needed by what is under test"),
-        (("numpy", "--quantities", "nothing.*"), "--quantities 'nothing.*' matches nothing that is measured"),
+        (("nunpy",), "nunpy is neither under test nor required by a package under test"),
+        (("numpy", "--quantities", "nothing.*"), "--quantities 'nothing.*' matches no quantity"),
     ],
 )
 def test_what_cannot_be_meant(arguments: tuple[str, ...], said: str, front: Front, capsys: Say) -> None:

@@ -18,9 +18,9 @@ from harness.processes import Completed
 from harness.resolve import uv
 
 
-@pytest.mark.parametrize("at_once", [1, 2])
-def test_one_package_and_its_first_bad_release(at_once: int, bench: Bench) -> None:
-    found = bench.search(numpy_from("2.2"), at_once=at_once)
+@pytest.mark.parametrize("parallel", [1, 2])
+def test_one_package_and_its_first_bad_release(parallel: int, bench: Bench) -> None:
+    found = bench.search(numpy_from("2.2"), parallel=parallel)
 
     assert found.looked_for == ("l0.one", "l0.two")
     assert [change.name for change in found.changes] == ["numpy"]
@@ -28,16 +28,16 @@ def test_one_package_and_its_first_bad_release(at_once: int, bench: Bench) -> No
     assert (found.alone, found.without) == ("red", "green")
     (search,) = found.releases
     assert (search.last_good, search.first_bad, search.skipped, search.releases) == ("2.1.0", "2.2.0", (), 6)
-    digests = [tuple(sorted(there.items())) for there in bench.looked]
+    digests = [tuple(sorted(there.items())) for there in bench.observed]
     assert len(digests) == len(set(digests)), "an environment was looked at twice"
 
 
 def test_the_sentence_says_it_all(bench: Bench) -> None:
     """numpy 2.4.6 needs a newer openvino, so that comes along; releases below do not."""
     assert bench.search(numpy_from("2.2")).sentence == (
-        "numpy 1.26.2 -> 2.4.6 (which moves openvino 2025.4 -> 2026.4 along) alone turns all 2 cases red; "
-        "all the rest without it (and without sentence-transformers, tokenizers and transformers, which "
-        "cannot stay) stays green; the first bad numpy is 2.2.0, the last good one 2.1.0"
+        "numpy 1.26.2 -> 2.4.6 (transitive: openvino 2025.4 -> 2026.4) alone turns all 2 cases red; "
+        "all other changes together (except sentence-transformers, tokenizers and transformers, "
+        "impossible without it) stay green; the first bad release of numpy is 2.2.0, the last good one 2.1.0"
     )
 
 
@@ -49,7 +49,7 @@ def test_an_interaction_of_two(bench: Bench) -> None:
     assert [change.name for change in found.changes] == ["openvino", "hub"]
     assert found.dragged == ()
     assert (found.alone, found.without, found.looked_for) == ("red", "green", ("l0.one",))
-    assert "together, and none of them can be left out" in found.sentence
+    assert "together, and each of them is necessary" in found.sentence
 
 
 def test_what_only_brings_the_culprit_along_is_not_blamed(bench: Bench) -> None:
@@ -61,8 +61,10 @@ def test_what_only_brings_the_culprit_along_is_not_blamed(bench: Bench) -> None:
     first, through = found.releases
     assert (first.name, first.last_good, first.first_bad) == ("transformers", "4.57.6", "5.0")
     assert (through.name, through.last_good, through.first_bad) == ("sentence-transformers", "5.2", "6.0")
-    told = "sentence-transformers brings it along from 6.0 on, and is not to blame: with 5.2 of it the same"
-    assert f"; {told} comes up" in found.sentence
+    told = (
+        "sentence-transformers requires it from 6.0 on, and is not the cause: with sentence-transformers 5.2"
+    )
+    assert f"; {told} the effect is the same" in found.sentence
 
 
 def test_what_breaks_later_is_told_apart(bench: Bench) -> None:
@@ -91,7 +93,7 @@ def test_independent_ones_are_no_interaction(bench: Bench) -> None:
     names = {each.looked_for[0]: [change.name for change in each.changes] for each in (found, other)}
     assert names == {"l0.one": ["openvino"], "l0.two": ["hub"]}
     assert found.sentence.count("alone turns") == 2
-    assert ". Beside that, " in found.sentence
+    assert ". In addition, " in found.sentence
     assert [each.without for each in (found, other)] == ["green", "green"]
     trials = [*found.trials, *other.trials]
     assert len(trials) == len(found.trials) + len(other.trials) > 0
@@ -100,7 +102,7 @@ def test_independent_ones_are_no_interaction(bench: Bench) -> None:
 def test_a_second_cause_of_the_same_is_said(bench: Bench) -> None:
     found = bench.search(lambda t: {"l0.one"} if t["openvino"] >= "2026" or "hub" in t else set())
     assert (len(found.changes), found.alone, found.without) == (1, "red", "red")
-    assert "the rest turns the same red, so there is a second cause" in found.sentence
+    assert "have the same effect, so there is a second cause" in found.sentence
 
 
 def test_an_end_that_says_nothing_is_unresolved(bench: Bench) -> None:
@@ -115,7 +117,7 @@ def test_an_end_that_says_nothing_is_unresolved(bench: Bench) -> None:
     assert [change.name for change in found.changes] == ["numpy"]
     (search,) = found.releases
     assert (search.last_good, search.first_bad, search.skipped) == ("2.1.0", "2.2.0", ())
-    assert ("unresolved", "it is crashed: no") not in {(t.outcome, t.because) for t in search.tried}
+    assert ("unresolved", "the cell is crashed") not in {(t.outcome, t.because) for t in search.tried}
 
 
 def with_openvino(old_numpy: set[str]) -> Suite:
@@ -133,8 +135,8 @@ def test_who_brings_the_other_along_is_to_blame_too_where_the_other_alone_is_gre
     found = bench.search(with_openvino(set()))
     assert {change.name for change in found.changes} == {"numpy", "openvino"}
     assert (found.alone, found.without) == ("red", "green")
-    assert "turn l0.one red together, and none of them can be left out" in found.sentence
-    assert "brings it along" not in found.sentence
+    assert "turn l0.one red together, and each of them is necessary" in found.sentence
+    assert "requires it from" not in found.sentence
     assert [search.name for search in found.releases] == ["openvino"]  # numpy's came of openvino
 
 
@@ -142,20 +144,18 @@ def test_alone_is_said_of_what_is_red_alone(bench: Bench) -> None:
     found = bench.search(with_openvino({"?"}))
     assert ([change.name for change in found.changes], found.alone) == (["openvino"], "unresolved")
     assert found.sentence.startswith(
-        "openvino 2025.4 -> 2026.4 is in what turns l0.one red; what it does alone is not known (it is"
+        "openvino 2025.4 -> 2026.4 is part of what turns l0.one red; its effect alone is unknown (the cell"
     )
-    assert "not to blame" not in found.sentence
+    assert "not the cause" not in found.sentence
 
 
 def test_what_is_flaky_is_said(bench: Bench) -> None:
     found = bench.search(lambda _: set())
     assert found.changes == ()
-    assert found.sentence == (
-        "what failed does not fail when it is run again by itself in the same environment: it is flaky"
-    )
+    assert found.sentence == ("the failure does not occur again in the same environment: it is flaky")
     assert [trial.outcome for trial in found.trials] == ["green"]
     found = bench.search(lambda _: {"l0.one", "l0.two"})
-    assert found.sentence == "what failed fails in the baseline too when it is run again: it is flaky"
+    assert found.sentence == "the failure occurs in the baseline too when it is run again: it is flaky"
 
 
 def test_a_doubt_goes_with_the_name_that_is_given_instead(
@@ -167,7 +167,9 @@ def test_a_doubt_goes_with_the_name_that_is_given_instead(
         return Minimum(("tokenizers",), "red", doubtful=("tokenizers",))
 
     monkeypatch.setattr(trials, "minimize", find)
-    found = asyncio.run(bench.hunt(lambda _: set()).trials.minimize(("l0.one",), at_once=1, most=40))
+    found = asyncio.run(
+        bench.make_search(lambda _: set()).trials.minimize(("l0.one",), parallel=1, max_trials=40)
+    )
     assert found == Minimum(("sentence-transformers",), "red", doubtful=("sentence-transformers",))
 
 
@@ -177,9 +179,9 @@ def test_the_first_bad_release_of_what_goes_down(bench: Bench, tmp_path: Path) -
         build_wheel(Path(bench.settings.find_links[0]), "tokenizers", version, {})
     (tmp_path / "old.txt").write_text("numpy==1.26.2\ntokenizers==0.23\n", encoding="utf-8")
     (tmp_path / "new.txt").write_text("numpy==2.0.2\ntokenizers==0.20\n", encoding="utf-8")
-    wish = UpgradeRequest(from_file="old.txt", to_file="new.txt")
-    compared = asyncio.run(compare(wish, bench.matrix, bench.settings, tmp_path))
-    found = Bench(compared, bench.matrix, bench.settings).search(
+    upgrade = UpgradeRequest(from_file="old.txt", to_file="new.txt")
+    comparison = asyncio.run(compare(upgrade, bench.matrix, bench.settings, tmp_path))
+    found = Bench(comparison, bench.matrix, bench.settings).search(
         lambda there: {"l0.one", "l0.two"} if there["tokenizers"] <= "0.21" else set()
     )
     assert [(change.name, change.before, change.after) for change in found.changes] == [
@@ -214,4 +216,4 @@ def test_the_cause_says_when_uv_could_not_tell_which_package_requires_which(
     found = bench.search(numpy_from("2.2"))
     assert [change.name for change in found.changes] == ["numpy"]
     assert found.sentence.endswith(f". Which package requires numpy is unknown: {note}")
-    assert f"Which package requires numpy is unknown: {note}" in bench.said
+    assert f"Which package requires numpy is unknown: {note}" in bench.logged

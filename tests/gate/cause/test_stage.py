@@ -20,9 +20,9 @@ def test_a_gate_that_says_no_names_the_package(front: Front, capsys: Say) -> Non
     assert (search.last_good, search.first_bad, search.releases) == ("2.0.2", "2.2.0", 4)
 
     said = capsys.readouterr().out
-    assert "note: culprit: looking for the part of the upgrade that turns l0.two red" in said
+    assert "note: cause: searching for the part of the upgrade that turns l0.two red" in said
     assert "trial with numpy 1.26.2 -> 2.2.0 and openvino 2025.4 -> 2026.4: red" in said
-    assert "the first bad numpy is 2.2.0" in said.replace("\n", " ")
+    assert "the first bad release of numpy is 2.2.0" in said.replace("\n", " ")
 
 
 def test_trials_lie_within_the_gate_and_are_never_the_latest(front: Front) -> None:
@@ -56,7 +56,7 @@ def test_a_candidate_that_died_is_looked_for_by_its_end(front: Front) -> None:
     (search,) = culprit.releases
     assert (search.last_good, search.first_bad, search.skipped) == ("1.26.2", "2.2.0", ("2.0.2",))
     assert [trial.because for trial in search.tried if trial.version == "2.0.2"] == [
-        "it is import-error: importing torch failed: ImportError: no"
+        "the cell is import-error: importing torch failed: ImportError: no"
     ]
 
 
@@ -81,5 +81,5 @@ def test_a_search_that_breaks_off_leaves_the_verdict(front: Front) -> None:
 
     front.monkeypatch.setattr(stage, "make_suite_runner", fail)
     culprit = front.blame(NEW_NUMPY, *UPGRADE)
-    assert culprit.sentence == "the search for the culprit broke off: no space left"
+    assert culprit.sentence == "the search for the cause failed: no space left"
     assert culprit.changes == ()

@@ -56,8 +56,8 @@ def test_what_measuring_says_leads_to_the_package_and_its_first_bad_release(
     make_slow(lean.folder, "openvino >= '2026.4'", does)
     culprit = blame(lean, quantity)
     assert culprit.sentence == (
-        f"openvino 2025.4 -> 2026.4 alone makes {quantity} {worse}; without it nothing of the upgrade can "
-        "stay; the first bad openvino is 2026.4, the last good one 2026.0"
+        f"openvino 2025.4 -> 2026.4 alone makes {quantity} {worse}; without it no other change is "
+        "possible; the first bad release of openvino is 2026.4, the last good one 2026.0"
     )
     assert [change.name for change in culprit.changes] == ["openvino"]
     assert (culprit.alone, culprit.without) == ("red", "green")
