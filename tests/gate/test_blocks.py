@@ -1,4 +1,4 @@
-"""What the blocks of a gate are planned from, and the file that keeps them."""
+"""The quantities and slots of blocks, and the file of blocks."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def test_what_a_gate_judges(tmp_path: Path) -> None:
         ("normalize.manual.float32.32", "normalizer", "s", 1.2),
         ("normalize.manual.float32.256", "normalizer", "s", 1.2),
         ("normalize.manual.float32.4096", "normalizer", "s", 1.2),
-        ("normalize.manual.float16.1", "normalizer", "s", 2.0),  # the last glob that matches
+        ("normalize.manual.float16.1", "normalizer", "s", 2.0),  # the last matching glob
         ("normalize.manual.float16.32", "normalizer", "s", 1.5),
         ("normalize.manual.float16.256", "normalizer", "s", 1.5),
         ("normalize.manual.float16.4096", "normalizer", "s", 1.5),
@@ -60,7 +60,7 @@ def test_what_a_gate_judges(tmp_path: Path) -> None:
     ]
 
 
-def test_the_normalizer_of_a_team_is_what_is_served(tmp_path: Path) -> None:
+def test_the_subject_replaces_the_default_normalizer(tmp_path: Path) -> None:
     matrix = make_matrix(tmp_path, PLAIN + OWN)
     found = plan_quantities(matrix, ("normalize.*.1", "memory.*"))
     assert [each.id for each in found] == [
@@ -97,7 +97,7 @@ def test_slots_are_swapped_from_block_to_block() -> None:
     assert slots == draw()
 
 
-def test_blocks_are_read_back_but_for_half_a_last_line(tmp_path: Path) -> None:
+def test_blocks_are_read_without_an_incomplete_last_line(tmp_path: Path) -> None:
     assert read_blocks(tmp_path) == ()
     for number in (1, 2, 3):
         append_block(tmp_path, make_block(number))
@@ -117,9 +117,7 @@ def test_blocks_are_read_back_but_for_half_a_last_line(tmp_path: Path) -> None:
         read_blocks(tmp_path)
 
 
-def test_a_block_whose_end_is_cancelled_leaves_no_folder(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_cancelled_block_removes_its_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     async def cancel() -> None:
         raise asyncio.CancelledError
 
@@ -136,8 +134,8 @@ def test_a_block_whose_end_is_cancelled_leaves_no_folder(
     assert list(tmp_path.glob("harness-probe-*")) == []
 
 
-def test_a_block_keeps_the_median_ratio_of_rounds_that_ran_side_by_side() -> None:
-    """In half of the rounds the machine took twice as long; the arms fell into other halves of a median."""
+def test_a_block_keeps_the_median_ratio_of_simultaneous_rounds() -> None:
+    """Half of the rounds take twice as long, so the medians of the arms are in different halves."""
     rounds = {
         "baseline": (1.0, 1.0, 2.0, 2.0, 2.0),
         "again": (1.0, 1.0, 2.0, 2.0, 2.0),
@@ -150,7 +148,7 @@ def test_a_block_keeps_the_median_ratio_of_rounds_that_ran_side_by_side() -> Non
 
 
 @pytest.mark.parametrize("odd", [0.0, -1.0, math.nan, math.inf])
-def test_one_round_that_is_no_time_makes_a_block_void(odd: float) -> None:
+def test_an_invalid_time_of_one_round_makes_a_block_invalid(odd: float) -> None:
     good, bad = (
         protocol.Timed(scenario="s", iterations=3, rounds=each) for each in ((1.0,) * 3, (1.0, odd, 1.0))
     )
@@ -168,6 +166,6 @@ def test_a_budget_is_a_duration(text: str, seconds: float) -> None:
 
 
 @pytest.mark.parametrize("text", ["", "0", "0m", "-5s", "ten", "10 d", "1e3", "nan", "inf"])
-def test_what_is_no_budget(text: str) -> None:
+def test_an_invalid_budget_is_refused(text: str) -> None:
     with pytest.raises(UsageError, match="is not a duration such as 10m, 90s or 600"):
         parse_budget(text)

@@ -128,7 +128,7 @@ async def resolve_trial(
     Raises:
         MachineError: uv or the network failed.
     """
-    if all(_is_there(start, name, version) for name, version in part.items()):
+    if all(_is_in_place(start, name, version) for name, version in part.items()):
         return msgspec.structs.replace(start.lock, cell=TRIAL)
     resolver = _Resolver(start, without_upload_date(matrix), settings)
     lock = await resolver.hold(part)
@@ -185,12 +185,12 @@ class _Resolver:
         return await resolve(cell, self.matrix, self.settings, guidance)
 
 
-def _is_there(start: Start, name: str, version: str) -> bool:
+def _is_in_place(start: Start, name: str, version: str) -> bool:
     """Whether a version is in place, with the same files as in the other lock."""
-    here, there = _files_of(start.lock).get(name), _files_of(start.other).get(name)
-    if here is None or here.version != version:
-        return here is None and version == ABSENT
-    return there is None or there.version != version or there == here
+    current, other = _files_of(start.lock).get(name), _files_of(start.other).get(name)
+    if current is None or current.version != version:
+        return current is None and version == ABSENT
+    return other is None or other.version != version or other == current
 
 
 def _hold(start: Start, part: Mapping[str, str]) -> list[str]:
@@ -225,10 +225,10 @@ def _forbid(part: Mapping[str, str]) -> list[str]:
 
 def _stay_between(start: Start, part: Mapping[str, str]) -> list[str]:
     """Constraints: other distributions stay between their versions in the two locks."""
-    here, there = versions_of(start.lock), versions_of(start.other)
+    current, other = versions_of(start.lock), versions_of(start.other)
     bounds = []
-    for name in sorted((here.keys() | there.keys()) - part.keys()):
-        known = sorted(Version(found[name]) for found in (here, there) if name in found)
+    for name in sorted((current.keys() | other.keys()) - part.keys()):
+        known = sorted(Version(found[name]) for found in (current, other) if name in found)
         bounds.append(f"{name}>={known[0].public},<={known[-1].public}")
     return bounds
 
@@ -248,10 +248,10 @@ def _moved(lock: Lock, start: Start, fixed: Collection[str]) -> list[str]:
 
 def _with_known_files(lock: Lock, start: Start, part: Collection[str]) -> Lock:
     """The lock with the files of the two locks for equal versions, so that equal sets have equal locks."""
-    here, there = _files_of(start.lock), _files_of(start.other)
+    current, other = _files_of(start.lock), _files_of(start.other)
     files = []
     for found in lock.distributions:
-        order = (there, here) if found.name in part else (here, there)
+        order = (other, current) if found.name in part else (current, other)
         known = (each[found.name] for each in order if found.name in each)
         files.append(next((each for each in known if each.version == found.version), found))
     cell = Cell(id=TRIAL, axes={}, requirements=(), python=lock.python)

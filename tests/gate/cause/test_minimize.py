@@ -1,4 +1,4 @@
-"""Delta debugging in a made-up world: one of four, interactions, no answers in between, a bound."""
+"""Delta debugging with fake trials: single causes, interactions, unresolved parts, limits."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ EIGHT = tuple("abcdefgh")
 
 @dataclass
 class World:
-    """Says what comes of a part, and keeps what it was asked."""
+    """Runs fake trials by a rule, and records them."""
 
     rule: Rule
     asked: list[str] = field(default_factory=list)
@@ -43,7 +43,7 @@ class World:
         )
 
     async def try_reduced(self, part: frozenset[str], name: str) -> Trial:
-        raise AssertionError(f"nothing is dragged along, and {name} of {part} is asked for")
+        raise AssertionError(f"there are no transitive changes, but {part} is tried without {name}")
 
 
 def needs(*names: str) -> Rule:
@@ -60,31 +60,31 @@ def test_one_of_four(name: str, parallel: int) -> None:
 
 
 @pytest.mark.parametrize("size", [2, 3])
-def test_every_interaction_is_found_whole(size: int) -> None:
+def test_every_interaction_is_found(size: int) -> None:
     for names in itertools.combinations(EIGHT, size):
         world = World(needs(*names))
         assert world.minimize(EIGHT) == Minimum(names, "red"), world.asked
         assert len(world.asked) == len(set(world.asked))
 
 
-def test_two_that_do_it_by_themselves_give_one() -> None:
+def test_one_of_two_independent_causes_is_found() -> None:
     world = World(lambda part: "red" if {"b", "g"} & set(part) else "green")
     assert world.minimize(EIGHT) == Minimum(("b",), "red")
 
 
-def test_a_part_without_an_answer_is_stepped_around() -> None:
-    """The halves have no solution; the culprit is found among the quarters."""
+def test_an_unresolved_part_is_skipped() -> None:
+    """The halves have no solution; the cause is found among the quarters."""
     world = World(lambda part: "unresolved" if len(part) == 4 else needs("c")(part))
     assert world.minimize(EIGHT) == Minimum(("c",), "red")
 
 
-def test_no_answer_is_not_taken_for_green() -> None:
-    """b never comes without a: whether a is needed too, nobody knows."""
+def test_unresolved_is_not_green() -> None:
+    """b is unresolved without a, so it is unknown whether a is necessary."""
     world = World(lambda part: "unresolved" if "b" in part and "a" not in part else needs("b")(part))
     assert world.minimize(FOUR) == Minimum(("a", "b"), "red", doubtful=("a",))
 
 
-def test_what_does_not_come_back_is_said() -> None:
+def test_a_failure_that_does_not_reproduce_gives_no_part() -> None:
     world = World(lambda _: "green")
     assert world.minimize(FOUR) == Minimum((), "green")
     assert world.asked == ["abcd"]
@@ -97,12 +97,12 @@ def test_one_change_needs_one_trial() -> None:
 
 
 @pytest.mark.parametrize("parallel", [1, 2])
-def test_a_bound_that_is_hit_is_said(parallel: int) -> None:
+def test_a_reached_limit_is_reported(parallel: int) -> None:
     world = World(needs("b", "g"))
     found = world.minimize(EIGHT, max_trials=6, parallel=parallel)
     assert (len(world.asked), found.cut_off, found.whole) == (6, True, "red")
     assert {"b", "g"} <= set(found.part)
-    assert found.doubtful  # nothing says that these cannot be left out
+    assert found.doubtful  # no trial shows that these are necessary
 
 
 CHANGE = LockChange(name="p", kind="changed", asked=True, before="0", after="9")
@@ -112,7 +112,7 @@ BETWEEN = tuple("12345678")
 def bisect(
     outcomes: str, *, parallel: int = 1, max_trials: int = 24, gap: int | None = None
 ) -> ReleaseSearch:
-    """One letter a release, from 1 on: g, r or u."""
+    """One letter per release, from 1 on: green, red or unresolved."""
     words: dict[str, TrialOutcome] = {"g": "green", "r": "red", "u": "unresolved"}
 
     async def try_release(version: str) -> ReleaseTrial:
@@ -133,7 +133,7 @@ def test_the_first_bad_release(good: int, parallel: int) -> None:
     assert len(found.tried) <= (4 if parallel == 1 else 5)
 
 
-def test_releases_of_which_nothing_is_known_are_skipped() -> None:
+def test_unresolved_releases_are_skipped() -> None:
     found = bisect("gguuurrr")
     assert (found.last_good, found.first_bad, found.skipped) == ("2", "6", ("3", "4", "5"))
     found = bisect("uuuuuuuu")
@@ -141,11 +141,11 @@ def test_releases_of_which_nothing_is_known_are_skipped() -> None:
     assert len(found.tried) == 8
 
 
-def test_neighbours_need_no_trial() -> None:
+def test_adjacent_releases_need_no_trial() -> None:
     assert bisect("") == ReleaseSearch(name="p", last_good="0", first_bad="9", releases=2)
 
 
-def test_what_a_bound_leaves_untried_is_skipped() -> None:
+def test_untried_releases_are_skipped() -> None:
     found = bisect("ggggggrr", max_trials=1)
     assert (found.last_good, found.first_bad, found.skipped) == ("5", "9", ("6", "7", "8"))
 
@@ -171,7 +171,7 @@ def test_what_a_bound_leaves_untried_is_skipped() -> None:
         ("gggrrrrr", "the first bad release of p is 4, the last good one 3"),
     ],
 )
-def test_releases_that_were_left_out_are_said_where_they_matter(outcomes: str, said: str) -> None:
+def test_unlisted_releases_are_reported_if_between_the_ends(outcomes: str, said: str) -> None:
     search = bisect(outcomes, gap=4)
     assert search.unlisted == ("4", "5")
     red, green = (Trial(applied=("p",), outcome=outcome) for outcome in ("red", "green"))
@@ -179,7 +179,7 @@ def test_releases_that_were_left_out_are_said_where_they_matter(outcomes: str, s
     assert describe_found(found, "a", "red").split("; ", 2)[2] == said
 
 
-def test_releases_that_were_left_out_are_said_on_the_way_down_too() -> None:
+def test_unlisted_releases_of_a_downgrade_are_reported() -> None:
     async def try_release(version: str) -> ReleaseTrial:
         return ReleaseTrial(version=version, outcome="red" if version < "5" else "green")
 
@@ -193,6 +193,6 @@ def test_releases_that_were_left_out_are_said_on_the_way_down_too() -> None:
     assert "to list those between 5 and 4)" in describe_found(found, "a", "red")
 
 
-def test_the_gap_may_lie_at_the_ends() -> None:
+def test_unlisted_releases_may_be_at_the_ends() -> None:
     assert bisect("", gap=0).unlisted == ("0", "9")
     assert bisect("gr", gap=2).unlisted == ("2", "9")

@@ -1,14 +1,14 @@
-"""A search that comes to its bound or is cut off: what it knows by then, and says."""
+"""A search that reaches its limit or is interrupted: the result so far."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 
 import pytest
-from support.culprit_bench import Bench, bench_fixture, numpy_from, upgrade_fixture  # noqa: F401 - fixtures
+from support.cause_bench import Bench, bench_fixture, numpy_from, upgrade_fixture  # noqa: F401 - fixtures
 
 
-def test_the_bound_is_said(bench: Bench) -> None:
+def test_the_limit_of_trials_is_reported(bench: Bench) -> None:
     found = bench.search(
         lambda t: {"l0.one"} if "hub" in t and t["openvino"] > "2026" else set(), max_trials=3
     )
@@ -17,16 +17,16 @@ def test_the_bound_is_said(bench: Bench) -> None:
     assert "each of them is necessary" not in found.sentence
 
 
-def test_no_more_environments_are_looked_at_than_allowed(bench: Bench) -> None:
-    """Red by then is numpy with all that it moves; of what is left nothing is known, and that is said."""
+def test_the_number_of_environments_is_limited(bench: Bench) -> None:
+    """The result is numpy with all transitive changes; the rest is reported as unknown."""
     found = bench.search(numpy_from("2.2"), max_environments=4)
     assert len(bench.observed) == 4
     assert "the limit of 4 trials is reached" in found.sentence
 
 
 @pytest.mark.parametrize("parallel", [1, 2])
-def test_what_is_known_when_it_is_cut_off(parallel: int, bench: Bench) -> None:
-    """First nothing, then smaller and smaller parts, then all; never one that is not red."""
+def test_an_interrupted_search_reports_its_result_so_far(parallel: int, bench: Bench) -> None:
+    """First no part, then ever smaller ones, then the whole result; every part is red."""
     suite, found = numpy_from("2.2"), []
     for last in range(40):
         found.append(bench.search_until(suite, last, parallel=parallel))
@@ -49,7 +49,7 @@ def test_what_is_known_when_it_is_cut_off(parallel: int, bench: Bench) -> None:
     )
 
 
-def test_a_culprit_that_was_found_stays_when_the_next_search_is_cut_off(bench: Bench) -> None:
+def test_a_found_cause_is_kept_if_the_next_search_is_interrupted(bench: Bench) -> None:
     def suite(there: Mapping[str, str]) -> set[str]:
         found = {"l0.one"} if there["openvino"] >= "2026" else set()
         return found | {"l0.two"} if "hub" in there else found

@@ -1,9 +1,9 @@
-"""The sentence that says who is to blame, and how certain that is."""
+"""The sentence on the cause, and its certainty."""
 
 from __future__ import annotations
 
 import pytest
-from support.culprit_samples import HUB, NUMPY, OLD, make_found, trial
+from support.cause_samples import HUB, NUMPY, OLD, make_found, trial
 
 from harness.gate.cause.sentence import (
     describe_changes,
@@ -41,7 +41,7 @@ from harness.records import LockChange, ReleaseSearch, Trial
         ),
     ],
 )
-def test_the_sentence_of_a_culprit(changes: tuple[LockChange, ...], without: Trial, said: str) -> None:
+def test_the_sentence_of_a_cause(changes: tuple[LockChange, ...], without: Trial, said: str) -> None:
     assert (
         describe_found(make_found(changes, without=without), describe_share("a", "a", "cases"), "red") == said
     )
@@ -76,7 +76,9 @@ ALONE = {
         ),
     ],
 )
-def test_alone_is_said_of_a_trial_alone(changes: tuple[LockChange, ...], alone: str, said: str) -> None:
+def test_the_sentence_depends_on_the_trial_alone(
+    changes: tuple[LockChange, ...], alone: str, said: str
+) -> None:
     found = make_found(changes, alone=ALONE[alone], without=trial("green", "x", moved=(OLD,)))
     head, _, _ = describe_found(found, "a", "red").rpartition("; ")
     assert head == said
@@ -99,12 +101,12 @@ def test_a_quantity_does_not_turn_red(without: Trial, said: str) -> None:
     )
 
 
-def test_what_becomes_of_what_is_looked_for() -> None:
+def test_the_degradation_of_symptoms() -> None:
     said = [describe_degradation(units) for units in ([], ["s", "s"], ["B"], ["B", "s"])]
     assert said == ["red", "slower", "larger", "slower or larger"]
 
 
-def test_what_is_not_certain_is_said() -> None:
+def test_uncertainty_is_reported() -> None:
     search = ReleaseSearch(name="numpy", last_good="1", first_bad="1.2", skipped=("1.1",))
     found = make_found((NUMPY,), dragged=(HUB,), releases=(search,))
     told = describe_found(found, describe_share("a", "ab", "cases"), "red")

@@ -1,9 +1,9 @@
-"""What a trial looks for, and how its findings are read."""
+"""The symptoms of a failed gate, and their observation in a trial."""
 
 from __future__ import annotations
 
 import pytest
-from support.culprit_samples import NUMPY
+from support.cause_samples import NUMPY
 
 from harness.gate.cause.symptoms import (
     Observation,
@@ -52,7 +52,7 @@ def verdict(cell: str = "candidate", status: CellStatus = "failed") -> CellVerdi
         ("pass", "missing", frozenset({"missing"})),
     ],
 )
-def test_what_is_new_is_looked_for(before: Outcome, after: Outcome, looked_for: frozenset[str]) -> None:
+def test_new_failures_are_symptoms(before: Outcome, after: Outcome, looked_for: frozenset[str]) -> None:
     new = find("candidate", "a", after)
     decision = Decision(verdict="regressed", sentence="", cells=(verdict(),), new=(new,))
     found = find_symptoms(decision, None, [find("baseline", "a", before), new])
@@ -60,7 +60,7 @@ def test_what_is_new_is_looked_for(before: Outcome, after: Outcome, looked_for: 
 
 
 @pytest.mark.parametrize("accepted", [True, False])
-def test_known_divergences_are_looked_for_unless_accepted(*, accepted: bool) -> None:
+def test_known_divergences_are_symptoms_unless_accepted(*, accepted: bool) -> None:
     known = find("candidate", "a", "xfail")
     decision = Decision(
         verdict="regressed", sentence="", cells=(verdict(),), known=(known,), accepted=accepted
@@ -70,13 +70,13 @@ def test_known_divergences_are_looked_for_unless_accepted(*, accepted: bool) -> 
 
 
 @pytest.mark.parametrize("before", ["fail", "error"])
-def test_what_failed_before_is_not(before: Outcome) -> None:
+def test_earlier_failures_are_no_symptoms(before: Outcome) -> None:
     known = find("candidate", "a", "xfail")
     decision = Decision(verdict="regressed", sentence="", cells=(verdict(),), known=(known,))
     assert find_symptoms(decision, None, [find("baseline", "a", before), known]) == Symptoms()
 
 
-def test_of_a_candidate_that_died_only_its_end() -> None:
+def test_the_end_is_the_only_symptom_of_a_dead_candidate() -> None:
     new = find("candidate", "a", "fail")
     decision = Decision(verdict="regressed", sentence="", cells=(verdict(status="crashed"),), new=(new,))
     found = find_symptoms(decision, None, [find("baseline", "a", "pass"), new])
@@ -101,7 +101,7 @@ LOOKED_FOR = Symptoms(cases={"a": FAILS, "b": frozenset({"fail"}), "c": frozense
         ("missing pass fail", Observation(green=frozenset("bc"), because="a: it is missing")),
     ],
 )
-def test_a_trial_is_read(outcomes: str, observation: Observation) -> None:
+def test_findings_of_a_trial_are_observed(outcomes: str, observation: Observation) -> None:
     words: dict[str, Outcome] = {
         "pass": "pass",
         "fail": "fail",
@@ -118,7 +118,7 @@ def test_a_trial_is_read(outcomes: str, observation: Observation) -> None:
 
 
 @pytest.mark.parametrize("status", ["crashed", "timed-out", "import-error", "install-error"])
-def test_another_end_is_no_answer(status: CellStatus) -> None:
+def test_another_end_is_unresolved(status: CellStatus) -> None:
     assert observe_cell(LOOKED_FOR, verdict("trial", status), []) == Observation(
         because=f"the cell is {status}: no"
     )
@@ -147,7 +147,7 @@ FLOAT = "importing service.embed failed: AttributeError: `np.float_` was removed
         ("failed", "", "green"),
     ],
 )
-def test_an_end_of_the_same_kind_for_another_reason_is_no_answer(
+def test_the_same_status_for_another_reason_is_unresolved(
     status: CellStatus, reason: str, outcome: TrialOutcome
 ) -> None:
     dead = CellVerdict(cell="candidate", status="import-error", red=True, reason=FLOAT)
@@ -173,7 +173,7 @@ def test_an_end_of_the_same_kind_for_another_reason_is_no_answer(
         ("it used 6.1 GiB, and 6 are allowed", "it used # GiB, and # are allowed"),
     ],
 )
-def test_what_a_process_died_of(reason: str, end: str) -> None:
+def test_the_end_of_a_process_is_normalized(reason: str, end: str) -> None:
     assert normalize_end(reason) == end
 
 
@@ -183,7 +183,7 @@ def decided(name: str, outcome: QuantityOutcome) -> QuantityDecision:
     )
 
 
-def test_only_what_is_decided_counts_of_a_measurement() -> None:
+def test_only_decided_quantities_count() -> None:
     observation = observe_speed(
         [decided("a", "regressed"), decided("b", "passed"), decided("c", "undecided")]
     )
@@ -196,7 +196,7 @@ def test_only_what_is_decided_counts_of_a_measurement() -> None:
     assert find_symptoms(decision, speed, []).of_speed == ("a",)
 
 
-def test_an_outcome_needs_all_that_is_looked_for() -> None:
+def test_green_requires_all_symptoms() -> None:
     observation = Observation(red=frozenset("a"), green=frozenset("b"), because="no time")
     assert observation.judge("ab") == ("red", "")
     assert observation.judge("b") == ("green", "")
@@ -217,7 +217,7 @@ def test_an_outcome_needs_all_that_is_looked_for() -> None:
         ("", "", "pass", False),
     ],
 )
-def test_a_culprit_stays_as_long_as_it_explains(
+def test_a_cause_is_kept_while_its_symptoms_are_present(
     looked_for: str, further: str, word: Verdict, *, stays: bool
 ) -> None:
     others = (Culprit(sentence="", looked_for=tuple(further)),) if further else ()

@@ -1,4 +1,4 @@
-"""Trials made consistent by uv itself, from wheels that the test makes; and the releases in between."""
+"""Locks of trials, resolved by uv over planted wheels; and the releases in between."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from harness.resolve.resolve import resolve
 
 @dataclass
 class Bench:
-    """An upgrade of numpy and sentence-transformers, which moves three more and adds one."""
+    """An upgrade of numpy and sentence-transformers with three transitive changes, one of them new."""
 
     matrix: Matrix
     settings: IndexSettings
@@ -38,7 +38,7 @@ class Bench:
         return asyncio.run(resolve_trial(forth, versions, self.matrix, self.settings))
 
     def moved(self, comparison: Comparison, *names: str) -> dict[str, str]:
-        """What the resolver moves from the baseline when these go to where the candidate has them."""
+        """The changes from the baseline with these distributions of the candidate."""
         return moves(comparison, self.try_versions(comparison, part_of(comparison.after, names)))
 
     def moved_without(self, comparison: Comparison, *names: str) -> dict[str, str]:
@@ -85,27 +85,27 @@ EVERYTHING = {
 }
 
 
-def test_the_world_is_what_the_tests_say(whole: Comparison) -> None:
+def test_the_upgrade_has_the_expected_changes(whole: Comparison) -> None:
     assert moves(whole, whole.after) == EVERYTHING
 
 
 @pytest.mark.parametrize("name", ["numpy", "hub"])
-def test_all_else_is_held(name: str, bench: Bench, whole: Comparison) -> None:
-    """An added one that nothing asks for is there too."""
+def test_other_distributions_are_held(name: str, bench: Bench, whole: Comparison) -> None:
+    """An added distribution that nothing requires is installed too."""
     assert bench.moved(whole, name) == {name: EVERYTHING[name]}
 
 
 @pytest.mark.parametrize("name", ["sentence-transformers", "tokenizers", "transformers"])
-def test_what_must_come_along_does_and_the_lock_is_the_candidates(
+def test_transitive_changes_give_the_lock_of_the_candidate(
     name: str, bench: Bench, whole: Comparison
 ) -> None:
     assert bench.moved(whole, name) == EVERYTHING
     trial = bench.try_versions(whole, part_of(whole.after, [name]))
-    assert trial.digest == whole.after.digest  # so that it need not be run again
+    assert trial.digest == whole.after.digest  # so its stored result can be reused
 
 
-def test_what_an_extra_brought_is_a_part_like_any_other(bench: Bench) -> None:
-    """A frozen file names no extras, so what it upgrades seems to drop them."""
+def test_a_requirement_of_an_extra_is_a_part(bench: Bench) -> None:
+    """A frozen file has no extras, so its upgrades seem to drop them."""
     old, new = bench.folder / "old.txt", bench.folder / "new.txt"
     old.write_text("sentence-transformers[openvino]==3.3.1\nnumpy==2.0.2\n", encoding="utf-8")
     new.write_text("sentence-transformers==6.2.0\nnumpy==2.0.2\n", encoding="utf-8")
@@ -119,8 +119,8 @@ def test_what_an_extra_brought_is_a_part_like_any_other(bench: Bench) -> None:
     assert bench.moved_without(comparison, "optimum").keys() == set(names) - {"optimum"}
 
 
-def test_only_what_must_come_along_does(bench: Bench) -> None:
-    """sentence-transformers 5.0 takes both releases of transformers: the baseline's stays."""
+def test_only_necessary_transitive_changes_are_made(bench: Bench) -> None:
+    """sentence-transformers 5.0 works with both releases of transformers, so the baseline's is kept."""
     comparison = bench.compare("sentence-transformers==5.0", "numpy==2.0.2", "transformers==5.1")
     assert bench.moved(comparison, "sentence-transformers") == {
         "numpy": "2.0.2",
@@ -132,7 +132,7 @@ def test_only_what_must_come_along_does(bench: Bench) -> None:
     }
 
 
-def test_what_is_new_has_the_version_of_the_candidate(bench: Bench) -> None:
+def test_an_added_distribution_has_the_version_of_the_candidate(bench: Bench) -> None:
     comparison = bench.compare("sentence-transformers==5.1", "openvino==2026.9")
     assert bench.moved(comparison, "sentence-transformers") == {
         "sentence-transformers": "5.1",
@@ -140,7 +140,7 @@ def test_what_is_new_has_the_version_of_the_candidate(bench: Bench) -> None:
     }
 
 
-def test_nothing_and_everything_are_the_two_sides(bench: Bench, whole: Comparison) -> None:
+def test_the_empty_and_the_whole_part_are_the_two_sides(bench: Bench, whole: Comparison) -> None:
     assert bench.try_versions(whole, {}).digest == whole.before.digest
     assert bench.moved(whole, *EVERYTHING) == EVERYTHING
     assert bench.moved_without(whole) == EVERYTHING
@@ -148,7 +148,7 @@ def test_nothing_and_everything_are_the_two_sides(bench: Bench, whole: Compariso
 
 
 def test_the_opposite_direction(bench: Bench, whole: Comparison) -> None:
-    """sentence-transformers 6.2 needs numpy 2: without it, it stays behind, and all that it brought."""
+    """sentence-transformers 6.2 requires numpy 2: without it, neither changes, nor their requirements."""
     comparison = bench.compare("numpy==2.0.2", "openvino==2026.0")
     assert bench.moved_without(comparison, "numpy") == {"openvino": "2026.0"}
     assert bench.moved_without(comparison, "openvino") == {"numpy": "2.0.2"}
@@ -168,7 +168,7 @@ def test_a_release_in_between(bench: Bench, whole: Comparison) -> None:
 
 
 def test_other_files_of_the_same_release_are_a_change(tmp_path: Path) -> None:
-    """Which of the two are meant is told by the part, not by the index."""
+    """The part selects the files, not the index."""
     matrix, settings = make_world(tmp_path)
     before = asyncio.run(compare(UpgradeRequest(changes=("numpy==2.0.2",)), matrix, settings, tmp_path))
     build_wheel(tmp_path / "wheels", "tokenizers", "0.23", {"tokenizers.py": "# built again"})
@@ -209,7 +209,7 @@ def test_the_releases_in_between(low: str, high: str, found: tuple[str, ...], be
         (4, ("1.26.2", "2.0.2", "2.2.0", "2.4.6"), None),
     ],
 )
-def test_where_releases_were_left_out_is_told(
+def test_unlisted_releases_are_reported(
     most: int, found: tuple[str, ...], gap: int | None, bench: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(releases, "MOST_RELEASES", most)
@@ -218,7 +218,7 @@ def test_where_releases_were_left_out_is_told(
 
 
 def test_only_releases_that_can_be_installed_count(tmp_path: Path) -> None:
-    """Of pre-releases and wheels for other machines an index has many."""
+    """An index also has pre-releases and wheels for other machines."""
     links = tmp_path / "links"
     links.mkdir()
     for version in ("1.0", "1.1rc1", "1.2", "1.2.post1", "1.3", "1.4", "2.0"):
@@ -230,6 +230,6 @@ def test_only_releases_that_can_be_installed_count(tmp_path: Path) -> None:
     assert asyncio.run(listed) == Listed(("1.2", "1.2.post1", "1.4"))
 
 
-def test_releases_are_listed_for_who_comes_down() -> None:
+def test_releases_are_listed_backwards_for_a_downgrade() -> None:
     assert Listed(("1", "2", "3"), 1).backwards() == Listed(("3", "2", "1"), 2)
     assert Listed(("1", "2")).backwards() == Listed(("2", "1"))

@@ -1,4 +1,4 @@
-"""Trials of the search for the culprit keep to what the subject requires: the gate would refuse the rest."""
+"""Trials satisfy the requirements of the subject, as every gate does."""
 
 from __future__ import annotations
 

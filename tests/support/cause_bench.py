@@ -1,4 +1,4 @@
-"""An upgrade of four packages, and a made-up suite that knows what each version breaks."""
+"""An upgrade of four packages, and a fake suite that fails by version."""
 
 from __future__ import annotations
 
@@ -30,15 +30,15 @@ NUMPY = LockChange(name="numpy", kind="changed", asked=True, before="1.26.2", af
 
 @dataclass
 class Bench:
-    """An upgrade of four packages, and what its environments show."""
+    """An upgrade of four packages, and searches for the cause of its failures."""
 
     comparison: Comparison
     matrix: Matrix
     settings: IndexSettings
-    locks: dict[Any, Lock] = field(default_factory=dict)  # what was resolved for one test holds for all
+    locks: dict[Any, Lock] = field(default_factory=dict)  # shared by all tests
     observed: list[dict[str, str]] = field(default_factory=list)
     logged: list[str] = field(default_factory=list)
-    reached: asyncio.Event = field(default_factory=asyncio.Event)  # the first that does not come to its end
+    reached: asyncio.Event = field(default_factory=asyncio.Event)  # set by the first trial that hangs
 
     def search(
         self, suite: Suite, *, parallel: int = 1, max_trials: int = 40, max_environments: int = 60
@@ -50,7 +50,7 @@ class Bench:
         )
 
     def search_until(self, suite: Suite, last: int, *, parallel: int = 1) -> Culprit:
-        """Ended from outside while the environment after the ``last`` is looked at."""
+        """A search that is interrupted in the trial after the ``last``."""
         make_search, reached = self.make_search(suite, parallel=parallel, last=last), asyncio.Event()
         self.reached = reached
 

@@ -1,4 +1,4 @@
-"""A person asks for an upgrade in the index of ``gate_world``: what is compared then, and what moves."""
+"""Upgrades in the index of ``gate_world``: the comparison and its changes."""
 
 from __future__ import annotations
 
