@@ -194,15 +194,8 @@ async def _start_all(
         workdir = scratch / f"slot-{slot}"
         workdir.mkdir()
         spec = setup.make_spec(name, workload, workdir)
-        environment = setup.environments[name]
-        begin = Start(
-            environment.python,
-            setup.material.suite,
-            spec,
-            workdir / "spec.json",
-            _log_path(scratch, slot),
-            PROBE,
-        )
+        python, log = setup.environments[name].python, _log_path(scratch, slot)
+        begin = Start(python, setup.material.suite, spec, workdir / "spec.json", log, PROBE)
         try:
             process = await CellProcess.start(begin, setup.limits, setup.watch, discard)
         except OSError as error:

@@ -14,7 +14,7 @@ from pathlib import Path
 import msgspec
 
 from harness.gate.blocks import InvalidBlockError, append_block, measure_block
-from harness.gate.probes import ProbeSetup, Workload, draw_slots, set_up_probes
+from harness.gate.probes import ProbeSetup, Workload, draw_slots, set_up
 from harness.gate.quantities import EMBEDDING, NORMALIZER, Group, scenarios_of_group
 from harness.judge.quantity_decision import (
     concerns,
@@ -217,9 +217,7 @@ async def measure_speed(  # noqa: PLR0913 - one parameter an ingredient
     with one_error():
         async with AsyncExitStack() as stack:
             embedding = decisions.open_quantities(EMBEDDING)
-            result = await set_up_probes(
-                stack, plan, request, settings, log, embeds=bool(embedding), folder=folder
-            )
+            result = await set_up(stack, plan, request, settings, log, embeds=bool(embedding), folder=folder)
             if result.unconverted:
                 log(result.unconverted)
                 decisions.mark_unmeasured(embedding, result.unconverted)

@@ -113,7 +113,7 @@ class SetupResult:
     unconverted: str = ""
 
 
-async def set_up_probes(  # noqa: PLR0913 - one parameter an ingredient
+async def set_up(  # noqa: PLR0913 - one parameter an ingredient
     stack: AsyncExitStack,
     plan: Plan,
     request: Request,
@@ -135,9 +135,7 @@ async def set_up_probes(  # noqa: PLR0913 - one parameter an ingredient
     installer = make_installer(settings, downloads=request.python_downloads)
     material = await prepare_inputs(request.matrix, request.store, installer, log, stack, golden=None)
     converted = ConvertedStore(request.store, material, request.options.limits.contract)
-    builder = _ArmBuilder(
-        make_environments(request.store, installer), converted if embeds else None, stack, log
-    )
+    builder = _Builder(make_environments(request.store, installer), converted if embeds else None, stack, log)
     cells = {planned.cell.id: planned for planned in plan.cells}
     async with asyncio.TaskGroup() as group:
         before = group.create_task(builder.make(cells[BASELINE]))
@@ -151,15 +149,13 @@ async def set_up_probes(  # noqa: PLR0913 - one parameter an ingredient
         watch=await stack.enter_async_context(Watch(request.options.container)),
         rng=random.Random(f"{request.options.seed} {plan.run}"),  # noqa: S311 - the order is not secret
         log_folder=folder / LOG_FOLDER,
-        inputs=SharedFiles.of(
-            material, *(each.converted for each in (old, new) if each.converted is not None)
-        ),
+        inputs=SharedFiles.of(material, *(arm.converted for arm in (old, new) if arm.converted is not None)),
     )
     return SetupResult(setup, old_reason or new_reason)
 
 
 @dataclass(frozen=True)
-class _ArmBuilder:
+class _Builder:
     """Creates the environment of an arm; ``converted`` is None if no model is needed."""
 
     environments: EnvironmentStore
