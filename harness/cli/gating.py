@@ -23,7 +23,7 @@ from harness.cli.options import (
 from harness.cli.rendering import render_gate
 from harness.cli.screen import Screen
 from harness.errors import ExitCode, InterruptedGateError, UsageError
-from harness.gate.prepare import Terms, prepare_gate
+from harness.gate.prepare import GateOptions, prepare_gate
 from harness.gate.request import UpgradeRequest, parse_changes
 from harness.gate.run_gate import run_gate
 from harness.judge.verdict import exit_code
@@ -36,18 +36,18 @@ from harness.sweep.interrupt import run_interruptibly
 
 
 def judge_upgrade(
-    upgrade: UpgradeRequest, matrix: str, terms: Terms, running: Running, screen: Screen
+    upgrade: UpgradeRequest, matrix: str, options: GateOptions, running: Running, screen: Screen
 ) -> Gate:
     """Run a gate, show it, and record it in the history.
 
     Raises:
-        InterruptedGateError: a signal ended it; with the way to resume.
+        InterruptedGateError: a signal ended it; the message has the command that resumes it.
         HarnessError: a stage failed.
     """
     found = run_sweep.open_matrix(matrix, max_cells=running["max_cells"])
     request = make_request(found, running, command=describe_gate_command(), latency=False)
-    arguments = _describe_arguments(upgrade, matrix, running, terms)
-    judged, folder = run_interruptibly(_judge(request, upgrade, arguments, terms, screen))
+    arguments = _describe_arguments(upgrade, matrix, running, options)
+    judged, folder = run_interruptibly(_judge(request, upgrade, arguments, options, screen))
     screen.show_gate(judged, folder)
     record_finished(folder, running["reports"])
     return judged
@@ -57,11 +57,11 @@ async def _judge(
     request: run_sweep.Request,
     upgrade: UpgradeRequest,
     arguments: tuple[str, ...],
-    terms: Terms,
+    options: GateOptions,
     screen: Screen,
 ) -> tuple[Gate, Path]:
     settings = await read_pip_settings()
-    prepared = await prepare_gate(request, upgrade, arguments, settings, screen.notify, terms=terms)
+    prepared = await prepare_gate(request, upgrade, arguments, settings, screen.notify, options=options)
     if prepared.runs_nothing:
         return await run_gate(prepared, request, settings, screen.notify, render_gate)
     try:
@@ -73,7 +73,7 @@ async def _judge(
 
 
 def _describe_interrupted(folder: Path, *, latency: bool) -> str:
-    """Describe the kept results of an interrupted gate, and the way to resume it."""
+    """Describe the kept results of an interrupted gate, and the command that resumes it."""
     kept = "interrupted; finished cases are kept, and the same command resumes the gate"
     again = ", but measures latency again" if latency else ""
     if not (folder / GATE_FILE).exists():
@@ -82,7 +82,7 @@ def _describe_interrupted(folder: Path, *, latency: bool) -> str:
 
 
 def _describe_arguments(
-    upgrade: UpgradeRequest, matrix: str, running: Running, terms: Terms
+    upgrade: UpgradeRequest, matrix: str, running: Running, options: GateOptions
 ) -> tuple[str, ...]:
     """The arguments that repeat a gate: all that the verdict depends on, without credentials."""
     named = [
@@ -90,13 +90,13 @@ def _describe_arguments(
         ("--to", upgrade.to_file),
         ("--matrix", matrix if matrix != "compat" else None),
         *(("--checks", glob) for glob in running["checks"]),
-        *(("--quantities", glob) for glob in terms.quantities),
-        ("--budget", None if terms.budget is None else f"{terms.budget:g}s"),
+        *(("--quantities", glob) for glob in options.quantities),
+        ("--budget", None if options.budget is None else f"{options.budget:g}s"),
         ("--golden", None if running["golden"] is None else str(running["golden"])),
     ]
     flags = {
-        "--no-latency": not terms.latency,
-        "--accept-known": terms.accept_known,
+        "--no-latency": not options.latency,
+        "--accept-known": options.accept_known,
         "--allow-equal": upgrade.allow_equal,
     }
     words = (
@@ -159,7 +159,7 @@ def gate(  # noqa: PLR0913 - one parameter an option
         raise UsageError("--quantities and --budget have no effect with --no-latency; leave them out")
     if no_culprit and culprit_budget:
         raise UsageError("--culprit-budget has no effect with --no-culprit; leave it out")
-    terms = Terms(
+    options = GateOptions(
         latency=not no_latency,
         culprit=not no_culprit,
         accept_known=accept_known,
@@ -167,7 +167,7 @@ def gate(  # noqa: PLR0913 - one parameter an option
         quantities=quantities,
         culprit_budget=parse_culprit_budget(culprit_budget),
     )
-    judged = judge_upgrade(upgrade, matrix, terms, running, Screen(plain=plain))
+    judged = judge_upgrade(upgrade, matrix, options, running, Screen(plain=plain))
     allowed = allow_inconclusive and judged.decision.verdict == "inconclusive"
     return ExitCode.PASS if allowed else exit_code(judged.decision.verdict)
 
@@ -206,7 +206,7 @@ def bisect(  # noqa: PLR0913 - one parameter an option
     parse_changes(upgrade)  # before any file is read
     if budget is not None and not quantities:
         raise UsageError("--budget requires --quantities; add it")
-    terms = Terms(
+    options = GateOptions(
         latency=bool(quantities),
         accept_known=accept_known,
         budget=None if budget is None else parse_budget(budget),
@@ -214,7 +214,7 @@ def bisect(  # noqa: PLR0913 - one parameter an option
         culprit_budget=parse_culprit_budget(culprit_budget),
     )
     screen = Screen(plain=plain)
-    judged = judge_upgrade(upgrade, matrix, terms, running, screen)
+    judged = judge_upgrade(upgrade, matrix, options, running, screen)
     if judged.decision.verdict == "pass":
         screen.notify(Progress(cell="", stage="note", note=f"nothing to find: {_describe_compared(judged)}"))
     return exit_code(judged.decision.verdict)

@@ -1,1 +1,1 @@
-"""The gate: its question, both cells, the decision, and what it leaves."""
+"""The gate: request, preparation, both cells, latency, decision and cause."""

@@ -1,4 +1,4 @@
-"""A gate before anything of it runs: the question, both environments resolved, a plan of their cells."""
+"""Prepare a gate: its question, both resolved environments, and the plan of their cells."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import msgspec
 
 from harness.gate.further_changes import find_further_changes
 from harness.gate.quantities import plan_quantities
-from harness.gate.request import Compared, UpgradeRequest, compare
+from harness.gate.request import Comparison, UpgradeRequest, compare
 from harness.gate.sides import Side, versions_of
 from harness.matrix.expected import allowed_values, borrowed_for, expectations_for, tolerances_of
 from harness.records import (
@@ -36,16 +36,16 @@ from harness.sweep.run_sweep import Request, find_golden, narrow_checks
 
 
 @dataclass(frozen=True)
-class Terms:
-    """What a gate judges besides correctness, and what it lets pass.
+class GateOptions:
+    """What a gate judges and accepts.
 
     Attributes:
         latency: whether latency and memory are judged.
-        culprit: whether somebody is looked for to blame.
-        culprit_budget: seconds for that.
-        accept_known: a known divergence that only the candidate has does not fail it.
-        budget: seconds for latency and memory; None for those of the matrix.
-        quantities: globs over what is measured; empty for all.
+        culprit: whether the cause is searched.
+        accept_known: whether known divergences that only the candidate has are accepted.
+        budget: seconds for latency and memory; None for the budget of the matrix.
+        quantities: globs over the quantities to measure; empty for all.
+        culprit_budget: seconds for the search for the cause.
     """
 
     latency: bool = True
@@ -57,101 +57,100 @@ class Terms:
 
 
 @dataclass(frozen=True)
-class Prepared:
-    """A gate before anything of it has run: what is asked, both sides, and the plan of their cells.
+class PreparedGate:
+    """A gate before its cells run.
 
-    ``quantities`` are those of latency and memory, none where they are not judged.
+    ``quantities`` are those of latency and memory; empty if these are not judged.
     """
 
     question: Question
     plan: Plan
-    compared: Compared
-    terms: Terms = Terms()
+    comparison: Comparison
+    options: GateOptions = GateOptions()
     quantities: tuple[Quantity, ...] = ()
 
     @property
     def runs_nothing(self) -> bool:
-        """Whether it is decided already: the candidate has no solution, or is equal."""
+        """Whether the gate is decided without a run."""
         return runs_nothing(self.plan)
 
 
 def runs_nothing(plan: Plan) -> bool:
-    """Whether a gate is decided before anything runs: no solution, or two equal environments."""
+    """Whether a gate is decided without a run: no solution, or two equal environments."""
     candidate = plan.cells[-1] if plan.cells else None
     return candidate is not None and (bool(candidate.lock.reason) or candidate.same_as is not None)
 
 
-async def prepare_gate(  # noqa: PLR0913 - what is asked, how, and of whom
+async def prepare_gate(  # noqa: PLR0913 - one parameter an input
     request: Request,
-    wish: UpgradeRequest,
+    upgrade: UpgradeRequest,
     arguments: tuple[str, ...],
     settings: IndexSettings,
     notify: Notify,
     *,
-    terms: Terms | None = None,
-) -> Prepared:
-    """Resolve both environments and plan their cells; nothing is written yet.
+    options: GateOptions | None = None,
+) -> PreparedGate:
+    """Resolve both environments and plan their cells; no file is written.
 
-    ``arguments`` are those of the command line with which a person can ask again; without ``terms``
-    everything is judged.
+    ``arguments`` are those of the command that repeats the gate; without ``options`` everything is judged.
 
     Raises:
-        UsageError: what is asked for cannot be meant.
+        UsageError: the request is invalid.
         NoSolutionError: the baseline has no solution.
         MachineError: uv, git or the network failed.
     """
-    matrix, terms = request.matrix, terms or Terms()
-    quantities = plan_quantities(matrix, terms.quantities) if terms.latency else ()
-    known = (expectations_for(matrix), borrowed_for(matrix))  # before the network is asked
+    matrix, options = request.matrix, options or GateOptions()
+    quantities = plan_quantities(matrix, options.quantities) if options.latency else ()
+    known = (expectations_for(matrix), borrowed_for(matrix))  # errors in files come before network access
     find_golden(request.golden)
     notify(Progress(cell="", stage="note", note="resolving baseline and candidate"))
-    compared = await compare(wish, matrix, settings, Path.cwd())
-    plan = await _plan(compared, request, known)
-    question = await _question(compared, request, arguments, settings, notify)
-    if terms.latency and terms.quantities:
-        only = f"only quantities that match {', '.join(terms.quantities)}"
+    comparison = await compare(upgrade, matrix, settings, Path.cwd())
+    plan = await _make_plan(comparison, request, known)
+    question = await _make_question(comparison, request, arguments, settings, notify)
+    if options.latency and options.quantities:
+        only = f"only quantities that match {', '.join(options.quantities)}"
         question = msgspec.structs.replace(question, notes=(only, *question.notes))
-    return Prepared(question, plan, compared, terms, quantities)
+    return PreparedGate(question, plan, comparison, options, quantities)
 
 
-async def _plan(
-    compared: Compared,
+async def _make_plan(
+    comparison: Comparison,
     request: Request,
     known: tuple[tuple[Expectation, ...], tuple[Expectation, ...]],
 ) -> Plan:
-    """The plan of two cells; ``known`` are the expectations of their matrix, and those that it takes over."""
+    """The plan of two cells; ``known`` are the matrix's own expectations, and those it takes over."""
     matrix, (expectations, borrowed) = request.matrix, known
     now = datetime.datetime.now(datetime.UTC)
     plan = Plan(
         run=f"{now:%Y%m%d-%H%M%S}-gate-{matrix.name}-{secrets.token_hex(2)}",
         matrix=matrix.name,
         matrix_path=str(matrix.path),
-        title=f"Gate: from {compared.baseline.label} to {compared.candidate.label}",
+        title=f"Gate: from {comparison.baseline.label} to {comparison.candidate.label}",
         created=now.isoformat(timespec="seconds"),
         machine=read_machine(),
         commit=await read_revision(Path.cwd()),
         baseline=BASELINE,
-        cells=planned_cells(*_cells(compared), cases_of(matrix)),
+        cells=planned_cells(*_make_cells(comparison), cases_of(matrix)),
         scenarios=(),
         expectations=expectations,
         borrowed=borrowed,
         tolerances=allowed_values(tolerances_of(matrix)),
-        subset=True,  # two cells tell nothing of expectations that match neither
+        subset=True,  # an expectation that matches neither cell is not an error
     )
     return narrow_checks(plan, request.checks) if request.checks else plan
 
 
-def _cells(compared: Compared) -> tuple[tuple[Cell, Cell], tuple[Lock, Lock]]:
+def _make_cells(comparison: Comparison) -> tuple[tuple[Cell, Cell], tuple[Lock, Lock]]:
     locks = (
-        msgspec.structs.replace(compared.before, cell=BASELINE),
-        msgspec.structs.replace(compared.after, cell=CANDIDATE),
+        msgspec.structs.replace(comparison.before, cell=BASELINE),
+        msgspec.structs.replace(comparison.after, cell=CANDIDATE),
     )
-    sides = (compared.baseline, compared.candidate)
-    before, after = (_cell(side, lock) for side, lock in zip(sides, locks, strict=True))
+    sides = (comparison.baseline, comparison.candidate)
+    before, after = (_make_cell(side, lock) for side, lock in zip(sides, locks, strict=True))
     return (before, after), locks
 
 
-def _cell(side: Side, lock: Lock) -> Cell:
+def _make_cell(side: Side, lock: Lock) -> Cell:
     versions = versions_of(lock)
     return msgspec.structs.replace(
         side.to_cell(lock.cell),
@@ -160,14 +159,14 @@ def _cell(side: Side, lock: Lock) -> Cell:
     )
 
 
-async def _question(
-    compared: Compared,
+async def _make_question(
+    comparison: Comparison,
     request: Request,
     arguments: tuple[str, ...],
     settings: IndexSettings,
     notify: Notify,
 ) -> Question:
-    baseline, candidate = compared.baseline, compared.candidate
+    baseline, candidate = comparison.baseline, comparison.candidate
     notes = dict.fromkeys((*baseline.notes, *candidate.notes))
     narrowed = [f"only checks that match {', '.join(request.checks)}"] if request.checks else []
     question = Question(
@@ -178,10 +177,10 @@ async def _question(
         left_out=tuple(dict.fromkeys((*baseline.left_out, *candidate.left_out))),
         notes=(*narrowed, *notes),
     )
-    if not compared.after.reason:
-        diff = diff_locks(compared.before, compared.after, compared.asked, compared.pinned)
+    if not comparison.after.reason:
+        diff = diff_locks(comparison.before, comparison.after, comparison.asked, comparison.pinned)
         return msgspec.structs.replace(question, diff=diff)
-    note = "the candidate has no solution; looking for the fewest further upgrades that give it one"
+    note = "the candidate has no solution; searching for the fewest further upgrades that give one"
     notify(Progress(cell="", stage="note", note=note))
-    way = await find_further_changes(compared, request.matrix, settings)
-    return msgspec.structs.replace(question, further=way)
+    further = await find_further_changes(comparison, request.matrix, settings)
+    return msgspec.structs.replace(question, further=further)

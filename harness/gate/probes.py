@@ -1,4 +1,4 @@
-"""Set up what latency is measured with: environments, converted models, limits, the order of arms."""
+"""Set up the latency measurement: environments, converted models, limits, the order of arms."""
 
 from __future__ import annotations
 
@@ -22,18 +22,18 @@ from harness.store.models import make_environments, make_installer, prepare_inpu
 from harness.sweep.limits import Limits, Watch
 from harness.sweep.run_sweep import Request
 
-# What the blocks of a gate share: environments, limits, the order of slots and of turns.
+# Shared by the blocks of a gate: environments, limits, the order of slots and turns
 
 ARMS = (BASELINE, AGAIN, CANDIDATE)
 
 SETUP_SECONDS = 60.0
 TURN_SECONDS = 20.0
-LEAVE_SECONDS = 10.0
+EXIT_SECONDS = 10.0
 
 
 @dataclass(frozen=True)
-class Outfit:
-    """What the processes of one arm are started with; ``converted`` is the folder of the converted model."""
+class ArmEnvironment:
+    """The environment of one arm; ``converted`` is the folder of the converted model."""
 
     python: Path
     lock: Lock
@@ -41,75 +41,75 @@ class Outfit:
 
 
 @dataclass(frozen=True)
-class Work:
-    """What the processes of a block do: scenarios of a group, and the quantities that are wanted of them."""
+class Workload:
+    """The scenarios that a block runs, and the ids of the quantities to keep."""
 
     group: Group
     scenarios: tuple[ScenarioPlan, ...]
-    wanted: frozenset[str]
+    quantities: frozenset[str]
 
 
 @dataclass(frozen=True)
-class Rig:
-    """What every block is measured with.
+class ProbeSetup:
+    """Everything that the blocks of a gate share.
 
     Attributes:
-        outfits: of each arm.
-        order: of slots and turns; seeded, so that a gate can be run again in the same order.
-        kept: folder for the specs and the logs of void blocks.
-        inputs: files that all processes share, and none may change.
+        environments: by arm.
+        rng: draws the order of slots and turns; seeded, so that the order can be repeated.
+        log_folder: for the specs and logs of invalid blocks.
+        inputs: files that all processes share and none may change.
     """
 
     material: CellInputs
-    outfits: Mapping[str, Outfit]
+    environments: Mapping[str, ArmEnvironment]
     limits: Limits
     watch: Watch
-    order: random.Random
-    kept: Path
+    rng: random.Random
+    log_folder: Path
     inputs: SharedFiles
 
-    def make_spec(self, arm: str, work: Work, workdir: Path) -> CellSpec:
-        """What the process of an arm is told."""
-        outfit = self.outfits[arm]
+    def make_spec(self, arm: str, workload: Workload, workdir: Path) -> CellSpec:
+        """The specification of the probe process of an arm."""
+        environment = self.environments[arm]
         return replace(
-            self.material.make_spec(arm, outfit.lock, workdir, ("latency",)),
-            scenarios=tuple(scenario.id for scenario in work.scenarios),
-            converted=None if outfit.converted is None else str(outfit.converted),
+            self.material.make_spec(arm, environment.lock, workdir, ("latency",)),
+            scenarios=tuple(scenario.id for scenario in workload.scenarios),
+            converted=None if environment.converted is None else str(environment.converted),
         )
 
 
-def draw_slots(order: random.Random) -> Iterator[tuple[str, ...]]:
-    """The arms in the order in which their processes are started, for block after block.
+def draw_slots(rng: random.Random) -> Iterator[tuple[str, ...]]:
+    """Yield the order in which the arms are started, block by block.
 
-    Each drawn order is followed by its reverse, so that what is first in one block is last in the next.
+    Each random order is followed by its reverse, so that the first arm of one block is the last of the next.
     """
     while True:
-        drawn = tuple(order.sample(ARMS, len(ARMS)))
+        drawn = tuple(rng.sample(ARMS, len(ARMS)))
         yield drawn
         yield drawn[::-1]
 
 
-def tighten(limits: Limits) -> Limits:
-    """The limits of a lean process: those of a cell, but it has less to do, and its time is the gate's."""
+def tighten_limits(limits: Limits) -> Limits:
+    """The limits of a probe process: those of a cell, lowered because it does less."""
     return replace(
         limits,
         setup=min(limits.setup, SETUP_SECONDS),
         turn=min(limits.turn, TURN_SECONDS),
-        exit=min(limits.exit, LEAVE_SECONDS),
+        exit=min(limits.exit, EXIT_SECONDS),
     )
 
 
-Say = Callable[[str], None]
+Log = Callable[[str], None]
 
-KEPT = "probes"
-"""In the folder of the gate: specs and logs of processes that ended as they should not."""
+LOG_FOLDER = "probes"
+"""Within the folder of a gate: specs and logs of failed probe processes."""
 
 
 @dataclass(frozen=True)
-class Setting:
-    """A rig, and why nothing can be embedded with it; empty where that is possible or not asked for."""
+class SetupResult:
+    """The setup, and why the model cannot be converted; empty if it can, or need not."""
 
-    rig: Rig
+    setup: ProbeSetup
     unconverted: str = ""
 
 
@@ -118,62 +118,60 @@ async def set_up(  # noqa: PLR0913 - one parameter an ingredient
     plan: Plan,
     request: Request,
     settings: IndexSettings,
-    say: Say,
+    log: Log,
     *,
     embeds: bool,
     folder: Path,
-) -> Setting:
-    """Make both environments and, where something is embedded, convert the model in both, side by side.
+) -> SetupResult:
+    """Create both environments in parallel and, with ``embeds``, convert the model in each.
 
-    Everything is in use until ``stack`` is closed.
+    Environments and models are in use until ``stack`` is closed.
 
     Raises:
-        StoreError: an environment cannot be made, or the model not be had.
-        UsageError: a local model is not what the matrix says.
+        StoreError: an environment cannot be created, or the model is unavailable.
+        UsageError: a local model differs from the matrix.
     """
     begun = time.monotonic()
     installer = make_installer(settings, downloads=request.python_downloads)
-    material = await prepare_inputs(request.matrix, request.store, installer, say, stack, golden=None)
+    material = await prepare_inputs(request.matrix, request.store, installer, log, stack, golden=None)
     converted = ConvertedStore(request.store, material, request.options.limits.contract)
-    maker = _Maker(make_environments(request.store, installer), converted if embeds else None, stack, say)
+    builder = _Builder(make_environments(request.store, installer), converted if embeds else None, stack, log)
     cells = {planned.cell.id: planned for planned in plan.cells}
     async with asyncio.TaskGroup() as group:
-        before = group.create_task(maker.make(cells[BASELINE]))
-        after = group.create_task(maker.make(cells[CANDIDATE]))
-    say(f"latency: environments and models were ready after {time.monotonic() - begun:.1f} s")
+        before = group.create_task(builder.make(cells[BASELINE]))
+        after = group.create_task(builder.make(cells[CANDIDATE]))
+    log(f"latency: environments and models are ready after {time.monotonic() - begun:.1f} s")
     (old, old_reason), (new, new_reason) = before.result(), after.result()
-    rig = Rig(
+    setup = ProbeSetup(
         material=material,
-        outfits={BASELINE: old, AGAIN: old, CANDIDATE: new},
-        limits=tighten(request.options.limits),
+        environments={BASELINE: old, AGAIN: old, CANDIDATE: new},
+        limits=tighten_limits(request.options.limits),
         watch=await stack.enter_async_context(Watch(request.options.container)),
-        order=random.Random(f"{request.options.seed} {plan.run}"),  # noqa: S311 - the order is no secret
-        kept=folder / KEPT,
-        inputs=SharedFiles.of(
-            material, *(each.converted for each in (old, new) if each.converted is not None)
-        ),
+        rng=random.Random(f"{request.options.seed} {plan.run}"),  # noqa: S311 - the order is not secret
+        log_folder=folder / LOG_FOLDER,
+        inputs=SharedFiles.of(material, *(arm.converted for arm in (old, new) if arm.converted is not None)),
     )
-    return Setting(rig, old_reason or new_reason)
+    return SetupResult(setup, old_reason or new_reason)
 
 
 @dataclass(frozen=True)
-class _Maker:
-    """``converted`` is None where nothing is embedded."""
+class _Builder:
+    """Creates the environment of an arm; ``converted`` is None if no model is needed."""
 
     environments: EnvironmentStore
     converted: ConvertedStore | None
     stack: AsyncExitStack
-    say: Say
+    log: Log
 
-    async def make(self, planned: PlannedCell) -> tuple[Outfit, str]:
-        """The outfit of a cell, and why its model could not be converted."""
+    async def make(self, planned: PlannedCell) -> tuple[ArmEnvironment, str]:
+        """Create the environment of a cell; the text is why its model could not be converted."""
         name, lock = planned.cell.id, planned.lock
-        use = self.environments.use(planned.cell, lock, self.say)
+        use = self.environments.use(planned.cell, lock, self.log)
         python = await self.stack.enter_async_context(use)
         if self.converted is None:
-            return Outfit(python, lock), ""
+            return ArmEnvironment(python, lock), ""
         try:
-            model = await self.stack.enter_async_context(self.converted.use(name, lock, python, self.say))
+            model = await self.stack.enter_async_context(self.converted.use(name, lock, python, self.log))
         except StoreError as error:
-            return Outfit(python, lock), str(error)
-        return Outfit(python, lock, model), ""
+            return ArmEnvironment(python, lock), str(error)
+        return ArmEnvironment(python, lock, model), ""

@@ -1,4 +1,4 @@
-"""What a gate compares: the environment that is there, and the one that an upgrade would make of it."""
+"""Read the request of a gate, and resolve the two environments that it compares."""
 
 from __future__ import annotations
 
@@ -32,9 +32,9 @@ from harness.sweep.planning import locks_for
 
 
 class UpgradeRequest(msgspec.Struct, frozen=True, kw_only=True):
-    """What a person asked for: requirements to change, or files (paths, or ``REV:path``).
+    """The requested upgrade: requirements to change, or files (paths, or ``REV:path``).
 
-    ``allow_equal``: a pipeline asks whatever a pull request changes, and two equal environments are no fault.
+    ``allow_equal`` accepts equal environments, for pipelines that run on every pull request.
     """
 
     changes: tuple[str, ...] = ()
@@ -43,11 +43,11 @@ class UpgradeRequest(msgspec.Struct, frozen=True, kw_only=True):
     allow_equal: bool = False
 
 
-class Compared(msgspec.Struct, frozen=True, kw_only=True):
+class Comparison(msgspec.Struct, frozen=True, kw_only=True):
     """Both sides and their locks.
 
-    ``asked`` are the names that the candidate asks for differently; ``pinned`` are those among them that
-    its file pins only because others need them.
+    ``asked`` are the names of direct changes; ``pinned`` are those among them that are not under test, but
+    pinned by the file of the candidate.
     """
 
     baseline: Side
@@ -59,45 +59,43 @@ class Compared(msgspec.Struct, frozen=True, kw_only=True):
     guidance: Guidance
 
 
-async def compare(wish: UpgradeRequest, matrix: Matrix, settings: IndexSettings, cwd: Path) -> Compared:
+async def compare(upgrade: UpgradeRequest, matrix: Matrix, settings: IndexSettings, cwd: Path) -> Comparison:
     """Resolve both environments; a candidate without a solution has a lock with the reason.
 
-    What the candidate does not ask for stays as it is in the baseline wherever the resolver has the choice.
-    What is under test may not go down. What else a file pins may, for the resolver that made the file had
-    its reasons; it is noted.
+    Other distributions keep their version of the baseline if the resolver has the choice. A downgrade of a
+    package under test is refused. A downgrade of another pin of a file is noted: the file may require it.
 
     Raises:
-        UsageError: a file or a change that breaks a rule, a downgrade, or two equal environments
-            that are not allowed.
+        UsageError: a file or a change is invalid, or a downgrade, or the environments are equal.
         NoSolutionError: the baseline has no solution.
         MachineError: uv, git or the network failed.
     """
-    changes = parse_changes(wish)
-    anyhow = without_upload_date(matrix)
-    from_file, to_file = await _read_files(wish, matrix, cwd)  # before the network is asked
+    changes = parse_changes(upgrade)
+    undated = without_upload_date(matrix)
+    from_file, to_file = await _read_files(upgrade, matrix, cwd)  # errors in files come before network access
     settings = await check_indexes(settings, cells_of(matrix))
-    baseline, before = await _baseline(from_file, matrix, settings)
+    baseline, before = await _resolve_baseline(from_file, matrix, settings)
     if before.reason:
         raise NoSolutionError(f"the baseline ({baseline.label}) has no solution: {before.reason}")
-    there = versions_of(before)
+    installed = versions_of(before)
     if to_file is None:
-        candidate, asked = change_side(baseline, changes, there), frozenset(changes)
+        candidate, asked = change_side(baseline, changes, installed), frozenset(changes)
     else:
-        candidate, asked = await _candidate_of(to_file, baseline, anyhow, settings)
+        candidate, asked = await _read_candidate(to_file, baseline, undated, settings)
     tested = frozenset((*candidate.tested, *changes)) & asked
-    refuse_downgrades(exact_versions(candidate, tested), there, tested)
-    kept = {name: version for name, version in there.items() if name not in asked}
-    guidance = Guidance(preferred=kept, origins=candidate.origins)
-    after = await resolve(candidate.to_cell("candidate"), anyhow, settings, guidance)
-    refuse_downgrades(versions_of(after), there, tested)
-    if after.digest == before.digest and not wish.allow_equal:
-        raise _same_environment(baseline, candidate)
+    refuse_downgrades(exact_versions(candidate, tested), installed, tested)
+    unchanged = {name: version for name, version in installed.items() if name not in asked}
+    guidance = Guidance(preferred=unchanged, origins=candidate.origins)
+    after = await resolve(candidate.to_cell("candidate"), undated, settings, guidance)
+    refuse_downgrades(versions_of(after), installed, tested)
+    if after.digest == before.digest and not upgrade.allow_equal:
+        raise _equal_environments(baseline, candidate)
     pinned = asked & candidate.held.keys()
-    lower = _describe_lower(candidate, versions_of(after), there, pinned)
-    return Compared(
+    downgrades = _describe_downgrades(candidate, versions_of(after), installed, pinned)
+    return Comparison(
         baseline=baseline,
         before=before,
-        candidate=msgspec.structs.replace(candidate, notes=(*candidate.notes, *lower)),
+        candidate=msgspec.structs.replace(candidate, notes=(*candidate.notes, *downgrades)),
         after=after,
         asked=asked,
         pinned=pinned,
@@ -105,44 +103,44 @@ async def compare(wish: UpgradeRequest, matrix: Matrix, settings: IndexSettings,
     )
 
 
-def _same_environment(baseline: Side, candidate: Side) -> UsageError:
+def _equal_environments(baseline: Side, candidate: Side) -> UsageError:
     return UsageError(
         f"{baseline.label} and {candidate.label} are the same environment, so there is nothing to judge; "
-        "`harness gate --allow-equal` makes a pass of that"
+        "`harness gate --allow-equal` accepts this"
     )
 
 
 async def _read_files(
-    wish: UpgradeRequest, matrix: Matrix, cwd: Path
+    upgrade: UpgradeRequest, matrix: Matrix, cwd: Path
 ) -> tuple[EnvironmentFile | None, EnvironmentFile | None]:
-    """The files of both sides, for the Python of the matrix."""
-    python = (side_of_matrix(matrix) if wish.from_file is None else side_of_pins(matrix)).python
-    paths = (wish.from_file, wish.to_file)
+    """Read the files of both sides for the Python of the matrix."""
+    python = (side_of_matrix(matrix) if upgrade.from_file is None else side_of_pins(matrix)).python
+    paths = (upgrade.from_file, upgrade.to_file)
     read = [None if path is None else await read_environment_file(path, python, cwd) for path in paths]
     return read[0], read[1]
 
 
-async def _candidate_of(
+async def _read_candidate(
     file: EnvironmentFile, baseline: Side, matrix: Matrix, settings: IndexSettings
 ) -> tuple[Side, frozenset[str]]:
-    """The candidate of a file, and the distributions that it asks for in another way."""
-    candidate = await side_of_file(file, matrix, settings, otherwise=baseline)
+    """The candidate of a file, and the names of its direct changes."""
+    candidate = await side_of_file(file, matrix, settings, default=baseline)
     asked = frozenset(name for name, text in candidate.asked.items() if text != baseline.asked.get(name))
     return candidate, asked
 
 
-def _describe_lower(
+def _describe_downgrades(
     side: Side, after: Mapping[str, str], before: Mapping[str, str], pinned: Collection[str]
 ) -> list[str]:
-    """Tell of each pin of a file that goes down."""
+    """Describe each downgrade that a file pins."""
     return [
-        f"{name} {before[name]} -> {after[name]} is a downgrade, pinned by {side.label}: judged with the rest"
+        f"{name} {before[name]} -> {after[name]} is a downgrade, pinned by {side.label}; it is judged too"
         for name in sorted(pinned)
         if name in after and name in before and is_lower(after[name], before[name])
     ]
 
 
-async def _baseline(
+async def _resolve_baseline(
     file: EnvironmentFile | None, matrix: Matrix, settings: IndexSettings
 ) -> tuple[Side, Lock]:
     if file is None:
@@ -150,31 +148,31 @@ async def _baseline(
         cell = next(each for each in cells_of(matrix) if each.baseline)
         return side, (await locks_for([cell], matrix, settings))[0]
     side = side_of_pins(matrix)
-    found = await side_of_file(file, without_upload_date(matrix), settings, otherwise=side)
+    found = await side_of_file(file, without_upload_date(matrix), settings, default=side)
     lock = await resolve(
         found.to_cell("baseline"), without_upload_date(matrix), settings, Guidance(origins=found.origins)
     )
-    refuse_lacking(matrix, [lock])  # a candidate that loses one of them is news, not a fault of the matrix
+    refuse_lacking(matrix, [lock])  # only the baseline: a loss in the candidate is a finding
     return found, lock
 
 
-def parse_changes(wish: UpgradeRequest) -> dict[str, str]:
-    """Name -> requirement of the changes asked for.
+def parse_changes(upgrade: UpgradeRequest) -> dict[str, str]:
+    """Parse the requested changes: name -> requirement.
 
     Raises:
-        UsageError: nothing is asked for, too much, or something that is no requirement.
+        UsageError: there is no change, changes and a file, or an invalid requirement.
     """
-    if wish.to_file is not None and wish.changes:
-        raise UsageError(f"--to {wish.to_file} says what the candidate is; leave out the changes")
-    if wish.to_file is None and not wish.changes:
-        raise UsageError("which upgrade? Name a change such as numpy==2.4.6, or a file with --to FILE")
+    if upgrade.to_file is not None and upgrade.changes:
+        raise UsageError(f"--to {upgrade.to_file} defines the candidate; remove the changes")
+    if upgrade.to_file is None and not upgrade.changes:
+        raise UsageError("no upgrade; name a change such as numpy==2.4.6, or a file with --to FILE")
     found: dict[str, str] = {}
-    for text in wish.changes:
+    for text in upgrade.changes:
         try:
             asked = parse_requirement(text)
         except ValueError as error:
-            said = str(error).partition(": ")[2] or error
-            raise UsageError(f"{text[:80]!r} is not a change such as numpy==2.4.6: {said}") from None
+            reason = str(error).partition(": ")[2] or error
+            raise UsageError(f"{text[:80]!r} is not a change such as numpy==2.4.6: {reason}") from None
         name = canonicalize_name(asked.name)
         if name in found or asked.url is not None or asked.marker is not None:
             raise UsageError(f"{text!r}: name each package once, with a version: {name}==1.2")
@@ -184,7 +182,7 @@ def parse_changes(wish: UpgradeRequest) -> dict[str, str]:
 
 
 def exact_versions(side: Side, names: Collection[str]) -> dict[str, str]:
-    """Name -> version of what is asked for exactly."""
+    """Name -> version of the requirements that allow one version only."""
     pinned = {}
     for name in names:
         specifiers = list(SpecifierSet(str(Requirement(side.asked[name]).specifier)))
@@ -194,10 +192,10 @@ def exact_versions(side: Side, names: Collection[str]) -> dict[str, str]:
 
 
 def refuse_downgrades(after: Mapping[str, str], before: Mapping[str, str], names: Collection[str]) -> None:
-    """See that nothing that was asked for goes down; what is dragged along may.
+    """Refuse a downgrade of any of these names.
 
     Raises:
-        UsageError: it does.
+        UsageError: there is one.
     """
     for name in sorted(names):
         if name in after and name in before and is_lower(after[name], before[name]):

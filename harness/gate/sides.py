@@ -1,4 +1,4 @@
-"""The two environments of a gate: what is asked for, which changes, and their resolution."""
+"""The two environments of a gate before resolution: requirements of a matrix, a file or changes."""
 
 from __future__ import annotations
 
@@ -20,16 +20,14 @@ from harness.resolve.packages import holds, marker_environment
 from harness.resolve.pip_settings import IndexSettings
 from harness.resolve.resolve import Guidance, resolve
 
-# One of the two environments of a gate: what is asked for, and its resolution.
-
 
 class Side(msgspec.Struct, frozen=True, kw_only=True):
-    """An environment before it is resolved.
+    """An environment before its resolution.
 
-    ``label`` says where it comes from. ``tested`` (name -> requirement) is what is under test, ``held`` what
-    a file pins besides and what is needed; ``bounds`` are requirements that hold whatever else is asked for:
-    those of the subject, extras included. ``source`` are the names that may be built. ``origins`` (name ->
-    place) says where that is not the matrix.
+    ``label`` names its origin. ``tested`` (name -> requirement) are the packages under test; ``held`` are
+    other pins of a file that they require. ``bounds`` are the requirements of the subject, extras included;
+    they always apply. ``source`` are the names that may be built. ``origins`` (name -> place) is where a
+    requirement comes from, if not from the matrix.
     """
 
     label: str
@@ -44,17 +42,17 @@ class Side(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def asked(self) -> dict[str, str]:
-        """Name -> requirement of everything but the suite."""
+        """Name -> requirement, without the suite."""
         return self.held | self.tested
 
     def to_cell(self, cell: str, *, suite: bool = True) -> Cell:
-        """The cell that is resolved; the suite's bound on a package gives way to what is asked of it."""
+        """The cell to resolve; a requirement here replaces the suite's own on the same package."""
         added = suite_requirements() if suite else ()
-        own = [text for text in added if canonicalize_name(Requirement(text).name) not in self.asked]
+        suite_own = [text for text in added if canonicalize_name(Requirement(text).name) not in self.asked]
         return Cell(
             id=cell,
             axes={},
-            requirements=tuple(sorted({*self.asked.values(), *own, *self.bounds})),
+            requirements=tuple(sorted({*self.asked.values(), *suite_own, *self.bounds})),
             python=self.python,
             source=self.source,
         )
@@ -64,26 +62,26 @@ def side_of_matrix(matrix: Matrix) -> Side:
     """The baseline cell of a matrix.
 
     Raises:
-        UsageError: the matrix names no baseline.
+        UsageError: the matrix has no baseline.
     """
     cell = next((each for each in cells_of(matrix) if each.baseline), None)
     if cell is None:
-        raise UsageError(f"{matrix.path}: no [baseline]; say there which cell it is, or give --from FILE")
+        raise UsageError(f"{matrix.path}: no [baseline]; add one, or use --from FILE")
     row = next(each for each in matrix.rows if each.versions == matrix.baseline)
     versions = {name: pin.version for name, pin in matrix.pins.items()} | row.versions
     return _side(matrix, cell.id, versions, cell.source)
 
 
 def side_of_pins(matrix: Matrix) -> Side:
-    """What a matrix says of every environment: its baseline, or without one its pins.
+    """The defaults of a matrix for every environment: its baseline, or else its pins.
 
     Raises:
-        UsageError: it says nothing of the Python.
+        UsageError: the matrix does not define the Python.
     """
     if matrix.baseline:
         return side_of_matrix(matrix)
     if "python" not in matrix.pins:
-        raise UsageError(f"{matrix.path}: neither a [baseline] nor a pin of python; say there which it is")
+        raise UsageError(f"{matrix.path}: neither a [baseline] nor a pin of python; add one of them")
     rows = (name for row in matrix.rows for name in row.versions)
     versions = dict.fromkeys((*matrix.axes, *rows), "")
     versions |= {name: pin.version for name, pin in matrix.pins.items()}
@@ -91,7 +89,7 @@ def side_of_pins(matrix: Matrix) -> Side:
 
 
 def _side(matrix: Matrix, label: str, versions: Mapping[str, str], source: tuple[str, ...]) -> Side:
-    """A side of exact versions and specifiers by name; an empty one is any version."""
+    """A side of exact versions and specifiers by name; an empty one allows any version."""
     environment, where = marker_environment(versions["python"]), f"{matrix.path}: subject.requires"
     required = [
         each
@@ -106,65 +104,65 @@ def _side(matrix: Matrix, label: str, versions: Mapping[str, str], source: tuple
         label=label,
         python=versions["python"],
         tested=asked,
-        bounds=tuple(sorted(_plain(str(each)) for each in required)),
+        bounds=tuple(sorted(_normalize(str(each)) for each in required)),
         source=source,
     )
 
 
 def add_extras(text: str, other: str) -> str:
-    """A requirement with the extras of another one too."""
+    """A requirement with the extras of another one added."""
     asked = Requirement(text)
     extras = sorted({*asked.extras, *Requirement(other).extras})
     return f"{asked.name}[{','.join(extras)}]{asked.specifier}" if extras else text
 
 
-def only_extras(asked: Mapping[str, str]) -> dict[str, str]:
-    """Those that are asked for with extras, at any version."""
+def select_extras(asked: Mapping[str, str]) -> dict[str, str]:
+    """The requirements that have extras, at any version."""
     return {name: add_extras(name, text) for name, text in asked.items() if Requirement(text).extras}
 
 
 async def side_of_file(
-    file: EnvironmentFile, matrix: Matrix, settings: IndexSettings, *, otherwise: Side
+    file: EnvironmentFile, matrix: Matrix, settings: IndexSettings, *, default: Side
 ) -> Side:
-    """The environment in a file: what is under test in it, and what that needs; ``otherwise`` has the rest.
+    """The environment of a file: packages under test, and the pins that they require.
 
-    What is needed is found with the resolver, bound by what the file pins; ever less bound where that
-    has no solution, so that resolving the side tells the reason.
+    ``default`` has the packages that the file does not name. Required packages are found by resolving with
+    the pins of the file as constraints; with fewer constraints if there is no solution.
 
     Raises:
-        UsageError: a package that is needed comes from an address or is pinned twice.
+        UsageError: a required package comes from a URL or path, or is pinned twice.
         MachineError: uv or the network failed.
     """
     found = {name: package.requirement for name, package in file.packages.items() if not package.fault}
     notes = list(file.notes)
     if matrix.resolve.torch == "cpu" and "torch" in found:
         found["torch"] = _without_local(found["torch"])
-    tested = {name: found.get(name, text) for name, text in otherwise.tested.items()}
+    tested = {name: found.get(name, text) for name, text in default.tested.items()}
     _refuse_faults(file, tested)
     if absent := [name for name in tested if name not in file.packages]:
-        notes.append(f"{file.place} does not name {', '.join(absent)}: as in {otherwise.label}")
-    origins = otherwise.origins | {name: package.where for name, package in file.packages.items()}
-    side = msgspec.structs.replace(otherwise, label=file.place, tested=tested, held={}, origins=origins)
+        notes.append(f"{file.place} does not name {', '.join(absent)}: as in {default.label}")
+    origins = default.origins | {name: package.where for name, package in file.packages.items()}
+    side = msgspec.structs.replace(default, label=file.place, tested=tested, held={}, origins=origins)
     others = {name: text for name, text in found.items() if name not in tested}
     bounds = tuple(sorted(_without_extras(text) for text in others.values()))
-    needed = await _find_needed(side, bounds, matrix, settings)
-    while (held := only_extras({n: text for n, text in others.items() if n in needed})) != side.held:
-        side = msgspec.structs.replace(side, held=held)  # their extras need something too
-        needed |= await _find_needed(side, bounds, matrix, settings)
-    _refuse_faults(file, needed)
+    required = await _find_required(side, bounds, matrix, settings)
+    while (held := select_extras({n: text for n, text in others.items() if n in required})) != side.held:
+        side = msgspec.structs.replace(side, held=held)  # extras have requirements of their own
+        required |= await _find_required(side, bounds, matrix, settings)
+    _refuse_faults(file, required)
     left_out = tuple(
-        LeftOut(file=file.place, name=name, reason="neither under test nor needed by what is")
-        for name in sorted(file.packages.keys() - needed - tested.keys())
+        LeftOut(file=file.place, name=name, reason="neither under test nor required by it")
+        for name in sorted(file.packages.keys() - required - tested.keys())
     )
-    held = {name: text for name, text in others.items() if name in needed}
+    held = {name: text for name, text in others.items() if name in required}
     return msgspec.structs.replace(side, held=held, left_out=left_out, notes=tuple(notes))
 
 
-async def _find_needed(
+async def _find_required(
     side: Side, bounds: tuple[str, ...], matrix: Matrix, settings: IndexSettings
 ) -> set[str]:
-    anyhow = msgspec.structs.replace(side, tested={name: name for name in side.tested})
-    for asked, constraints in ((side, bounds), (side, ()), (anyhow, ())):
+    unbound = msgspec.structs.replace(side, tested={name: name for name in side.tested})
+    for asked, constraints in ((side, bounds), (side, ()), (unbound, ())):
         cell = asked.to_cell(side.label, suite=False)
         guidance = Guidance(constraints=constraints, origins=side.origins)
         lock = await resolve(cell, matrix, settings, guidance)
@@ -173,14 +171,14 @@ async def _find_needed(
     return set()
 
 
-def _refuse_faults(file: EnvironmentFile, needed: Mapping[str, object] | set[str]) -> None:
+def _refuse_faults(file: EnvironmentFile, required: Mapping[str, object] | set[str]) -> None:
     for name, package in file.packages.items():
-        if package.fault and name in needed:
+        if package.fault and name in required:
             raise UsageError(f"{package.where}: {name}: {package.fault}; write {name}==<version>")
 
 
 def _without_local(text: str) -> str:
-    """``torch==2.13.0+cu126`` as ``torch==2.13.0``, which every build of it satisfies, the CPU's too."""
+    """``torch==2.13.0+cu126`` as ``torch==2.13.0``, which the CPU build satisfies too."""
     asked = Requirement(text)
     clauses = sorted(str(each) for each in asked.specifier)
     asked.specifier = SpecifierSet(
@@ -189,8 +187,8 @@ def _without_local(text: str) -> str:
     return str(asked)
 
 
-def _plain(text: str) -> str:
-    """A requirement under its normalized name, with its extras: no file has to repeat the subject's."""
+def _normalize(text: str) -> str:
+    """A requirement with a normalized name and its extras, which a file need not repeat."""
     asked = Requirement(text)
     return add_extras(f"{canonicalize_name(asked.name)}{asked.specifier}", text)
 
@@ -201,37 +199,35 @@ def _without_extras(text: str) -> str:
 
 
 def versions_of(lock: Lock) -> dict[str, str]:
-    """Name -> exact version of everything in a lock."""
+    """Name -> exact version of the distributions of a lock."""
     return {found.name: found.version for found in lock.distributions}
 
 
 def is_lower(after: str, before: str) -> bool:
-    """Tell a downgrade; the build (``+cpu``) does not count."""
+    """Whether a version is a downgrade; the build (``+cpu``) does not count."""
     return Version(Version(after).public) < Version(Version(before).public)
 
 
-def change_side(baseline: Side, changes: Mapping[str, str], there: Collection[str]) -> Side:
-    """The baseline with other versions asked for; what a file of the baseline pins may move with them.
-
-    An upgrade drops no extras.
+def change_side(baseline: Side, changes: Mapping[str, str], installed: Collection[str]) -> Side:
+    """The baseline with these changes; other pins of its file may change too, and all extras are kept.
 
     Raises:
-        UsageError: a package that is neither under test nor needed by what is.
+        UsageError: a package is neither under test nor in the baseline (``installed``).
     """
-    known = {*baseline.tested, *there}
+    known = {*baseline.tested, *installed}
     for name in changes:
         if name == "python":
-            raise UsageError("python is no package; name a matrix with another python")
+            raise UsageError("python is not a package; use a matrix with another python")
         if name not in known:
             hint = suggest(name, known)
-            raise UsageError(f"{name} is neither under test nor needed by what is under test{hint}")
+            raise UsageError(f"{name} is neither under test nor required by a package under test{hint}")
     label = f"{baseline.label} with {' '.join(changes.values())}"
     asked = baseline.asked
     tested = baseline.tested | {
         name: add_extras(text, asked[name]) if name in asked else text for name, text in changes.items()
     }
     origins = baseline.origins | {name: f"the change {text}" for name, text in changes.items()}
-    held = only_extras({name: text for name, text in baseline.held.items() if name not in changes})
+    held = select_extras({name: text for name, text in baseline.held.items() if name not in changes})
     return msgspec.structs.replace(
         baseline, label=label, tested=tested, origins=origins, held=held, left_out=(), notes=()
     )

@@ -87,7 +87,7 @@ def estimate(
 
     Args:
         samples: name -> paired log ratios.
-        confidence: two-sided, of each single interval, such as 0.9996; see ``judge.sampling``.
+        confidence: two-sided, of each single interval, such as 0.9996; see ``judge.alpha_spending``.
         method: the kind of interval; the gate uses signed-rank.
 
     Returns:

@@ -10,7 +10,7 @@ from typing import TypeVar
 
 import msgspec
 
-from harness.judge.sampling import ALPHA
+from harness.judge.alpha_spending import ALPHA
 from harness.records import (
     CANDIDATE,
     Block,

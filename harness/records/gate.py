@@ -9,13 +9,13 @@ import msgspec
 from harness.records.judgement import CellVerdict, Finding
 from harness.records.plan import SCHEMA, Record, Verdict
 
-# What a gate is asked: two environments, and what lies between them.
+# The question of a gate: two environments and their difference
 
 BASELINE = "baseline"
-"""The id of the cell that is there now."""
+"""The id of the cell with the current environment."""
 
 CANDIDATE = "candidate"
-"""The id of the cell that would be there after the upgrade."""
+"""The id of the cell with the environment after the upgrade."""
 
 AGAIN = "again"
 """The A/A arm of the latency decision: a second process of the baseline."""
@@ -24,10 +24,10 @@ ChangeKind = Literal["added", "removed", "changed"]
 
 
 class LockChange(Record, frozen=True, kw_only=True):
-    """One distribution that the upgrade moves; ``asked`` tells what was asked for from what comes along.
+    """One distribution that the upgrade changes; ``asked`` is true for a direct change.
 
-    ``pinned``: asked for only by the file that is the candidate, as a package that others need. Versions
-    are exact; ``before`` is empty for an added one, ``after`` for a removed one. Equal versions are
+    ``pinned``: a direct change only because the file of the candidate pins a package that is not under test.
+    Versions are exact; ``before`` is empty if it is added, ``after`` if it is removed. Equal versions mean
     another file of the same release.
     """
 
@@ -40,14 +40,14 @@ class LockChange(Record, frozen=True, kw_only=True):
 
 
 class LockDiff(Record, frozen=True, kw_only=True):
-    """What the upgrade changes in the whole resolved set, sorted by name, those asked for first."""
+    """The changes of the whole resolved set, sorted by name, direct ones first."""
 
     changes: tuple[LockChange, ...] = ()
     unchanged: int = 0
 
 
 class LeftOut(Record, frozen=True, kw_only=True):
-    """A package of a file that is not part of the comparison, and why."""
+    """A package of a file that is excluded from the comparison, and the reason."""
 
     file: str
     name: str
@@ -55,7 +55,7 @@ class LeftOut(Record, frozen=True, kw_only=True):
 
 
 class FurtherChange(Record, frozen=True, kw_only=True):
-    """A version that would have to move too: what holds it now, the lowest that works and the newest one."""
+    """A further upgrade: the requirement that prevents it, the lowest version that works, and the newest."""
 
     name: str
     held: str
@@ -64,10 +64,10 @@ class FurtherChange(Record, frozen=True, kw_only=True):
 
 
 class FurtherChanges(Record, frozen=True, kw_only=True):
-    """What the resolver was asked after it had found no solution.
+    """Further upgrades that give a candidate without a solution one.
 
-    ``changes`` is a set of further changes with which there is one, empty where none was found; ``smallest``
-    says that no smaller set does; ``calls`` is how often the resolver was asked.
+    ``changes`` is empty if there are none; ``smallest`` is true if no smaller set is enough; ``calls`` counts
+    the resolver calls.
     """
 
     changes: tuple[FurtherChange, ...] = ()
@@ -76,10 +76,10 @@ class FurtherChanges(Record, frozen=True, kw_only=True):
 
 
 class Question(Record, frozen=True, kw_only=True):
-    """What the gate is asked: two environments, what lies between them, and how to ask again.
+    """The question of a gate: two environments, their difference, and the command that repeats it.
 
-    ``baseline`` and ``candidate`` say where they come from; ``notes`` what a person has to know about that.
-    ``command`` is what is typed before the ``arguments``: by nox in a checkout of the harness, else without.
+    ``baseline`` and ``candidate`` name the origins of the environments, ``notes`` what the user should know
+    about them. ``command`` comes before the ``arguments``: through nox in a checkout of the harness.
     """
 
     baseline: str
@@ -94,14 +94,14 @@ class Question(Record, frozen=True, kw_only=True):
     )  # upgrades that give a solution
 
 
-# Latency and memory: what is measured, and what is said of each quantity.
+# Latency and memory: quantities, blocks, decisions
 
 
 class Quantity(Record, frozen=True, kw_only=True):
-    """One thing that the gate measures in both environments, and how much of a rise it lets pass.
+    """A quantity that the gate measures in both environments, and its threshold.
 
-    ``group`` tells which lean process measures it; ``unit`` is ``s`` (seconds a call, see ``Block``) or ``B``
-    (peak resident memory of the process). ``threshold`` is a ratio, above 1.
+    ``group`` is the kind of probe process that measures it; ``unit`` is ``s`` (seconds per call, see
+    ``Block``) or ``B`` (peak resident memory of the process). ``threshold`` is a ratio above 1.
     """
 
     id: str
@@ -111,16 +111,16 @@ class Quantity(Record, frozen=True, kw_only=True):
 
 
 class Block(Record, frozen=True, kw_only=True):
-    """One fresh process an arm, measured in turns in the same slices of time: quantity -> value, per arm.
+    """One fresh process per arm, measured in turns: quantity -> value, for each arm.
 
-    A latency of the baseline is the median of its rounds; of another arm it is that times how much longer it
-    took in rounds that ran beside each other (see ``run.probing.effects``). A machine that is slow for a
-    second falls into both, but moves the medians of the arms by their own luck: identical processes, the root
-    mean square of the log of the ratio of medians against that of the median of ratios, 41 blocks: 0.062 and
-    0.018 for one float32 row, 0.057 and 0.010 for 32 float16 rows, 0.031 and 0.019 for 4096 float32 rows.
+    A latency of the baseline is the median of its rounds. That of another arm is this median times the ratio
+    of rounds that ran at about the same time (see ``harness.gate.blocks.compare_rounds``). A momentary
+    slowdown of the machine cancels in these ratios, but not in the medians of the arms. Root mean square of
+    the log ratio of medians, and of the median log ratio, of identical processes (41 blocks): 0.062 and 0.018
+    for one float32 row, 0.057 and 0.010 for 32 float16 rows, 0.031 and 0.019 for 4096 float32 rows.
 
-    ``slots`` are the arms in the order in which their processes were started; it changes from block to block.
-    ``seconds`` is what the block took, starting and ending of the processes included.
+    ``slots`` are the arms in the order of their starts, which changes from block to block. ``seconds`` is the
+    duration of the block, including starts and ends of the processes.
     """
 
     group: Literal["normalizer", "embedding"]
@@ -133,10 +133,10 @@ class Block(Record, frozen=True, kw_only=True):
 
 
 class InvalidBlock(Record, frozen=True, kw_only=True):
-    """A block of which nothing can be used: the values of its other processes are thrown away with it.
+    """A block that is excluded from the decision, with the values of all its processes.
 
-    ``arms`` are those that ended badly or could not measure, ``void`` is why. ``scenario`` is what could not
-    be measured; empty where a process went wrong as a whole.
+    ``arms`` are those that failed, ``void`` is the reason. ``scenario`` is the scenario that could not be
+    measured; empty if a process failed as a whole.
     """
 
     group: Literal["normalizer", "embedding"]
@@ -157,17 +157,17 @@ class Interval(Record, frozen=True, kw_only=True):
 
 
 QuantityOutcome = Literal["passed", "regressed", "undecided", "control-failed", "unmeasured"]
-"""``control-failed``: the A/A arm differs from itself, so nothing can be said of the candidate."""
+"""``control-failed``: the A/A arms differ, so the candidate cannot be judged."""
 
 
 class QuantityDecision(Record, frozen=True, kw_only=True):
-    """What is said of one quantity, and what it rests on.
+    """The decision on one quantity, and its evidence.
 
-    ``baseline`` and ``candidate`` are medians over the processes, in the unit of the quantity. ``change``
-    is the candidate over the geometric mean of the baseline and its A/A arm, ``control`` the A/A arm over the
-    baseline, both paired process by process, with intervals of simultaneous ``confidence`` (over all
-    quantities and all looks). ``blocks`` counts the processes an arm that were compared; ``left_out`` of them
-    were not in the change, for there the baseline disagreed with itself.
+    ``baseline`` and ``candidate`` are medians over the processes, in the unit of the quantity. ``change`` is
+    the candidate over the geometric mean of the baseline and its A/A arm, ``control`` the A/A arm over the
+    baseline, both paired by block. Their intervals have joint ``confidence`` over all quantities and interim
+    analyses. ``blocks`` counts the compared processes per arm; ``left_out`` of them are excluded from the
+    change, because the A/A ratio of their block is an outlier.
     """
 
     quantity: Quantity
@@ -178,14 +178,14 @@ class QuantityDecision(Record, frozen=True, kw_only=True):
     control: Interval | None = None
     blocks: int = 0
     left_out: int = 0
-    because: str = ""  # why nothing could be measured
+    because: str = ""  # why the quantity is unmeasured
 
 
 class Speed(Record, frozen=True, kw_only=True):
-    """Latency and memory as the gate judged them; ``spent`` and ``budget`` in seconds.
+    """The decisions on latency and memory; ``spent`` and ``budget`` are in seconds.
 
-    ``void`` are the blocks that could not be used. Too many of them leave quantities unmeasured: what is
-    thrown away may well be what is slow.
+    ``looks`` counts the interim analyses. ``void`` are the invalid blocks; too many of them leave quantities
+    unmeasured, because the excluded blocks may be the slow ones.
     """
 
     quantities: tuple[QuantityDecision, ...]
@@ -196,19 +196,19 @@ class Speed(Record, frozen=True, kw_only=True):
     void: tuple[InvalidBlock, ...] = ()
 
 
-# Who is to blame: trials of parts of the lock diff, and what they came to.
+# The cause: trials of parts of the lock diff, and their results
 
 CULPRIT_SECONDS = 1200.0
-"""What the search for a culprit may take unless somebody says so."""
+"""Default time limit of the search for the cause, in seconds."""
 
 TrialOutcome = Literal["red", "green", "unresolved"]
-"""``unresolved``: no solution, no environment, or an end that says nothing about what is looked for."""
+"""``unresolved``: no solution, no environment, or another failure that hides the symptoms."""
 
 
 class Trial(Record, frozen=True, kw_only=True):
-    """The baseline with a part of the lock diff (``applied``, by name), and whether what failed fails.
+    """A trial of the baseline with a part of the lock diff (``applied``, by name).
 
-    ``moved`` is what the resolver had to move for it, ``applied`` included.
+    ``moved`` are all changes of its lock, ``applied`` included.
     """
 
     applied: tuple[str, ...]
@@ -218,7 +218,7 @@ class Trial(Record, frozen=True, kw_only=True):
 
 
 class ReleaseTrial(Record, frozen=True, kw_only=True):
-    """One release between the baseline's and the candidate's."""
+    """A trial of one release between those of the baseline and the candidate."""
 
     version: str
     outcome: TrialOutcome
@@ -226,10 +226,10 @@ class ReleaseTrial(Record, frozen=True, kw_only=True):
 
 
 class ReleaseSearch(Record, frozen=True, kw_only=True):
-    """The bisection over the releases of one distribution, ``tried`` in the order in which they were.
+    """The bisection over the releases of one distribution, ``tried`` in order.
 
-    ``last_good`` and ``first_bad`` are neighbours but for ``skipped`` releases, of which nothing is known,
-    and for what is ``unlisted``: between these two there are more releases, which were not looked up.
+    Between ``last_good`` and ``first_bad`` are only ``skipped`` releases, which have no result, and those
+    that were not listed, between the two in ``unlisted``.
     """
 
     name: str
@@ -237,19 +237,17 @@ class ReleaseSearch(Record, frozen=True, kw_only=True):
     first_bad: str
     skipped: tuple[str, ...] = ()
     unlisted: tuple[str, str] | None = None
-    releases: int = (
-        0  # how many there are from the baseline's to the candidate's, both included, if all listed
-    )
+    releases: int = 0  # listed releases from that of the baseline to that of the candidate, both included
     tried: tuple[ReleaseTrial, ...] = ()
 
 
 class Culprit(Record, frozen=True, kw_only=True):
-    """The smallest part of the lock diff that does it; two or more ``changes`` are an interaction.
+    """The cause: the smallest part of the lock diff that fails; two or more ``changes`` are an interaction.
 
-    ``looked_for`` are the cases and quantities that failed; ``dragged`` is what had to move along. ``alone``
-    is the outcome of this part alone, ``without`` that of everything but it. Without ``changes`` none was
-    found, and ``sentence`` says why. ``further`` are independent ones: each explains what those before it
-    do not, and the sentence of the first speaks of all.
+    ``looked_for`` are the cases and quantities that it explains; ``dragged`` are transitive changes.
+    ``alone`` is the outcome of this part alone, ``without`` that of all other changes. Without ``changes``
+    no cause was found, and ``sentence`` has the reason. ``further`` are independent causes, each of failures
+    that those before it do not explain; the sentence of the first covers all.
     """
 
     sentence: str
@@ -264,13 +262,13 @@ class Culprit(Record, frozen=True, kw_only=True):
 
 
 class Decision(Record, frozen=True, kw_only=True):
-    """What the gate says, and what it rests on as to correctness; findings are those of the candidate.
+    """The decision of a gate, with the findings of the candidate on correctness.
 
-    ``sentence`` is the gate's own, ``because`` the words of a package, a check or the resolver, if any.
-    ``new`` is red in the candidate and not in the baseline: that fails the gate. ``before`` is red in
-    both, ``gone`` in the baseline only (its findings). ``known`` is an expected divergence that the baseline
-    does not have: it fails the gate too, unless ``accepted``. ``unchecked`` is what ran in the baseline and
-    is skipped in the candidate.
+    ``sentence`` is by the gate, ``because`` a message of a package, a check or the resolver, if any. ``new``
+    findings are red in the candidate only and fail the gate. ``before`` are red in both, ``gone`` in the
+    baseline only (its findings). ``known`` are expected divergences that only the candidate has; they fail
+    the gate too, unless ``accepted``. ``unchecked`` cases ran in the baseline and are skipped in the
+    candidate.
     """
 
     verdict: Verdict
@@ -286,7 +284,7 @@ class Decision(Record, frozen=True, kw_only=True):
 
 
 class Gate(Record, frozen=True, kw_only=True):
-    """A gate as it is written to ``gate.json``; ``judged`` names what the verdict speaks of."""
+    """A gate as written to ``gate.json``; ``judged`` names what the verdict covers."""
 
     schema: int = SCHEMA
     run: str
@@ -296,5 +294,5 @@ class Gate(Record, frozen=True, kw_only=True):
     question: Question
     decision: Decision
     speed: Speed | None = None  # None: latency was not judged
-    culprit: Culprit | None = None  # None: nobody was looked for
+    culprit: Culprit | None = None  # None: the cause was not searched
     judged: tuple[Literal["correctness", "latency", "memory"], ...] = ("correctness",)

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from support.lean_probes import ROOT, SMALL, Probe, spec_fixture, start_fixture  # noqa: F401 - fixtures
+from support.probe_processes import ROOT, SMALL, Probe, spec_fixture, start_fixture  # noqa: F401 - fixtures
 
 from harness.cell.interface import CellSpec
 from harness.sweep import protocol

@@ -1,4 +1,4 @@
-"""What the blocks of a gate are planned from, and the file that keeps them."""
+"""The quantities and slots of blocks, and the file of blocks."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from harness.gate.blocks import (
     read_blocks,
     read_invalid_blocks,
 )
-from harness.gate.probes import ARMS, Work, draw_slots
+from harness.gate.probes import ARMS, Workload, draw_slots
 from harness.gate.quantities import plan_quantities, scenarios_of_group
 from harness.records import Block, InvalidBlock, Quantity
 from harness.sweep import protocol
@@ -48,7 +48,7 @@ def test_what_a_gate_judges(tmp_path: Path) -> None:
         ("normalize.manual.float32.32", "normalizer", "s", 1.2),
         ("normalize.manual.float32.256", "normalizer", "s", 1.2),
         ("normalize.manual.float32.4096", "normalizer", "s", 1.2),
-        ("normalize.manual.float16.1", "normalizer", "s", 2.0),  # the last glob that matches
+        ("normalize.manual.float16.1", "normalizer", "s", 2.0),  # the last matching glob
         ("normalize.manual.float16.32", "normalizer", "s", 1.5),
         ("normalize.manual.float16.256", "normalizer", "s", 1.5),
         ("normalize.manual.float16.4096", "normalizer", "s", 1.5),
@@ -60,7 +60,7 @@ def test_what_a_gate_judges(tmp_path: Path) -> None:
     ]
 
 
-def test_the_normalizer_of_a_team_is_what_is_served(tmp_path: Path) -> None:
+def test_the_subject_replaces_the_default_normalizer(tmp_path: Path) -> None:
     matrix = make_matrix(tmp_path, PLAIN + OWN)
     found = plan_quantities(matrix, ("normalize.*.1", "memory.*"))
     assert [each.id for each in found] == [
@@ -78,9 +78,9 @@ def test_the_normalizer_of_a_team_is_what_is_served(tmp_path: Path) -> None:
 
 def test_a_glob_that_matches_nothing_is_refused(tmp_path: Path) -> None:
     matrix = make_matrix(tmp_path, PLAIN + '[gate]\nthresholds = { "normalise.*" = 1.5 }\n')
-    with pytest.raises(UsageError, match=r"gate.thresholds: 'normalise.\*' matches nothing that is measured"):
+    with pytest.raises(UsageError, match=r"gate.thresholds: 'normalise.\*' matches no quantity"):
         plan_quantities(matrix)
-    with pytest.raises(UsageError, match=r"--quantities 'embed.reference.\*' matches nothing"):
+    with pytest.raises(UsageError, match=r"--quantities 'embed.reference.\*' matches no quantity"):
         plan_quantities(make_matrix(tmp_path), ("embed.*", "embed.reference.*"))
 
 
@@ -97,7 +97,7 @@ def test_slots_are_swapped_from_block_to_block() -> None:
     assert slots == draw()
 
 
-def test_blocks_are_read_back_but_for_half_a_last_line(tmp_path: Path) -> None:
+def test_blocks_are_read_without_an_incomplete_last_line(tmp_path: Path) -> None:
     assert read_blocks(tmp_path) == ()
     for number in (1, 2, 3):
         append_block(tmp_path, make_block(number))
@@ -117,27 +117,25 @@ def test_blocks_are_read_back_but_for_half_a_last_line(tmp_path: Path) -> None:
         read_blocks(tmp_path)
 
 
-def test_a_block_whose_end_is_cancelled_leaves_no_folder(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_cancelled_block_removes_its_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     async def cancel() -> None:
         raise asyncio.CancelledError
 
-    async def start(_rig: Any, _work: Work, _slots: Any, scratch: Path, arms: list[Arm]) -> None:
+    async def start(_rig: Any, _work: Workload, _slots: Any, scratch: Path, arms: list[Arm]) -> None:
         (scratch / "slot-0").mkdir()
         arms.append(Arm("baseline", SimpleNamespace(end=cancel)))  # type: ignore[arg-type] # a double
         raise InvalidBlockError("no")
 
     monkeypatch.setattr(block_module, "_start_all", start)
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
-    rig = SimpleNamespace(kept=tmp_path / "kept")
+    setup = SimpleNamespace(log_folder=tmp_path / "kept")
     with pytest.raises(asyncio.CancelledError):
-        asyncio.run(measure_block(rig, Work("normalizer", (), frozenset()), 1, ()))  # type: ignore[arg-type] # a double
+        asyncio.run(measure_block(setup, Workload("normalizer", (), frozenset()), 1, ()))  # type: ignore[arg-type] # a double
     assert list(tmp_path.glob("harness-probe-*")) == []
 
 
-def test_a_block_keeps_the_median_ratio_of_rounds_that_ran_side_by_side() -> None:
-    """In half of the rounds the machine took twice as long; the arms fell into other halves of a median."""
+def test_a_block_keeps_the_median_ratio_of_simultaneous_rounds() -> None:
+    """Half of the rounds take twice as long, so the medians of the arms are in different halves."""
     rounds = {
         "baseline": (1.0, 1.0, 2.0, 2.0, 2.0),
         "again": (1.0, 1.0, 2.0, 2.0, 2.0),
@@ -150,12 +148,12 @@ def test_a_block_keeps_the_median_ratio_of_rounds_that_ran_side_by_side() -> Non
 
 
 @pytest.mark.parametrize("odd", [0.0, -1.0, math.nan, math.inf])
-def test_one_round_that_is_no_time_makes_a_block_void(odd: float) -> None:
+def test_an_invalid_time_of_one_round_makes_a_block_invalid(odd: float) -> None:
     good, bad = (
         protocol.Timed(scenario="s", iterations=3, rounds=each) for each in ((1.0,) * 3, (1.0, odd, 1.0))
     )
     arms: Any = [SimpleNamespace(name=name) for name in ARMS]
-    with pytest.raises(InvalidBlockError, match="candidate: s: it said that a call takes ") as told:
+    with pytest.raises(InvalidBlockError, match="candidate: s: invalid time of a call: ") as told:
         block_module._take_values("s", arms, {"baseline": good, "again": good, "candidate": bad})
     assert told.value.arms == ("candidate",)
 
@@ -168,6 +166,6 @@ def test_a_budget_is_a_duration(text: str, seconds: float) -> None:
 
 
 @pytest.mark.parametrize("text", ["", "0", "0m", "-5s", "ten", "10 d", "1e3", "nan", "inf"])
-def test_what_is_no_budget(text: str) -> None:
+def test_an_invalid_budget_is_refused(text: str) -> None:
     with pytest.raises(UsageError, match="is not a duration such as 10m, 90s or 600"):
         parse_budget(text)

@@ -1,4 +1,4 @@
-"""What one number a process comes of the rounds of a block."""
+"""The effects of processes from the rounds of a block."""
 
 from __future__ import annotations
 
@@ -16,21 +16,21 @@ from harness.gate.blocks import compare_rounds
 SECONDS = st.floats(1e-6, 10.0)
 
 
-def test_who_takes_longer_throughout_takes_so_much_longer() -> None:
+def test_a_constant_slowdown_is_the_effect() -> None:
     base = [1.0, 2.0, 3.0, 2.0, 1.0]
     found = compare_rounds({"a": base, "b": base, "c": [1.1 * each for each in base]})
     assert found["c"] - found["a"] == pytest.approx(math.log(1.1))
     assert found["a"] == pytest.approx(found["b"])
 
 
-def test_a_burst_that_falls_into_one_round_moves_nothing() -> None:
+def test_a_burst_in_one_round_has_no_effect() -> None:
     quiet = [1.0] * 7
     found = compare_rounds({"a": quiet, "b": quiet, "c": [1.0, 1.0, 5.0, 1.0, 1.0, 1.0, 1.0]})
     assert found == {"a": 0.0, "b": 0.0, "c": 0.0}
 
 
-def test_rounds_of_another_time_are_not_compared() -> None:
-    """The median of rounds of the same number is -2.5 here, of all -2, of those beside each other -1."""
+def test_distant_rounds_are_not_compared() -> None:
+    """The median over rounds with the same number is -2.5, over all pairs -2, over neighbouring rounds -1."""
     logs = {"a": (1, 0, 3, 0), "b": (3, 3, 0, 3)}
     found = compare_rounds({name: [math.exp(each) for each in mine] for name, mine in logs.items()})
     assert found["a"] - found["b"] == pytest.approx(-1.0)
@@ -41,8 +41,8 @@ def test_rounds_of_another_time_are_not_compared() -> None:
         lambda n: st.lists(st.lists(SECONDS, min_size=n, max_size=n), min_size=3, max_size=3)
     )
 )
-def test_the_numbers_stay_with_the_processes(rounds: list[list[float]]) -> None:
-    """Whoever is called what: that is why equal arms differ symmetrically, whatever the noise is."""
+def test_effects_do_not_depend_on_the_names_of_processes(rounds: list[list[float]]) -> None:
+    """So the difference of identical arms is symmetric for any noise."""
     plain = compare_rounds(dict(zip("abc", rounds, strict=True)))
     assert sum(plain.values()) == pytest.approx(0, abs=1e-9)
     for names in itertools.permutations("abc"):
@@ -51,8 +51,8 @@ def test_the_numbers_stay_with_the_processes(rounds: list[list[float]]) -> None:
             assert again[name] == pytest.approx(plain["abc"[place]], abs=1e-9)
 
 
-def test_it_is_less_noisy_than_medians_of_the_arms() -> None:
-    """A stranger halves the speed for several rounds at a time; ``python -m proof`` measures it."""
+def test_effects_are_less_noisy_than_medians_of_the_arms() -> None:
+    """Other load halves the speed for several rounds at a time; ``python -m proof`` measures it."""
     rng = random.Random(1)  # noqa: S311 - made-up noise
     ours, simple = [], []
     for _ in range(200):

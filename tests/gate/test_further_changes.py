@@ -1,4 +1,4 @@
-"""Which further upgrades an upgrade needs, found with uv over wheels that the test makes."""
+"""Further upgrades that give a solution, found with uv over planted wheels."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pytest
 from planted.wheels import build_wheel
 from support.gate_world import make_world
 
-from harness.gate.further_changes import MOST_CALLS, find_further_changes
+from harness.gate.further_changes import MAX_CALLS, find_further_changes
 from harness.gate.request import UpgradeRequest, compare
 from harness.matrix.schema import Matrix
 from harness.records import FurtherChange, FurtherChanges
@@ -26,15 +26,17 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> World:
     return make_world(tmp_path_factory.mktemp("world"))
 
 
-def search(world: World, folder: Path, *changes: str, most: int = MOST_CALLS, to: str = "") -> FurtherChanges:
+def search(
+    world: World, folder: Path, *changes: str, max_calls: int = MAX_CALLS, to: str = ""
+) -> FurtherChanges:
     if to:
         (folder / "to.txt").write_text(to.replace(" ", "\n"), encoding="utf-8")
-    wish = UpgradeRequest(changes=changes, to_file="to.txt" if to else None)
+    upgrade = UpgradeRequest(changes=changes, to_file="to.txt" if to else None)
 
     async def work() -> FurtherChanges:
-        compared = await compare(wish, *world, folder)
-        assert compared.after.reason
-        return await find_further_changes(compared, *world, most=most)
+        comparison = await compare(upgrade, *world, folder)
+        assert comparison.after.reason
+        return await find_further_changes(comparison, *world, max_calls=max_calls)
 
     return asyncio.run(work())
 
@@ -45,24 +47,24 @@ def test_one_further_upgrade(world: World, tmp_path: Path) -> None:
     )
 
 
-def test_another(world: World, tmp_path: Path) -> None:
+def test_a_further_upgrade_of_a_tested_package(world: World, tmp_path: Path) -> None:
     found = search(world, tmp_path, "sentence-transformers==6.2.0")
     assert (found.changes, found.smallest) == ((NUMPY,), True)
 
 
-def test_what_a_file_pins_is_released_too(world: World, tmp_path: Path) -> None:
+def test_pins_of_a_file_are_freed_too(world: World, tmp_path: Path) -> None:
     found = search(world, tmp_path, to="numpy==2.0.2 sentence-transformers==6.2.0 transformers==4.57.6")
     held = FurtherChange(name="transformers", held="transformers==4.57.6", lowest="5.1", newest="5.1")
     assert (found.changes, found.smallest) == ((held,), True)
 
 
-def test_two_together(world: World, tmp_path: Path) -> None:
+def test_two_further_upgrades(world: World, tmp_path: Path) -> None:
     found = search(world, tmp_path, to="numpy==2.4.6 sentence-transformers==6.2.0 transformers==4.57.6")
     assert [change.name for change in found.changes] == ["openvino", "transformers"]
     assert found.smallest
 
 
-def test_what_a_file_asks_for_too_low_is_released_upwards(tmp_path: Path) -> None:
+def test_a_pin_of_a_file_that_is_too_low_is_freed_upwards(tmp_path: Path) -> None:
     world = make_world(tmp_path)
     build_wheel(tmp_path / "wheels", "openvino", "2025.5", {"openvino.py": ""}, requires=["numpy<2.1"])
     found = search(world, tmp_path, to="numpy==2.4.6 openvino==2025.5")
@@ -70,12 +72,12 @@ def test_what_a_file_asks_for_too_low_is_released_upwards(tmp_path: Path) -> Non
     assert (found.changes, found.smallest) == ((held,), True)
 
 
-def test_where_the_calls_run_out_it_is_said(world: World, tmp_path: Path) -> None:
+def test_the_limit_of_calls_is_reported(world: World, tmp_path: Path) -> None:
     pins = "numpy==2.4.6 sentence-transformers==6.2.0 transformers==4.57.6"
-    found = search(world, tmp_path, to=pins, most=2)
+    found = search(world, tmp_path, to=pins, max_calls=2)
     assert [change.name for change in found.changes] == ["openvino", "transformers"]
     assert (found.smallest, found.calls) == (False, 3)
 
 
-def test_nothing_is_found_where_nothing_helps(world: World, tmp_path: Path) -> None:
+def test_no_further_upgrade_gives_a_solution(world: World, tmp_path: Path) -> None:
     assert search(world, tmp_path, "numpy==9") == FurtherChanges(calls=1)

@@ -1,13 +1,13 @@
-"""What the gate compares, resolved by uv from wheels that the test makes."""
+"""The two environments of a gate, resolved by uv over planted wheels."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
 import pytest
-from support.asking import World, ask, moves, world_fixture  # noqa: F401 - fixtures
 from support.gate_world import MATRIX, make_world
 from support.plan_texts import make_matrix
+from support.upgrades import World, ask, moves, world_fixture  # noqa: F401 - fixtures
 
 from harness.errors import MachineError, NoSolutionError, UsageError
 from harness.gate.sides import versions_of
@@ -19,7 +19,7 @@ from harness.resolve.pip_settings import IndexSettings
 BASELINE = "numpy-1.26.2_sentence-transformers-3.3.1"
 
 
-def test_a_change_of_the_baseline_moves_nothing_else(world: World, tmp_path: Path) -> None:
+def test_a_direct_change_changes_nothing_else(world: World, tmp_path: Path) -> None:
     found = ask(world, tmp_path, "NumPy==2.0.2")
     assert (found.baseline.label, found.candidate.label) == (
         BASELINE,
@@ -28,7 +28,7 @@ def test_a_change_of_the_baseline_moves_nothing_else(world: World, tmp_path: Pat
     assert moves(found) == {"!numpy": "1.26.2 2.0.2"}
 
 
-def test_what_has_to_come_along_does(world: World, tmp_path: Path) -> None:
+def test_transitive_changes_are_included(world: World, tmp_path: Path) -> None:
     assert moves(ask(world, tmp_path, "sentence-transformers>=6", "numpy==2.0.2")) == {
         "!numpy": "1.26.2 2.0.2",
         "!sentence-transformers": "3.3.1 6.2.0",
@@ -38,12 +38,12 @@ def test_what_has_to_come_along_does(world: World, tmp_path: Path) -> None:
     }
 
 
-def test_files_leave_out_what_nobody_needs(world: World, tmp_path: Path) -> None:
+def test_packages_that_are_not_required_are_excluded(world: World, tmp_path: Path) -> None:
     pinned = "sentence-transformers==3.3.1 torch==2.13.0+cu126 tokenizers==0.22 flask==3.0 hub==1.0 pytest==2"
     found = ask(world, tmp_path, from_file=f"numpy==1.26.2 {pinned}", to_file=f"numpy==2.0.2 {pinned}")
     assert moves(found) == {"!numpy": "1.26.2 2.0.2"}
     assert {each.name: each.version for each in found.before.distributions}["tokenizers"] == "0.22"
-    reason = "neither under test nor needed by what is"
+    reason = "neither under test nor required by it"
     assert found.candidate.left_out == tuple(
         LeftOut(file="to_file.txt", name=name, reason=reason) for name in ("flask", "hub", "pytest")
     )
@@ -51,7 +51,7 @@ def test_files_leave_out_what_nobody_needs(world: World, tmp_path: Path) -> None
     assert found.candidate.notes == ("to_file.txt does not name openvino: as in from_file.txt",)
 
 
-def test_a_downgrade_that_a_file_pins_besides_is_judged_and_told(world: World, tmp_path: Path) -> None:
+def test_a_pinned_downgrade_is_judged_and_noted(world: World, tmp_path: Path) -> None:
     files = {"from_file": "numpy==1.26.2 tokenizers==0.23", "to_file": "numpy==2.0.2 tokenizers==0.22"}
     found = ask(world, tmp_path, **files)
     diff = diff_locks(found.before, found.after, found.asked, found.pinned)
@@ -59,13 +59,13 @@ def test_a_downgrade_that_a_file_pins_besides_is_judged_and_told(world: World, t
         ("numpy", "direct"),
         ("tokenizers", "pinned by the file"),
     ]
-    told = "tokenizers 0.23 -> 0.22 is a downgrade, pinned by to_file.txt: judged with the rest"
+    told = "tokenizers 0.23 -> 0.22 is a downgrade, pinned by to_file.txt; it is judged too"
     assert found.candidate.notes[-1] == told
     turned = ask(world, tmp_path, **files | {"from_file": "numpy==1.26.2 tokenizers==0.22"})
     assert [each for each in turned.candidate.notes if "downgrade" in each] == []
 
 
-def test_a_package_that_no_index_has_is_told_where_it_is_asked_for(world: World, tmp_path: Path) -> None:
+def test_an_unknown_package_is_reported_with_its_place(world: World, tmp_path: Path) -> None:
     text = MATRIX.replace("openvino =", "ghost =").replace("openvino", "ghost")
     ghostly = make_matrix(tmp_path / "matrices", text), world[1]
     with pytest.raises(UsageError, match=r"\.toml: pins\.ghost: no index has a package"):
@@ -76,7 +76,7 @@ def test_a_package_that_no_index_has_is_told_where_it_is_asked_for(world: World,
         ask(ghostly, tmp_path, "numpy==2.0.2", from_file="numpy==1.26.2 ghost==1.0")
 
 
-def test_a_change_of_a_file_may_move_what_the_file_pins(world: World, tmp_path: Path) -> None:
+def test_a_change_may_change_other_pins_of_the_file(world: World, tmp_path: Path) -> None:
     frozen = "numpy==2.0.2 sentence-transformers==3.3.1 transformers==4.57.6 tokenizers==0.22"
     assert moves(ask(world, tmp_path, "sentence-transformers==6.2.0", from_file=frozen)) == {
         "!sentence-transformers": "3.3.1 6.2.0",
@@ -86,14 +86,12 @@ def test_a_change_of_a_file_may_move_what_the_file_pins(world: World, tmp_path: 
     }
 
 
-def test_something_that_is_only_needed_can_be_asked_for(world: World, tmp_path: Path) -> None:
+def test_a_transitive_package_can_be_changed_directly(world: World, tmp_path: Path) -> None:
     found = ask(world, tmp_path, "tokenizers==0.23", from_file="numpy==1.26.2 tokenizers==0.22")
     assert moves(found) == {"!tokenizers": "0.22 0.23"}
 
 
-def test_what_the_candidate_needs_is_found_without_the_pins_of_the_baseline(
-    world: World, tmp_path: Path
-) -> None:
+def test_requirements_of_the_candidate_ignore_pins_of_the_baseline(world: World, tmp_path: Path) -> None:
     both = "numpy==2.0.2 torch==2.13.0 openvino==2025.4"
     found = ask(
         world,
@@ -105,7 +103,7 @@ def test_what_the_candidate_needs_is_found_without_the_pins_of_the_baseline(
     assert found.candidate.left_out == ()
 
 
-def test_a_requirement_of_the_subject_that_is_for_another_platform_is_none_here(tmp_path: Path) -> None:
+def test_a_requirement_for_another_platform_is_ignored(tmp_path: Path) -> None:
     settings = make_world(tmp_path)[1]
     requires = """["tokenizers[x]<1", "nowhere; sys_platform == 'none'"]"""
     subject = f'[subject]\nembedder = "service:Embedder"\nrequires = {requires}\n'
@@ -119,12 +117,12 @@ def test_a_requirement_of_the_subject_that_is_for_another_platform_is_none_here(
 @pytest.mark.parametrize(
     "pins", ["torch==2.13.0+cu126", "torch==2.13.0+cu126,>=2.1", "torch>=2.1,==2.13.0+cu126"]
 )
-def test_another_build_of_a_version_is_that_version(pins: str, world: World, tmp_path: Path) -> None:
+def test_the_build_of_a_version_is_ignored(pins: str, world: World, tmp_path: Path) -> None:
     found = ask(world, tmp_path, "numpy==2.0.2", from_file=f"numpy==1.26.2 {pins}")
     assert versions_of(found.before)["torch"] == "2.13.0"
 
 
-def test_what_the_subject_requires_holds_whatever_is_asked_for(tmp_path: Path) -> None:
+def test_requirements_of_the_subject_always_apply(tmp_path: Path) -> None:
     settings = make_world(tmp_path)[1]
     matrix = make_matrix(
         tmp_path / "bound",
@@ -142,18 +140,18 @@ def test_a_file_can_be_the_baseline_of_a_matrix_without_one(tmp_path: Path) -> N
     service = "numpy==1.26.2 sentence-transformers==3.3.1 openvino==2025.4"
     found = ask((matrix, settings), tmp_path, "numpy==2.0.2", from_file=service)
     assert moves(found) == {"!numpy": "1.26.2 2.0.2"}
-    with pytest.raises(UsageError, match=r"no \[baseline\]; say there which cell it is, or give --from FILE"):
+    with pytest.raises(UsageError, match=r"no \[baseline\]; add one, or use --from FILE"):
         ask((matrix, settings), tmp_path, "numpy==2.0.2")
 
 
-def test_what_is_under_test_and_comes_from_an_address_is_refused(world: World, tmp_path: Path) -> None:
+def test_a_tested_package_from_a_path_is_refused(world: World, tmp_path: Path) -> None:
     with pytest.raises(
         UsageError, match=r"to_file.txt:2: torch: it comes from a path .* write torch==<version>"
     ):
         ask(world, tmp_path, to_file="numpy==2.0.2 ./torch-2.13.0-py3-none-any.whl")
 
 
-def test_no_solution_is_the_fate_of_the_candidate(world: World, tmp_path: Path) -> None:
+def test_a_candidate_without_a_solution_has_the_reason(world: World, tmp_path: Path) -> None:
     found = ask(world, tmp_path, "numpy==2.4.6")
     assert [word for word in ("openvino==2025.4", "numpy") if word not in found.after.reason] == []
 
@@ -161,14 +159,18 @@ def test_no_solution_is_the_fate_of_the_candidate(world: World, tmp_path: Path) 
 @pytest.mark.parametrize(
     ("changes", "files", "said"),
     [
-        ((), {}, "which upgrade? Name a change such as numpy==2.4.6, or a file with --to FILE"),
-        (("numpy==2.0.2",), {"to_file": "numpy==2.0.2"}, "--to to_file.txt says what the candidate is"),
+        ((), {}, "no upgrade; name a change such as numpy==2.4.6, or a file with --to FILE"),
+        (("numpy==2.0.2",), {"to_file": "numpy==2.0.2"}, "--to to_file.txt defines the candidate"),
         (("numpy=2",), {}, "'numpy=2' is not a change such as numpy==2.4.6: "),
         (("numpy==2", "numpy==2.1"), {}, "'numpy==2.1': name each package once"),
         (("numpy @ file:///numpy.whl",), {}, "'numpy @ file:///numpy.whl': name each package once"),
-        (("nunpy==2.0.2",), {}, "nunpy is neither under test nor needed by what is under test (did you mean"),
-        (("flask==3.0",), {}, "flask is neither under test nor needed by what is under test"),
-        (("python==3.12",), {}, "python is no package"),
+        (
+            ("nunpy==2.0.2",),
+            {},
+            "nunpy is neither under test nor required by a package under test (did you mean",
+        ),
+        (("flask==3.0",), {}, "flask is neither under test nor required by a package under test"),
+        (("python==3.12",), {}, "python is not a package"),
         (("numpy==1.20",), {}, "numpy 1.26.2 -> 1.20 is a downgrade"),
         (("tokenizers<0.23",), {}, "tokenizers 0.23 -> 0.22 is a downgrade"),
         (("numpy==1.26.2",), {}, f"{BASELINE} and {BASELINE} with numpy==1.26.2 are the same"),
@@ -177,7 +179,7 @@ def test_no_solution_is_the_fate_of_the_candidate(world: World, tmp_path: Path) 
         ((), {"to_file": "numpy==2.0.2 tokenizers==1 tokenizers==2"}, "to_file.txt:2: tokenizers: it is"),
     ],
 )
-def test_what_cannot_be_meant(
+def test_an_invalid_request_is_refused(
     changes: tuple[str, ...], files: dict[str, str], said: str, world: World, tmp_path: Path
 ) -> None:
     with pytest.raises(UsageError) as told:
@@ -185,12 +187,12 @@ def test_what_cannot_be_meant(
     assert str(told.value).startswith(said)
 
 
-def test_a_baseline_without_solution_is_said_to_be_the_baseline(world: World, tmp_path: Path) -> None:
+def test_a_baseline_without_a_solution_is_named_as_such(world: World, tmp_path: Path) -> None:
     with pytest.raises(NoSolutionError, match=r"^the baseline \(from_file\.txt\) has no solution: Because "):
         ask(world, tmp_path, "torch==2.13.0", from_file="numpy==2.4.6 openvino==2025.4 hub==9")
 
 
-def test_no_network_is_the_fault_of_the_machine(world: World, tmp_path: Path) -> None:
+def test_no_network_is_a_machine_error(world: World, tmp_path: Path) -> None:
     nowhere = IndexSettings(index=(tmp_path / "no-index").as_uri(), find_links=(str(tmp_path / "none"),))
     with pytest.raises(MachineError):
         ask((world[0], nowhere), tmp_path, "numpy==2.0.2")

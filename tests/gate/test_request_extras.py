@@ -1,19 +1,19 @@
-"""Extras of what a gate compares: no upgrade drops them, and what they bring is part of the environment."""
+"""Extras of the two environments: upgrades keep them, and their requirements are included."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
 import pytest
-from support.asking import World, ask, moves, world_fixture  # noqa: F401 - fixtures
 from support.gate_world import MATRIX, make_world
 from support.plan_texts import make_matrix
+from support.upgrades import World, ask, moves, world_fixture  # noqa: F401 - fixtures
 
 from harness.errors import UsageError
 from harness.gate.sides import versions_of
 
 
-def test_an_upgrade_drops_no_extra(world: World, tmp_path: Path) -> None:
+def test_an_upgrade_keeps_extras(world: World, tmp_path: Path) -> None:
     changes = ("sentence-transformers[train]>=6", "numpy==2.0.2")
     found = ask(world, tmp_path, *changes, from_file="sentence-transformers[openvino]==3.3.1")
     assert found.candidate.tested["sentence-transformers"] == "sentence-transformers[openvino,train]>=6"
@@ -22,8 +22,8 @@ def test_an_upgrade_drops_no_extra(world: World, tmp_path: Path) -> None:
 SERVICE = "numpy==1.26.2 sentence-transformers==3.3.1 transformers[torch]==4.57.6 accelerate==0.34"
 
 
-def test_an_upgrade_drops_no_extra_of_what_is_held(world: World, tmp_path: Path) -> None:
-    """transformers is not under test, but its extra is part of what the service has."""
+def test_an_upgrade_keeps_extras_of_other_pins(world: World, tmp_path: Path) -> None:
+    """transformers is not under test, but its extra is part of the environment."""
     found = ask(world, tmp_path, "numpy==2.0.2", from_file=SERVICE)
     assert moves(found) == {"!numpy": "1.26.2 2.0.2"}
     assert versions_of(found.before)["accelerate"] == "0.34"
@@ -32,7 +32,7 @@ def test_an_upgrade_drops_no_extra_of_what_is_held(world: World, tmp_path: Path)
     assert moves(found) == {"!numpy": "1.26.2 2.0.2"}
 
 
-def test_what_an_extra_brings_is_needed(world: World, tmp_path: Path) -> None:
+def test_requirements_of_an_extra_are_required(world: World, tmp_path: Path) -> None:
     found = ask(world, tmp_path, from_file=SERVICE, to_file=SERVICE.replace("0.34", "1.1"))
     assert moves(found) == {"!accelerate": "0.34 1.1"}
     assert (found.baseline.left_out, found.candidate.left_out) == ((), ())
@@ -42,8 +42,8 @@ def test_what_an_extra_brings_is_needed(world: World, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("both", [False, True])
-def test_a_file_drops_no_extra_that_the_subject_requires(tmp_path: Path, *, both: bool) -> None:
-    """What pip freeze prints has no extras."""
+def test_a_file_keeps_the_extras_of_the_subject(tmp_path: Path, *, both: bool) -> None:
+    """The output of pip freeze has no extras."""
     settings = make_world(tmp_path)[1]
     requires = '[subject]\nembedder = "service:Embedder"\nrequires = ["Sentence_Transformers[openvino]>=3"]\n'
     matrix = make_matrix(tmp_path / "extra", f"{MATRIX}\n{requires}")

@@ -1,4 +1,4 @@
-"""The command ``gate`` from end to end: uv over wheels of the test, cells that are a few lines of Python."""
+"""The command ``gate`` from end to end: uv over planted wheels, fake cells."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from harness.resolve.pip_settings import IndexSettings
 Say = pytest.CaptureFixture[str]
 
 
-def test_an_upgrade_that_holds(front: Front, capsys: Say) -> None:
+def test_a_good_upgrade_passes(front: Front, capsys: Say) -> None:
     assert front.run("numpy==2.0.2") == 0
     found = front.read()
     assert (found.decision.verdict, found.matrix) == ("pass", "mine")
@@ -32,7 +32,7 @@ def test_an_upgrade_that_holds(front: Front, capsys: Say) -> None:
     }
 
 
-def test_it_says_which_commit_it_judged(front: Front, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_judged_commit_is_recorded(front: Front, monkeypatch: pytest.MonkeyPatch) -> None:
     async def read_revision(_: Path) -> str:
         return "0123abc"
 
@@ -55,14 +55,14 @@ def test_it_says_which_commit_it_judged(front: Front, monkeypatch: pytest.Monkey
         ("importing", "importing", 4, "inconclusive"),
     ],
 )
-def test_what_the_cells_do_decides(
+def test_the_behaviour_of_the_cells_decides(
     baseline: str, candidate: str, code: int, verdict: str, front: Front
 ) -> None:
     front.does(baseline=baseline, candidate=candidate)
     assert (front.run("numpy==2.0.2"), front.read().decision.verdict) == (code, verdict)
 
 
-def test_inconclusive_can_be_allowed_and_nothing_else(front: Front) -> None:
+def test_only_an_inconclusive_verdict_can_be_allowed(front: Front) -> None:
     front.does(baseline="exiting")
     assert front.run("numpy==2.0.2", "--allow-inconclusive") == 0
     assert front.read().decision.verdict == "inconclusive"
@@ -70,15 +70,13 @@ def test_inconclusive_can_be_allowed_and_nothing_else(front: Front) -> None:
     assert front.run("numpy==2.0.2", "--allow-inconclusive", "--rerun") == 1
 
 
-def test_two_equal_environments_can_be_allowed_and_are_said_to_be_no_comparison(
-    front: Front, capsys: Say
-) -> None:
+def test_equal_environments_can_be_allowed_and_are_reported_as_such(front: Front, capsys: Say) -> None:
     pinned = "numpy==1.26.2\nsentence-transformers==3.3.1\n"
     (front.folder / "old.txt").write_text(f"{pinned}flask==2.0\n", encoding="utf-8")
     (front.folder / "new.txt").write_text(f"{pinned}# a comment\nflask==3.0\n", encoding="utf-8")
     asked = ("--from", "old.txt", "--to", "new.txt")
     assert front.run(*asked) == 2
-    assert "--allow-equal` makes a pass of that" in capsys.readouterr().err
+    assert "--allow-equal` accepts this" in capsys.readouterr().err
     assert front.runs == []
     assert front.run(*asked, "--allow-equal") == 0
     found, folder = front.read(), front.runs[0]
@@ -98,17 +96,17 @@ def test_two_equal_environments_can_be_allowed_and_are_said_to_be_no_comparison(
     assert front.read() == found
     assert "not in the history" not in said
     front.does(candidate="failing")
-    assert front.run("numpy==2.0.2", "--allow-equal") == 1, "what differs is judged"
+    assert front.run("numpy==2.0.2", "--allow-equal") == 1, "different environments are judged"
 
 
-def test_finished_cells_are_reused_and_only_some_checks_can_be_asked_for(front: Front) -> None:
+def test_finished_cells_are_reused_and_checks_can_be_selected(front: Front) -> None:
     assert front.run("numpy==2.0.2") == front.run("numpy==2.0.2") == 0
     assert [cell.reused for cell in front.read().decision.cells] == [True, True]
     assert front.run("numpy==2.0.2", "--checks", "l0.on*") == 0
     assert front.read().question.notes == ("only checks that match l0.on*",)
 
 
-def test_no_solution_is_exit_3_with_the_further_upgrades_that_give_one(front: Front, capsys: Say) -> None:
+def test_no_solution_is_exit_3_with_further_upgrades(front: Front, capsys: Say) -> None:
     assert front.run("numpy==2.4.6") == 3
     found = front.read()
     assert found.decision.because.startswith("Because ")
@@ -132,7 +130,7 @@ def test_a_gate_is_decided_again_from_its_folder(front: Front) -> None:
 @pytest.mark.parametrize(
     ("arguments", "code", "said"),
     [
-        ((), 2, "which upgrade?"),
+        ((), 2, "no upgrade; name a change"),
         (("nunpy==2",), 2, "nunpy is neither under test"),
         (("numpy==1.26.2",), 2, "are the same environment"),
         (("numpy==1.20",), 2, "is a downgrade"),
@@ -144,7 +142,7 @@ def test_a_gate_is_decided_again_from_its_folder(front: Front) -> None:
         (("torch==2.13.0", "--from", "broken.txt"), 3, "the baseline (broken.txt) has no solution: Because "),
     ],
 )
-def test_what_cannot_be_meant_leaves_nothing(
+def test_an_invalid_request_writes_no_file(
     arguments: tuple[str, ...], code: int, said: str, front: Front, capsys: Say
 ) -> None:
     (front.folder / "broken.txt").write_text("numpy==2.4.6\nopenvino==2025.4\n", encoding="utf-8")
@@ -169,7 +167,7 @@ def test_the_schema_is_published(front: Front, capsys: Say) -> None:
     assert json.loads(capsys.readouterr().out)["title"].startswith("A gate of the harness")
 
 
-def test_a_changed_result_of_a_gate_is_told(front: Front, capsys: Say) -> None:
+def test_a_changed_result_of_a_gate_is_reported(front: Front, capsys: Say) -> None:
     assert front.run("numpy==2.0.2") == 0
     (folder,) = front.runs
     assert front.command("report", str(folder)) == 0

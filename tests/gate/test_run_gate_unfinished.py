@@ -1,4 +1,4 @@
-"""A gate that is not over, or was cut off: what it says of itself, and what is kept."""
+"""A running or interrupted gate: its decision and the kept results."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from harness.sweep.schedule import sweep
 Say = pytest.CaptureFixture[str]
 
 
-def test_a_gate_is_no_finished_run_before_it_is_over(front: Front, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_running_gate_is_unfinished(front: Front, monkeypatch: pytest.MonkeyPatch) -> None:
     async def watch(*arguments: Any) -> Any:
         seen.append(look(front))
         swept = await sweep(*arguments)
@@ -30,13 +30,13 @@ def test_a_gate_is_no_finished_run_before_it_is_over(front: Front, monkeypatch: 
     seen: list[tuple[str, str]] = []
     monkeypatch.setattr(run_sweep, "sweep", watch)
     assert front.run("numpy==2.0.2") == 0
-    assert seen == [("inconclusive", "The gate was cut off before it came to a decision")] * 2
+    assert seen == [("inconclusive", "The gate was interrupted before its decision")] * 2
     assert not (front.runs[0] / UNFINISHED).exists()
     assert (front.folder / "reports" / "runs" / LATEST).resolve() == front.runs[0]
 
 
 def look(front: Front) -> tuple[str, str]:
-    """What a gate says that runs."""
+    """The verdict and sentence of a running gate."""
     reports = front.folder / "reports"
     assert (front.runs[-1] / UNFINISHED).exists()
     assert not (reports / "runs" / LATEST).exists()
@@ -47,7 +47,7 @@ def look(front: Front) -> tuple[str, str]:
 
 @pytest.fixture
 def heeded() -> Iterator[None]:
-    """Ctrl-C means something: where the tests run in the background of a script it is ignored."""
+    """Handle SIGINT, which is ignored if the tests run in the background of a script."""
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
     yield
     signal.signal(signal.SIGINT, before)
@@ -55,7 +55,7 @@ def heeded() -> Iterator[None]:
 
 @pytest.mark.usefixtures("heeded")
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_an_interrupt_says_what_is_kept(
+def test_an_interrupt_reports_the_kept_results(
     number: int, front: Front, monkeypatch: pytest.MonkeyPatch, capsys: Say
 ) -> None:
     async def wait(*arguments: Any) -> Any:
@@ -76,9 +76,7 @@ def test_an_interrupt_says_what_is_kept(
     assert "resumes the gate, but measures latency again; `harness report" in capsys.readouterr().err
 
 
-def test_a_gate_that_is_cut_off_in_its_suite_blames_nobody(
-    front: Front, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_gate_interrupted_in_its_suite_has_no_cause(front: Front, monkeypatch: pytest.MonkeyPatch) -> None:
     async def cut_off(*arguments: Any) -> Any:
         await sweep(*arguments)
         (front.runs[-1] / "cells" / "candidate" / "result.json").unlink()
@@ -87,4 +85,4 @@ def test_a_gate_that_is_cut_off_in_its_suite_blames_nobody(
     monkeypatch.setattr(run_sweep, "sweep", cut_off)
     assert front.run("numpy==2.0.2") == 130
     assert front.command("report", str(front.runs[0])) == 4
-    assert front.read().decision.sentence == "The gate was cut off before it came to a decision"
+    assert front.read().decision.sentence == "The gate was interrupted before its decision"

@@ -6,9 +6,9 @@ import msgspec
 import pytest
 from support.speed_samples import EQUAL, LARGE, MEMORY, SMALL, void
 
-from harness.gate.measuring import VOID_IN_A_ROW, Verdicts
+from harness.gate.measuring import MAX_CONSECUTIVE_INVALID, SpeedDecisions
+from harness.judge.alpha_spending import find_next_analysis
 from harness.judge.quantity_decision import affects, limit_invalid, make_unmeasured
-from harness.judge.sampling import find_next_analysis
 from harness.records import Block, Quantity, QuantityDecision, QuantityOutcome
 
 ALL_MEMORY = Quantity(id="memory.normalizer", group="normalizer", unit="B", threshold=1.1)
@@ -65,25 +65,25 @@ def test_what_could_not_be_measured_alone_costs_that_and_memory() -> None:
 
 
 def test_rows_of_void_blocks_are_counted_by_group_arms_and_scenario() -> None:
-    verdicts = Verdicts((SMALL, LARGE, MEMORY))
+    decisions = SpeedDecisions((SMALL, LARGE, MEMORY))
     embedding = msgspec.structs.replace(void(), group="embedding")
     for block in (void(), void(2, "baseline"), embedding, void(3, scenario=SMALL.id)):
-        for _ in range(VOID_IN_A_ROW - 1):
-            verdicts.bear(block, 0)
-    assert verdicts.decided == {}
-    verdicts.end_row("normalizer")
-    verdicts.bear(void(scenario=SMALL.id), 1)
-    assert verdicts.decided == {}
-    verdicts.bear(embedding, 0)
-    assert list(verdicts.decided) == [MEMORY.id]
-    assert verdicts.decided[MEMORY.id].because.startswith("3 of 3 blocks were invalid")
+        for _ in range(MAX_CONSECUTIVE_INVALID - 1):
+            decisions.add_invalid(block, 0)
+    assert decisions.decided == {}
+    decisions.reset_consecutive("normalizer")
+    decisions.add_invalid(void(scenario=SMALL.id), 1)
+    assert decisions.decided == {}
+    decisions.add_invalid(embedding, 0)
+    assert list(decisions.decided) == [MEMORY.id]
+    assert decisions.decided[MEMORY.id].because.startswith("3 of 3 blocks were invalid")
 
 
 def test_a_pass_of_an_earlier_look_does_not_outlive_void_blocks() -> None:
-    verdicts = Verdicts((SMALL,), {SMALL.id: decision()}, void=[void(20), void(21), void(22)])
-    found = verdicts.sum_up(spent=1.0, budget=2.0, measured={"normalizer": 14})
+    decisions = SpeedDecisions((SMALL,), {SMALL.id: decision()}, invalid=[void(20), void(21), void(22)])
+    found = decisions.summarize(spent=1.0, budget=2.0, measured={"normalizer": 14})
     assert [each.outcome for each in found.quantities] == ["unmeasured"]
-    assert found.void == tuple(verdicts.void)
+    assert found.void == tuple(decisions.invalid)
 
 
 def test_early_void_blocks_leave_a_quantity_open() -> None:
@@ -101,9 +101,9 @@ def test_early_void_blocks_leave_a_quantity_open() -> None:
             )
             for number in range(void_blocks, void_blocks + count)
         ]
-        verdicts = Verdicts((SMALL,), void=[void(number) for number in range(void_blocks)])
-        verdicts.look("normalizer", blocks, find_next_analysis(count - 1))
-        return verdicts.decided[SMALL.id].outcome
+        decisions = SpeedDecisions((SMALL,), invalid=[void(number) for number in range(void_blocks)])
+        decisions.analyze("normalizer", blocks, find_next_analysis(count - 1))
+        return decisions.decided[SMALL.id].outcome
 
     assert look(14, 1.0, 2) == "undecided"
     assert look(14, 1.0, 6) == "unmeasured", "six of twenty are not one of twenty"
@@ -113,5 +113,5 @@ def test_early_void_blocks_leave_a_quantity_open() -> None:
 
 
 def test_what_was_never_looked_at_says_how_much_of_it_there_is() -> None:
-    found = Verdicts((SMALL, MEMORY)).sum_up(spent=1.0, budget=2.0, measured={"normalizer": 13})
+    found = SpeedDecisions((SMALL, MEMORY)).summarize(spent=1.0, budget=2.0, measured={"normalizer": 13})
     assert [(each.outcome, each.blocks) for each in found.quantities] == [("undecided", 13), ("undecided", 0)]

@@ -9,9 +9,14 @@ from typing import Literal
 
 import msgspec
 
+from harness.judge.alpha_spending import (
+    InterimAnalysis,
+    compute_confidence,
+    find_final_analysis,
+    plan_analyses,
+)
 from harness.judge.intervals import estimate
 from harness.judge.quantity_decision import collect_samples, decide_quantity, summarize_speed
-from harness.judge.sampling import InterimAnalysis, compute_confidence, find_final_analysis, plan_analyses
 from harness.records import Block, Interval, Quantity, QuantityDecision, Speed
 
 Method = Literal["signed-rank", "t"]

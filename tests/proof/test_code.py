@@ -25,11 +25,11 @@ def edit(path: Path, old: str, new: str) -> None:
 @pytest.mark.parametrize(
     ("name", "old", "new"),
     [
-        ("judge/sampling.py", "ALPHA = 0.01", "ALPHA = 0.02"),
+        ("judge/alpha_spending.py", "ALPHA = 0.01", "ALPHA = 0.02"),
         ("judge/quantity_decision.py", "OUTLIER_FACTOR = 6", "OUTLIER_FACTOR = 7"),
         ("gate/quantities.py", "0.025)", "0.04)"),
         ("cell/turns.py", "65_536, 16, 4096", "65_536, 32, 4096"),
-        ("gate/blocks.py", "BESIDE = 1", "BESIDE = 2"),
+        ("gate/blocks.py", "MAX_ROUND_OFFSET = 1", "MAX_ROUND_OFFSET = 2"),
     ],
 )
 def test_another_number_is_other_code(copy: Path, name: str, old: str, new: str) -> None:
@@ -41,16 +41,16 @@ def test_another_number_is_other_code(copy: Path, name: str, old: str, new: str)
 
 def test_words_about_it_are_not(copy: Path) -> None:
     before = digest_code({"harness": copy})
-    edit(copy / "judge/sampling.py", '"""Plan the interim analyses', '"""Plan all interim analyses')
-    edit(copy / "judge/sampling.py", '"""Of each quantity', '"""Of every quantity')
-    edit(copy / "judge/sampling.py", "def spend_alpha", "# why it is so\ndef spend_alpha")
+    edit(copy / "judge/alpha_spending.py", '"""Plan the interim analyses', '"""Plan all interim analyses')
+    edit(copy / "judge/alpha_spending.py", '"""Of each quantity', '"""Of every quantity')
+    edit(copy / "judge/alpha_spending.py", "def spend_alpha", "# why it is so\ndef spend_alpha")
     assert digest_code({"harness": copy}) == before
 
 
 def test_what_is_imported_counts_and_what_is_not_does_not(copy: Path) -> None:
     closure = find_closure([each for each in ROOTS if each.startswith("harness")], {"harness": copy})
     assert {"harness.judge.intervals", "harness.processes", "harness.cell.turns"} <= closure.keys()
-    assert "harness.judge.claims" not in find_closure(["harness.judge.sampling"], {"harness": copy})
+    assert "harness.judge.claims" not in find_closure(["harness.judge.alpha_spending"], {"harness": copy})
 
 
 def test_a_root_that_is_gone_is_an_error(copy: Path) -> None:

@@ -12,8 +12,8 @@ import pytest
 from support.proofs import held, quantities_fixture  # noqa: F401 - fixtures
 
 from harness.errors import UsageError
-from harness.gate.measuring import Verdicts
-from harness.judge.sampling import find_next_analysis
+from harness.gate.measuring import SpeedDecisions
+from harness.judge.alpha_spending import find_next_analysis
 from harness.records import Block, Quantity, Speed
 from harness.resolve.pip_settings import IndexSettings
 from harness.store.store import Store
@@ -276,6 +276,6 @@ def test_looks_and_void_blocks_are_charged_to_every_group(quantities: tuple[Quan
 
 
 async def _speed_of(quantities: tuple[Quantity, ...], blocks: tuple[Block, ...]) -> Speed:
-    verdicts = Verdicts(quantities)
-    verdicts.look("normalizer", blocks, find_next_analysis(0))
-    return verdicts.sum_up(spent=6.0, budget=60.0)
+    decisions = SpeedDecisions(quantities)
+    decisions.analyze("normalizer", blocks, find_next_analysis(0))
+    return decisions.summarize(spent=6.0, budget=60.0)

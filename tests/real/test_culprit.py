@@ -1,4 +1,4 @@
-"""The search for the culprit over real environments: planted packages that the subject is made of."""
+"""The search for the cause over real environments, with planted packages of the subject."""
 
 from __future__ import annotations
 

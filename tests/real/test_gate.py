@@ -26,7 +26,7 @@ BAD = f"sentence-transformers=={version_of('noeps')}"
 
 @dataclass(frozen=True)
 class Front:
-    """The gate as a user asks it."""
+    """The gate on the command line."""
 
     bench: Bench
     matrix: Path

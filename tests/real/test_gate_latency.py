@@ -71,4 +71,4 @@ def test_a_release_that_is_slower_and_leaks_is_found(bench: Bench) -> None:
     }
     assert gate.decision.new == ()
     assert {block.group for block in read_blocks(folder)} == {"normalizer"}
-    assert list(folder.glob("probes/*")) == [], "a block was void"
+    assert list(folder.glob("probes/*")) == [], "a block was invalid"

@@ -1,4 +1,4 @@
-"""Lean processes that are a few lines of Python: what each arm does is said in a file on its search path."""
+"""Fake probe processes: a file on the search path defines the behaviour of each arm."""
 
 from __future__ import annotations
 
@@ -101,28 +101,28 @@ out.mkdir()
 
 
 def add_probes(folder: Path) -> None:
-    """Put the fake lean process and the fake conversion into the fake suite of a lab."""
+    """Put the fake probe process and conversion into the fake suite of a lab."""
     cell = folder / "suite" / "harness" / "cell"
     cell.mkdir(parents=True)
     (cell / "probe.py").write_text(PROBE)
     (cell / "convert.py").write_text(CONVERT)
-    say_probes(folder)
+    set_probes(folder)
 
 
-def say_probes(folder: Path, **does: str) -> None:
-    """What each arm does: ``candidate="slow"``."""
+def set_probes(folder: Path, **does: str) -> None:
+    """Set the behaviour of each arm: ``candidate="slow"``."""
     (folder / "probes.json").write_text(json.dumps(does))
 
 
 def read_probes(folder: Path) -> list[tuple[int, str, int]]:
-    """Process id, arm and number of scenarios of every lean process, in the order of their starts."""
+    """Process id, arm and number of scenarios of every probe process, in the order of their starts."""
     file = folder / "probes.txt"
     lines = file.read_text().splitlines() if file.exists() else []
     return [(int(pid), arm, int(count)) for pid, arm, count, _ in map(str.split, lines)]
 
 
 def estimate_simply(samples: Mapping[str, Sequence[float]], confidence: float) -> dict[str, Interval]:
-    """The median with two percent to each side: the real intervals have tests of their own."""
+    """Replace an interval by the median and two percent to each side."""
     assert 0.99 < confidence < 1
     middles = {name: math.exp(statistics.median(sample)) for name, sample in samples.items()}
     return {

@@ -1,4 +1,4 @@
-"""The command line of the gate over a fake suite: real resolving of planted wheels, made-up cells."""
+"""The command line of the gate: planted wheels are resolved, the suite and the cells are fake."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _SPOKEN = 'does = name.split("-")[0]'
 
 @dataclass
 class CommandLine:
-    """The command line in a folder of its own, where its store and its reports lie."""
+    """The command line in a folder of its own, with its store and reports."""
 
     folder: Path
     matrix: Matrix
@@ -58,7 +58,7 @@ class CommandLine:
 def stand_in(
     monkeypatch: pytest.MonkeyPatch, lab: Lab, settings: IndexSettings, behaviour: str, *also: ModuleType
 ) -> None:
-    """Fake cells that do what ``behaviour`` says, in the pipeline and in ``also``, and a fake suite."""
+    """Replace the suite and the cells of the pipeline, and of ``also``, by fakes with this ``behaviour``."""
     monkeypatch.setattr(fake_cells, "START", fake_cells.START.replace(_SPOKEN, behaviour))
 
     async def read_settings() -> IndexSettings:

@@ -1,4 +1,4 @@
-"""Gates as the stages before the report leave them, made up; a text stands wherever others write."""
+"""Samples of decided gates; ``text`` is inserted wherever packages and users can write."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def interval(ratio: float, width: float = 0.01) -> Interval:
 
 
 def quantity(name: str = "normalize.manual.float32.32", **changes: Any) -> QuantityDecision:
-    """A quantity that passed, unless ``changes`` say otherwise."""
+    """A passed quantity, with ``changes``."""
     memory = name.startswith("memory")
     what = Quantity(
         id=name,
@@ -101,7 +101,7 @@ def make_speed(text: str = "") -> Speed:
 
 
 def make_culprit(text: str = "") -> Culprit:
-    """NumPy alone does it, since 2.0.0."""
+    """NumPy alone is the cause, since 2.0.0."""
     hub = LockChange(name="hub", kind="changed", asked=False, before=f"1{text}", after=f"2{text}")
     return Culprit(
         sentence="numpy alone does it",
@@ -149,7 +149,7 @@ def make_further(text: str = "") -> FurtherChanges:
 
 
 def make_gate(text: str = "", **changes: Any) -> Gate:
-    """A gate that is red for correctness and for speed, with something of everything that can be told."""
+    """A gate that failed correctness and speed, with content in every field."""
     decision = Decision(
         verdict="regressed",
         sentence="1 case is newly red in the candidate, in L0",

@@ -1,4 +1,4 @@
-"""A small index of wheels, and a matrix over them, in which upgrades can be asked for; no network."""
+"""A small index of wheels and a matrix for upgrades, without network."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ MATRIX = PLAIN.replace('exclude-newer = "2026-11-01"', "").replace(
 
 
 def make_world(folder: Path) -> tuple[Matrix, IndexSettings]:
-    """The matrix (baseline numpy 1.26.2 with sentence-transformers 3.3.1), and where the wheels are."""
+    """Make the matrix (baseline numpy 1.26.2 with sentence-transformers 3.3.1) and its index."""
     links = folder / "wheels"
     links.mkdir()
     for wheel, requires in WHEELS.items():

@@ -1,4 +1,4 @@
-"""The command ``gate`` over cells that do what they are told."""
+"""The command ``gate`` over fake cells with a set behaviour."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def world_fixture(tmp_path_factory: pytest.TempPathFactory) -> World:
 
 
 class Front(CommandLine):
-    """``does`` says how the cells behave."""
+    """``does`` sets the behaviour of the cells."""
 
     def does(self, *, baseline: str = "good", candidate: str = "good") -> None:
         said = json.dumps({"baseline": baseline, "candidate": candidate})

@@ -12,22 +12,21 @@ from harness.resolve.releases import Listed
 
 Part = tuple[str, ...]
 TryPart = Callable[[frozenset[str]], Awaitable[Trial]]
-"""Applies a part of the changes, and says whether what is looked for comes up."""
+"""Applies a part of the changes and reports whether the symptoms occur."""
 
-TryLess = Callable[[frozenset[str], str], Awaitable[Trial]]
-"""Takes one name back out of what a part moves, and with it only what cannot stay without it."""
+TryReduced = Callable[[frozenset[str], str], Awaitable[Trial]]
+"""Takes one name out of the changes of a part, and with it only what requires it."""
 
 
 @dataclass(frozen=True)
 class Minimum:
-    """What is left when nothing more can be left out.
+    """A red part of which every name is necessary.
 
     Attributes:
-        part: the names that are left, in the order in which they were given; empty where all of them
-            together are not red.
-        whole: the outcome of all of them together.
-        doubtful: names of which nobody knows whether they are needed: without them there was no answer.
-        cut_off: the trials were used up before that; ``part`` is red, and may be larger than need be.
+        part: its names in the given order; empty if all names together are not red.
+        whole: the outcome of all names together.
+        doubtful: names that may be unnecessary: without them the outcome is unresolved.
+        cut_off: the limit of trials was reached; ``part`` is red, but may be larger than necessary.
     """
 
     part: Part
@@ -36,53 +35,53 @@ class Minimum:
     cut_off: bool = False
 
 
-class _SpentError(Exception):
+class _ExhaustedError(Exception):
     """No trial is left."""
 
 
 @dataclass
 class _Search:
-    """The trials of one search: none twice, and no more than ``most``; ``part`` is the best so far."""
+    """The trials of one search, each run once, at most ``max_trials``; ``part`` is the smallest red one."""
 
     try_part: TryPart
-    try_less: TryLess
-    at_once: int
-    most: int
+    try_reduced: TryReduced
+    parallel: int
+    max_trials: int
     names: Part
     part: Part = ()
     known: dict[frozenset[str], Trial] = field(default_factory=dict)
-    less: dict[tuple[frozenset[str], str], TrialOutcome] = field(default_factory=dict)
+    reduced: dict[tuple[frozenset[str], str], TrialOutcome] = field(default_factory=dict)
 
     def outcome(self, part: Iterable[str]) -> TrialOutcome | None:
-        """What came of a part; None where it was not tried."""
+        """The outcome of a part; None if it was not tried."""
         trial = self.known.get(frozenset(part))
         return None if trial is None else trial.outcome
 
     async def find_red(self, parts: Sequence[Part]) -> Part | None:
-        """The first of these that is red; trials are made ``at_once``, and those behind it are spared.
+        """Find the first red part, with ``parallel`` trials at a time.
 
         Raises:
-            _SpentError: no trial is left, and none of those made was red.
+            _ExhaustedError: no trial is left, and no tried part is red.
         """
-        for at in range(0, len(parts), self.at_once):
-            some = parts[at : at + self.at_once]
-            await self._try(some)
-            for part in some:
+        for at in range(0, len(parts), self.parallel):
+            batch = parts[at : at + self.parallel]
+            await self._try(batch)
+            for part in batch:
                 if self.outcome(part) == "red":
                     return part
-            if any(self.outcome(part) is None for part in some):
-                raise _SpentError
+            if any(self.outcome(part) is None for part in batch):
+                raise _ExhaustedError
         return None
 
     async def _try(self, parts: Sequence[Part]) -> None:
         new = [part for part in dict.fromkeys(map(frozenset, parts)) if part not in self.known]
-        new = new[: max(0, self.most - len(self.known) - len(self.less))]
+        new = new[: max(0, self.max_trials - len(self.known) - len(self.reduced))]
         async with asyncio.TaskGroup() as group:
-            tasks = {part: group.create_task(_await(self.try_part(part))) for part in new}
+            tasks = {part: group.create_task(_wait_for(self.try_part(part))) for part in new}
         self.known |= {part: task.result() for part, task in tasks.items()}
 
     async def reduce(self, part: Part) -> None:
-        """Ddmin: make ``part``, which is red, as small as it gets."""
+        """Ddmin: reduce the red ``part`` until no chunk can be removed."""
         self.part, pieces = part, 2
         while len(self.part) > 1:
             chunks = _split(self.part, pieces)
@@ -96,73 +95,78 @@ class _Search:
                 pieces = 2 if found in chunks else max(2, pieces - 1)
                 self.part = found
 
-    async def find_fewer(self) -> Part | None:
-        """Something red that moves less than the best part: what that drags along may do it without it."""
+    async def find_smaller(self) -> Part | None:
+        """Find a red part with fewer changes: transitive changes may be red without a name of the part."""
         moved = self._moved(self.part)
         for name in self.part if len(moved) > len(self.part) else ():
-            if len(self.known) + len(self.less) >= self.most:
-                raise _SpentError
-            trial = await self.try_less(frozenset(self.part), name)
-            self.less[frozenset(self.part), name] = trial.outcome
-            left = tuple(each.name for each in trial.moved if each.name in self.names)
-            if trial.outcome == "red" and set(left) < set(moved) and await self.find_red([left]):
-                return left
+            if len(self.known) + len(self.reduced) >= self.max_trials:
+                raise _ExhaustedError
+            trial = await self.try_reduced(frozenset(self.part), name)
+            self.reduced[frozenset(self.part), name] = trial.outcome
+            rest = tuple(each.name for each in trial.moved if each.name in self.names)
+            if trial.outcome == "red" and set(rest) < set(moved) and await self.find_red([rest]):
+                return rest
         return None
 
     def _moved(self, part: Part) -> Part:
-        """All of the names that a part moves."""
+        """The names that a part changes, transitive changes included."""
         trial = self.known[frozenset(part)]
-        there = {*part, *(change.name for change in trial.moved)}
-        return tuple(name for name in self.names if name in there)
+        changed = {*part, *(change.name for change in trial.moved)}
+        return tuple(name for name in self.names if name in changed)
 
     def doubtful(self) -> Part:
-        """Names without which there is no answer, or was no time for one."""
+        """Names without which the outcome is unresolved or was not tried."""
         return tuple(name for name in self.part if self._is_doubtful(name))
 
     def _is_doubtful(self, name: str) -> bool:
         rest, whole = _without(self.part, (name,)), frozenset(self.part)
         tried = [self.outcome(rest)] if rest else []
         if len(self._moved(self.part)) > len(self.part):
-            tried.append(self.less.get((whole, name)))
+            tried.append(self.reduced.get((whole, name)))
         return any(outcome in {"unresolved", None} for outcome in tried)
 
 
-async def _await(trial: Awaitable[Trial]) -> Trial:
+async def _wait_for(trial: Awaitable[Trial]) -> Trial:
     return await trial
 
 
 async def minimize(
-    names: Sequence[str], try_part: TryPart, try_less: TryLess, *, at_once: int = 1, most: int = 40
+    names: Sequence[str],
+    try_part: TryPart,
+    try_reduced: TryReduced,
+    *,
+    parallel: int = 1,
+    max_trials: int = 40,
 ) -> Minimum:
-    """Find a part of ``names`` that is red, and of which no single name can be left out.
+    """Find a red part of ``names`` of which every name is necessary.
 
-    What a part drags along (``Trial.moved``) counts: one that moves less is smaller. A part without an answer
-    is never taken for a green one: it is tried to do without it, and where that does not help the result
-    names it as doubtful. That nothing applied is green is the caller's to know.
+    Transitive changes (``Trial.moved``) count: a part with fewer of them is smaller. An unresolved part does
+    not count as green; a name that may be unnecessary is doubtful in the result. The caller ensures that the
+    empty part is green.
 
     Args:
-        names: what can be applied; what is likely to belong together is better put side by side.
-        try_part: makes a trial.
-        try_less: makes a trial of what a part moves, without one name; asked only where a part drags along.
-        at_once: trials made at the same time.
-        most: trials made at most, that of the whole included.
+        names: the changes; the search is shorter if related names are adjacent.
+        try_part: runs a trial.
+        try_reduced: runs a trial of the changes of a part without one name; only for transitive changes.
+        parallel: number of trials at the same time.
+        max_trials: largest number of trials, that of all names included.
     """
     whole = tuple(dict.fromkeys(names))
-    search = _Search(try_part, try_less, at_once, most, whole)
+    search = _Search(try_part, try_reduced, parallel, max_trials, whole)
     if await search.find_red([whole]) is None:
         return Minimum((), search.known[frozenset(whole)].outcome)
-    cut_off, fewer = False, whole
+    cut_off, smaller = False, whole
     try:
-        while fewer:
-            await search.reduce(fewer)
-            fewer = await search.find_fewer() or ()
-    except _SpentError:
+        while smaller:
+            await search.reduce(smaller)
+            smaller = await search.find_smaller() or ()
+    except _ExhaustedError:
         cut_off = True
     return Minimum(search.part, "red", doubtful=search.doubtful(), cut_off=cut_off)
 
 
 def _split(part: Part, pieces: int) -> list[Part]:
-    """``pieces`` chunks, as equal as they can be."""
+    """Split into ``pieces`` chunks of almost equal size."""
     edges = [len(part) * number // pieces for number in range(pieces + 1)]
     return [part[start:end] for start, end in itertools.pairwise(edges)]
 
@@ -171,10 +175,10 @@ def _without(part: Part, left_out: Part) -> Part:
     return tuple(name for name in part if name not in left_out)
 
 
-# Which release was the first bad one: a bisection that steps over releases of which nothing is known.
+# Bisect releases; unresolved releases are skipped.
 
 TryRelease = Callable[[str], Awaitable[ReleaseTrial]]
-"""Puts one release in the place of the candidate's."""
+"""Tries one release instead of the candidate's."""
 
 
 async def bisect_releases(
@@ -182,25 +186,25 @@ async def bisect_releases(
     listed: Listed,
     try_release: TryRelease,
     *,
-    at_once: int = 1,
-    most: int = 24,
+    parallel: int = 1,
+    max_trials: int = 24,
 ) -> ReleaseSearch:
-    """Search the first bad release of a change whose ends are known: good before it, bad after it.
+    """Find the first bad release of a change; its version before is good, the one after is bad.
 
     Args:
-        change: a distribution that both sides have.
+        change: of a distribution that both sides have.
         listed: the releases in between.
-        try_release: makes a trial.
-        at_once: releases tried at the same time.
-        most: releases tried at most; what is left between the ends then is skipped.
+        try_release: runs a trial.
+        parallel: number of releases tried at the same time.
+        max_trials: largest number of tried releases; untried ones between the ends count as skipped.
     """
     versions, gap = (change.before, *listed.versions, change.after), listed.gap
     good, bad = 0, len(versions) - 1
     known: dict[int, TrialOutcome] = {}
     tried: list[ReleaseTrial] = []
-    while len(tried) < most:
+    while len(tried) < max_trials:
         open_ = [at for at in range(good + 1, bad) if at not in known]
-        chosen = _spread(open_, min(at_once, most - len(tried)))
+        chosen = _choose_evenly(open_, min(parallel, max_trials - len(tried)))
         if not chosen:
             break
         trials = await _try_all([versions[at] for at in chosen], try_release)
@@ -218,8 +222,8 @@ async def bisect_releases(
     )
 
 
-def _spread(places: Sequence[int], count: int) -> list[int]:
-    """Up to ``count`` of these, which cut them into parts as equal as can be."""
+def _choose_evenly(places: Sequence[int], count: int) -> list[int]:
+    """Choose up to ``count`` places that divide them into parts of almost equal size."""
     parts = count + 1
     return (
         list(dict.fromkeys(places[len(places) * cut // parts] for cut in range(1, parts))) if places else []
@@ -236,7 +240,7 @@ async def _try_all(versions: Sequence[str], try_release: TryRelease) -> list[Rel
 
 
 def _narrow(known: Mapping[int, TrialOutcome], good: int, bad: int) -> tuple[int, int]:
-    """The lowest bad one above the last good one that is below it."""
+    """The new ends: the lowest bad place, and the highest good place below it."""
     bad = min((at for at, outcome in known.items() if good < at < bad and outcome == "red"), default=bad)
     good = max((at for at, outcome in known.items() if good < at < bad and outcome == "green"), default=good)
     return good, bad

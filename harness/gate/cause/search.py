@@ -13,120 +13,120 @@ from harness.gate.cause.minimize import Minimum, bisect_releases
 from harness.gate.cause.sentence import (
     FailingPart,
     FoundCause,
-    describe_doubts,
+    describe_degradation,
     describe_found,
+    describe_interrupted,
     describe_share,
-    describe_so_far,
-    describe_worse,
+    describe_uncertainty,
 )
 from harness.gate.cause.trial_lock import part_of
 from harness.gate.cause.trials import Trials
 from harness.records import Culprit, LockChange, ReleaseSearch, ReleaseTrial, Trial
 from harness.resolve.releases import list_between
 
-# What there is to know of a culprit: both directions, its first bad release, and whom it only brings along.
+# Analyze a minimal part: both directions, first bad release, and packages that only require the cause.
 #
-# An upgrade of one package may need that of another, and the other is to blame; between the two locks they
-# cannot be told apart. A release in between, which goes with both, can tell.
+# An upgrade of one package may require that of another, which is the actual cause. The two locks cannot
+# separate them; a release in between that works with both can.
 
 
 @dataclass(frozen=True)
 class _Context:
-    """Names that are red together, and the trials between whose locks they are."""
+    """Names that are red together, and the trials in which they are."""
 
     names: tuple[str, ...]
     trials: Trials
 
     def versions(self, other: Mapping[str, str]) -> dict[str, str]:
-        """The names as the candidate of these trials has them, but for ``other`` versions of some."""
-        return part_of(self.trials.compared.after, self.names) | dict(other)
+        """Versions of the names in the candidate of these trials, with ``other`` versions of some."""
+        return part_of(self.trials.comparison.after, self.names) | dict(other)
 
     def change_of(self, name: str) -> LockChange:
-        """How one of the names moves."""
+        """The change of one of the names."""
         return next(change for change in self.trials.diff.changes if change.name == name)
 
 
 @dataclass
-class CauseInquiry:
-    """Of one part that is red and as small as it gets.
+class CauseAnalysis:
+    """The analysis of one minimal red part.
 
     Attributes:
-        trials: where trials are made.
-        wanted: ids of what is looked for.
-        python: for which releases have to be there.
-        at_once: trials at the same time.
-        most: trials of one search at most.
-        searches: of releases, by name; those through which others came included.
-        doubtful: of those who were told apart, names of which nobody knows whether they are needed.
-        cut_off: telling them apart took more trials than there may be.
+        trials: runs the trials.
+        symptoms: ids of the failed cases or quantities.
+        python: version that releases must support.
+        parallel: number of trials at the same time.
+        max_trials: largest number of trials of one search.
+        searches: of releases, by name; those of requirers included.
+        doubtful: names of an actual cause that may be unnecessary.
+        cut_off: the search for an actual cause reached its limit of trials.
     """
 
     trials: Trials
-    wanted: Sequence[str]
+    symptoms: Sequence[str]
     python: str
-    at_once: int
-    most: int
+    parallel: int
+    max_trials: int
     searches: dict[str, ReleaseSearch] = field(default_factory=dict)
     doubtful: set[str] = field(default_factory=set)
     cut_off: bool = False
 
-    async def inquire(self, part: tuple[str, ...]) -> FoundCause:
-        """All that is found out about a part."""
-        seen = await self.trials.look(await self.trials.resolve_part(part))
-        explained = tuple(each for each in self.wanted if each in seen.red)
-        blamed = await self._blame(part, explained)
-        for name, context in blamed.items():
-            explained = await self._from_the_first(name, context, explained)
-        names, alone = await self._take_back(part, tuple(blamed), explained)
+    async def analyze(self, part: tuple[str, ...]) -> FoundCause:
+        """Find the cause behind a part, and collect the evidence."""
+        observation = await self.trials.observe(await self.trials.resolve_part(part))
+        explained = tuple(each for each in self.symptoms if each in observation.red)
+        causes = await self._find_causes(part, explained)
+        for name, context in causes.items():
+            explained = await self._keep_explained(name, context, explained)
+        names, alone = await self._complete_part(part, tuple(causes), explained)
         return FoundCause(
             changes=tuple(change for change in self.trials.diff.changes if change.name in names),
             dragged=tuple(change for change in alone.moved if change.name not in names),
             explained=explained,
             alone=alone,
             without=await self.trials.try_without(names, explained),
-            releases=tuple(self.searches[name] for name in names if name in self.searches and name in blamed),
-            through=tuple(search for name, search in self.searches.items() if name not in names),
+            releases=tuple(self.searches[name] for name in names if name in self.searches and name in causes),
+            requirers=tuple(search for name, search in self.searches.items() if name not in names),
         )
 
-    async def _take_back(
-        self, part: Sequence[str], blamed: Sequence[str], explained: Sequence[str]
+    async def _complete_part(
+        self, part: Sequence[str], causes: Sequence[str], explained: Sequence[str]
     ) -> tuple[tuple[str, ...], Trial]:
-        """Whom to name, and what that does alone: who only brings others along as well, if those do nothing.
+        """The names of the cause and their trial alone; with the rest of the part if they are green alone.
 
-        What was told apart on top of a part says that the others are needed, not that they are enough.
+        The search between releases proves that the causes are necessary, not that they are sufficient.
         """
-        names = tuple(name for name in self.trials.names if name in blamed)
+        names = tuple(name for name in self.trials.names if name in causes)
         alone = await self.trials.try_part(names, explained)
         if alone.outcome != "green" or set(part) <= set(names):
             return names, alone
-        together = tuple(name for name in self.trials.names if name in {*blamed, *part})
+        together = tuple(name for name in self.trials.names if name in {*causes, *part})
         both = await self.trials.try_part(together, explained)
         return (together, both) if both.outcome == "red" else (names, alone)
 
-    async def _blame(self, part: tuple[str, ...], explained: Sequence[str]) -> dict[str, _Context]:
-        """Whom to blame in the end, each with the trials in which it was found.
+    async def _find_causes(self, part: tuple[str, ...], explained: Sequence[str]) -> dict[str, _Context]:
+        """The names of the actual causes, each with the trials in which it was found.
 
-        Names that only bring others along give way to these, which are looked at in their turn.
+        A name that only requires an actual cause is replaced by that, which is then analyzed itself.
         """
-        blamed: dict[str, _Context] = {}
+        causes: dict[str, _Context] = {}
         open_ = {name: _Context(part, self.trials) for name in part}
         while open_:
             name, context = open_.popitem()
             search = await self._bisect(name, context, explained)
             if search is not None:
                 self.searches[name] = search
-                if apart := await self._describe_separately(search, context, explained):
-                    open_ |= {each: apart for each in apart.names if each not in self.searches}
+                if actual := await self._find_actual_cause(search, context, explained):
+                    open_ |= {each: actual for each in actual.names if each not in self.searches}
                     continue
-            blamed[name] = context
-        return blamed
+            causes[name] = context
+        return causes
 
     async def _bisect(self, name: str, context: _Context, explained: Sequence[str]) -> ReleaseSearch | None:
-        """The first bad release of one of the names; None where it was added or removed."""
+        """Find the first bad release of a name; None if it was added or removed."""
         trials, change = context.trials, context.change_of(name)
         if change.kind != "changed" or change.before == change.after:
             return None
-        trials.say(f"looking up the releases of {name} from {change.before} to {change.after}")
+        trials.log(f"listing the releases of {name} from {change.before} to {change.after}")
         low, high = sorted((change.before, change.after), key=Version)
         listed = await list_between(name, low, high, trials.matrix, trials.settings, python=self.python)
         listed = listed if low == change.before else listed.backwards()
@@ -135,188 +135,194 @@ class CauseInquiry:
             trial = await trials.try_versions(context.versions({name: version}), explained)
             return ReleaseTrial(version=version, outcome=trial.outcome, because=trial.because)
 
-        return await bisect_releases(change, listed, try_release, at_once=self.at_once)
+        return await bisect_releases(change, listed, try_release, parallel=self.parallel)
 
-    async def _describe_separately(
+    async def _find_actual_cause(
         self, search: ReleaseSearch, context: _Context, explained: Sequence[str]
     ) -> _Context | None:
-        """Whom the first bad release only brings along, and who is to blame instead; None if it is itself.
+        """Find the actual cause that the first bad release only requires; None if it is the cause itself.
 
-        Between the last good and the first bad release the same search is made once more; the last good one
-        may go with what the first bad one needs.
+        The search is repeated between the last good and the first bad release: the last good one may work
+        with the requirements of the first bad one.
         """
         trials = context.trials
         good = await trials.resolve_versions(context.versions({search.name: search.last_good}))
         bad = await trials.resolve_versions(context.versions({search.name: search.first_bad}))
-        ends = {trials.compared.before.digest, trials.compared.after.digest}
+        ends = {trials.comparison.before.digest, trials.comparison.after.digest}
         if good.reason or bad.reason or {good.digest, bad.digest} == ends:
             return None
-        closer = trials.between(good, bad)
-        if len(closer.names) < 2:
+        between = trials.between(good, bad)
+        if len(between.names) < 2:
             return None
-        trials.say(f"{search.name} {search.first_bad} moves others along; is it one of them?")
-        minimum: Minimum = await closer.minimize(explained, at_once=self.at_once, most=self.most)
+        trials.log(f"{search.name} {search.first_bad} has transitive changes; checking if one is the cause")
+        minimum: Minimum = await between.minimize(
+            explained, parallel=self.parallel, max_trials=self.max_trials
+        )
         known: Collection[str] = self.trials.names
         if not minimum.part or search.name in minimum.part or not set(minimum.part) <= set(known):
             return None
         self.doubtful |= set(minimum.doubtful)
         self.cut_off = self.cut_off or minimum.cut_off
-        return _Context(minimum.part, closer)
+        return _Context(minimum.part, between)
 
-    async def _from_the_first(
+    async def _keep_explained(
         self, name: str, context: _Context, explained: tuple[str, ...]
     ) -> tuple[str, ...]:
-        """What the first bad release turns red already; what comes later has another cause."""
+        """The symptoms that the first bad release shows; later ones have another cause."""
         if name not in self.searches:
             return explained
         first = context.versions({name: self.searches[name].first_bad})
         lock = await context.trials.resolve_versions(first)
-        red = () if lock.reason else (await context.trials.look(lock)).red
+        red = () if lock.reason else (await context.trials.observe(lock)).red
         return tuple(each for each in explained if each in red) or explained
 
 
-MOST_TRIALS = 40
-"""Of one part; most are known by then, and one that is not takes as long as the suite takes to start."""
+MAX_TRIALS = 40
+"""Largest number of trials of one part; known results count, and a new one takes a start of the suite."""
 
-MOST_CULPRITS = 3
-"""Independent ones that are looked for, one after the other."""
+MAX_CAUSES = 3
+"""Largest number of independent causes; they are searched one after the other."""
 
 
 @dataclass
 class CauseSearch:
-    """One search over one kind of symptoms.
+    """The search for the causes of one kind of symptoms.
 
     Attributes:
-        trials: where trials are made.
-        wanted: ids of what is looked for.
-        noun: what these are, for a person.
-        python: for which releases have to be there.
-        at_once: trials at the same time.
-        most: trials of one part at most.
+        trials: runs the trials.
+        symptoms: ids of the failed cases or quantities.
+        noun: their name in sentences.
+        python: version that releases must support.
+        parallel: number of trials at the same time.
+        max_trials: largest number of trials of one part.
         units: of quantities, by id; cases have none.
     """
 
     trials: Trials
-    wanted: tuple[str, ...]
+    symptoms: tuple[str, ...]
     noun: str
     python: str
-    at_once: int = 1
-    most: int = MOST_TRIALS
+    parallel: int = 1
+    max_trials: int = MAX_TRIALS
     units: Mapping[str, str] = field(default_factory=dict)
-    _told: int = 0
+    _reported: int = 0
     _found: list[Culprit] = field(default_factory=list)
-    _left: tuple[str, ...] = field(init=False)
+    _open: tuple[str, ...] = field(init=False)
 
     def __post_init__(self) -> None:
-        """In the beginning all is left."""
-        self._left = self.wanted
+        """Start with all symptoms unexplained."""
+        self._open = self.symptoms
 
     async def search(self) -> Culprit:
-        """The culprit, with those that are independent of it as ``further``."""
-        trials, compared = self.trials, self.trials.compared
+        """Search for the cause; independent causes are in its ``further``."""
+        trials, comparison = self.trials, self.trials.comparison
         if not trials.names:
-            return self._nothing("both locks are the same, so no package can be to blame")
-        if self.at_once > 1:
+            return self._report_none("both locks are equal, so no package can be the cause")
+        if self.parallel > 1:
             async with asyncio.TaskGroup() as group:
-                for lock in (compared.before, compared.after):
-                    group.create_task(trials.look(lock))
-        whole = await trials.try_part(trials.names, self.wanted)
+                for lock in (comparison.before, comparison.after):
+                    group.create_task(trials.observe(lock))
+        whole = await trials.try_part(trials.names, self.symptoms)
         if whole.outcome != "red":
-            return self._nothing(_describe_gone(whole))
-        baseline = await trials.look(compared.before)
-        there = (await trials.look(compared.after)).red
-        self._left = tuple(each for each in self.wanted if each in there and each not in baseline.red)
-        if not self._left:
-            return self._nothing("what failed fails in the baseline too when it is run again: it is flaky")
-        while self._left and len(self._found) < MOST_CULPRITS:
-            one = await self._find_one(self._left)
+            return self._report_none(_describe_unreproduced(whole))
+        baseline = await trials.observe(comparison.before)
+        reproduced = (await trials.observe(comparison.after)).red
+        self._open = tuple(each for each in self.symptoms if each in reproduced and each not in baseline.red)
+        if not self._open:
+            return self._report_none(
+                "the failure occurs in the baseline too when it is run again: it is flaky"
+            )
+        while self._open and len(self._found) < MAX_CAUSES:
+            one = await self._find_cause(self._open)
             self._found.append(one)
             if not one.changes:
                 break
-            self._left = tuple(each for each in self._left if each not in one.looked_for)
-        left = f"{self._describe_left()}, which were not looked into" if self._left else ""
-        return self._with_notes(_join(self._found, left))
+            self._open = tuple(each for each in self._open if each not in one.looked_for)
+        unexplained = f"{self._describe_open()}, and the cause was not searched" if self._open else ""
+        return self._with_notes(_join(self._found, unexplained))
 
     def _with_notes(self, culprit: Culprit) -> Culprit:
-        """The sentence with what the search could not find out."""
+        """Append the notes of the search to the sentence."""
         return msgspec.structs.replace(culprit, sentence=". ".join([culprit.sentence, *self.trials.notes]))
 
     def stop(self, because: str) -> Culprit:
-        """What is known when the search was ended from outside; ``because`` says by what."""
-        reds = [each for each in self.trials.reds if set(each.explained) & set(self._left)]
-        smaller = [each for each in reds if each.digest != self.trials.compared.after.digest]
+        """The result so far of an interrupted search; ``because`` is the reason."""
+        failing = [each for each in self.trials.failing if set(each.explained) & set(self._open)]
+        smaller = [each for each in failing if each.digest != self.trials.comparison.after.digest]
         if smaller:
-            so_far = self._so_far(min(reversed(smaller), key=_size), because)
-            return self._with_notes(_join([*self._found, so_far], ""))
-        so_far = self._nothing(f"{because}, and no part smaller than the whole upgrade was known to do it")
-        left = f"{self._describe_left()}; {because}" if self._found else ""
-        return self._with_notes(_join([*self._found, so_far], left))
+            interrupted = self._report_interrupted(min(reversed(smaller), key=_size), because)
+            return self._with_notes(_join([*self._found, interrupted], ""))
+        interrupted = self._report_none(f"{because}; no part smaller than the whole upgrade is known to fail")
+        unexplained = f"{self._describe_open()}; {because}" if self._found else ""
+        return self._with_notes(_join([*self._found, interrupted], unexplained))
 
-    def _so_far(self, red: FailingPart, because: str) -> Culprit:
-        explained = tuple(each for each in red.explained if each in self._left)
-        told = describe_share(explained, self._left, self.noun)
+    def _report_interrupted(self, part: FailingPart, because: str) -> Culprit:
+        explained = tuple(each for each in part.explained if each in self._open)
+        share = describe_share(explained, self._open, self.noun)
         return Culprit(
-            sentence=describe_so_far(red, told, self._worse(explained), because),
+            sentence=describe_interrupted(part, share, self._describe_degradation(explained), because),
             looked_for=explained,
-            changes=red.changes,
-            dragged=red.dragged,
+            changes=part.changes,
+            dragged=part.dragged,
             alone="red",
             trials=self._new_trials(),
         )
 
-    def _describe_left(self) -> str:
-        one = len(self._left) == 1
-        what = f"1 more of the {self.noun} is" if one else f"{len(self._left)} more {self.noun} are"
-        return f"{what} {self._worse(self._left)}"
+    def _describe_open(self) -> str:
+        one = len(self._open) == 1
+        what = f"1 more of the {self.noun} is" if one else f"{len(self._open)} more {self.noun} are"
+        return f"{what} {self._describe_degradation(self._open)}"
 
-    def _worse(self, wanted: Sequence[str]) -> str:
-        return describe_worse([self.units[each] for each in wanted if each in self.units])
+    def _describe_degradation(self, symptoms: Sequence[str]) -> str:
+        return describe_degradation([self.units[each] for each in symptoms if each in self.units])
 
-    def _nothing(self, sentence: str) -> Culprit:
-        return Culprit(sentence=sentence, looked_for=self._left or self.wanted, trials=self._new_trials())
+    def _report_none(self, sentence: str) -> Culprit:
+        return Culprit(sentence=sentence, looked_for=self._open or self.symptoms, trials=self._new_trials())
 
     def _new_trials(self) -> tuple[Trial, ...]:
-        """Those that nobody was told of yet."""
-        new = tuple(self.trials.made[self._told :])
-        self._told = len(self.trials.made)
+        """The trials since the last report."""
+        new = tuple(self.trials.made[self._reported :])
+        self._reported = len(self.trials.made)
         return new
 
-    async def _find_one(self, wanted: Sequence[str]) -> Culprit:
-        """One culprit of these, tried in both directions."""
-        minimum = await self.trials.minimize(wanted, at_once=self.at_once, most=self.most)
+    async def _find_cause(self, symptoms: Sequence[str]) -> Culprit:
+        """Find one cause of these symptoms, tested in both directions."""
+        minimum = await self.trials.minimize(symptoms, parallel=self.parallel, max_trials=self.max_trials)
         if not minimum.part:
-            sentence = "what is left does not fail again"
-            return Culprit(sentence=sentence, looked_for=tuple(wanted), trials=self._new_trials())
-        inquiry = CauseInquiry(self.trials, wanted, self.python, self.at_once, self.most)
-        found = await inquiry.inquire(minimum.part)
-        told = describe_share(found.explained, wanted, self.noun)
-        unsure = {*minimum.doubtful, *inquiry.doubtful}
-        doubtful = [change.name for change in found.changes if change.name in unsure]
-        doubts = describe_doubts(doubtful, cut_off=minimum.cut_off or inquiry.cut_off, trials=self.most)
+            sentence = "the remaining failures do not occur again"
+            return Culprit(sentence=sentence, looked_for=tuple(symptoms), trials=self._new_trials())
+        analysis = CauseAnalysis(self.trials, symptoms, self.python, self.parallel, self.max_trials)
+        found = await analysis.analyze(minimum.part)
+        share = describe_share(found.explained, symptoms, self.noun)
+        uncertain = {*minimum.doubtful, *analysis.doubtful}
+        doubtful = [change.name for change in found.changes if change.name in uncertain]
+        uncertainty = describe_uncertainty(
+            doubtful, cut_off=minimum.cut_off or analysis.cut_off, trials=self.max_trials
+        )
         return Culprit(
-            sentence=describe_found(found, told, self._worse(found.explained), doubts),
+            sentence=describe_found(found, share, self._describe_degradation(found.explained), uncertainty),
             looked_for=tuple(found.explained),
             changes=found.changes,
             dragged=found.dragged,
             alone=found.alone.outcome,
             without=found.without.outcome,
-            releases=(*found.releases, *found.through),
+            releases=(*found.releases, *found.requirers),
             trials=self._new_trials(),
         )
 
 
-def _describe_gone(whole: Trial) -> str:
+def _describe_unreproduced(whole: Trial) -> str:
     if whole.outcome == "green":
-        return "what failed does not fail when it is run again by itself in the same environment: it is flaky"
-    return f"what failed could not be seen again: {whole.because}"
+        return "the failure does not occur again in the same environment: it is flaky"
+    return f"the failure could not be reproduced: {whole.because}"
 
 
-def _size(red: FailingPart) -> int:
-    return len(red.changes) + len(red.dragged)
+def _size(part: FailingPart) -> int:
+    return len(part.changes) + len(part.dragged)
 
 
-def join_kinds(found: Sequence[Culprit]) -> Culprit:
-    """One record of what was found for several kinds of symptoms; one that names somebody comes first."""
+def join_searches(found: Sequence[Culprit]) -> Culprit:
+    """Join the results for several kinds of symptoms into one record, a found cause first."""
     first, *others = sorted(found, key=lambda culprit: not culprit.changes)
     further = (*first.further, *(each for other in others for each in (other, *other.further)))
     sentence = ". ".join(culprit.sentence for culprit in found)
@@ -325,8 +331,8 @@ def join_kinds(found: Sequence[Culprit]) -> Culprit:
 
 
 def _join(found: Sequence[Culprit], more: str) -> Culprit:
-    """One record: the first, with the others as further ones, and a sentence that speaks of all."""
+    """Join results into one record: the first, the others as ``further``, and one sentence for all."""
     first, *further = found
     parts = [culprit.sentence for culprit in found if culprit.changes] or [first.sentence]
-    sentence = ". Beside that, ".join([*parts, more] if more else parts)
+    sentence = ". In addition, ".join([*parts, more] if more else parts)
     return msgspec.structs.replace(first, sentence=sentence, further=tuple(further))

@@ -1,4 +1,4 @@
-"""The cause of a failing gate in one sentence, and the records of what was found."""
+"""The cause of a failed gate in one sentence, and the records of the search."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from packaging.version import Version
 
 from harness.records import LockChange, ReleaseSearch, Trial
 
-# What a search comes to: a part that was red, and a culprit with all that it rests on.
+# Results of a search: a red part, and a cause with its evidence
 
 
 @dataclass(frozen=True)
 class FailingPart:
-    """A part that was red: what was applied, what moved along, and what of the wanted came up."""
+    """A red part: applied changes, transitive changes (``dragged``), and the symptoms that it shows."""
 
     digest: str
     changes: tuple[LockChange, ...]
@@ -24,16 +24,16 @@ class FailingPart:
 
 @dataclass(frozen=True)
 class FoundCause:
-    """A culprit, and what it rests on.
+    """A cause and its evidence.
 
     Attributes:
-        changes: what is to blame.
-        dragged: what moves along with it.
-        explained: what of the wanted it turns red.
-        alone: the trial of it alone.
-        without: the trial of everything but it.
-        releases: for each of the changes that spans several.
-        through: of packages that bring the culprit along and are not to blame themselves.
+        changes: that are the cause.
+        dragged: transitive changes of these.
+        explained: symptoms that it shows.
+        alone: the trial of the cause alone.
+        without: the trial of all other changes.
+        releases: searches for the first bad release, by change.
+        requirers: searches of packages that require the cause but are not the cause.
     """
 
     changes: tuple[LockChange, ...]
@@ -42,134 +42,138 @@ class FoundCause:
     alone: Trial
     without: Trial
     releases: tuple[ReleaseSearch, ...]
-    through: tuple[ReleaseSearch, ...] = ()
+    requirers: tuple[ReleaseSearch, ...] = ()
 
 
 RED = "red"
-"""What becomes of a case."""
+"""The effect on a case."""
 
-_GROWN = {"s": "slower", "B": "larger"}
+_DEGRADATIONS = {"s": "slower", "B": "larger"}
 
-_SHOWN = 4
+_MAX_NAMES = 4
 
 
 def describe_change(change: LockChange) -> str:
-    """One change: ``numpy 1.26.2 -> 2.4.6``, ``+ hub 2.0``, ``- idna 3.11``."""
+    """Describe a change: ``numpy 1.26.2 -> 2.4.6``, ``hub 2.0 (added)``, ``idna 3.11 (removed)``."""
     if change.kind == "added":
-        return f"{change.name} {change.after} (new)"
+        return f"{change.name} {change.after} (added)"
     if change.kind == "removed":
-        return f"{change.name} {change.before} (gone)"
+        return f"{change.name} {change.before} (removed)"
     return f"{change.name} {change.before} -> {change.after}"
 
 
-def by_weight(changes: Sequence[LockChange]) -> list[LockChange]:
-    """Those asked for first, then those that have another version, then what is gone or new."""
+def sort_by_relevance(changes: Sequence[LockChange]) -> list[LockChange]:
+    """Sort changes: direct ones first, then changed, removed and added distributions."""
     kinds = ("changed", "removed", "added")
     return sorted(changes, key=lambda change: (not change.asked, kinds.index(change.kind)))
 
 
-def describe_changes(changes: Sequence[LockChange], limit: int = _SHOWN) -> str:
-    """Several changes, the weightiest few by name."""
-    return _join(_shorten([describe_change(change) for change in by_weight(changes)], limit))
+def describe_changes(changes: Sequence[LockChange], limit: int = _MAX_NAMES) -> str:
+    """Describe several changes, at most ``limit`` of them by name."""
+    return _join(_shorten([describe_change(change) for change in sort_by_relevance(changes)], limit))
 
 
-def describe_worse(units: Collection[str]) -> str:
-    """What becomes of what is looked for: cases, which have no unit, turn red; seconds and bytes grow."""
-    return " or ".join(_GROWN[unit] for unit in sorted(set(units), reverse=True)) or RED
+def describe_degradation(units: Collection[str]) -> str:
+    """Describe the effect on symptoms by unit: red for cases, which have none; slower or larger."""
+    return " or ".join(_DEGRADATIONS[unit] for unit in sorted(set(units), reverse=True)) or RED
 
 
-def describe_found(found: FoundCause, told: str, worse: str, doubts: str = "") -> str:
-    """What it is, what it does (``told``, see ``describe_share``), both directions, the first bad release.
+def describe_found(found: FoundCause, symptoms: str, degradation: str, uncertainty: str = "") -> str:
+    """Describe a cause, its effect, the trials in both directions and the first bad releases.
 
-    ``doubts`` keep it from being the smallest for certain; see ``describe_doubts``.
+    ``symptoms`` is as of ``describe_share``, ``uncertainty`` as of ``describe_uncertainty``.
     """
     one, dragged = len(found.changes) == 1, found.dragged
-    along = f" (which moves {describe_changes(dragged, 2)} along)" if dragged else ""
+    along = f" (transitive: {describe_changes(dragged, 2)})" if dragged else ""
     head = _describe_alone(
-        describe_changes(found.changes) + along, found.alone, _Effect(told, worse), one=one
+        describe_changes(found.changes) + along, found.alone, _Effect(symptoms, degradation), one=one
     )
-    if found.alone.outcome == "red" and not one and not doubts:
-        head += ", and none of them can be left out"
-    parts = [head, _describe_without(found.without, worse, one=one), *map(_describe_release, found.releases)]
-    return "; ".join(parts) + _describe_apart(found) + doubts
+    if found.alone.outcome == "red" and not one and not uncertainty:
+        head += ", and each of them is necessary"
+    parts = [
+        head,
+        _describe_without(found.without, degradation, one=one),
+        *map(_describe_release, found.releases),
+    ]
+    return "; ".join(parts) + _describe_requirers(found) + uncertainty
 
 
-def describe_so_far(red: FailingPart, told: str, worse: str, because: str) -> str:
-    """The smallest part known to do it when the search was ended; ``because`` says by what."""
-    what, one = describe_changes(red.changes), len(red.changes) == 1
-    along = f" (which moves {describe_changes(red.dragged, 2)} along)" if red.dragged else ""
-    does = _Effect(told, worse).say(one=one)
+def describe_interrupted(part: FailingPart, symptoms: str, degradation: str, because: str) -> str:
+    """Describe the smallest red part of an interrupted search; ``because`` is the reason."""
+    what, one = describe_changes(part.changes), len(part.changes) == 1
+    along = f" (transitive: {describe_changes(part.dragged, 2)})" if part.dragged else ""
+    does = _Effect(symptoms, degradation).describe(one=one)
     head = f"{what}{along} alone {does}" if one else f"{what}{along} {does} together"
-    return f"{head}; {because}, so a smaller part or an earlier release may do"
+    return f"{head}; {because}, so a smaller part or an earlier release may be the cause"
 
 
 def describe_seconds(seconds: float) -> str:
-    """A duration as a person says it."""
+    """Format a duration in seconds or minutes."""
     return f"{seconds / 60:.0f} minutes" if seconds >= 120 else f"{seconds:g} seconds"
 
 
 @dataclass(frozen=True)
 class _Effect:
-    """``told`` is what is looked for, ``worse`` what becomes of it."""
+    """The effect of a cause: ``degradation`` of ``symptoms``."""
 
-    told: str
-    worse: str
+    symptoms: str
+    degradation: str
 
-    def say(self, *, one: bool) -> str:
-        """With the verb, for one package or for several."""
-        verb = ("turn" if self.worse == RED else "make") + ("s" if one else "")
-        return f"{verb} {self.told} {self.worse}"
+    def describe(self, *, one: bool) -> str:
+        """The effect with its verb, singular for one package."""
+        verb = ("turn" if self.degradation == RED else "make") + ("s" if one else "")
+        return f"{verb} {self.symptoms} {self.degradation}"
 
 
 def _describe_alone(what: str, alone: Trial, effect: _Effect, *, one: bool) -> str:
-    """Only a trial of this part alone that was red says that it is this part alone."""
+    """Describe the part by its trial alone: it is the cause alone only if that trial is red."""
     if alone.outcome == "red":
-        does = effect.say(one=one)
+        does = effect.describe(one=one)
         return f"{what} alone {does}" if one else f"{what} {does} together"
-    head = f"{what} {'is' if one else 'are'} in what {effect.say(one=True)}"
-    left = "it" if one else "they"
+    head = f"{what} {'is' if one else 'are'} part of what {effect.describe(one=True)}"
     if alone.outcome == "green":
-        return f"{head}, but alone {left} {'does' if one else 'do'} not"
-    return f"{head}; what {left} {'does' if one else 'do'} alone is not known ({alone.because})"
+        return f"{head}, but alone {'it does' if one else 'they do'} not"
+    return f"{head}; {'its' if one else 'their'} effect alone is unknown ({alone.because})"
 
 
-def describe_count(wanted: Sequence[str], noun: str) -> str:
-    """How many of them, or which one."""
-    return wanted[0] if len(wanted) == 1 else f"{len(wanted)} {noun}"
+def describe_count(symptoms: Sequence[str], noun: str) -> str:
+    """Describe symptoms by their number, or a single one by its id."""
+    return symptoms[0] if len(symptoms) == 1 else f"{len(symptoms)} {noun}"
 
 
-def describe_share(explained: Collection[str], wanted: Collection[str], noun: str) -> str:
-    """How much of what is looked for comes up."""
-    if len(wanted) == 1:
+def describe_share(explained: Collection[str], symptoms: Collection[str], noun: str) -> str:
+    """Describe which share of the symptoms a cause explains."""
+    if len(symptoms) == 1:
         return next(iter(explained))
-    if len(explained) == len(wanted):
-        return f"all {len(wanted)} {noun}"
-    return f"{len(explained)} of {len(wanted)} {noun}"
+    if len(explained) == len(symptoms):
+        return f"all {len(symptoms)} {noun}"
+    return f"{len(explained)} of {len(symptoms)} {noun}"
 
 
-def _describe_without(without: Trial, worse: str, *, one: bool) -> str:
-    left = "it" if one else "them"
+def _describe_without(without: Trial, degradation: str, *, one: bool) -> str:
+    cause = "it" if one else "them"
     if without.outcome == "unresolved":
-        return f"what all the rest does without {left} is not known ({without.because})"
+        return f"the effect of all other changes is unknown ({without.because})"
     if without.outcome == "red":
-        same = _Effect("the same", worse).say(one=True)
-        return f"but without {left} the rest {same}, so there is a second cause"
+        return "but all other changes together have the same effect, so there is a second cause"
     if not without.moved:
-        green = ", and the baseline is green" if worse == RED else ""
-        return f"without {left} nothing of the upgrade can stay{green}"
-    gone = {change.name for change in without.moved}
-    back = [name for name in without.applied if name not in gone]
-    less = f" (and without {_join(_shorten(back, 3))}, which cannot stay)" if back else ""
-    return f"all the rest without {left}{less} {'stays green' if worse == RED else 'does not'}"
+        green = ", and the baseline is green" if degradation == RED else ""
+        return f"without {cause} no other change is possible{green}"
+    moved = {change.name for change in without.moved}
+    impossible = [name for name in without.applied if name not in moved]
+    less = f" (except {_join(_shorten(impossible, 3))}, impossible without {cause})" if impossible else ""
+    return f"all other changes together{less} {'stay green' if degradation == RED else 'do not'}"
 
 
 def _describe_release(search: ReleaseSearch) -> str:
-    doubts = [f"{len(search.skipped)} in between could not be tried"] if search.skipped else []
+    limits = [f"{len(search.skipped)} in between could not be tried"] if search.skipped else []
     if search.unlisted and _lies_within(search.unlisted, search):
         low, high = search.unlisted
-        doubts.append(f"there are too many to look up all: what lies between {low} and {high} was left out")
-    told = f"the first bad {search.name} is {search.first_bad}, the last good one {search.last_good}"
-    return f"{told} ({'; '.join(doubts)})" if doubts else told
+        limits.append(f"there are too many releases to list those between {low} and {high}")
+    ends = (
+        f"the first bad release of {search.name} is {search.first_bad}, the last good one {search.last_good}"
+    )
+    return f"{ends} ({'; '.join(limits)})" if limits else ends
 
 
 def _lies_within(gap: tuple[str, str], search: ReleaseSearch) -> bool:
@@ -177,27 +181,27 @@ def _lies_within(gap: tuple[str, str], search: ReleaseSearch) -> bool:
     return ends in (sorted(ends), sorted(ends, reverse=True))
 
 
-def _describe_apart(found: FoundCause) -> str:
-    """Which packages bring the culprit along, and how the two were told apart."""
-    free = ", and is not to blame" if found.alone.outcome == "red" else ""
-    told = (
-        f"{search.name} brings it along from {search.first_bad} on{free}: with "
-        f"{search.last_good} of it the same comes up"
-        for search in found.through
+def _describe_requirers(found: FoundCause) -> str:
+    """Describe packages that require the cause, and the release that separates the two."""
+    no_cause = ", and is not the cause" if found.alone.outcome == "red" else ""
+    texts = (
+        f"{search.name} requires it from {search.first_bad} on{no_cause}: with {search.name} "
+        f"{search.last_good} the effect is the same"
+        for search in found.requirers
     )
-    return "".join(f"; {each}" for each in told)
+    return "".join(f"; {each}" for each in texts)
 
 
-def describe_doubts(doubtful: Sequence[str], *, cut_off: bool, trials: int) -> str:
-    """What keeps the part from being the smallest for certain; empty where nothing does."""
+def describe_uncertainty(doubtful: Sequence[str], *, cut_off: bool, trials: int) -> str:
+    """Describe why the part may not be minimal; empty if it is."""
     if cut_off:
-        return f"; the search was cut off after {trials} trials, so a smaller part may do"
+        return f"; the search reached its limit of {trials} trials, so a smaller part may be the cause"
     if doubtful:
-        return f"; whether {_join(doubtful)} {'is' if len(doubtful) == 1 else 'are'} needed is not known"
+        return f"; it is unknown whether {_join(doubtful)} {'is' if len(doubtful) == 1 else 'are'} necessary"
     return ""
 
 
-def _shorten(words: Sequence[str], limit: int = _SHOWN) -> list[str]:
+def _shorten(words: Sequence[str], limit: int = _MAX_NAMES) -> list[str]:
     return [*words[:limit], *([f"{len(words) - limit} more"] if len(words) > limit else [])]
 
 

@@ -1,4 +1,4 @@
-"""The stage of a gate that finds the cause: runs trials by the suite or by probe processes."""
+"""The stage of a gate that finds the cause: trials run the suite or probe processes."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ from harness.cell.interface import load_checks
 from harness.errors import HarnessError, MachineError, StoreError
 from harness.files import describe_os_error, write_text, write_whole
 from harness.gate.blocks import read_blocks
-from harness.gate.cause.search import CauseSearch, join_kinds
+from harness.gate.cause.search import CauseSearch, join_searches
 from harness.gate.cause.sentence import describe_count, describe_seconds
-from harness.gate.cause.symptoms import Seen, Symptoms, find_symptoms, see_cell, see_speed
+from harness.gate.cause.symptoms import Observation, Symptoms, find_symptoms, observe_cell, observe_speed
 from harness.gate.cause.trial_lock import TRIAL
 from harness.gate.cause.trials import Run, Trials
 from harness.gate.measuring import measure_speed
-from harness.gate.request import Compared
-from harness.judge.sampling import plan_analyses
+from harness.gate.request import Comparison
+from harness.judge.alpha_spending import plan_analyses
 from harness.judge.verdict import judge
 from harness.records import (
     CULPRIT_SECONDS,
@@ -52,24 +52,24 @@ from harness.sweep.interrupt import one_error
 from harness.sweep.run_sweep import Request, find_golden
 from harness.sweep.schedule import Supplies, sweep
 
-# How a trial is run: the suite, narrowed to what failed, or the lean processes of what got slower.
+# Run a trial: the failed cases of the suite, or probe processes for the regressed quantities.
 
-SPEED_SECONDS = 180.0
-"""The least budget of one trial that measures; what is undecided by then is unresolved."""
+MIN_TRIAL_SECONDS = 180.0
+"""Smallest budget of a measuring trial; quantities still undecided then are unresolved."""
 
-LOOKS = 2
-"""So many looks of each group fit into the budget of a trial that measures."""
+TRIAL_ANALYSES = 2
+"""Interim analyses of each group that fit into the budget of a measuring trial."""
 
 
 @dataclass(frozen=True)
 class TrialFolder(RunFolder):
-    """The folder of a trial inside that of its gate; it never becomes the latest run."""
+    """The folder of a trial within that of its gate; it never becomes the latest run."""
 
     def begin(self, plan: Plan) -> None:
         """Write the plan, marked as unfinished.
 
         Raises:
-            MachineError: it cannot be written.
+            MachineError: a file cannot be written.
         """
         try:
             write_whole(self.path / UNFINISHED, b"")
@@ -78,13 +78,13 @@ class TrialFolder(RunFolder):
             raise MachineError(f"a trial cannot be written: {describe_os_error(error)}") from error
 
     def finish(self) -> None:
-        """The trial is complete."""
+        """Mark the trial as complete."""
         (self.path / UNFINISHED).unlink(missing_ok=True)
 
 
 @dataclass(frozen=True)
-class Means:
-    """What every trial runs with: the plan of the gate, and the folder for those of the trials."""
+class TrialContext:
+    """Shared by all trials; ``plan`` is that of the gate, ``folder`` contains those of the trials."""
 
     plan: Plan
     request: Request
@@ -93,42 +93,41 @@ class Means:
     folder: Path
 
 
-async def make_suite_runner(symptoms: Symptoms, means: Means, stack: AsyncExitStack) -> Run:
-    """What runs the cases that failed (all of them where the candidate died) in an environment.
+async def make_suite_runner(symptoms: Symptoms, context: TrialContext, stack: AsyncExitStack) -> Run:
+    """Make the function that runs the failed cases in an environment; all cases if the candidate died.
 
-    Environments and results come from the store where they are known there; model and suite are in use until
-    ``stack`` is closed.
+    Stored environments and results are reused; model and suite are in use until ``stack`` is closed.
 
     Raises:
-        HarnessError: model, suite or store cannot be had.
+        HarnessError: model, suite or store is unavailable.
     """
-    plan, request = means.plan, means.request
-    planned = _planned(symptoms, plan)
+    plan, request = context.plan, context.request
+    planned = _narrow_cell(symptoms, plan)
     only = request.checks if symptoms.status else tuple(map(escape, planned.cases))
-    say: Callable[[str], None] = _saying(means.notify)
-    installer = make_installer(means.settings, downloads=request.python_downloads)
+    log: Callable[[str], None] = _log_to(context.notify)
+    installer = make_installer(context.settings, downloads=request.python_downloads)
     material = await prepare_inputs(
-        request.matrix, request.store, installer, say, stack, golden=find_golden(request.golden), only=only
+        request.matrix, request.store, installer, log, stack, golden=find_golden(request.golden), only=only
     )
     environments = make_environments(request.store, installer)
-    results = ResultStore(request.store, say, fresh=request.options.fresh, rerun=request.options.rerun)
+    results = ResultStore(request.store, log, fresh=request.options.fresh, rerun=request.options.rerun)
     options = replace(request.options, jobs=1, latency=False)
 
-    async def run(lock: Lock, number: int) -> Seen:
-        trial = _trial_plan(plan, planned, lock, number)
-        place = TrialFolder(means.folder / str(number), trial.run)
-        place.begin(trial)
-        supplies = Supplies(material, environments.use, results, place)
+    async def run(lock: Lock, number: int) -> Observation:
+        trial = _make_suite_plan(plan, planned, lock, number)
+        folder = TrialFolder(context.folder / str(number), trial.run)
+        folder.begin(trial)
+        supplies = Supplies(material, environments.use, results, folder)
         swept = await sweep(trial, supplies, options, discard)
-        place.finish()
+        folder.finish()
         judged = judge(trial, swept.results, load_checks())
-        return see_cell(symptoms, judged.cells[0], judged.findings)
+        return observe_cell(symptoms, judged.cells[0], judged.findings)
 
     return run
 
 
-def _planned(symptoms: Symptoms, plan: Plan) -> PlannedCell:
-    """The candidate's cell, with the cases that are looked for."""
+def _narrow_cell(symptoms: Symptoms, plan: Plan) -> PlannedCell:
+    """The cell of the candidate, narrowed to the failed cases."""
     candidate = plan.cells[-1]
     if symptoms.status:
         return candidate
@@ -136,7 +135,7 @@ def _planned(symptoms: Symptoms, plan: Plan) -> PlannedCell:
     return msgspec.structs.replace(candidate, cases=cases)
 
 
-def _trial_plan(plan: Plan, planned: PlannedCell, lock: Lock, number: int) -> Plan:
+def _make_suite_plan(plan: Plan, planned: PlannedCell, lock: Lock, number: int) -> Plan:
     cell = Cell(
         id=TRIAL,
         axes={},
@@ -144,94 +143,96 @@ def _trial_plan(plan: Plan, planned: PlannedCell, lock: Lock, number: int) -> Pl
         python=planned.cell.python,
         source=planned.cell.source,
     )
-    there = PlannedCell(cell=cell, lock=msgspec.structs.replace(lock, cell=TRIAL), cases=planned.cases)
+    planned_cell = PlannedCell(cell=cell, lock=msgspec.structs.replace(lock, cell=TRIAL), cases=planned.cases)
     return msgspec.structs.replace(
         plan,
         run=f"{plan.run}-trial-{number}",
         title=f"{plan.title}: trial {number}",
         baseline=None,
-        cells=(there,),
+        cells=(planned_cell,),
         baseline_cell=None,
         scenarios=(),
         subset=True,
     )
 
 
-def _saying(notify: Notify) -> Callable[[str], None]:
+def _log_to(notify: Notify) -> Callable[[str], None]:
     return lambda text: notify(Progress(cell="", stage="note", note=text))
 
 
 def trial_seconds(quantities: Iterable[Quantity], blocks: Iterable[Block]) -> float:
-    """The budget of one trial that measures ``quantities``, by what ``blocks`` of the gate took.
+    """The budget in seconds of a trial that measures ``quantities``, from the cost of the gate's ``blocks``.
 
-    A trial measures no more in a block than the gate did in those that had any of these, so that is enough;
-    one more a group is for the time between them.
+    A block of a trial costs at most as much as a block of the gate with any of these quantities. One more
+    block per group covers the time between blocks.
     """
-    *_, last = itertools.islice(plan_analyses(), LOOKS)
-    wanted = {quantity.id for quantity in quantities}
+    *_, last = itertools.islice(plan_analyses(), TRIAL_ANALYSES)
+    ids = {quantity.id for quantity in quantities}
     costs: dict[str, list[float]] = {}
     for block in blocks:
-        if wanted & block.baseline.keys():
+        if ids & block.baseline.keys():
             costs.setdefault(block.group, []).append(block.seconds)
-    return max(SPEED_SECONDS, sum((last.blocks + 1) * fmean(mine) for mine in costs.values()))
+    return max(MIN_TRIAL_SECONDS, sum((last.blocks + 1) * fmean(mine) for mine in costs.values()))
 
 
-def make_speed_runner(symptoms: Symptoms, means: Means, budget: float) -> Run:
-    """What measures the quantities that got worse, in an environment against the baseline.
+def make_speed_runner(symptoms: Symptoms, context: TrialContext, budget: float) -> Run:
+    """Make the function that measures the regressed quantities of an environment against the baseline.
 
-    One at a time, each within ``budget`` seconds: two that measure disturb each other.
+    Trials run one at a time, each within ``budget`` seconds: parallel measurements disturb each other.
     """
 
-    async def run(lock: Lock, number: int) -> Seen:
-        trial = _speed_plan(means.plan, lock, number)
-        place = TrialFolder(means.folder / str(number))
-        place.begin(trial)
+    async def run(lock: Lock, number: int) -> Observation:
+        trial = _make_speed_plan(context.plan, lock, number)
+        folder = TrialFolder(context.folder / str(number))
+        folder.begin(trial)
         try:
             speed = await measure_speed(
                 trial,
-                means.request,
+                context.request,
                 symptoms.quantities,
-                means.settings,
+                context.settings,
                 discard,
                 budget=budget,
-                folder=place.path,
+                folder=folder.path,
             )
-        except StoreError as error:  # of this environment; the next one may be there
-            return Seen(because=str(error))
-        place.finish()
-        return see_speed(speed.quantities)
+        except StoreError as error:  # other environments may still be available
+            return Observation(because=str(error))
+        folder.finish()
+        return observe_speed(speed.quantities)
 
     return run
 
 
-def _speed_plan(plan: Plan, lock: Lock, number: int) -> Plan:
+def _make_speed_plan(plan: Plan, lock: Lock, number: int) -> Plan:
     """The plan of the gate with another candidate."""
     baseline, candidate = plan.cells
-    there = msgspec.structs.replace(candidate, lock=msgspec.structs.replace(lock, cell=candidate.cell.id))
-    return msgspec.structs.replace(plan, run=f"{plan.run}-trial-{number}", cells=(baseline, there))
+    planned_cell = msgspec.structs.replace(
+        candidate, lock=msgspec.structs.replace(lock, cell=candidate.cell.id)
+    )
+    return msgspec.structs.replace(plan, run=f"{plan.run}-trial-{number}", cells=(baseline, planned_cell))
 
 
 FOLDER = "culprit"
-"""Inside the folder of a gate: one folder a trial."""
+"""Within the folder of a gate: one folder per trial."""
 
-MOST_MEASURED = 12
-"""Environments that are measured at most; each takes minutes."""
+MAX_MEASURED = 12
+"""Largest number of measured environments; each takes minutes."""
 
 SUITE, SPEED = "cases", "quantities"
-"""What is looked for, for a person."""
+"""Names of the symptoms in sentences."""
 
 SUITE_SHARE = 0.5
-"""Of the time, for the suite where there is something to measure too."""
+"""Share of the time for the suite if quantities regressed too."""
 
-AT_ONCE = 2
-"""Trials of the suite at the same time, on a machine with as many cores."""
+PARALLEL_TRIALS = 2
+"""Largest number of trials of the suite at the same time."""
 
 
 @dataclass(frozen=True)
 class CauseRequest:
-    """A gate that said no: what it compared, and what it says no to; ``findings`` are those of both cells."""
+    """A failed gate: its comparison and decision; ``findings`` are those of both cells."""
 
-    compared: Compared
+    comparison: Comparison
     diff: LockDiff
     plan: Plan
     decision: Decision
@@ -239,8 +240,8 @@ class CauseRequest:
     speed: Speed | None = None
 
 
-async def find_culprit(  # noqa: PLR0913 - one parameter an ingredient
-    suspicion: CauseRequest,
+async def find_cause(  # noqa: PLR0913 - one parameter an ingredient
+    cause_request: CauseRequest,
     request: Request,
     settings: IndexSettings,
     notify: Notify,
@@ -248,84 +249,86 @@ async def find_culprit(  # noqa: PLR0913 - one parameter an ingredient
     *,
     seconds: float = CULPRIT_SECONDS,
 ) -> Culprit:
-    """The smallest part of the lock diff that does it; ``folder`` is that of the gate.
+    """Find the smallest part of the lock diff that is the cause; ``folder`` is that of the gate.
 
-    A search that breaks off, or is cut off after ``seconds``, says so and what it knows by then: the gate has
-    its verdict without it.
+    A search that fails, or exceeds ``seconds``, returns its result so far with the reason; the verdict of the
+    gate does not depend on it.
     """
-    symptoms = find_symptoms(suspicion.decision, suspicion.speed, suspicion.findings)
-    means = Means(suspicion.plan, request, settings, notify, folder / FOLDER)
-    return await _Search(suspicion, symptoms, means, seconds).run()
+    symptoms = find_symptoms(cause_request.decision, cause_request.speed, cause_request.findings)
+    context = TrialContext(cause_request.plan, request, settings, notify, folder / FOLDER)
+    return await _Search(cause_request, symptoms, context, seconds).run()
 
 
 @dataclass(frozen=True)
 class _Search:
-    """One search over both kinds of symptoms, each with what is known of it when it has to end."""
+    """The search over both kinds of symptoms, each with its own time limit."""
 
-    suspicion: CauseRequest
+    cause_request: CauseRequest
     symptoms: Symptoms
-    means: Means
+    context: TrialContext
     seconds: float
     begun: float = field(default_factory=time.monotonic)
 
     async def run(self) -> Culprit:
-        """Those that the suite shows, then those that only measuring shows."""
+        """Search for the causes of failed cases, then of regressed quantities."""
         found, suite, speed = [], self.symptoms.of_suite, self.symptoms.of_speed
         if suite:
-            self._say(f"looking for the part of the upgrade that turns {describe_count(suite, SUITE)} red")
-            until = self.seconds * (SUITE_SHARE if speed else 1.0)
-            found.append(await self._bound(self._hunt_suite, suite, until))
+            self._log(f"searching for the part of the upgrade that turns {describe_count(suite, SUITE)} red")
+            limit = self.seconds * (SUITE_SHARE if speed else 1.0)
+            found.append(await self._run_limited(self._make_suite_search, suite, limit))
         if speed:
-            self._say(f"looking for the part of the upgrade that makes {describe_count(speed, SPEED)} worse")
-            found.append(await self._bound(self._hunt_speed, speed, self.seconds))
+            self._log(
+                f"searching for the part of the upgrade that makes {describe_count(speed, SPEED)} worse"
+            )
+            found.append(await self._run_limited(self._make_speed_search, speed, self.seconds))
         if not found:
-            return Culprit(sentence="nothing that can be looked for by itself failed, so there is no culprit")
-        return join_kinds(found)
+            return Culprit(sentence="no failure can be reproduced by itself, so the cause was not searched")
+        return join_searches(found)
 
-    async def _bound(
-        self, make: Callable[[AsyncExitStack], Awaitable[CauseSearch]], wanted: tuple[str, ...], until: float
+    async def _run_limited(
+        self, make: Callable[[AsyncExitStack], Awaitable[CauseSearch]], ids: tuple[str, ...], limit: float
     ) -> Culprit:
-        """Search one kind until so many seconds after the beginning."""
-        hunt, left = None, until - (time.monotonic() - self.begun)
+        """Search for one kind of symptoms until ``limit`` seconds after the start."""
+        search, left = None, limit - (time.monotonic() - self.begun)
         try:
             async with asyncio.timeout(left):
                 with one_error():
                     async with AsyncExitStack() as stack:
-                        hunt = await make(stack)
-                        return await hunt.search()
+                        search = await make(stack)
+                        return await search.search()
         except TimeoutError:
-            because = f"the search was cut off after {describe_seconds(round(left))}"
+            because = f"the search reached its limit of {describe_seconds(round(left))}"
         except HarnessError as error:
-            because = f"the search for the culprit broke off: {error}"
-        self._say(because)
-        return Culprit(sentence=because, looked_for=wanted) if hunt is None else hunt.stop(because)
+            because = f"the search for the cause failed: {error}"
+        self._log(because)
+        return Culprit(sentence=because, looked_for=ids) if search is None else search.stop(because)
 
-    def _say(self, text: str) -> None:
-        self.means.notify(Progress(cell="", stage="note", note=f"culprit: {text}"))
+    def _log(self, text: str) -> None:
+        self.context.notify(Progress(cell="", stage="note", note=f"cause: {text}"))
 
-    async def _hunt_suite(self, stack: AsyncExitStack) -> CauseSearch:
-        means = self.means
-        trials = self._trials(await make_suite_runner(self.symptoms, means, stack))
-        at_once = min(AT_ONCE, means.request.options.jobs)
-        return CauseSearch(trials, self.symptoms.of_suite, SUITE, self._python, at_once)
+    async def _make_suite_search(self, stack: AsyncExitStack) -> CauseSearch:
+        context = self.context
+        trials = self._make_trials(await make_suite_runner(self.symptoms, context, stack))
+        parallel = min(PARALLEL_TRIALS, context.request.options.jobs)
+        return CauseSearch(trials, self.symptoms.of_suite, SUITE, self._python, parallel)
 
-    async def _hunt_speed(self, _: AsyncExitStack) -> CauseSearch:
-        suspicion, symptoms, means = self.suspicion, self.symptoms, self.means
-        budget = trial_seconds(symptoms.quantities, read_blocks(means.folder.parent))
-        run = make_speed_runner(symptoms, replace(means, folder=means.folder / "speed"), budget)
-        trials, wanted = replace(self._trials(run), most=MOST_MEASURED), symptoms.of_speed
-        before, after = suspicion.compared.before, suspicion.compared.after
-        trials.seen[before.digest] = Seen(green=frozenset(wanted))  # so says the A/A arm of the gate
-        if suspicion.speed is not None:  # many processes said so: that is not measured again
-            trials.seen[after.digest] = see_speed(suspicion.speed.quantities)
+    async def _make_speed_search(self, _: AsyncExitStack) -> CauseSearch:
+        cause_request, symptoms, context = self.cause_request, self.symptoms, self.context
+        budget = trial_seconds(symptoms.quantities, read_blocks(context.folder.parent))
+        run = make_speed_runner(symptoms, replace(context, folder=context.folder / "speed"), budget)
+        trials, ids = replace(self._make_trials(run), max_trials=MAX_MEASURED), symptoms.of_speed
+        before, after = cause_request.comparison.before, cause_request.comparison.after
+        trials.observations[before.digest] = Observation(green=frozenset(ids))  # known from the A/A arm
+        if cause_request.speed is not None:  # the gate has measured the candidate with many processes
+            trials.observations[after.digest] = observe_speed(cause_request.speed.quantities)
         units = {quantity.id: quantity.unit for quantity in symptoms.quantities}
-        return CauseSearch(trials, wanted, SPEED, self._python, units=units)
+        return CauseSearch(trials, ids, SPEED, self._python, units=units)
 
-    def _trials(self, run: Run) -> Trials:
-        suspicion, means = self.suspicion, self.means
-        matrix, settings = means.request.matrix, means.settings
-        return Trials(suspicion.compared, suspicion.diff, matrix, settings, run, self._say)
+    def _make_trials(self, run: Run) -> Trials:
+        cause_request, context = self.cause_request, self.context
+        matrix, settings = context.request.matrix, context.settings
+        return Trials(cause_request.comparison, cause_request.diff, matrix, settings, run, self._log)
 
     @property
     def _python(self) -> str:
-        return self.suspicion.compared.baseline.python
+        return self.cause_request.comparison.baseline.python

@@ -1,4 +1,4 @@
-"""What a trial looks for, and what it has seen of that. Pure."""
+"""The symptoms of a failed gate, and which of them a trial shows. Pure."""
 
 from __future__ import annotations
 
@@ -29,13 +29,13 @@ _NUMBER = re.compile(r"\d+(\.\d+)?")
 
 @dataclass(frozen=True)
 class Symptoms:
-    """What the candidate does and the baseline does not.
+    """Failures that only the candidate has.
 
     Attributes:
-        status: how the candidate died; then nothing else is looked for.
-        end: what it died of, without what differs from process to process; see ``name_end``.
-        cases: case id -> outcomes that are this failure again.
-        quantities: what got slower or larger.
+        status: of the cell of a candidate that died; then there are no other symptoms.
+        end: the normalized reason of its death; see ``normalize_end``.
+        cases: case id -> outcomes that count as the same failure.
+        quantities: that regressed.
     """
 
     status: str = ""
@@ -45,77 +45,77 @@ class Symptoms:
 
     @property
     def of_suite(self) -> tuple[str, ...]:
-        """What a run of the suite can show."""
+        """Ids of the symptoms that a run of the suite can show."""
         return (f"status {self.status}",) if self.status else tuple(self.cases)
 
     @property
     def of_speed(self) -> tuple[str, ...]:
-        """What only measuring can show."""
+        """Ids of the symptoms that only a measurement can show."""
         return tuple(quantity.id for quantity in self.quantities)
 
 
 @dataclass(frozen=True)
-class Seen:
-    """What one trial showed: which symptoms came up, which did not, and why nothing is known of the rest."""
+class Observation:
+    """The symptoms that occurred in a trial, those that did not, and why the rest is unknown."""
 
     red: frozenset[str] = frozenset()
     green: frozenset[str] = frozenset()
     because: str = ""
 
-    def judge(self, wanted: Collection[str]) -> tuple[TrialOutcome, str]:
-        """Outcome as to these symptoms: red if any comes up, green only if none does for certain."""
-        if self.red & set(wanted):
+    def judge(self, ids: Collection[str]) -> tuple[TrialOutcome, str]:
+        """The outcome for these symptoms: red if any occurred, green only if all are known not to."""
+        if self.red & set(ids):
             return "red", ""
-        unknown = [each for each in wanted if each not in self.green]
+        unknown = [each for each in ids if each not in self.green]
         if not unknown:
             return "green", ""
-        return "unresolved", self.because or f"nothing is known of {unknown[0]}"
+        return "unresolved", self.because or f"no result for {unknown[0]}"
 
 
 def find_symptoms(decision: Decision, speed: Speed | None, findings: Collection[Finding]) -> Symptoms:
-    """What failed the gate; ``findings`` are those of both cells.
+    """Find what failed the gate; ``findings`` are those of both cells.
 
-    Known divergences count as long as they were not accepted. A case that diverged as expected in the
-    baseline, and fails in the candidate, is looked for as a failure that nobody expects.
+    Known divergences count unless accepted. A case with an expected divergence in the baseline that fails in
+    the candidate counts as an unexpected failure.
     """
     candidate = next((cell for cell in decision.cells if cell.cell == CANDIDATE), None)
     quantities = tuple(e.quantity for e in speed.quantities if e.outcome == "regressed") if speed else ()
     if candidate is None:
         return Symptoms(status="missing")
     if candidate.status not in _RAN:
-        return Symptoms(status=candidate.status, end=name_end(candidate.reason))
+        return Symptoms(status=candidate.status, end=normalize_end(candidate.reason))
     before = {each.check: each.outcome for each in findings if each.cell == BASELINE}
     new = (*decision.new, *(() if decision.accepted else decision.known))
     cases = {
-        each.check: _this_failure(each, before.get(each.check, ""))
+        each.check: _same_failure_outcomes(each, before.get(each.check, ""))
         for each in new
         if each.check != WHOLE_CELL and before.get(each.check) not in {"fail", "error"}
     }
     return Symptoms(cases=cases, quantities=quantities)
 
 
-def _this_failure(finding: Finding, before: str) -> frozenset[str]:
-    """A wrong value is not an exception: with half of an upgrade something else may break."""
+def _same_failure_outcomes(finding: Finding, before: str) -> frozenset[str]:
+    """Outcomes that count as the same failure; an error and a wrong value are different failures."""
     if finding.outcome == "xfail":
-        return _FAILS | {"xfail"}  # nothing says which of the two was expected
+        return _FAILS | {"xfail"}  # the record does not tell a failure from an error
     if finding.outcome not in _FAILS or before == "xfail":
         return frozenset({finding.outcome})
     return frozenset({finding.outcome, "xfail"})
 
 
-def name_end(reason: str) -> str:
-    """What a process died of: what could not be imported and the kind of error, or how it ended.
+def normalize_end(reason: str) -> str:
+    """Reduce the reason of a death to the failed import and its kind of error, or to how the process ended.
 
-    Messages name what is missing and numbers differ, where a trial of other versions dies of the same.
+    Messages and numbers are removed, because they differ between versions that die of the same fault.
     """
     found = _END.search(reason)
     return _NUMBER.sub("#", found[0] if found else reason)
 
 
-def keep_culprit(culprit: Culprit | None, decision: Decision, symptoms: Symptoms) -> Culprit | None:
-    """The culprit of a gate that was decided once more: it stays where all that it explains is still so.
+def keep_cause(culprit: Culprit | None, decision: Decision, symptoms: Symptoms) -> Culprit | None:
+    """Keep the cause of a gate that is decided again if all symptoms that it explains are still present.
 
-    Its sentence speaks of all that was looked for at once, so it stays as a whole, or not.
+    Its sentence covers all symptoms, so the cause is kept or removed as a whole.
     """
     if culprit is None or decision.verdict != "regressed":
         return None
@@ -123,35 +123,35 @@ def keep_culprit(culprit: Culprit | None, decision: Decision, symptoms: Symptoms
     return culprit if looked_for <= {*symptoms.of_suite, *symptoms.of_speed} else None
 
 
-def see_cell(symptoms: Symptoms, cell: CellVerdict, findings: Collection[Finding]) -> Seen:
-    """What a run of the suite showed; ``findings`` are those of its cell."""
+def observe_cell(symptoms: Symptoms, cell: CellVerdict, findings: Collection[Finding]) -> Observation:
+    """Observe the symptoms in a run of the suite; ``findings`` are those of its cell."""
     ran = cell.status in _RAN
-    ended = "" if ran else f"it is {cell.status}: {cell.reason}"
+    ended = "" if ran else f"the cell is {cell.status}: {cell.reason}"
     if symptoms.status:
-        wanted = frozenset(symptoms.of_suite)
-        if cell.status == symptoms.status and name_end(cell.reason) == symptoms.end:
-            return Seen(red=wanted)
-        return Seen(green=wanted) if ran else Seen(because=ended)
+        ids = frozenset(symptoms.of_suite)
+        if cell.status == symptoms.status and normalize_end(cell.reason) == symptoms.end:
+            return Observation(red=ids)
+        return Observation(green=ids) if ran else Observation(because=ended)
     if not ran:
-        return Seen(because=ended)
+        return Observation(because=ended)
     mine = [each for each in findings if each.check in symptoms.cases]
     red = frozenset(each.check for each in mine if each.outcome in symptoms.cases[each.check])
     green = frozenset(each.check for each in mine if _is_green(each, symptoms.cases[each.check]))
     unclear = next((f"{e.check}: {e.message}" for e in mine if e.check not in red | green), "")
-    return Seen(red=red, green=green, because=unclear)
+    return Observation(red=red, green=green, because=unclear)
 
 
 def _is_green(finding: Finding, looked_for: frozenset[str]) -> bool:
-    """Measured, and not this failure; of one that fails otherwise nobody knows whether this one is there."""
+    """Whether a case has run without this failure; another failure may hide it."""
     if finding.outcome not in _MEASURED or finding.outcome in looked_for:
         return False
     return finding.outcome not in _FAILS or not looked_for & _FAILS
 
 
-def see_speed(quantities: Collection[QuantityDecision]) -> Seen:
-    """What measuring showed; only what is decided counts."""
+def observe_speed(quantities: Collection[QuantityDecision]) -> Observation:
+    """Observe the symptoms in a measurement; only decided quantities count."""
     red = frozenset(each.quantity.id for each in quantities if each.outcome == "regressed")
     green = frozenset(each.quantity.id for each in quantities if each.outcome == "passed")
     rest = [each for each in quantities if each.quantity.id not in red | green]
     because = f"{rest[0].quantity.id} is {rest[0].outcome} {rest[0].because}".rstrip() if rest else ""
-    return Seen(red=red, green=green, because=because)
+    return Observation(red=red, green=green, because=because)

@@ -86,7 +86,7 @@ def _describe_cause(gate: Gate, culprit: Culprit) -> list[str]:
 
 def _red(gate: Gate, finding: Finding) -> Failure | Error:
     kind = Error if finding.outcome in {"error", "missing"} else Failure
-    known = f"known, but new here: {finding.expectation} ({ACCEPT_KNOWN} lets it pass)"
+    known = f"known, but new here: {finding.expectation} ({ACCEPT_KNOWN} accepts it)"
     message = f"{known}: {finding.message}" if finding.outcome == "xfail" else finding.message
     entry = kind(_line(message, 600), finding.outcome)
     entry.text = _plain([message, finding.advice, checks_command(gate, [finding.check])])

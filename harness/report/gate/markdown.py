@@ -132,7 +132,7 @@ def _known(findings: Sequence[Finding], room: Room) -> Section:
     ]
     table = draw_table(("known divergence", "checks", "cases"), rows, room.fresh)
     title = f"Known divergences new in the candidate: {count_cases(len(findings))}"
-    return Section(title, (*table, "", f"`{ACCEPT_KNOWN}` lets these pass."))
+    return Section(title, (*table, "", f"`{ACCEPT_KNOWN}` accepts these."))
 
 
 def slower_section(gate: Gate, room: Room) -> Iterator[Section]:

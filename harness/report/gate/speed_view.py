@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from harness.judge.sampling import FIRST_BLOCKS
+from harness.judge.alpha_spending import FIRST_BLOCKS
 from harness.report.gate.view import gate_command
 
 if TYPE_CHECKING:

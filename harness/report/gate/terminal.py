@@ -129,7 +129,7 @@ def _parts(gate: Gate, alphabet: Alphabet) -> Iterator[RenderableType]:
     yield from _findings(alphabet, "New in the candidate", decision.new, advice=True)
     yield from _known(alphabet, "Known divergences new in the candidate", fresh_known(gate))
     if fresh_known(gate):
-        yield alphabet.indent(f"{ACCEPT_KNOWN} lets these pass.")
+        yield alphabet.indent(f"{ACCEPT_KNOWN} accepts these.")
     yield from draw_speed(gate, alphabet)
     yield from _culprit(gate, alphabet)
     if gate.decision.accepted:

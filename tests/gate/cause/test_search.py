@@ -1,4 +1,4 @@
-"""The whole search over wheels of the test, and a made-up suite that knows what each version breaks."""
+"""The whole search over planted wheels, with a fake suite that fails by version."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from planted.wheels import build_wheel
-from support.culprit_bench import NUMPY, Bench, Suite, bench_fixture, numpy_from, upgrade_fixture  # noqa: F401 - fixtures
+from support.cause_bench import NUMPY, Bench, Suite, bench_fixture, numpy_from, upgrade_fixture  # noqa: F401 - fixtures
 
 from harness.gate.cause import trials
 from harness.gate.cause.minimize import Minimum
@@ -18,9 +18,9 @@ from harness.processes import Completed
 from harness.resolve import uv
 
 
-@pytest.mark.parametrize("at_once", [1, 2])
-def test_one_package_and_its_first_bad_release(at_once: int, bench: Bench) -> None:
-    found = bench.search(numpy_from("2.2"), at_once=at_once)
+@pytest.mark.parametrize("parallel", [1, 2])
+def test_one_package_and_its_first_bad_release(parallel: int, bench: Bench) -> None:
+    found = bench.search(numpy_from("2.2"), parallel=parallel)
 
     assert found.looked_for == ("l0.one", "l0.two")
     assert [change.name for change in found.changes] == ["numpy"]
@@ -28,16 +28,16 @@ def test_one_package_and_its_first_bad_release(at_once: int, bench: Bench) -> No
     assert (found.alone, found.without) == ("red", "green")
     (search,) = found.releases
     assert (search.last_good, search.first_bad, search.skipped, search.releases) == ("2.1.0", "2.2.0", (), 6)
-    digests = [tuple(sorted(there.items())) for there in bench.looked]
-    assert len(digests) == len(set(digests)), "an environment was looked at twice"
+    digests = [tuple(sorted(there.items())) for there in bench.observed]
+    assert len(digests) == len(set(digests)), "an environment was observed twice"
 
 
-def test_the_sentence_says_it_all(bench: Bench) -> None:
-    """numpy 2.4.6 needs a newer openvino, so that comes along; releases below do not."""
+def test_the_sentence_has_all_evidence(bench: Bench) -> None:
+    """numpy 2.4.6 requires a newer openvino; earlier releases do not."""
     assert bench.search(numpy_from("2.2")).sentence == (
-        "numpy 1.26.2 -> 2.4.6 (which moves openvino 2025.4 -> 2026.4 along) alone turns all 2 cases red; "
-        "all the rest without it (and without sentence-transformers, tokenizers and transformers, which "
-        "cannot stay) stays green; the first bad numpy is 2.2.0, the last good one 2.1.0"
+        "numpy 1.26.2 -> 2.4.6 (transitive: openvino 2025.4 -> 2026.4) alone turns all 2 cases red; "
+        "all other changes together (except sentence-transformers, tokenizers and transformers, "
+        "impossible without it) stay green; the first bad release of numpy is 2.2.0, the last good one 2.1.0"
     )
 
 
@@ -49,11 +49,11 @@ def test_an_interaction_of_two(bench: Bench) -> None:
     assert [change.name for change in found.changes] == ["openvino", "hub"]
     assert found.dragged == ()
     assert (found.alone, found.without, found.looked_for) == ("red", "green", ("l0.one",))
-    assert "together, and none of them can be left out" in found.sentence
+    assert "together, and each of them is necessary" in found.sentence
 
 
-def test_what_only_brings_the_culprit_along_is_not_blamed(bench: Bench) -> None:
-    """sentence-transformers 6 needs transformers 5, which breaks it; 5.2 goes with both and can tell."""
+def test_a_package_that_only_requires_the_cause_is_not_the_cause(bench: Bench) -> None:
+    """sentence-transformers 6 requires transformers 5, the cause; 5.2 works with both and separates them."""
     found = bench.search(lambda there: {"l0.one"} if there["transformers"] >= "5" else set())
     assert [change.name for change in found.changes] == ["transformers"]
     assert "sentence-transformers" in {change.name for change in found.dragged}
@@ -61,12 +61,14 @@ def test_what_only_brings_the_culprit_along_is_not_blamed(bench: Bench) -> None:
     first, through = found.releases
     assert (first.name, first.last_good, first.first_bad) == ("transformers", "4.57.6", "5.0")
     assert (through.name, through.last_good, through.first_bad) == ("sentence-transformers", "5.2", "6.0")
-    told = "sentence-transformers brings it along from 6.0 on, and is not to blame: with 5.2 of it the same"
-    assert f"; {told} comes up" in found.sentence
+    told = (
+        "sentence-transformers requires it from 6.0 on, and is not the cause: with sentence-transformers 5.2"
+    )
+    assert f"; {told} the effect is the same" in found.sentence
 
 
-def test_what_breaks_later_is_told_apart(bench: Bench) -> None:
-    """One package, two releases of it that break something."""
+def test_a_failure_of_a_later_release_has_its_own_cause(bench: Bench) -> None:
+    """One package with two bad releases."""
 
     def suite(there: Mapping[str, str]) -> set[str]:
         found = {"l0.one"} if there["numpy"] >= "2.1" else set()
@@ -81,7 +83,7 @@ def test_what_breaks_later_is_told_apart(bench: Bench) -> None:
     ]
 
 
-def test_independent_ones_are_no_interaction(bench: Bench) -> None:
+def test_independent_causes_are_no_interaction(bench: Bench) -> None:
     def suite(there: Mapping[str, str]) -> set[str]:
         found = {"l0.one"} if there["openvino"] >= "2026" else set()
         return found | {"l0.two"} if "hub" in there else found
@@ -91,20 +93,20 @@ def test_independent_ones_are_no_interaction(bench: Bench) -> None:
     names = {each.looked_for[0]: [change.name for change in each.changes] for each in (found, other)}
     assert names == {"l0.one": ["openvino"], "l0.two": ["hub"]}
     assert found.sentence.count("alone turns") == 2
-    assert ". Beside that, " in found.sentence
+    assert ". In addition, " in found.sentence
     assert [each.without for each in (found, other)] == ["green", "green"]
     trials = [*found.trials, *other.trials]
     assert len(trials) == len(found.trials) + len(other.trials) > 0
 
 
-def test_a_second_cause_of_the_same_is_said(bench: Bench) -> None:
+def test_a_second_cause_of_the_same_failure_is_reported(bench: Bench) -> None:
     found = bench.search(lambda t: {"l0.one"} if t["openvino"] >= "2026" or "hub" in t else set())
     assert (len(found.changes), found.alone, found.without) == (1, "red", "red")
-    assert "the rest turns the same red, so there is a second cause" in found.sentence
+    assert "have the same effect, so there is a second cause" in found.sentence
 
 
-def test_an_end_that_says_nothing_is_unresolved(bench: Bench) -> None:
-    """With numpy 2 before openvino 2026 the suite crashes: that is another fault, and no answer."""
+def test_an_unrelated_crash_is_unresolved(bench: Bench) -> None:
+    """With numpy 2 and openvino before 2026 the suite crashes, which is another fault."""
 
     def suite(there: Mapping[str, str]) -> set[str]:
         if there["numpy"] >= "2" and there["openvino"] < "2026":
@@ -115,11 +117,11 @@ def test_an_end_that_says_nothing_is_unresolved(bench: Bench) -> None:
     assert [change.name for change in found.changes] == ["numpy"]
     (search,) = found.releases
     assert (search.last_good, search.first_bad, search.skipped) == ("2.1.0", "2.2.0", ())
-    assert ("unresolved", "it is crashed: no") not in {(t.outcome, t.because) for t in search.tried}
+    assert ("unresolved", "the cell is crashed") not in {(t.outcome, t.because) for t in search.tried}
 
 
 def with_openvino(old_numpy: set[str]) -> Suite:
-    """numpy 2.4.6 brings openvino along, which breaks it together with any numpy 2."""
+    """numpy 2.4.6 requires a new openvino, which fails together with any numpy 2."""
 
     def suite(there: Mapping[str, str]) -> set[str]:
         if there["openvino"] < "2026":
@@ -129,57 +131,55 @@ def with_openvino(old_numpy: set[str]) -> Suite:
     return suite
 
 
-def test_who_brings_the_other_along_is_to_blame_too_where_the_other_alone_is_green(bench: Bench) -> None:
+def test_a_requirer_is_part_of_the_cause_if_the_other_alone_is_green(bench: Bench) -> None:
     found = bench.search(with_openvino(set()))
     assert {change.name for change in found.changes} == {"numpy", "openvino"}
     assert (found.alone, found.without) == ("red", "green")
-    assert "turn l0.one red together, and none of them can be left out" in found.sentence
-    assert "brings it along" not in found.sentence
-    assert [search.name for search in found.releases] == ["openvino"]  # numpy's came of openvino
+    assert "turn l0.one red together, and each of them is necessary" in found.sentence
+    assert "requires it from" not in found.sentence
+    assert [search.name for search in found.releases] == ["openvino"]  # the releases of numpy led to openvino
 
 
-def test_alone_is_said_of_what_is_red_alone(bench: Bench) -> None:
+def test_an_unresolved_trial_alone_is_reported(bench: Bench) -> None:
     found = bench.search(with_openvino({"?"}))
     assert ([change.name for change in found.changes], found.alone) == (["openvino"], "unresolved")
     assert found.sentence.startswith(
-        "openvino 2025.4 -> 2026.4 is in what turns l0.one red; what it does alone is not known (it is"
+        "openvino 2025.4 -> 2026.4 is part of what turns l0.one red; its effect alone is unknown (the cell"
     )
-    assert "not to blame" not in found.sentence
+    assert "not the cause" not in found.sentence
 
 
-def test_what_is_flaky_is_said(bench: Bench) -> None:
+def test_a_flaky_failure_is_reported(bench: Bench) -> None:
     found = bench.search(lambda _: set())
     assert found.changes == ()
-    assert found.sentence == (
-        "what failed does not fail when it is run again by itself in the same environment: it is flaky"
-    )
+    assert found.sentence == ("the failure does not occur again in the same environment: it is flaky")
     assert [trial.outcome for trial in found.trials] == ["green"]
     found = bench.search(lambda _: {"l0.one", "l0.two"})
-    assert found.sentence == "what failed fails in the baseline too when it is run again: it is flaky"
+    assert found.sentence == "the failure occurs in the baseline too when it is run again: it is flaky"
 
 
-def test_a_doubt_goes_with_the_name_that_is_given_instead(
-    bench: Bench, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """tokenizers 1.0 moves only with what needs it, up to what was asked for."""
+def test_a_doubtful_name_is_renamed_with_its_part(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    """tokenizers 1.0 changes only with its requirers, up to the direct change."""
 
     async def find(*_: object, **__: object) -> Minimum:
         return Minimum(("tokenizers",), "red", doubtful=("tokenizers",))
 
     monkeypatch.setattr(trials, "minimize", find)
-    found = asyncio.run(bench.hunt(lambda _: set()).trials.minimize(("l0.one",), at_once=1, most=40))
+    found = asyncio.run(
+        bench.make_search(lambda _: set()).trials.minimize(("l0.one",), parallel=1, max_trials=40)
+    )
     assert found == Minimum(("sentence-transformers",), "red", doubtful=("sentence-transformers",))
 
 
-def test_the_first_bad_release_of_what_goes_down(bench: Bench, tmp_path: Path) -> None:
-    """A file may pin what others need lower than before; releases are tried on the way down then."""
+def test_the_first_bad_release_of_a_downgrade(bench: Bench, tmp_path: Path) -> None:
+    """A file may pin a lower version than before; then releases are tried downwards."""
     for version in ("0.21", "0.20"):
         build_wheel(Path(bench.settings.find_links[0]), "tokenizers", version, {})
     (tmp_path / "old.txt").write_text("numpy==1.26.2\ntokenizers==0.23\n", encoding="utf-8")
     (tmp_path / "new.txt").write_text("numpy==2.0.2\ntokenizers==0.20\n", encoding="utf-8")
-    wish = UpgradeRequest(from_file="old.txt", to_file="new.txt")
-    compared = asyncio.run(compare(wish, bench.matrix, bench.settings, tmp_path))
-    found = Bench(compared, bench.matrix, bench.settings).search(
+    upgrade = UpgradeRequest(from_file="old.txt", to_file="new.txt")
+    comparison = asyncio.run(compare(upgrade, bench.matrix, bench.settings, tmp_path))
+    found = Bench(comparison, bench.matrix, bench.settings).search(
         lambda there: {"l0.one", "l0.two"} if there["tokenizers"] <= "0.21" else set()
     )
     assert [(change.name, change.before, change.after) for change in found.changes] == [
@@ -198,7 +198,7 @@ def test_the_first_bad_release_of_what_goes_down(bench: Bench, tmp_path: Path) -
         (uv.UvError("uv was ended by signal 9"), "uv was ended by signal 9"),
     ],
 )
-def test_the_cause_says_when_uv_could_not_tell_which_package_requires_which(
+def test_the_cause_notes_that_requirers_are_unknown(
     failure: Completed | Exception, note: str, bench: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     sound = uv.run_uv
@@ -214,4 +214,4 @@ def test_the_cause_says_when_uv_could_not_tell_which_package_requires_which(
     found = bench.search(numpy_from("2.2"))
     assert [change.name for change in found.changes] == ["numpy"]
     assert found.sentence.endswith(f". Which package requires numpy is unknown: {note}")
-    assert f"Which package requires numpy is unknown: {note}" in bench.said
+    assert f"Which package requires numpy is unknown: {note}" in bench.logged

@@ -1,4 +1,4 @@
-"""Who is to blame for what is slower, with measuring that is made up."""
+"""The search for the cause of regressed quantities, with fake measurements."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from pathlib import Path
 from typing import Any, Literal
 
 import pytest
-from support.culprit_front import NEW_NUMPY, UPGRADE, Front, front_fixture, world_fixture  # noqa: F401 - fixtures
+from support.cause_front import NEW_NUMPY, UPGRADE, Front, front_fixture, world_fixture  # noqa: F401 - fixtures
 
 from harness.errors import MachineError, StoreError
 from harness.gate import run_gate
 from harness.gate.blocks import append_block
 from harness.gate.cause import stage
-from harness.judge import sampling
-from harness.judge.sampling import plan_analyses
+from harness.judge import alpha_spending
+from harness.judge.alpha_spending import plan_analyses
 from harness.records import Block, Culprit, Plan, Quantity, QuantityDecision, QuantityOutcome, Speed
 
 Say = pytest.CaptureFixture[str]
@@ -24,11 +24,10 @@ Say = pytest.CaptureFixture[str]
 
 @dataclass
 class Meter:
-    """Stands for ``measure_speed``: everything is slower from openvino 2026.4 on.
+    """Replaces ``measure_speed``: everything is slower from openvino 2026.4 on.
 
-    ``error`` ends the first trial, ``hangs`` lets none come to an end.
-    ``broken`` is a release of openvino that cannot be installed; ``costs`` is written into ``blocks.jsonl``,
-    group -> seconds of two blocks of the gate.
+    ``error`` is raised by the first trial; with ``hangs`` no trial ends. ``broken`` is a release of openvino
+    that cannot be installed. ``costs`` (group -> seconds of two blocks) are written to ``blocks.jsonl``.
     """
 
     measured: list[tuple[str, str, str]] = field(default_factory=list)
@@ -67,7 +66,7 @@ def meter(front: Front) -> Meter:
     return found
 
 
-def blame_speed(front: Front, quantities: str, *more: str, rule: str = "'good'") -> Culprit:
+def find_speed_cause(front: Front, quantities: str, *more: str, rule: str = "'good'") -> Culprit:
     asked = ("--quantities", quantities, "--budget", "50", *more)
     assert front.run(rule, "gate", *UPGRADE, *asked) == 1
     culprit = front.read().culprit
@@ -75,14 +74,14 @@ def blame_speed(front: Front, quantities: str, *more: str, rule: str = "'good'")
     return culprit
 
 
-def test_what_is_slower_is_measured_one_by_one(front: Front, meter: Meter) -> None:
-    """What many processes of the gate said of the whole is not measured again."""
-    culprit = blame_speed(front, "normalize.*.256")
+def test_trials_measure_each_environment_once(front: Front, meter: Meter) -> None:
+    """The whole upgrade is not measured again."""
+    culprit = find_speed_cause(front, "normalize.*.256")
     assert culprit.looked_for == ("normalize.manual.float32.256", "normalize.manual.float16.256")
     assert [change.name for change in culprit.changes] == ["openvino"]
     assert culprit.sentence.startswith(
         "openvino 2025.4 -> 2026.4 alone makes all 2 quantities slower; "
-        "without it nothing of the upgrade can stay; "
+        "without it no other change is possible; "
     )
     (search,) = culprit.releases
     assert (culprit.alone, culprit.without, search.last_good, search.first_bad) == (
@@ -91,14 +90,12 @@ def test_what_is_slower_is_measured_one_by_one(front: Front, meter: Meter) -> No
     )
     assert len(meter.measured) == len(set(meter.measured))
     assert ("candidate", "2.4.6", "2026.4") in meter.measured
-    assert meter.budgets == {50.0, stage.SPEED_SECONDS}
+    assert meter.budgets == {50.0, stage.MIN_TRIAL_SECONDS}
 
 
-def test_a_release_that_cannot_be_installed_is_stepped_over_when_measuring(
-    front: Front, meter: Meter
-) -> None:
+def test_a_release_that_cannot_be_installed_is_skipped(front: Front, meter: Meter) -> None:
     meter.broken = "2026.0"
-    culprit = blame_speed(front, "memory.normalizer")
+    culprit = find_speed_cause(front, "memory.normalizer")
     assert culprit.sentence.startswith("openvino 2025.4 -> 2026.4 alone makes memory.normalizer larger; ")
     (search,) = culprit.releases
     assert (search.last_good, search.first_bad, search.skipped) == ("2025.4", "2026.4", ("2026.0",))
@@ -107,9 +104,9 @@ def test_a_release_that_cannot_be_installed_is_stepped_over_when_measuring(
     ]
 
 
-def test_a_trial_has_time_for_two_looks_by_what_blocks_took(front: Front, meter: Meter) -> None:
+def test_the_budget_of_a_trial_covers_two_analyses(front: Front, meter: Meter) -> None:
     meter.costs = {"normalizer": (5.0, 9.0), "embedding": (20.0, 24.0)}
-    blame_speed(front, "embed.*.8")
+    find_speed_cause(front, "embed.*.8")
     _, second = itertools.islice(plan_analyses(), 2)
     assert meter.budgets == {50.0, (second.blocks + 1) * 22.0}
 
@@ -118,8 +115,8 @@ def test_a_trial_has_time_for_two_looks_by_what_blocks_took(front: Front, meter:
     ("groups", "seconds"), [("n", 180.0), ("e", 21 * 22.0), ("ne", 21 * 22.0 + 21 * 7.0)]
 )
 def test_the_budget_of_a_trial(groups: str, seconds: float, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The second look comes after 20 blocks; what others cost, once these are decided, tells nothing."""
-    monkeypatch.setattr(sampling, "FIRST_BLOCKS", 13)
+    """The second analysis is after 20 blocks; blocks without the quantities do not count."""
+    monkeypatch.setattr(alpha_spending, "FIRST_BLOCKS", 13)
     names: dict[str, Literal["normalizer", "embedding"]] = {"n": "normalizer", "e": "embedding"}
     wanted = [Quantity(id=each, group=names[each], unit="s", threshold=1.05) for each in groups]
     blocks = [
@@ -135,41 +132,40 @@ def test_the_budget_of_a_trial(groups: str, seconds: float, monkeypatch: pytest.
     assert stage.trial_seconds(wanted, []) == 180.0
 
 
-def test_a_kind_that_breaks_off_leaves_what_was_found_of_the_other(front: Front, meter: Meter) -> None:
+def test_a_failed_search_keeps_the_result_of_the_other_kind(front: Front, meter: Meter) -> None:
     meter.error = MachineError("no space left")
-    culprit = blame_speed(front, "memory.normalizer", rule=NEW_NUMPY)
+    culprit = find_speed_cause(front, "memory.normalizer", rule=NEW_NUMPY)
     assert ([change.name for change in culprit.changes], culprit.looked_for) == (["numpy"], ("l0.two",))
     (other,) = culprit.further
     broke_off = (
-        "the search for the culprit broke off: no space left, and no part smaller than the whole upgrade was "
-        "known to do it"
+        "the search for the cause failed: no space left; no part smaller than the whole upgrade is known to "
+        "fail"
     )
     assert (other.sentence, other.changes, other.looked_for) == (broke_off, (), ("memory.normalizer",))
     assert culprit.sentence.startswith("numpy 1.26.2 -> 2.4.6 ")
     assert culprit.sentence.endswith(f"the last good one 2.0.2. {broke_off}")
 
 
-def test_who_is_named_comes_first_whichever_kind_broke_off(front: Front, meter: Meter) -> None:
+def test_a_found_cause_comes_first(front: Front, meter: Meter) -> None:
     async def fail(*_: object) -> object:
         raise MachineError("no space left")
 
     front.monkeypatch.setattr(stage, "make_suite_runner", fail)
-    culprit = blame_speed(front, "memory.normalizer", rule=NEW_NUMPY)
+    culprit = find_speed_cause(front, "memory.normalizer", rule=NEW_NUMPY)
     assert [change.name for change in culprit.changes] == ["openvino"]
     assert meter.measured
     assert [each.looked_for for each in culprit.further] == [("l0.two",)]
     assert culprit.sentence.startswith(
-        "the search for the culprit broke off: no space left. openvino 2025.4 -> 2026.4 alone makes "
+        "the search for the cause failed: no space left. openvino 2025.4 -> 2026.4 alone makes "
     )
 
 
-def test_a_search_that_takes_too_long_is_cut_off(front: Front, meter: Meter, capsys: Say) -> None:
+def test_a_search_ends_at_its_time_limit(front: Front, meter: Meter, capsys: Say) -> None:
     meter.hangs = True
-    culprit = blame_speed(front, "memory.normalizer", "--culprit-budget", "2s")
+    culprit = find_speed_cause(front, "memory.normalizer", "--culprit-budget", "2s")
     assert culprit.sentence == (
-        "the search was cut off after 2 seconds, and no part smaller than the whole upgrade was known to do "
-        "it"
+        "the search reached its limit of 2 seconds; no part smaller than the whole upgrade is known to fail"
     )
     assert (culprit.looked_for, culprit.changes) == (("memory.normalizer",), ())
-    assert {trial.outcome for trial in culprit.trials} <= {"red"}  # of all, by the names of several parts
-    assert "note: culprit: the search was cut off after 2 seconds" in capsys.readouterr().out
+    assert {trial.outcome for trial in culprit.trials} <= {"red"}  # the whole upgrade, as several parts
+    assert "note: cause: the search reached its limit of 2 seconds" in capsys.readouterr().out

@@ -1,18 +1,18 @@
-"""What a trial looks for, and how its findings are read."""
+"""The symptoms of a failed gate, and their observation in a trial."""
 
 from __future__ import annotations
 
 import pytest
-from support.culprit_samples import NUMPY
+from support.cause_samples import NUMPY
 
 from harness.gate.cause.symptoms import (
-    Seen,
+    Observation,
     Symptoms,
     find_symptoms,
-    keep_culprit,
-    name_end,
-    see_cell,
-    see_speed,
+    keep_cause,
+    normalize_end,
+    observe_cell,
+    observe_speed,
 )
 from harness.records import (
     CellStatus,
@@ -52,7 +52,7 @@ def verdict(cell: str = "candidate", status: CellStatus = "failed") -> CellVerdi
         ("pass", "missing", frozenset({"missing"})),
     ],
 )
-def test_what_is_new_is_looked_for(before: Outcome, after: Outcome, looked_for: frozenset[str]) -> None:
+def test_new_failures_are_symptoms(before: Outcome, after: Outcome, looked_for: frozenset[str]) -> None:
     new = find("candidate", "a", after)
     decision = Decision(verdict="regressed", sentence="", cells=(verdict(),), new=(new,))
     found = find_symptoms(decision, None, [find("baseline", "a", before), new])
@@ -60,7 +60,7 @@ def test_what_is_new_is_looked_for(before: Outcome, after: Outcome, looked_for: 
 
 
 @pytest.mark.parametrize("accepted", [True, False])
-def test_known_divergences_are_looked_for_unless_accepted(*, accepted: bool) -> None:
+def test_known_divergences_are_symptoms_unless_accepted(*, accepted: bool) -> None:
     known = find("candidate", "a", "xfail")
     decision = Decision(
         verdict="regressed", sentence="", cells=(verdict(),), known=(known,), accepted=accepted
@@ -70,13 +70,13 @@ def test_known_divergences_are_looked_for_unless_accepted(*, accepted: bool) -> 
 
 
 @pytest.mark.parametrize("before", ["fail", "error"])
-def test_what_failed_before_is_not(before: Outcome) -> None:
+def test_earlier_failures_are_no_symptoms(before: Outcome) -> None:
     known = find("candidate", "a", "xfail")
     decision = Decision(verdict="regressed", sentence="", cells=(verdict(),), known=(known,))
     assert find_symptoms(decision, None, [find("baseline", "a", before), known]) == Symptoms()
 
 
-def test_of_a_candidate_that_died_only_its_end() -> None:
+def test_the_end_is_the_only_symptom_of_a_dead_candidate() -> None:
     new = find("candidate", "a", "fail")
     decision = Decision(verdict="regressed", sentence="", cells=(verdict(status="crashed"),), new=(new,))
     found = find_symptoms(decision, None, [find("baseline", "a", "pass"), new])
@@ -89,19 +89,19 @@ LOOKED_FOR = Symptoms(cases={"a": FAILS, "b": frozenset({"fail"}), "c": frozense
 
 
 @pytest.mark.parametrize(
-    ("outcomes", "seen"),
+    ("outcomes", "observation"),
     [
-        ("pass pass pass", Seen(green=frozenset("abc"))),
-        ("fail pass pass", Seen(red=frozenset("a"), green=frozenset("bc"))),
-        ("xfail xfail pass", Seen(red=frozenset("a"), green=frozenset("bc"))),
-        ("error fail missing", Seen(red=frozenset("abc"))),
-        ("pass error pass", Seen(green=frozenset("ac"), because="b: it is error")),
-        ("pass pass error", Seen(green=frozenset("abc"))),
-        ("skip pass pass", Seen(green=frozenset("bc"), because="a: it is skip")),
-        ("missing pass fail", Seen(green=frozenset("bc"), because="a: it is missing")),
+        ("pass pass pass", Observation(green=frozenset("abc"))),
+        ("fail pass pass", Observation(red=frozenset("a"), green=frozenset("bc"))),
+        ("xfail xfail pass", Observation(red=frozenset("a"), green=frozenset("bc"))),
+        ("error fail missing", Observation(red=frozenset("abc"))),
+        ("pass error pass", Observation(green=frozenset("ac"), because="b: it is error")),
+        ("pass pass error", Observation(green=frozenset("abc"))),
+        ("skip pass pass", Observation(green=frozenset("bc"), because="a: it is skip")),
+        ("missing pass fail", Observation(green=frozenset("bc"), because="a: it is missing")),
     ],
 )
-def test_a_trial_is_read(outcomes: str, seen: Seen) -> None:
+def test_findings_of_a_trial_are_observed(outcomes: str, observation: Observation) -> None:
     words: dict[str, Outcome] = {
         "pass": "pass",
         "fail": "fail",
@@ -112,12 +112,16 @@ def test_a_trial_is_read(outcomes: str, seen: Seen) -> None:
     }
     said = zip("abc", outcomes.split(), strict=True)
     findings = [find("trial", check, words[outcome]) for check, outcome in said]
-    assert see_cell(LOOKED_FOR, verdict("trial"), [*findings, find("trial", "other", "fail")]) == seen
+    assert (
+        observe_cell(LOOKED_FOR, verdict("trial"), [*findings, find("trial", "other", "fail")]) == observation
+    )
 
 
 @pytest.mark.parametrize("status", ["crashed", "timed-out", "import-error", "install-error"])
-def test_another_end_is_no_answer(status: CellStatus) -> None:
-    assert see_cell(LOOKED_FOR, verdict("trial", status), []) == Seen(because=f"it is {status}: no")
+def test_another_end_is_unresolved(status: CellStatus) -> None:
+    assert observe_cell(LOOKED_FOR, verdict("trial", status), []) == Observation(
+        because=f"the cell is {status}: no"
+    )
 
 
 @pytest.mark.parametrize(
@@ -126,7 +130,7 @@ def test_another_end_is_no_answer(status: CellStatus) -> None:
 )
 def test_the_same_end_is_red(status: CellStatus, outcome: TrialOutcome) -> None:
     died = Symptoms(status="crashed", end="no")
-    assert see_cell(died, verdict("trial", status), []).judge(died.of_suite)[0] == outcome
+    assert observe_cell(died, verdict("trial", status), []).judge(died.of_suite)[0] == outcome
 
 
 FLOAT = "importing service.embed failed: AttributeError: `np.float_` was removed in 2.0"
@@ -143,13 +147,15 @@ FLOAT = "importing service.embed failed: AttributeError: `np.float_` was removed
         ("failed", "", "green"),
     ],
 )
-def test_an_end_of_the_same_kind_for_another_reason_is_no_answer(
+def test_the_same_status_for_another_reason_is_unresolved(
     status: CellStatus, reason: str, outcome: TrialOutcome
 ) -> None:
     dead = CellVerdict(cell="candidate", status="import-error", red=True, reason=FLOAT)
     symptoms = find_symptoms(Decision(verdict="regressed", sentence="", cells=(dead,)), None, [])
-    seen = see_cell(symptoms, CellVerdict(cell="trial", status=status, red=True, reason=reason), [])
-    assert seen.judge(symptoms.of_suite)[0] == outcome
+    observation = observe_cell(
+        symptoms, CellVerdict(cell="trial", status=status, red=True, reason=reason), []
+    )
+    assert observation.judge(symptoms.of_suite)[0] == outcome
 
 
 @pytest.mark.parametrize(
@@ -167,8 +173,8 @@ def test_an_end_of_the_same_kind_for_another_reason_is_no_answer(
         ("it used 6.1 GiB, and 6 are allowed", "it used # GiB, and # are allowed"),
     ],
 )
-def test_what_a_process_died_of(reason: str, end: str) -> None:
-    assert name_end(reason) == end
+def test_the_end_of_a_process_is_normalized(reason: str, end: str) -> None:
+    assert normalize_end(reason) == end
 
 
 def decided(name: str, outcome: QuantityOutcome) -> QuantityDecision:
@@ -177,10 +183,12 @@ def decided(name: str, outcome: QuantityOutcome) -> QuantityDecision:
     )
 
 
-def test_only_what_is_decided_counts_of_a_measurement() -> None:
-    seen = see_speed([decided("a", "regressed"), decided("b", "passed"), decided("c", "undecided")])
-    assert seen == Seen(red=frozenset("a"), green=frozenset("b"), because="c is undecided")
-    assert [seen.judge([name])[0] for name in "abc"] == ["red", "green", "unresolved"]
+def test_only_decided_quantities_count() -> None:
+    observation = observe_speed(
+        [decided("a", "regressed"), decided("b", "passed"), decided("c", "undecided")]
+    )
+    assert observation == Observation(red=frozenset("a"), green=frozenset("b"), because="c is undecided")
+    assert [observation.judge([name])[0] for name in "abc"] == ["red", "green", "unresolved"]
     speed = Speed(
         quantities=(decided("a", "regressed"), decided("b", "passed")), confidence=0.99, spent=1, budget=2
     )
@@ -188,12 +196,12 @@ def test_only_what_is_decided_counts_of_a_measurement() -> None:
     assert find_symptoms(decision, speed, []).of_speed == ("a",)
 
 
-def test_an_outcome_needs_all_that_is_looked_for() -> None:
-    seen = Seen(red=frozenset("a"), green=frozenset("b"), because="no time")
-    assert seen.judge("ab") == ("red", "")
-    assert seen.judge("b") == ("green", "")
-    assert seen.judge("bc") == ("unresolved", "no time")
-    assert seen.judge("") == ("green", "")
+def test_green_requires_all_symptoms() -> None:
+    observation = Observation(red=frozenset("a"), green=frozenset("b"), because="no time")
+    assert observation.judge("ab") == ("red", "")
+    assert observation.judge("b") == ("green", "")
+    assert observation.judge("bc") == ("unresolved", "no time")
+    assert observation.judge("") == ("green", "")
 
 
 @pytest.mark.parametrize(
@@ -209,7 +217,7 @@ def test_an_outcome_needs_all_that_is_looked_for() -> None:
         ("", "", "pass", False),
     ],
 )
-def test_a_culprit_stays_as_long_as_it_explains(
+def test_a_cause_is_kept_while_its_symptoms_are_present(
     looked_for: str, further: str, word: Verdict, *, stays: bool
 ) -> None:
     others = (Culprit(sentence="", looked_for=tuple(further)),) if further else ()
@@ -217,5 +225,5 @@ def test_a_culprit_stays_as_long_as_it_explains(
     quantity = Quantity(id="b", group="normalizer", unit="s", threshold=1.05)
     symptoms = Symptoms(cases={"a": FAILS}, quantities=(quantity,))
     decision = Decision(verdict=word, sentence="")
-    assert keep_culprit(culprit, decision, symptoms) == (culprit if stays else None)
-    assert keep_culprit(None, decision, symptoms) is None
+    assert keep_cause(culprit, decision, symptoms) == (culprit if stays else None)
+    assert keep_cause(None, decision, symptoms) is None

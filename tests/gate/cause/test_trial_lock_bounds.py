@@ -1,4 +1,4 @@
-"""Trials of the search for the culprit keep to what the subject requires: the gate would refuse the rest."""
+"""Trials satisfy the requirements of the subject, as every gate does."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ def test_a_release_that_the_subject_forbids_is_never_tried(tmp_path: Path) -> No
     settings = make_world(tmp_path)[1]
     build_wheel(tmp_path / "wheels", "numpy", "2.2.0", {})
     matrix = make_matrix(tmp_path / "bound", MATRIX + SUBJECT)
-    wish = UpgradeRequest(changes=("numpy==2.4.6", "openvino==2026.4"))
+    upgrade = UpgradeRequest(changes=("numpy==2.4.6", "openvino==2026.4"))
 
     async def work() -> tuple[str, dict[str, str]]:
-        forth, _ = starts_of(await compare(wish, matrix, settings, tmp_path))
+        forth, _ = starts_of(await compare(upgrade, matrix, settings, tmp_path))
         forbidden = await resolve_trial(forth, {"numpy": "2.2.0", "openvino": "2026.4"}, matrix, settings)
         allowed = await resolve_trial(forth, {"numpy": "2.0.2"}, matrix, settings)
         return forbidden.reason, versions_of(allowed)

@@ -1,4 +1,4 @@
-"""How the renderings of a gate say who is to blame."""
+"""The cause in the renderings of a gate."""
 
 from __future__ import annotations
 

@@ -35,7 +35,7 @@ def test_latency_that_was_not_judged_is_said_not_to_be() -> None:
 def test_a_known_divergence_is_new_unless_it_is_accepted() -> None:
     decision = make_gate().decision
     known, accepted = decision.known, make_gate(decision=REPLACE(decision, accepted=True))
-    told = "| known | `l0.known` | 1 |\n\n`--accept-known` lets these pass.\n"
+    told = "| known | `l0.known` | 1 |\n\n`--accept-known` accepts these.\n"
     assert told in render_gate_markdown(make_gate())
     assert "--accept-known" not in render_gate_markdown(accepted)
     lines = render_gate_text(make_gate()).splitlines()
@@ -43,7 +43,7 @@ def test_a_known_divergence_is_new_unless_it_is_accepted() -> None:
     assert lines[start + 1 : start + 4] == [
         "  known",
         "    1 case of l0.known",
-        "  --accept-known lets these pass.",
+        "  --accept-known accepts these.",
     ]
     title = "Accepted known divergences: 1"
     assert f"<details><summary>{title}</summary>" in render_gate_markdown(accepted)

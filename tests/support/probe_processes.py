@@ -1,4 +1,4 @@
-"""Lean latency processes, real ones with NumPy, and the controller's end of their channels."""
+"""Real probe processes with NumPy, and the controller's end of their channels."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ class Probe:
         return said
 
     def time(self, rounds: int, iterations: int) -> list[protocol.AnyEvent]:
-        """Take all rounds of a scenario that is ready; what was said until its times."""
+        """Take all rounds of a ready scenario; return its events."""
         self.say(protocol.Calibrate())
         said = [self.hear()]
         self.say(protocol.Begin(rounds=rounds, iterations=iterations, warm_up=0))
@@ -79,7 +79,7 @@ class Probe:
         return said
 
     def leave(self) -> tuple[int, int]:
-        """The peak that it tells, and its exit code."""
+        """The reported peak memory, and the exit code."""
         (finished,) = self.hear_all(until=protocol.Finished)
         assert isinstance(finished, protocol.Finished)
         return finished.peak_rss, self.process.wait()

@@ -1,4 +1,4 @@
-"""Gate and bisect over cells that behave by a rule of their versions."""
+"""The commands ``gate`` and ``bisect`` over fake cells that behave by version."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def world_fixture(tmp_path_factory: pytest.TempPathFactory) -> World:
 
 
 class Front(CommandLine):
-    """A rule is Python: versions -> how a cell behaves."""
+    """A rule is a Python expression over the versions of a cell; its value is the behaviour."""
 
     def run(self, rule: str, *arguments: str) -> int:
         (self.folder / "rule.txt").write_text(rule, encoding="utf-8")
@@ -39,8 +39,8 @@ class Front(CommandLine):
         (found,) = self.runs
         return found
 
-    def blame(self, rule: str, *changes: str) -> Culprit:
-        """Of a gate that says no."""
+    def find_cause(self, rule: str, *changes: str) -> Culprit:
+        """The cause of a failed gate."""
         assert self.run(rule, "gate", *changes, "--no-latency") == 1
         culprit = self.read().culprit
         assert culprit is not None

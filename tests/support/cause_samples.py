@@ -1,4 +1,4 @@
-"""Made-up changes of an upgrade, trials of it and what was found."""
+"""Samples of changes, trials and causes."""
 
 from __future__ import annotations
 

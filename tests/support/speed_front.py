@@ -1,4 +1,4 @@
-"""The latency half of the command ``gate``, and what it leaves."""
+"""The latency of the command ``gate`` over fake probe processes."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ import pytest
 from support.fake_probes import add_probes, estimate_simply
 from support.suite_front import Front
 
-from harness.gate import probes as speed_rig
+from harness.gate import probes
 from harness.gate.blocks import read_blocks
-from harness.judge import intervals, sampling
+from harness.judge import alpha_spending, intervals
 from harness.records import Block, QuantityDecision
 
 LATENCIES = tuple(
@@ -22,37 +22,37 @@ ALL = (*LATENCIES, "memory.normalizer", *EMBEDDINGS, "memory.embedding")
 """Every quantity, in the order of the plan."""
 
 
-@pytest.fixture(name="lean")
-def lean_fixture(front: Front, monkeypatch: pytest.MonkeyPatch) -> Front:
-    """A front with lean processes; three blocks are enough for a look."""
+@pytest.fixture(name="speed_front")
+def speed_front_fixture(front: Front, monkeypatch: pytest.MonkeyPatch) -> Front:
+    """A front with fake probe processes; three blocks are enough for an interim analysis."""
     lab = front.lab
     add_probes(front.folder)
 
     async def prepare(*_: Any, **__: Any) -> Any:
         return lab.material
 
-    monkeypatch.setattr(speed_rig, "prepare_inputs", prepare)
-    monkeypatch.setattr(speed_rig, "make_environments", lambda *_: SimpleNamespace(use=lab.environment))
+    monkeypatch.setattr(probes, "prepare_inputs", prepare)
+    monkeypatch.setattr(probes, "make_environments", lambda *_: SimpleNamespace(use=lab.environment))
     monkeypatch.setattr(intervals, "estimate", estimate_simply)
-    monkeypatch.setattr(sampling, "FIRST_BLOCKS", 3)
+    monkeypatch.setattr(alpha_spending, "FIRST_BLOCKS", 3)
     return front
 
 
-def ask(lean: Front, *arguments: str) -> int:
-    return lean.run("numpy==2.0.2", *arguments, latency=True)
+def ask(speed_front: Front, *arguments: str) -> int:
+    return speed_front.run("numpy==2.0.2", *arguments, latency=True)
 
 
-def outcomes(lean: Front) -> dict[str, str]:
-    speed = lean.read().speed
+def outcomes(speed_front: Front) -> dict[str, str]:
+    speed = speed_front.read().speed
     assert speed is not None
     return {each.quantity.id: each.outcome for each in speed.quantities}
 
 
-def find(lean: Front, quantity: str) -> QuantityDecision:
-    speed = lean.read().speed
+def find(speed_front: Front, quantity: str) -> QuantityDecision:
+    speed = speed_front.read().speed
     assert speed is not None
     return next(each for each in speed.quantities if each.quantity.id == quantity)
 
 
-def blocks_of(lean: Front) -> tuple[Block, ...]:
-    return read_blocks(lean.runs[-1])
+def blocks_of(speed_front: Front) -> tuple[Block, ...]:
+    return read_blocks(speed_front.runs[-1])

@@ -10,8 +10,8 @@ import pytest
 from support.plan_texts import make_matrix
 
 from harness.gate.quantities import plan_quantities
-from harness.judge import sampling
-from harness.judge.sampling import (
+from harness.judge import alpha_spending
+from harness.judge.alpha_spending import (
     ALPHA,
     InterimAnalysis,
     compute_confidence,
@@ -86,4 +86,4 @@ def test_the_first_look_has_just_enough_blocks_even_if_two_are_left_out(tmp_path
     quantities = len(plan_quantities(make_matrix(tmp_path)))
     needed = 1 - compute_confidence(find_next_analysis(0), quantities)
     enough = next(n for n in itertools.count(1) if 2.0 ** (1 - n) <= needed)
-    assert (quantities, enough + 2) == (13, sampling.FIRST_BLOCKS)
+    assert (quantities, enough + 2) == (13, alpha_spending.FIRST_BLOCKS)
