@@ -99,11 +99,16 @@ def prove(session: nox.Session) -> None:
 def tests(session: nox.Session) -> None:
     """Test the harness itself, planted faults included; `-- -n auto -m "not real"` is the quick half."""
     session.install(*PROJECT["project"]["dependencies"], *PROJECT["dependency-groups"]["tests"])
-    if session.posargs:
-        session.run("python", "-m", "pytest", *session.posargs)
-        return
-    session.run("python", "-m", "pytest", "-n", "auto", "-m", "not real")
-    session.run("python", "-m", "pytest", "-m", "real", "--durations", "10")  # alone: some of them take times
+    # Each of a thousand processes would compile the harness anew where a machine forbids to keep bytecode.
+    env = {"PYTHONDONTWRITEBYTECODE": ""}
+    alone = ["-m", "timed"]
+    halves = [
+        ["-n", "auto", "-m", "not real"],
+        ["-n", "2", "--dist", "loadfile", "-m", "real and not timed"],
+        alone,
+    ]
+    for arguments in [session.posargs] if session.posargs else halves:
+        session.run("python", "-m", "pytest", *arguments, env=env)
 
 
 @nox.session(python=PYTHON, allow_parallel=True)

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import ast
+import functools
 import hashlib
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 import harness
@@ -34,9 +36,29 @@ def digest_code(roots: Mapping[str, Path] | None = None) -> str:
     folders = {"harness": Path(harness.__file__).parent, "proof": Path(__file__).parent} | dict(roots or {})
     digest = hashlib.sha256()
     for name, path in sorted(find_closure(ROOTS, folders).items()):
-        tree = _Bare().visit(ast.parse(path.read_bytes()))
-        digest.update(f"{name}\n{ast.dump(tree)}\n".encode())
+        digest.update(f"{name}\n{_read_module(path.read_bytes()).tree}\n".encode())
     return digest.hexdigest()[:16]
+
+
+@dataclass(frozen=True)
+class _Module:
+    """The names that a module imports, and its tree without docstrings."""
+
+    imported: tuple[str, ...]
+    tree: str
+
+
+@functools.cache
+def _read_module(source: bytes) -> _Module:
+    """Parse a module once for each of its texts: a digest reads over a hundred."""
+    tree = ast.parse(source)
+    imported = [
+        each
+        for node in ast.walk(tree)
+        if isinstance(node, ast.ImportFrom) and node.module
+        for each in (node.module, *(f"{node.module}.{alias.name}" for alias in node.names))
+    ]
+    return _Module(tuple(imported), ast.dump(_Bare().visit(tree)))
 
 
 def find_closure(names: Iterable[str], folders: Mapping[str, Path]) -> dict[str, Path]:
@@ -55,10 +77,7 @@ def find_closure(names: Iterable[str], folders: Mapping[str, Path]) -> dict[str,
         if path is None:
             raise ValueError(f"{name}: no such module, but gates are measured or decided by it")
         found[name] = path
-        for node in ast.walk(ast.parse(path.read_bytes())):
-            if isinstance(node, ast.ImportFrom) and node.module:
-                near = (node.module, *(f"{node.module}.{each.name}" for each in node.names))
-                waiting += [each for each in near if _find_module(each, folders)]
+        waiting += [each for each in _read_module(path.read_bytes()).imported if _find_module(each, folders)]
     return found
 
 

@@ -14,7 +14,7 @@ from harness.runs.documents import read_gate
 if TYPE_CHECKING:
     from planted.bench import Bench
 
-pytestmark = pytest.mark.real
+pytestmark = [pytest.mark.real, pytest.mark.timed]
 
 RELEASES = {
     "1.0": "until, kept = begun, b''",
