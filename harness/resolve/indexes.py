@@ -29,8 +29,11 @@ from harness.resolve.index_page import Place, find_fault_of, is_local
 from harness.resolve.pip_settings import IndexSettings, local_path
 from harness.resolve.uv import explain, read_no_solution
 
-LIMIT_SECONDS = 5.0
-"""For the request to one index, and again for the attempt through uv."""
+LIMIT_SECONDS = 15.0
+"""For the request to one index, and again for the attempt through uv: as long as pip waits by default.
+
+With 5 s a healthy index was refused on a machine whose cores were all busy.
+"""
 
 MOST_BYTES = 1_000_000
 """Bytes of a page that are read; a list of files is recognizable by its first lines."""

@@ -284,7 +284,7 @@ def test_an_index_is_asked_once_and_not_where_every_lock_is_there(tmp_path: Path
     [
         (serve(moved), "a login page instead of a list of files", ("lock",)),
         (refuse(), "Connection refused", ("cells",)),
-        (serve_bytes(), "no complete answer within 5 s", ("gate", "numpy==2.4.6")),
+        (serve_bytes(), "no complete answer within 15 s", ("gate", "numpy==2.4.6")),
     ],
     ids=["lock-login", "cells-refused", "gate-silent"],
 )
