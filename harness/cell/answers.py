@@ -58,10 +58,18 @@ class Answers:
             pytest.skip(f"the embedder returns {returned}; judged as float32")
         return self.subject
 
+    def returned(self) -> NDArray:
+        """Embeddings of the corpus (n, d) in the dtype that the embedder returns by itself, as a new copy."""
+        if "" not in self._known:
+            self._known[""] = embed_in_slices(self.subject, self._texts)
+        return self._known[""].copy()
+
     def embeddings(self, output: str) -> NDArray:
         """Embeddings of the corpus (n, d), not normalized, as a new copy."""
         if output not in self._known:
-            self._known[output] = embed_in_slices(self.variant(output), self._texts)
+            variant = self.variant(output)
+            own = variant is self.subject
+            self._known[output] = self.returned() if own else embed_in_slices(variant, self._texts)
         return self._known[output].copy()
 
 

@@ -12,7 +12,7 @@ from dataclasses import asdict, dataclass, field
 from fnmatch import fnmatchcase
 from functools import reduce
 from pathlib import Path
-from typing import Any, Dict, List, Mapping, Optional, Tuple, Union
+from typing import Any, Dict, List, Mapping, Optional, Sequence, Tuple, Union
 
 # Spec: one JSON file, written by the controller, read once at the start
 
@@ -97,6 +97,16 @@ except ImportError:  # Python < 3.11: pytest brings tomli there
 
 CHECKS_FILE = Path(__file__).with_name("checks.toml")
 
+QUESTIONS: Dict[str, str] = {
+    "before": "Same vectors as before?",
+    "reference": "Same vectors as the reference?",
+    "ranking": "Same ranking?",
+    "dtype": "Dtype and zero rows kept?",
+    "stability": "Does it hold up?",
+    "cost": "Cost within the limits?",
+}
+"""The questions that a run answers, in their order; ``yes`` is good."""
+
 LAYERS = ("ENV", "API", "L0", "L1", "L2", "L3", "RT", "GOLD")
 """Layers in report order: process, names, normalization, raw, end to end, retrieval, runtime, drift."""
 
@@ -136,7 +146,8 @@ class Check:
     """One property with a stable id, a title, and the advice for a failure.
 
     ``bounds`` and ``limits`` hold pairs of a case value (or ``else``) and its valid bound or limit;
-    ``may_skip`` holds globs over valid reasons of skips.
+    ``may_skip`` holds globs over valid reasons of skips. ``question``, ``covers``, ``severity``, ``reaches``
+    and ``on`` are described in the catalogue.
     """
 
     id: str
@@ -148,6 +159,25 @@ class Check:
     bounds: Tuple[Tuple[str, str], ...] = ()
     limits: Tuple[Tuple[str, Union[float, str]], ...] = ()
     may_skip: Tuple[str, ...] = ()
+    question: str = ""
+    covers: bool = False
+    severity: str = "breaks"
+    reaches: Tuple[Tuple[str, str], ...] = ()
+    on: str = "subject"
+
+    @property
+    def is_control(self) -> bool:
+        """Whether the check tests a tolerance instead of the service."""
+        return self.id.endswith(".control")
+
+    def values_of(self, case: str) -> Dict[str, str]:
+        """The parameters of a case by axis; a case of another shape has none."""
+        values = case.split("/")[1:]
+        return dict(zip(self.over, values)) if len(values) == len(self.over) else {}  # noqa: B905 # new in 3.10
+
+    def reach_of(self, case: str) -> str:
+        """Where the inputs of a limit lie: at ``small`` norms, at ``large`` ones, or at ``both``."""
+        return str(_choose(self.reaches, case.split("/")[1:]) or "")
 
     def combinations(self, normalizers: Tuple[str, ...]) -> List[Tuple[str, ...]]:
         """The parameters of all cases, in the order of ``over``."""
@@ -207,6 +237,11 @@ def _check(entry: Dict[str, Any]) -> Check:
         *(entry["id"], entry["layer"], entry["title"], entry["advice"], over, values, bounds),
         limits=() if bounds == ((ELSE, "none"),) else _pairs(entry["limit"]),
         may_skip=tuple(entry.get("may-skip", ())),
+        question=entry.get("question", ""),
+        covers=entry.get("covers", False),
+        severity=entry.get("severity", "breaks"),
+        reaches=_pairs(entry["reach"]) if "reach" in entry else (),
+        on=entry.get("on", "subject"),
     )
 
 
@@ -214,6 +249,19 @@ def load_checks(path: Path = CHECKS_FILE) -> Tuple[Check, ...]:
     """Every check of the suite, in the order of the file."""
     with path.open("rb") as file:
         return tuple(_check(entry) for entry in tomllib.load(file)["check"])
+
+
+MARGIN_CHECK = "l0.margin"
+"""The check that measures how far the embeddings are from norms at which a normalizer breaks."""
+
+
+def select_cases(cases: Sequence[str], globs: Sequence[str]) -> Tuple[str, ...]:
+    """The cases that match a glob, and those of ``MARGIN_CHECK`` if the severity of one depends on them."""
+    chosen = {case for case in cases if any(fnmatchcase(case, glob) for glob in globs)}
+    limits = {check.id for check in load_checks() if check.severity == "limits"}
+    if any(case.split("/", 1)[0] in limits for case in chosen):
+        chosen |= {case for case in cases if case.split("/", 1)[0] == MARGIN_CHECK}
+    return tuple(case for case in cases if case in chosen)
 
 
 def load_scenarios(normalizers: Tuple[str, ...] = SHIPPED_NORMALIZERS) -> Tuple[Scenario, ...]:

@@ -149,6 +149,68 @@ def _worst(normalize: Normalizer, rows: np.ndarray) -> Optional[float]:
     return round(worst, 3) if np.isfinite(worst) else None
 
 
+# Distance of embeddings from the norms at which a normalizer breaks its bound
+
+MARGIN_ROWS = 4
+"""Rows of the smallest and of the largest norms that are scaled; the result is that of the worst."""
+
+
+def measure_margin(name: str, normalize: Normalizer, embeddings: np.ndarray, dtype: str) -> Fields:
+    """Find the smallest factors, up and down, at which scaled embeddings break the bound of the normalizer.
+
+    Factors are powers of two, so that scaling changes no digit. Beyond the factor at which a normalizer
+    breaks it is taken to stay broken. A side without such a factor in the range of the dtype has None.
+
+    Args:
+        name: axis value of the normalizer, for its bound.
+        normalize: the normalizer.
+        embeddings: what the embedder returns (n, d), of any real dtype.
+        dtype: the dtype in which they are normalized.
+    """
+    norms = np.sqrt(np.square(embeddings.astype(np.float64)).sum(axis=1))
+    usable = np.flatnonzero(np.isfinite(norms) & (norms > 0))
+    if not usable.size:
+        raise ValueError("no embedding has a finite norm above zero")
+    ordered = usable[np.argsort(norms[usable])]
+    rows = embeddings[np.unique(np.concatenate([ordered[:MARGIN_ROWS], ordered[-MARGIN_ROWS:]]))].astype(
+        dtype
+    )
+    info, largest = np.finfo(dtype), int(np.frexp(np.abs(rows.astype(np.float64)).max())[1])
+    factors = {
+        "up": _first_broken(name, normalize, rows, range(1, int(info.maxexp) - largest + 1)),
+        "down": _first_broken(name, normalize, rows, range(-1, int(info.minexp) - largest, -1)),
+    }
+    smallest_norm, largest_norm = float(norms[ordered[0]]), float(norms[ordered[-1]])
+    known = [factor for factor in factors.values() if factor is not None]
+    return {
+        "value": min(known) if known else None,
+        "unit": "times the norms",
+        "facts": {
+            **factors,
+            "smallest norm": smallest_norm,
+            "largest norm": largest_norm,
+            "zero rows": float(np.count_nonzero(norms == 0) / len(norms)),
+        },
+    }
+
+
+def _first_broken(name: str, normalize: Normalizer, rows: np.ndarray, exponents: range) -> Optional[float]:
+    """The factor of the first exponent at which scaled rows break the bound; None without one."""
+
+    def breaks(place: int) -> bool:
+        return not measure(name, normalize, shifted(rows, exponents[place])).within
+
+    if not measure(name, normalize, rows).within:
+        return 1.0
+    if not len(exponents) or not breaks(len(exponents) - 1):
+        return None
+    first, last = 0, len(exponents) - 1
+    while first < last:
+        middle = (first + last) // 2
+        first, last = (first, middle) if breaks(middle) else (middle + 1, last)
+    return float(2.0 ** abs(exponents[first]))
+
+
 # Properties of a right normalizer that need no reference
 
 SHIFTS = {"float16": (-2, 3), "float32": (-20, 20), "float64": (-200, 200)}

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any, Callable, Dict, Generator, List, Optional, Sequence, Tuple
 
@@ -13,7 +12,7 @@ from hypothesis.database import DirectoryBasedExampleDatabase
 
 from harness.cell.channel import Channel, ChannelClosedError
 from harness.cell.facts import PeakMemory, resident_bytes
-from harness.cell.interface import LAYERS, CellSpec, Check, load_normalizer
+from harness.cell.interface import LAYERS, CellSpec, Check, load_normalizer, select_cases
 from harness.cell.record import CheckFailedError, Record, clean
 
 
@@ -41,12 +40,29 @@ def load_profile(spec: CellSpec) -> None:
 # Cases and outcomes of pytest items
 
 
+def find_place(error: BaseException, folders: Sequence[str]) -> str:
+    """The deepest line of the subject's code that an exception passed: `` in embed.py, line 5``."""
+    place, traceback = "", error.__traceback__
+    while traceback is not None:
+        path = Path(traceback.tb_frame.f_code.co_filename)
+        if any(Path(folder) in path.parents for folder in folders):
+            place = f" in {path.name}, line {traceback.tb_lineno}"
+        traceback = traceback.tb_next
+    return place
+
+
 def judge_phase(
-    when: str, error: Optional[BaseException], *, recorded: bool, check: Optional[Check] = None
+    when: str,
+    error: Optional[BaseException],
+    *,
+    recorded: bool,
+    check: Optional[Check] = None,
+    folders: Sequence[str] = (),
 ) -> Tuple[str, str]:
     """Outcome and message of one phase (setup, call, teardown) of a check item.
 
-    A skip is valid only for a reason that the check declares, because packages under test can raise it too.
+    ``folders`` hold the code of the subject, for the place of an exception. A skip is valid only for a reason
+    that the check declares, because packages under test can raise it too.
     """
     if error is None:
         return ("error", "measured nothing") if when == "call" and not recorded else ("pass", "")
@@ -59,12 +75,7 @@ def judge_phase(
         return "skip", reason
     if isinstance(error, CheckFailedError) and recorded:
         return "fail", clean(str(error))
-    return "error", clean(f"{type(error).__name__}: {error}")
-
-
-def selected(case: str, only: Sequence[str]) -> bool:
-    """Whether a case id matches one of the globs; without globs all match."""
-    return not only or any(fnmatchcase(case, glob) for glob in only)
+    return "error", clean(f"{type(error).__name__}: {error}{find_place(error, folders)}")
 
 
 def case_of(item: pytest.Item, checks: Dict[str, Check]) -> Optional[str]:
@@ -160,7 +171,8 @@ class CellPlugin:
         self._checks = {check.id: check for check in checks}
         ordered = sorted(checks, key=lambda check: LAYERS.index(check.layer))
         cases = [case for check in ordered for case in check.cases(spec.normalizers)]
-        self._rank = {case: rank for rank, case in enumerate(cases) if selected(case, spec.only)}
+        chosen = select_cases(cases, spec.only) if spec.only else tuple(cases)
+        self._rank = {case: rank for rank, case in enumerate(chosen)}
 
     # --- collection ---
 
@@ -265,7 +277,8 @@ class CellPlugin:
         state = item.stash.setdefault(STATE, CaseState())
         recorded = state.record.observation is not None or scenario is not None
         check = self._checks.get(str(case_of(item, self._checks)).split("/", 1)[0])
-        outcome, message = judge_phase(call.when, error, recorded=recorded, check=check)
+        folders = self.spec.search_path
+        outcome, message = judge_phase(call.when, error, recorded=recorded, check=check, folders=folders)
         if outcome == "fail" or (outcome == "error" and not report.failed):
             report.outcome, report.longrepr = "failed", message
             vars(report).pop("wasxfail", None)  # of pytest.xfail, which is not a failure for pytest

@@ -31,7 +31,7 @@ from harness.resolve.lockfile import diff_locks
 from harness.resolve.pip_settings import IndexSettings
 from harness.resolve.revisions import read_revision
 from harness.sweep.limits import read_machine
-from harness.sweep.planning import cases_of, planned_cells
+from harness.sweep.planning import cases_of, planned_cells, service_of
 from harness.sweep.run_sweep import Request, find_golden, narrow_checks
 
 
@@ -134,6 +134,7 @@ async def _make_plan(
         scenarios=(),
         expectations=expectations,
         borrowed=borrowed,
+        service=service_of(matrix),
         tolerances=allowed_values(tolerances_of(matrix)),
         subset=True,  # an expectation that matches neither cell is not an error
     )
@@ -174,6 +175,7 @@ async def _make_question(
         candidate=candidate.label,
         arguments=arguments,
         command=request.command,
+        service=service_of(request.matrix),
         left_out=tuple(dict.fromkeys((*baseline.left_out, *candidate.left_out))),
         notes=(*narrowed, *notes),
     )

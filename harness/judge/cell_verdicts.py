@@ -10,12 +10,14 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from harness.cell.interface import LAYERS
+from harness.judge.answers import answer_questions
 from harness.judge.outcomes import filter_for_cell, find_expectation, is_red, select_expectations
 from harness.records import CellVerdict
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from harness.cell.interface import Check
     from harness.judge.outcomes import Results
     from harness.records import CellResult, CellStatus, Expectation, Finding, Plan, PlannedCell
 
@@ -149,16 +151,20 @@ STATUS_ADVICE: dict[CellStatus, str] = {
 """Advice for each red status."""
 
 
-def judge_cells(plan: Plan, results: Results, findings: Sequence[Finding]) -> tuple[CellVerdict, ...]:
+def judge_cells(
+    plan: Plan, results: Results, findings: Sequence[Finding], checks: Mapping[str, Check]
+) -> tuple[CellVerdict, ...]:
     """Judge every planned cell in the order of the plan, then the cells that are not in the plan."""
     grouped: dict[str, list[Finding]] = defaultdict(list)
     for finding in findings:
         grouped[finding.cell].append(finding)
     expectations = select_expectations(plan)
-    verdicts = [
-        _judge(plan, planned, results.one_for(planned), grouped.pop(planned.cell.id, []), expectations)
-        for planned in plan.cells
-    ]
+    verdicts = []
+    for planned in plan.cells:
+        mine = grouped.pop(planned.cell.id, [])
+        verdict = _judge(plan, planned, results.one_for(planned), mine, expectations)
+        answers = answer_questions(mine, checks) if verdict.status in {"ok", "failed"} else ()
+        verdicts.append(msgspec.structs.replace(verdict, answers=answers))
     verdicts = count_divergent(verdicts, findings, plan)
     verdicts += [
         CellVerdict(cell=cell, status="failed", red=True, reason=extra[0].message, layers=count_layers(extra))

@@ -7,12 +7,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from harness.judge.cell_verdicts import sort_by_layer
-from harness.judge.outcomes import is_red
+from harness.judge.outcomes import MEASURED, is_red
 from harness.records import (
     BASELINE,
     CANDIDATE,
     Decision,
     Interval,
+    NoteChange,
     QuantityDecision,
     QuantityOutcome,
     Speed,
@@ -32,12 +33,9 @@ if TYPE_CHECKING:
 
 # Comparison of the cases of candidate and baseline.
 
-MEASURED = {"pass", "fail", "xfail", "xpass"}
-"""Outcomes that describe a package; an error means that the check itself failed."""
-
 RUN = MEASURED | {"error"}
 
-_FAILED = {"fail", "error", "xfail"}
+_FAILED = {"fail", "error", "xfail", "limit", "note"}
 
 
 @dataclass(frozen=True)
@@ -206,9 +204,11 @@ def decide(judgement: Judgement, speed: Speed | None = None, *, accept_known: bo
     if conclusion[0] in {"pass", "regressed"} and not any(_has_pass(each) for each in (before, after)):
         conclusion = "error", "No case passes, neither in the baseline nor in the candidate", conclusion[2]
     if conclusion[0] == "pass":
-        conclusion = _find_objection(lists, before, accept_known=accept_known) or conclusion
+        objection = _find_objection(lists, before, accept_known=accept_known)
+        conclusion = objection or _reject_unanswered(old, candidate) or conclusion
     verdict, sentence, because = add_speed(conclusion, speed)
     if verdict == "pass":
+        verdict = "failing, nothing new" if any(is_red(e.outcome) for e in lists.was_red) else verdict
         passed = _describe_pass(after, lists)
         sentence = "; ".join(filter(None, (passed, _describe_uncompared(before.values()), sentence)))
     return Decision(
@@ -222,7 +222,39 @@ def decide(judgement: Judgement, speed: Speed | None = None, *, accept_known: bo
         known=lists.known,
         accepted=accept_known,
         unchecked=lists.unchecked,
+        notes=_list_changed_notes(before, after),
     )
+
+
+def _list_changed_notes(before: Findings, after: Findings) -> tuple[NoteChange, ...]:
+    """The recorded behaviour that is another one in the candidate, each with both."""
+    changed = []
+    for now in after.values():
+        was = before.get(now.check)
+        outcomes = {now.outcome, was.outcome} if was else set()
+        if was and outcomes & {"limit", "note"} and (len(outcomes) > 1 or was.message != now.message):
+            changed.append(
+                NoteChange(
+                    check=now.check, baseline=was.message or was.outcome, candidate=now.message or now.outcome
+                )
+            )
+    return tuple(changed)
+
+
+def _reject_unanswered(old: CellVerdict | None, candidate: CellVerdict | None) -> Conclusion | None:
+    """Reject a gate in which a question has no answer; the cause is told once."""
+    unanswered = [
+        (name, each)
+        for name, cell in ((BASELINE, old), (CANDIDATE, candidate))
+        for each in (cell.answers if cell else ())
+        if each.answer == "not measured"
+    ]
+    if not unanswered:
+        return None
+    name, first = max(unanswered, key=lambda each: each[1].lacking)
+    arms = {name for name, each in unanswered if each.question == first.question}
+    where = "both environments" if len(arms) > 1 else f"the {name}"
+    return "inconclusive", f"Not measured: {first.because} in {where}", ""
 
 
 def _find_objection(lists: CaseLists, before: Findings, *, accept_known: bool) -> Conclusion | None:

@@ -14,13 +14,23 @@ from packaging.version import InvalidVersion, Version
 
 from harness.cell.interface import LAYERS, TOLERANCES
 from harness.errors import UsageError
+from harness.judge.severity import Weights, find_served, find_usual_margins
 from harness.records import Finding
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from harness.cell.interface import Check, Limit
-    from harness.records import CaseResult, CellResult, Expectation, Observation, Outcome, Plan, PlannedCell
+    from harness.records import (
+        CaseResult,
+        CellResult,
+        Expectation,
+        Observation,
+        Outcome,
+        Plan,
+        PlannedCell,
+        Severity,
+    )
 
 
 # Expectations: the cases and cells that they apply to, and stale ones.
@@ -102,6 +112,9 @@ def find_stale(plan: Plan) -> tuple[str, ...]:
             stale.append(describe_expectation(msgspec.structs.replace(each, check=unused or None)))
     return tuple(stale)
 
+
+MEASURED: frozenset[Outcome] = frozenset({"pass", "fail", "xfail", "xpass", "limit", "note"})
+"""Outcomes of a case that has a measurement."""
 
 RED: frozenset[Outcome] = frozenset({"fail", "error", "xpass", "missing"})
 """Unexpected outcomes."""
@@ -267,8 +280,14 @@ def judge_findings(plan: Plan, results: Results, checks: Sequence[Check]) -> tup
     """
     rules = Rules.of(plan, checks)
     expectations = select_expectations(plan)
+    everything = [each for several in results.by_cell.values() for each in several]
+    served, usual = find_served(plan, everything), find_usual_margins(plan, everything)
     findings = [
-        finding for planned in plan.cells for finding in _judge_cell(planned, results, expectations, rules)
+        finding
+        for planned in plan.cells
+        for finding in _judge_cell(
+            planned, results, expectations, rules, Weights(served, usual, broken=plan.service is None)
+        )
     ]
     planned_ids = {planned.cell.id for planned in plan.cells}
     findings += [
@@ -290,6 +309,7 @@ def _judge_cell(
     results: Results,
     expectations: Sequence[Expectation],
     rules: Rules,
+    usual: Weights,
 ) -> Iterator[Finding]:
     mine = filter_for_cell(expectations, planned)
     found = results.all_for(planned)
@@ -304,22 +324,35 @@ def _judge_cell(
     for case in found[0].cases if found else ():
         reported[case.id].append(case)
     status = found[0].status if found else ("unsatisfiable" if planned.lock.reason else "missing")
+    weights = usual.of(found[0] if found else None)
     for case_id in (*planned.cases, *sorted(set(reported) - set(planned.cases))):
         check = rules.checks.get(check_of(case_id))
         several = reported.get(case_id, [])
         expected = find_expectation(mine, case_id, several[0].outcome if several else None)
         fault = _find_fault(several, rules, owed=case_id in planned.cases) if several else ""
         outcome, message, expectation = _judge_case(several, expected, fault, status)
+        seen = several[0].observation if several else None
+        severity = "breaks" if fault else weights.weigh(check, case_id, seen)
+        outcome = _lower(outcome, severity)
         yield Finding(
             cell=planned.cell.id,
             check=case_id,
             layer=check.layer if check else layer_of(case_id),
             outcome=outcome,
             message=message,
-            advice=check.advice if check and outcome in {"fail", "error", "xpass"} else "",
+            advice=check.advice if check and outcome in {"fail", "xpass", "limit"} else "",
             expectation=expectation,
-            observation=several[0].observation if several else None,
+            severity=severity,
+            margin=weights.describe_margin(check, case_id) if outcome in {"fail", "xfail", "limit"} else "",
+            observation=seen,
         )
+
+
+def _lower(outcome: Outcome, severity: Severity) -> Outcome:
+    """The outcome of a failure by its severity; expectations are about failures that break the service."""
+    if severity == "breaks" or outcome not in {"fail", "error", "xfail"}:
+        return outcome
+    return "limit" if severity == "limits" else "note"
 
 
 def layer_of(case: str) -> str:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from harness.errors import ExitCode
 from harness.judge.cell_verdicts import judge_cells
 from harness.judge.claims import judge_claims
 from harness.judge.latency_ratios import judge_latency
-from harness.judge.outcomes import Results, Rules, find_stale, is_red, judge_findings
+from harness.judge.outcomes import MEASURED, Results, Rules, find_stale, is_red, judge_findings
 from harness.records import Judgement
 
 if TYPE_CHECKING:
@@ -21,14 +21,17 @@ if TYPE_CHECKING:
 
 EXIT_CODES: dict[Verdict, ExitCode] = {
     "pass": ExitCode.PASS,
+    "failing, nothing new": ExitCode.PASS,
     "regressed": ExitCode.REGRESSED,
+    "failing": ExitCode.REGRESSED,
     "unsatisfiable": ExitCode.UNSATISFIABLE,
     "inconclusive": ExitCode.INCONCLUSIVE,
     "error": ExitCode.ERROR,
 }
 """Exit code of each verdict; usage errors (2) have no verdict."""
 
-_STATUS_WORDS: dict[CellStatus, tuple[str, str]] = {
+_STATUS_WORDS: dict[CellStatus | Literal["wrong"], tuple[str, str]] = {
+    "wrong": ("returns wrong vectors", "return wrong vectors"),
     "ok": ("diverges", "diverge"),
     "failed": ("fails", "fail"),
     "unsatisfiable": ("has no solution", "have no solution"),
@@ -40,7 +43,7 @@ _STATUS_WORDS: dict[CellStatus, tuple[str, str]] = {
 }
 """Words for one cell and for several cells of each status; ``ok`` is a cell with expected divergences."""
 
-_MEASURED = {"pass", "fail", "error", "xfail", "xpass"}
+_TRIED = MEASURED | {"error"}
 _DIED = {"import-error", "crashed", "timed-out"}
 _RAN = {"ok", "failed"}
 
@@ -56,9 +59,10 @@ def judge_verdict(
     """Judge a run: the verdict, and one sentence with the reason; the first matching rule applies.
 
     Cells ran and no case passes: error, even if expected. A red cell that ran, or a stale expectation:
-    regressed. A cell could not be installed: error. Unexpectedly no solution: unsatisfiable. Nothing was
-    measured: error. Results or the baseline are missing: inconclusive. Otherwise: pass. The sentence names a
-    baseline that the selection excludes.
+    regressed, or failing if the baseline has the same faults. A question without an answer: inconclusive. A
+    cell could not be installed: error. Unexpectedly no solution: unsatisfiable. Nothing was measured: error.
+    Results or the baseline are missing: inconclusive. Otherwise: pass. The sentence names a baseline that
+    the selection excludes.
     """
     verdict, sentence = _judge(plan, cells, findings, stale)
     planned = {each.cell.id for each in plan.cells}
@@ -71,25 +75,57 @@ def _judge(
     plan: Plan, cells: Sequence[CellVerdict], findings: Sequence[Finding], stale: Sequence[str]
 ) -> tuple[Verdict, str]:
     planned = {each.cell.id for each in plan.cells}
-    measured = [each for each in findings if each.cell in planned and each.outcome in _MEASURED]
+    measured = [each for each in findings if each.cell in planned and each.outcome in _TRIED]
     ran = bool(measured) or any(cell.status in _DIED for cell in cells)
     red = [cell for cell in cells if cell.red]
-    broken = [cell for cell in red if _is_regression(cell)]
     baseline = next((cell for cell in cells if cell.cell == plan.baseline), None)
-    regressed = _list_red(len(plan.cells), broken, stale, _explain(baseline, broken, findings))
+    broken = [cell for cell in red if _is_regression(cell) and not _is_unmeasured(cell, baseline, findings)]
+    comparison, failing = _explain(baseline, broken, findings)
+    regressed = _list_red(len(plan.cells), broken, stale, comparison)
     if ran and not any(each.outcome == "pass" for each in measured):
         return "error", f"No case passes: {regressed or _describe_expected(cells, measured)}"
     if ran and regressed:
-        return "regressed", regressed
+        return "failing" if failing and not stale else "regressed", regressed
+    if unmeasured := _describe_unmeasured(cells):
+        return "inconclusive", unmeasured
+    if ended := _judge_environments(red):
+        return ended
+    return _judge_rest(plan, cells, red) if ran else ("error", "Nothing was measured.")
+
+
+def _judge_environments(red: Sequence[CellVerdict]) -> tuple[Verdict, str] | None:
+    """Judge cells without an environment; None if there are none."""
     uninstalled = [cell.cell for cell in red if cell.status == "install-error"]
     if uninstalled:
         return "error", f"{_list_cells(uninstalled)}: could not be installed."
     unsolved = [cell.cell for cell in red if cell.status == "unsatisfiable"]
     if unsolved:
         return "unsatisfiable", f"{_list_cells(unsolved)}: no solution, and no expectation covers that."
-    if not ran:
-        return "error", "Nothing was measured."
-    return _judge_rest(plan, cells, red)
+    return None
+
+
+def _is_unmeasured(cell: CellVerdict, baseline: CellVerdict | None, findings: Sequence[Finding]) -> bool:
+    """Whether a red cell has no wrong value but open questions, which are open in the baseline too."""
+    mine = [each for each in findings if each.cell == cell.cell and is_red(each.outcome)]
+    open_questions = _list_unanswered(cell)
+    if not open_questions or any(each.outcome in {"fail", "xpass"} for each in mine):
+        return False
+    return baseline is None or not baseline.answers or open_questions <= _list_unanswered(baseline)
+
+
+def _list_unanswered(cell: CellVerdict) -> set[str]:
+    return {each.question for each in cell.answers if each.answer == "not measured"}
+
+
+def _describe_unmeasured(cells: Sequence[CellVerdict]) -> str:
+    """The cause of the first question without an answer, and the number of cells; empty if all have one."""
+    open_cells = [cell for cell in cells if _list_unanswered(cell)]
+    if not open_cells:
+        return ""
+    unmeasured = [each for each in open_cells[0].answers if each.answer == "not measured"]
+    first = max(unmeasured, key=lambda each: each.lacking)
+    ran = sum(cell.status in _RAN for cell in cells)
+    return f"Not measured: {first.because}, in {len(open_cells)} of {ran} cells."
 
 
 def _judge_rest(plan: Plan, cells: Sequence[CellVerdict], red: Sequence[CellVerdict]) -> tuple[Verdict, str]:
@@ -106,14 +142,18 @@ def _judge_rest(plan: Plan, cells: Sequence[CellVerdict], red: Sequence[CellVerd
         )
     if plan.baseline is not None and not baseline and not plan.subset:
         return "inconclusive", f"The baseline {plan.baseline} is not in the plan."
-    others = [cell for cell in cells if cell.status != "ok" or cell.divergent]
+    others = [cell for cell in cells if cell.status != "ok" or cell.usable is False or cell.divergent]
     expected = f"; {_count_others(others)}, as expected" if others else ""
-    return "pass", f"{len(cells) - len(others)} of {len(cells)} cells hold{expected}."
+    asked = any(cell.usable is not None for cell in cells)
+    hold = "combinations are usable" if asked else "cells hold"
+    return "pass", f"{len(cells) - len(others)} of {len(cells)} {hold}{expected}."
 
 
 def _count_others(cells: Sequence[CellVerdict]) -> str:
     """Count cells by status, in words."""
-    counts = Counter(cell.status for cell in cells)
+    counts = Counter(
+        "wrong" if cell.status == "ok" and cell.usable is False else cell.status for cell in cells
+    )
     return ", ".join(
         f"{counts[each]} {_STATUS_WORDS[each][counts[each] > 1]}" for each in _STATUS_WORDS if counts[each]
     )
@@ -156,21 +196,26 @@ def _list_red(total: int, broken: Sequence[CellVerdict], stale: Sequence[str], c
     return "; ".join(parts) + "." if parts else ""
 
 
-def _explain(baseline: CellVerdict | None, broken: Sequence[CellVerdict], findings: Sequence[Finding]) -> str:
-    """Compare the red cells with the baseline: no version explains what is red there too."""
+def _explain(
+    baseline: CellVerdict | None, broken: Sequence[CellVerdict], findings: Sequence[Finding]
+) -> tuple[str, bool]:
+    """Compare the red cells with the baseline, and whether all that is red is red there too."""
     if baseline is None or (baseline.status == "ok" and not baseline.red):
-        return ""
+        return "", False
     others = [cell for cell in broken if cell.cell != baseline.cell]
     if not others:
-        return "it is the baseline"
+        return "it is the baseline", True
     known = _find_red(baseline, findings)
     more = [cell.cell for cell in others if not _find_red(cell, findings) <= known]
     if baseline.red and not more:
-        return f"all of this is red in the baseline {baseline.cell} too"
+        return f"all of this is red in the baseline {baseline.cell} too", True
     if baseline.status not in _RAN:
-        return f"the baseline {baseline.cell} is {baseline.status}, so new failures are unknown"
+        return f"the baseline {baseline.cell} is {baseline.status}, so new failures are unknown", False
     verb = "is" if len(more) == 1 else "are"
-    return f"the baseline {baseline.cell} is red too, but {_list_cells(more)} {verb} red where it is not"
+    return (
+        f"the baseline {baseline.cell} is red too, but {_list_cells(more)} {verb} red where it is not",
+        False,
+    )
 
 
 def _find_red(cell: CellVerdict, findings: Sequence[Finding]) -> set[str]:
@@ -200,7 +245,7 @@ def judge(plan: Plan, results: Sequence[CellResult], checks: Sequence[Check]) ->
     """
     found = Results.of(results)
     findings = judge_findings(plan, found, checks)
-    cells = judge_cells(plan, found, findings)
+    cells = judge_cells(plan, found, findings, {check.id: check for check in checks})
     stale = find_stale(plan)
     verdict, sentence = judge_verdict(plan, cells, findings, stale)
     return Judgement(

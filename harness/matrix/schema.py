@@ -167,10 +167,15 @@ class Resolve(Table, frozen=True, kw_only=True):
 
 
 class Subject(Table, frozen=True, kw_only=True):
-    """The subject under test, see ``harness.cell.interface``; ``requires``: its requirements (PEP 508)."""
+    """The subject under test, see ``harness.cell.interface``.
+
+    ``dtypes`` are those that the service returns (by default what its embedder returns); ``requires`` are its
+    requirements (PEP 508).
+    """
 
     embedder: DottedPath = DEFAULT_EMBEDDER
     normalizer: DottedPath = DEFAULT_NORMALIZER
+    dtypes: tuple[Literal["float16", "float32"], ...] = ()
     search_path: tuple[FilePath, ...] = ()
     requires: Names = ()
 
@@ -287,6 +292,7 @@ class MatrixFile(Table, frozen=True, kw_only=True):
         int, msgspec.Meta(ge=1, le=MAX_THREADS, description=f"a number of threads from 1 to {MAX_THREADS}")
     ] = 1
     profile: Literal["default", "explore"] = "default"
+    strict: bool = False
     expected: FilePath | tuple[FilePath, ...] | None = None
     tolerances: FilePath | None = None
     corpus: FilePath | None = None

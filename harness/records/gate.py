@@ -7,7 +7,7 @@ from typing import Literal
 import msgspec
 
 from harness.records.judgement import CellVerdict, Finding
-from harness.records.plan import SCHEMA, Record, Verdict
+from harness.records.plan import SCHEMA, Record, Service, Verdict
 
 # The question of a gate: two environments and their difference
 
@@ -86,6 +86,7 @@ class Question(Record, frozen=True, kw_only=True):
     candidate: str
     arguments: tuple[str, ...]
     command: str = "harness gate"
+    service: Service | None = None
     diff: LockDiff = LockDiff()
     left_out: tuple[LeftOut, ...] = ()
     notes: tuple[str, ...] = ()
@@ -261,6 +262,14 @@ class Culprit(Record, frozen=True, kw_only=True):
     further: tuple[Culprit, ...] = ()
 
 
+class NoteChange(Record, frozen=True, kw_only=True):
+    """A recorded behaviour, such as that of a library, that differs between the two environments."""
+
+    check: str
+    baseline: str
+    candidate: str
+
+
 class Decision(Record, frozen=True, kw_only=True):
     """The decision of a gate, with the findings of the candidate on correctness.
 
@@ -281,6 +290,7 @@ class Decision(Record, frozen=True, kw_only=True):
     known: tuple[Finding, ...] = ()
     accepted: bool = False
     unchecked: tuple[Finding, ...] = ()
+    notes: tuple[NoteChange, ...] = ()
 
 
 class Gate(Record, frozen=True, kw_only=True):

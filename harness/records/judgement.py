@@ -2,12 +2,35 @@
 
 from __future__ import annotations
 
-from harness.records.plan import SCHEMA, CellStatus, Outcome, Plan, Record, Verdict
+from typing import Literal
+
+from harness.records.plan import SCHEMA, CellStatus, Outcome, Plan, Record, Severity, Verdict
 from harness.records.results import CellResult, Observation
+
+Answered = Literal["yes", "no", "not measured", "not asked"]
+"""``not measured``: a check that the answer needs has no result; ``not asked``: no check was planned."""
+
+
+class Answer(Record, frozen=True, kw_only=True):
+    """The answer of one cell to one of ``harness.cell.interface.QUESTIONS``; yes is good.
+
+    ``because`` is the number behind it, or the first fault; ``cases`` counts the measured cases of what is
+    served, controls excluded; ``lacking`` those without a result that the answer needs.
+    """
+
+    question: str
+    answer: Answered
+    because: str = ""
+    cases: int = 0
+    lacking: int = 0
 
 
 class Finding(Record, frozen=True, kw_only=True):
-    """The judged outcome of one case in one cell."""
+    """The judged outcome of one case in one cell.
+
+    ``severity`` is that of a failure of this case in this cell; ``margin`` tells how far the embeddings are
+    from the inputs of a limit.
+    """
 
     cell: str
     check: str
@@ -16,6 +39,8 @@ class Finding(Record, frozen=True, kw_only=True):
     message: str = ""
     advice: str = ""
     expectation: str = ""  # the reason of the expectation that applied
+    severity: Severity = "breaks"
+    margin: str = ""
     observation: Observation | None = None
 
 
@@ -34,7 +59,16 @@ class CellVerdict(Record, frozen=True, kw_only=True):
     advice: str = ""
     reused: bool = False
     divergent: int = 0
+    answers: tuple[Answer, ...] = ()
     layers: dict[str, dict[str, int]] = {}  # layer -> outcome -> count
+
+    @property
+    def usable(self) -> bool | None:
+        """Whether the cell serves right vectors, whatever was expected; None: not everything was measured."""
+        asked = {each.answer for each in self.answers} - {"not asked"}
+        if "no" in asked:
+            return False
+        return None if not asked or "not measured" in asked else True
 
 
 class ClaimRow(Record, frozen=True, kw_only=True):

@@ -20,15 +20,24 @@ MAX_NAME = 250
 CheckOutcome = Literal["pass", "fail", "error", "skip"]
 """The outcome of a check inside its cell; the judge applies expectations later."""
 
-Outcome = Literal["pass", "fail", "error", "skip", "xfail", "xpass", "missing"]
-"""The judged outcome of a check. Red: fail, error, xpass, missing."""
+Outcome = Literal["pass", "fail", "error", "skip", "xfail", "xpass", "missing", "limit", "note"]
+"""The judged outcome of a case. Red: fail, error, xpass, missing.
+
+``limit`` and ``note`` are failures of these severities.
+"""
+
+Severity = Literal["breaks", "limits", "notes"]
+"""What a failure means: served vectors are wrong; inputs far from the service's own are; a recorded fact."""
 
 CellStatus = Literal[
     "ok", "failed", "unsatisfiable", "install-error", "import-error", "crashed", "timed-out", "missing"
 ]
 """The status of a whole cell; ``missing`` is a planned cell without a result."""
 
-Verdict = Literal["pass", "regressed", "inconclusive", "unsatisfiable", "error"]
+Verdict = Literal[
+    "pass", "failing, nothing new", "failing", "regressed", "inconclusive", "unsatisfiable", "error"
+]
+"""``failing``: red, and the baseline has the same faults; in a gate that is nothing new."""
 
 
 def name_fault(name: str) -> str:
@@ -138,6 +147,20 @@ class PlannedCell(Record, frozen=True, kw_only=True):
             raise ValueError(f"cell.id: {fault}")
 
 
+class Service(Record, frozen=True, kw_only=True):
+    """What is under test, as the matrix names it.
+
+    ``embedder`` and ``normalizer`` are dotted paths, ``model`` a distribution or a folder. ``dtypes`` are
+    the served ones; empty: those that the embedder returns. ``strict`` makes limits red.
+    """
+
+    embedder: str
+    normalizer: str
+    model: str = ""
+    dtypes: tuple[str, ...] = ()
+    strict: bool = False
+
+
 class Plan(Record, frozen=True, kw_only=True):
     """All cells and cases of a run; the judge walks the plan, so that a missing result is a finding."""
 
@@ -157,6 +180,7 @@ class Plan(Record, frozen=True, kw_only=True):
     commit: str = ""  # of the repository, with the suffix "+changes" if files differed; empty: none
     subset: bool = False  # --only/--skip left cells out
     baseline_cell: PlannedCell | None = None  # the baseline, if the selection excludes it
+    service: Service | None = None  # None: the plan is of an earlier version
     tolerances: dict[str, float] = {}  # name -> allowed value; the judge rejects larger ones
 
     def __post_init__(self) -> None:

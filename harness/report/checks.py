@@ -7,7 +7,7 @@ from collections import Counter, defaultdict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from harness.judge.outcomes import check_of, recorded_words
+from harness.judge.outcomes import MEASURED, check_of, recorded_words
 from harness.report.escape import shorten
 from harness.report.view import SignKind, sign_cell
 
@@ -27,8 +27,12 @@ OUTCOME_KINDS: dict[Outcome, SignKind] = {
     "xfail": "xfail",
     "xpass": "red",
     "missing": "missing",
+    "limit": "note",
+    "note": "note",
 }
-_SEVERITY: dict[SignKind, int] = {"red": 5, "missing": 4, "xfail": 3, "pass": 2, "skip": 1, "none": 0}
+_SEVERITY: dict[SignKind, int] = {
+    "red": 6, "missing": 5, "xfail": 4, "note": 3, "pass": 2, "skip": 1, "none": 0,
+}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -72,7 +76,7 @@ def _distance(seen: Observation | None) -> float:
 
 # Differences between cells
 
-_SEEN = {"pass", "fail", "error", "xfail", "xpass"}
+_SEEN = MEASURED | {"error"}
 
 
 @dataclass(frozen=True)

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
 STYLES: dict[SignKind, str] = {
     "pass": "green",
+    "note": "green",
     "xfail": "yellow",
     "red": "bold red",
     "missing": "magenta",

@@ -18,6 +18,7 @@ from harness.report.latency_view import (
 )
 from harness.report.parity import find_margins
 from harness.report.precision import recommend
+from harness.report.questions import describe_service, list_questions
 from harness.report.view import (
     LEGEND,
     SIGNS,
@@ -60,6 +61,9 @@ def render_markdown(run: Run, earlier: Earlier = _FIRST) -> str:
     lines = [
         f"**{judgement.verdict.upper()}**: {escape_markdown(judgement.sentence, 600)}",
         "",
+        f"Under test: {code_span(describe_service(run.plan.service), table=False)}.",
+        *_questions(run),
+        "",
         summary,
         *(f"{locks}." for locks in filter(None, [describe_locks(run)])),
         *(render_since(earlier.since) if earlier.since is not None else ()),
@@ -72,6 +76,11 @@ def render_markdown(run: Run, earlier: Earlier = _FIRST) -> str:
         *_recommended(run),
     ]
     return disarm_commands("\n".join(lines) + "\n")
+
+
+def _questions(run: Run) -> Iterator[str]:
+    rows = [[row.title, row.show(), code_span(row.because, 200)] for row in list_questions(run)]
+    yield from _table("Questions", ["question", "answer", "because"], rows)
 
 
 def _margins(run: Run) -> Iterator[str]:

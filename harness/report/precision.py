@@ -10,6 +10,7 @@ from itertools import takewhile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from harness.judge.outcomes import MEASURED
 from harness.report.latency_view import show_ratio
 
 if TYPE_CHECKING:
@@ -163,7 +164,7 @@ _SOURCE = Path(__file__).parents[1] / "cell" / "normalizers.py"
 """Read as text, never imported: the controller works without NumPy."""
 
 _NOT_SHOWN = "manual"
-_DECIDED = {"pass", "xfail", "fail", "error", "xpass"}
+_DECIDED = MEASURED | {"error"}
 
 
 @dataclass(frozen=True)

@@ -24,6 +24,7 @@ from harness.report.latency_view import (
     summarize_families,
 )
 from harness.report.precision import recommend
+from harness.report.questions import describe_service, list_questions
 from harness.report.view import (
     LEGEND,
     axis_names,
@@ -44,7 +45,7 @@ from harness.report.view import (
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from harness.records import CellVerdict, Run, Verdict
+    from harness.records import Answered, CellVerdict, Run, Verdict
 
 
 # Tables: cells x layers, and latency
@@ -106,10 +107,20 @@ _WORSE_SHOWN = 8
 
 VERDICT_STYLES: dict[Verdict, str] = {
     "pass": "bold green",
+    "failing, nothing new": "bold yellow",
+    "failing": "bold red",
     "regressed": "bold red",
     "inconclusive": "bold yellow",
     "unsatisfiable": "bold yellow",
     "error": "bold red",
+}
+
+
+ANSWER_STYLES: dict[Answered, str] = {
+    "yes": "green",
+    "no": "bold red",
+    "not measured": "bold yellow",
+    "not asked": "dim",
 }
 
 
@@ -143,7 +154,9 @@ class _Writer:
         run, verdict = self._run, self._verdict()
         plan = run.plan
         yield verdict
+        yield self._alphabet.text(f"Under test: {shorten(describe_service(plan.service))}")
         yield self._alphabet.text(f"{plan.title}; matrix {plan.matrix}, run {plan.run}", "dim")
+        yield from self._questions()
         yield Text()
         yield draw_map(run, self._alphabet, self._width)
         yield self._legend()
@@ -173,6 +186,20 @@ class _Writer:
             f"{judgement.verdict.upper()}: {shorten(judgement.sentence, 600)}",
             VERDICT_STYLES[judgement.verdict],
         )
+
+    def _questions(self) -> Iterator[RenderableType]:
+        rows = list_questions(self._run)
+        if not rows:
+            return
+        yield Text()
+        table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False, show_header=False)
+        table.add_column(no_wrap=True)
+        table.add_column(overflow="fold")
+        for row in rows:
+            style = ANSWER_STYLES[row.answer]
+            shown = self._alphabet.text(row.show(), style)
+            table.add_row(row.title, shown.append(f"  {shorten(row.because, 200)}", "dim"))
+        yield table
 
     def _legend(self) -> Text:
         entries = (f"{self._alphabet.sign(kind)} {word}" for kind, word in LEGEND.items())

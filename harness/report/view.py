@@ -18,10 +18,11 @@ if TYPE_CHECKING:
     from harness.records import CellResult, CellVerdict, Claim, ClaimRow, Finding, PlannedCell, Run
 
 
-SignKind = Literal["pass", "xfail", "red", "missing", "skip", "none"]
+SignKind = Literal["pass", "note", "xfail", "red", "missing", "skip", "none"]
 
 SIGNS: dict[SignKind, tuple[str, str]] = {
     "pass": ("✓", "+"),
+    "note": ("•", "*"),
     "xfail": ("≈", "~"),
     "red": ("✗", "x"),
     "missing": ("?", "?"),
@@ -32,6 +33,7 @@ SIGNS: dict[SignKind, tuple[str, str]] = {
 
 LEGEND: dict[SignKind, str] = {
     "pass": "all pass",
+    "note": "pass, with limits or notes",
     "xfail": "diverges as expected",
     "red": "red",
     "missing": "missing",
@@ -58,6 +60,7 @@ class LayerSign:
 def sign_layer(cell: CellVerdict, layer: str) -> LayerSign:
     """Summarize a layer of a cell: its worst kind, and the number of such cases."""
     counts = cell.layers.get(layer, {})
+    noted = counts.get("limit", 0) + counts.get("note", 0)
     broken = sum(counts.get(outcome, 0) for outcome in _BREAKS)
     missing, expected = counts.get("missing", 0), counts.get("xfail", 0)
     passed, skipped = counts.get("pass", 0), counts.get("skip", 0)
@@ -68,20 +71,31 @@ def sign_layer(cell: CellVerdict, layer: str) -> LayerSign:
     if expected:
         return LayerSign("xfail", expected)
     if passed:
-        return LayerSign("pass", passed)
+        return LayerSign("note", noted) if noted else LayerSign("pass", passed)
+    if noted:
+        return LayerSign("note", noted)
     return LayerSign("skip", skipped) if skipped else LayerSign("none", missing)
 
 
 def sign_cell(cell: CellVerdict) -> SignKind:
-    """The sign of a cell as a whole."""
-    if cell.red:
-        return "missing" if cell.status == "missing" else "red"
+    """The sign of a cell as a whole; wrong vectors are red whether or not they are known."""
+    if cell.status == "missing" or (cell.status in {"ok", "failed"} and _is_unmeasured(cell)):
+        return "missing"
+    if cell.red or cell.usable is False:
+        return "red"
     return "xfail" if cell.expected or cell.divergent else "pass"
 
 
+def _is_unmeasured(cell: CellVerdict) -> bool:
+    answers = {each.answer for each in cell.answers}
+    return "not measured" in answers and "no" not in answers
+
+
 def status_word(cell: CellVerdict) -> str:
-    """The displayed status: an ok cell with divergences that the baseline does not have is ``diverges``."""
-    return "diverges" if cell.status == "ok" and cell.divergent else cell.status
+    """The displayed status: ``wrong`` and ``diverges`` are ok cells with known faults."""
+    if cell.status == "ok" and (cell.usable is False or cell.divergent):
+        return "wrong" if cell.usable is False else "diverges"
+    return "not measured" if cell.status == "failed" and _is_unmeasured(cell) else cell.status
 
 
 def results_by_cell(run: Run) -> dict[str, CellResult]:
@@ -166,7 +180,8 @@ def count_verdicts(run: Run) -> Counter[str]:
     """Count the cells that are ok, expected to diverge, red, and reused."""
     counts: Counter[str] = Counter()
     for cell in run.judgement.cells:
-        counts["red" if cell.red else "ok" if sign_cell(cell) == "pass" else "expected"] += 1
+        known = cell.expected or cell.divergent or cell.usable is False
+        counts["red" if cell.red else "expected" if known else "ok"] += 1
         counts["reused"] += cell.reused
     return counts
 
@@ -217,20 +232,33 @@ class RedCheck:
 
 
 def list_red_checks(run: Run, cell: str) -> list[RedCheck]:
-    """List the red checks of a cell, the lowest layer first; none if the cell is red as a whole."""
+    """List the red checks of a cell, the lowest layer first; none if the cell is red as a whole.
+
+    Checks that end in an exception of one type are one entry: there is one cause behind them.
+    """
     grouped: dict[str, list[Finding]] = defaultdict(list)
     for finding in sort_by_layer(broken_findings(findings_by_cell(run).get(cell, []))):
-        grouped[check_of(finding.check)].append(finding)
+        grouped[find_exception(finding) or check_of(finding.check)].append(finding)
     return [
         RedCheck(
-            check=check,
+            check=name_checks(list(dict.fromkeys(check_of(each.check) for each in found))),
             layer=found[0].layer,
             cases=len(found),
             message=f"{found[0].check}: {found[0].message}",
             advice=found[0].advice,
         )
-        for check, found in grouped.items()
+        for found in grouped.values()
     ]
+
+
+def find_exception(finding: Finding) -> str:
+    """The type of the exception that ended a case; empty for a case with a measurement."""
+    return finding.message.partition(":")[0] if finding.outcome == "error" else ""
+
+
+def name_checks(checks: Sequence[str]) -> str:
+    """Name one or two checks, or the first of several and their number."""
+    return ", ".join(checks) if len(checks) < 3 else f"{checks[0]} and {len(checks) - 1} more checks"
 
 
 def count_kinds(run: Run) -> list[str]:

@@ -12,7 +12,7 @@ from harness.errors import UsageError
 from harness.matrix.cells import cells_of, select
 from harness.matrix.expected import allowed_values, borrowed_for, expectations_for, tolerances_of
 from harness.matrix.schema import Matrix
-from harness.records import Cell, Lock, Notify, Plan, PlannedCell, ScenarioPlan, discard
+from harness.records import Cell, Lock, Notify, Plan, PlannedCell, ScenarioPlan, Service, discard
 from harness.resolve.indexes import check_indexes
 from harness.resolve.lockfile import locks_folder, platform_tag, read_lock
 from harness.resolve.locks import refuse_lacking, staleness
@@ -68,6 +68,7 @@ async def build_plan(
         borrowed=borrowed,
         subset=len(chosen) < len(cells),
         baseline_cell=planned[-1] if apart else None,
+        service=service_of(matrix),
         tolerances=allowed_values(tolerances_of(matrix)),
     )
 
@@ -143,6 +144,18 @@ def normalizers_of(matrix: Matrix) -> tuple[str, ...]:
     """The normalizers of checks and scenarios; the user's own subject comes first."""
     own = matrix.subject.normalizer != DEFAULT_NORMALIZER
     return ("subject", *SHIPPED_NORMALIZERS) if own else SHIPPED_NORMALIZERS
+
+
+def service_of(matrix: Matrix) -> Service:
+    """What a matrix puts under test."""
+    subject, model = matrix.subject, matrix.model
+    return Service(
+        embedder=subject.embedder,
+        normalizer=subject.normalizer,
+        model=model.distribution or str(model.path),
+        dtypes=subject.dtypes,
+        strict=matrix.strict,
+    )
 
 
 def cases_of(matrix: Matrix) -> tuple[str, ...]:

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import msgspec
 
+from harness.cell.interface import select_cases
 from harness.errors import MachineError, UsageError
 from harness.files import describe_os_error
 from harness.held import mark
@@ -111,10 +112,7 @@ def narrow_checks(plan: Plan, globs: Sequence[str]) -> Plan:
             raise UsageError(f"--checks {glob!r} matches no check{similar}")
 
     def narrow(planned: PlannedCell) -> PlannedCell:
-        cases = tuple(
-            case for case in planned.cases if any(fnmatch.fnmatchcase(case, glob) for glob in globs)
-        )
-        return msgspec.structs.replace(planned, cases=cases)
+        return msgspec.structs.replace(planned, cases=select_cases(planned.cases, globs))
 
     baseline = plan.baseline_cell
     return msgspec.structs.replace(

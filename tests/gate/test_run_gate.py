@@ -46,7 +46,7 @@ def test_the_judged_commit_is_recorded(front: Front, monkeypatch: pytest.MonkeyP
     ("baseline", "candidate", "code", "verdict"),
     [
         ("good", "failing", 1, "regressed"),
-        ("failing", "failing", 0, "pass"),
+        ("failing", "failing", 0, "failing, nothing new"),
         ("failing", "good", 0, "pass"),
         ("good", "missing", 1, "regressed"),
         ("good", "exiting", 1, "regressed"),

@@ -47,9 +47,9 @@ def test_only_what_is_new_fails() -> None:
 @pytest.mark.parametrize(
     ("before", "after", "verdict"),
     [
-        ("fail", "fail", "pass"),
-        ("fail", "error", "pass"),
-        ("error", "error", "pass"),
+        ("fail", "fail", "failing, nothing new"),
+        ("fail", "error", "failing, nothing new"),
+        ("error", "error", "failing, nothing new"),
         ("error", "fail", "inconclusive"),
         ("pass", "error", "regressed"),
     ],
@@ -95,7 +95,7 @@ def test_what_failed_before_and_is_expected_from_this_release_on(
 def test_what_was_red_before_passes_and_is_said() -> None:
     red: tuple[CheckOutcome, ...] = ("fail", "pass", "pass", "pass")
     found = gate(cell("baseline", *red, status="failed"), cell("candidate", *red, status="failed"))
-    assert (found.verdict, checks(found)) == ("pass", {"before": [CASES[0]]})
+    assert (found.verdict, checks(found)) == ("failing, nothing new", {"before": [CASES[0]]})
     assert found.sentence.endswith("; 1 was red before")
 
 
@@ -168,7 +168,7 @@ def test_a_suite_that_only_errors_compares_nothing() -> None:
 def test_a_layer_in_which_the_baseline_only_errors_is_said() -> None:
     outcomes: tuple[CheckOutcome, ...] = ("pass", "pass", "error", "error")
     found = gate(cell("baseline", *outcomes, status="failed"), cell("candidate", *outcomes, status="failed"))
-    assert found.verdict == "pass"
+    assert found.verdict == "failing, nothing new"
     assert found.sentence.endswith("; not compared: L2, where the baseline has only errors")
 
 

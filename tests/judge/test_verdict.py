@@ -16,6 +16,8 @@ from harness.records import CellStatus, Expectation, Plan, Verdict
 def test_every_verdict_has_its_exit_code() -> None:
     assert {verdict: exit_code(verdict) for verdict in get_args(Verdict)} == {
         "pass": ExitCode.PASS,
+        "failing, nothing new": ExitCode.PASS,
+        "failing": ExitCode.REGRESSED,
         "regressed": ExitCode.REGRESSED,
         "unsatisfiable": ExitCode.UNSATISFIABLE,
         "inconclusive": ExitCode.INCONCLUSIVE,

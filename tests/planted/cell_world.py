@@ -179,7 +179,7 @@ class World(dict[str, Any]):
             shipped=load_corpus(""),
             subject=embedder,
             alone=embeddings,
-            answers=SimpleNamespace(embeddings=embeddings.astype),
+            answers=SimpleNamespace(embeddings=embeddings.astype, returned=embeddings.copy, subject=embedder),
             expected=units,
             golden=Golden(Key("a", "b", "c"), {}, units),
             controls=Controls(corpus),

@@ -18,6 +18,7 @@ from harness.records import (
     PlannedCell,
     Run,
     ScenarioPlan,
+    Service,
     Timing,
 )
 
@@ -106,6 +107,9 @@ def make_plan(*cells: PlannedCell, expectations: Sequence[Expectation] = (), **c
         "cells": cells,
         "scenarios": (ScenarioPlan(id="normalize.manual.float32.32", rounds=4, target_seconds=0.01),),
         "expectations": tuple(expectations),
+        "service": Service(
+            embedder="service.embed:Embedder", normalizer="harness.cell.normalizers:manual", model="model"
+        ),
     }
     return Plan(**(values | changes))
 

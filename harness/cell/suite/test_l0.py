@@ -14,6 +14,7 @@ from harness.cell.explored import KEPT, Search, finite_rows, safe
 from harness.cell.oracle import compare
 
 if TYPE_CHECKING:
+    from harness.cell.answers import Answers
     from harness.cell.normalization import Normalizer
     from harness.cell.record import Record
 
@@ -137,6 +138,15 @@ def test_layout(layout: str, normalizer: str, dtype: str, normalize: Normalizer,
     """The same numbers in another order of memory."""
     rows = vectors.laid_out(layout, dtype)
     record(**normalization.against_oracle(normalizer, normalize, rows, normalization.reference))
+
+
+@pytest.mark.check("l0.margin")
+def test_margin(normalizer: str, dtype: str, normalize: Normalizer, answers: Answers, record: Record) -> None:
+    """Scale the embeddings of the corpus until the normalizer breaks."""
+    returned = answers.returned()
+    found = normalization.measure_margin(normalizer, normalize, returned, dtype)
+    served = ("float32", "float16") if hasattr(answers.subject, "variant") else (str(returned.dtype),)
+    record(**{**found, "facts": {**found["facts"], "served": " ".join(served)}})
 
 
 @pytest.mark.check("l0.integer")

@@ -14,7 +14,7 @@ from statistics import fmean
 
 import msgspec
 
-from harness.cell.interface import load_checks
+from harness.cell.interface import load_checks, select_cases
 from harness.errors import HarnessError, MachineError, StoreError
 from harness.files import describe_os_error, write_text, write_whole
 from harness.gate.blocks import read_blocks
@@ -131,7 +131,7 @@ def _narrow_cell(symptoms: Symptoms, plan: Plan) -> PlannedCell:
     candidate = plan.cells[-1]
     if symptoms.status:
         return candidate
-    cases = tuple(case for case in candidate.cases if case in symptoms.cases)
+    cases = select_cases(candidate.cases, [escape(case) for case in symptoms.cases])
     return msgspec.structs.replace(candidate, cases=cases)
 
 

@@ -36,6 +36,7 @@ from harness.report.gate.view import (
     group_findings,
     name_red,
 )
+from harness.report.questions import describe_service, list_gate_questions
 
 if TYPE_CHECKING:
     from harness.records import Culprit, Finding, Gate
@@ -58,6 +59,18 @@ def further_changes_section(gate: Gate, room: Room) -> Iterator[Section]:
         "Upgrades that make it possible",
         (*table, *([""] if table else []), describe_further_changes(way)),
     )
+
+
+def notes_section(gate: Gate, room: Room) -> Iterator[Section]:
+    """Recorded behaviour that differs between both environments, folded."""
+    notes = gate.decision.notes
+    if notes:
+        rows = [
+            [code_span(each.check, 120), code_span(each.baseline, 200), code_span(each.candidate, 200)]
+            for each in notes
+        ]
+        title = f"Recorded behaviour that changes: {len(notes)}"
+        yield Section(title, draw_table(("check", "baseline", "candidate"), rows, room.rest), folded=True)
 
 
 def rest_sections(gate: Gate, room: Room) -> Iterator[Section]:
@@ -174,7 +187,11 @@ def _lines(gate: Gate, room: Room, cut: str) -> Iterator[str]:
     decision = gate.decision
     because = f": {code_span(decision.because, 400, table=False)}" if decision.because else ""
     yield f"**{decision.verdict.upper()}**: {escape_prose(decision.sentence)}{because}"
+    yield from ("", f"Under test: {span(describe_service(gate.question.service))}.")
     yield from ("", _origin(gate))
+    if rows := list_gate_questions(gate):
+        shown = [[each.title, each.baseline, each.candidate, code_span(each.because, 200)] for each in rows]
+        yield from ("", *draw_table(("question", "baseline", "candidate", "because"), shown, len(shown)))
     for section in _sections(gate, room):
         yield from section.lines()
     yield from _again(gate)
@@ -207,6 +224,7 @@ def _sections(gate: Gate, room: Room) -> Iterator[Section]:
     yield from culprit_section(gate)
     yield from unclear_section(gate, room)
     yield from speed_section(gate, room)
+    yield from notes_section(gate, room)
     yield from rest_sections(gate, room)
 
 
@@ -215,7 +233,7 @@ def _again(gate: Gate) -> Iterator[str]:
     yield from ("", "### Reproduce", "", f"Whole gate: {quote_command(gate_command(gate))}")
     groups = group_findings(fresh_findings(gate))
     if groups:
-        command = checks_command(gate, [each.glob for each in groups[:MOST_CHECKS]])
+        command = checks_command(gate, [glob for each in groups[:MOST_CHECKS] for glob in each.globs])
         yield from ("", f"{name_red(groups)}: {quote_command(command)}")
     commit = f", commit {span(gate.commit)}" if gate.commit else ""
     yield from ("", f"Matrix {span(gate.matrix)}, run {span(gate.run)}, {span(gate.created)}{commit}.")

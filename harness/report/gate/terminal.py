@@ -42,6 +42,7 @@ from harness.report.gate.view import (
     group_known,
     name_red,
 )
+from harness.report.questions import describe_service, list_gate_questions
 from harness.report.terminal import VERDICT_STYLES
 
 if TYPE_CHECKING:
@@ -123,7 +124,9 @@ def _parts(gate: Gate, alphabet: Alphabet) -> Iterator[RenderableType]:
     verdict, style = f"{decision.verdict.upper()}: {decision.sentence}", VERDICT_STYLES[decision.verdict]
     because = f": {shorten(decision.because, 600)}" if decision.because else ""
     yield alphabet.text(f"{verdict}{because}", style)
+    yield alphabet.text(f"Under test: {shorten(describe_service(question.service))}")
     yield alphabet.text(f"from {shorten(question.baseline)} to {shorten(question.candidate)}", "dim")
+    yield from _questions(gate, alphabet)
     yield from _lock_diff(gate, alphabet)
     yield from _further_changes(gate, alphabet)
     yield from _findings(alphabet, "New in the candidate", decision.new, advice=True)
@@ -135,6 +138,12 @@ def _parts(gate: Gate, alphabet: Alphabet) -> Iterator[RenderableType]:
     if gate.decision.accepted:
         yield from _known(alphabet, "Accepted known divergences", decision.known)
     yield from _findings(alphabet, "No longer checked", decision.unchecked)
+    if decision.notes:
+        yield from heading(alphabet, f"Recorded behaviour that changes: {len(decision.notes)}")
+    for each in decision.notes[:MOST_LINES]:
+        yield alphabet.indent(
+            f"{shorten(each.check)}: {shorten(each.baseline, 200)} -> {shorten(each.candidate, 200)}"
+        )
     yield from _findings(alphabet, "Red before", decision.before)
     yield from _findings(alphabet, "No longer red", decision.gone)
     if question.left_out:
@@ -146,6 +155,21 @@ def _parts(gate: Gate, alphabet: Alphabet) -> Iterator[RenderableType]:
     yield from _again(gate, alphabet)
     yield alphabet.text(describe_judged(gate))
     yield alphabet.text(verdict, style)
+
+
+def _questions(gate: Gate, alphabet: Alphabet) -> Iterator[RenderableType]:
+    rows = list_gate_questions(gate)
+    if not rows:
+        return
+    yield Text()
+    table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False, header_style="bold")
+    for name in ("", "baseline", "candidate", "because"):
+        table.add_column(name, overflow="fold")
+    for each in rows:
+        table.add_row(
+            each.title, each.baseline, each.candidate, alphabet.text(shorten(each.because, 160), "dim")
+        )
+    yield table
 
 
 def heading(alphabet: Alphabet, text: str) -> Iterator[RenderableType]:
@@ -222,5 +246,5 @@ def _again(gate: Gate, alphabet: Alphabet) -> Iterator[RenderableType]:
     yield alphabet.text(f"again: {shorten(gate_command(gate), LONGEST_COMMAND)}", "dim")
     groups = group_findings(fresh_findings(gate))
     if groups:
-        command = checks_command(gate, [each.glob for each in groups[:MOST_CHECKS]])
+        command = checks_command(gate, [glob for each in groups[:MOST_CHECKS] for glob in each.globs])
         yield alphabet.text(f"{name_red(groups).lower()}: {shorten(command, LONGEST_COMMAND)}", "dim")

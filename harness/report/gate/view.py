@@ -13,6 +13,7 @@ from packaging.version import InvalidVersion, Version
 
 from harness.judge.cell_verdicts import sort_by_layer
 from harness.judge.outcomes import check_of
+from harness.report.view import find_exception, name_checks
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -115,9 +116,9 @@ def describe_further_changes(way: FurtherChanges) -> str:
 
 @dataclass(frozen=True)
 class Group:
-    """The findings of one check and outcome, with the message of the first."""
+    """The findings of one check and outcome, or those behind one exception, with the message of the first."""
 
-    check: str
+    checks: tuple[str, ...]
     outcome: Outcome
     cases: tuple[str, ...]
     message: str
@@ -125,26 +126,33 @@ class Group:
     expectation: str
 
     @property
-    def glob(self) -> str:
-        """The value of ``--checks`` that selects them."""
-        return self.cases[0] if len(self.cases) == 1 else f"{self.check}/*"
+    def check(self) -> str:
+        """The checks in a few words."""
+        return name_checks(self.checks)
+
+    @property
+    def globs(self) -> tuple[str, ...]:
+        """The values of ``--checks`` that select them."""
+        if len(self.cases) == 1:
+            return self.cases
+        return tuple(check if check in self.cases else f"{check}/*" for check in self.checks)
 
 
 def group_findings(findings: Sequence[Finding]) -> list[Group]:
-    """Group findings by check, the lowest layer first."""
+    """Group findings by check, or by the type of exception behind them; the lowest layer first."""
     grouped: dict[tuple[str, Outcome], list[Finding]] = defaultdict(list)
     for each in sort_by_layer(findings):
-        grouped[check_of(each.check), each.outcome].append(each)
+        grouped[find_exception(each) or check_of(each.check), each.outcome].append(each)
     return [
         Group(
-            check=check,
+            checks=tuple(dict.fromkeys(check_of(each.check) for each in found)),
             outcome=outcome,
             cases=tuple(each.check for each in found),
             message=found[0].message,
             advice=found[0].advice,
             expectation=found[0].expectation,
         )
-        for (check, outcome), found in grouped.items()
+        for (_, outcome), found in grouped.items()
     ]
 
 

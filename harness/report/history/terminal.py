@@ -102,7 +102,7 @@ def draw_group(group: DifferenceGroup, total: int, alphabet: Alphabet) -> Iterat
 
 # List of runs
 
-_STYLES = {"pass": "green", "regressed": "bold red", "error": "bold red"}
+_STYLES = {"pass": "green", "regressed": "bold red", "failing": "bold red", "error": "bold red"}
 
 
 def render_history_text(

@@ -39,6 +39,7 @@ from harness.report.page.latency import view_latency, view_parity, view_plot, vi
 from harness.report.parity import find_margins
 from harness.report.plots.trends import plot_trends
 from harness.report.precision import read_code, recommend
+from harness.report.questions import describe_service, list_questions
 from harness.report.view import (
     LAYER_TITLES,
     LEGEND,
@@ -52,7 +53,7 @@ from harness.report.view import (
 )
 
 if TYPE_CHECKING:
-    from harness.records import ChangePoint, Comparison, Run, Trend, Trends, Verdict
+    from harness.records import Answered, ChangePoint, Comparison, Run, Trend, Trends, Verdict
     from harness.report.history.view import DifferenceGroup, ScenarioTrend
 
 
@@ -175,10 +176,20 @@ _FIRST = Earlier()
 
 VERDICT_KINDS: dict[Verdict, SignKind] = {
     "pass": "pass",
+    "failing, nothing new": "xfail",
+    "failing": "red",
     "regressed": "red",
     "inconclusive": "missing",
     "unsatisfiable": "xfail",
     "error": "red",
+}
+
+
+ANSWER_KINDS: dict[Answered, SignKind] = {
+    "yes": "pass",
+    "no": "red",
+    "not measured": "missing",
+    "not asked": "none",
 }
 
 
@@ -249,6 +260,8 @@ def _top(run: Run) -> dict[str, Any]:
             "word": judgement.verdict.upper(),
             "sentence": shorten(judgement.sentence, 600),
         },
+        "service": describe_service(run.plan.service),
+        "questions": [(ANSWER_KINDS[row.answer], row) for row in list_questions(run)],
         "red_kinds": count_kinds(run),
         "counts": count_verdicts(run),
         "skipped": describe_skipped(run),

@@ -1,0 +1,80 @@
+"""The answers of a cell to the questions that a run asks, from its findings; ``yes`` is good."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from harness.cell.interface import QUESTIONS
+from harness.judge.outcomes import check_of
+from harness.records import Answer
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from harness.cell.interface import Check
+    from harness.records import Finding
+
+_MEASURED = {"pass", "fail", "xfail", "xpass"}
+_WRONG = {"fail", "xfail"}
+
+
+def answer_questions(findings: Sequence[Finding], checks: Mapping[str, Check]) -> tuple[Answer, ...]:
+    """The answers of one cell, in the order of the questions; latency and memory are not asked here.
+
+    Only findings of what is served count: those that break the service if they fail, controls excluded.
+    """
+    asked: dict[str, list[Finding]] = {question: [] for question in QUESTIONS if question != "cost"}
+    for each in findings:
+        check = checks.get(check_of(each.check))
+        if check is not None and check.question and each.severity == "breaks" and not check.is_control:
+            asked[check.question].append(each)
+    return tuple(_answer(question, found, checks) for question, found in asked.items())
+
+
+def _answer(question: str, findings: Sequence[Finding], checks: Mapping[str, Check]) -> Answer:
+    measured = [each for each in findings if each.outcome in _MEASURED]
+    cases = len(measured)
+    if wrong := [each for each in measured if each.outcome in _WRONG]:
+        return Answer(question=question, answer="no", because=_describe(wrong), cases=cases)
+    needed = [each for each in findings if checks[check_of(each.check)].covers] or findings
+    lacking = [each for each in needed if each.outcome not in _MEASURED]
+    if not findings or (not needed and not measured):
+        return Answer(question=question, answer="not asked")
+    if lacking:
+        because = describe_causes(lacking)
+        return Answer(
+            question=question, answer="not measured", because=because, cases=cases, lacking=len(lacking)
+        )
+    if errors := [each for each in findings if each.outcome in {"error", "missing"}]:
+        return Answer(question=question, answer="no", because=describe_causes(errors), cases=cases)
+    return Answer(question=question, answer="yes", because=_show_worst(needed, cases), cases=cases)
+
+
+def _describe(wrong: Sequence[Finding]) -> str:
+    """The first failed case, and the number of others."""
+    more = f" (and {len(wrong) - 1} more)" if len(wrong) > 1 else ""
+    return f"{wrong[0].check}: {wrong[0].message}{more}"
+
+
+def describe_causes(findings: Sequence[Finding]) -> str:
+    """The first message among findings, with the number of cases, and of those with another kind of cause."""
+    message = findings[0].message
+    kind = message.partition(":")[0]
+    alike = sum(each.message.partition(":")[0] == kind for each in findings)
+    others = len(findings) - alike
+    more = f"; {others} more for other reasons" if others else ""
+    return f"{message} ({alike} case{'' if alike == 1 else 's'}{more})"
+
+
+def _show_worst(needed: Sequence[Finding], cases: int) -> str:
+    """The measurement nearest to its bound, and the number of cases."""
+    bounded = [
+        (seen.value / seen.allowed, f"{seen.value:.2g} of {seen.allowed:.2g} {seen.unit} allowed")
+        for each in needed
+        if (seen := each.observation) is not None
+        and seen.bound == "max"
+        and seen.value is not None
+        and seen.allowed
+    ]
+    counted = f"{cases} case{'' if cases == 1 else 's'}"
+    return f"{max(bounded)[1]}, {counted}" if bounded else counted

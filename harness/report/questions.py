@@ -1,0 +1,105 @@
+"""The answers to the questions of a run, and what is under test, as every rendering shows them."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from harness.cell.interface import DEFAULT_EMBEDDER, QUESTIONS, SHIPPED
+from harness.records import BASELINE, CANDIDATE
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from harness.records import Answer, Answered, CellVerdict, Gate, Run, Service
+
+_NAMES = {path: f"the {name} normalizer of the harness" for name, path in SHIPPED.items()}
+
+
+def describe_service(service: Service | None) -> str:
+    """What is under test: ``service.embed:Embedder, normalizer service.norm:to_unit, float32``."""
+    if service is None:
+        return "the service is not recorded: the run is of an earlier version"
+    shipped = service.embedder == DEFAULT_EMBEDDER
+    embedder = "the embedder of the harness" if shipped else service.embedder
+    normalizer = _NAMES.get(service.normalizer, f"normalizer {service.normalizer}")
+    parts = (embedder, normalizer, *service.dtypes, f"model {service.model}" if service.model else "")
+    return ", ".join(filter(None, parts))
+
+
+@dataclass(frozen=True)
+class QuestionRow:
+    """A question, its answers in the cells of a run, and the first fault or the number behind the answer."""
+
+    title: str
+    counts: tuple[tuple[Answered, int], ...]
+    because: str
+
+    @property
+    def answer(self) -> Answered:
+        """The worst answer of a cell."""
+        return self.counts[0][0]
+
+    def show(self) -> str:
+        """The answer, with the number of cells where they differ: ``no in 2, yes in 18``."""
+        if len(self.counts) == 1:
+            return self.answer
+        return ", ".join(f"{answer} in {count}" for answer, count in self.counts)
+
+
+_WORST_FIRST: tuple[Answered, ...] = ("no", "not measured", "yes", "not asked")
+
+
+def list_questions(run: Run) -> list[QuestionRow]:
+    """The questions that the cells of a sweep were asked, in order, each with its answers."""
+    return _list(run.judgement.cells)
+
+
+def _list(cells: Sequence[CellVerdict]) -> list[QuestionRow]:
+    rows = []
+    for question, title in QUESTIONS.items():
+        found = [each for cell in cells for each in cell.answers if each.question == question]
+        counts = Counter(each.answer for each in found)
+        if set(counts) - {"not asked"}:
+            first = min(found, key=lambda each: _WORST_FIRST.index(each.answer))
+            ordered = tuple((each, counts[each]) for each in _WORST_FIRST if counts[each])
+            rows.append(QuestionRow(title, ordered, first.because))
+    return rows
+
+
+@dataclass(frozen=True)
+class GateQuestion:
+    """A question of a gate with its answers in both environments; ``because`` is that of the candidate."""
+
+    title: str
+    baseline: str
+    candidate: str
+    because: str
+
+
+def list_gate_questions(gate: Gate) -> list[GateQuestion]:
+    """The questions of a gate in order; latency and memory have one answer for both environments."""
+    answers = {cell.cell: {each.question: each for each in cell.answers} for cell in gate.decision.cells}
+    before, after = answers.get(BASELINE, {}), answers.get(CANDIDATE, {})
+    rows = [
+        GateQuestion(title, _show(before.get(question)), _show(after.get(question)), after[question].because)
+        for question, title in QUESTIONS.items()
+        if question in after and {_show(before.get(question)), _show(after[question])} != {"not asked"}
+    ]
+    cost = _answer_cost(gate)
+    return [*rows, GateQuestion(QUESTIONS["cost"], "", *cost)] if rows else []
+
+
+def _show(answer: Answer | None) -> str:
+    return "not asked" if answer is None else answer.answer
+
+
+def _answer_cost(gate: Gate) -> tuple[str, str]:
+    if gate.speed is None:
+        return "not asked", ""
+    outcomes = Counter(each.outcome for each in gate.speed.quantities)
+    counted = ", ".join(f"{count} {outcome}" for outcome, count in outcomes.items())
+    if outcomes["regressed"]:
+        return "no", counted
+    return ("yes" if set(outcomes) == {"passed"} else "not measured"), counted
