@@ -281,13 +281,12 @@ def judge_findings(plan: Plan, results: Results, checks: Sequence[Check]) -> tup
     rules = Rules.of(plan, checks)
     expectations = select_expectations(plan)
     everything = [each for several in results.by_cell.values() for each in several]
-    served, usual = find_served(plan, everything), find_usual_margins(plan, everything)
+    served, margins = find_served(plan, everything), find_usual_margins(plan, everything)
+    usual = Weights(served, margins, broken=plan.service is None)
     findings = [
         finding
         for planned in plan.cells
-        for finding in _judge_cell(
-            planned, results, expectations, rules, Weights(served, usual, broken=plan.service is None)
-        )
+        for finding in _judge_cell(planned, results, expectations, rules, usual)
     ]
     planned_ids = {planned.cell.id for planned in plan.cells}
     findings += [

@@ -189,3 +189,48 @@ def test_a_normalizer_that_rejects_examples_of_hypothesis_is_no_right_one() -> N
     search = explored.Search("subject", reject_large, 0.0)
     with pytest.raises(RuntimeError, match="the normalizer rejects the example"):
         search.try_rows(np.array([[3.0, 4.0]]))
+
+
+ROWS = np.random.default_rng(7).standard_normal((20, 384)).astype(np.float32) * np.float32(0.35)
+"""Rows of norm 6 to 8, as embeddings have them."""
+
+
+def additive_eps(rows: np.ndarray) -> Any:
+    return rows / (np.linalg.norm(rows, axis=1, keepdims=True) + rows.dtype.type(1e-12))
+
+
+@pytest.mark.parametrize(
+    ("name", "normalize", "dtype", "up", "down"),
+    [
+        ("manual", manual, "float16", 64.0, 512.0),
+        ("manual", manual, "float32", 2.0**62, 2.0**66),
+        ("stable", stable, "float16", None, None),
+        ("stable", stable, "float64", None, None),
+        ("subject", additive_eps, "float32", 2.0**62, 2.0**22),
+    ],
+)
+def test_the_margin_is_the_factor_at_which_a_normalizer_breaks(
+    name: str, normalize: Normalizer, dtype: str, up: float | None, down: float | None
+) -> None:
+    facts = normalization.measure_margin(name, normalize, ROWS, dtype)["facts"]
+    assert (facts["up"], facts["down"]) == (up, down)
+    assert 5 < facts["smallest norm"] < facts["largest norm"] < 9
+
+
+def test_embeddings_of_norm_300_have_no_margin_in_float16() -> None:
+    found = normalization.measure_margin("manual", manual, ROWS * 43, "float16")
+    assert (found["value"], found["facts"]["up"]) == (1.0, 1.0)
+    assert 250 < found["facts"]["largest norm"] < 350
+
+
+def test_zero_rows_are_counted_and_left_out_of_the_margin() -> None:
+    rows = np.concatenate([ROWS[:3], np.zeros((1, 384), np.float32)])
+    facts = normalization.measure_margin("stable", stable, rows, "float32")["facts"]
+    assert facts["zero rows"] == 0.25
+    assert facts["smallest norm"] > 5
+
+
+@pytest.mark.parametrize("rows", [np.zeros((2, 8)), np.full((2, 8), np.nan)])
+def test_without_a_finite_norm_there_is_no_margin(rows: np.ndarray) -> None:
+    with pytest.raises(ValueError, match="no embedding has a finite norm above zero"):
+        normalization.measure_margin("stable", stable, rows, "float32")

@@ -8,12 +8,14 @@ import sys
 import textwrap
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import pytest
 from support.fake_suites import BOTH, PROGRAM, ROOT, SPEC, Run, run_fixture, start  # noqa: F401 - fixtures
 
 from harness.cell.interface import CHANNEL_VARIABLE
+from harness.cell.plugin import find_place
 from harness.records import CaseResult, Observation
 from harness.sweep import protocol
 
@@ -213,3 +215,14 @@ def test_a_package_that_cannot_be_imported_is_named(tmp_path: Path) -> None:
         protocol.Stage(name="imports"),
         protocol.ImportFailed(module="numpy", message="ImportError: built for another Python"),
     ]
+
+
+def test_an_exception_names_the_line_of_the_subject_that_raised_it(tmp_path: Path) -> None:
+    code = tmp_path / "embed.py"
+    code.write_text("def call(table, key):\n    return table[key]\n", encoding="utf-8")
+    names: dict[str, Any] = {}
+    exec(compile(code.read_text(encoding="utf-8"), str(code), "exec"), names)  # noqa: S102 # a made-up subject
+    with pytest.raises(KeyError) as caught:
+        names["call"]({}, "24")
+    assert find_place(caught.value, [str(tmp_path)]) == " in embed.py, line 2"
+    assert find_place(caught.value, [str(tmp_path / "elsewhere")]) == ""

@@ -75,6 +75,12 @@ class Sweep:
             if each.cell == cell and each.outcome in RED
         }
 
+    def notes(self, version: str) -> dict[str, Finding]:
+        """The findings of the cell with this version that are limits or notes, by case."""
+        cell = self.cell(version)
+        found = [each for each in self.run.judgement.findings if each.cell == cell]
+        return {each.check: each for each in found if each.outcome in {"limit", "note"}}
+
     def red_layers(self, version: str) -> set[str]:
         """The layers of the cell with this version that have a red finding."""
         return {finding.layer for finding in self.red(version).values()}

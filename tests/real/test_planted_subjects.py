@@ -62,8 +62,9 @@ def test_a_wrong_subject_is_regressed(sweeps: dict[str, Sweep]) -> None:
 def test_no_guard_makes_zero_rows_red(guardless: Sweep) -> None:
     red = red_of_subject(guardless, "L0")
 
-    for dtype in ("float16", "float32", "float64"):
-        assert [case for case in red if "zero" in case and case.endswith(f"subject/{dtype}")], red
+    assert [case for case in red if "zero" in case and case.endswith("subject/float32")], red
+    others = [case for case in guardless.notes(RELEASE) if "zero" in case and "/subject/float16" in case]
+    assert others, "its embedder returns float32, so that float16 is a note"
 
 
 def test_no_guard_is_fine_where_no_row_is_zero(guardless: Sweep) -> None:
@@ -77,10 +78,7 @@ def test_aliasing_is_red_in_the_runtime(guardless: Sweep) -> None:
 def test_upcasting_is_red_for_its_dtype(wide: Sweep) -> None:
     red = red_of_subject(wide, "L0")
 
-    assert {case for case in red if "dtype" in case} == {
-        "l0.dtype-shape/subject/float16",
-        "l0.dtype-shape/subject/float32",
-    }
+    assert {case for case in red if "dtype" in case} == {"l0.dtype-shape/subject/float32"}
     assert "l2.dtype/subject/float32" in wide.red(RELEASE)  # its embedder has no float16 output: skipped
 
 

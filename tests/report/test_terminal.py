@@ -26,12 +26,15 @@ def test_text_tells_the_whole_story_in_ascii_too() -> None:
         story
         == """\
 REGRESSED: 1 of 2 cells is red: new.
+Under test: service.embed:Embedder, the manual normalizer of the harness, model
+model
 NumPy x sentence-transformers; matrix compat, run run-1
 
 cell status   ENV API L0 L1 L2 L3 RT GOLD
 base + ok     +   .   ~1 .  -  .  .  .
 new  x failed +   .   x1 .  -  .  .  .
-+ all pass   ~ diverges as expected   x red   ? missing   - skipped   . not run
++ all pass   * pass, with limits or notes   ~ diverges as expected   x red   ?
+missing   - skipped   . not run
 1 of 2 cells ok, 1 red, 2 cases skipped; 61 s
 
 Red cells

@@ -28,6 +28,8 @@ def test_markdown_begins_with_the_verdict() -> None:
         == """\
 **REGRESSED**: 1 of 2 cells is red: new.
 
+Under test: `service.embed:Embedder, the manual normalizer of the harness, model model`.
+
 NumPy x sentence-transformers. Matrix `compat`, run `run-1`: 2 cells, 1 ok, 0 otherwise as expected, 1 red, 0 reused, 2 cases skipped.
 
 ### Cells
@@ -37,7 +39,7 @@ NumPy x sentence-transformers. Matrix `compat`, run `run-1`: 2 cells, 1 ok, 0 ot
 | `base` | ✓ ok | ✓ | · | ≈1 | · | – | · | · | · |
 | `new` | ✗ failed | ✓ | · | ✗1 | · | – | · | · | · |
 
-✓ all pass, ≈ diverges as expected, ✗ red, ? missing, – skipped, · not run
+✓ all pass, • pass, with limits or notes, ≈ diverges as expected, ✗ red, ? missing, – skipped, · not run
 
 ### Red
 

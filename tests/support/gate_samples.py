@@ -23,6 +23,7 @@ from harness.records import (
     Question,
     ReleaseSearch,
     ReleaseTrial,
+    Service,
     Speed,
     Trial,
 )
@@ -139,6 +140,12 @@ def make_question(text: str = "", **changes: Any) -> Question:
         "diff": LockDiff(changes=(NUMPY, hub), unchanged=40),
         "left_out": (LeftOut(file=f"a{text}.txt", name=f"flask{text}", reason="not needed"),),
         "notes": (f"a note{text}",),
+        "service": Service(
+            embedder=f"service.embed:Embedder{text}",
+            normalizer="harness.cell.normalizers:stable",
+            model="m",
+            dtypes=("float32",),
+        ),
     }
     return Question(**(values | changes))
 

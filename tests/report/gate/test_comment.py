@@ -22,6 +22,9 @@ def test_the_comment_says_first_what_matters_first() -> None:
     lines = text.splitlines()
     assert lines[0] == ("**REGRESSED**: 1 case is newly red in the candidate, in L0: `l0.zero/manual: 9 ULP`")
     assert lines[2] == (
+        "Under test: `service.embed:Embedder, the stable normalizer of the harness, float32, model m`."
+    )
+    assert lines[4] == (
         "From `base` to `base with numpy==2.4.6` (1 direct, 1 transitive); "
         "cause: **`numpy` `1.26.2` → `2.4.6`**. Judged: correctness, latency and memory."
     )

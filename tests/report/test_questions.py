@@ -1,0 +1,85 @@
+"""What is under test and the answers to the questions, as every rendering shows them."""
+
+from __future__ import annotations
+
+import pytest
+from support.gate_samples import make_gate
+from support.runs import make_case, make_plan, make_planned, make_run
+from support.services import CHECKS, RAISED, broken, cases_of, result
+
+from harness.records import CaseResult, Gate, Run, Service
+from harness.report.gate.comment import render_gate_markdown
+from harness.report.gate.terminal import render_gate_text
+from harness.report.markdown import render_markdown
+from harness.report.page.html import render_html
+from harness.report.questions import QuestionRow, describe_service, list_questions
+from harness.report.terminal import render_text
+
+
+@pytest.mark.parametrize(
+    ("service", "words"),
+    [
+        (None, "the service is not recorded: the run is of an earlier version"),
+        (
+            Service(
+                embedder="harness.cell.embedder:OpenVinoEmbedder",
+                normalizer="harness.cell.normalizers:manual",
+                model="m==1",
+            ),
+            "the embedder of the harness, the manual normalizer of the harness, model m==1",
+        ),
+        (
+            Service(embedder="a.b:C", normalizer="a.n:to_unit", dtypes=("float16", "float32")),
+            "a.b:C, normalizer a.n:to_unit, float16, float32",
+        ),
+    ],
+)
+def test_what_is_under_test(service: Service | None, words: str) -> None:
+    assert describe_service(service) == words
+
+
+def threads(case: str) -> CaseResult | None:
+    return broken(case) if case == "rt.threads" else None
+
+
+def no_rank(case: str) -> CaseResult | None:
+    return make_case(case, "error", message=RAISED) if case.startswith("l3.top10/") else None
+
+
+@pytest.fixture
+def run() -> Run:
+    cells = [make_planned(name, cases=cases_of(), baseline=name == "a") for name in ("a", "b", "c")]
+    results = (result("a"), result("b", threads), result("c", no_rank))
+    return make_run(make_plan(*cells), *results, checks=CHECKS)
+
+
+def test_answers_are_counted_over_the_cells_the_worst_first(run: Run) -> None:
+    rows = {row.title: row for row in list_questions(run)}
+    assert list(rows) == [
+        "Same vectors as before?",
+        "Same vectors as the reference?",
+        "Same ranking?",
+        "Dtype and zero rows kept?",
+        "Does it hold up?",
+    ]
+    assert rows["Same ranking?"] == QuestionRow(
+        "Same ranking?", (("not measured", 1), ("yes", 2)), f"{RAISED} (1 case)"
+    )
+    assert rows["Does it hold up?"].show() == "no in 1, yes in 2"
+    assert rows["Dtype and zero rows kept?"].show() == "yes"
+
+
+def test_every_rendering_shows_the_service_and_the_questions(run: Run) -> None:
+    for text in (render_text(run, width=200), render_markdown(run), render_html(run)):
+        assert "Under test: " in text
+        assert "service.embed:Embedder, the manual normalizer of the harness" in text
+        assert "not measured in 1, yes in 2" in text
+
+
+@pytest.mark.parametrize("render", [render_gate_markdown, render_gate_text])
+def test_a_gate_shows_the_service(render: object) -> None:
+    gate: Gate = make_gate()
+    assert callable(render)
+    assert "service.embed:Embedder, the stable normalizer of the harness, float32" in " ".join(
+        render(gate).split()
+    )
