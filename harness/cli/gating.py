@@ -14,6 +14,7 @@ from harness.cli.options import (
     Running,
     culprit_budget_option,
     describe_gate_command,
+    is_default,
     make_request,
     matrix_option,
     parse_budget,
@@ -88,7 +89,7 @@ def _describe_arguments(
     named = [
         ("--from", upgrade.from_file),
         ("--to", upgrade.to_file),
-        ("--matrix", matrix if matrix != "compat" else None),
+        ("--matrix", None if is_default(matrix) else matrix),
         *(("--checks", glob) for glob in running["checks"]),
         *(("--quantities", glob) for glob in options.quantities),
         ("--budget", None if options.budget is None else f"{options.budget:g}s"),

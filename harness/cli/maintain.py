@@ -11,6 +11,7 @@ import click
 
 from harness.cli.earlier import make_renderer, open_runs, record_finished
 from harness.cli.options import (
+    matrix_option,
     max_cells_option,
     names_runs,
     open_store,
@@ -155,7 +156,7 @@ def publish(*, run: str, reports: Path) -> None:
 
 
 @click.command()
-@click.option("--matrix", default="compat", show_default=True, metavar="NAME|FILE")
+@matrix_option
 @click.option(
     "--out",
     type=click.Path(file_okay=False, path_type=Path),

@@ -14,7 +14,7 @@ from harness.errors import UsageError
 from harness.held import temporary_folder
 from harness.input_files import MAX_RESULTS, is_descriptor, read_input
 from harness.matrix.expand import MAX_CELLS
-from harness.matrix.read import describe_sweep, in_checkout
+from harness.matrix.read import default_matrix, describe_sweep, in_checkout
 from harness.matrix.schema import MAX_SECONDS, Matrix, parse_memory
 from harness.records import CULPRIT_SECONDS
 from harness.runs.find import RUN_HELP
@@ -39,7 +39,11 @@ reports_option = click.option(
     help="Folder that runs are written to.",
 )
 matrix_option = click.option(
-    "--matrix", default="compat", show_default=True, metavar="NAME|FILE", help="The matrix."
+    "--matrix",
+    default=lambda: default_matrix(Path.cwd()),
+    show_default="the one in matrices, else compat",
+    metavar="NAME|FILE",
+    help="The matrix.",
 )
 max_cells_option = click.option(
     "--max-cells",
@@ -85,7 +89,15 @@ def open_store(folder: Path | None) -> Store:
 def describe_command(matrix: str) -> str:
     """The command that sweeps this matrix: through nox in a checkout of the harness, else directly."""
     front = f"{describe_sweep()} --" if in_checkout() else describe_sweep()
-    return front if matrix == "compat" else f"{front} --matrix {matrix}"
+    return front if is_default(matrix) else f"{front} --matrix {matrix}"
+
+
+def is_default(matrix: str) -> bool:
+    """Whether a command without ``--matrix`` uses this matrix."""
+    try:
+        return matrix == default_matrix(Path.cwd())
+    except UsageError:  # there are several
+        return False
 
 
 def describe_gate_command() -> str:

@@ -9,6 +9,7 @@ from typing import get_args
 
 import click
 
+from harness.cli.options import matrix_option
 from harness.errors import UsageError
 from harness.matrix.read import find_matrix, read_matrix
 from harness.redaction import redact
@@ -18,7 +19,7 @@ from harness.report.workflows import Forge, Pipeline, render_workflow
 @click.command()
 @click.argument("forge", type=click.Choice(get_args(Forge)))
 @click.option("--file", default="requirements.txt", show_default=True, help="The dependency file.")
-@click.option("--matrix", default="compat", show_default=True, metavar="NAME|FILE", help="The matrix.")
+@matrix_option
 @click.option(
     "--install",
     required=True,
@@ -74,18 +75,12 @@ def _refuse_credentials(options: Mapping[str, str]) -> None:
 
 
 def _budget_of(matrix: str) -> str:
-    """The gate budget of a matrix; the default if the matrix is absent, as in another checkout.
+    """The gate budget of a matrix.
 
     Raises:
-        UsageError: the matrix exists and is invalid.
+        UsageError: the matrix is missing or invalid; the gate would refuse it too.
     """
-    try:
-        path = find_matrix(matrix, Path.cwd())
-    except UsageError:
-        return Pipeline.matrix_budget
-    if not path.exists():
-        return Pipeline.matrix_budget
-    return f"{math.ceil(read_matrix(path).gate.budget_seconds)}s"
+    return f"{math.ceil(read_matrix(find_matrix(matrix, Path.cwd())).gate.budget_seconds)}s"
 
 
 COMMANDS = (workflow,)

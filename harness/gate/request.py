@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Mapping
 from pathlib import Path
 
@@ -172,6 +173,8 @@ def parse_changes(upgrade: UpgradeRequest) -> dict[str, str]:
             asked = parse_requirement(text)
         except ValueError as error:
             reason = str(error).partition(": ")[2] or error
+            if near := re.fullmatch(r"([A-Za-z0-9][\w.\[\],-]*)=([0-9][\w.+!]*)", text):
+                reason = f"did you mean {near[1]}=={near[2]}?"
             raise UsageError(f"{text[:80]!r} is not a change such as numpy==2.4.6: {reason}") from None
         name = canonicalize_name(asked.name)
         if name in found or asked.url is not None or asked.marker is not None:

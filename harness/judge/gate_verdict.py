@@ -223,6 +223,7 @@ def decide(judgement: Judgement, speed: Speed | None = None, *, accept_known: bo
         accepted=accept_known,
         unchecked=lists.unchecked,
         notes=_list_changed_notes(before, after),
+        limits=tuple(each for each in after.values() if each.outcome == "limit"),
     )
 
 

@@ -39,7 +39,21 @@ def describe_lock(matrix: Path) -> str:
 
 
 DEFAULT_MATRIX = "compat"
-"""The shipped matrix that a command uses if none is named."""
+"""The shipped matrix that a command uses if none is named, and the project has none."""
+
+
+def default_matrix(cwd: Path) -> str:
+    """The matrix of a command that names none: that of the project, or the shipped one.
+
+    Raises:
+        UsageError: the project has several.
+    """
+    own = () if in_checkout() else matrix_files(cwd / MATRICES)
+    if len(own) > 1:
+        listed = ", ".join(str(MATRICES / file.name) for file in own)
+        raise UsageError(f"--matrix: this project has {len(own)} matrices; name one of {listed}")
+    return str(MATRICES / own[0].name) if own else DEFAULT_MATRIX
+
 
 NO_MATRICES = frozenset({"expected.toml", "tolerances.toml"})
 """TOML files in a folder of matrices that are not matrices."""

@@ -277,7 +277,7 @@ class Decision(Record, frozen=True, kw_only=True):
     findings are red in the candidate only and fail the gate. ``before`` are red in both, ``gone`` in the
     baseline only (its findings). ``known`` are expected divergences that only the candidate has; they fail
     the gate too, unless ``accepted``. ``unchecked`` cases ran in the baseline and are skipped in the
-    candidate.
+    candidate. ``notes`` are recorded behaviours that differ, ``limits`` those of the candidate.
     """
 
     verdict: Verdict
@@ -291,6 +291,7 @@ class Decision(Record, frozen=True, kw_only=True):
     accepted: bool = False
     unchecked: tuple[Finding, ...] = ()
     notes: tuple[NoteChange, ...] = ()
+    limits: tuple[Finding, ...] = ()
 
 
 class Gate(Record, frozen=True, kw_only=True):

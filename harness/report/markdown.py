@@ -18,7 +18,7 @@ from harness.report.latency_view import (
 )
 from harness.report.parity import find_margins
 from harness.report.precision import recommend
-from harness.report.questions import describe_service, list_questions
+from harness.report.questions import describe_service, list_limits, list_questions
 from harness.report.view import (
     LEGEND,
     SIGNS,
@@ -70,6 +70,7 @@ def render_markdown(run: Run, earlier: Earlier = _FIRST) -> str:
         *_map(run),
         *_red(run),
         *_expectations(run),
+        *_limits(run),
         *_latency(run),
         *_claims(run),
         *_margins(run),
@@ -171,6 +172,14 @@ def _expectations(run: Run) -> Iterator[str]:
         for each in known_divergences(run)
     ]
     yield from _table("Diverges as expected", ["reason", "checks", "cases", "cells"], known)
+
+
+def _limits(run: Run) -> Iterator[str]:
+    rows = [
+        [code_span(each.margin), " ".join(code_span(check) for check in each.checks), str(each.cells)]
+        for each in list_limits(run.judgement.findings)
+    ]
+    yield from _table("Limits: inputs far from the embeddings", ["limit", "checks", "cells"], rows)
 
 
 def _latency(run: Run) -> Iterator[str]:

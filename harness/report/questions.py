@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from harness.cell.interface import DEFAULT_EMBEDDER, QUESTIONS, SHIPPED
+from harness.judge.outcomes import check_of
 from harness.records import BASELINE, CANDIDATE
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
-    from harness.records import Answer, Answered, CellVerdict, Gate, Run, Service
+    from harness.records import Answer, Answered, CellVerdict, Finding, Gate, Run, Service
 
 _NAMES = {path: f"the {name} normalizer of the harness" for name, path in SHIPPED.items()}
 
@@ -66,6 +67,40 @@ def _list(cells: Sequence[CellVerdict]) -> list[QuestionRow]:
             ordered = tuple((each, counts[each]) for each in _WORST_FIRST if counts[each])
             rows.append(QuestionRow(title, ordered, first.because))
     return rows
+
+
+@dataclass(frozen=True)
+class LimitRow:
+    """Limits of one margin: the checks and the number of cells that have them."""
+
+    margin: str
+    checks: tuple[str, ...]
+    cells: int
+
+
+def list_limits(findings: Iterable[Finding]) -> list[LimitRow]:
+    """Group the limits among findings by normalizer and margin, which differs in its last digits only.
+
+    The margin of the first cell stands for those of the others.
+    """
+    grouped: dict[tuple[str, str], list[Finding]] = defaultdict(list)
+    for each in findings:
+        if each.outcome == "limit":
+            _, *values = each.check.split("/")
+            side, *_ = each.margin.partition(" at ")
+            grouped["/".join(values[-2:]), side + _side(each.margin)].append(each)
+    return [
+        LimitRow(
+            margin=f"{values}: {found[0].margin}",
+            checks=tuple(dict.fromkeys(check_of(each.check) for each in found)),
+            cells=len({each.cell for each in found}),
+        )
+        for (values, _), found in grouped.items()
+    ]
+
+
+def _side(margin: str) -> str:
+    return "large" if "reach" in margin else "small"
 
 
 @dataclass(frozen=True)

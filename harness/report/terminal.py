@@ -24,7 +24,7 @@ from harness.report.latency_view import (
     summarize_families,
 )
 from harness.report.precision import recommend
-from harness.report.questions import describe_service, list_questions
+from harness.report.questions import describe_service, list_limits, list_questions
 from harness.report.view import (
     LEGEND,
     axis_names,
@@ -170,6 +170,7 @@ class _Writer:
             for group in red:
                 yield from self._red_cells(group)
         yield from self._expectations()
+        yield from self._limits()
         yield from self._latency()
         yield from self._claims()
         yield from self._recommended()
@@ -258,6 +259,14 @@ class _Writer:
                 f"{self._alphabet.sign('xfail')} {shorten(divergence.reason)} "
                 f"[{shorten(', '.join(divergence.checks), 120)}: {cases} in {cells} of the cells]"
             )
+
+    def _limits(self) -> Iterator[RenderableType]:
+        limits = list_limits(self._run.judgement.findings)
+        if limits:
+            yield from self._heading("Limits: inputs far from the embeddings")
+        for each in limits:
+            checks = f"[{shorten(', '.join(each.checks), 120)}: in {each.cells} of the cells]"
+            yield self._alphabet.indent(f"{self._alphabet.sign('note')} {shorten(each.margin)} {checks}")
 
     def _latency(self) -> Iterator[RenderableType]:
         table = draw_latency(self._run, self._alphabet)

@@ -161,7 +161,12 @@ def test_a_candidate_without_a_solution_has_the_reason(world: World, tmp_path: P
     [
         ((), {}, "no upgrade; name a change such as numpy==2.4.6, or a file with --to FILE"),
         (("numpy==2.0.2",), {"to_file": "numpy==2.0.2"}, "--to to_file.txt defines the candidate"),
-        (("numpy=2",), {}, "'numpy=2' is not a change such as numpy==2.4.6: "),
+        (
+            ("numpy=2",),
+            {},
+            "'numpy=2' is not a change such as numpy==2.4.6: did you mean numpy==2?",
+        ),
+        (("numpy 2",), {}, "'numpy 2' is not a change such as numpy==2.4.6: "),
         (("numpy==2", "numpy==2.1"), {}, "'numpy==2.1': name each package once"),
         (("numpy @ file:///numpy.whl",), {}, "'numpy @ file:///numpy.whl': name each package once"),
         (

@@ -9,7 +9,7 @@ import pytest
 from support.plan_texts import PLAIN, make_matrix, put_matrix
 
 from harness.errors import UsageError
-from harness.matrix.read import read_matrix
+from harness.matrix.read import default_matrix, read_matrix
 from harness.matrix.schema import Latency, Limits, MatrixRow, Model, Pin, Resolve, Subject
 
 INCLUDE = '\n[[include]]\nnumpy = "2.0.2"\nsentence-transformers = "3.3.1"\n'
@@ -320,3 +320,27 @@ def test_missing_matrix_lists_those_that_there_are(tmp_path: Path) -> None:
     assert str(told.value) == (
         f"{tmp_path / 'conpat.toml'}: no such matrix (did you mean 'compat.toml'?); there are: compat.toml"
     )
+
+
+def test_a_command_that_names_no_matrix_uses_that_of_the_project(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert default_matrix(tmp_path) == "compat"
+    (tmp_path / "matrices").mkdir()
+    (tmp_path / "matrices" / "expected.toml").touch()
+    assert default_matrix(tmp_path) == "compat"
+    (tmp_path / "matrices" / "mine.toml").touch()
+    assert default_matrix(tmp_path) == "matrices/mine.toml"
+    (tmp_path / "matrices" / "other.toml").touch()
+    with pytest.raises(
+        UsageError, match=r"2 matrices; name one of matrices/mine\.toml, matrices/other\.toml"
+    ):
+        default_matrix(tmp_path)
+
+
+def test_a_checkout_of_the_harness_uses_the_shipped_matrix(
+    root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(root)
+    assert default_matrix(root) == "compat"

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
+import msgspec
 import pytest
 from support.gate_samples import make_gate
 from support.runs import make_case, make_plan, make_planned, make_run
 from support.services import CHECKS, RAISED, broken, cases_of, result
 
+from harness.judge.gate_verdict import decide
 from harness.records import CaseResult, Gate, Run, Service
 from harness.report.gate.comment import render_gate_markdown
 from harness.report.gate.terminal import render_gate_text
 from harness.report.markdown import render_markdown
 from harness.report.page.html import render_html
-from harness.report.questions import QuestionRow, describe_service, list_questions
+from harness.report.questions import LimitRow, QuestionRow, describe_service, list_limits, list_questions
 from harness.report.terminal import render_text
 
 
@@ -76,10 +80,44 @@ def test_every_rendering_shows_the_service_and_the_questions(run: Run) -> None:
         assert "not measured in 1, yes in 2" in text
 
 
+def limited(case: str) -> CaseResult | None:
+    limits = ("l0.tiny/manual/float32", "l0.subnormal/manual/float32", "l0.huge/manual/float32")
+    return broken(case) if case in limits else None
+
+
+LIMITS = [
+    LimitRow(
+        "manual/float32: breaks at norm 0.00586 in float32; the embeddings go down to 3 (factor 512)",
+        ("l0.subnormal", "l0.tiny"),
+        2,
+    ),
+    LimitRow(
+        "manual/float32: breaks at norm 256 in float32; the embeddings reach 8 (factor 32)",
+        ("l0.huge",),
+        2,
+    ),
+]
+
+
+def test_limits_are_grouped_by_their_margin_and_shown_everywhere() -> None:
+    cells = [
+        make_planned(name, cases=cases_of(), baseline=name == "baseline")
+        for name in ("baseline", "candidate")
+    ]
+    results = (result("baseline", limited), result("candidate", limited))
+    run = make_run(make_plan(*cells), *results, checks=CHECKS)
+    assert list_limits(run.judgement.findings) == LIMITS
+    decision = decide(run.judgement)
+    assert list_limits(decision.limits) == [replace(each, cells=1) for each in LIMITS]
+    gate = msgspec.structs.replace(make_gate(), decision=decision)
+    texts = (render_text(run, width=200), render_markdown(run), render_html(run))
+    for text in (*texts, render_gate_markdown(gate), render_gate_text(gate, width=200)):
+        assert "breaks at norm 256 in float32; the embeddings reach 8 (factor 32)" in text
+
+
 @pytest.mark.parametrize("render", [render_gate_markdown, render_gate_text])
 def test_a_gate_shows_the_service(render: object) -> None:
     gate: Gate = make_gate()
     assert callable(render)
-    assert "service.embed:Embedder, the stable normalizer of the harness, float32" in " ".join(
-        render(gate).split()
-    )
+    words = " ".join(render(gate).split())
+    assert "service.embed:Embedder, the stable normalizer of the harness, float32" in words

@@ -12,6 +12,7 @@ from support.pipelines import USUAL, parse
 from support.plan_texts import PLAIN, make_matrix
 
 from harness.cli.main import cli
+from harness.errors import UsageError
 from harness.report.workflows import render_workflow
 
 
@@ -38,9 +39,15 @@ def test_the_budget_is_that_of_the_matrix_unless_one_is_given(tmp_path: Path) ->
         patch.chdir(path.parent)
         of_matrix = CliRunner().invoke(cli, [*asked, path.name]).output
         given = CliRunner().invoke(cli, [*asked, path.name, "--budget", "90s"]).output
-        elsewhere = CliRunner().invoke(cli, [*asked, "another.toml"]).output
-    assert [" --budget " in each for each in (of_matrix, given, elsewhere)] == [False, True, False]
-    minutes = [
-        int(re.findall(r" {8}timeout-minutes: (\d+)", each)[0]) for each in (of_matrix, given, elsewhere)
-    ]
-    assert minutes == [75, 47, 55]
+    assert [" --budget " in each for each in (of_matrix, given)] == [False, True]
+    minutes = [int(re.findall(r" {8}timeout-minutes: (\d+)", each)[0]) for each in (of_matrix, given)]
+    assert minutes == [75, 47]
+
+
+@pytest.mark.parametrize("matrix", ["another.toml", "nope"])
+def test_a_matrix_that_the_gate_would_refuse_is_refused(matrix: str, tmp_path: Path) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(tmp_path)
+        done = CliRunner().invoke(cli, ["workflow", "github", "--install", "x", "--matrix", matrix])
+    assert isinstance(done.exception, UsageError)
+    assert "no such matrix" in str(done.exception)

@@ -36,7 +36,7 @@ from harness.report.gate.view import (
     group_findings,
     name_red,
 )
-from harness.report.questions import describe_service, list_gate_questions
+from harness.report.questions import describe_service, list_gate_questions, list_limits
 
 if TYPE_CHECKING:
     from harness.records import Culprit, Finding, Gate
@@ -62,8 +62,18 @@ def further_changes_section(gate: Gate, room: Room) -> Iterator[Section]:
 
 
 def notes_section(gate: Gate, room: Room) -> Iterator[Section]:
-    """Recorded behaviour that differs between both environments, folded."""
-    notes = gate.decision.notes
+    """Limits of the candidate, and recorded behaviour that differs between both environments, folded."""
+    notes, limits = gate.decision.notes, list_limits(gate.decision.limits)
+    if limits:
+        rows = [
+            [code_span(each.margin), " ".join(code_span(check, 120) for check in each.checks)]
+            for each in limits
+        ]
+        yield Section(
+            f"Limits, far from the embeddings: {len(limits)}",
+            draw_table(("limit", "checks"), rows, room.rest),
+            folded=True,
+        )
     if notes:
         rows = [
             [code_span(each.check, 120), code_span(each.baseline, 200), code_span(each.candidate, 200)]

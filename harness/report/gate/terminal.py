@@ -42,7 +42,7 @@ from harness.report.gate.view import (
     group_known,
     name_red,
 )
-from harness.report.questions import describe_service, list_gate_questions
+from harness.report.questions import describe_service, list_gate_questions, list_limits
 from harness.report.terminal import VERDICT_STYLES
 
 if TYPE_CHECKING:
@@ -138,6 +138,10 @@ def _parts(gate: Gate, alphabet: Alphabet) -> Iterator[RenderableType]:
     if gate.decision.accepted:
         yield from _known(alphabet, "Accepted known divergences", decision.known)
     yield from _findings(alphabet, "No longer checked", decision.unchecked)
+    if decision.limits:
+        yield from heading(alphabet, "Limits: inputs far from the embeddings")
+    for limit in list_limits(decision.limits):
+        yield alphabet.indent(f"{shorten(limit.margin)} [{shorten(', '.join(limit.checks), 120)}]")
     if decision.notes:
         yield from heading(alphabet, f"Recorded behaviour that changes: {len(decision.notes)}")
     for each in decision.notes[:MOST_LINES]:

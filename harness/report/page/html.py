@@ -39,7 +39,7 @@ from harness.report.page.latency import view_latency, view_parity, view_plot, vi
 from harness.report.parity import find_margins
 from harness.report.plots.trends import plot_trends
 from harness.report.precision import read_code, recommend
-from harness.report.questions import describe_service, list_questions
+from harness.report.questions import describe_service, list_limits, list_questions
 from harness.report.view import (
     LAYER_TITLES,
     LEGEND,
@@ -230,6 +230,7 @@ def _view(run: Run, earlier: Earlier) -> dict[str, Any]:
         "red": view_red(run),
         "stale": run.judgement.stale_expectations,
         "known": view_known(run),
+        "limits": list_limits(run.judgement.findings),
         "recommended": recommend(run),
         "recommended_code": read_code(),
         "claims": view_claims(run),
@@ -277,6 +278,7 @@ def _sections(view: dict[str, Any]) -> list[tuple[str, str]]:
         ("red", "Red", view["red"]),
         ("layers", "Layers", True),
         ("expectations", "Expectations", view["stale"] or view["known"]),
+        ("limits", "Limits", view["limits"]),
         ("precision", "Precision", True),
         ("recommended", "Recommended normalizer", True),
         ("parity", "Parity", True),
