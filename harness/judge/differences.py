@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 RAN = frozenset({"ok", "failed"})
 """Statuses of cells with outcomes to compare; for others the status is the whole result."""
 
-_RANKS: dict[Outcome, int] = {"pass": 0, "skip": 1, "xfail": 2}
+_RANKS: dict[Outcome, int] = {"pass": 0, "note": 0, "skip": 1, "limit": 1, "xfail": 2}
 """Severity of an outcome; red outcomes are worse than all of these."""
 
 _ROUNDING = 1e-9

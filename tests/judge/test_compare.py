@@ -9,7 +9,7 @@ from support.pasts import case, cell, past
 
 from harness.errors import UsageError
 from harness.judge.compare import compare
-from harness.records import DifferenceKind
+from harness.records import DifferenceKind, Outcome
 
 
 def test_what_is_the_same_is_silent_and_says_how_much_was_compared() -> None:
@@ -286,3 +286,22 @@ def test_every_kind_has_been_planted_here() -> None:
     own = Path(__file__)
     source = "".join(path.read_text(encoding="utf-8") for path in own.parent.glob("test_*.py"))
     assert [kind for kind in get_args(DifferenceKind) if f'"{kind}"' not in source] == []
+
+
+@pytest.mark.parametrize(
+    ("was", "now", "worse"),
+    [
+        ("pass", "note", False),
+        ("pass", "limit", True),
+        ("xfail", "limit", False),
+        ("xfail", "note", False),
+        ("limit", "fail", True),
+        ("note", "fail", True),
+    ],
+)
+def test_a_limit_is_worse_than_a_pass_and_a_note_is_not(was: Outcome, now: Outcome, *, worse: bool) -> None:
+    before, after = (
+        alter(make(), "a", cases=(case(outcome=was),)),
+        alter(later(), "a", cases=(case(outcome=now),)),
+    )
+    assert [each.worse for each in compare(before, after).differences] == [worse]

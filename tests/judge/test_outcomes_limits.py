@@ -60,7 +60,7 @@ def test_a_published_case_that_allows_anything_is_refused(bound: str | None, all
         for case in result.cases
         if case.outcome == "pass" and case.observation and case.observation.bound != "none"
     ]
-    assert (len(bare), len(bound_)) == (30, 345)
+    assert (len(bare), len(bound_)) == (36, 345)
     planted = [loosen(case, bound or case.observation.bound, allowed) for case in bound_]  # type: ignore[union-attr]
     weaker = [case for case, own in zip(planted, bound_, strict=True) if not _is_stronger(case, own)]
     cases = tuple(case.id for case in weaker)
