@@ -35,6 +35,7 @@ def _answer(question: str, findings: Sequence[Finding], checks: Mapping[str, Che
     measured = [each for each in findings if each.outcome in _MEASURED]
     cases = len(measured)
     if wrong := [each for each in measured if each.outcome in _WRONG]:
+        wrong.sort(key=lambda each: not checks[check_of(each.check)].covers)  # end to end before parts
         return Answer(question=question, answer="no", because=_describe(wrong), cases=cases)
     needed = [each for each in findings if checks[check_of(each.check)].covers] or findings
     lacking = [each for each in needed if each.outcome not in _MEASURED]

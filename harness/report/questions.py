@@ -49,6 +49,12 @@ class QuestionRow:
         return ", ".join(f"{answer} in {count}" for answer, count in self.counts)
 
 
+def count_wrong(run: Run) -> tuple[int, int]:
+    """The number of cells that return wrong vectors, known or not, and of those that were asked."""
+    asked = [cell.usable for cell in run.judgement.cells if cell.answers]
+    return asked.count(False), len(asked)
+
+
 _WORST_FIRST: tuple[Answered, ...] = ("no", "not measured", "yes", "not asked")
 
 

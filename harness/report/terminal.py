@@ -24,7 +24,7 @@ from harness.report.latency_view import (
     summarize_families,
 )
 from harness.report.precision import recommend
-from harness.report.questions import describe_service, list_limits, list_questions
+from harness.report.questions import count_wrong, describe_service, list_limits, list_questions
 from harness.report.view import (
     LEGEND,
     axis_names,
@@ -185,7 +185,7 @@ class _Writer:
         judgement = self._run.judgement
         return self._alphabet.text(
             f"{judgement.verdict.upper()}: {shorten(judgement.sentence, 600)}",
-            VERDICT_STYLES[judgement.verdict],
+            "bold red" if count_wrong(self._run)[0] else VERDICT_STYLES[judgement.verdict],
         )
 
     def _questions(self) -> Iterator[RenderableType]:

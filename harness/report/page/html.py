@@ -39,7 +39,7 @@ from harness.report.page.latency import view_latency, view_parity, view_plot, vi
 from harness.report.parity import find_margins
 from harness.report.plots.trends import plot_trends
 from harness.report.precision import read_code, recommend
-from harness.report.questions import describe_service, list_limits, list_questions
+from harness.report.questions import count_wrong, describe_service, list_limits, list_questions
 from harness.report.view import (
     LAYER_TITLES,
     LEGEND,
@@ -245,7 +245,6 @@ def _view(run: Run, earlier: Earlier) -> dict[str, Any]:
 
 
 def _top(run: Run) -> dict[str, Any]:
-    judgement = run.judgement
     spent = run.seconds.get("total", sum(run.seconds.values()))
     return {
         "plan": run.plan,
@@ -256,11 +255,7 @@ def _top(run: Run) -> dict[str, Any]:
         "legend": LEGEND,
         "layers": LAYERS,
         "layer_titles": LAYER_TITLES,
-        "verdict": {
-            "kind": VERDICT_KINDS[judgement.verdict],
-            "word": judgement.verdict.upper(),
-            "sentence": shorten(judgement.sentence, 600),
-        },
+        "verdict": _headline(run),
         "service": describe_service(run.plan.service),
         "questions": [(ANSWER_KINDS[row.answer], row) for row in list_questions(run)],
         "red_kinds": count_kinds(run),
@@ -268,6 +263,17 @@ def _top(run: Run) -> dict[str, Any]:
         "skipped": describe_skipped(run),
         "locks": describe_locks(run),
     }
+
+
+def _headline(run: Run) -> dict[str, str]:
+    """The verdict; where it passes over known wrong vectors, these come first."""
+    judgement, (wrong, asked) = run.judgement, count_wrong(run)
+    word, sentence = judgement.verdict.upper(), shorten(judgement.sentence, 600)
+    kind = VERDICT_KINDS[judgement.verdict]
+    if judgement.verdict == "pass" and wrong:
+        sentence = f"{word}, nothing new: {sentence}"
+        kind, word = "red", f"{wrong} of {asked} combinations return wrong vectors"
+    return {"kind": kind, "word": word, "sentence": sentence}
 
 
 def _sections(view: dict[str, Any]) -> list[tuple[str, str]]:

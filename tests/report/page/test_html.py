@@ -5,7 +5,11 @@ from html.parser import HTMLParser
 from xml.etree import ElementTree
 
 from support.runs import make_case, make_full_run, make_plan, make_planned, make_result, make_run
+from support.services import CHECKS, broken, cases_of, result
 
+from harness.errors import ExitCode
+from harness.judge.verdict import exit_code
+from harness.records import Expectation
 from harness.report.console import render_cells
 from harness.report.junit import render_junit
 from harness.report.markdown import render_markdown
@@ -123,3 +127,19 @@ def test_a_page_of_a_large_sweep_stays_small() -> None:
         for cell in cells
     ]
     assert len(render_html(make_run(make_plan(*cells), *results))) < 2_000_000
+
+
+def test_known_wrong_vectors_are_the_headline_of_a_page_that_passes() -> None:
+    case = "l2.parity/manual/float32"
+    known = Expectation(check=case, reason="a fault of this release", where={"numpy": ">=2"})
+    cells = (
+        make_planned("base", cases=cases_of(), axes={"numpy": "1.26.2"}, baseline=True),
+        make_planned("new", cases=cases_of()),
+    )
+    results = (result("base"), result("new", lambda each: broken(each) if each == case else None))
+    run = make_run(make_plan(*cells, expectations=[known]), *results, checks=CHECKS)
+    assert exit_code(run.judgement.verdict) == ExitCode.PASS
+    page = render_html(run)
+    assert '<div class="verdict red">' in page
+    assert "1 of 2 combinations return wrong vectors</h1>" in page
+    assert "PASS, nothing new: 1 of 2 combinations are usable; 1 returns wrong vectors, as expected." in page
