@@ -14,6 +14,7 @@ from packaging.version import InvalidVersion, Version
 
 from harness.cell.interface import LAYERS, TOLERANCES
 from harness.errors import UsageError
+from harness.judge.error_size import explain_sizes
 from harness.judge.severity import Weights, find_served, find_usual_margins
 from harness.records import Finding
 
@@ -286,7 +287,7 @@ def judge_findings(plan: Plan, results: Results, checks: Sequence[Check]) -> tup
     findings = [
         finding
         for planned in plan.cells
-        for finding in _judge_cell(planned, results, expectations, rules, usual)
+        for finding in explain_sizes(tuple(_judge_cell(planned, results, expectations, rules, usual)))
     ]
     planned_ids = {planned.cell.id for planned in plan.cells}
     findings += [

@@ -44,7 +44,9 @@ def broken(case: str, **changes: Any) -> CaseResult:
     seen = held(case).observation
     assert seen is not None
     beyond = {"max": (seen.allowed or 0) + 9, "min": 0.0, "equal": (seen.allowed or 0) + 1, "none": 1.0}
-    return make_case(case, "fail", observation=held(case, value=beyond[seen.bound], **changes).observation)
+    return make_case(
+        case, "fail", observation=held(case, **{"value": beyond[seen.bound], **changes}).observation
+    )
 
 
 def result(cell: str, change: Change = lambda _: None, *normalizers: str) -> CellResult:
