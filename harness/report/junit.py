@@ -78,6 +78,8 @@ def _entry(finding: Finding, *, died: bool) -> Error | Failure | Skipped | None:
         return Skipped(message)
     if finding.outcome == "xfail":
         return Skipped(shorten(f"expected: {finding.expectation} ({finding.message})", 600), "xfail")
+    if finding.outcome in {"limit", "note"}:
+        return Skipped(shorten(": ".join(filter(None, [finding.outcome, finding.margin, message])), 600))
     kind = Failure if finding.outcome in {"fail", "xpass"} else Error
     entry = kind(message, finding.outcome)
     entry.text = scrub("\n".join(filter(None, [finding.message, finding.advice])))

@@ -77,7 +77,7 @@ def _margin(check: str, pairs: Sequence[tuple[Finding, Observation]]) -> Margin:
 
 
 Kind = Literal["within", "expected", "red"]
-"""Within the tolerance; beyond it as expected; beyond it and red."""
+"""Within the tolerance; beyond it, but known, a limit or a note; beyond it and red."""
 
 _UNITS = {"abs", "ulp", "eps"}
 """Units of differences; counts and yes-or-no answers have no distribution."""
@@ -201,7 +201,7 @@ def _round(share: float) -> float:
 def _kind(finding: Finding) -> Kind:
     if finding.outcome in {"pass", "xpass"}:  # an xpass is red because it is within
         return "within"
-    return "expected" if finding.outcome == "xfail" else "red"
+    return "expected" if finding.outcome in {"xfail", "limit", "note"} else "red"
 
 
 @dataclass(frozen=True)

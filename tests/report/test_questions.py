@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from xml.etree import ElementTree
 
 import msgspec
 import pytest
@@ -13,7 +14,9 @@ from support.services import CHECKS, RAISED, broken, cases_of, result
 from harness.judge.gate_verdict import decide
 from harness.records import CaseResult, Gate, Run, Service
 from harness.report.gate.comment import render_gate_markdown
+from harness.report.gate.junit import render_gate_junit
 from harness.report.gate.terminal import render_gate_text
+from harness.report.junit import render_junit
 from harness.report.markdown import render_markdown
 from harness.report.page.html import render_html
 from harness.report.questions import LimitRow, QuestionRow, describe_service, list_limits, list_questions
@@ -121,3 +124,20 @@ def test_a_gate_shows_the_service(render: object) -> None:
     assert callable(render)
     words = " ".join(render(gate).split())
     assert "service.embed:Embedder, the stable normalizer of the harness, float32" in words
+
+
+def test_limits_and_notes_are_no_failures_for_a_ci_system() -> None:
+    def change(case: str) -> CaseResult | None:
+        return broken(case) if case == "api.utility-rejects/tensor-1d" else limited(case)
+
+    names = ("baseline", "candidate")
+    cells = [make_planned(name, cases=cases_of(), baseline=name == "baseline") for name in names]
+    run = make_run(make_plan(*cells), result("baseline", change), result("candidate", change), checks=CHECKS)
+    gate = msgspec.structs.replace(make_gate(), decision=decide(run.judgement), speed=None, culprit=None)
+    findings = [each for each in run.judgement.findings if each.cell == "candidate"]
+    for text in (render_junit(run), render_gate_junit(gate, findings)):
+        root = ElementTree.fromstring(text.encode())  # noqa: S314 # our own text
+        assert (root.findall(".//failure"), root.findall(".//error")) == ([], [])
+        skipped = [each.get("message", "") for each in root.findall(".//skipped")]
+        assert [each for each in skipped if each.startswith("limit: breaks at norm 256 in float32")]
+        assert [each for each in skipped if each.startswith("note: worst error 9 ULP")]

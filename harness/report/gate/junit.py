@@ -49,6 +49,9 @@ def render_gate_junit(gate: Gate, findings: Sequence[Finding] = ()) -> str:
             case.result = [Skipped(_line(f"red before: {finding.message}", 600))]
         elif finding.outcome == "xfail":
             case.result = [Skipped(_line(f"expected: {finding.expectation} ({finding.message})", 600))]
+        elif finding.outcome in {"limit", "note"}:
+            about = filter(None, [finding.outcome, finding.margin, finding.message])
+            case.result = [Skipped(_line(": ".join(about), 600))]
         elif finding.outcome == "skip":
             case.result = [Skipped(_line(finding.message, 600))]
         suite.add_testcase(case)
@@ -71,7 +74,7 @@ def _verdict(gate: Gate) -> TestCase:
         lines.append(describe_further_changes(way))
     if gate.culprit is not None:
         lines += _describe_cause(gate, gate.culprit)
-    if decision.verdict != "pass":
+    if decision.verdict not in {"pass", "failing, nothing new"}:
         kind = Failure if decision.verdict == "regressed" else Error
         entry = kind(_line(summary, 600), decision.verdict)
         entry.text = _plain(lines)

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 _KINDS = {
     "within": ("within its tolerance", ink("pass-ink"), "M0,-1V1"),
-    "expected": ("beyond it, as expected", ink("xfail-ink"), "triangle-up"),
+    "expected": ("beyond it: known, a limit or a note", ink("xfail-ink"), "triangle-up"),
     "red": ("beyond it, red", ink("red-ink"), "cross"),
     "control": ("smallest difference of a different model", ink("series-4"), "diamond"),
 }
