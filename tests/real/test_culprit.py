@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from harness.records import Culprit, Gate
 
-pytestmark = pytest.mark.real
+pytestmark = [pytest.mark.real, pytest.mark.timed]  # a search that is cut off names no evidence
 
 VERSIONS = ("1.0", "1.1", "1.2", "1.3")
 PARTS = ("cast", "guard", "scale", "sum")
@@ -111,7 +111,7 @@ def test_an_interaction_of_two(bench: Bench) -> None:
     _, culprit = judge(bench, matrix, "gate", *changes, "--no-latency")
 
     assert sorted(each.name for each in culprit.changes) == ["two-cast", "two-scale"]
-    assert (culprit.alone, culprit.without) == ("red", "green")
+    assert (culprit.alone, culprit.without) == ("red", "green"), culprit.sentence
     assert {(each.name, each.last_good, each.first_bad) for each in culprit.releases} == {
         ("two-cast", "1.1", "1.2"),
         ("two-scale", "1.0", "1.1"),

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from planted.faults import RELEASE
 
+from harness.errors import ExitCode
+
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
@@ -75,4 +77,6 @@ def test_a_sentence_that_moved_is_named(sweeps: dict[str, Sweep]) -> None:
 def test_the_rest_of_the_cell_is_untouched(sweeps: dict[str, Sweep]) -> None:
     for sweep in sweeps.values():
         assert sweep.verdict(RELEASE).status == "failed"
-        assert sweep.exit_code == 1
+    # A file of another model answers nothing; a sentence that moved is an answer.
+    codes = {name: sweep.exit_code for name, sweep in sweeps.items()}
+    assert codes == {"other": ExitCode.INCONCLUSIVE, "moved": ExitCode.REGRESSED}
