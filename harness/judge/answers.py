@@ -37,10 +37,11 @@ def _answer(question: str, findings: Sequence[Finding], checks: Mapping[str, Che
     if wrong := [each for each in measured if each.outcome in _WRONG]:
         wrong.sort(key=lambda each: not checks[check_of(each.check)].covers)  # end to end before parts
         return Answer(question=question, answer="no", because=_describe(wrong), cases=cases)
-    needed = [each for each in findings if checks[check_of(each.check)].covers] or findings
+    covering = [each for each in findings if checks[check_of(each.check)].covers]
+    if not covering and all(each.outcome == "skip" for each in findings):
+        return Answer(question=question, answer="not asked")  # such as without golden embeddings
+    needed = covering or findings
     lacking = [each for each in needed if each.outcome not in _MEASURED]
-    if not findings or (not needed and not measured):
-        return Answer(question=question, answer="not asked")
     if lacking:
         because = describe_causes(lacking)
         return Answer(

@@ -180,6 +180,19 @@ def test_a_question_whose_only_check_is_skipped_is_not_measured() -> None:
     assert (judged.verdict, decide(judged).verdict) == ("inconclusive", "inconclusive")
 
 
+def test_a_service_without_golden_embeddings_is_not_asked_for_them() -> None:
+    reason = "no golden embeddings are kept for this model and corpus; 'harness golden' makes them"
+
+    def skipped(case: str) -> CaseResult | None:
+        if case.startswith("gold.drift/"):
+            return make_case(case, "skip", message=reason, observation=None)
+        return None
+
+    judged = judge_service(skipped, skipped, *OWN)
+    assert answers(judged) == YES | {"before": "not asked"}
+    assert (judged.verdict, decide(judged).verdict) == ("pass", "pass")
+
+
 def test_a_fault_of_both_environments_is_nothing_new_and_no_pass() -> None:
     decision = decide(judge_service(fails("rt.threads"), fails("rt.threads"), *OWN))
     assert decision.verdict == "failing, nothing new"
