@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from harness.records import Culprit, Gate
 
-pytestmark = [pytest.mark.real, pytest.mark.timed]  # a search that is cut off names no evidence
+pytestmark = pytest.mark.real
 
 VERSIONS = ("1.0", "1.1", "1.2", "1.3")
 PARTS = ("cast", "guard", "scale", "sum")
