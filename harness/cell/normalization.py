@@ -197,10 +197,16 @@ def measure_margin(name: str, normalize: Normalizer, embeddings: np.ndarray, dty
 def _first_broken(name: str, normalize: Normalizer, rows: np.ndarray, exponents: range) -> Optional[float]:
     """The factor of the first exponent at which scaled rows break the bound; None without one."""
 
-    def breaks(place: int) -> bool:
-        return not measure(name, normalize, shifted(rows, exponents[place])).within
+    def is_broken(scaled: np.ndarray) -> bool:
+        try:
+            return not measure(name, normalize, scaled).within
+        except Exception:  # noqa: BLE001 - a normalizer that raises on these rows is broken there
+            return True
 
-    if not measure(name, normalize, rows).within:
+    def breaks(place: int) -> bool:
+        return is_broken(shifted(rows, exponents[place]))
+
+    if is_broken(rows):
         return 1.0
     if not len(exponents) or not breaks(len(exponents) - 1):
         return None

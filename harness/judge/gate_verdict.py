@@ -21,14 +21,11 @@ from harness.records import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
-    from harness.records import Finding, Judgement
+    from harness.records import CellVerdict, Finding, Judgement
 
     Findings = Mapping[str, Finding]
-    from collections.abc import Iterable, Mapping, Sequence
-
-    from harness.records import CellVerdict, Finding, Speed
 
 
 # Comparison of the cases of candidate and baseline.
@@ -56,7 +53,11 @@ def classify_cases(before: Findings, after: Findings, *, died: bool) -> CaseList
         new=tuple(each for each in red if not _was_red(before, each)),
         was_red=tuple(each for each in (*red, *expected) if _was_red(before, each)),
         known=tuple(each for each in expected if find_outcome(before, each) not in _FAILED),
-        unchecked=tuple(e for e in after.values() if e.outcome == "skip" and find_outcome(before, e) in RUN),
+        unchecked=tuple(
+            each
+            for each in after.values()
+            if each.outcome == "skip" and each.severity == "breaks" and find_outcome(before, each) in RUN
+        ),
     )
 
 

@@ -128,13 +128,15 @@ def _number(value: object) -> float | None:
 
 @dataclass(frozen=True)
 class Weights:
-    """Severity of the cases of one cell; the margins of cells without their own are the usual ones."""
+    """Severity of the cases of one cell.
+
+    ``margins`` are those of the cell, or the usual ones. ``broken``: they could not be measured, because
+    nothing was embedded or the run is of an earlier version.
+    """
 
     served: Served
     margins: Mapping[tuple[str, str], Margin]
-    broken: bool = (
-        False  # margins could not be measured: nothing was embedded, or the run is an earlier one's
-    )
+    broken: bool = False
 
     def of(self, result: CellResult | None) -> Weights:
         """The weights of a cell with margins of its own."""

@@ -234,3 +234,14 @@ def test_zero_rows_are_counted_and_left_out_of_the_margin() -> None:
 def test_without_a_finite_norm_there_is_no_margin(rows: np.ndarray) -> None:
     with pytest.raises(ValueError, match="no embedding has a finite norm above zero"):
         normalization.measure_margin("stable", stable, rows, "float32")
+
+
+def raises_when_large(rows: np.ndarray) -> Any:
+    if np.abs(rows).max() > 16:
+        raise ValueError("these are no embeddings")
+    return stable(rows)
+
+
+def test_a_normalizer_that_raises_on_scaled_rows_is_broken_there() -> None:
+    facts = normalization.measure_margin("subject", raises_when_large, ROWS, "float32")["facts"]
+    assert (facts["up"], facts["down"]) == (16.0, None)

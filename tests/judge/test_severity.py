@@ -210,3 +210,15 @@ def test_a_behaviour_of_a_library_that_changes_is_one_note_with_both() -> None:
         "worst error 9 ULP at (4, 7), but should be at most 2",
     )
     assert decision.verdict == "pass"
+
+
+def test_a_note_that_is_skipped_in_the_candidate_leaves_no_question_open() -> None:
+    reason = "the peak of a call cannot be measured here: no status"
+
+    def skipped(case: str) -> CaseResult | None:
+        if case == "rt.memory/stable":
+            return make_case(case, "skip", message=reason, observation=None)
+        return None
+
+    decision = decide(judge_service(fine, skipped, *OWN))
+    assert (decision.verdict, decision.unchecked) == ("pass", ())
