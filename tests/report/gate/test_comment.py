@@ -29,6 +29,11 @@ def test_the_comment_says_first_what_matters_first() -> None:
         "cause: **`numpy` `1.26.2` → `2.4.6`**. Judged: correctness, latency and memory."
     )
     assert lines[-1] == marker("compat")
+
+
+def test_the_comment_has_what_decides_first_and_folds_the_rest() -> None:
+    text = render_gate_markdown(make_gate())
+    lines = text.splitlines()
     assert headings(text) == [
         "### Upgrades that make it possible",
         "### New in the candidate: 1 case",
