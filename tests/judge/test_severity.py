@@ -222,3 +222,9 @@ def test_a_note_that_is_skipped_in_the_candidate_leaves_no_question_open() -> No
 
     decision = decide(judge_service(fine, skipped, *OWN))
     assert (decision.verdict, decision.unchecked) == ("pass", ())
+
+
+def test_a_control_tests_a_tolerance_and_answers_nothing() -> None:
+    judged = judge_service(fine, fails("l2.control/float32/bfloat16-weights"), *OWN)
+    assert answers(judged) == YES
+    assert judged.verdict == "regressed"  # the tolerance would miss a wrong model
