@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from harness.cell import normalization, oracle, vectors
-from harness.cell.interface import load_checks
+from harness.cell.interface import load_checks, select_cases
 from harness.cell.normalization import (
     allowed,
     idempotence,
@@ -130,3 +130,10 @@ def test_limits_that_are_said_twice_are_the_same() -> None:
 def test_recorded_only_are_the_36_cases_that_measure_what_cannot_be_wrong() -> None:
     unbound = [check for check in CHECKS.values() if check.bounds == (("else", "none"),)]
     assert sum(len(check.cases(("manual", "stable"))) for check in unbound) == 36
+
+
+def test_a_selection_with_a_limit_has_the_margins_that_its_severity_needs() -> None:
+    cases = [case for check in CHECKS.values() for case in check.cases(("manual", "stable"))]
+    chosen = select_cases(cases, ["l0.tiny/manual/float32"])
+    assert {case.split("/")[0] for case in chosen} == {"l0.tiny", "l0.margin"}
+    assert select_cases(cases, ["l0.zero/manual/float32"]) == ("l0.zero/manual/float32",)

@@ -141,3 +141,18 @@ def test_limits_and_notes_are_no_failures_for_a_ci_system() -> None:
         skipped = [each.get("message", "") for each in root.findall(".//skipped")]
         assert [each for each in skipped if each.startswith("limit: breaks at norm 256 in float32")]
         assert [each for each in skipped if each.startswith("note: worst error 9 ULP")]
+
+
+def test_a_gate_with_nothing_new_fails_no_case_of_a_ci_system() -> None:
+    names = ("baseline", "candidate")
+    cells = [make_planned(name, cases=cases_of(), baseline=name == "baseline") for name in names]
+    run = make_run(
+        make_plan(*cells), result("baseline", threads), result("candidate", threads), checks=CHECKS
+    )
+    decision = decide(run.judgement)
+    assert decision.verdict == "failing, nothing new"
+    text = render_gate_junit(
+        msgspec.structs.replace(make_gate(), decision=decision, speed=None, culprit=None)
+    )
+    assert "<failure" not in text
+    assert "<error" not in text
