@@ -24,7 +24,9 @@ FOUNDATION = {
     f"harness.{name}" for name in ("errors", "files", "held", "input_files", "records", "redaction", "seals")
 }
 INTERFACE = {"harness.cell.interface"}
-"""The one module that controller and cell share."""
+"""The module that every part of the controller shares with the cell."""
+SHARED = {f"harness.cell.{name}" for name in ("change", "record", "recorded")}
+"""What both sides measure vectors with: the cell those of its own, the controller those of two cells."""
 
 MAY_IMPORT = {
     "redaction": set(),
@@ -39,7 +41,7 @@ MAY_IMPORT = {
     "cell": {"harness.cell"},
     "matrix": FOUNDATION | INTERFACE | {"harness.matrix"},
     "resolve": FOUNDATION | INTERFACE | {"harness.processes", "harness.matrix", "harness.resolve"},
-    "judge": INTERFACE | {"harness.errors", "harness.records", "harness.judge"},
+    "judge": INTERFACE | SHARED | {"harness.errors", "harness.records", "harness.judge"},
     "runs": FOUNDATION | INTERFACE | {"harness.processes", "harness.judge", "harness.runs"},
     "store": FOUNDATION
     | INTERFACE

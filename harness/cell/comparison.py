@@ -73,14 +73,37 @@ def cosines(actual: NDArray, expected: NDArray) -> NDArray:
     return products
 
 
-def rank(embeddings: NDArray, depth: int) -> Tuple[NDArray, NDArray]:
-    """Rank all other rows for each row: scores (n, n), float64, and the ``depth`` nearest (n, depth).
-
-    Equal scores keep the order of the rows, so a ranking is reproducible.
-    """
-    scores = embeddings.astype(np.float64) @ embeddings.astype(np.float64).T
+def score(queries: NDArray, index: NDArray) -> NDArray:
+    """Scores (n, n) of every row of ``queries`` for the other rows of ``index``, in float64."""
+    scores: NDArray = queries.astype(np.float64) @ index.astype(np.float64).T
     np.fill_diagonal(scores, -np.inf)
-    return scores, np.argsort(-scores, axis=1, kind="stable")[:, :depth]
+    return scores
+
+
+def rank(scores: NDArray, depth: int) -> NDArray:
+    """The ``depth`` best rows for each query (n, depth).
+
+    Equal scores keep the order of the rows, so a ranking is reproducible; NaN comes last.
+    """
+    ranked: NDArray = np.argsort(-scores, axis=1, kind="stable")[:, :depth]
+    return ranked
+
+
+def find_swaps(found: NDArray, expected: NDArray, tie: float, depth: int) -> NDArray:
+    """For each query the largest score difference of a swap in its top ``depth`` beyond ``tie``, else 0.
+
+    Args:
+        found: scores (n, n) that give the ranking.
+        expected: scores (n, n) that give the expected one; rows whose scores differ by at most ``tie`` may
+            swap.
+        tie: largest difference of equal scores.
+        depth: length of the rankings.
+    """
+    ranked, wanted = (np.take_along_axis(expected, rank(each, depth), 1) for each in (found, expected))
+    swapped = np.where(np.isnan(ranked) & np.isnan(wanted), 0.0, np.abs(ranked - wanted))
+    largest = np.where(np.isnan(swapped), np.inf, swapped).max(axis=1, initial=0.0)
+    beyond: NDArray = np.where(largest > tie, largest, 0.0)
+    return beyond
 
 
 def differing_queries(actual: NDArray, expected: NDArray, tie: float, depth: int = 10) -> NDArray:
@@ -89,11 +112,9 @@ def differing_queries(actual: NDArray, expected: NDArray, tie: float, depth: int
     Two rows swap as a tie if their expected scores differ by at most ``tie``. A row with NaN always has a
     different ranking.
     """
-    scores, wanted = rank(expected, depth)
-    found = rank(actual, depth)[1]
-    swapped = np.abs(np.take_along_axis(scores, found, 1) - np.take_along_axis(scores, wanted, 1)).max(axis=1)
-    swapped = np.where(np.isfinite(actual).all(axis=1), swapped, np.inf)
-    beyond: NDArray = np.where(swapped > tie, swapped, 0.0)
+    swapped = find_swaps(score(actual, actual), score(expected, expected), tie, depth)
+    finite = np.isfinite(actual).all(axis=1)
+    beyond: NDArray = np.where(finite, swapped, np.inf)
     return beyond
 
 

@@ -45,6 +45,7 @@ class CellSpec:
         profile: Hypothesis profile, ``default`` (derandomized) or ``explore``.
         threads: thread count of every library in the process.
         benchmark_json: output file of pytest-benchmark; None for no file.
+        vectors: output file of the vectors of the corpus (``harness.cell.recorded``); None for no file.
         converted: folder with ``openvino_model.xml`` and ``.bin``, made by ``harness.cell.convert`` in the
             same environment; None: the subject converts the model itself.
         workdir: an empty, writable folder.
@@ -67,6 +68,7 @@ class CellSpec:
     profile: str = "default"
     threads: int = 1
     benchmark_json: Optional[str] = None
+    vectors: Optional[str] = None
     converted: Optional[str] = None
 
     @property
@@ -127,6 +129,8 @@ TOLERANCES: Dict[str, float] = {
     "rt.float32": 2e-6,
     "gold.float32": 2e-6,
     "gold.float16": 5e-4,
+    "before.float32": 1e-5,
+    "before.float16": 8e-4,
 }
 """The value of runs whose plan has no such field, because it is of an older version."""
 
@@ -146,8 +150,8 @@ class Check:
     """One property with a stable id, a title, and the advice for a failure.
 
     ``bounds`` and ``limits`` hold pairs of a case value (or ``else``) and its valid bound or limit;
-    ``may_skip`` holds globs over valid reasons of skips. ``question``, ``covers``, ``severity``, ``reaches``
-    and ``on`` are described in the catalogue.
+    ``may_skip`` holds globs over valid reasons of skips. ``question``, ``covers``, ``severity``, ``reaches``,
+    ``on`` and ``by`` are described in the catalogue.
     """
 
     id: str
@@ -164,6 +168,7 @@ class Check:
     severity: str = "breaks"
     reaches: Tuple[Tuple[str, str], ...] = ()
     on: str = "subject"
+    by: str = "cell"
 
     @property
     def is_control(self) -> bool:
@@ -242,7 +247,13 @@ def _check(entry: Dict[str, Any]) -> Check:
         severity=entry.get("severity", "breaks"),
         reaches=_pairs(entry["reach"]) if "reach" in entry else (),
         on=entry.get("on", "subject"),
+        by=entry.get("by", "cell"),
     )
+
+
+def check_of(case: str) -> str:
+    """The id of the check that a case belongs to."""
+    return case.split("/", 1)[0]
 
 
 def load_checks(path: Path = CHECKS_FILE) -> Tuple[Check, ...]:
@@ -254,14 +265,27 @@ def load_checks(path: Path = CHECKS_FILE) -> Tuple[Check, ...]:
 MARGIN_CHECK = "l0.margin"
 """The check that measures how far the embeddings are from norms at which a normalizer breaks."""
 
+RECORDED_CHECK = "gold.recorded"
+"""The check that records the vectors of a cell, which the controller compares with those of the baseline."""
+
 
 def select_cases(cases: Sequence[str], globs: Sequence[str]) -> Tuple[str, ...]:
-    """The cases that match a glob, and those of ``MARGIN_CHECK`` if the severity of one depends on them."""
+    """The cases that match a glob, and those that the judgement of one of them depends on.
+
+    That is ``MARGIN_CHECK`` for limits, and ``RECORDED_CHECK`` for comparisons by the controller.
+    """
     chosen = {case for case in cases if any(fnmatchcase(case, glob) for glob in globs)}
-    limits = {check.id for check in load_checks() if check.severity == "limits"}
-    if any(case.split("/", 1)[0] in limits for case in chosen):
-        chosen |= {case for case in cases if case.split("/", 1)[0] == MARGIN_CHECK}
-    return tuple(case for case in cases if case in chosen)
+    checks = load_checks()
+    needed = {check.id: MARGIN_CHECK for check in checks if check.severity == "limits"}
+    needed.update({check.id: RECORDED_CHECK for check in checks if check.by == "controller"})
+    more = {needed[check_of(case)] for case in chosen if check_of(case) in needed}
+    return tuple(case for case in cases if case in chosen or check_of(case) in more)
+
+
+def list_measured_by(side: str, cases: Sequence[str]) -> Tuple[str, ...]:
+    """The cases that ``side`` measures, ``cell`` or ``controller``; unknown ones are the cell's."""
+    sides = {check.id: check.by for check in load_checks()}
+    return tuple(case for case in cases if sides.get(check_of(case), "cell") == side)
 
 
 def load_scenarios(normalizers: Tuple[str, ...] = SHIPPED_NORMALIZERS) -> Tuple[Scenario, ...]:

@@ -12,7 +12,14 @@ from hypothesis.database import DirectoryBasedExampleDatabase
 
 from harness.cell.channel import Channel, ChannelClosedError
 from harness.cell.facts import PeakMemory, resident_bytes
-from harness.cell.interface import LAYERS, CellSpec, Check, load_normalizer, select_cases
+from harness.cell.interface import (
+    LAYERS,
+    CellSpec,
+    Check,
+    list_measured_by,
+    load_normalizer,
+    select_cases,
+)
 from harness.cell.record import CheckFailedError, Record, clean
 
 
@@ -172,7 +179,7 @@ class CellPlugin:
         ordered = sorted(checks, key=lambda check: LAYERS.index(check.layer))
         cases = [case for check in ordered for case in check.cases(spec.normalizers)]
         chosen = select_cases(cases, spec.only) if spec.only else tuple(cases)
-        self._rank = {case: rank for rank, case in enumerate(chosen)}
+        self._rank = {case: rank for rank, case in enumerate(list_measured_by("cell", chosen))}
 
     # --- collection ---
 

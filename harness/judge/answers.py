@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from harness.cell.interface import QUESTIONS
-from harness.judge.outcomes import check_of
+from harness.cell.interface import QUESTIONS, check_of
 from harness.records import Answer
 
 if TYPE_CHECKING:

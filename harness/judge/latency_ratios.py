@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from harness.judge.outcomes import Results, check_of
+from harness.cell.interface import check_of
+from harness.judge.outcomes import Results
 from harness.records import LatencyRow
 
 if TYPE_CHECKING:

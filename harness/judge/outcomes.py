@@ -12,7 +12,7 @@ import msgspec
 from packaging.specifiers import InvalidSpecifier, SpecifierSet
 from packaging.version import InvalidVersion, Version
 
-from harness.cell.interface import LAYERS, TOLERANCES
+from harness.cell.interface import LAYERS, TOLERANCES, check_of
 from harness.errors import UsageError
 from harness.judge.error_size import explain_sizes
 from harness.judge.severity import Weights, find_served, find_usual_margins
@@ -127,11 +127,6 @@ WHOLE_CELL = "cell"
 def is_red(outcome: Outcome) -> bool:
     """Tell whether an outcome is unexpected."""
     return outcome in RED
-
-
-def check_of(case: str) -> str:
-    """The id of the check that a case belongs to."""
-    return case.split("/", 1)[0]
 
 
 def recorded_words(seen: Observation) -> tuple[str, ...]:

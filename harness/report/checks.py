@@ -7,7 +7,8 @@ from collections import Counter, defaultdict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from harness.judge.outcomes import MEASURED, check_of, recorded_words
+from harness.cell.interface import check_of
+from harness.judge.outcomes import MEASURED, recorded_words
 from harness.report.escape import shorten
 from harness.report.view import SignKind, sign_cell
 

@@ -8,8 +8,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from harness.cell.interface import LAYERS
-from harness.judge.outcomes import check_of
+from harness.cell.interface import LAYERS, check_of
 from harness.records import Finding, Observation, Run
 
 # Margins: the worst passed value, the tolerance, and the control

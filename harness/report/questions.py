@@ -6,8 +6,7 @@ from collections import Counter, defaultdict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from harness.cell.interface import DEFAULT_EMBEDDER, QUESTIONS, SHIPPED
-from harness.judge.outcomes import check_of
+from harness.cell.interface import DEFAULT_EMBEDDER, QUESTIONS, SHIPPED, check_of
 from harness.records import BASELINE, CANDIDATE
 
 if TYPE_CHECKING:

@@ -7,9 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
-from harness.cell.interface import LAYERS
+from harness.cell.interface import LAYERS, check_of
 from harness.judge.cell_verdicts import sort_by_layer
-from harness.judge.outcomes import check_of
 from harness.records import Finding, Run
 
 if TYPE_CHECKING:

@@ -25,7 +25,10 @@ FINISHED = frozenset({"ok", "failed", "import-error"})
 _BYTECODE = re.compile(r"marshal data|EOF read where|Non-code object in")
 """Import errors caused by truncated or damaged bytecode."""
 
-KEPT = ("log.txt", "benchmark.json")
+VECTORS = "vectors.npz"
+"""The file of vectors in the folder of a cell; see ``harness.cell.recorded``."""
+
+KEPT = ("log.txt", "benchmark.json", VECTORS)
 """Files of a cell's folder that are stored with its result."""
 
 Warn = Callable[[str], None]

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import msgspec
 
+from harness.cell.interface import list_measured_by
 from harness.errors import StoreError
 from harness.files import describe_os_error, redact_file
 from harness.held import temporary_folder
@@ -18,7 +19,7 @@ from harness.runs.folder import RunFolder
 from harness.store.environments import Environment
 from harness.store.inputs import CellInputs, SharedFiles, find_environment_edits, invalidate
 from harness.store.manifest import BytecodePool
-from harness.store.result_store import ResultStore
+from harness.store.result_store import VECTORS, ResultStore
 from harness.sweep.cell_process import CellProcess, Start
 from harness.sweep.limits import Options, Watch
 from harness.sweep.protocol import CellEndedError, CellRecord
@@ -54,6 +55,11 @@ class Launch:
     phases: tuple[str, ...]
     spec: str = "spec.json"
     benchmark: str = "benchmark.json"
+
+    @property
+    def cases(self) -> tuple[str, ...]:
+        """The cases that the process has to report."""
+        return list_measured_by("cell", self.planned.cases)
 
 
 @dataclass
@@ -122,6 +128,8 @@ class Worker:
         folder = context.folder.cell(launch.name)
         workdir = self.stack.enter_context(temporary_folder("cell"))
         spec = context.inputs.make_spec(launch.name, launch.planned.lock, workdir, launch.phases)
+        if "contract" in launch.phases:
+            spec = replace(spec, vectors=str((folder / VECTORS).resolve()))
         if "latency" in launch.phases:
             spec = replace(
                 spec,
@@ -129,7 +137,7 @@ class Worker:
                 benchmark_json=str((folder / launch.benchmark).resolve()),
             )
         start = Start(self._python, context.inputs.suite, spec, folder / launch.spec, self.log)
-        planned = len(launch.planned.cases) if "contract" in launch.phases else 0
+        planned = len(launch.cases) if "contract" in launch.phases else 0
         try:
             self._process = await CellProcess.start(
                 start, context.options.limits, context.watch, context.notify, planned
@@ -229,7 +237,7 @@ async def _run_check_phase(
     except CellEndedError as error:
         ended = error
     record = worker.process.record if worker.started else CellRecord()
-    ended = ended or record.judge_status(job.planned.cases)
+    ended = ended or record.judge_status(worker.launch.cases)
     result = record.make_result(job.id, job.key, context.plan.run, ended, worker.read_tail())
     result = msgspec.structs.replace(result, peak_rss=worker.peak if worker.started else 0)
     return invalidate(result, edits)

@@ -7,7 +7,13 @@ from collections.abc import Mapping, Sequence
 
 import msgspec
 
-from harness.cell.interface import DEFAULT_NORMALIZER, SHIPPED_NORMALIZERS, load_checks, load_scenarios
+from harness.cell.interface import (
+    DEFAULT_NORMALIZER,
+    SHIPPED_NORMALIZERS,
+    list_measured_by,
+    load_checks,
+    load_scenarios,
+)
 from harness.errors import UsageError
 from harness.matrix.cells import cells_of, select
 from harness.matrix.expected import allowed_values, borrowed_for, expectations_for, tolerances_of
@@ -53,7 +59,7 @@ async def build_plan(
     apart = () if baseline is None or baseline in chosen else (baseline,)
     expectations, borrowed = expectations_for(matrix), borrowed_for(matrix)  # before any network access
     locks = await locks_for((*chosen, *apart), matrix, settings, options, notify=notify)
-    planned = planned_cells((*chosen, *apart), locks, cases_of(matrix))
+    planned = planned_cells(chosen, locks[: len(chosen)], cases_of(matrix))
     return Plan(
         run=options.run_id,
         matrix=matrix.name,
@@ -62,12 +68,12 @@ async def build_plan(
         created=datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
         machine=dict(machine),
         baseline=None if baseline is None else baseline.id,
-        cells=planned[: len(chosen)],
+        cells=planned,
         scenarios=scenarios_of(matrix),
         expectations=expectations,
         borrowed=borrowed,
         subset=len(chosen) < len(cells),
-        baseline_cell=planned[-1] if apart else None,
+        baseline_cell=planned_cells(apart, locks[len(chosen) :], cases_of(matrix))[-1] if apart else None,
         service=service_of(matrix),
         tolerances=allowed_values(tolerances_of(matrix)),
     )
@@ -123,9 +129,12 @@ def planned_cells(
 ) -> tuple[PlannedCell, ...]:
     """Cells with their required cases; cells with equal locks share the run of the first.
 
-    An unsatisfiable cell has no cases and no shared run.
+    An unsatisfiable cell has no cases and no shared run. Only cells beside the baseline, and other than it,
+    are compared with it.
     """
     first: dict[str, str] = {}
+    alone = list_measured_by("cell", cases)
+    baseline = next((lock.digest for cell, lock in zip(cells, locks, strict=True) if cell.baseline), "")
     planned = []
     for cell, lock in zip(cells, locks, strict=True):
         shared = None if lock.reason else first.setdefault(lock.digest, cell.id)
@@ -133,7 +142,7 @@ def planned_cells(
             PlannedCell(
                 cell=cell,
                 lock=lock,
-                cases=() if lock.reason else cases,
+                cases=() if lock.reason else cases if baseline not in {"", lock.digest} else alone,
                 same_as=None if shared == cell.id else shared,
             )
         )

@@ -6,6 +6,7 @@ import asyncio
 import time
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
+from pathlib import Path
 
 import msgspec
 
@@ -18,18 +19,23 @@ from harness.sweep.interrupt import one_error
 from harness.sweep.jobs import Job, SweepContext, reuse_results, run_checks
 from harness.sweep.latency_phase import measure_latency
 from harness.sweep.limits import Options, Watch
+from harness.sweep.vector_comparison import add_comparisons
 
 _OTHER_SWEEP = "another sweep measures latency; this sweep waits until it is done"
 
 
 @dataclass(frozen=True)
 class Supplies:
-    """Inputs, environments and stored results of a sweep, and the folder of its run."""
+    """Inputs, environments and stored results of a sweep, and the folder of its run.
+
+    ``before`` is the file of vectors to compare with if the plan has no baseline.
+    """
 
     inputs: CellInputs
     environment: Environment
     results: ResultStore
     folder: RunFolder
+    before: Path | None = None
 
 
 @dataclass(frozen=True)
@@ -75,7 +81,7 @@ async def sweep(plan: Plan, supplies: Supplies, options: Options, notify: Notify
             _describe_unsatisfiable(context)
             reuse_results(context, jobs, latency)
             seconds = await _run_phases(context, jobs, baseline, latency)
-            return _finish(context, jobs, seconds)
+            return await asyncio.to_thread(_finish, context, jobs, seconds, supplies.before)
 
 
 def _runs_itself(planned: PlannedCell) -> bool:
@@ -126,11 +132,12 @@ async def _run_phases(
     return seconds
 
 
-def _finish(context: SweepContext, jobs: list[Job], seconds: dict[str, float]) -> Swept:
+def _finish(context: SweepContext, jobs: list[Job], seconds: dict[str, float], before: Path | None) -> Swept:
     done = {job.id: job.result for job in jobs if job.result is not None}
-    results = tuple(_find_result(context, planned, done) for planned in context.plan.cells)
-    for planned, result in zip(context.plan.cells, results, strict=True):
-        if not _runs_itself(planned):
+    measured = tuple(_find_result(context, planned, done) for planned in context.plan.cells)
+    results = add_comparisons(context.plan, measured, context.folder, before)
+    for planned, result, bare in zip(context.plan.cells, results, measured, strict=True):
+        if not _runs_itself(planned) or result is not bare:
             context.folder.write_result(result)
         if planned.same_as is not None:
             context.report(result.cell, result.status, f"as {planned.same_as}")

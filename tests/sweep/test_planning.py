@@ -9,7 +9,7 @@ import msgspec
 import pytest
 from support.plan_texts import PLAIN, make_matrix
 
-from harness.cell.interface import load_checks, load_scenarios
+from harness.cell.interface import list_measured_by, load_checks, load_scenarios
 from harness.errors import UsageError
 from harness.matrix.cells import cells_of
 from harness.matrix.read import describe_lock, find_matrix
@@ -59,10 +59,12 @@ def matrix(tmp_path: Path) -> Matrix:
 def test_whole_plan(matrix: Matrix) -> None:
     plan = plan_of(matrix)
     cases = tuple(case for check in load_checks() for case in check.cases(("manual", "stable")))
+    alone = list_measured_by("cell", cases)
+    assert len(alone) == len(cases) - 4  # the baseline is not compared with itself
     ids = [cell.id for cell in cells_of(matrix)]
     assert [(each.cell.id, each.cases, each.same_as, each.lock.origin) for each in plan.cells] == [
-        (ids[0], cases, None, "committed"),
-        (ids[1], cases, ids[0], "committed"),
+        (ids[0], alone, None, "committed"),
+        (ids[1], alone, ids[0], "committed"),
         (ids[2], (), None, "committed"),
         (ids[3], cases, None, "committed"),
     ]

@@ -28,6 +28,7 @@ from harness.gate.request import Comparison
 from harness.judge.alpha_spending import plan_analyses
 from harness.judge.verdict import judge
 from harness.records import (
+    BASELINE,
     CULPRIT_SECONDS,
     Block,
     Cell,
@@ -47,7 +48,7 @@ from harness.records import (
 from harness.resolve.pip_settings import IndexSettings
 from harness.runs.folder import UNFINISHED, RunFolder, format_json
 from harness.store.models import make_environments, make_installer, prepare_inputs
-from harness.store.result_store import ResultStore
+from harness.store.result_store import VECTORS, ResultStore
 from harness.sweep.interrupt import one_error
 from harness.sweep.run_sweep import Request, find_golden
 from harness.sweep.schedule import Supplies, sweep
@@ -84,13 +85,17 @@ class TrialFolder(RunFolder):
 
 @dataclass(frozen=True)
 class TrialContext:
-    """Shared by all trials; ``plan`` is that of the gate, ``folder`` contains those of the trials."""
+    """Shared by all trials; ``plan`` is that of the gate, ``folder`` contains those of the trials.
+
+    ``before`` is the file of the baseline's vectors, which those of a trial are compared with.
+    """
 
     plan: Plan
     request: Request
     settings: IndexSettings
     notify: Notify
     folder: Path
+    before: Path | None = None
 
 
 async def make_suite_runner(symptoms: Symptoms, context: TrialContext, stack: AsyncExitStack) -> Run:
@@ -117,7 +122,7 @@ async def make_suite_runner(symptoms: Symptoms, context: TrialContext, stack: As
         trial = _make_suite_plan(plan, planned, lock, number)
         folder = TrialFolder(context.folder / str(number), trial.run)
         folder.begin(trial)
-        supplies = Supplies(material, environments.use, results, folder)
+        supplies = Supplies(material, environments.use, results, folder, context.before)
         swept = await sweep(trial, supplies, options, discard)
         folder.finish()
         judged = judge(trial, swept.results, load_checks())
@@ -255,7 +260,8 @@ async def find_cause(  # noqa: PLR0913 - one parameter an ingredient
     gate does not depend on it.
     """
     symptoms = find_symptoms(cause_request.decision, cause_request.speed, cause_request.findings)
-    context = TrialContext(cause_request.plan, request, settings, notify, folder / FOLDER)
+    before = RunFolder(folder).cell(BASELINE) / VECTORS
+    context = TrialContext(cause_request.plan, request, settings, notify, folder / FOLDER, before)
     return await _Search(cause_request, symptoms, context, seconds).run()
 
 

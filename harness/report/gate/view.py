@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 
 from packaging.version import InvalidVersion, Version
 
+from harness.cell.interface import check_of
 from harness.judge.cell_verdicts import sort_by_layer
-from harness.judge.outcomes import check_of
 from harness.report.view import find_exception, name_checks
 
 if TYPE_CHECKING:

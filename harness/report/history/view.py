@@ -8,8 +8,8 @@ from collections import Counter, defaultdict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from harness.cell.interface import check_of
 from harness.judge.compare import describe_change
-from harness.judge.outcomes import check_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -6,8 +6,8 @@ from collections import Counter, defaultdict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from harness.cell.interface import LAYERS
-from harness.judge.outcomes import check_of, is_red
+from harness.cell.interface import LAYERS, check_of
+from harness.judge.outcomes import is_red
 from harness.report.checks import CheckRow, Nearest, find_nearest, list_checks
 from harness.report.escape import scrub, shorten
 from harness.report.latency_view import show_seconds

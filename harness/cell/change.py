@@ -1,0 +1,115 @@
+"""The change of vectors from earlier ones: their distances, the rankings over them, their dtype and shape.
+
+Cells compare their vectors with stored ones; the controller compares those of a cell with those of the
+baseline. Every function returns the fields of an observation (``harness.cell.record.Record``).
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Dict, Sequence
+
+import numpy as np
+
+from harness.cell.comparison import cosines, find_swaps, name_worst, rank, score
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from harness.cell.corpus import Sentence
+
+DEPTH = 10
+"""Number of neighbours in a ranking."""
+
+
+def name_dtype(now: NDArray, before: NDArray) -> str:
+    """The shorter dtype of two arrays, for the name of a tolerance: ``float16`` or ``float32``."""
+    return "float16" if np.float16 in (now.dtype, before.dtype) else "float32"
+
+
+def find_distances(now: NDArray, before: NDArray) -> NDArray:
+    """For each row the length of its change, relative to the earlier row, float64 (n,).
+
+    That is the distance of unit vectors, and also shows another length. A zero row has the length 1. A row
+    with other positions of NaN or infinities is infinitely far.
+    """
+    left, right = now.astype(np.float64), before.astype(np.float64)
+    same = (left == right) | (np.isnan(left) & np.isnan(right))
+    with np.errstate(invalid="ignore"):
+        moved = np.linalg.norm(np.where(same, 0.0, left - right), axis=1)
+    lengths = np.linalg.norm(np.where(np.isfinite(right), right, 0.0), axis=1)
+    distances: NDArray = np.where(np.isfinite(moved), moved, np.inf) / np.where(lengths == 0, 1.0, lengths)
+    return distances
+
+
+def measure_distances(
+    now: NDArray, before: NDArray, sentences: Sequence[Sentence], allowed: float
+) -> Dict[str, Any]:
+    """The largest distance of a row from the earlier one; vectors of another shape have none."""
+    bound = {"unit": "distance", "bound": "max", "allowed": allowed}
+    if now.shape != before.shape:
+        return {**bound, "value": None, "sample": f"shape {now.shape}, but should be {before.shape}"}
+    distances = find_distances(now, before)
+    worst = int(np.argmax(distances)) if len(distances) else 0
+    return {
+        **bound,
+        "value": float(distances.max(initial=0.0)),
+        "worst": (worst,),
+        "share": float(np.mean(distances > allowed)) if len(distances) else 0.0,
+        "sample": name_worst(distances, sentences),
+        "facts": {
+            "median distance": float(np.median(distances)) if len(distances) else 0.0,
+            "smallest cosine": float(cosines(now, before).min(initial=1.0)),
+            "texts": len(distances),
+        },
+    }
+
+
+def measure_rankings(
+    now: NDArray, before: NDArray, sentences: Sequence[Sentence], tie: float
+) -> Dict[str, Any]:
+    """The number of texts that find something else if only the queries, or only the index, are new.
+
+    Rows whose earlier scores differ by at most ``tie`` may swap.
+    """
+    bound = {"unit": "queries", "bound": "max", "allowed": 0}
+    if now.shape != before.shape:
+        return {**bound, "value": None, "sample": f"shape {now.shape}, but should be {before.shape}"}
+    expected, depth = score(before, before), min(DEPTH, len(before) - 1)
+    new_queries, new_index = score(now, before), score(before, now)
+    ways = [find_swaps(found, expected, tie, depth) for found in (new_queries, new_index)]
+    finite = np.isfinite(now).all(axis=1) | ~np.isfinite(before).all(axis=1)
+    swapped = np.where(finite, np.maximum(*ways), np.inf)
+    changed = int(np.count_nonzero(swapped))
+    return {
+        **bound,
+        "value": changed,
+        "share": changed / len(swapped) if len(swapped) else 0.0,
+        "sample": name_worst(swapped, sentences),
+        "facts": {
+            "queries": len(swapped),
+            "tie tolerance": tie,
+            "recall@10 of new queries in the earlier index": _recall(new_queries, expected, tie, depth),
+            "recall@10 of earlier queries in a new index": _recall(new_index, expected, tie, depth),
+        },
+    }
+
+
+def _recall(found: NDArray, expected: NDArray, tie: float, depth: int) -> float:
+    """The mean share of the expected neighbours that are found; one of an equal score counts too."""
+    if depth < 1:
+        return 1.0
+    scores = np.take_along_axis(expected, rank(found, depth), 1)
+    least = np.take_along_axis(expected, rank(expected, depth), 1)[:, -1:]
+    return float(np.mean(scores >= least - tie))
+
+
+def measure_layout(now: NDArray, before: NDArray) -> Dict[str, Any]:
+    """Whether dtype and width are those of the earlier vectors."""
+    kept = now.dtype == before.dtype and now.shape[1:] == before.shape[1:]
+    return {
+        "value": float(kept),
+        "unit": "kept",
+        "bound": "equal",
+        "allowed": 1.0,
+        "sample": f"{before.dtype} {before.shape} before, {now.dtype} {now.shape} now",
+    }

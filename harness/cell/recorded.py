@@ -1,0 +1,77 @@
+"""The file of vectors that a cell leaves: those of the service and of the reference, with their texts."""
+
+from __future__ import annotations
+
+import json
+import zipfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Optional, Tuple
+
+import numpy as np
+
+from harness.cell.corpus import Sentence
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+LARGEST = 1 << 30
+"""Largest size of a file in bytes: 350,000 texts with 768 numbers each."""
+
+
+@dataclass(frozen=True)
+class Recorded:
+    """Vectors of the texts of a corpus.
+
+    Attributes:
+        sentences: the texts, in the order of the rows.
+        service: final vectors of the service (n, d), in the dtype that it returns.
+        reference: those of the reference (n, d); None where it has none.
+    """
+
+    sentences: Tuple[Sentence, ...]
+    service: NDArray
+    reference: Optional[NDArray] = None
+
+    def write(self, path: Path) -> None:
+        """Write an uncompressed ``.npz`` without pickled objects."""
+        texts = json.dumps([[each.text, each.kind] for each in self.sentences]).encode("ascii")
+        arrays = {"texts": np.frombuffer(texts, np.uint8), "service": self.service}
+        if self.reference is not None:
+            arrays["reference"] = self.reference
+        np.savez(str(path), **arrays)
+
+    @classmethod
+    def read(cls, path: Path) -> Recorded:
+        """Read a file made by ``write``.
+
+        Raises:
+            FileNotFoundError: there is none.
+            ValueError: it is damaged, too large, or its rows do not belong to its texts.
+        """
+        try:
+            _refuse_large(path)
+            with np.load(str(path), allow_pickle=False) as arrays:
+                texts = json.loads(arrays["texts"].tobytes().decode("ascii"))
+                sentences = tuple(Sentence(str(text), str(kind)) for text, kind in texts)
+                reference = arrays["reference"] if "reference" in arrays.files else None
+                recorded = cls(sentences, arrays["service"], reference)
+        except FileNotFoundError:
+            raise
+        except (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile) as error:
+            raise ValueError(f"{path}: the vectors cannot be read ({error})") from error
+        for rows in (recorded.service, reference):
+            if rows is not None and (rows.ndim != 2 or len(rows) != len(sentences) or rows.dtype.kind != "f"):
+                raise ValueError(
+                    f"{path}: {rows.dtype} {rows.shape}, but should be floats with one row for each of "
+                    f"{len(sentences)} texts"
+                )
+        return recorded
+
+
+def _refuse_large(path: Path) -> None:
+    """Refuse a file that would fill the memory when it is unpacked."""
+    with zipfile.ZipFile(str(path)) as members:
+        size = sum(each.file_size for each in members.infolist())
+    if size > LARGEST:
+        raise ValueError(f"{size} bytes, but at most {LARGEST} are read")

@@ -1,0 +1,73 @@
+"""GOLD: the vectors of this cell, recorded for the controller, which compares them with the baseline."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Callable, List, Optional, Tuple
+
+import pytest
+
+from harness.cell.answers import Answers
+from harness.cell.change import find_distances
+from harness.cell.controls import SEEN_FACTOR, Controls
+from harness.cell.corpus import Sentence
+from harness.cell.recorded import Recorded
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from harness.cell.interface import CellSpec
+    from harness.cell.record import Record
+
+
+@pytest.mark.check("gold.recorded")
+def test_recorded(  # noqa: PLR0913, PLR0917 # fixtures are arguments
+    spec: CellSpec,
+    normalize: Callable[[NDArray], NDArray],
+    answers: Answers,
+    corpus: List[Sentence],
+    record: Record,
+    request: pytest.FixtureRequest,
+) -> None:
+    """Write the vectors that the service returns, and those of the reference where it has some."""
+    service = normalize(answers.returned())
+    reference, told = _embed_with_reference(request)
+    if spec.vectors:
+        Recorded(tuple(corpus), service, reference).write(Path(spec.vectors))
+    facts = {"service": f"{service.dtype} {service.shape}", "reference": told}
+    record(value=len(service), unit="texts", facts=facts)
+
+
+def _embed_with_reference(request: pytest.FixtureRequest) -> Tuple[Optional[NDArray], str]:
+    """The vectors of the reference with their dtype; None with the reason if it raises.
+
+    The service is compared with the baseline without them too.
+    """
+    try:
+        expected = request.getfixturevalue("expected")
+        return expected, str(expected.dtype)
+    except Exception as error:  # noqa: BLE001 # whatever a broken reference raises
+        return None, f"{type(error).__name__}: {error}"
+
+
+UNSEEN = {
+    ("float16", "float16-weights"): "float16 output is rounded as coarsely as these weights: it cannot tell"
+}
+
+
+@pytest.mark.check("gold.control")
+def test_distance_control(
+    output: str, fault: str, controls: Controls, tolerance: Callable[[str], float], record: Record
+) -> None:
+    """Compare the tolerance of distances with a control."""
+    if (output, fault) in UNSEEN:
+        pytest.skip(UNSEEN[output, fault])
+    allowed = tolerance(f"before.{output}")
+    distances = find_distances(controls.embeddings(fault), controls.embeddings())
+    record(
+        value=distances.max(),
+        unit="distance",
+        bound="min",
+        allowed=SEEN_FACTOR * allowed,
+        facts={"tolerance": allowed, "texts": len(distances)},
+    )
