@@ -69,12 +69,13 @@ def measure_rankings(
 ) -> Dict[str, Any]:
     """The number of texts that find something else if only the queries, or only the index, are new.
 
-    Rows whose earlier scores differ by at most ``tie`` may swap.
+    Every text is looked for in an index that holds it too, so an index that fits finds it first. Rows whose
+    earlier scores differ by at most ``tie`` may swap.
     """
     bound = {"unit": "queries", "bound": "max", "allowed": 0}
     if now.shape != before.shape:
         return {**bound, "value": None, "sample": f"shape {now.shape}, but should be {before.shape}"}
-    expected, depth = score(before, before), min(DEPTH, len(before) - 1)
+    expected, depth = score(before, before), min(DEPTH, len(before))
     new_queries, new_index = score(now, before), score(before, now)
     ways = [find_swaps(found, expected, tie, depth) for found in (new_queries, new_index)]
     finite = np.isfinite(now).all(axis=1) | ~np.isfinite(before).all(axis=1)
@@ -96,8 +97,6 @@ def measure_rankings(
 
 def _recall(found: NDArray, expected: NDArray, tie: float, depth: int) -> float:
     """The mean share of the expected neighbours that are found; one of an equal score counts too."""
-    if depth < 1:
-        return 1.0
     scores = np.take_along_axis(expected, rank(found, depth), 1)
     least = np.take_along_axis(expected, rank(expected, depth), 1)[:, -1:]
     return float(np.mean(scores >= least - tie))

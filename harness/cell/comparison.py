@@ -74,8 +74,14 @@ def cosines(actual: NDArray, expected: NDArray) -> NDArray:
 
 
 def score(queries: NDArray, index: NDArray) -> NDArray:
-    """Scores (n, n) of every row of ``queries`` for the other rows of ``index``, in float64."""
+    """Scores (n, n) of every row of ``queries`` for the rows of ``index``, in float64."""
     scores: NDArray = queries.astype(np.float64) @ index.astype(np.float64).T
+    return scores
+
+
+def score_others(embeddings: NDArray) -> NDArray:
+    """Scores (n, n) of every row for all other rows, in float64; minus infinity for itself."""
+    scores = score(embeddings, embeddings)
     np.fill_diagonal(scores, -np.inf)
     return scores
 
@@ -100,7 +106,9 @@ def find_swaps(found: NDArray, expected: NDArray, tie: float, depth: int) -> NDA
         depth: length of the rankings.
     """
     ranked, wanted = (np.take_along_axis(expected, rank(each, depth), 1) for each in (found, expected))
-    swapped = np.where(np.isnan(ranked) & np.isnan(wanted), 0.0, np.abs(ranked - wanted))
+    same = (ranked == wanted) | (np.isnan(ranked) & np.isnan(wanted))
+    with np.errstate(invalid="ignore"):
+        swapped = np.where(same, 0.0, np.abs(ranked - wanted))
     largest = np.where(np.isnan(swapped), np.inf, swapped).max(axis=1, initial=0.0)
     beyond: NDArray = np.where(largest > tie, largest, 0.0)
     return beyond
@@ -112,7 +120,7 @@ def differing_queries(actual: NDArray, expected: NDArray, tie: float, depth: int
     Two rows swap as a tie if their expected scores differ by at most ``tie``. A row with NaN always has a
     different ranking.
     """
-    swapped = find_swaps(score(actual, actual), score(expected, expected), tie, depth)
+    swapped = find_swaps(score_others(actual), score_others(expected), tie, depth)
     finite = np.isfinite(actual).all(axis=1)
     beyond: NDArray = np.where(finite, swapped, np.inf)
     return beyond

@@ -16,6 +16,8 @@ FactValue = Union[str, float, int, bool, None]
 
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]+")
 _UNITS = {"ulp": "ULP"}
+_PARTS = {"queries": "queries", "distance": "rows"}
+"""Unit -> what a share counts, if not elements."""
 
 
 class CheckFailedError(AssertionError):
@@ -81,7 +83,8 @@ def sentence(observation: Mapping[str, Any]) -> str:
 def _with_context(text: str, observation: Mapping[str, Any]) -> str:
     """Append the share of mismatches, the sample, and the result of the oracle."""
     if observation["share"] is not None:
-        text += f"; {100 * observation['share']:.3g}% of elements beyond"
+        what = _PARTS.get(observation["unit"], "elements")
+        text += f"; {100 * observation['share']:.3g}% of {what} beyond"
     if observation["sample"]:
         text += f"; sample: {observation['sample']}"
     if observation["blame"]:

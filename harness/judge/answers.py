@@ -13,6 +13,9 @@ if TYPE_CHECKING:
     from harness.cell.interface import Check
     from harness.records import Finding
 
+INDEX_CHECK = "gold.ranking"
+"""The check that compares searches in an index of the baseline."""
+
 _MEASURED = {"pass", "fail", "xfail", "xpass"}
 _WRONG = {"fail", "xfail"}
 
@@ -78,4 +81,14 @@ def _show_worst(needed: Sequence[Finding], cases: int) -> str:
         and seen.allowed
     ]
     counted = f"{cases} case{'' if cases == 1 else 's'}"
-    return f"{max(bounded)[1]}, {counted}" if bounded else counted
+    shown = [_describe_index(needed), max(bounded)[1] if bounded else "", counted]
+    return ", ".join(filter(None, shown))
+
+
+def _describe_index(needed: Sequence[Finding]) -> str:
+    """One sentence for the owner of an index, if its vectors were compared with new ones."""
+    seen = next((each.observation for each in needed if each.check == INDEX_CHECK), None)
+    if seen is None:
+        return ""
+    queries = seen.facts.get("queries")
+    return f"stored vectors stay valid: {queries} of {queries} queries find the same"

@@ -50,7 +50,7 @@ def classify_cases(before: Findings, after: Findings, *, died: bool) -> CaseList
     red = [e for e in after.values() if is_red(e.outcome) and not (died and e.outcome == "missing")]
     expected = [each for each in after.values() if each.outcome == "xfail"]
     return CaseLists(
-        new=tuple(each for each in red if not _was_red(before, each)),
+        new=tuple(each for each in red if not (_was_red(before, each) or _is_uncompared(before, each))),
         was_red=tuple(each for each in (*red, *expected) if _was_red(before, each)),
         known=tuple(each for each in expected if find_outcome(before, each) not in _FAILED),
         unchecked=tuple(
@@ -96,6 +96,11 @@ An unexpected pass (xpass) and a missing case excuse only themselves. An error e
 
 def _was_red(before: Findings, finding: Finding) -> bool:
     return finding.outcome in _EXCUSED.get(find_outcome(before, finding), ())
+
+
+def _is_uncompared(before: Findings, finding: Finding) -> bool:
+    """Whether a comparison with the baseline was not possible: its question stays open instead."""
+    return finding.outcome == "error" and finding.check not in before
 
 
 # Latency and memory.

@@ -8,6 +8,7 @@ import msgspec
 
 from harness.cell.interface import check_of
 from harness.cell.record import CheckFailedError, Record
+from harness.judge.answers import INDEX_CHECK
 from harness.records import CaseResult, Observation
 
 if TYPE_CHECKING:
@@ -47,7 +48,7 @@ def _measure(case: str, now: Recorded, before: Recorded, tolerances: Mapping[str
     try:
         record(**_MEASURES[check_of(case)](now, before, tolerances))
     except CheckFailedError as failure:
-        message = f"{failure}{_describe_reference(now, before, tolerances)}"
+        message = f"{_describe_index(case, record)}{failure}{_describe_reference(now, before, tolerances)}"
         return CaseResult(id=case, outcome="fail", message=message, observation=_seen(record))
     return CaseResult(id=case, outcome="pass", observation=_seen(record))
 
@@ -92,6 +93,16 @@ _MEASURES: dict[str, Measure] = {
     "gold.reference": _reference,
 }
 """Check -> its measurement; the fields of an observation."""
+
+
+def _describe_index(case: str, record: Record) -> str:
+    """What a changed ranking means for the owner of an index."""
+    if check_of(case) != INDEX_CHECK or record.observation is None:
+        return ""
+    changed, queries = record.observation["value"], record.observation["facts"].get("queries")
+    if changed is None:
+        return "embed again: no stored vector fits; "
+    return f"embed again: {changed:g} of {queries} queries find something else; "
 
 
 def _describe_reference(now: Recorded, before: Recorded, tolerances: Mapping[str, float]) -> str:

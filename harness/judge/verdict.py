@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from harness.cell.interface import Check
-    from harness.records import CellResult, CellStatus, CellVerdict, Finding, Plan, Verdict
+    from harness.records import Answered, CellResult, CellStatus, CellVerdict, Finding, Plan, Verdict
 
 
 EXIT_CODES: dict[Verdict, ExitCode] = {
@@ -110,11 +110,13 @@ def _is_unmeasured(cell: CellVerdict, baseline: CellVerdict | None, findings: Se
     open_questions = _list_unanswered(cell)
     if not open_questions or any(each.outcome in {"fail", "xpass"} for each in mine):
         return False
-    return baseline is None or not baseline.answers or open_questions <= _list_unanswered(baseline)
+    open_there = _list_unanswered(baseline, "not measured", "not asked") if baseline else set()
+    return baseline is None or not baseline.answers or open_questions <= open_there
 
 
-def _list_unanswered(cell: CellVerdict) -> set[str]:
-    return {each.question for each in cell.answers if each.answer == "not measured"}
+def _list_unanswered(cell: CellVerdict, *answers: Answered) -> set[str]:
+    """The questions of a cell with one of these answers; by default those that were not measured."""
+    return {each.question for each in cell.answers if each.answer in (answers or ("not measured",))}
 
 
 def _describe_unmeasured(cells: Sequence[CellVerdict]) -> str:

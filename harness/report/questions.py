@@ -68,7 +68,7 @@ def _list(cells: Sequence[CellVerdict]) -> list[QuestionRow]:
         found = [each for cell in cells for each in cell.answers if each.question == question]
         counts = Counter(each.answer for each in found)
         if set(counts) - {"not asked"}:
-            first = min(found, key=lambda each: _WORST_FIRST.index(each.answer))
+            first = min(found, key=lambda each: (_WORST_FIRST.index(each.answer), -each.cases))
             ordered = tuple((each, counts[each]) for each in _WORST_FIRST if counts[each])
             rows.append(QuestionRow(title, ordered, first.because))
     return rows

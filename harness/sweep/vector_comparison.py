@@ -57,7 +57,7 @@ def _read(path: Path, result: CellResult | None, name: str) -> Recorded | str:
     if result is not None:
         recorded = next((case for case in result.cases if case.id == RECORDED_CHECK), None)
         if recorded is None:
-            return f"{name} has no vectors: it is {result.status} {result.reason}".rstrip()
+            return f"{name} has no vectors: {result.status}: {result.reason}".rstrip(": ")
         if recorded.outcome != "pass":
             return recorded.message
     from harness.cell.recorded import Recorded  # noqa: PLC0415 # NumPy

@@ -189,8 +189,40 @@ def test_a_service_without_golden_embeddings_is_not_asked_for_them() -> None:
         return None
 
     judged = judge_service(skipped, skipped, *OWN)
-    assert answers(judged) == YES | {"before": "not asked"}
+    assert answers(judged, "baseline") == YES | {"before": "not asked"}
+    assert answers(judged) == YES  # compared with the baseline
     assert (judged.verdict, decide(judged).verdict) == ("pass", "pass")
+
+
+@pytest.mark.parametrize(
+    ("case", "question"), [("gold.vectors", "before"), ("gold.ranking", "ranking"), ("gold.dtype", "dtype")]
+)
+def test_a_service_that_differs_from_the_baseline_is_new(case: str, question: str) -> None:
+    judged = judge_service(fine, fails(case), *OWN)
+    assert answers(judged) == YES | {question: "no"}
+    assert answers(judged, "baseline") == YES
+    assert (judged.verdict, decide(judged).verdict) == ("regressed", "regressed")
+
+
+def test_a_reference_that_differs_from_the_baseline_is_a_note() -> None:
+    judged = judge_service(fine, fails("gold.reference"), *OWN)
+    assert outcome(judged, "gold.reference")[0] == "note"
+    assert answers(judged) == YES
+    assert (judged.verdict, decide(judged).verdict) == ("pass", "pass")
+
+
+def test_vectors_that_cannot_be_compared_leave_the_question_open() -> None:
+    lost = "the baseline has no vectors: the file vectors.npz is missing"
+
+    def uncompared(case: str) -> CaseResult | None:
+        compared = {"gold.vectors", "gold.ranking", "gold.dtype", "gold.reference"}
+        return make_case(case, "error", message=lost) if case in compared else None
+
+    judged = judge_service(fine, uncompared, *OWN)
+    assert answers(judged) == YES | dict.fromkeys(("before", "ranking", "dtype"), "not measured")
+    decision = decide(judged)
+    assert (decision.verdict, decision.new) == ("inconclusive", ())
+    assert decision.sentence == f"Not measured: {lost} (1 case) in the candidate"
 
 
 def test_a_fault_of_both_environments_is_nothing_new_and_no_pass() -> None:

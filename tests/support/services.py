@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
+import msgspec
 from support.runs import make_case, make_plan, make_planned, make_result
 
-from harness.cell.interface import TOLERANCES, load_checks
+from harness.cell.interface import TOLERANCES, list_measured_by, load_checks
 from harness.judge.verdict import judge
 from harness.records import CaseResult, CellResult, Judgement, Observation, Service
 
@@ -61,11 +62,13 @@ def judge_service(
 ) -> Judgement:
     """Judge two cells, ``baseline`` and ``candidate``, by the real catalogue."""
     cases = cases_of(*normalizers)
+    alone = list_measured_by("cell", cases)  # the baseline is not compared with itself
     cells = (
-        make_planned("baseline", cases=cases, baseline=True),
+        make_planned("baseline", cases=alone, baseline=True),
         make_planned("candidate", cases=cases),
     )
     named = {"embedder": "service.embed:Embedder", "normalizer": "service.norm:to_unit"}
     plan = make_plan(*cells, service=Service(**(named | dict(service or {}))))
-    results = [result("baseline", baseline, *normalizers), result("candidate", candidate, *normalizers)]
-    return judge(plan, results, CHECKS)
+    before = result("baseline", baseline, *normalizers)
+    before = msgspec.structs.replace(before, cases=tuple(each for each in before.cases if each.id in alone))
+    return judge(plan, [before, result("candidate", candidate, *normalizers)], CHECKS)
