@@ -1,4 +1,4 @@
-"""The commands ``lock``, ``report``, ``publish``, ``golden``, ``clean`` and ``schema``."""
+"""The commands ``lock``, ``report``, ``publish``, ``golden``, ``canary``, ``clean`` and ``schema``."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from harness.cli.options import (
     reports_option,
     store_option,
 )
-from harness.cli.publishing import make_golden
+from harness.cli.publishing import make_golden, write_canary
 from harness.cli.publishing import publish as publish_sweep
 from harness.cli.rendering import render_gate
 from harness.cli.screen import Screen
@@ -179,6 +179,22 @@ def golden(*, matrix: str, out: Path, store: Path | None) -> None:
 
 
 @click.command()
+@click.argument("out", type=click.Path(file_okay=False, path_type=Path))
+@click.argument("run", default=LATEST, metavar="[RUN]")
+@click.option("--cell", default="", metavar="ID", help="The cell.  [default: the baseline]")
+@names_runs
+@reports_option
+def canary(*, out: Path, run: str, cell: str, reports: Path) -> None:
+    """Write a few texts with their vectors, by which a service checks itself at its start.
+
+    Two files go to the folder OUT: canary.json, with the vectors that the service returned in a cell of a
+    run, and check_canary.py, to copy beside the service. The default run is `latest`.
+    """
+    for path in write_canary(open_runs(reports).find_folder(run), out, cell):
+        click.echo(path)
+
+
+@click.command()
 @click.option(
     "--max-size", metavar="SIZE", help="Keep at most this size, such as 20GiB; the oldest go first."
 )
@@ -202,4 +218,4 @@ def schema(*, of_gate: bool) -> None:
     click.echo(render_gate_schema() if of_gate else render_schema(), nl=False)
 
 
-COMMANDS = (lock, report, publish, golden, clean, schema)
+COMMANDS = (lock, report, publish, golden, canary, clean, schema)

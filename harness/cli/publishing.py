@@ -1,4 +1,4 @@
-"""Files committed under ``reports/``: published sweeps and golden embeddings."""
+"""Files that a team commits: published sweeps, golden embeddings, and canaries."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import msgspec
 
 from harness.cell.interface import make_cell_environment
 from harness.errors import MachineError, UsageError
-from harness.files import inside, write_output, write_whole
+from harness.files import inside, write_output, write_text, write_whole
 from harness.held import temporary_folder
 from harness.judge.compare import compare
 from harness.judge.snapshot import take_snapshot
@@ -23,13 +23,17 @@ from harness.redaction import redact
 from harness.report.markdown import render_markdown
 from harness.report.page.html import render_html
 from harness.resolve.pip_settings import IndexSettings
+from harness.runs.canary import make_canary
 from harness.runs.documents import read_json, render_json
-from harness.runs.folder import read_folder
+from harness.runs.folder import read_folder, read_run
 from harness.store.models import make_environments, make_installer, prepare_inputs
 from harness.sweep.limits import read_machine
 from harness.sweep.planning import PlanOptions, build_plan
 from harness.sweep.run_sweep import Request
 
+_CHECK_CANARY = Path(__file__).parents[1] / "report" / "templates" / "check_canary.py"
+_SAME = 15
+"""Characters at the start by which a file of `harness canary` is recognized: the schema, or the docstring."""
 _RESULTS = "results.json.gz"
 _GOLDEN = re.compile(r"[0-9a-f]{12}-[0-9a-f]{12}-[0-9a-f]{12}\.json")
 """File name of golden embeddings, as ``harness.cell.golden`` writes them."""
@@ -84,6 +88,23 @@ def _compare_published(folder: Path, run: Run) -> Comparison | None:
         return None if before.run == own.run else compare(before, own)
     except UsageError:
         return None  # another schema version, or other cells
+
+
+def write_canary(folder: Path, out: Path, cell: str = "") -> tuple[Path, Path]:
+    """Write ``canary.json`` of a run, and the file that checks it, into the folder ``out``.
+
+    Raises:
+        UsageError: the run has no vectors of this cell, or one of the files is somebody else's.
+    """
+    text = make_canary(read_run(folder), folder, cell)
+    check = _CHECK_CANARY.read_text(encoding="utf-8")
+    canary = out / "canary.json"
+    for path, ours in ((canary, text), (out / _CHECK_CANARY.name, check)):
+        if path.exists() and not path.read_bytes().startswith(ours[:_SAME].encode()):
+            raise UsageError(f"{path}: not written by `harness canary`; move it, or name another folder")
+    write_text(canary, text)
+    write_text(out / _CHECK_CANARY.name, check)
+    return canary, out / _CHECK_CANARY.name
 
 
 def baseline_of(matrix: Matrix) -> str:

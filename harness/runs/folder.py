@@ -32,6 +32,9 @@ RESULTS_FILE = "results.json"
 RESULTS = (RESULTS_FILE, "results.json.gz")
 """The names of a file of results, the second where it is published."""
 
+VECTORS = "vectors.npz"
+"""The file of vectors in the folder of a cell; see ``harness.cell.recorded``."""
+
 GATE_FILE = "gate.json"
 """Present in the folder of a gate, absent in that of a sweep."""
 

@@ -15,7 +15,7 @@ from harness.errors import StoreError
 from harness.files import copy_whole, describe_os_error, find_no_space, inside, write_whole
 from harness.held import mark
 from harness.records import CellResult, ScenarioPlan, digest_value
-from harness.runs.folder import read_result
+from harness.runs.folder import VECTORS, read_result
 from harness.seals import FAULTS, Sealer, load_sealer
 from harness.store.store import Store
 
@@ -24,9 +24,6 @@ FINISHED = frozenset({"ok", "failed", "import-error"})
 
 _BYTECODE = re.compile(r"marshal data|EOF read where|Non-code object in")
 """Import errors caused by truncated or damaged bytecode."""
-
-VECTORS = "vectors.npz"
-"""The file of vectors in the folder of a cell; see ``harness.cell.recorded``."""
 
 KEPT = ("log.txt", "benchmark.json", VECTORS)
 """Files of a cell's folder that are stored with its result."""

@@ -15,11 +15,11 @@ from harness.errors import StoreError
 from harness.files import describe_os_error, redact_file
 from harness.held import temporary_folder
 from harness.records import CellResult, Notify, Plan, PlannedCell, Progress
-from harness.runs.folder import RunFolder
+from harness.runs.folder import VECTORS, RunFolder
 from harness.store.environments import Environment
 from harness.store.inputs import CellInputs, SharedFiles, find_environment_edits, invalidate
 from harness.store.manifest import BytecodePool
-from harness.store.result_store import VECTORS, ResultStore
+from harness.store.result_store import ResultStore
 from harness.sweep.cell_process import CellProcess, Start
 from harness.sweep.limits import Options, Watch
 from harness.sweep.protocol import CellEndedError, CellRecord

@@ -10,8 +10,7 @@ import msgspec
 from harness.cell.interface import RECORDED_CHECK, list_measured_by
 from harness.judge.vector_changes import compare_vectors
 from harness.records import CellResult, Plan
-from harness.runs.folder import RunFolder
-from harness.store.result_store import VECTORS
+from harness.runs.folder import VECTORS, RunFolder
 
 if TYPE_CHECKING:
     from harness.cell.recorded import Recorded

@@ -11,6 +11,7 @@ from harness.cell.answers import Answers
 from harness.cell.change import find_distances
 from harness.cell.controls import SEEN_FACTOR, Controls
 from harness.cell.corpus import Sentence
+from harness.cell.golden import GoldenError, compute_key
 from harness.cell.recorded import Recorded
 
 if TYPE_CHECKING:
@@ -34,7 +35,11 @@ def test_recorded(  # noqa: PLR0913, PLR0917 # fixtures are arguments
     reference, told = _embed_with_reference(request)
     if spec.vectors:
         Recorded(tuple(corpus), service, reference).write(Path(spec.vectors))
-    facts = {"service": f"{service.dtype} {service.shape}", "reference": told}
+    facts = {
+        "service": f"{service.dtype} {service.shape}",
+        "reference": told,
+        "weights": _hash_weights(Path(spec.model_dir), corpus),
+    }
     record(value=len(service), unit="texts", facts=facts)
 
 
@@ -48,6 +53,14 @@ def _embed_with_reference(request: pytest.FixtureRequest) -> Tuple[Optional[NDAr
         return expected, str(expected.dtype)
     except Exception as error:  # noqa: BLE001 # whatever a broken reference raises
         return None, f"{type(error).__name__}: {error}"
+
+
+def _hash_weights(model_dir: Path, corpus: List[Sentence]) -> str:
+    """The sha256 of the weights, for a canary; empty where they have a name of their own."""
+    try:
+        return compute_key(model_dir, corpus).weights
+    except GoldenError:
+        return ""
 
 
 UNSEEN = {

@@ -46,9 +46,9 @@ from harness.records import (
     discard,
 )
 from harness.resolve.pip_settings import IndexSettings
-from harness.runs.folder import UNFINISHED, RunFolder, format_json
+from harness.runs.folder import UNFINISHED, VECTORS, RunFolder, format_json
 from harness.store.models import make_environments, make_installer, prepare_inputs
-from harness.store.result_store import VECTORS, ResultStore
+from harness.store.result_store import ResultStore
 from harness.sweep.interrupt import one_error
 from harness.sweep.run_sweep import Request, find_golden
 from harness.sweep.schedule import Supplies, sweep
