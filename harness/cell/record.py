@@ -16,7 +16,7 @@ FactValue = Union[str, float, int, bool, None]
 
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]+")
 _UNITS = {"ulp": "ULP"}
-_PARTS = {"queries": "queries", "distance": "rows"}
+_PARTS = {"queries": "queries", "texts": "texts", "distance": "rows"}
 """Unit -> what a share counts, if not elements."""
 
 

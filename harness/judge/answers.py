@@ -37,7 +37,8 @@ def _answer(question: str, findings: Sequence[Finding], checks: Mapping[str, Che
     measured = [each for each in findings if each.outcome in _MEASURED]
     cases = len(measured)
     if wrong := [each for each in measured if each.outcome in _WRONG]:
-        wrong.sort(key=lambda each: not checks[check_of(each.check)].covers)  # end to end before parts
+        # what an index needs to know before the rest, then end to end before parts
+        wrong.sort(key=lambda each: (each.check != INDEX_CHECK, not checks[check_of(each.check)].covers))
         return Answer(question=question, answer="no", because=_describe(wrong), cases=cases)
     covering = [each for each in findings if checks[check_of(each.check)].covers]
     if not covering and all(each.outcome == "skip" for each in findings):

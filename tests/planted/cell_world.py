@@ -186,6 +186,7 @@ class World(dict[str, Any]):
             reference_model=SimpleNamespace(encode=encode),
             tolerance=lambda _: 1e-6,
             batch=np.ones((2**16, 64), np.float32),
+            request=SimpleNamespace(getfixturevalue=lambda _: units),
             reference=1.0,
         )
 

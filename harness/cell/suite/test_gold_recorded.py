@@ -5,13 +5,15 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Callable, List, Optional, Tuple
 
+import numpy as np
 import pytest
 
 from harness.cell.answers import Answers
 from harness.cell.change import find_distances
+from harness.cell.comparison import name_worst
 from harness.cell.controls import SEEN_FACTOR, Controls
 from harness.cell.corpus import Sentence
-from harness.cell.golden import GoldenError, compute_key
+from harness.cell.golden import compute_key
 from harness.cell.recorded import Recorded
 
 if TYPE_CHECKING:
@@ -30,7 +32,7 @@ def test_recorded(  # noqa: PLR0913, PLR0917 # fixtures are arguments
     record: Record,
     request: pytest.FixtureRequest,
 ) -> None:
-    """Write the vectors that the service returns, and those of the reference where it has some."""
+    """Write the vectors that the service returns, with those of the reference, and look for NaN."""
     service = normalize(answers.returned())
     reference, told = _embed_with_reference(request)
     if spec.vectors:
@@ -40,7 +42,16 @@ def test_recorded(  # noqa: PLR0913, PLR0917 # fixtures are arguments
         "reference": told,
         "weights": _hash_weights(Path(spec.model_dir), corpus),
     }
-    record(value=len(service), unit="texts", facts=facts)
+    broken = ~np.isfinite(service).all(axis=1)
+    record(
+        value=int(broken.sum()),
+        unit="texts",
+        bound="max",
+        allowed=0,
+        share=float(broken.mean()),
+        sample=name_worst(np.where(broken, np.inf, 0.0), corpus),
+        facts=facts,
+    )
 
 
 def _embed_with_reference(request: pytest.FixtureRequest) -> Tuple[Optional[NDArray], str]:
@@ -59,7 +70,7 @@ def _hash_weights(model_dir: Path, corpus: List[Sentence]) -> str:
     """The sha256 of the weights, for a canary; empty where they have a name of their own."""
     try:
         return compute_key(model_dir, corpus).weights
-    except GoldenError:
+    except (OSError, ValueError):  # of a folder that golden embeddings do not know
         return ""
 
 
