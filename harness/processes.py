@@ -40,6 +40,8 @@ class Completed:
     returncode: int
     stdout: str
     stderr: str
+    raw: bytes = b""
+    """The output before it was decoded, for text in another encoding than UTF-8."""
 
 
 @dataclass
@@ -167,7 +169,11 @@ async def run(
     finally:
         await end_group(process, group)
     return Completed(
-        tuple(argv), process.returncode or 0, out.decode(errors="replace"), err.decode(errors="replace")
+        tuple(argv),
+        process.returncode or 0,
+        out.decode(errors="replace"),
+        err.decode(errors="replace"),
+        raw=out,
     )
 
 

@@ -12,9 +12,11 @@ import click
 from harness.cli.earlier import record_finished
 from harness.cli.options import (
     Running,
+    choice_options,
     culprit_budget_option,
     describe_gate_command,
     is_default,
+    make_choice,
     make_request,
     matrix_option,
     parse_budget,
@@ -89,6 +91,8 @@ def _describe_arguments(
     named = [
         ("--from", upgrade.from_file),
         ("--to", upgrade.to_file),
+        *(("--extra", name) for name in upgrade.choice.extras),
+        *(("--group", name) for name in upgrade.choice.groups),
         ("--matrix", None if is_default(matrix) else matrix),
         *(("--checks", glob) for glob in running["checks"]),
         *(("--quantities", glob) for glob in options.quantities),
@@ -112,6 +116,7 @@ def _describe_arguments(
 @click.argument("changes", nargs=-1, metavar="[CHANGE]...")
 @click.option("--from", "from_file", metavar="FILE", help="The baseline.  [default: of the matrix]")
 @click.option("--to", "to_file", metavar="FILE", help="The candidate, instead of CHANGEs.")
+@choice_options
 @matrix_option
 @click.option("--no-latency", is_flag=True, help="Judge correctness only.")
 @click.option("--quantities", multiple=True, metavar="GLOB", help="Measure only quantities whose id matches.")
@@ -135,6 +140,8 @@ def gate(  # noqa: PLR0913 - one parameter an option
     changes: tuple[str, ...],
     from_file: str | None,
     to_file: str | None,
+    extras: tuple[str, ...],
+    groups: tuple[str, ...],
     matrix: str,
     no_latency: bool,
     quantities: tuple[str, ...],
@@ -150,11 +157,18 @@ def gate(  # noqa: PLR0913 - one parameter an option
     """Judge the correctness, latency and memory of an upgrade before it is merged.
 
     A CHANGE is a requirement such as numpy==2.4.6. A FILE is a requirements file, the output of pip freeze,
-    a uv.lock or a pylock.toml, also of a git revision (main:requirements.txt). Correctness comes first.
+    a uv.lock or a pylock.toml, also of a git revision (main:requirements.txt). A lock counts without extras
+    and groups unless --extra or --group names them. Correctness comes first.
     Latency and memory of the service are measured until each is decided or the budget is spent, which leaves
     the gate inconclusive.
     """
-    upgrade = UpgradeRequest(changes=changes, from_file=from_file, to_file=to_file, allow_equal=allow_equal)
+    upgrade = UpgradeRequest(
+        changes=changes,
+        from_file=from_file,
+        to_file=to_file,
+        choice=make_choice(extras, groups),
+        allow_equal=allow_equal,
+    )
     parse_changes(upgrade)  # before any file is read
     if no_latency and (quantities or budget):
         raise UsageError("--quantities and --budget have no effect with --no-latency; leave them out")
@@ -176,6 +190,7 @@ def gate(  # noqa: PLR0913 - one parameter an option
 @click.command()
 @click.argument("package", metavar="NAME[SPECIFIER]")
 @click.option("--from", "from_file", metavar="FILE", help="The baseline.  [default: of the matrix]")
+@choice_options
 @matrix_option
 @click.option("--quantities", multiple=True, metavar="GLOB", help="Measure quantities whose id matches, too.")
 @click.option(
@@ -188,6 +203,8 @@ def bisect(  # noqa: PLR0913 - one parameter an option
     *,
     package: str,
     from_file: str | None,
+    extras: tuple[str, ...],
+    groups: tuple[str, ...],
     matrix: str,
     quantities: tuple[str, ...],
     budget: str | None,
@@ -203,7 +220,9 @@ def bisect(  # noqa: PLR0913 - one parameter an option
     Exit code 0: every release is good. Exit code 1: the first bad release was found or narrowed down.
     """
     # Equal environments pass: there may be no newer release.
-    upgrade = UpgradeRequest(changes=(package,), from_file=from_file, allow_equal=True)
+    upgrade = UpgradeRequest(
+        changes=(package,), from_file=from_file, choice=make_choice(extras, groups), allow_equal=True
+    )
     parse_changes(upgrade)  # before any file is read
     if budget is not None and not quantities:
         raise UsageError("--budget requires --quantities; add it")

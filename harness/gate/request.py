@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Collection, Mapping
 from pathlib import Path
 
@@ -27,6 +26,7 @@ from harness.records import Lock
 from harness.resolve.dependency_file import EnvironmentFile, read_environment_file
 from harness.resolve.indexes import check_indexes
 from harness.resolve.locks import refuse_lacking
+from harness.resolve.packages import Choice
 from harness.resolve.pip_settings import IndexSettings
 from harness.resolve.resolve import Guidance, resolve, without_upload_date
 from harness.sweep.planning import locks_for
@@ -35,12 +35,14 @@ from harness.sweep.planning import locks_for
 class UpgradeRequest(msgspec.Struct, frozen=True, kw_only=True):
     """The requested upgrade: requirements to change, or files (paths, or ``REV:path``).
 
+    ``choice`` are the extras and groups of the files that are locks.
     ``allow_equal`` accepts equal environments, for pipelines that run on every pull request.
     """
 
     changes: tuple[str, ...] = ()
     from_file: str | None = None
     to_file: str | None = None
+    choice: Choice = Choice()
     allow_equal: bool = False
 
 
@@ -114,10 +116,18 @@ def _equal_environments(baseline: Side, candidate: Side) -> UsageError:
 async def _read_files(
     upgrade: UpgradeRequest, matrix: Matrix, cwd: Path
 ) -> tuple[EnvironmentFile | None, EnvironmentFile | None]:
-    """Read the files of both sides for the Python of the matrix."""
+    """Read the files of both sides for the Python of the matrix; the faults of both are listed."""
     python = (side_of_matrix(matrix) if upgrade.from_file is None else side_of_pins(matrix)).python
-    paths = (upgrade.from_file, upgrade.to_file)
-    read = [None if path is None else await read_environment_file(path, python, cwd) for path in paths]
+    read: list[EnvironmentFile | None] = []
+    faults: list[str] = []
+    for path in (upgrade.from_file, upgrade.to_file):
+        try:
+            found = None if path is None else await read_environment_file(path, python, cwd, upgrade.choice)
+            read.append(found)
+        except UsageError as error:
+            faults.append(str(error))
+    if faults:
+        raise UsageError("\n".join(dict.fromkeys(faults)))
     return read[0], read[1]
 
 
@@ -165,6 +175,8 @@ def parse_changes(upgrade: UpgradeRequest) -> dict[str, str]:
     """
     if upgrade.to_file is not None and upgrade.changes:
         raise UsageError(f"--to {upgrade.to_file} defines the candidate; remove the changes")
+    if upgrade.choice.options and upgrade.from_file is None and upgrade.to_file is None:
+        raise UsageError(f"{upgrade.choice.options[0]} chooses from a lock; name it with --from or --to")
     if upgrade.to_file is None and not upgrade.changes:
         raise UsageError("no upgrade; name a change such as numpy==2.4.6, or a file with --to FILE")
     found: dict[str, str] = {}
@@ -173,8 +185,6 @@ def parse_changes(upgrade: UpgradeRequest) -> dict[str, str]:
             asked = parse_requirement(text)
         except ValueError as error:
             reason = str(error).partition(": ")[2] or error
-            if near := re.fullmatch(r"([A-Za-z0-9][\w.\[\],-]*)=([0-9][\w.+!]*)", text):
-                reason = f"did you mean {near[1]}=={near[2]}?"
             raise UsageError(f"{text[:80]!r} is not a change such as numpy==2.4.6: {reason}") from None
         name = canonicalize_name(asked.name)
         if name in found or asked.url is not None or asked.marker is not None:

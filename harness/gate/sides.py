@@ -13,7 +13,7 @@ from packaging.version import Version
 from harness.errors import UsageError
 from harness.matrix.cells import ask_for, cells_of, suite_requirements
 from harness.matrix.schema import Matrix
-from harness.matrix.toml_file import suggest
+from harness.matrix.toml_file import refuse_all, suggest
 from harness.records import Cell, LeftOut, Lock
 from harness.resolve.dependency_file import EnvironmentFile
 from harness.resolve.packages import holds, marker_environment
@@ -130,7 +130,8 @@ async def side_of_file(
     the pins of the file as constraints; with fewer constraints if there is no solution.
 
     Raises:
-        UsageError: a required package comes from a URL or path, or is pinned twice.
+        UsageError: a required package comes from a URL or path, or is pinned twice, or is only in an extra or
+            group that is not chosen.
         MachineError: uv or the network failed.
     """
     found = {name: package.requirement for name, package in file.packages.items() if not package.fault}
@@ -139,6 +140,7 @@ async def side_of_file(
         found["torch"] = _without_local(found["torch"])
     tested = {name: found.get(name, text) for name, text in default.tested.items()}
     _refuse_faults(file, tested)
+    _refuse_unchosen(file, tested)
     if absent := [name for name in tested if name not in file.packages]:
         notes.append(f"{file.place} does not name {', '.join(absent)}: as in {default.label}")
     origins = default.origins | {name: package.where for name, package in file.packages.items()}
@@ -172,9 +174,28 @@ async def _find_required(
 
 
 def _refuse_faults(file: EnvironmentFile, required: Mapping[str, object] | set[str]) -> None:
-    for name, package in file.packages.items():
-        if package.fault and name in required:
-            raise UsageError(f"{package.where}: {name}: {package.fault}; write {name}==<version>")
+    refuse_all(
+        file.place,
+        (
+            f"{package.where}: {name}: {package.fault}; "
+            f"write {name}==<version>, as `python -m pip list --format=freeze` shows it"
+            for name, package in file.packages.items()
+            if package.fault and name in required
+        ),
+    )
+
+
+def _refuse_unchosen(file: EnvironmentFile, tested: Collection[str]) -> None:
+    """Refuse a lock that has a package under test only for an extra or a group that is not chosen."""
+    refuse_all(
+        file.place,
+        (
+            f"{file.place}: {name} is under test, but not in what was chosen from this lock; "
+            f"choose it with {option}"
+            for name, option in file.unchosen.items()
+            if name in tested
+        ),
+    )
 
 
 def _without_local(text: str) -> str:

@@ -7,6 +7,7 @@ strictly.
 
 from __future__ import annotations
 
+import contextlib
 import datetime
 import re
 from pathlib import Path
@@ -69,7 +70,33 @@ def parse_requirement(text: str) -> Requirement:
     try:
         return Requirement(text)
     except InvalidRequirement as error:
-        raise ValueError(f"{_shown(text)} is not a requirement: {str(error).splitlines()[0]}") from None
+        meant = suggest_requirement(text)
+        reason = f"did you mean {meant}?" if meant else str(error).splitlines()[0]
+        raise ValueError(f"{_shown(text)} is not a requirement: {reason}") from None
+
+
+_NAME = r"[A-Za-z0-9](?:[\w.-]*[A-Za-z0-9])?(?:\[[\w., -]*\])?"
+_RELEASE = r"[0-9][\w.+!*-]*"
+_SLIPS = (
+    (rf"(?P<name>{_NAME})\s*=\s*(?P<version>{_RELEASE})(?:=\S*)?", "=="),  # conda: name=version=build
+    (rf"(?P<name>{_NAME})\s+(?P<version>{_RELEASE})", "=="),  # the table of `pip list`
+    (rf"(?P<name>{_NAME})\s*=\s*[\"'](?P<version>(?:==)?{_RELEASE})[\"'],?", "=="),  # pyproject.toml, Pipfile
+    (rf"(?P<name>{_NAME})\s*=>\s*(?P<version>{_RELEASE})", ">="),
+    (rf"(?P<name>{_NAME})\s*=<\s*(?P<version>{_RELEASE})", "<="),
+)
+"""Common slips in a requirement, each with the operator that was meant."""
+
+
+def suggest_requirement(text: str) -> str:
+    """The requirement that a text with a common slip means, such as ``numpy=2.4.6``; empty without one."""
+    slipped, semicolon, marker = text.strip().partition(";")
+    for pattern, operator in _SLIPS:
+        if found := re.fullmatch(pattern, slipped.strip()):
+            meant = f"{found['name']}{operator}{found['version'].removeprefix('==')}"
+            meant += f"{semicolon}{marker}"
+            with contextlib.suppress(InvalidRequirement):
+                return str(Requirement(meant))
+    return ""
 
 
 def number_fault(text: str) -> str:

@@ -97,9 +97,18 @@ def refuse(path: Path, faults: Iterable[str]) -> None:
     Raises:
         UsageError: one line per fault, at most ``MAX_FAULTS``.
     """
-    listed = [f"{path}: {fault}" for fault in faults]
-    if more := len(listed) - MAX_FAULTS:
-        listed[MAX_FAULTS:] = [f"{path}: {more} more faults"] if more > 0 else []
+    refuse_all(path, (f"{path}: {fault}" for fault in faults))
+
+
+def refuse_all(place: object, faults: Iterable[str]) -> None:
+    """Refuse a file whose faults name their places themselves; ``place`` names the file.
+
+    Raises:
+        UsageError: one line per fault, at most ``MAX_FAULTS``.
+    """
+    listed = list(faults)
+    if (more := len(listed) - MAX_FAULTS) > 0:
+        listed[MAX_FAULTS:] = [f"{place}: {more} more faults"]
     if listed:
         raise UsageError("\n".join(listed))
 

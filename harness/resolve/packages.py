@@ -1,4 +1,4 @@
-"""Packages of dependency files; parsers of ``uv.lock`` and ``pylock.toml``."""
+"""Packages of dependency files: names, versions, markers and choices; the reader of ``pylock.toml``."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from collections.abc import Set as AbstractSet
 from typing import Any
+from urllib.parse import unquote, urlsplit
 
 import msgspec
 from packaging.markers import (
@@ -19,12 +20,12 @@ from packaging.markers import (
 )
 from packaging.pylock import Package, Pylock, PylockUnsupportedVersionError, PylockValidationError
 from packaging.specifiers import SpecifierSet
-from packaging.utils import InvalidName, NormalizedName, canonicalize_name
+from packaging.utils import InvalidName, NormalizedName, canonicalize_name, parse_wheel_filename
 from packaging.version import Version
 
 from harness.errors import UsageError
-from harness.matrix.schema import MAX_REQUIREMENT, MAX_VERSION, is_exact, number_fault, specifier_fault
-from harness.matrix.toml_file import MAX_SHOWN
+from harness.matrix.schema import MAX_REQUIREMENT, MAX_VERSION, is_exact, number_fault
+from harness.matrix.toml_file import MAX_SHOWN, refuse_all, suggest
 from harness.redaction import redact
 
 MAX_PATCH = 100
@@ -41,7 +42,8 @@ class FilePackage(msgspec.Struct, frozen=True, kw_only=True):
     """One package of a dependency file: normalized name, specifier (empty: any version), required extras.
 
     ``where`` is the file, with the line if it has lines; ``fault`` is the reason why the package cannot be
-    installed as specified, which is an error only if the package is needed.
+    installed as specified, which is an error only if the package is needed. ``wheel``: the version is that in
+    the name of a wheel.
     """
 
     name: str
@@ -49,12 +51,105 @@ class FilePackage(msgspec.Struct, frozen=True, kw_only=True):
     specifier: str = ""
     extras: tuple[str, ...] = ()
     fault: str = ""
+    wheel: bool = False
 
     @property
     def requirement(self) -> str:
         """The package as a requirement (PEP 508)."""
         extras = f"[{','.join(self.extras)}]" if self.extras else ""
         return f"{self.name}{extras}{self.specifier}"
+
+
+class Choice(msgspec.Struct, frozen=True):
+    """The extras and dependency groups of a lock that a user chooses, by normalized names."""
+
+    extras: tuple[str, ...] = ()
+    groups: tuple[str, ...] = ()
+
+    @property
+    def options(self) -> tuple[str, ...]:
+        """The options of the command line that make this choice."""
+        return (
+            *(f"--extra {name}" for name in self.extras),
+            *(f"--group {name}" for name in self.groups),
+        )
+
+
+class Found(msgspec.Struct, frozen=True, kw_only=True):
+    """The content of a file: packages in its order, and notes about what is ignored.
+
+    ``unchosen`` maps each package of another extra or group to the option that chooses it.
+    """
+
+    packages: tuple[FilePackage, ...] = ()
+    notes: tuple[str, ...] = ()
+    unchosen: dict[str, str] = {}
+
+
+def refuse_unknown_choice(
+    choice: Choice, extras: AbstractSet[str], groups: AbstractSet[str], where: str
+) -> None:
+    """Refuse a chosen extra or group that a lock does not have.
+
+    Raises:
+        UsageError: one is unknown; with those that the lock has.
+    """
+    kinds = (("extra", choice.extras, extras), ("group", choice.groups, groups))
+    refuse_all(
+        where,
+        (
+            f"{where}: no {kind} {name!r}{suggest(name, known)}; "
+            f"there are: {', '.join(sorted(known)) or 'none'}"
+            for kind, chosen, known in kinds
+            for name in chosen
+            if name not in {canonicalize_name(each) for each in known}
+        ),
+    )
+
+
+def from_wheel(address: str, name: str, where: str) -> FilePackage | None:
+    """The package in the version that the name of its wheel has; None for an address of another kind.
+
+    ``pip freeze`` in an environment of conda writes the path of the wheel in place of the version.
+    """
+    found = parse_wheel_address(address)
+    if found is None:
+        return None
+    if found[0] != name:
+        return FilePackage(name=name, where=where, fault=f"its address is that of a wheel of {found[0]}")
+    return FilePackage(name=name, where=where, specifier=f"=={found[1]}", wheel=True)
+
+
+def parse_wheel_address(address: str) -> tuple[NormalizedName, Version] | None:
+    """The name and version in the name of the wheel at a path or URL; None without one."""
+    try:
+        last = re.split(r"[/\\]", unquote(urlsplit(address).path))[-1]
+        name, version, _, _ = parse_wheel_filename(last)
+    except ValueError:  # an invalid URL, or no name of a wheel
+        return None
+    return name, version
+
+
+def read_name(name: str, where: str) -> NormalizedName:
+    """The normalized name of a package.
+
+    Raises:
+        UsageError: it cannot be the name of a package.
+    """
+    try:
+        return canonicalize_name(name, validate=True)
+    except InvalidName:
+        raise UsageError(f"{where}: {redact(name)[:MAX_SHOWN]!r} is not the name of a package") from None
+
+
+def refuse_count(packages: int, where: str) -> None:
+    """Refuse a file of too many packages.
+
+    Raises:
+        UsageError: there are more than ``MAX_PACKAGES``.
+    """
+    if packages > MAX_PACKAGES:
+        raise UsageError(f"{where}: {packages} packages; the limit is {MAX_PACKAGES}")
 
 
 def merge_packages(packages: Iterable[FilePackage]) -> dict[str, FilePackage]:
@@ -158,149 +253,78 @@ MAX_ERROR = 300
 """Maximum number of characters of an error of ``packaging``, which repeats whole values."""
 
 
-class UvFile(msgspec.Struct, frozen=True):
-    """An archive of a package in a uv.lock; ``hash`` has the form ``sha256:<digits>``."""
-
-    hash: str | None = None
-
-
-class UvPackage(msgspec.Struct, frozen=True, rename="kebab"):
-    """A package of a uv.lock."""
-
-    name: str
-    version: str = ""
-    source: dict[str, str] = {}
-    resolution_markers: tuple[str, ...] = ()
-    sdist: UvFile | None = None
-    wheels: tuple[UvFile, ...] = ()
-
-
-class UvLock(msgspec.Struct, frozen=True, rename="kebab"):
-    """The part of a uv.lock with its pinned versions, Pythons and platforms."""
-
-    version: int
-    package: tuple[UvPackage, ...] = ()
-    requires_python: str = ""
-    supported_markers: tuple[str, ...] = ()
-
-
-def is_uv_lock(document: Mapping[str, Any]) -> bool:
-    """Distinguish a uv.lock from the locks of other tools."""
-    return isinstance(document.get("version"), int) and "metadata" not in document
-
-
 def is_pylock(document: Mapping[str, Any]) -> bool:
     """Distinguish a pylock.toml from other TOML files."""
     return "lock-version" in document and "packages" in document
 
 
-def read_uv_lock(document: Mapping[str, Any], where: str, python: str) -> Iterator[FilePackage]:
-    """The packages of a uv.lock for ``python`` ("3.11") on this platform, without the project itself.
-
-    Raises:
-        UsageError: the lock is invalid, has an unknown format version or hash algorithm, or is for other
-            Pythons or platforms.
-    """
-    environment = marker_environment(python)
-    try:
-        lock = msgspec.convert(document, UvLock)
-        if lock.version != 1:
-            raise UsageError(f"{where}: expected version 1 of the uv.lock format, found {lock.version}")
-        _refuse_count(len(lock.package), where)
-        refuse_other_python(_read_specifier(lock.requires_python, where), python, where)
-        refuse_other_environment(lock.supported_markers, python, where)
-        elsewhere: dict[str, UvPackage] = {}
-        here: set[str] = set()
-        for package in lock.package:
-            markers = package.resolution_markers
-            place = f"{where}: package {package.name!r}"
-            if markers and not any(holds(text, environment, place) for text in markers):
-                elsewhere[package.name] = package
-                continue
-            here.add(package.name)
-            if "." not in {package.source.get("editable"), package.source.get("virtual")}:
-                yield _uv_package(package, where)
-        for name in elsewhere.keys() - here:
-            fault = "none of its entries is for this environment"
-            yield FilePackage(name=_read_name(name, where), where=where, fault=fault)
-    except (msgspec.ValidationError, RecursionError) as error:
-        raise UsageError(f"{where}: not a uv.lock: {error}") from None
-
-
-def _refuse_count(packages: int, where: str) -> None:
-    if packages > MAX_PACKAGES:
-        raise UsageError(f"{where}: {packages} packages; the limit is {MAX_PACKAGES}")
-
-
-def _read_specifier(text: str, where: str) -> SpecifierSet:
-    if fault := specifier_fault(text):
-        raise UsageError(f"{where}: requires-python: {fault}")
-    return SpecifierSet(text)
-
-
-def _uv_package(package: UvPackage, where: str) -> FilePackage:
-    indexed = "registry" in package.source and package.version
-    specifier = f"=={package.version}" if package.version else ""
-    place = f"{where}: package {package.name!r}"
-    if specifier and not is_exact(package.version):
-        raise UsageError(f"{place}: expected a version, found {redact(package.version)[:MAX_SHOWN]!r}")
-    for file in (*package.wheels, *((package.sdist,) if package.sdist else ())):
-        kind, _, digest = (file.hash or "").partition(":")
-        if file.hash is not None and (fault := hash_fault(kind, digest)):
-            raise UsageError(f"{place}: {fault}")
-    return FilePackage(
-        name=_read_name(package.name, where),
-        where=where,
-        specifier=specifier,
-        fault="" if indexed else f"it comes from {next(iter(package.source), 'nowhere')}, not from an index",
-    )
-
-
-def _read_name(name: str, where: str) -> NormalizedName:
-    try:
-        return canonicalize_name(name, validate=True)
-    except InvalidName:
-        raise UsageError(f"{where}: {redact(name)[:MAX_SHOWN]!r} is not the name of a package") from None
-
-
-def read_pylock(document: Mapping[str, Any], where: str, python: str) -> Iterator[FilePackage]:
-    """The packages of a pylock.toml for ``python`` on this platform, without extras, with the default groups.
+def read_pylock(document: Mapping[str, Any], where: str, python: str, choice: Choice) -> Found:
+    """The packages of a pylock.toml for ``python`` on this platform, with the default groups and a choice.
 
     Raises:
         UsageError: the lock violates the specification (with the path of the fault), has an unknown hash
-            algorithm, or is for other Pythons or platforms.
+            algorithm, is for other Pythons or platforms, or lacks a chosen extra or group.
     """
     try:
         lock = Pylock.from_dict(document)
     except (PylockValidationError, PylockUnsupportedVersionError) as error:
         raise UsageError(f"{where}: not a pylock file: {str(error)[:MAX_ERROR]}") from None
-    _refuse_count(len(lock.packages), where)
+    refuse_count(len(lock.packages), where)
     refuse_other_python(lock.requires_python, python, where)
     refuse_other_environment(lock.environments or (), python, where)
+    extras, groups = frozenset(lock.extras or ()), frozenset(lock.dependency_groups or ())
+    refuse_unknown_choice(choice, extras, groups, where)
+    always = frozenset(lock.default_groups or ())
+
+    def names(choice: Choice) -> set[str]:
+        return {each.name for each in _list_chosen(lock, where, python, choice, always)}
+
+    chosen = list(_list_chosen(lock, where, python, choice, always))
+    refuse_all(where, (fault for each in chosen for fault in _list_pylock_faults(each, where)))
+    for each in chosen:
+        refuse_other_python(each.requires_python, python, f"{where}: package {each.name!r}")
+    alone = (
+        *(Choice(extras=(name,)) for name in sorted(extras)),
+        *(Choice(groups=(name,)) for name in sorted(groups)),
+    )
+    here = {each.name for each in chosen}
+    unchosen = {name: each.options[0] for each in reversed(alone) for name in names(each) - here}
+    return Found(packages=tuple(_to_package(each, where) for each in chosen), unchosen=unchosen)
+
+
+def _list_chosen(
+    lock: Pylock, where: str, python: str, choice: Choice, always: frozenset[str]
+) -> Iterator[Package]:
     around: dict[str, str | AbstractSet[str]] = {
         **marker_environment(python),
-        "extras": frozenset[str](),
-        "dependency_groups": frozenset(lock.default_groups or ()),
+        "extras": frozenset(choice.extras),
+        "dependency_groups": always | frozenset(choice.groups),
     }
     for package in lock.packages:
         place = f"{where}: package {package.name!r}"
-        if package.marker is not None and not holds(package.marker, around, place, "lock_file"):
-            continue
-        refuse_other_python(package.requires_python, python, place)
-        _refuse_pylock_version(package, place)
-        elsewhere = package.vcs or package.directory or package.archive
-        yield FilePackage(
-            name=canonicalize_name(package.name),
-            where=where,
-            specifier=f"=={package.version}" if package.version else "",
-            fault="it comes from a path or URL, not from an index" if elsewhere else "",
-        )
+        if package.marker is None or holds(package.marker, around, place, "lock_file"):
+            yield package
 
 
-def _refuse_pylock_version(package: Package, place: str) -> None:
+def _list_pylock_faults(package: Package, where: str) -> Iterator[str]:
+    place = f"{where}: package {package.name!r}"
     if package.version is not None and not is_exact(str(package.version)):
-        raise UsageError(f"{place}: its version has more than {MAX_VERSION} characters")
+        yield f"{place}: its version has more than {MAX_VERSION} characters"
     for file in (package.archive, package.sdist, *(package.wheels or ())):
         for kind, digest in () if file is None else file.hashes.items():
             if fault := hash_fault(kind, digest):
-                raise UsageError(f"{place}: {fault}")
+                yield f"{place}: {fault}"
+
+
+def _to_package(package: Package, where: str) -> FilePackage:
+    name = canonicalize_name(package.name)
+    archive = package.archive
+    if archive and (taken := from_wheel(archive.url or archive.path or "", name, where)):
+        return taken
+    elsewhere = package.vcs or package.directory or archive
+    return FilePackage(
+        name=name,
+        where=where,
+        specifier=f"=={package.version}" if package.version else "",
+        fault="it comes from a path or URL, not from an index" if elsewhere else "",
+    )

@@ -131,7 +131,7 @@ async def _read_revision(place: Place, cwd: Path, links: int = MAX_LINKS) -> str
         if not links:
             raise UsageError(f"{place}: a symbolic link that leads to more than {MAX_LINKS} others")
         return await _read_revision(place.join(shown.stdout), cwd, links - 1)
-    return shown.stdout.removeprefix("\ufeff")
+    return decode_text(shown.raw, place)
 
 
 async def _git(cwd: Path, *arguments: str) -> Completed:

@@ -148,7 +148,7 @@ def test_a_tested_package_from_a_path_is_refused(world: World, tmp_path: Path) -
     with pytest.raises(
         UsageError, match=r"to_file.txt:2: torch: it comes from a path .* write torch==<version>"
     ):
-        ask(world, tmp_path, to_file="numpy==2.0.2 ./torch-2.13.0-py3-none-any.whl")
+        ask(world, tmp_path, to_file="numpy==2.0.2 ./torch-2.13.0.tar.gz")
 
 
 def test_a_candidate_without_a_solution_has_the_reason(world: World, tmp_path: Path) -> None:

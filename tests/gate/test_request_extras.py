@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
 
 import pytest
@@ -10,7 +11,9 @@ from support.plan_texts import make_matrix
 from support.upgrades import World, ask, moves, world_fixture  # noqa: F401 - fixtures
 
 from harness.errors import UsageError
+from harness.gate.request import Comparison, UpgradeRequest, compare
 from harness.gate.sides import versions_of
+from harness.resolve.packages import Choice
 
 
 def test_an_upgrade_keeps_extras(world: World, tmp_path: Path) -> None:
@@ -32,11 +35,62 @@ def test_an_upgrade_keeps_extras_of_other_pins(world: World, tmp_path: Path) -> 
     assert moves(found) == {"!numpy": "1.26.2 2.0.2"}
 
 
+LOCK = """\
+version = 1
+[[package]]
+name = "service"
+version = "0"
+source = { virtual = "." }
+dependencies = [{ name = "sentence-transformers" }]
+[package.optional-dependencies]
+new = [{ name = "numpy", version = "2.0.2" }]
+old = [{ name = "numpy", version = "1.26.2" }]
+[[package]]
+name = "sentence-transformers"
+version = "3.3.1"
+source = { registry = "an-index" }
+[[package]]
+name = "numpy"
+version = "1.26.2"
+source = { registry = "an-index" }
+[[package]]
+name = "numpy"
+version = "2.0.2"
+source = { registry = "an-index" }
+"""
+
+
+def test_a_package_under_test_in_an_extra_has_to_be_chosen(world: World, tmp_path: Path) -> None:
+    (tmp_path / "uv.lock").write_text(LOCK, encoding="utf-8")
+    matrix, settings = world
+
+    def ask_for(*extras: str) -> Comparison:
+        upgrade = UpgradeRequest(to_file="uv.lock", choice=Choice(extras=extras))
+        return asyncio.run(compare(upgrade, matrix, settings, tmp_path))
+
+    with pytest.raises(UsageError) as told:
+        ask_for()
+    assert str(told.value) == (
+        "uv.lock: numpy is under test, but not in what was chosen from this lock; choose it with --extra new"
+    )
+    assert moves(ask_for("new")) == {"!numpy": "1.26.2 2.0.2"}
+
+
+def test_the_faults_of_both_files_are_told_at_once(world: World, tmp_path: Path) -> None:
+    with pytest.raises(UsageError) as told:
+        ask(world, tmp_path, from_file="numpy=1.26.2", to_file="numpy=2.0.2 torch=2.13")
+    assert str(told.value).splitlines() == [
+        "from_file.txt:1: 'numpy=1.26.2' is not a requirement: did you mean numpy==1.26.2?",
+        "to_file.txt:1: 'numpy=2.0.2' is not a requirement: did you mean numpy==2.0.2?",
+        "to_file.txt:2: 'torch=2.13' is not a requirement: did you mean torch==2.13?",
+    ]
+
+
 def test_requirements_of_an_extra_are_required(world: World, tmp_path: Path) -> None:
     found = ask(world, tmp_path, from_file=SERVICE, to_file=SERVICE.replace("0.34", "1.1"))
     assert moves(found) == {"!accelerate": "0.34 1.1"}
     assert (found.baseline.left_out, found.candidate.left_out) == ((), ())
-    path = SERVICE.replace("accelerate==0.34", "./accelerate-1.1-py3-none-any.whl")
+    path = SERVICE.replace("accelerate==0.34", "./accelerate-1.1.tar.gz")
     with pytest.raises(UsageError, match=r"to_file.txt:4: accelerate: it comes from a path .*"):
         ask(world, tmp_path, from_file=SERVICE, to_file=path)
 

@@ -10,6 +10,7 @@ import pytest
 from support.environment_files import read, requirements
 
 from harness.errors import MachineError, UsageError
+from harness.resolve.packages import Choice
 
 UV_LOCK = """\
 version = 1
@@ -20,6 +21,11 @@ requires-python = ">=3.9"
 name = "app"
 version = "0"
 source = { editable = "." }
+dependencies = [
+    { name = "numpy", version = "2.0.2", marker = "python_full_version < '3.10'" },
+    { name = "numpy", version = "2.4.6", marker = "python_full_version >= '3.10'" },
+    { name = "torch" },
+]
 
 [[package]]
 name = "numpy"
@@ -72,6 +78,15 @@ def test_pylock_with_its_default_groups(tmp_path: Path) -> None:
     assert requirements(read(tmp_path, "pylock.toml", PYLOCK)) == ["numpy==2.4.6"]
 
 
+def test_pylock_with_a_group_of_choice(tmp_path: Path) -> None:
+    text = PYLOCK.replace("default-groups", 'dependency-groups = ["dev", "main"]\ndefault-groups')
+    assert read(tmp_path, "pylock.toml", text).unchosen == {"ruff": "--group dev"}
+    found = read(tmp_path, "pylock.toml", text, Choice(groups=("dev",)))
+    assert requirements(found) == ["numpy==2.4.6", "ruff==1.0"]
+    with pytest.raises(UsageError, match="no extra 'fast'; there are: none"):
+        read(tmp_path, "pylock.toml", text, Choice(extras=("fast",)))
+
+
 def test_a_uv_lock_with_nothing_for_this_environment_has_a_fault_there(tmp_path: Path) -> None:
     found = read(tmp_path, "uv.lock", make_uv_lock(marker="python_full_version < '3.10'"))
     assert found.packages["numpy"].fault == "none of its entries is for this environment"
@@ -87,8 +102,7 @@ def test_a_uv_lock_with_nothing_for_this_environment_has_a_fault_there(tmp_path:
             "x: 1",
             "a.yaml: unknown kind of file (.yaml); a requirements file, the output of pip freeze",
         ),
-        ("pyproject.toml", "[project]\n", "pyproject.toml: unknown kind of file; a requirements file"),
-        ("poetry.lock", "[metadata]\nlock-version = '2'\n", "poetry.lock: unknown kind of file"),
+        ("my.toml", "[project]\n", "my.toml: unknown kind of file; a requirements file"),
         ("a.txt", "tqdm\n\nnumpy=>2\n", "a.txt:3: 'numpy=>2' is not a requirement: "),
         ("a.txt", "-r gone.txt\n", "a.txt:1: -r gone.txt: gone.txt: no such file"),
         ("a.txt", "# nothing\n", "a.txt: names no package for Python 3.11 on this platform"),
@@ -176,6 +190,14 @@ def test_git_is_understood_whatever_its_language(tmp_path: Path, monkeypatch: py
     monkeypatch.setenv("LC_ALL", "de_DE.UTF-8")
     with pytest.raises(UsageError, match="is in no git repository"):
         read(tmp_path, "main:a.txt")
+
+
+def test_a_git_revision_in_utf_16_is_read(tmp_path: Path) -> None:
+    (tmp_path / "a.txt").write_bytes("numpy==1\r\ntqdm==2\r\n".encode("utf-16"))
+    git(tmp_path, "init", "--quiet", "--initial-branch", "main")
+    git(tmp_path, "add", ".")
+    git(tmp_path, "commit", "--quiet", "-m", "first")
+    assert requirements(read(tmp_path, "main:a.txt")) == ["numpy==1", "tqdm==2"]
 
 
 def test_a_symbolic_link_in_a_git_revision_is_followed(tmp_path: Path) -> None:
