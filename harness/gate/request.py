@@ -20,6 +20,7 @@ from harness.gate.sides import (
     side_of_pins,
     versions_of,
 )
+from harness.judge.cell_verdicts import advise_source
 from harness.matrix.cells import cells_of
 from harness.matrix.schema import Matrix, parse_requirement
 from harness.records import Lock
@@ -79,7 +80,8 @@ async def compare(upgrade: UpgradeRequest, matrix: Matrix, settings: IndexSettin
     settings = await check_indexes(settings, cells_of(matrix))
     baseline, before = await _resolve_baseline(from_file, matrix, settings)
     if before.reason:
-        raise NoSolutionError(f"the baseline ({baseline.label}) has no solution: {before.reason}")
+        because = " ".join(filter(None, (before.reason, advise_source(before.reason))))
+        raise NoSolutionError(f"the baseline ({baseline.label}) has no solution: {because}")
     installed = versions_of(before)
     if to_file is None:
         candidate, asked = change_side(baseline, changes, installed), frozenset(changes)

@@ -75,7 +75,7 @@ _RULES = (
     _Rule(
         r"has no (?:usable )?wheels|no wheels? with a matching",
         "{it}: no wheel for this Python and platform",
-        "Use a release that has one, or allow building it with the key `source` of an include row.",
+        "Use a release that has one, or allow building it with the key `source` of an [[include]] row.",
     ),
     _Rule(
         r"Failed to build",
@@ -149,6 +149,19 @@ STATUS_ADVICE: dict[CellStatus, str] = {
     "missing": "Run the same command again: it continues with the missing cells.",
 }
 """Advice for each red status."""
+
+_WITHOUT_WHEEL = re.compile(r"([A-Za-z0-9][\w.-]*?)(?:==\S+)? ha(?:s|ve) no usable wheels")
+
+
+def advise_source(reason: str) -> str:
+    """Advice on a package that has no wheel: the key that allows its source distribution; else empty."""
+    found = _WITHOUT_WHEEL.search(reason)
+    if found is None:
+        return ""
+    return (
+        f"Choose a release of {found[1]} that has a wheel, or allow its source distribution with "
+        f'source = ["{found[1]}"] in the [[include]] row of the cell, which has to name {found[1]}.'
+    )
 
 
 def judge_cells(
@@ -224,7 +237,8 @@ def _judge(
         wanted = []
     covering = [each.reason for each in wanted if each.status == status]
     red, expected = status != "ok" and not covering, covering[0] if covering else ""
-    advice = "" if not red else STATUS_ADVICE.get(status) or _find_first_advice(findings)
+    usual = advise_source(reason) if status == "unsatisfiable" else ""
+    advice = "" if not red else usual or STATUS_ADVICE.get(status) or _find_first_advice(findings)
     if status == "install-error" and (diagnosis := describe_install_error(reason)):
         reason, advice = diagnosis.sentence, advice and diagnosis.advice
     if wanted and not covering and status != "missing":

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from harness.judge.cell_verdicts import sort_by_layer
+from harness.judge.cell_verdicts import advise_source, sort_by_layer
 from harness.judge.outcomes import MEASURED, is_red
 from harness.records import (
     BASELINE,
@@ -277,7 +277,8 @@ def _find_objection(lists: CaseLists, before: Findings, *, accept_known: bool) -
 
 def refuse(reason: str) -> Decision:
     """Make the decision on a candidate without a solution of the resolver."""
-    return Decision(verdict="unsatisfiable", sentence="The candidate has no solution", because=reason)
+    because = " ".join(filter(None, (reason, advise_source(reason))))
+    return Decision(verdict="unsatisfiable", sentence="The candidate has no solution", because=because)
 
 
 def _is_complete(cell: CellVerdict | None, findings: Findings) -> bool:

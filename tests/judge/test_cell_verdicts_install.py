@@ -15,11 +15,16 @@ from pathlib import Path
 
 import pytest
 from planted.wheels import build_wheel
+from support.plan_texts import PLAIN, make_matrix
 from support.runs import CHECKS, make_plan, make_planned, make_result
 
 from harness.errors import StoreError
-from harness.judge.cell_verdicts import FULL_MESSAGE, describe_install_error
+from harness.judge.cell_verdicts import FULL_MESSAGE, advise_source, describe_install_error
+from harness.judge.gate_verdict import refuse
 from harness.judge.verdict import judge
+from harness.records import Cell
+from harness.resolve.pip_settings import IndexSettings
+from harness.resolve.resolve import resolve
 from harness.store.environments import Installer
 
 PYTHON = f"{sys.version_info[0]}.{sys.version_info[1]}"
@@ -234,3 +239,26 @@ def test_a_place_on_the_disk_and_a_host_are_never_told(place: Place) -> None:
         told = describe_install_error(complain(folder))
         assert told is not None
         assert not re.search(rf"://|{place.folder}|127\.0", told.sentence + told.advice)
+
+
+def test_what_uv_says_of_a_package_without_a_wheel_is_understood(place: Place) -> None:
+    pack_source(place)
+    matrix = make_matrix(place.folder / "matrices", PLAIN.replace('exclude-newer = "2026-11-01"', ""))
+    cell = Cell(id="a", axes={}, requirements=("leg==1.0",), python="3.11")
+    settings = IndexSettings(find_links=(str(place.wheels),), no_index=True)
+    reason = asyncio.run(resolve(cell, matrix, settings)).reason
+    assert 'source = ["leg"] in the [[include]] row' in advise_source(reason)
+
+
+@pytest.mark.parametrize(
+    ("reason", "name"),
+    [
+        ("Because docopt==0.6.2 has no usable wheels and you require docopt==0.6.2, we can", "docopt"),
+        ("Because all versions of docopt have no usable wheels and you require docopt, we can", "docopt"),
+        ("Because openvino==2024.6.0 depends on numpy<2.2, we can", ""),
+    ],
+)
+def test_a_package_without_a_wheel_has_the_key_that_allows_its_source(reason: str, name: str) -> None:
+    advice = advise_source(reason)
+    assert (f'source = ["{name}"] in the [[include]] row' in advice) is bool(name)
+    assert refuse(reason).because == " ".join(filter(None, (reason, advice)))
