@@ -114,6 +114,14 @@ def report(*, run: str, show: bool, reports: Path) -> int:
     The default is `latest`.
     """
     folder = open_runs(reports).find_folder(run)
+    code = show_again(folder, reports)
+    if show:
+        webbrowser.open((folder / ("gate.md" if is_gate(folder) else "index.html")).as_uri())
+    return code
+
+
+def show_again(folder: Path, reports: Path) -> int:
+    """Judge, render and show the run in a folder again; returns the exit code of its verdict."""
     if is_gate(folder):
         problems = find_problems(folder)
         gate = decide_again(folder, render_gate)
@@ -121,8 +129,6 @@ def report(*, run: str, show: bool, reports: Path) -> int:
             click.echo(disarm_commands(f"note: {problem}"))
         Screen(plain=True).show_gate(gate, folder)
         _record_again(folder, reports)
-        if show:
-            webbrowser.open((folder / "gate.md").as_uri())
         return exit_code(gate.decision.verdict)
     judged, stored = judge_again(folder)
     write_results(judged, folder)
@@ -131,8 +137,6 @@ def report(*, run: str, show: bool, reports: Path) -> int:
         click.echo(disarm_commands(f"note: {problem}"))
     Screen(plain=True).show(judged, folder, earlier)
     _record_again(folder, reports)
-    if show:
-        webbrowser.open((folder / "index.html").as_uri())
     return exit_code(judged.judgement.verdict)
 
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import msgspec
+from msgspec import structs
 
 from harness.cell.interface import load_checks
 from harness.errors import UsageError
@@ -17,7 +18,7 @@ from harness.input_files import MAX_RESULTS, input_fault, is_descriptor, read_in
 from harness.judge.snapshot import take_snapshot
 from harness.judge.verdict import judge
 from harness.processes import end_processes_using
-from harness.records import SCHEMA, UNREADABLE, CellResult, Plan, Run, Snapshot
+from harness.records import SCHEMA, UNREADABLE, CellResult, Expectation, Plan, Run, Snapshot
 from harness.runs.documents import read_gate, read_json, render_json, render_schema
 from harness.seals import FAULTS, load_sealer
 
@@ -249,6 +250,26 @@ def judge_again(folder: Path) -> tuple[Run, StoredRun]:
         stored = replace(stored, problems=(*stored.problems, problem))
     kept = _read_kept(path)
     return assemble(stored.plan, stored.results, reused=kept.reused, seconds=kept.seconds), stored
+
+
+def replace_expectations(
+    folder: Path, expectations: tuple[Expectation, ...], borrowed: tuple[Expectation, ...]
+) -> None:
+    """Replace the expectations in the plan of a finished run, which decide when it is judged again.
+
+    A plan that was not sealed with the key of this user stays unsealed, because its results are, too.
+
+    Raises:
+        UsageError: the plan is missing or damaged.
+        OSError: it cannot be written.
+    """
+    path = folder / PLAN
+    plan, sealer = _read_plan(path), load_sealer()
+    name = f"{plan.run}/{PLAN}"
+    whole = sealer.check(path, name) == "whole"
+    write_text(path, format_json(structs.replace(plan, expectations=expectations, borrowed=borrowed)))
+    if whole:
+        sealer.seal(path, name)
 
 
 class _Kept(msgspec.Struct, frozen=True):
