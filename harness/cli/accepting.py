@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import fnmatch
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 import click
@@ -17,23 +17,17 @@ from harness.errors import UsageError
 from harness.gate.run_gate import is_gate
 from harness.judge.acceptance import Proposal, is_accepted, list_unacceptable, matches, propose
 from harness.judge.gate_verdict import decide
-from harness.judge.outcomes import describe_expectation
+from harness.judge.outcomes import describe_expectation, describe_where, satisfies
 from harness.judge.verdict import judge
 from harness.matrix.append import Entry, append_expectations, find_file, scope_of
 from harness.matrix.expected import borrowed_for, expectations_for
 from harness.matrix.read import read_matrix
 from harness.matrix.schema import MAX_ROWS, Matrix
 from harness.matrix.toml_file import refuse_all
-from harness.records import CellResult, Judgement, Plan
+from harness.records import Judgement, Plan
 from harness.redaction import redact
 from harness.report.escape import disarm_commands
 from harness.runs.folder import UNFINISHED, read_run, replace_expectations
-
-_KNOWN_ONLY_THERE = (
-    "note: the candidate has known divergences that the baseline does not have; "
-    "only `harness gate --accept-known` accepts these"
-)
-
 
 _LISTED = 3
 """Checks of an expectation that a line lists."""
@@ -81,7 +75,9 @@ def accept(  # noqa: PLR0913 - one parameter an option
     if plan != stored.plan:
         replace_expectations(folder, plan.expectations, plan.borrowed)
         show_again(folder, reports)
-    _describe(folder, proposals, path, plan, stored.results)
+    _describe(proposals, path)
+    for note in _list_notes(folder, proposals, found, judge(plan, stored.results, load_checks())):
+        click.echo(f"note: {note}")
 
 
 def _open_matrix(plan: Plan, named: str | None) -> Matrix:
@@ -125,26 +121,43 @@ def _list_ineffective(folder: Path, after: Judgement, checks: Sequence[str]) -> 
             yield f"{cell.cell}: {cell.reason}"
 
 
-def _describe(
-    folder: Path,
-    proposals: Sequence[Proposal],
-    path: Path,
-    plan: Plan,
-    results: Sequence[CellResult],
-) -> None:
+def _describe(proposals: Sequence[Proposal], path: Path) -> None:
     for each in proposals:
         checks = each.expectation.checks
         more = f" and {len(checks) - _LISTED} more" if len(checks) > _LISTED else ""
         shown = msgspec.structs.replace(each.expectation, check=(*checks[:_LISTED],) or None)
         what, where, versions = describe_expectation(shown).partition(" where ")
         click.echo(disarm_commands(f"expected: {what}{more}{where}{versions}"))
-    if proposals:
-        count = len(proposals)
-        click.echo(f"wrote {count} expectation{'' if count == 1 else 's'} to {path}")
-    else:
+    if not proposals:
         click.echo("nothing to accept: nothing is red that no expectation covers")
-    if is_gate(folder) and decide(judge(plan, tuple(results), load_checks())).known:
-        click.echo(_KNOWN_ONLY_THERE)
+        return
+    count = len(proposals)
+    click.echo(f"wrote {count} expectation{'' if count == 1 else 's'} to {path}")
+
+
+def _list_notes(
+    folder: Path, proposals: Sequence[Proposal], matrix: Matrix, judgement: Judgement
+) -> Iterator[str]:
+    """What the user of a gate should know about its expectations."""
+    if not is_gate(folder):
+        return
+    if decide(judgement).known:
+        yield (
+            "the candidate has known divergences that the baseline does not have; "
+            "only `harness gate --accept-known` accepts these"
+        )
+    for each in proposals:
+        if not any(_may_match(row.versions, each.expectation.where) for row in matrix.rows):
+            yield (
+                f"{matrix.path.name} has no cell for {describe_where(each.expectation)}: add these versions, "
+                "or a sweep calls the expectation unused"
+            )
+
+
+def _may_match(versions: Mapping[str, str], where: Mapping[str, str]) -> bool:
+    """Whether a row can satisfy ``where``; a package that it does not name may have any version."""
+    named = {name: specifier for name, specifier in where.items() if name in versions}
+    return satisfies(dict(versions), named)
 
 
 COMMANDS = (accept,)

@@ -90,8 +90,13 @@ def find_expectation(
 def describe_expectation(expectation: Expectation) -> str:
     """Describe an expectation in one line: what is expected, and where."""
     what = ", ".join(expectation.checks) or f"status {expectation.status}"
-    where = ", ".join(f"{name}{specifier}" for name, specifier in sorted(expectation.where.items()))
+    where = describe_where(expectation)
     return f"{what} where {where}" if where else what
+
+
+def describe_where(expectation: Expectation) -> str:
+    """The versions of an expectation in one line; empty if it holds everywhere."""
+    return ", ".join(f"{name}{specifier}" for name, specifier in sorted(expectation.where.items()))
 
 
 def find_stale(plan: Plan) -> tuple[str, ...]:

@@ -80,7 +80,8 @@ _RELEASE = r"[0-9][\w.+!*-]*"
 _SLIPS = (
     (rf"(?P<name>{_NAME})\s*=\s*(?P<version>{_RELEASE})(?:=\S*)?", "=="),  # conda: name=version=build
     (rf"(?P<name>{_NAME})\s+(?P<version>{_RELEASE})", "=="),  # the table of `pip list`
-    (rf"(?P<name>{_NAME})\s*=\s*[\"'](?P<version>(?:==)?{_RELEASE})[\"'],?", "=="),  # pyproject.toml, Pipfile
+    (rf"(?P<name>{_NAME})\s*=\s*[\"'](?P<version>{_RELEASE})[\"'],?", "=="),  # pyproject.toml, Pipfile
+    (rf"(?P<name>{_NAME})\s*=\s*[\"'](?P<version>[<>=!~]{{1,3}}\s*{_RELEASE})[\"'],?", ""),
     (rf"(?P<name>{_NAME})\s*=>\s*(?P<version>{_RELEASE})", ">="),
     (rf"(?P<name>{_NAME})\s*=<\s*(?P<version>{_RELEASE})", "<="),
 )
@@ -92,7 +93,7 @@ def suggest_requirement(text: str) -> str:
     slipped, semicolon, marker = text.strip().partition(";")
     for pattern, operator in _SLIPS:
         if found := re.fullmatch(pattern, slipped.strip()):
-            meant = f"{found['name']}{operator}{found['version'].removeprefix('==')}"
+            meant = f"{found['name']}{operator}{found['version']}"
             meant += f"{semicolon}{marker}"
             with contextlib.suppress(InvalidRequirement):
                 return str(Requirement(meant))

@@ -131,6 +131,7 @@ def test_a_status_is_accepted_and_a_lost_result_is_not() -> None:
         "2.4.6": "install-error",
     }
     cells = tuple(make_planned(version, axes={"numpy": version}) for version in (*statuses, "3.0"))
+    cells = (*cells, make_planned("1.20", axes={"numpy": "1.20"}, reason="no such release"))
     results = [
         make_result(version, status=status, reason=f"it is {status}", cases=None if status == "ok" else ())
         for version, status in statuses.items()
@@ -138,6 +139,10 @@ def test_a_status_is_accepted_and_a_lost_result_is_not() -> None:
     plan = make_plan(*cells)
     judgement = judge(plan, results, CHECKS)
     assert propose(plan, judgement, "known") == (
+        Proposal(
+            Expectation(status="unsatisfiable", where={"numpy": "==1.20"}, reason="known"),
+            "Run run-1: 1 cell, such as 1.20: no such release",
+        ),
         Proposal(
             Expectation(status="import-error", where={"numpy": "==1.26.2"}, reason="known"),
             "Run run-1: 1 cell, such as 1.26.2: it is import-error",

@@ -124,6 +124,7 @@ def test_all_faults_are_told_at_once_with_what_was_meant(tmp_path: Path) -> None
         "tqdm==4",
         "-r gone.txt",
         'openvino = "==2026.4.1"',
+        "tokenizers = '>=0.22',",
         "transformers 5.22",
         "anyio==1 --hash=md5:00",
     )
@@ -133,8 +134,9 @@ def test_all_faults_are_told_at_once_with_what_was_meant(tmp_path: Path) -> None
         "a.txt:1: 'numpy=2.4.6' is not a requirement: did you mean numpy==2.4.6?",
         "a.txt:3: 'scipy => 1.11' is not a requirement: did you mean scipy>=1.11?",
         "a.txt:6: 'openvino = \"==2026.4.1\"' is not a requirement: did you mean openvino==2026.4.1?",
-        "a.txt:7: 'transformers 5.22' is not a requirement: did you mean transformers==5.22?",
-        "a.txt:8: unknown hash algorithm 'md5'; known: sha256, sha384, sha512",
+        "a.txt:7: \"tokenizers = '>=0.22',\" is not a requirement: did you mean tokenizers>=0.22?",
+        "a.txt:8: 'transformers 5.22' is not a requirement: did you mean transformers==5.22?",
+        "a.txt:9: unknown hash algorithm 'md5'; known: sha256, sha384, sha512",
         "more.txt:1: 'torch=2.13.0=cpu_py311_0' is not a requirement: did you mean torch==2.13.0?",
         "a.txt:5: -r gone.txt: gone.txt: no such file",
     ]
