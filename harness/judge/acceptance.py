@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING
 
 from packaging.version import Version
 
+from harness.cell.interface import check_of
 from harness.errors import UsageError
-from harness.judge.outcomes import cell_versions, check_of, is_red
+from harness.judge.outcomes import cell_versions, is_red
 from harness.records import Expectation
 
 if TYPE_CHECKING:
