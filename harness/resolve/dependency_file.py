@@ -68,33 +68,16 @@ async def read_environment_file(
     """Read the dependency file at a path or ``REV:path`` for ``python`` ("3.11") on this platform.
 
     Raises:
-        UsageError: the file is missing, of an unknown kind, invalid, or names no package; or it has no extras
-            and groups to choose.
+        UsageError: the file is missing, of an unknown kind, invalid, or names no package.
         MachineError: git is missing or does not answer.
     """
     if not text.strip():
         raise UsageError(f"the name of a dependency file is empty; {_KINDS} is expected")
     place = parse_place(text)
-    suffix = PurePath(place.path).suffix.lower()
     content = await read_place(place, cwd)
     if export := _find_export(place, content, python):
         raise UsageError(f"{place}: this kind of file is not read; {export}, and name that file instead")
-    document = _parse_lock(content, place, suffix)
-    if document is not None:
-        found = _read_lock(document, place, python, choice)
-    elif suffix in TEXTS or (suffix == ".lock" and place.name.startswith("requirements")):
-        if choice.options:
-            raise UsageError(
-                f"{place}: {choice.options[0]} chooses from a uv.lock or a pylock.toml; "
-                "a requirements file has no extras or groups"
-            )
-
-        async def read(wanted: Place) -> str:  # a pipe can be read once only
-            return content if wanted == place else await read_place(wanted, cwd)
-
-        found = await read_requirements(place, read, marker_environment(python))
-    else:
-        raise UsageError(f"{place}: unknown kind of file ({suffix}); {_KINDS} is expected")
+    found = await _read_content(content, place, python, cwd, choice)
     if not found.packages:
         options = ", ".join(sorted(set(found.unchosen.values())))
         hint = f"; it has packages for {options}" if options else ""
@@ -105,6 +88,23 @@ async def read_environment_file(
         notes=(*found.notes, *_describe_wheels(found.packages)),
         unchosen=found.unchosen,
     )
+
+
+async def _read_content(content: str, place: Place, python: str, cwd: Path, choice: Choice) -> Found:
+    """The packages in the text of a file; what a requirements file includes is read, too."""
+    suffix = PurePath(place.path).suffix.lower()
+    document = _parse_lock(content, place, suffix)
+    if document is not None:
+        return _read_lock(document, place, python, choice)
+    if suffix in TEXTS or (suffix == ".lock" and place.name.startswith("requirements")):
+
+        async def read(wanted: Place) -> str:  # a pipe can be read once only
+            return content if wanted == place else await read_place(wanted, cwd)
+
+        found = await read_requirements(place, read, marker_environment(python))
+        note = f"{place}: a requirements file has no extras or groups: {', '.join(choice.options)} is ignored"
+        return msgspec.structs.replace(found, notes=(*found.notes, note)) if choice.options else found
+    raise UsageError(f"{place}: unknown kind of file ({suffix}); {_KINDS} is expected")
 
 
 def _find_export(place: Place, content: str, python: str) -> str:

@@ -189,8 +189,9 @@ def test_a_file_of_another_tool_is_refused_with_the_command_that_exports_it(
 
 
 def test_a_requirements_file_has_no_extras_to_choose(tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match="--extra fast chooses from a uv"):
-        read(tmp_path, "a.txt", "numpy\n", Choice(extras=("fast",)))
+    """The other file of the gate may be a lock, so this is a note."""
+    found = read(tmp_path, "a.txt", "numpy\n", Choice(extras=("fast",)))
+    assert found.notes == ("a.txt: a requirements file has no extras or groups: --extra fast is ignored",)
 
 
 def test_what_is_for_another_python_is_not_there(tmp_path: Path) -> None:
