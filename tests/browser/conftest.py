@@ -76,6 +76,11 @@ class Opener:
         found.page.goto(path.as_uri() + (f"#{anchor}" if anchor else ""))
         return found
 
+    def close(self) -> None:
+        """Close all of them."""
+        for each in self.opened:
+            each.page.context.close()
+
 
 def _decide(route: Route, found: Opened, own: str) -> None:
     """Let the page itself through, and nothing else."""
@@ -91,5 +96,4 @@ def opener(browser: Browser, tmp_path: Path) -> Iterator[Opener]:
     """Opens pages, and closes them afterwards."""
     found = Opener(browser, tmp_path)
     yield found
-    for each in found.opened:
-        each.page.context.close()
+    found.close()
