@@ -10,7 +10,6 @@ import ssl
 import time
 from collections.abc import Iterator, Sequence
 from http import HTTPStatus
-from typing import Literal
 from urllib.parse import unquote, urlsplit, urlunsplit
 
 import msgspec
@@ -18,7 +17,7 @@ import requests
 import urllib3
 from packaging.utils import canonicalize_name
 
-from harness.resolve.pip_settings import IndexSettings, local_path
+from harness.resolve.pip_settings import IndexSettings, Place
 
 ACCEPT = "application/vnd.pypi.simple.v1+json, application/vnd.pypi.simple.v1+html;q=0.2, text/html;q=0.1"
 """Content types of a project page (PEP 503, PEP 691), as installers request them."""
@@ -141,29 +140,6 @@ MOST_BYTES = 262_144
 
 _FAULTS = (requests.RequestException, urllib3.exceptions.HTTPError, OSError, ValueError)
 _SILENT = (requests.ReadTimeout, urllib3.exceptions.ReadTimeoutError)
-
-
-class Place(msgspec.Struct, frozen=True, kw_only=True):
-    """A source of distributions; ``name`` is the name of an index in ``UV_INDEX``, if any."""
-
-    kind: Literal["index", "find-links"]
-    url: str
-    name: str = ""
-
-    @property
-    def shown(self) -> str:
-        """The host, or the path of a folder; other parts of a URL may hold credentials."""
-        if is_local(self.url):
-            return re.sub(r"^[^/]*@", "", str(local_path(self.url)))  # user@host without a scheme is no path
-        try:
-            return urlsplit(self.url).netloc.rpartition("@")[2] or "an address without a host"
-        except ValueError:
-            return "an address that cannot be read"
-
-
-def is_local(url: str) -> bool:
-    """Whether this is a folder, not a remote URL."""
-    return url.startswith("file:") or "://" not in url
 
 
 def find_fault_of(place: Place, project: str, settings: IndexSettings, limit: float) -> str:

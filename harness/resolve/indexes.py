@@ -16,8 +16,6 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TypeVar
 
 import msgspec
-import requests
-import urllib3
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
@@ -25,8 +23,7 @@ from harness.errors import MachineError, UsageError
 from harness.held import temporary_folder
 from harness.records import Cell
 from harness.resolve import uv
-from harness.resolve.index_page import Place, find_fault_of, is_local
-from harness.resolve.pip_settings import IndexSettings, local_path
+from harness.resolve.pip_settings import IndexSettings, Place, is_local, local_path
 from harness.resolve.uv import explain, read_no_solution
 
 LIMIT_SECONDS = 15.0
@@ -34,9 +31,6 @@ LIMIT_SECONDS = 15.0
 
 With 5 s a healthy index was refused on a machine whose cores were all busy.
 """
-
-MOST_BYTES = 1_000_000
-"""Bytes of a page that are read; a list of files is recognizable by its first lines."""
 
 _ONLY_THIS = (
     "UV_DEFAULT_INDEX",
@@ -46,7 +40,6 @@ _ONLY_THIS = (
     "UV_FIND_LINKS",
     "UV_NO_INDEX",
 )
-_FAULTS = (requests.RequestException, urllib3.exceptions.HTTPError, OSError, ValueError)
 
 _READ_SECONDS = 30.0
 
@@ -132,6 +125,8 @@ async def _ask(place: Place, project: str, settings: IndexSettings, limit: float
         return "" if local_path(place.url).is_dir() else "there is no such folder"
     if not place.url.lower().startswith(("http://", "https://")):
         return "its address is neither http(s) nor a folder"
+    from harness.resolve.index_page import find_fault_of  # noqa: PLC0415 - requests costs every command 0.1 s
+
     try:
         fault = await _in_thread(lambda: find_fault_of(place, project, settings, limit), limit)
     except TimeoutError:

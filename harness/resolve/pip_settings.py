@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import ast
 import os
+import re
 import sys
 from collections.abc import Iterable, Mapping
 from pathlib import Path
+from typing import Literal
 from urllib.parse import unquote, urlsplit
 
 import msgspec
@@ -147,3 +149,26 @@ def local_path(link: str) -> Path:
         return Path(unquote(parts.path)) if parts.scheme == "file" else Path(link).expanduser()
     except (ValueError, RuntimeError):  # an invalid URL such as http://[x, or ~name of an unknown user
         return Path(link)
+
+
+class Place(msgspec.Struct, frozen=True, kw_only=True):
+    """A source of distributions; ``name`` is the name of an index in ``UV_INDEX``, if any."""
+
+    kind: Literal["index", "find-links"]
+    url: str
+    name: str = ""
+
+    @property
+    def shown(self) -> str:
+        """The host, or the path of a folder; other parts of a URL may hold credentials."""
+        if is_local(self.url):
+            return re.sub(r"^[^/]*@", "", str(local_path(self.url)))  # user@host without a scheme is no path
+        try:
+            return urlsplit(self.url).netloc.rpartition("@")[2] or "an address without a host"
+        except ValueError:
+            return "an address that cannot be read"
+
+
+def is_local(url: str) -> bool:
+    """Whether this is a folder, not a remote URL."""
+    return url.startswith("file:") or "://" not in url

@@ -12,11 +12,11 @@ import msgspec
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from browser.conftest import Opened, Opener
-from playwright.sync_api import Browser, Page
 from perf.pages import PUBLISHED
 from perf.pasts import write_history
 from perf.rendering import multiply
 from planted.command import ROOT
+from playwright.sync_api import Browser, Page
 from support.runs import make_full_run, make_plan, make_run
 
 from harness.cli.earlier import find_earlier

@@ -284,9 +284,9 @@ def test_an_index_is_asked_once_and_not_where_every_lock_is_there(tmp_path: Path
     [
         (serve(moved), "a login page instead of a list of files", ("lock",)),
         (refuse(), "Connection refused", ("cells",)),
-        (serve_bytes(), "no complete answer within 15 s", ("gate", "numpy==2.4.6")),
+        (serve_bytes(b"junk\r\n\r\n"), "the connection failed (BadStatusLine)", ("gate", "numpy==2.4.6")),
     ],
-    ids=["lock-login", "cells-refused", "gate-silent"],
+    ids=["lock-login", "cells-refused", "gate-junk"],
 )
 def test_a_command_ends_with_5_and_the_host(
     planted: AbstractContextManager[Planted], words: str, command: tuple[str, ...], tmp_path: Path
