@@ -59,7 +59,7 @@ def test_the_behaviour_of_the_cells_decides(
     baseline: str, candidate: str, code: int, verdict: str, front: Front
 ) -> None:
     front.does(baseline=baseline, candidate=candidate)
-    assert (front.run("numpy==2.0.2"), front.read().decision.verdict) == (code, verdict)
+    assert (front.run("numpy==2.0.2", "--no-culprit"), front.read().decision.verdict) == (code, verdict)
 
 
 def test_only_an_inconclusive_verdict_can_be_allowed(front: Front) -> None:
@@ -67,7 +67,7 @@ def test_only_an_inconclusive_verdict_can_be_allowed(front: Front) -> None:
     assert front.run("numpy==2.0.2", "--allow-inconclusive") == 0
     assert front.read().decision.verdict == "inconclusive"
     front.does(candidate="failing")
-    assert front.run("numpy==2.0.2", "--allow-inconclusive", "--rerun") == 1
+    assert front.run("numpy==2.0.2", "--allow-inconclusive", "--rerun", "--no-culprit") == 1
 
 
 def test_equal_environments_can_be_allowed_and_are_reported_as_such(front: Front, capsys: Say) -> None:
@@ -96,7 +96,7 @@ def test_equal_environments_can_be_allowed_and_are_reported_as_such(front: Front
     assert front.read() == found
     assert "not in the history" not in said
     front.does(candidate="failing")
-    assert front.run("numpy==2.0.2", "--allow-equal") == 1, "different environments are judged"
+    assert front.run("numpy==2.0.2", "--allow-equal", "--no-culprit") == 1, "different environments are judged"
 
 
 def test_finished_cells_are_reused_and_checks_can_be_selected(front: Front) -> None:
@@ -118,7 +118,7 @@ def test_no_solution_is_exit_3_with_further_upgrades(front: Front, capsys: Say) 
 
 def test_a_gate_is_decided_again_from_its_folder(front: Front) -> None:
     front.does(candidate="failing")
-    front.run("numpy==2.0.2")
+    front.run("numpy==2.0.2", "--no-culprit")
     folder, before = front.runs[0], front.read()
     assert front.command("report", str(folder)) == 1
     assert front.read() == before

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 CASES = ("l0.one", "l0.two")
 
 START = r"""
-import json, os, resource, signal, socket, subprocess, sys, time
+import json, os, signal, socket, sys, time
 from pathlib import Path
 
 spec = json.loads(Path(sys.argv[1]).read_text())
@@ -120,6 +120,7 @@ def misbehave():
         send("import-failed", module="torch", message="ImportError: no")
         sys.exit(1)
     elif does == "orphaning":
+        import subprocess
         sleep = [sys.executable, "-c", "import time; time.sleep(600)"]
         child = subprocess.Popen(sleep, start_new_session=True)
         Path(spec["search_path"][0], "orphan.new").write_text(str(child.pid))
@@ -133,6 +134,7 @@ def misbehave():
         send("import-failed", module="torch", message=f"OSError: {address}?token=S3cret " + "x" * 200)
         sys.exit(1)
     elif does == "breeding":
+        import subprocess
         sleep = [sys.executable, "-c", "import time; time.sleep(60)"]
         child = subprocess.Popen(sleep, start_new_session=True)
         Path(spec["search_path"][0], "grandchild").write_text(str(child.pid))

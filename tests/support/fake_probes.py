@@ -14,19 +14,18 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
 PROBE = r"""
-import json, os, random, signal, socket, subprocess, sys, time
-from pathlib import Path
+import json, os, signal, socket, sys, time  # two thousand of these start: each import counts
 
-spec = json.loads(Path(sys.argv[1]).read_text())
-place = Path(spec["search_path"][0])
+spec = json.load(open(sys.argv[1]))
+place = spec["search_path"][0]
 arm = spec["cell"]
-does = json.loads((place / "probes.json").read_text()).get(arm, "good")
+does = json.load(open(place + "/probes.json")).get(arm, "good")
 channel = socket.socket(fileno=int(os.environ.pop("HARNESS_CHANNEL_FD")))
 commands = channel.makefile("r")
-chance = random.Random(os.getpid())
-with open(place / "probes.txt", "a") as file:
+noise = os.getpid() * 7919 % 1000
+with open(place + "/probes.txt", "a") as file:
     file.write(f"{os.getpid()} {arm} {len(spec['scenarios'])} {spec['converted']}\n")
-blocks = sum(line.split()[1] == arm for line in (place / "probes.txt").read_text().splitlines())
+blocks = sum(line.split()[1] == arm for line in open(place + "/probes.txt"))
 
 def send(event, **fields):
     channel.sendall(json.dumps({"event": event, **fields}).encode() + b"\n")
@@ -55,7 +54,7 @@ for scenario in spec["scenarios"]:
         send("calibrated", scenario=scenario, seconds=0.1)
         said = hear()
     rounds = said["rounds"]
-    with open(place / "rounds.txt", "a") as file:
+    with open(place + "/rounds.txt", "a") as file:
         file.write(f"{rounds}\n")
     for number in range(rounds):
         assert hear() == {"command": "turn", "round": number}
@@ -63,7 +62,7 @@ for scenario in spec["scenarios"]:
             print("last words")
             sys.exit(9)
         if does == "editing":
-            Path(os.environ["PYTHONPATH"], "harness", "cell", "planted.py").write_text("")
+            open(os.environ["PYTHONPATH"] + "/harness/cell/planted.py", "w").close()
         if does == "hanging":
             signal.signal(signal.SIGTERM, signal.SIG_IGN)
             time.sleep(60)
@@ -76,27 +75,27 @@ for scenario in spec["scenarios"]:
             os.kill(os.getppid(), signal.SIGTERM)
             time.sleep(60)
         send("turn-done", scenario=scenario, round=number)
-    factor = {"slow": 1.3, "quick": 0.8, "timeless": 0.0}.get(does, 1.0) * chance.uniform(0.999, 1.001)
+    factor = {"slow": 1.3, "quick": 0.8, "timeless": 0.0}.get(does, 1.0) * (0.999 + noise / 500_000)
     send("timed", scenario=scenario, iterations=said["iterations"], rounds=[0.001 * factor] * rounds)
     assert hear() == {"command": "next"}
-peak = 0 if does == "empty" else int(50_000_000 * (1.4 if does == "leaking" else 1) + chance.randrange(1000))
+peak = 0 if does == "empty" else int(50_000_000 * (1.4 if does == "leaking" else 1) + noise)
 send("finished", peak_rss=peak)
 """
 
 CONVERT = r"""
-import json, sys
-from pathlib import Path
+import json, os, sys
 
-spec = json.loads(Path(sys.argv[1]).read_text())
-place, out = Path(spec["search_path"][0]), Path(sys.argv[2])
-does = json.loads((place / "probes.json").read_text()).get("convert", "good")
-with open(place / "converted.txt", "a") as file:
+spec = json.load(open(sys.argv[1]))
+place, out = spec["search_path"][0], sys.argv[2]
+does = json.load(open(place + "/probes.json")).get("convert", "good")
+with open(place + "/converted.txt", "a") as file:
     file.write(spec["cell"] + "\n")
 if does == "failing":
     print("noise\nthe model was not converted: no", file=sys.stderr)
     sys.exit(1)
-out.mkdir()
-(out / ("none" if does == "nothing" else "openvino_model.xml")).write_text("model")
+os.mkdir(out)
+with open(out + ("/none" if does == "nothing" else "/openvino_model.xml"), "w") as file:
+    file.write("model")
 """
 
 
