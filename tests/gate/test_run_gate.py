@@ -96,7 +96,8 @@ def test_equal_environments_can_be_allowed_and_are_reported_as_such(front: Front
     assert front.read() == found
     assert "not in the history" not in said
     front.does(candidate="failing")
-    assert front.run("numpy==2.0.2", "--allow-equal", "--no-culprit") == 1, "different environments are judged"
+    different = ("numpy==2.0.2", "--allow-equal", "--no-culprit")
+    assert front.run(*different) == 1, "different environments are judged"
 
 
 def test_finished_cells_are_reused_and_checks_can_be_selected(front: Front) -> None:

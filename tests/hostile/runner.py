@@ -117,9 +117,12 @@ class Worker:
         return Answer(code, (folder / "output").read_text("utf-8", errors="replace"), changed)
 
     def _environment(self, row: Row, folder: Path) -> dict[str, str]:
-        """The variables of a row; the recorded pip answers where the row sets nothing that pip reads."""
+        """The variables of a row; the recorded pip answers unless the row names another file of settings.
+
+        The harness reads other variables of pip itself: of pip's answer it takes what stands in files.
+        """
         fixed = _environment(folder)
-        if row.process or any(name.startswith("PIP_") for name in row.env):
+        if row.process or "PIP_CONFIG_FILE" in row.env:
             return fixed
         return fixed | {"PYTHONPATH": os.pathsep.join((str(self._pip), fixed["PYTHONPATH"]))}
 
