@@ -104,7 +104,8 @@ def tests(session: nox.Session) -> None:
     alone = ["-m", "timed"]
     halves = [
         ["-n", "auto", "-m", "not real"],
-        ["-n", "2", "--dist", "loadfile", "-m", "real and not timed"],
+        # The tests of a file share environments; the longest, the search for a cause, comes first.
+        ["-n", "2", "--dist", "loadfile", "--no-loadscope-reorder", "-m", "real and not timed"],
         alone,
     ]
     for arguments in [session.posargs] if session.posargs else halves:

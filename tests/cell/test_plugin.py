@@ -9,10 +9,20 @@ import textwrap
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
+from unittest.mock import ANY
 
 import msgspec
 import pytest
-from support.fake_suites import BOTH, PROGRAM, ROOT, SPEC, Run, run_fixture, start  # noqa: F401 - fixtures
+from support.fake_suites import (
+    BOTH,
+    CHECKS,
+    PROGRAM,
+    ROOT,
+    SPEC,
+    Run,
+    run_fixture,  # noqa: F401 - a fixture
+    start,
+)
 
 from harness.cell.interface import CHANNEL_VARIABLE
 from harness.cell.plugin import find_place
@@ -66,38 +76,45 @@ def test_a_process_that_only_measures_latency_runs_no_check(run: Run) -> None:
     ]
 
 
-@pytest.mark.parametrize(
-    ("body", "outcome", "message"),
-    [
-        ("pass", "error", "measured nothing"),
-        (
-            'record(value=3, unit="ulp", bound="max", allowed=2, worst=(4, 7), share=0.012)',
-            "fail",
-            "worst error 3 ULP at (4, 7), but should be at most 2; 1.2% of elements beyond",
-        ),
-        (
-            'record(value=float("nan"), unit="x", bound="max", allowed=2)',
-            "fail",
-            "not finite, but should be at most 2",
-        ),
-        ("assert 1 == 2", "error", "AssertionError: assert 1 == 2"),
-        ("raise ValueError('one\\ntwo\\x1b[31m')", "error", "ValueError: one two [31m"),
-        ('record(value=1, unit="x"); record(value=1, unit="x")', "error", None),
-        ("pytest.skip('no such thing here')", "skip", "no such thing here"),
-        ("pytest.skip('')", "error", "skipped without a reason"),
-        ("pytest.skip('not today')", "error", f"{UNDECLARED}: not today"),
-        ("import unittest; raise unittest.SkipTest('not today')", "error", f"{UNDECLARED}: not today"),
-        (f"{HOLDS}; pytest.skip('not today')", "error", f"{UNDECLARED}: not today"),
-        (f"{HOLDS}; pytest.xfail('known')", "error", "XFailed: known"),
-        (f"{HOLDS}; raise SystemExit(0)", "error", "SystemExit: 0"),
-        ('record(value=1, unit="x", bound="max")', "error", None),
-    ],
+OUTCOMES = (
+    ("pass", "error", "measured nothing"),
+    (
+        'record(value=3, unit="ulp", bound="max", allowed=2, worst=(4, 7), share=0.012)',
+        "fail",
+        "worst error 3 ULP at (4, 7), but should be at most 2; 1.2% of elements beyond",
+    ),
+    (
+        'record(value=float("nan"), unit="x", bound="max", allowed=2)',
+        "fail",
+        "not finite, but should be at most 2",
+    ),
+    ("assert 1 == 2", "error", "AssertionError: assert 1 == 2"),
+    ("raise ValueError('one\\ntwo\\x1b[31m')", "error", "ValueError: one two [31m"),
+    ('record(value=1, unit="x"); record(value=1, unit="x")', "error", ANY),
+    ("pytest.skip('no such thing here')", "skip", "no such thing here"),
+    ("pytest.skip('')", "error", "skipped without a reason"),
+    ("pytest.skip('not today')", "error", f"{UNDECLARED}: not today"),
+    ("import unittest; raise unittest.SkipTest('not today')", "error", f"{UNDECLARED}: not today"),
+    (f"{HOLDS}; pytest.skip('not today')", "error", f"{UNDECLARED}: not today"),
+    (f"{HOLDS}; pytest.xfail('known')", "error", "XFailed: known"),
+    (f"{HOLDS}; raise SystemExit(0)", "error", "SystemExit: 0"),
+    ('record(value=1, unit="x", bound="max")', "error", ANY),
 )
-def test_what_a_test_does_becomes_an_outcome(run: Run, body: str, outcome: str, message: str | None) -> None:
-    text = f'import pytest\n@pytest.mark.check("env.first")\ndef test_first(record):\n    {body}\n'
-    ended = run(text, replace(SPEC, only=("env.*",)))
-    said = ended.cases["env.first"]
-    assert said == (outcome, said[1] if message is None else message)
+"""What a test does, the outcome that it becomes, and its message."""
+
+
+def test_what_a_test_does_becomes_an_outcome(run: Run) -> None:
+    names = [f"env.case-{number:02}" for number in range(len(OUTCOMES))]
+    first = CHECKS.partition('id = "env.first"')[2]
+    checks = "".join(f'[[check]]\nid = "{name}"{first}' for name in names)
+    tests = "".join(
+        f'@pytest.mark.check("{name}")\ndef test_{number}(record):\n    {body}\n'
+        for number, (name, (body, *_)) in enumerate(zip(names, OUTCOMES, strict=True))
+    )
+    ended = run(f"import pytest\n{tests}", replace(SPEC, only=("env.*",)), checks=checks)
+    assert ended.cases == {
+        name: (outcome, message) for name, (_, outcome, message) in zip(names, OUTCOMES, strict=True)
+    }
     assert ended.returncode == 0
 
 

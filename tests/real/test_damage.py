@@ -61,14 +61,6 @@ def test_a_truncated_file_of_an_environment(bench: Bench, quick: Path) -> None:
     assert planted_file(bench, "util.py").read_bytes() == before
 
 
-def test_a_lost_file_of_an_environment(bench: Bench, quick: Path) -> None:
-    planted_file(bench, "util.py").unlink()
-
-    check_healed(bench.sweep(quick, "--rerun"))
-
-    assert planted_file(bench, "util.py").exists()
-
-
 def test_an_environment_that_was_cut_off_while_it_was_made(bench: Bench, quick: Path) -> None:
     environment = planted_file(bench, "util.py").parents[4]
     for marker in environment.glob("harness-*.json"):

@@ -22,6 +22,7 @@ pytestmark = pytest.mark.real
 
 PRINTS, HANGS = version_of("prints"), version_of("hangs")
 AXES = f'[axes]\nsentence-transformers = ["{PRINTS}", "{HANGS}"]\n'
+CHECKS = ("--checks", "env.*", "--checks", "l0.typical/*")
 PATIENCE_SECONDS = 400.0
 """For a cell on a busy machine."""
 ENDING_SECONDS = 20.0
@@ -40,7 +41,7 @@ def wait_for(there: Callable[[], bool]) -> None:
 def interrupted(bench: Bench) -> tuple[int, list[psutil.Process]]:
     """Exit code of a sweep that got Ctrl-C while one cell was done and one hung, and what it had running."""
     matrix = bench.write_matrix("interrupted", AXES)
-    command = bench.harness.start(*bench.arguments(matrix))
+    command = bench.harness.start(*bench.arguments(matrix, *CHECKS))
     try:
         wait_for(lambda: command.poll() is not None or _is_done(bench))
         assert command.poll() is None, command.communicate()[0]
@@ -59,7 +60,7 @@ def _is_done(bench: Bench) -> bool:
 @pytest.fixture(scope="module")
 def resumed(bench: Bench, interrupted: object) -> Sweep:  # noqa: ARG001 - it comes first
     """The same sweep again, now with little patience for the cell that hangs."""
-    return bench.sweep(bench.write_matrix("interrupted", f"{AXES}[limits]\ntime = 15\n"))
+    return bench.sweep(bench.write_matrix("interrupted", f"{AXES}[limits]\ntime = 15\n"), *CHECKS)
 
 
 def test_no_process_is_left(interrupted: tuple[int, list[psutil.Process]]) -> None:

@@ -96,10 +96,10 @@ Run = Callable[..., Ended]
 def run_fixture(tmp_path: Path) -> Run:
     """Run a suite of one file in a process of its own, with a controller that only listens."""
 
-    def run_file(text: str, spec: CellSpec = SPEC, *, connected: bool = True) -> Ended:
+    def run_file(text: str, spec: CellSpec = SPEC, *, connected: bool = True, checks: str = CHECKS) -> Ended:
         (tmp_path / "suite").mkdir()
         (tmp_path / "suite" / "test_it.py").write_text(text)
-        (tmp_path / "checks.toml").write_text(CHECKS)
+        (tmp_path / "checks.toml").write_text(checks)
         (tmp_path / "pytest.ini").write_text("[pytest]\n")
         replace(spec, workdir=str(tmp_path)).write(tmp_path / "spec.json")
         return start([sys.executable, "-c", PROGRAM, str(tmp_path)], connected=connected)
