@@ -146,16 +146,13 @@ def closed_fixture() -> Iterator[str]:
         yield f"127.0.0.1:{bound.getsockname()[1]}"
 
 
-@pytest.mark.parametrize(
-    "entrance", ["PIP_INDEX_URL", "PIP_EXTRA_INDEX_URL", "UV_DEFAULT_INDEX", "pip.conf", "proxy"]
-)
+@pytest.mark.parametrize("entrance", ["PIP_EXTRA_INDEX_URL", "UV_DEFAULT_INDEX", "pip.conf", "proxy"])
 def test_a_failing_index_is_told_without_its_credentials(
     entrance: str, refusing: str, closed: str, tmp_path: Path
 ) -> None:
     matrix = put_matrix(tmp_path, PLAIN.replace("[resolve]", '[resolve]\ntorch = "pypi"'))
     refused = f"http://{USER}{refusing}/simple"
     variables = {
-        "PIP_INDEX_URL": {"PIP_INDEX_URL": refused},
         "PIP_EXTRA_INDEX_URL": {"PIP_INDEX_URL": refused, "PIP_EXTRA_INDEX_URL": f"http://{USER}{closed}/s"},
         "UV_DEFAULT_INDEX": {"UV_DEFAULT_INDEX": refused},
         "pip.conf": {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import gzip
 import io
 import json
@@ -29,6 +30,7 @@ def render_document(record: msgspec.Struct) -> str:
     return msgspec.json.format(msgspec.json.encode(record), indent=1).decode("utf-8") + "\n"
 
 
+@functools.cache  # every run writes one, and a gate three times
 def describe_document(kind: type[msgspec.Struct], title: str) -> str:
     """Render the JSON schema (draft 2020-12) of the documents of a kind of record."""
     schema = {

@@ -65,17 +65,16 @@ def run_without_reader(root: Path, *argv: str, both: bool = False) -> tuple[int,
     return done.returncode, "" if both else done.stderr.decode()
 
 
-@pytest.mark.parametrize("both", [False, True])
 @pytest.mark.parametrize(
-    ("command", "code"),
+    ("command", "both"),
     [
-        (("schema",), 0),
-        (("--help",), 0),
-        (("lock", "--check", "--matrix", "smoke"), 0),
+        (("schema",), False),
+        (("--help",), False),
+        (("lock", "--check", "--matrix", "smoke"), True),
     ],
 )
-def test_a_cheap_command_ends_quietly(root: Path, command: tuple[str, ...], code: int, *, both: bool) -> None:
-    assert run_without_reader(root, "-m", "harness", *command, both=both) == (code, "")
+def test_a_cheap_command_ends_quietly(root: Path, command: tuple[str, ...], *, both: bool) -> None:
+    assert run_without_reader(root, "-m", "harness", *command, both=both) == (0, "")
 
 
 def test_a_fault_keeps_its_exit_code(root: Path) -> None:
