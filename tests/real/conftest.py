@@ -16,6 +16,14 @@ from planted.faults import FAULTS, plant
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+HANGS_SECONDS = 3600
+"""A search for a cause takes two minutes of two cores; a busy machine may take ten times as long."""
+
+
+def pytest_itemcollected(item: pytest.Item) -> None:
+    """Give every test an hour, after which it hangs for sure."""
+    item.add_marker(pytest.mark.timeout(HANGS_SECONDS))
+
 
 @pytest.fixture(scope="session")
 def bench(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bench]:

@@ -90,9 +90,10 @@ def judge(bench: Bench, matrix: Path, *command: str) -> tuple[Gate, Culprit]:
     return gate, gate.culprit
 
 
-def test_an_interaction_of_two_of_four_but_not_what_was_there_before(bench: Bench) -> None:
+def test_an_interaction_of_two_of_three_but_not_what_was_there_before(bench: Bench) -> None:
     matrix = plant(bench, "four", (NO_GUARD, "1.0"), (SCALES_A_NEW_FORM, "1.1"))
-    gate, culprit = judge(bench, matrix, "gate", *(f"four-{part}==1.3" for part in PARTS), "--no-latency")
+    changes = (f"four-{part}==1.3" for part in ("cast", "scale", "sum"))
+    gate, culprit = judge(bench, matrix, "gate", *changes, "--no-latency")
 
     assert [each.check for each in gate.decision.before] == ["l0.zero/subject/float32"]
     assert culprit.looked_for == ("l0.typical/subject/float32",)
@@ -107,4 +108,4 @@ def test_an_interaction_of_two_of_four_but_not_what_was_there_before(bench: Benc
         ("four-scale", "1.0", "1.1"),
     }
     outcomes = {trial.applied: trial.outcome for trial in culprit.trials}
-    assert (outcomes[("four-cast", "four-guard")], outcomes[("four-scale", "four-sum")]) == ("green", "green")
+    assert (outcomes[("four-cast",)], outcomes[("four-scale",)]) == ("green", "green")
