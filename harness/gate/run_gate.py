@@ -10,6 +10,7 @@ from typing import Literal
 
 import msgspec
 
+from harness.cell.interface import load_checks
 from harness.errors import HarnessError, MachineError, UsageError
 from harness.files import describe_os_error, write_text
 from harness.gate.blocks import read_blocks, read_invalid_blocks
@@ -17,10 +18,13 @@ from harness.gate.cause.stage import CauseRequest, find_cause
 from harness.gate.cause.symptoms import find_symptoms, keep_cause
 from harness.gate.measuring import SpeedDecisions, decide_from_blocks, measure_speed
 from harness.gate.prepare import PreparedGate, runs_nothing
+from harness.gate.repeats import confirm_from_files, repeat_new_cases
+from harness.judge.confirmation import REPEATS
 from harness.judge.gate_verdict import decide, refuse
 from harness.records import (
     BASELINE,
     CANDIDATE,
+    Confirmation,
     Culprit,
     Decision,
     Gate,
@@ -57,17 +61,27 @@ def write_gate(  # noqa: PLR0913 - one parameter a part of the gate
     speed: Speed | None = None,
     culprit: Culprit | None = None,
     accept_known: bool = False,
+    confirmations: tuple[Confirmation, ...] = (),
+    repeats: int = REPEATS,
 ) -> Gate:
-    """Decide a gate and write all its files.
+    """Decide a gate and write all its files; ``repeats`` of newly red cases were planned.
 
     Raises:
         OSError: a file cannot be written.
     """
+    decision = decide(
+        run.judgement,
+        speed,
+        accept_known=accept_known,
+        confirmations=confirmations,
+        checks=load_checks(),
+    )
     gate = msgspec.structs.replace(
-        _make_gate(run.plan, question, decide(run.judgement, speed, accept_known=accept_known)),
+        _make_gate(run.plan, question, decision),
         speed=speed,
         culprit=culprit,
         judged=("correctness", *dict.fromkeys(_measured_kinds(speed))),
+        repeats=repeats,
     )
     write_text(folder / "results.json", render_json(run))
     _write_files(gate, run, folder, render)
@@ -86,7 +100,7 @@ def begin_gate(  # noqa: PLR0913 - one parameter a part of the gate
     """
     decision = Decision(verdict="inconclusive", sentence=INTERRUPTED, accepted=accept_known)
     gate = _make_gate(plan, question, decision)
-    _write_files(msgspec.structs.replace(gate, speed=speed), None, folder, render)
+    _write_files(msgspec.structs.replace(gate, speed=speed, repeats=REPEATS), None, folder, render)
 
 
 def _measured_kinds(speed: Speed | None) -> Iterator[Literal["latency", "memory"]]:
@@ -177,11 +191,19 @@ def decide_again(folder: Path, render: Render) -> Gate:
     if before.speed is not None:
         speed = decide_from_blocks(before.speed, read_blocks(folder), read_invalid_blocks(folder))
     accepted = before.decision.accepted
-    decision = decide(run.judgement, speed, accept_known=accepted)
+    confirmations = confirm_from_files(run, folder, before.repeats, accept_known=accepted)
+    decision = decide(run.judgement, speed, accept_known=accepted, confirmations=confirmations)
     symptoms = find_symptoms(decision, speed, run.judgement.findings)
-    culprit = keep_cause(before.culprit, decision, symptoms)
     return write_gate(
-        run, before.question, folder, render, speed=speed, culprit=culprit, accept_known=accepted
+        run,
+        before.question,
+        folder,
+        render,
+        speed=speed,
+        culprit=keep_cause(before.culprit, decision, symptoms),
+        accept_known=accepted,
+        confirmations=confirmations,
+        repeats=before.repeats,
     )
 
 
@@ -202,7 +224,9 @@ def _refuse_mixed(gate: Gate, plan: Plan, folder: Path) -> None:
 async def run_gate(
     prepared: PreparedGate, request: Request, settings: IndexSettings, notify: Notify, render: Render
 ) -> tuple[Gate, Path]:
-    """Run both cells, measure latency, decide, search for the cause; return the gate with its folder.
+    """Run both cells, confirm what is newly red, measure latency, decide, search for the cause.
+
+    Returns the gate with its folder.
 
     The folder is marked as unfinished until the end. An interrupted gate can be decided from its results
     and blocks.
@@ -219,8 +243,11 @@ async def run_gate(
     begin = partial(begin_gate, plan, question, planned_speed, render, accept_known=accepted)
     without_latency = replace(request, options=replace(request.options, latency=False))
     run, folder = await measure_plan(without_latency, plan, settings, notify, begin)
+    confirmations = await repeat_new_cases(run, request, settings, notify, folder, accept_known=accepted)
     speed = None
-    write = partial(write_gate, run, question, folder, render, accept_known=accepted)
+    write = partial(
+        write_gate, run, question, folder, render, accept_known=accepted, confirmations=confirmations
+    )
     if quantities and _can_be_timed(decide(run.judgement, accept_known=True)):
         known = write(speed=planned_speed)  # correctness is kept even if measuring fails
         try:

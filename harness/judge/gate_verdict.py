@@ -3,10 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from harness.judge.cell_verdicts import advise_source, sort_by_layer
+from harness.judge.confirmation import (
+    describe_confirmed,
+    describe_unconfirmed,
+    soften_answers,
+    split_unconfirmed,
+)
+from harness.judge.gate_cases import (
+    RUN,
+    CaseLists,
+    classify_cases,
+    collect_findings,
+    find_outcome,
+    is_gone,
+)
 from harness.judge.outcomes import MEASURED, is_red
 from harness.records import (
     BASELINE,
@@ -23,84 +36,10 @@ from harness.records import (
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from harness.records import CellVerdict, Finding, Judgement
+    from harness.cell.interface import Check
+    from harness.records import CellVerdict, Confirmation, Finding, Judgement
 
     Findings = Mapping[str, Finding]
-
-
-# Comparison of the cases of candidate and baseline.
-
-RUN = MEASURED | {"error"}
-
-_FAILED = {"fail", "error", "xfail", "limit", "note"}
-
-
-@dataclass(frozen=True)
-class CaseLists:
-    """Cases of the candidate that need attention, by their relation to the baseline."""
-
-    new: tuple[Finding, ...]
-    was_red: tuple[Finding, ...]
-    known: tuple[Finding, ...]
-    unchecked: tuple[Finding, ...]
-
-
-def classify_cases(before: Findings, after: Findings, *, died: bool) -> CaseLists:
-    """Classify the cases of the candidate; missing cases of a dead candidate do not count."""
-    red = [e for e in after.values() if is_red(e.outcome) and not (died and e.outcome == "missing")]
-    expected = [each for each in after.values() if each.outcome == "xfail"]
-    return CaseLists(
-        new=tuple(each for each in red if not (_was_red(before, each) or _is_uncompared(before, each))),
-        was_red=tuple(each for each in (*red, *expected) if _was_red(before, each)),
-        known=tuple(each for each in expected if find_outcome(before, each) not in _FAILED),
-        unchecked=tuple(
-            each
-            for each in after.values()
-            if each.outcome == "skip" and each.severity == "breaks" and find_outcome(before, each) in RUN
-        ),
-    )
-
-
-def collect_findings(judgement: Judgement, cell: str) -> dict[str, Finding]:
-    """Collect the findings of a cell by case; a red one takes precedence."""
-    found: dict[str, Finding] = {}
-    for finding in judgement.findings:
-        if finding.cell == cell and (finding.check not in found or is_red(finding.outcome)):
-            found[finding.check] = finding
-    return found
-
-
-def find_outcome(findings: Findings, of: Finding) -> str:
-    """Find the outcome of the same case in the other cell; empty if it is not there."""
-    return findings[of.check].outcome if of.check in findings else ""
-
-
-def is_gone(finding: Finding, after: Findings) -> bool:
-    """Whether a red case is no longer red; a failure that became expected still is a failure."""
-    now = find_outcome(after, finding)
-    return now == "pass" or (now == "xfail" and finding.outcome not in _FAILED)
-
-
-_EXCUSED: Mapping[str, frozenset[str]] = {
-    "fail": frozenset({"fail", "error", "missing", "xpass", "xfail"}),
-    "error": frozenset({"fail", "error", "missing", "xpass", "xfail"}),
-    "xpass": frozenset({"xpass"}),
-    "missing": frozenset({"missing"}),
-}
-"""Outcome of the baseline -> outcomes of the candidate that are not new.
-
-An unexpected pass (xpass) and a missing case excuse only themselves. An error excuses provisionally: see
-``_reject_incomparable``.
-"""
-
-
-def _was_red(before: Findings, finding: Finding) -> bool:
-    return finding.outcome in _EXCUSED.get(find_outcome(before, finding), ())
-
-
-def _is_uncompared(before: Findings, finding: Finding) -> bool:
-    """Whether a comparison with the baseline was not possible: its question stays open instead."""
-    return finding.outcome == "error" and finding.check not in before
 
 
 # Latency and memory.
@@ -190,27 +129,39 @@ def _describe_unclear(outcome: QuantityOutcome, unclear: Sequence[QuantityDecisi
 _RAN = {"ok", "failed"}
 
 
-def decide(judgement: Judgement, speed: Speed | None = None, *, accept_known: bool = False) -> Decision:
+def decide(
+    judgement: Judgement,
+    speed: Speed | None = None,
+    *,
+    accept_known: bool = False,
+    confirmations: tuple[Confirmation, ...] = (),
+    checks: Sequence[Check] = (),
+) -> Decision:
     """Decide a gate from its judged cells ``baseline`` and ``candidate``; an absent cell is missing.
 
     Args:
         judgement: correctness of both cells.
         speed: latency and memory; None if they were not judged.
         accept_known: known divergences, and skipped checks, of the candidate alone do not fail the gate.
+        confirmations: of the newly red cases; cases without one count as they are.
+        checks: the catalogue, for the answers that rest on cases that are not confirmed.
     """
     before, after = collect_findings(judgement, BASELINE), collect_findings(judgement, CANDIDATE)
     cells = {cell.cell: cell for cell in judgement.cells}
     old, candidate = cells.get(BASELINE), cells.get(CANDIDATE)
-    lists = classify_cases(before, after, died=candidate is None or candidate.status not in _RAN)
+    if candidate is not None:
+        candidate = soften_answers(candidate, after, confirmations, checks)
+    every = classify_cases(before, after, died=candidate is None or candidate.status not in _RAN)
+    lists, unconfirmed = split_unconfirmed(every, confirmations)
     conclusion = (
-        _compare_cells(candidate, old, after, lists.new)
+        _compare_cells(candidate, old, after, lists.new, confirmations)
         if _is_complete(old, before) and old is not None
         else _decide_without_baseline(old, before, after)
     )
     if conclusion[0] in {"pass", "regressed"} and not any(_has_pass(each) for each in (before, after)):
         conclusion = "error", "No case passes, neither in the baseline nor in the candidate", conclusion[2]
     if conclusion[0] == "pass":
-        objection = _find_objection(lists, before, accept_known=accept_known)
+        objection = _find_objection(lists, unconfirmed, confirmations, before, accept_known=accept_known)
         conclusion = objection or _reject_unanswered(old, candidate) or conclusion
     verdict, sentence, because = add_speed(conclusion, speed)
     if verdict == "pass":
@@ -230,6 +181,8 @@ def decide(judgement: Judgement, speed: Speed | None = None, *, accept_known: bo
         unchecked=lists.unchecked,
         notes=_list_changed_notes(before, after),
         limits=tuple(each for each in after.values() if each.outcome == "limit"),
+        confirmations=confirmations,
+        unconfirmed=unconfirmed,
     )
 
 
@@ -264,10 +217,19 @@ def _reject_unanswered(old: CellVerdict | None, candidate: CellVerdict | None) -
     return "inconclusive", f"Not measured: {first.because} in {where}", ""
 
 
-def _find_objection(lists: CaseLists, before: Findings, *, accept_known: bool) -> Conclusion | None:
-    """Find an objection to a candidate without new red cases."""
+def _find_objection(
+    lists: CaseLists,
+    unconfirmed: Sequence[Finding],
+    confirmations: Sequence[Confirmation],
+    before: Findings,
+    *,
+    accept_known: bool,
+) -> Conclusion | None:
+    """Find an objection to a candidate without confirmed new red cases."""
     if lists.known and not accept_known:
         return _reject_divergences(lists.known)
+    if doubt := describe_unconfirmed(confirmations):
+        return "inconclusive", doubt, _describe_first(unconfirmed)
     if lists.unchecked and not accept_known:
         return _reject_skips(lists.unchecked)
     fails = {"fail"} if accept_known else {"fail", "xfail"}
@@ -308,22 +270,33 @@ def _decide_without_baseline(old: CellVerdict | None, before: Findings, after: F
 
 
 def _compare_cells(
-    candidate: CellVerdict | None, old: CellVerdict, after: Findings, new: Sequence[Finding]
+    candidate: CellVerdict | None,
+    old: CellVerdict,
+    after: Findings,
+    new: Sequence[Finding],
+    confirmations: Sequence[Confirmation],
 ) -> Conclusion:
     """Compare a candidate with a baseline that ran to its end."""
     if candidate is None or candidate.status not in _RAN:
-        return _decide_dead_candidate(candidate)
+        return _decide_dead_candidate(candidate, confirmations)
     if new:
-        first, layers = sort_by_layer(new)[0], dict.fromkeys(each.layer for each in sort_by_layer(new))
+        layers = dict.fromkeys(each.layer for each in sort_by_layer(new))
         count = "1 case is" if len(new) == 1 else f"{len(new)} cases are"
-        message = f"{first.check}: {first.message}"
-        return "regressed", f"{count} newly red in the candidate, in {', '.join(layers)}", message
+        often = describe_confirmed(confirmations)
+        sentence = f"{count} newly red in the candidate{often}, in {', '.join(layers)}"
+        doubt = describe_unconfirmed(confirmations)
+        return "regressed", f"{sentence}; {doubt}" if doubt else sentence, _describe_first(new)
     if not _has_measurement(after):
         return "error", "Nothing was measured in the candidate", ""
     alone = candidate.red and not any(is_red(each.outcome) for each in after.values())
     if alone and not (old.red and old.reason == candidate.reason):
         return "regressed", "The candidate is red, but none of its cases is", candidate.reason
     return "pass", "", ""
+
+
+def _describe_first(findings: Sequence[Finding]) -> str:
+    """The first case of the lowest layer with its message; empty if there is none."""
+    return "".join(f"{each.check}: {each.message}" for each in sort_by_layer(findings)[:1])
 
 
 def _reject_divergences(known: Sequence[Finding]) -> Conclusion:
@@ -359,7 +332,9 @@ def _describe_uncompared(before: Iterable[Finding]) -> str:
     return f"not compared: {', '.join(broken)}, where the baseline has only errors" if broken else ""
 
 
-def _decide_dead_candidate(candidate: CellVerdict | None) -> Conclusion:
+def _decide_dead_candidate(
+    candidate: CellVerdict | None, confirmations: Sequence[Confirmation]
+) -> Conclusion:
     """Decide on a candidate that did not run to its end; no expectation excuses that."""
     if candidate is None or candidate.status == "missing":
         return "regressed", "The candidate has no result, but the baseline ran to its end", ""
@@ -367,7 +342,10 @@ def _decide_dead_candidate(candidate: CellVerdict | None) -> Conclusion:
         return "unsatisfiable", "The candidate has no solution", candidate.reason
     if candidate.status == "install-error":
         return "error", "The candidate could not be installed", candidate.reason
-    return "regressed", f"The candidate is {candidate.status}", candidate.reason
+    if doubt := describe_unconfirmed(confirmations):
+        return "inconclusive", doubt, candidate.reason
+    often = describe_confirmed(confirmations)
+    return "regressed", f"The candidate is {candidate.status}{often}", candidate.reason
 
 
 def _describe_pass(after: Findings, lists: CaseLists) -> str:

@@ -270,6 +270,26 @@ class NoteChange(Record, frozen=True, kw_only=True):
     candidate: str
 
 
+ConfirmationOutcome = Literal["confirmed", "flaky", "unconfirmed"]
+"""``flaky``: a repeat contradicts the first runs; ``unconfirmed``: none does, but one has no result."""
+
+
+class Confirmation(Record, frozen=True, kw_only=True):
+    """How often a newly red case was red: in its first run, and in fresh processes of both environments.
+
+    ``case`` is ``cell`` for a candidate that died. ``candidate`` and ``baseline`` count the red runs,
+    ``runs`` and ``baseline_runs`` all with a result, the first included. ``because`` is why one has none.
+    """
+
+    case: str
+    outcome: ConfirmationOutcome
+    candidate: int
+    runs: int
+    baseline: int
+    baseline_runs: int
+    because: str = ""
+
+
 class Decision(Record, frozen=True, kw_only=True):
     """The decision of a gate, with the findings of the candidate on correctness.
 
@@ -278,6 +298,8 @@ class Decision(Record, frozen=True, kw_only=True):
     baseline only (its findings). ``known`` are expected divergences that only the candidate has; they fail
     the gate too, unless ``accepted``. ``unchecked`` cases ran in the baseline and are skipped in the
     candidate. ``notes`` are recorded behaviours that differ, ``limits`` those of the candidate.
+    ``confirmations`` are those of new and known findings, one each; ``unconfirmed`` are the findings that are
+    neither ``new`` nor ``known``, because they are flaky or were not run again.
     """
 
     verdict: Verdict
@@ -292,10 +314,15 @@ class Decision(Record, frozen=True, kw_only=True):
     unchecked: tuple[Finding, ...] = ()
     notes: tuple[NoteChange, ...] = ()
     limits: tuple[Finding, ...] = ()
+    confirmations: tuple[Confirmation, ...] = ()
+    unconfirmed: tuple[Finding, ...] = ()
 
 
 class Gate(Record, frozen=True, kw_only=True):
-    """A gate as written to ``gate.json``; ``judged`` names what the verdict covers."""
+    """A gate as written to ``gate.json``; ``judged`` names what the verdict covers.
+
+    ``repeats`` is the number of times that a newly red case is run again; gates of earlier versions have 0.
+    """
 
     schema: int = SCHEMA
     run: str
@@ -306,4 +333,5 @@ class Gate(Record, frozen=True, kw_only=True):
     decision: Decision
     speed: Speed | None = None  # None: latency was not judged
     culprit: Culprit | None = None  # None: the cause was not searched
+    repeats: int = 0
     judged: tuple[Literal["correctness", "latency", "memory"], ...] = ("correctness",)

@@ -36,6 +36,9 @@ RESULTS = (RESULTS_FILE, "results.json.gz")
 VECTORS = "vectors.npz"
 """The file of vectors in the folder of a cell; see ``harness.cell.recorded``."""
 
+REPEATS_FOLDER = "repeats"
+"""Within the folder of a gate: one folder for each repeat of its newly red cases."""
+
 GATE_FILE = "gate.json"
 """Present in the folder of a gate, absent in that of a sweep."""
 
@@ -206,7 +209,8 @@ def remove_leftovers_of_runs(runs: Path) -> None:
     """
     for unfinished in runs.glob(f"*/{UNFINISHED}"):
         with claim(unfinished) as left:
-            for log in unfinished.parent.glob("cells/*/log.txt") if left else ():
+            places = ("cells/*/log.txt", f"{REPEATS_FOLDER}/*/cells/*/log.txt")
+            for log in (log for place in places for log in unfinished.parent.glob(place)) if left else ():
                 redact_file(log)
     remove_left_folders(runs.glob(MAKING))
     remove_files(runs.rglob(WRITING))

@@ -39,12 +39,14 @@ class ResultStore:
         warn: receives messages about unusable results.
         fresh: ignore results of interrupted runs.
         rerun: ignore all stored results.
+        read_only: store no result.
     """
 
     store: Store
     warn: Warn
     fresh: bool = False
     rerun: bool = False
+    read_only: bool = False
     sealer: Sealer = field(default_factory=load_sealer)
 
     def read_checks(self, key: str) -> CellResult | None:
@@ -61,13 +63,13 @@ class ResultStore:
         Raises:
             StoreError: the store cannot be written to.
         """
-        if is_reusable(result):
+        if is_reusable(result) and not self.read_only:
             bare = msgspec.structs.replace(result, timings=(), untimed={})
             self._store(self._place(result.key) / "contract.json", bare, folder)
 
     def store_latency(self, result: CellResult, latency: str, folder: Path) -> None:
         """Store the result of a latency phase if a second run would reproduce it."""
-        if is_reusable(result):
+        if is_reusable(result) and not self.read_only:
             self._store(self._place(result.key) / f"latency-{latency}" / "result.json", result, folder)
 
     def restore_files(self, key: str, latency: str, folder: Path) -> None:

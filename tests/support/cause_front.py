@@ -11,7 +11,6 @@ from support.gate_front import CommandLine, World, stand_in
 from support.gate_world import make_world
 
 from harness.gate import probes
-from harness.gate.cause import stage
 from harness.records import Culprit
 
 BEHAVIOUR = 'does = eval(Path(spec["search_path"][0], "rule.txt").read_text(), dict(spec["locked"]))'
@@ -51,5 +50,5 @@ class Front(CommandLine):
 def front_fixture(world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Front:
     matrix, settings = world
     found = Front(tmp_path, matrix, monkeypatch, Lab(tmp_path))
-    stand_in(monkeypatch, found.lab, settings, BEHAVIOUR, stage, probes)
+    stand_in(monkeypatch, found.lab, settings, BEHAVIOUR, probes)
     return found

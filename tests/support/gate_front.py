@@ -14,7 +14,7 @@ from support.fake_cells import CASES, Lab
 
 from harness.cli import gating
 from harness.cli.main import main
-from harness.gate import prepare
+from harness.gate import prepare, suite_runs
 from harness.matrix.schema import Matrix
 from harness.records import Gate
 from harness.resolve.pip_settings import IndexSettings
@@ -68,7 +68,7 @@ def stand_in(
         return lab.material
 
     monkeypatch.setattr(gating, "read_pip_settings", read_settings)
-    for module in (run_sweep, *also):
+    for module in (run_sweep, suite_runs, *also):
         monkeypatch.setattr(module, "prepare_inputs", prepare_inputs)
         monkeypatch.setattr(module, "make_environments", lambda *_: SimpleNamespace(use=lab.environment))
     monkeypatch.setattr(prepare, "cases_of", lambda _: CASES)

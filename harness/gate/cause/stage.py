@@ -15,16 +15,23 @@ from statistics import fmean
 import msgspec
 
 from harness.cell.interface import load_checks, select_cases
-from harness.errors import HarnessError, MachineError, StoreError
-from harness.files import describe_os_error, write_text, write_whole
+from harness.errors import HarnessError, StoreError
 from harness.gate.blocks import read_blocks
 from harness.gate.cause.search import CauseSearch, join_searches
 from harness.gate.cause.sentence import describe_count, describe_seconds
-from harness.gate.cause.symptoms import Observation, Symptoms, find_symptoms, observe_cell, observe_speed
+from harness.gate.cause.symptoms import (
+    Observation,
+    Symptoms,
+    are_confirmed,
+    find_symptoms,
+    observe_cell,
+    observe_speed,
+)
 from harness.gate.cause.trial_lock import TRIAL
 from harness.gate.cause.trials import Run, Trials
 from harness.gate.measuring import measure_speed
 from harness.gate.request import Comparison
+from harness.gate.suite_runs import PartFolder, make_suite_runner
 from harness.judge.alpha_spending import plan_analyses
 from harness.judge.verdict import judge
 from harness.records import (
@@ -46,12 +53,9 @@ from harness.records import (
     discard,
 )
 from harness.resolve.pip_settings import IndexSettings
-from harness.runs.folder import UNFINISHED, VECTORS, RunFolder, format_json
-from harness.store.models import make_environments, make_installer, prepare_inputs
-from harness.store.result_store import ResultStore
+from harness.runs.folder import VECTORS, RunFolder
 from harness.sweep.interrupt import one_error
-from harness.sweep.run_sweep import Request, find_golden
-from harness.sweep.schedule import Supplies, sweep
+from harness.sweep.run_sweep import Request
 
 # Run a trial: the failed cases of the suite, or probe processes for the regressed quantities.
 
@@ -60,27 +64,6 @@ MIN_TRIAL_SECONDS = 180.0
 
 TRIAL_ANALYSES = 2
 """Interim analyses of each group that fit into the budget of a measuring trial."""
-
-
-@dataclass(frozen=True)
-class TrialFolder(RunFolder):
-    """The folder of a trial within that of its gate; it never becomes the latest run."""
-
-    def begin(self, plan: Plan) -> None:
-        """Write the plan, marked as unfinished.
-
-        Raises:
-            MachineError: a file cannot be written.
-        """
-        try:
-            write_whole(self.path / UNFINISHED, b"")
-            write_text(self.path / "plan.json", format_json(plan))
-        except OSError as error:
-            raise MachineError(f"a trial cannot be written: {describe_os_error(error)}") from error
-
-    def finish(self) -> None:
-        """Mark the trial as complete."""
-        (self.path / UNFINISHED).unlink(missing_ok=True)
 
 
 @dataclass(frozen=True)
@@ -98,34 +81,26 @@ class TrialContext:
     before: Path | None = None
 
 
-async def make_suite_runner(symptoms: Symptoms, context: TrialContext, stack: AsyncExitStack) -> Run:
+async def make_case_runner(symptoms: Symptoms, context: TrialContext, stack: AsyncExitStack) -> Run:
     """Make the function that runs the failed cases in an environment; all cases if the candidate died.
 
-    Stored environments and results are reused; model and suite are in use until ``stack`` is closed.
+    Model and suite are in use until ``stack`` is closed.
 
     Raises:
         HarnessError: model, suite or store is unavailable.
     """
-    plan, request = context.plan, context.request
+    plan = context.plan
     planned = _narrow_cell(symptoms, plan)
-    only = request.checks if symptoms.status else tuple(map(escape, planned.cases))
-    log: Callable[[str], None] = _log_to(context.notify)
-    installer = make_installer(context.settings, downloads=request.python_downloads)
-    material = await prepare_inputs(
-        request.matrix, request.store, installer, log, stack, golden=find_golden(request.golden), only=only
-    )
-    environments = make_environments(request.store, installer)
-    results = ResultStore(request.store, log, fresh=request.options.fresh, rerun=request.options.rerun)
-    options = replace(request.options, jobs=1, latency=False)
+    cases = None if symptoms.status else planned.cases
+    runner = await make_suite_runner(context.request, context.settings, context.notify, stack, cases=cases)
 
     async def run(lock: Lock, number: int) -> Observation:
         trial = _make_suite_plan(plan, planned, lock, number)
-        folder = TrialFolder(context.folder / str(number), trial.run)
+        folder = PartFolder(context.folder / str(number), trial.run)
         folder.begin(trial)
-        supplies = Supplies(material, environments.use, results, folder, context.before)
-        swept = await sweep(trial, supplies, options, discard)
+        results = await runner.run(trial, folder, context.before)
         folder.finish()
-        judged = judge(trial, swept.results, load_checks())
+        judged = judge(trial, results, load_checks())
         return observe_cell(symptoms, judged.cells[0], judged.findings)
 
     return run
@@ -161,10 +136,6 @@ def _make_suite_plan(plan: Plan, planned: PlannedCell, lock: Lock, number: int) 
     )
 
 
-def _log_to(notify: Notify) -> Callable[[str], None]:
-    return lambda text: notify(Progress(cell="", stage="note", note=text))
-
-
 def trial_seconds(quantities: Iterable[Quantity], blocks: Iterable[Block]) -> float:
     """The budget in seconds of a trial that measures ``quantities``, from the cost of the gate's ``blocks``.
 
@@ -188,7 +159,7 @@ def make_speed_runner(symptoms: Symptoms, context: TrialContext, budget: float) 
 
     async def run(lock: Lock, number: int) -> Observation:
         trial = _make_speed_plan(context.plan, lock, number)
-        folder = TrialFolder(context.folder / str(number))
+        folder = PartFolder(context.folder / str(number))
         folder.begin(trial)
         try:
             speed = await measure_speed(
@@ -314,9 +285,14 @@ class _Search:
 
     async def _make_suite_search(self, stack: AsyncExitStack) -> CauseSearch:
         context = self.context
-        trials = self._make_trials(await make_suite_runner(self.symptoms, context, stack))
+        trials = self._make_trials(await make_case_runner(self.symptoms, context, stack))
+        ids = self.symptoms.of_suite
+        if are_confirmed(self.symptoms, self.cause_request.decision):  # by fresh processes of both
+            comparison = self.cause_request.comparison
+            trials.observations[comparison.before.digest] = Observation(green=frozenset(ids))
+            trials.observations[comparison.after.digest] = Observation(red=frozenset(ids))
         parallel = min(PARALLEL_TRIALS, context.request.options.jobs)
-        return CauseSearch(trials, self.symptoms.of_suite, SUITE, self._python, parallel)
+        return CauseSearch(trials, ids, SUITE, self._python, parallel)
 
     async def _make_speed_search(self, _: AsyncExitStack) -> CauseSearch:
         cause_request, symptoms, context = self.cause_request, self.symptoms, self.context

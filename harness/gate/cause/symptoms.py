@@ -94,6 +94,12 @@ def find_symptoms(decision: Decision, speed: Speed | None, findings: Collection[
     return Symptoms(cases=cases, quantities=quantities)
 
 
+def are_confirmed(symptoms: Symptoms, decision: Decision) -> bool:
+    """Whether fresh processes of both environments have confirmed all symptoms of the suite."""
+    confirmed = {each.case for each in decision.confirmations if each.outcome == "confirmed"}
+    return {WHOLE_CELL} <= confirmed if symptoms.status else set(symptoms.cases) <= confirmed
+
+
 def _same_failure_outcomes(finding: Finding, before: str) -> frozenset[str]:
     """Outcomes that count as the same failure; an error and a wrong value are different failures."""
     if finding.outcome == "xfail":

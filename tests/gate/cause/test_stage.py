@@ -79,7 +79,7 @@ def test_a_failed_search_keeps_the_verdict(front: Front) -> None:
     async def fail(*_: object) -> object:
         raise MachineError("no space left")
 
-    front.monkeypatch.setattr(stage, "make_suite_runner", fail)
+    front.monkeypatch.setattr(stage, "make_case_runner", fail)
     culprit = front.find_cause(NEW_NUMPY, *UPGRADE)
     assert culprit.sentence == "the search for the cause failed: no space left"
     assert culprit.changes == ()

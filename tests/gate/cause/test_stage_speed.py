@@ -150,7 +150,7 @@ def test_a_found_cause_comes_first(front: Front, meter: Meter) -> None:
     async def fail(*_: object) -> object:
         raise MachineError("no space left")
 
-    front.monkeypatch.setattr(stage, "make_suite_runner", fail)
+    front.monkeypatch.setattr(stage, "make_case_runner", fail)
     culprit = find_speed_cause(front, "memory.normalizer", rule=NEW_NUMPY)
     assert [change.name for change in culprit.changes] == ["openvino"]
     assert meter.measured
