@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from harness.cell.interface import QUESTIONS, check_of
+from harness.judge.red_cases import find_exception
 from harness.records import Answer
 
 if TYPE_CHECKING:
@@ -63,12 +64,15 @@ def _describe(wrong: Sequence[Finding]) -> str:
 
 def describe_causes(findings: Sequence[Finding]) -> str:
     """The first message among findings, with the number of cases, and of those with another kind of cause."""
-    message = findings[0].message
-    kind = message.partition(":")[0]
-    alike = sum(each.message.partition(":")[0] == kind for each in findings)
+    message, kind = findings[0].message, _kind_of(findings[0])
+    alike = sum(_kind_of(each) == kind for each in findings)
     others = len(findings) - alike
     more = f"; {others} more for other reasons" if others else ""
     return f"{message} ({alike} case{'' if alike == 1 else 's'}{more})"
+
+
+def _kind_of(finding: Finding) -> str:
+    return find_exception(finding) or finding.message.partition(":")[0]
 
 
 def _show_worst(needed: Sequence[Finding], cases: int) -> str:

@@ -12,6 +12,7 @@ import msgspec
 from harness.cell.interface import LAYERS
 from harness.judge.answers import answer_questions
 from harness.judge.outcomes import filter_for_cell, find_expectation, is_red, select_expectations
+from harness.judge.red_cases import describe_red, sort_by_layer
 from harness.records import CellVerdict
 
 if TYPE_CHECKING:
@@ -269,26 +270,11 @@ def _determine_status(
         return result.status, result.reason or f"the cell is {result.status}"
     red = [finding for finding in findings if is_red(finding.outcome)]
     if red:
-        return "failed", _describe_red(red)
+        return "failed", describe_red(red)
     raw_red = any(case.outcome in {"fail", "error"} for case in result.cases)
     if result.status == "failed" and not raw_red:
         return "failed", result.reason or "the cell is reported as failed, but none of its cases failed"
     return "ok", ""
-
-
-def _describe_red(red: Sequence[Finding]) -> str:
-    """Describe the first red case of the lowest layer, and the number and layers of the others."""
-    ordered = sort_by_layer([finding for finding in red if finding.outcome != "missing"])
-    if not ordered:
-        return f"{len(red)} cases of this cell have no result"
-    layers = ", ".join(dict.fromkeys(finding.layer for finding in sort_by_layer(red)))
-    others = f" (and {len(red) - 1} more, in {layers})" if len(red) > 1 else ""
-    return f"{ordered[0].check}: {ordered[0].message}{others}"
-
-
-def sort_by_layer(findings: Sequence[Finding]) -> list[Finding]:
-    """Sort findings, lower layers first: they may be the cause of failures in the layers above."""
-    return sorted(findings, key=lambda finding: LAYERS.index(finding.layer) if finding.layer in LAYERS else 0)
 
 
 def _find_first_advice(findings: Sequence[Finding]) -> str:

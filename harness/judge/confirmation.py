@@ -14,7 +14,7 @@ from harness.judge.outcomes import WHOLE_CELL, Results, is_red, judge_findings
 from harness.records import BASELINE, CANDIDATE, Answer, Confirmation
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from harness.cell.interface import Check
     from harness.records import CellResult, CellVerdict, ConfirmationOutcome, Decision, Finding, Plan
@@ -210,11 +210,15 @@ def describe_unconfirmed(confirmations: Sequence[Confirmation]) -> str:
         if not found:
             continue
         first = found[0]
-        what = f"{len(found)} newly red cases are" if len(found) > 1 else "1 newly red case is"
-        what = "The candidate died, but that is" if first.case == WHOLE_CELL else what
-        often = f"red in {show_runs(first).removesuffix(f', {outcome}')}"
-        why = f"; {first.because}" if first.because else ""
-        return f"{what} {noun}: {'the first ' if len(found) > 1 else ''}{often}{why}"
+        often, why = (
+            show_runs(first).removesuffix(f", {outcome}"),
+            f"; {first.because}" if first.because else "",
+        )
+        if first.case == WHOLE_CELL:
+            return f"The candidate died in {often}: {noun}{why}"
+        if len(found) == 1:
+            return f"1 newly red case is {noun}: red in {often}{why}"
+        return f"{len(found)} newly red cases are {noun}: {first.case} is red in {often}{why}"
     return ""
 
 
@@ -247,9 +251,3 @@ def soften_answers(
 def _doubt(answer: Answer, doubtful: Sequence[Confirmation]) -> Answer:
     because = f"{doubtful[0].case}: red in {show_runs(doubtful[0])}"
     return msgspec.structs.replace(answer, answer="not measured", because=because, lacking=len(doubtful))
-
-
-def list_confirmations(confirmations: Iterable[Confirmation], cases: Iterable[str]) -> Iterator[Confirmation]:
-    """The confirmations of these cases, in their order."""
-    found = {each.case: each for each in confirmations}
-    yield from (found[case] for case in cases if case in found)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from harness.judge.cell_verdicts import advise_source, sort_by_layer
+from harness.judge.cell_verdicts import advise_source
 from harness.judge.confirmation import (
     describe_confirmed,
     describe_unconfirmed,
@@ -21,6 +21,7 @@ from harness.judge.gate_cases import (
     is_gone,
 )
 from harness.judge.outcomes import MEASURED, is_red
+from harness.judge.red_cases import describe_first, sort_by_layer
 from harness.records import (
     BASELINE,
     CANDIDATE,
@@ -229,7 +230,7 @@ def _find_objection(
     if lists.known and not accept_known:
         return _reject_divergences(lists.known)
     if doubt := describe_unconfirmed(confirmations):
-        return "inconclusive", doubt, _describe_first(unconfirmed)
+        return "inconclusive", doubt, describe_first(unconfirmed)
     if lists.unchecked and not accept_known:
         return _reject_skips(lists.unchecked)
     fails = {"fail"} if accept_known else {"fail", "xfail"}
@@ -285,18 +286,13 @@ def _compare_cells(
         often = describe_confirmed(confirmations)
         sentence = f"{count} newly red in the candidate{often}, in {', '.join(layers)}"
         doubt = describe_unconfirmed(confirmations)
-        return "regressed", f"{sentence}; {doubt}" if doubt else sentence, _describe_first(new)
+        return "regressed", f"{sentence}; {doubt}" if doubt else sentence, describe_first(new)
     if not _has_measurement(after):
         return "error", "Nothing was measured in the candidate", ""
     alone = candidate.red and not any(is_red(each.outcome) for each in after.values())
     if alone and not (old.red and old.reason == candidate.reason):
         return "regressed", "The candidate is red, but none of its cases is", candidate.reason
     return "pass", "", ""
-
-
-def _describe_first(findings: Sequence[Finding]) -> str:
-    """The first case of the lowest layer with its message; empty if there is none."""
-    return "".join(f"{each.check}: {each.message}" for each in sort_by_layer(findings)[:1])
 
 
 def _reject_divergences(known: Sequence[Finding]) -> Conclusion:

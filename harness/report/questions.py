@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter, defaultdict
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from harness.cell.interface import DEFAULT_EMBEDDER, QUESTIONS, SHIPPED, check_of
+from harness.judge.red_cases import generalize
 from harness.records import BASELINE, CANDIDATE
 
 if TYPE_CHECKING:
@@ -71,7 +73,21 @@ def _list(cells: Sequence[CellVerdict]) -> list[QuestionRow]:
             first = min(found, key=lambda each: (_WORST_FIRST.index(each.answer), -each.cases))
             ordered = tuple((each, counts[each]) for each in _WORST_FIRST if counts[each])
             rows.append(QuestionRow(title, ordered, first.because))
-    return rows
+    because = tell_once([row.because for row in rows])
+    return [replace(row, because=text) for row, text in zip(rows, because, strict=True)]
+
+
+_COUNT = re.compile(r" \(\d+ cases?[^()]*\)$")
+
+
+def tell_once(because: Sequence[str]) -> list[str]:
+    """The reasons of answers; cases with the exception of an earlier answer are only counted."""
+    told, texts = set(), []
+    for text in because:
+        reason, count = generalize(_COUNT.sub("", text)), _COUNT.search(text)
+        texts.append(f"the same reason{count[0]}" if reason in told and count else text)
+        told.add(reason)
+    return texts
 
 
 @dataclass(frozen=True)
@@ -127,6 +143,8 @@ def list_gate_questions(gate: Gate) -> list[GateQuestion]:
         for question, title in QUESTIONS.items()
         if question in after and {_show(before.get(question)), _show(after[question])} != {"not asked"}
     ]
+    because = tell_once([row.because for row in rows])
+    rows = [replace(row, because=text) for row, text in zip(rows, because, strict=True)]
     cost = _answer_cost(gate)
     return [*rows, GateQuestion(QUESTIONS["cost"], "", *cost)] if rows else []
 

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 from harness.cell.interface import LAYERS, check_of
-from harness.judge.cell_verdicts import sort_by_layer
+from harness.judge.outcomes import is_red
+from harness.judge.red_cases import find_exception, sort_by_layer
 from harness.records import Finding, Run
 
 if TYPE_CHECKING:
@@ -132,11 +133,15 @@ def broken_findings(findings: Sequence[Finding]) -> list[Finding]:
 
 
 def group_red(run: Run) -> list[list[CellVerdict]]:
-    """Group the red cells by reason."""
-    groups: dict[tuple[str, str], list[CellVerdict]] = defaultdict(list)
+    """Group the red cells by reason; cells with the same exceptions in as many cases have one."""
+    groups: dict[tuple[object, ...], list[CellVerdict]] = defaultdict(list)
+    findings = findings_by_cell(run)
     for cell in run.judgement.cells:
         if cell.red:
-            groups[cell.status, cell.reason].append(cell)
+            red = [each for each in findings.get(cell.cell, []) if is_red(each.outcome)]
+            raised = Counter(find_exception(each) for each in red)
+            reason = cell.reason if "" in raised or not raised else tuple(raised.items())
+            groups[cell.status, reason].append(cell)
     return list(groups.values())
 
 
@@ -233,7 +238,7 @@ class RedCheck:
 def list_red_checks(run: Run, cell: str) -> list[RedCheck]:
     """List the red checks of a cell, the lowest layer first; none if the cell is red as a whole.
 
-    Checks that end in an exception of one type are one entry: there is one cause behind them.
+    Checks that end in the same exception are one entry: there is one cause behind them.
     """
     grouped: dict[str, list[Finding]] = defaultdict(list)
     for finding in sort_by_layer(broken_findings(findings_by_cell(run).get(cell, []))):
@@ -248,11 +253,6 @@ def list_red_checks(run: Run, cell: str) -> list[RedCheck]:
         )
         for found in grouped.values()
     ]
-
-
-def find_exception(finding: Finding) -> str:
-    """The type of the exception that ended a case; empty for a case with a measurement."""
-    return finding.message.partition(":")[0] if finding.outcome == "error" else ""
 
 
 def name_checks(checks: Sequence[str]) -> str:

@@ -10,7 +10,13 @@ from support.fake_cells import Lab
 from support.gate_front import CommandLine, World, stand_in
 from support.gate_world import make_world
 
-BEHAVIOUR = 'does = json.loads(Path(spec["search_path"][0], "does.json").read_text())[name]'
+BEHAVIOUR = """
+said = json.loads(Path(spec["search_path"][0], "does.json").read_text())[name].split(",")
+starts = Path(spec["search_path"][0], f"starts-{name}")
+started = len(starts.read_text()) if starts.exists() else 0
+starts.write_text("x" * (started + 1))
+does = said[min(started, len(said) - 1)]
+"""
 
 
 @pytest.fixture(scope="module", name="world")
@@ -19,11 +25,19 @@ def world_fixture(tmp_path_factory: pytest.TempPathFactory) -> World:
 
 
 class Front(CommandLine):
-    """``does`` sets the behaviour of the cells."""
+    """``does`` sets the behaviour of the cells; ``good,failing``: of the first process, and of all others."""
 
     def does(self, *, baseline: str = "good", candidate: str = "good") -> None:
+        for name in ("baseline", "candidate"):
+            (self.folder / f"starts-{name}").unlink(missing_ok=True)
         said = json.dumps({"baseline": baseline, "candidate": candidate})
         (self.folder / "does.json").write_text(said, encoding="utf-8")
+
+    @property
+    def starts(self) -> dict[str, int]:
+        """Number of processes of each cell since its behaviour was set."""
+        files = {name: self.folder / f"starts-{name}" for name in ("baseline", "candidate")}
+        return {name: len(path.read_text()) if path.exists() else 0 for name, path in files.items()}
 
     def run(self, *arguments: str, latency: bool = False) -> int:
         return self.ask("gate", *arguments, *(() if latency else ("--no-latency",)))

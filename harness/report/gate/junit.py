@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from junitparser import Error, Failure, JUnitXml, Skipped, TestCase, TestSuite
 
+from harness.judge.confirmation import show_runs
 from harness.records import CANDIDATE
 from harness.report.escape import disarm_commands, scrub, shorten
 from harness.report.gate.speed_view import (
@@ -27,7 +28,7 @@ from harness.report.gate.view import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Collection, Sequence
 
     from harness.records import Culprit, Finding, Gate, QuantityDecision
 
@@ -41,10 +42,12 @@ def render_gate_junit(gate: Gate, findings: Sequence[Finding] = ()) -> str:
     suite.add_testcase(_verdict(gate))
     new = {each.check for each in fresh_findings(gate)}
     before = {each.check for each in gate.decision.before}
+    doubtful = {each.check for each in gate.decision.unconfirmed}
+    runs = {each.case: show_runs(each) for each in gate.decision.confirmations}
     for finding in findings:
         case = TestCase(_line(finding.check), classname=_line(f"{CANDIDATE}.{finding.layer}"))
-        if finding.check in new:
-            case.result = [_red(gate, finding)]
+        if finding.check in new | doubtful:
+            case.result = [_red(gate, finding, runs.get(finding.check, ""), doubtful)]
         elif finding.check in before:
             case.result = [Skipped(_line(f"red before: {finding.message}", 600))]
         elif finding.outcome == "xfail":
@@ -87,10 +90,12 @@ def _describe_cause(gate: Gate, culprit: Culprit) -> list[str]:
     return [f"cause: {cause}: {culprit.sentence}" if cause else culprit.sentence]
 
 
-def _red(gate: Gate, finding: Finding) -> Failure | Error:
-    kind = Error if finding.outcome in {"error", "missing"} else Failure
+def _red(gate: Gate, finding: Finding, runs: str, doubtful: Collection[str]) -> Failure | Error:
+    """A new finding; one that is not confirmed is an error, not a failure."""
+    kind = Error if finding.outcome in {"error", "missing"} or finding.check in doubtful else Failure
     known = f"known, but new here: {finding.expectation} ({ACCEPT_KNOWN} accepts it)"
     message = f"{known}: {finding.message}" if finding.outcome == "xfail" else finding.message
+    message = f"red in {runs}: {message}" if runs else message
     entry = kind(_line(message, 600), finding.outcome)
     entry.text = _plain([message, finding.advice, checks_command(gate, [finding.check])])
     return entry

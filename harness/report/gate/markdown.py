@@ -23,6 +23,8 @@ from harness.report.gate.speed_view import (
 from harness.report.gate.view import (
     ACCEPT_KNOWN,
     LONGEST_COMMAND,
+    UNCONFIRMED,
+    Group,
     count_cases,
     culprit_command,
     culprits_of,
@@ -31,6 +33,7 @@ from harness.report.gate.view import (
     fresh_known,
     group_findings,
     group_known,
+    rerun_command,
 )
 
 if TYPE_CHECKING:
@@ -100,25 +103,43 @@ HEADER = ("quantity", "baseline", "candidate", "ratio", "may be", "noise", "proc
 
 def fresh_sections(gate: Gate, room: Room) -> Iterator[Section]:
     """Findings that only the candidate has, one row per check or known reason; the cases are folded."""
-    groups, known, findings = group_findings(gate.decision.new), fresh_known(gate), fresh_findings(gate)
+    decision = gate.decision
+    groups, known, findings = _group(gate, decision.new), fresh_known(gate), fresh_findings(gate)
     if groups:
-        rows = [
-            [
-                code_span(each.check, 120),
-                str(len(each.cases)),
-                code_span(each.message, 200) or each.outcome,
-                escape_prose(each.advice),
-            ]
-            for each in groups
-        ]
-        body = draw_table(("check", "cases", "why", "advice"), rows, room.fresh)
-        yield Section(f"New in the candidate: {count_cases(len(gate.decision.new))}", body)
+        body = _draw_groups(groups, room)
+        yield Section(f"New in the candidate: {count_cases(len(decision.new))}", body)
+    if decision.unconfirmed:
+        body = _draw_groups(_group(gate, decision.unconfirmed), room)
+        body += ("", f"Without stored results: {quote_command(rerun_command(gate))}")
+        yield Section(f"{UNCONFIRMED}: {count_cases(len(decision.unconfirmed))}", body)
     if known:
         yield _known(known, room)
     if len(findings) > len(groups):
         cases = [[code_span(each.check, 120), code_span(each.message, 200)] for each in findings]
         title = f"Every new case: {len(findings)}"
         yield Section(title, draw_table(("case", "why"), cases, room.rest), folded=True)
+
+
+def _group(gate: Gate, findings: Sequence[Finding]) -> list[Group]:
+    return group_findings(findings, gate.decision.confirmations)
+
+
+def _draw_groups(groups: Sequence[Group], room: Room) -> tuple[str, ...]:
+    """Draw new findings, with how often they were red if they were run again."""
+    rows = [
+        [
+            code_span(each.check, 120),
+            str(len(each.cases)),
+            each.runs,
+            code_span(each.message, 200) or each.outcome,
+            escape_prose(each.advice),
+        ]
+        for each in groups
+    ]
+    header = ["check", "cases", "red in", "why", "advice"]
+    if not any(each.runs for each in groups):
+        header, rows = header[:2] + header[3:], [row[:2] + row[3:] for row in rows]
+    return draw_table(header, rows, room.fresh)
 
 
 def _known(findings: Sequence[Finding], room: Room) -> Section:

@@ -25,6 +25,7 @@ from harness.report.gate.view import (
     ACCEPT_KNOWN,
     LONGEST_COMMAND,
     MOST_CHECKS,
+    UNCONFIRMED,
     checks_command,
     count_cases,
     count_changes,
@@ -41,6 +42,7 @@ from harness.report.gate.view import (
     group_findings,
     group_known,
     name_red,
+    rerun_command,
 )
 from harness.report.questions import describe_service, list_gate_questions, list_limits
 from harness.report.terminal import VERDICT_STYLES
@@ -129,7 +131,11 @@ def _parts(gate: Gate, alphabet: Alphabet) -> Iterator[RenderableType]:
     yield from _questions(gate, alphabet)
     yield from _lock_diff(gate, alphabet)
     yield from _further_changes(gate, alphabet)
-    yield from _findings(alphabet, "New in the candidate", decision.new, advice=True)
+    yield from _findings(alphabet, "New in the candidate", decision.new, gate, advice=True)
+    yield from _findings(alphabet, UNCONFIRMED, decision.unconfirmed, gate)
+    if decision.unconfirmed:
+        command = shorten(rerun_command(gate), LONGEST_COMMAND)
+        yield alphabet.indent(f"without stored results: {command}", style="dim")
     yield from _known(alphabet, "Known divergences new in the candidate", fresh_known(gate))
     if fresh_known(gate):
         yield alphabet.indent(f"{ACCEPT_KNOWN} accepts these.")
@@ -208,14 +214,21 @@ def _further_changes(gate: Gate, alphabet: Alphabet) -> Iterator[RenderableType]
 
 
 def _findings(
-    alphabet: Alphabet, title: str, findings: Sequence[Finding], *, advice: bool = False
+    alphabet: Alphabet,
+    title: str,
+    findings: Sequence[Finding],
+    gate: Gate | None = None,
+    *,
+    advice: bool = False,
 ) -> Iterator[RenderableType]:
+    """Draw findings by check; with the ``gate``, how often they were red."""
     if not findings:
         return
     yield from heading(alphabet, f"{title}: {len(findings)}")
-    groups = group_findings(findings)
+    groups = group_findings(findings, gate.decision.confirmations if gate else ())
     for each in groups[:MOST_LINES]:
         name = each.cases[0] if len(each.cases) == 1 else f"{each.check} ({len(each.cases)} cases)"
+        name += f" [{each.runs}]" if each.runs else ""
         message = f": {shorten(each.message)}" if each.message else ""
         yield alphabet.indent(f"{each.outcome} {shorten(name)}{message}")
         if advice and each.advice:

@@ -12,13 +12,23 @@ from typing import TYPE_CHECKING
 from packaging.version import InvalidVersion, Version
 
 from harness.cell.interface import check_of
-from harness.judge.cell_verdicts import sort_by_layer
-from harness.report.view import find_exception, name_checks
+from harness.judge.confirmation import show_runs
+from harness.judge.red_cases import find_exception, sort_by_layer
+from harness.report.view import name_checks
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from harness.records import Culprit, Finding, FurtherChanges, Gate, LockChange, Outcome, ReleaseSearch
+    from harness.records import (
+        Confirmation,
+        Culprit,
+        Finding,
+        FurtherChanges,
+        Gate,
+        LockChange,
+        Outcome,
+        ReleaseSearch,
+    )
 
 
 NOT_JUDGED = "Correctness only; latency was not judged."
@@ -116,7 +126,10 @@ def describe_further_changes(way: FurtherChanges) -> str:
 
 @dataclass(frozen=True)
 class Group:
-    """The findings of one check and outcome, or those behind one exception, with the message of the first."""
+    """The findings of one check and outcome, or those behind one exception, with the message of the first.
+
+    ``runs`` is how often they were red, if they were run again: ``3 of 3 runs``.
+    """
 
     checks: tuple[str, ...]
     outcome: Outcome
@@ -124,6 +137,7 @@ class Group:
     message: str
     advice: str
     expectation: str
+    runs: str = ""
 
     @property
     def check(self) -> str:
@@ -138,11 +152,16 @@ class Group:
         return tuple(check if check in self.cases else f"{check}/*" for check in self.checks)
 
 
-def group_findings(findings: Sequence[Finding]) -> list[Group]:
-    """Group findings by check, or by the type of exception behind them; the lowest layer first."""
-    grouped: dict[tuple[str, Outcome], list[Finding]] = defaultdict(list)
+def group_findings(findings: Sequence[Finding], confirmations: Sequence[Confirmation] = ()) -> list[Group]:
+    """Group findings by check, or by the exception behind them; the lowest layer first.
+
+    Findings that were not red equally often are not in one group.
+    """
+    runs = {each.case: show_runs(each) for each in confirmations}
+    grouped: dict[tuple[str, Outcome, str], list[Finding]] = defaultdict(list)
     for each in sort_by_layer(findings):
-        grouped[find_exception(each) or check_of(each.check), each.outcome].append(each)
+        name = find_exception(each) or check_of(each.check)
+        grouped[name, each.outcome, runs.get(each.check, "")].append(each)
     return [
         Group(
             checks=tuple(dict.fromkeys(check_of(each.check) for each in found)),
@@ -151,8 +170,9 @@ def group_findings(findings: Sequence[Finding]) -> list[Group]:
             message=found[0].message,
             advice=found[0].advice,
             expectation=found[0].expectation,
+            runs=often,
         )
-        for (_, outcome), found in grouped.items()
+        for (_, outcome, often), found in grouped.items()
     ]
 
 
@@ -184,6 +204,15 @@ def fresh_known(gate: Gate) -> tuple[Finding, ...]:
 def fresh_findings(gate: Gate) -> tuple[Finding, ...]:
     """All findings that are new in the candidate and fail the gate."""
     return (*gate.decision.new, *fresh_known(gate))
+
+
+UNCONFIRMED = "Not confirmed in fresh processes"
+"""The title of newly red cases that are flaky or were not run again."""
+
+
+def rerun_command(gate: Gate) -> str:
+    """The command that repeats a gate without any stored result, for findings that are not confirmed."""
+    return gate_command(gate, "--rerun")
 
 
 def count_cases(number: int) -> str:
