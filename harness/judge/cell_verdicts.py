@@ -3,15 +3,22 @@
 from __future__ import annotations
 
 import re
-from collections import defaultdict
+from collections import Counter, defaultdict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import msgspec
 
-from harness.cell.interface import LAYERS
+from harness.cell.interface import LAYERS, list_measured_by
 from harness.judge.answers import answer_questions
-from harness.judge.outcomes import filter_for_cell, find_expectation, is_red, select_expectations
+from harness.judge.outcomes import (
+    Results,
+    filter_for_cell,
+    find_expectation,
+    is_red,
+    judge_findings,
+    select_expectations,
+)
 from harness.judge.red_cases import describe_red, sort_by_layer
 from harness.records import CellVerdict
 
@@ -19,7 +26,6 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from harness.cell.interface import Check
-    from harness.judge.outcomes import Results
     from harness.records import CellResult, CellStatus, Expectation, Finding, Plan, PlannedCell
 
 
@@ -275,6 +281,30 @@ def _determine_status(
     if result.status == "failed" and not raw_red:
         return "failed", result.reason or "the cell is reported as failed, but none of its cases failed"
     return "ok", ""
+
+
+def judge_checked(plan: Plan, result: CellResult, checks: Sequence[Check]) -> tuple[CellStatus, str]:
+    """Judge one cell before it is compared with others: ``ok`` or ``failed`` by its red cases.
+
+    The text counts them; it is empty if every case passed. A cell that died keeps its status and reason.
+    """
+    known = (*plan.cells, *([plan.baseline_cell] if plan.baseline_cell else ()))
+    mine = tuple(
+        msgspec.structs.replace(each, cases=list_measured_by("cell", each.cases))
+        for each in known
+        if each.cell.id == result.cell
+    )
+    if result.status not in {"ok", "failed"} or result.edited or not mine:
+        return result.status, result.reason
+    found = judge_findings(msgspec.structs.replace(plan, cells=mine), Results.of([result]), checks)
+    red = sort_by_layer([each for each in found if is_red(each.outcome)])
+    counts = Counter(each.outcome for each in found)
+    noted, expected = counts["limit"] + counts["note"], counts["xfail"]
+    parts = [f"{len(red)} of {len(found)} cases red, the first is {red[0].check}"] if red else []
+    parts += [f"none of {len(found)} cases is red"] if not red and (noted or expected) else []
+    parts += [f"{expected} as expected"] if expected else []
+    parts += [f"{noted} limits or notes"] if noted else []
+    return ("failed" if red else "ok"), "; ".join(parts)
 
 
 def _find_first_advice(findings: Sequence[Finding]) -> str:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from harness.cell.interface import DEFAULT_EMBEDDER, QUESTIONS, SHIPPED, check_of
 from harness.judge.red_cases import generalize
 from harness.records import BASELINE, CANDIDATE
+from harness.report.latency_view import read_scenario, right_rows, show_ratio
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -32,11 +33,15 @@ def describe_service(service: Service | None) -> str:
 
 @dataclass(frozen=True)
 class QuestionRow:
-    """A question, its answers in the cells of a run, and the first fault or the number behind the answer."""
+    """A question, its answers in the cells of a run, and the first fault or the number behind the answer.
+
+    ``measured`` is shown in place of an answer: a range, where a sweep sets no limit.
+    """
 
     title: str
     counts: tuple[tuple[Answered, int], ...]
     because: str
+    measured: str = ""
 
     @property
     def answer(self) -> Answered:
@@ -45,6 +50,8 @@ class QuestionRow:
 
     def show(self) -> str:
         """The answer, with the number of cells where they differ: ``no in 2, yes in 18``."""
+        if self.measured:
+            return self.measured
         if len(self.counts) == 1:
             return self.answer
         return ", ".join(f"{answer} in {count}" for answer, count in self.counts)
@@ -61,7 +68,42 @@ _WORST_FIRST: tuple[Answered, ...] = ("no", "not measured", "yes", "not asked")
 
 def list_questions(run: Run) -> list[QuestionRow]:
     """The questions that the cells of a sweep were asked, in order, each with its answers."""
-    return _list(run.judgement.cells)
+    rows = _list(run.judgement.cells)
+    return [*rows, _measure_cost(run)] if rows else []
+
+
+def _measure_cost(run: Run) -> QuestionRow:
+    """The range of the latency of the service over the cells; a sweep has no limits, so it has no answer."""
+    title = QUESTIONS["cost"]
+    if not run.plan.scenarios:
+        return QuestionRow(title, (("not asked", 1),), "")
+    served = _served_scenarios(run)
+    rows = [
+        row
+        for row in right_rows(run)
+        if row.ratio is not None and row.cell != run.plan.baseline and row.scenario in served
+    ]
+    if not rows:
+        because = "no cell has a latency to compare with that of the baseline"
+        return QuestionRow(title, (("not measured", 1),), because)
+    ratios = [row.ratio for row in rows if row.ratio is not None]
+    floor = max((row.floor for row in rows if row.floor is not None), default=None)
+    noise = "no A/A arm, so noise is unknown" if floor is None else f"noise floor {floor:.2f}"
+    cells = len({row.cell for row in rows})
+    return QuestionRow(
+        title,
+        (("not asked", cells),),
+        f"of the latency of the baseline ({noise}), {cells} cell{'' if cells == 1 else 's'}; no limit is set",
+        measured=f"{show_ratio(min(ratios))} to {show_ratio(max(ratios))}",
+    )
+
+
+def _served_scenarios(run: Run) -> set[str]:
+    """The timed scenarios of what is served: the embedder, and the normalizer under test."""
+    found = {each.id: read_scenario(each.id) for each in run.plan.scenarios}
+    targets = {each.target for each in found.values() if each is not None}
+    own = "subject" if "subject" in targets else "manual"
+    return {name for name, each in found.items() if each is not None and each.target in {own, "openvino"}}
 
 
 def _list(cells: Sequence[CellVerdict]) -> list[QuestionRow]:

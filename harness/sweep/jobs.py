@@ -10,10 +10,11 @@ from pathlib import Path
 
 import msgspec
 
-from harness.cell.interface import list_measured_by
+from harness.cell.interface import list_measured_by, load_checks
 from harness.errors import StoreError
 from harness.files import describe_os_error, redact_file
 from harness.held import temporary_folder
+from harness.judge.cell_verdicts import judge_checked
 from harness.records import CellResult, Notify, Plan, PlannedCell, Progress
 from harness.runs.folder import VECTORS, RunFolder
 from harness.store.environments import Environment
@@ -44,6 +45,10 @@ class SweepContext:
     def report(self, cell: str, stage: str, note: str = "") -> None:
         """Report the stage of a cell."""
         self.notify(Progress(cell=cell, stage=stage, note=note))
+
+    def report_result(self, result: CellResult) -> None:
+        """Report the final status of a cell by the severity of its failures, as far as one cell shows it."""
+        self.report(result.cell, *judge_checked(self.plan, result, load_checks()))
 
 
 @dataclass(frozen=True)
@@ -218,7 +223,7 @@ async def _run(context: SweepContext, job: Job, jobs: list[Job], baseline: Job |
         if job.worker is None:
             await worker.end()
     if job.measured:
-        context.report(job.id, job.result.status, job.result.reason)
+        context.report_result(job.result)
     else:
         context.report(job.id, "waiting", "" if job.worker else "for memory")
 

@@ -196,7 +196,7 @@ class Session:
         job.result = msgspec.structs.replace(job.result, run=context.plan.run)
         job.measured = True
         context.folder.write_result(job.result)
-        context.report(job.id, job.result.status, job.result.reason)
+        context.report_result(job.result)
 
     def _complete(self, job: Job, result: CellResult, process: CellProcess) -> CellResult:
         return msgspec.structs.replace(

@@ -47,7 +47,7 @@ def test_it_shows_what_each_active_cell_does_and_what_became_of_the_others() -> 
     assert state.finished == ("a", "c")
     assert state.active == ("b", "aa.a")
     lines = draw(state, 160.0).splitlines()
-    assert lines[0] == "2 of 4 cells: 1 ok, 1 done, 1 checked; 1:00 elapsed, about 0:20 of checks left"
+    assert lines[0] == "2 of 4 cells: 1 ok, 1 red, 1 checked; 1:00 elapsed, about 0:20 of checks left"
     assert [line.split() for line in lines[2:]] == [
         ["b", "contract", "12/300", "l0.zero"],
         ["aa.a", "latency", "3/25"],
