@@ -103,7 +103,8 @@ def _judge_repeat(
 def _plan_for_both(plan: Plan, cases: Sequence[str]) -> Plan:
     """The plan with these cases in every cell: the baseline repeats comparisons with itself as well."""
     cells = tuple(
-        msgspec.structs.replace(each, cases=tuple(dict.fromkeys([*each.cases, *cases]))) for each in plan.cells
+        msgspec.structs.replace(each, cases=tuple(dict.fromkeys([*each.cases, *cases])))
+        for each in plan.cells
     )
     return msgspec.structs.replace(plan, cells=cells)
 

@@ -99,7 +99,7 @@ def test_every_output_tells_how_often_a_case_was_red(front: Front, capsys: Say) 
     assert front.run("numpy==2.0.2") == 4
     said, (folder,) = capsys.readouterr().out, front.runs
     assert "note: 1 newly red case runs again in fresh processes, 2 times in each environment" in said
-    assert "note: repeat 2 of 2, candidate: 0 of 1 fail" in said
+    assert "note: repeat 2 of 2, candidate: done" in said
     assert "Not confirmed in fresh processes: 1\n  error l0.two [1 of 3 runs, flaky]" in said
     assert "without stored results: harness gate numpy==2.0.2" in said
     comment = (folder / "gate.md").read_text(encoding="utf-8")

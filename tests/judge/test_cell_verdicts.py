@@ -4,11 +4,21 @@ from __future__ import annotations
 
 from typing import get_args
 
+import pytest
 from support.runs import CASES, CHECKS, make_full_run, make_plan, make_planned, make_result
+from support.services import CHECKS as SERVED
+from support.services import Change, broken, cases_of, result
 from support.verdicts import died, failed
 
+from harness.judge.cell_verdicts import judge_checked
 from harness.judge.verdict import judge
 from harness.records import CellStatus, Expectation
+
+RED = "1 of 429 cases red, the first is rt.threads; 1 limits or notes"
+
+
+def fails(*cases: str) -> Change:
+    return lambda case: broken(case) if case in cases else None
 
 
 def test_the_full_run_has_every_status_and_says_why_a_cell_is_red() -> None:
@@ -46,3 +56,26 @@ def test_a_cell_whose_process_says_failed_is_ok_when_all_its_failures_are_known(
         make_plan(make_planned()), [make_result(status="failed", reason="pytest broke")], CHECKS
     ).cells
     assert (cell.status, cell.red, cell.reason) == ("failed", True, "pytest broke")
+
+
+@pytest.mark.parametrize(
+    ("change", "found"),
+    [
+        (fails("l0.huge/manual/float32"), ("ok", "none of 429 cases is red; 1 limits or notes")),
+        (fails("rt.threads", "l0.huge/manual/float32"), ("failed", RED)),
+        (fails(), ("ok", "")),
+    ],
+)
+def test_a_cell_is_judged_by_severity_as_soon_as_its_checks_are_over(
+    change: Change, found: tuple[str, str]
+) -> None:
+    plan = make_plan(make_planned("a", cases=cases_of()), make_planned("b", cases=cases_of()))
+    measured = result("a", change)
+    assert measured.status == ("failed" if found[1] else "ok")
+    assert judge_checked(plan, measured, SERVED) == found
+
+
+def test_a_cell_that_died_keeps_its_reason() -> None:
+    plan = make_plan(make_planned("a"))
+    dead = make_result("a", status="crashed", reason="it was killed", cases=())
+    assert judge_checked(plan, dead, CHECKS) == ("crashed", "it was killed")

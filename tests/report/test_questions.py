@@ -3,24 +3,34 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 from xml.etree import ElementTree
 
 import msgspec
 import pytest
 from support.gate_samples import make_gate
-from support.runs import make_case, make_plan, make_planned, make_run
-from support.services import CHECKS, RAISED, broken, cases_of, result
+from support.runs import make_case, make_plan, make_planned, make_run, make_timing
+from support.services import CHECKS, RAISED, Change, broken, cases_of, result
 
 from harness.judge.gate_verdict import decide
-from harness.records import CaseResult, Gate, Run, Service
+from harness.records import CaseResult, Gate, Run, ScenarioPlan, Service
 from harness.report.gate.comment import render_gate_markdown
 from harness.report.gate.junit import render_gate_junit
 from harness.report.gate.terminal import render_gate_text
+from harness.report.gate.view import group_findings
 from harness.report.junit import render_junit
 from harness.report.markdown import render_markdown
 from harness.report.page.html import render_html
-from harness.report.questions import LimitRow, QuestionRow, describe_service, list_limits, list_questions
+from harness.report.questions import (
+    LimitRow,
+    QuestionRow,
+    describe_service,
+    list_gate_questions,
+    list_limits,
+    list_questions,
+)
 from harness.report.terminal import render_text
+from harness.report.view import group_red, list_red_checks
 
 
 @pytest.mark.parametrize(
@@ -68,6 +78,7 @@ def test_answers_are_counted_over_the_cells_the_worst_first(run: Run) -> None:
         "Same ranking?",
         "Dtype and zero rows kept?",
         "Does it hold up?",
+        "Cost within the limits?",
     ]
     assert rows["Same ranking?"] == QuestionRow(
         "Same ranking?", (("not measured", 1), ("yes", 2)), f"{RAISED} (1 case)"
@@ -156,3 +167,96 @@ def test_a_gate_with_nothing_new_fails_no_case_of_a_ci_system() -> None:
     )
     assert "<failure" not in text
     assert "<error" not in text
+
+
+def timed(*cells: tuple[str, float], scenario: str, **changes: Any) -> Run:
+    """A sweep with a baseline ``a`` and cells that take so many times as long."""
+    names = ("a", *(name for name, _ in cells))
+    planned = [make_planned(name, cases=cases_of(), baseline=name == "a") for name in names]
+    scenarios = [ScenarioPlan(id=name, rounds=4, target_seconds=0.01) for name in (scenario, REFERENCE)]
+    slow = make_timing(REFERENCE, rounds=(9.0,) * 4, baseline=(1.0,) * 4)
+    plan = make_plan(*planned, **({"scenarios": scenarios} | changes))
+    results = [
+        msgspec.structs.replace(
+            result(name),
+            timings=(
+                make_timing(scenario, rounds=(ratio,) * 4, baseline=(1.0,) * 4, control=(1.04,) * 4),
+                slow,
+            ),
+        )
+        for name, ratio in (("a", 1.0), *cells)
+    ]
+    return make_run(plan, *results, checks=CHECKS)
+
+
+REFERENCE = "normalize.reference.float32.32"
+SERVED = "normalize.manual.float32.32"
+
+
+@pytest.mark.parametrize(
+    ("run", "shown", "because"),
+    [
+        (
+            timed(("b", 0.94), ("c", 1.31), scenario=SERVED),
+            "0.94x to 1.31x",
+            "of the latency of the baseline (noise floor 1.04), 2 cells; no limit is set",
+        ),
+        (timed(("b", 2.0), scenario=SERVED, scenarios=()), "not asked", ""),
+        (
+            timed(scenario=SERVED),
+            "not measured",
+            "no cell has a latency to compare with that of the baseline",
+        ),
+        (
+            timed(("b", 2.0), scenario="normalize.stable.float32.32"),
+            "not measured",
+            "no cell has a latency to compare with that of the baseline",
+        ),
+    ],
+)
+def test_a_sweep_has_a_range_of_latency_and_no_answer(run: Run, shown: str, because: str) -> None:
+    row = list_questions(run)[-1]
+    assert (row.title, row.show(), row.because) == ("Cost within the limits?", shown, because)
+    for text in (render_text(run, width=200), render_markdown(run), render_html(run)):
+        assert "Cost within the limits?" in text
+        assert shown in text
+    assert run.judgement.verdict == "pass"
+
+
+def test_one_exception_behind_many_answers_is_told_once() -> None:
+    def second(case: str) -> CaseResult | None:
+        message = f"KeyError: 'no slot for batch {len(case)}' in embed.py, line 5"
+        asked = case.split(".", maxsplit=1)[0] in {"l2", "l3", "rt", "gold"} and ".control" not in case
+        return make_case(case, "error", message=message) if asked else None
+
+    cells = [make_planned(name, cases=cases_of(), baseline=name == "baseline") for name in ARMS]
+    run = make_run(make_plan(*cells), *(result(name, second) for name in ARMS), checks=CHECKS)
+    told = [row.because for row in list_questions(run)[:-1]]
+    assert [text for text in told if "KeyError" in text] == told[:1]
+    assert all(text.startswith("the same reason (") for text in told[1:])
+    assert list_red_checks(run, "candidate")[1:] == []
+    gate = msgspec.structs.replace(make_gate(), decision=decide(run.judgement))
+    assert [row.because for row in list_gate_questions(gate)[:-1]] == told
+    assert len(group_findings(gate.decision.before)) == 1
+    for text in (render_text(run, width=400), render_markdown(run), render_html(run)):
+        assert "(this exception in " in text
+
+
+ARMS = ("baseline", "candidate")
+
+
+def test_cells_with_one_exception_are_one_entry_whatever_its_numbers() -> None:
+    def raised(number: int, *cases: str) -> Change:
+        message = f"ValueError: text {number} is empty in embed.py, line 5"
+        return lambda case: make_case(case, "error", message=message) if case in cases else None
+
+    cells = [make_planned(name, cases=cases_of()) for name in ("a", "b", "c", "d")]
+    two = ("l3.top10/manual/float32", "rt.threads")
+    results = (
+        result("a", raised(1, *two)),
+        result("b", raised(2, *two)),
+        result("c", raised(1, two[0])),
+        result("d", threads),
+    )
+    run = make_run(make_plan(*cells), *results, checks=CHECKS)
+    assert [[cell.cell for cell in group] for group in group_red(run)] == [["a", "b"], ["c"], ["d"]]
