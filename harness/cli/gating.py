@@ -158,9 +158,10 @@ def gate(  # noqa: PLR0913 - one parameter an option
 
     A CHANGE is a requirement such as numpy==2.4.6. A FILE is a requirements file, the output of pip freeze,
     a uv.lock or a pylock.toml, also of a git revision (main:requirements.txt). A lock counts without extras
-    and groups unless --extra or --group names them. Correctness comes first.
-    Latency and memory of the service are measured until each is decided or the budget is spent, which leaves
-    the gate inconclusive.
+    and groups unless --extra or --group names them. Correctness comes first. Newly red cases run again in
+    fresh processes of both environments; those that do not come back are flaky and leave the gate
+    inconclusive. Latency and memory of the service are measured until each is decided or the budget is
+    spent, which leaves the gate inconclusive too.
     """
     upgrade = UpgradeRequest(
         changes=changes,
