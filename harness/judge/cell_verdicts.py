@@ -289,11 +289,7 @@ def judge_checked(plan: Plan, result: CellResult, checks: Sequence[Check]) -> tu
     The text counts them; it is empty if every case passed. A cell that died keeps its status and reason.
     """
     known = (*plan.cells, *([plan.baseline_cell] if plan.baseline_cell else ()))
-    mine = tuple(
-        msgspec.structs.replace(each, cases=list_measured_by("cell", each.cases))
-        for each in known
-        if each.cell.id == result.cell
-    )
+    mine = tuple(_narrow_to_measured(each, result) for each in known if each.cell.id == result.cell)
     if result.status not in {"ok", "failed"} or result.edited or not mine:
         return result.status, result.reason
     found = judge_findings(msgspec.structs.replace(plan, cells=mine), Results.of([result]), checks)
@@ -305,6 +301,12 @@ def judge_checked(plan: Plan, result: CellResult, checks: Sequence[Check]) -> tu
     parts += [f"{expected} as expected"] if expected else []
     parts += [f"{noted} limits or notes"] if noted else []
     return ("failed" if red else "ok"), "; ".join(parts)
+
+
+def _narrow_to_measured(planned: PlannedCell, result: CellResult) -> PlannedCell:
+    """The planned cell without the cases that the controller has not measured yet."""
+    due = {*list_measured_by("cell", planned.cases), *(case.id for case in result.cases)}
+    return msgspec.structs.replace(planned, cases=tuple(case for case in planned.cases if case in due))
 
 
 def _find_first_advice(findings: Sequence[Finding]) -> str:

@@ -4,17 +4,20 @@ from __future__ import annotations
 
 from typing import get_args
 
+import msgspec
 import pytest
 from support.runs import CASES, CHECKS, make_full_run, make_plan, make_planned, make_result
 from support.services import CHECKS as SERVED
 from support.services import Change, broken, cases_of, result
 from support.verdicts import died, failed
 
+from harness.cell.interface import list_measured_by
 from harness.judge.cell_verdicts import judge_checked
 from harness.judge.verdict import judge
 from harness.records import CellStatus, Expectation
 
-RED = "1 of 429 cases red, the first is rt.threads; 1 limits or notes"
+TOTAL = len(cases_of())
+RED = f"1 of {TOTAL} cases red, the first is rt.threads; 1 limits or notes"
 
 
 def fails(*cases: str) -> Change:
@@ -61,7 +64,7 @@ def test_a_cell_whose_process_says_failed_is_ok_when_all_its_failures_are_known(
 @pytest.mark.parametrize(
     ("change", "found"),
     [
-        (fails("l0.huge/manual/float32"), ("ok", "none of 429 cases is red; 1 limits or notes")),
+        (fails("l0.huge/manual/float32"), ("ok", f"none of {TOTAL} cases is red; 1 limits or notes")),
         (fails("rt.threads", "l0.huge/manual/float32"), ("failed", RED)),
         (fails(), ("ok", "")),
     ],
@@ -73,6 +76,10 @@ def test_a_cell_is_judged_by_severity_as_soon_as_its_checks_are_over(
     measured = result("a", change)
     assert measured.status == ("failed" if found[1] else "ok")
     assert judge_checked(plan, measured, SERVED) == found
+    alone = list_measured_by("cell", cases_of())
+    uncompared = [case for case in measured.cases if case.id in alone]
+    status, text = judge_checked(plan, msgspec.structs.replace(measured, cases=uncompared), SERVED)
+    assert (status, text) == (found[0], found[1].replace(str(TOTAL), str(len(alone))))
 
 
 def test_a_cell_that_died_keeps_its_reason() -> None:
