@@ -8,6 +8,7 @@ import pytest
 from support.runs import make_plan, make_planned, make_result
 from support.services import CHECKS, Change, broken, cases_of, result
 
+from harness.cell.interface import list_measured_by
 from harness.judge.confirmation import confirm, list_repeatable
 from harness.judge.gate_verdict import decide
 from harness.judge.verdict import judge
@@ -35,12 +36,13 @@ def gate(
     expectations: tuple[Expectation, ...] = (),
 ) -> Decision:
     """Decide on two cells whose newly red cases ran again: a pair of repeats is baseline and candidate."""
+    alone = list_measured_by("cell", cases_of())  # the baseline is not compared with itself
     cells = (
-        make_planned("baseline", cases=cases_of(), baseline=True, axes={"numpy": "1.26.2"}),
+        make_planned("baseline", cases=alone, baseline=True, axes={"numpy": "1.26.2"}),
         make_planned("candidate", cases=cases_of(), axes={"numpy": "2.4.6"}),
     )
     plan = make_plan(*cells, expectations=expectations, subset=True)
-    results = (result("baseline", before), result("candidate", after))
+    results = (repeat("baseline", before, *alone), result("candidate", after))
     judged = judge(plan, results, CHECKS)
     first = decide(judged)
     cases = list_repeatable(first, plan)
@@ -59,6 +61,16 @@ def counted(outcome: Any, candidate: int, baseline: int = 0, **changes: Any) -> 
 
 
 RED = fails(RANKED)
+MOVED = "gold.vectors"
+
+
+def test_vectors_that_move_in_the_baseline_too_are_flaky() -> None:
+    moved = fails(MOVED)
+    confirmed = gate(fine, moved, (fine, moved), (fine, moved))
+    assert confirmed.confirmations == (counted("confirmed", 3, case=MOVED),)
+    assert (confirmed.verdict, [each.check for each in confirmed.new]) == ("regressed", [MOVED])
+    flaky = gate(fine, moved, (fine, moved), (moved, moved))
+    assert (flaky.verdict, flaky.confirmations) == ("inconclusive", (counted("flaky", 3, 1, case=MOVED),))
 
 
 @pytest.mark.parametrize(
