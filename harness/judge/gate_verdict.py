@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+import msgspec
+
 from harness.judge.cell_verdicts import advise_source
 from harness.judge.confirmation import (
     describe_confirmed,
@@ -21,7 +23,7 @@ from harness.judge.gate_cases import (
     is_gone,
 )
 from harness.judge.outcomes import MEASURED, is_red
-from harness.judge.red_cases import describe_first, sort_by_layer
+from harness.judge.red_cases import describe_first, generalize, sort_by_layer
 from harness.records import (
     BASELINE,
     CANDIDATE,
@@ -188,18 +190,20 @@ def decide(
 
 
 def _list_changed_notes(before: Findings, after: Findings) -> tuple[NoteChange, ...]:
-    """The recorded behaviour that is another one in the candidate, each with both."""
-    changed = []
+    """The recorded behaviour that is another one in the candidate; one exception is one change."""
+    changed: dict[tuple[str, str], NoteChange] = {}
     for now in after.values():
         was = before.get(now.check)
         outcomes = {now.outcome, was.outcome} if was else set()
-        if was and outcomes & {"limit", "note"} and (len(outcomes) > 1 or was.message != now.message):
-            changed.append(
-                NoteChange(
-                    check=now.check, baseline=was.message or was.outcome, candidate=now.message or now.outcome
-                )
-            )
-    return tuple(changed)
+        if not was or not outcomes & {"limit", "note"} or (len(outcomes) == 1 and was.message == now.message):
+            continue
+        texts = (was.message or was.outcome, now.message or now.outcome)
+        raised = now.observation is None and was.observation is not None
+        key = (generalize(now.message), was.outcome) if raised else (now.check, "")
+        cases = changed[key].cases + 1 if key in changed else 1
+        first = changed.get(key) or NoteChange(check=now.check, baseline=texts[0], candidate=texts[1])
+        changed[key] = msgspec.structs.replace(first, cases=cases)
+    return tuple(changed.values())
 
 
 def _reject_unanswered(old: CellVerdict | None, candidate: CellVerdict | None) -> Conclusion | None:

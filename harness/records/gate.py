@@ -263,11 +263,15 @@ class Culprit(Record, frozen=True, kw_only=True):
 
 
 class NoteChange(Record, frozen=True, kw_only=True):
-    """A recorded behaviour, such as that of a library, that differs between the two environments."""
+    """A recorded behaviour, such as that of a library, that differs between the two environments.
+
+    ``check`` is the first of ``cases`` that have the same exception.
+    """
 
     check: str
     baseline: str
     candidate: str
+    cases: int = 1
 
 
 ConfirmationOutcome = Literal["confirmed", "flaky", "unconfirmed"]

@@ -13,7 +13,7 @@ from support.runs import make_case, make_plan, make_planned, make_run, make_timi
 from support.services import CHECKS, RAISED, Change, broken, cases_of, result
 
 from harness.judge.gate_verdict import decide
-from harness.records import CaseResult, Gate, Run, ScenarioPlan, Service
+from harness.records import CaseResult, Decision, Gate, Run, ScenarioPlan, Service
 from harness.report.gate.comment import render_gate_markdown
 from harness.report.gate.junit import render_gate_junit
 from harness.report.gate.terminal import render_gate_text
@@ -240,6 +240,29 @@ def test_one_exception_behind_many_answers_is_told_once() -> None:
     assert len(group_findings(gate.decision.before)) == 1
     for text in (render_text(run, width=400), render_markdown(run), render_html(run)):
         assert "(this exception in " in text
+
+
+def test_one_exception_behind_many_notes_of_a_gate_is_one_change() -> None:
+    def raised(case: str) -> CaseResult | None:
+        message = f"KeyError: 'no slot for batch {len(case)}' in embed.py, line 5"
+        served = case.split(".", maxsplit=1)[0] in {"l2", "l3"} and "/stable/" in case
+        return make_case(case, "error", message=message) if served else None
+
+    decision = gate_of(raised)
+    (note,) = decision.notes
+    assert (note.check, note.baseline) == ("l2.parity/stable/float32", "pass")
+    count = sum(bool(raised(case)) for case in cases_of())
+    assert note.cases == count
+    gate = msgspec.structs.replace(make_gate(), decision=decision)
+    for text in (render_gate_text(gate, width=200), render_gate_markdown(gate)):
+        assert f"l2.parity/stable/float32 and {count - 1} more" in text
+
+
+def gate_of(change: Change) -> Decision:
+    """The decision on a baseline in which all is well, and a candidate with this change."""
+    cells = [make_planned(name, cases=cases_of(), baseline=name == "baseline") for name in ARMS]
+    run = make_run(make_plan(*cells), result("baseline"), result("candidate", change), checks=CHECKS)
+    return decide(run.judgement)
 
 
 ARMS = ("baseline", "candidate")

@@ -34,6 +34,7 @@ from harness.report.gate.view import (
     fresh_findings,
     gate_command,
     group_findings,
+    name_note,
     name_red,
 )
 from harness.report.questions import describe_service, list_gate_questions, list_limits
@@ -76,7 +77,7 @@ def notes_section(gate: Gate, room: Room) -> Iterator[Section]:
         )
     if notes:
         rows = [
-            [code_span(each.check, 120), code_span(each.baseline, 200), code_span(each.candidate, 200)]
+            [code_span(name_note(each), 120), code_span(each.baseline, 200), code_span(each.candidate, 200)]
             for each in notes
         ]
         title = f"Recorded behaviour that changes: {len(notes)}"

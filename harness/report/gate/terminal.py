@@ -41,6 +41,7 @@ from harness.report.gate.view import (
     gate_command,
     group_findings,
     group_known,
+    name_note,
     name_red,
     rerun_command,
 )
@@ -152,7 +153,7 @@ def _parts(gate: Gate, alphabet: Alphabet) -> Iterator[RenderableType]:
         yield from heading(alphabet, f"Recorded behaviour that changes: {len(decision.notes)}")
     for each in decision.notes[:MOST_LINES]:
         yield alphabet.indent(
-            f"{shorten(each.check)}: {shorten(each.baseline, 200)} -> {shorten(each.candidate, 200)}"
+            f"{shorten(name_note(each))}: {shorten(each.baseline, 200)} -> {shorten(each.candidate, 200)}"
         )
     yield from _findings(alphabet, "Red before", decision.before)
     yield from _findings(alphabet, "No longer red", decision.gone)

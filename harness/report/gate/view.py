@@ -26,6 +26,7 @@ if TYPE_CHECKING:
         FurtherChanges,
         Gate,
         LockChange,
+        NoteChange,
         Outcome,
         ReleaseSearch,
     )
@@ -59,7 +60,7 @@ def gate_command(gate: Gate, *more: str, without: Sequence[str] = ()) -> str:
 
 def checks_command(gate: Gate, checks: Sequence[str]) -> str:
     """The command that runs these checks only, without latency and the search for the cause."""
-    globs = [word for check in checks for word in ("--checks", check)]
+    globs = [word for check in dict.fromkeys(checks) for word in ("--checks", check)]
     return gate_command(gate, *globs, "--no-latency", "--no-culprit", without=("--quantities", "--budget"))
 
 
@@ -204,6 +205,11 @@ def fresh_known(gate: Gate) -> tuple[Finding, ...]:
 def fresh_findings(gate: Gate) -> tuple[Finding, ...]:
     """All findings that are new in the candidate and fail the gate."""
     return (*gate.decision.new, *fresh_known(gate))
+
+
+def name_note(note: NoteChange) -> str:
+    """The case whose recorded behaviour changes, and how many more have the same exception."""
+    return f"{note.check} and {note.cases - 1} more" if note.cases > 1 else note.check
 
 
 UNCONFIRMED = "Not confirmed in fresh processes"
