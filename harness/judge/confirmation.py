@@ -79,25 +79,25 @@ def _judge_repeat(
     cases: Sequence[str],
     checks: Sequence[Check],
 ) -> dict[tuple[str, str], Finding]:
-    """Judge the first runs with the results of a repeat in place of their own: (cell, case) -> finding."""
+    """Judge the first runs with the results of a repeat in place of their own: (cell, case) -> finding.
+
+    The margins of a repeat replace those of the first run too: what is a limit may be flaky as well.
+    """
     again = {each.cell: each for each in repeated}
-    joined = [
-        msgspec.structs.replace(
-            each,
-            cases=(
-                *(case for case in each.cases if case.id not in cases),
-                *(case for case in again[each.cell].cases if case.id in cases),
-            ),
-        )
-        for each in results
-        if each.cell in again
-    ]
+    joined = [_join(each, again[each.cell], cases) for each in results if each.cell in again]
     found: dict[tuple[str, str], Finding] = {}
     for each in judge_findings(_plan_for_both(plan, cases), Results.of(joined), checks):
         key = (each.cell, each.check)
         if key not in found or is_red(each.outcome):
             found[key] = each
     return found
+
+
+def _join(first: CellResult, again: CellResult, cases: Sequence[str]) -> CellResult:
+    """The first result of a cell with the cases that ran again; of these, one without a result is missing."""
+    replaced = {*cases, *(case.id for case in again.cases)}
+    kept = [case for case in first.cases if case.id not in replaced]
+    return msgspec.structs.replace(first, cases=(*kept, *again.cases))
 
 
 def _plan_for_both(plan: Plan, cases: Sequence[str]) -> Plan:

@@ -6,13 +6,13 @@ from typing import Any
 
 import pytest
 from support.runs import make_plan, make_planned, make_result
-from support.services import CHECKS, Change, broken, cases_of, result
+from support.services import CHECKS, Change, broken, cases_of, held, result
 
-from harness.cell.interface import list_measured_by
+from harness.cell.interface import MARGIN_CHECK, list_measured_by, select_cases
 from harness.judge.confirmation import confirm, list_repeatable
 from harness.judge.gate_verdict import decide
 from harness.judge.verdict import judge
-from harness.records import CellResult, Confirmation, Decision, Expectation
+from harness.records import CaseResult, CellResult, Confirmation, Decision, Expectation
 
 RANKED, HUGE = "l3.top10/manual/float32", "l0.huge/manual/float32"
 KNOWN = Expectation(check=RANKED, where={"numpy": ">2"}, reason="known of NumPy 2")
@@ -24,9 +24,10 @@ def fails(*cases: str) -> Change:
 
 
 def repeat(cell: str, change: Change, *cases: str) -> CellResult:
-    """The result of a process that ran these cases only."""
+    """The result of a process that ran these cases only, and those that their judgement needs."""
     whole = result(cell, change)
-    return make_result(cell, cases=[case for case in whole.cases if case.id in cases])
+    chosen = select_cases([case.id for case in whole.cases], cases)
+    return make_result(cell, cases=[case for case in whole.cases if case.id in chosen])
 
 
 def gate(
@@ -117,6 +118,23 @@ def test_an_unexpected_pass_is_confirmed_by_passes_only() -> None:
 def test_limits_and_notes_are_not_run_again() -> None:
     decision = gate(fine, fails(HUGE, "l0.zero/manual/float16"))
     assert (decision.verdict, decision.confirmations) == ("pass", ())
+
+
+def test_a_limit_that_only_a_flaky_margin_makes_red_is_flaky() -> None:
+    def near(case: str) -> CaseResult | None:
+        usual = held(case).observation
+        if not case.startswith(f"{MARGIN_CHECK}/") or usual is None:
+            return fails(HUGE)(case)
+        return held(case, facts=usual.facts | {"up": 1.5})
+
+    far = fails(HUGE)
+    flaky = gate(far, near, (far, near), (far, far))
+    assert (flaky.verdict, flaky.confirmations) == ("inconclusive", (counted("flaky", 2, case=HUGE),))
+    confirmed = gate(far, near, (far, near), (far, near))
+    assert (confirmed.verdict, confirmed.confirmations) == (
+        "regressed",
+        (counted("confirmed", 3, case=HUGE),),
+    )
 
 
 def test_a_confirmed_case_fails_the_gate_beside_a_flaky_one() -> None:
