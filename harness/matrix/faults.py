@@ -181,10 +181,12 @@ def _model_faults(file: MatrixFile) -> Iterator[str]:
     if (model.distribution is None) is (model.path is None):
         yield "model: expected either distribution (name==version) or path (a local folder)"
     for key, value in parts.items():
-        if model.distribution is not None and value is None:
+        if model.distribution is not None and value is None and key == "folder":
             yield f"model.{key}: this key is required with distribution"
         if model.distribution is None and value is not None:
             yield f"model.{key}: this key is valid with distribution only; delete it"
+    if model.weights_sha256 is not None and model.weights is None and model.distribution is not None:
+        yield "model.weights: this key is required with weights-sha256: the file that it belongs to"
     for key in ("folder", "weights"):
         value = parts[key]
         if value is not None and (fault := fault_below(value)):

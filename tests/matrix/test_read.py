@@ -282,10 +282,14 @@ def test_of_many_faults_the_first_twenty_are_named(tmp_path: Path) -> None:
             PLAIN.replace('path = "model"', 'distribution = "some-model>=1"'),
             (
                 "model.distribution: expected an exact version, \"name==version\", found 'some-model>=1'\n"
-                "model.folder: this key is required with distribution\n"
-                "model.weights: this key is required with distribution\n"
-                "model.weights-sha256: this key is required with distribution"
+                "model.folder: this key is required with distribution"
             ),
+        ),
+        (
+            PLAIN.replace(
+                'path = "model"', f'distribution = "m==1"\nfolder = "m"\nweights-sha256 = "{"0" * 64}"'
+            ),
+            "model.weights: this key is required with weights-sha256: the file that it belongs to",
         ),
     ],
 )

