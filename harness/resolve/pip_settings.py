@@ -57,15 +57,21 @@ class IndexSettings(msgspec.Struct, frozen=True, kw_only=True):
         named = {"SSL_CERT_FILE": self.cert, "HTTPS_PROXY": self.proxy, "HTTP_PROXY": self.proxy}
         return {name: value for name, value in named.items() if value is not None}
 
-    def has_wheel(self, wanted: Requirement, tags: Iterable[Tag]) -> bool:
-        """Whether a local folder of find-links holds a wheel that satisfies a requirement for these tags."""
+    def newest_wheel(self, wanted: Requirement, tags: Iterable[Tag]) -> str | None:
+        """The version of the newest wheel for these tags that satisfies a requirement.
+
+        Only wheels in local folders of find-links count; None without one.
+        """
         accepted = set(tags)
-        return any(
-            name == canonicalize_name(wanted.name)
+        versions = (
+            version
+            for name, version, found in self._local_wheels()
+            if name == canonicalize_name(wanted.name)
             and wanted.specifier.contains(version, prereleases=True)
             and accepted & found
-            for name, version, found in self._local_wheels()
         )
+        newest = max(versions, default=None)
+        return None if newest is None else str(newest)
 
     def _local_wheels(self) -> Iterable[tuple[str, Version, frozenset[Tag]]]:
         for folder in filter(Path.is_dir, map(local_path, self.find_links)):

@@ -32,11 +32,23 @@ from harness.resolve.uv import NoSolution, explain, read_no_solution
 
 def resolve_arguments(cell: Cell, resolve: Resolve, settings: IndexSettings) -> tuple[str, ...]:
     """The arguments of ``uv pip compile`` for the torch of a cell."""
-    if resolve.torch == "pypi":
-        return ()
+    return () if resolve.torch == "pypi" else _arguments(_torch_of(cell), cell.python, settings)
+
+
+def _torch_of(cell: Cell) -> Requirement:
     asked = (Requirement(text) for text in cell.requirements)
-    torch = next((found for found in asked if canonicalize_name(found.name) == "torch"), Requirement("torch"))
-    return _arguments(torch, cell.python, settings)
+    return next((found for found in asked if canonicalize_name(found.name) == "torch"), Requirement("torch"))
+
+
+def _bind_torch(guidance: Guidance, cell: Cell, resolve: Resolve, settings: IndexSettings) -> Guidance:
+    """Keep a torch of any version at the wheel on the find-links: an index has a newer one, with CUDA."""
+    if resolve.torch == "pypi" or not sys.platform.startswith("linux") or settings.no_index:
+        return guidance
+    bound = any(canonicalize_name(Requirement(text).name) == "torch" for text in guidance.constraints)
+    newest = None if bound else settings.newest_wheel(_torch_of(cell), wheel_tags(cell.python))
+    if newest is None:
+        return guidance
+    return msgspec.structs.replace(guidance, constraints=(*guidance.constraints, f"torch=={newest}"))
 
 
 def install_arguments(lock: Lock, settings: IndexSettings) -> tuple[str, ...]:
@@ -50,7 +62,7 @@ def install_arguments(lock: Lock, settings: IndexSettings) -> tuple[str, ...]:
 def _arguments(torch: Requirement, python: str, settings: IndexSettings) -> tuple[str, ...]:
     if not sys.platform.startswith("linux") or settings.no_index:
         return ()
-    if settings.has_wheel(torch, wheel_tags(python)):
+    if settings.newest_wheel(torch, wheel_tags(python)) is not None:
         return ()
     return ("--torch-backend", "cpu")
 
@@ -119,7 +131,7 @@ async def resolve(
         MachineError: uv or the network failed.
     """
     with temporary_folder("resolve") as folder:
-        guided = _write_guidance(guidance, folder)
+        guided = _write_guidance(_bind_torch(guidance, cell, matrix.resolve, settings), folder)
         arguments = (*compile_arguments(cell, matrix.resolve, settings), *guided)
         done, document = await _compile(cell, folder, arguments, settings)
     inputs = inputs_digest(cell, matrix.resolve, platform_tag())

@@ -76,13 +76,14 @@ def test_a_file_of_pip_is_read_by_pip(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("wanted", "there"),
-    [("torch==2.13.0", True), ("torch", True), ("torch==2.12.0", False), ("numpy==2.13.0", False)],
+    [("torch==2.9.0", "2.9.0"), ("torch", "2.13.0+cpu"), ("torch==2.12.0", None), ("numpy==2.13.0", None)],
 )
-def test_wheels_on_the_find_links(tmp_path: Path, wanted: str, *, there: bool) -> None:
-    for name in ("torch-2.13.0+cpu-cp311-cp311-manylinux_2_28_x86_64.whl", "no wheel.whl"):
-        (tmp_path / name).touch()
+def test_wheels_on_the_find_links(tmp_path: Path, wanted: str, there: str | None) -> None:
+    for version in ("2.13.0+cpu", "2.9.0"):
+        (tmp_path / f"torch-{version}-cp311-cp311-manylinux_2_28_x86_64.whl").touch()
+    (tmp_path / "no wheel.whl").touch()
     for link in (str(tmp_path), tmp_path.as_uri()):
         settings = IndexSettings(find_links=("https://a.example/links", link))
         mine = (Tag("cp311", "cp311", "manylinux_2_28_x86_64"),)
-        assert settings.has_wheel(Requirement(wanted), mine) is there
-        assert not settings.has_wheel(Requirement(wanted), (Tag("cp312", "cp312", "manylinux_2_28_x86_64"),))
+        assert settings.newest_wheel(Requirement(wanted), mine) == there
+        assert settings.newest_wheel(Requirement(wanted), (Tag("cp312", "cp312", "any"),)) is None
