@@ -26,6 +26,7 @@ from harness.cli.options import (
 from harness.cli.rendering import render_gate
 from harness.cli.screen import Screen
 from harness.errors import ExitCode, InterruptedGateError, UsageError
+from harness.gate.completion import complete_upgrade, refuse_foreign_matrix
 from harness.gate.prepare import GateOptions, prepare_gate
 from harness.gate.request import UpgradeRequest, parse_changes
 from harness.gate.run_gate import run_gate
@@ -38,19 +39,34 @@ from harness.sweep import run_sweep
 from harness.sweep.interrupt import run_interruptibly
 
 
-def judge_upgrade(
-    upgrade: UpgradeRequest, matrix: str, options: GateOptions, running: Running, screen: Screen
+def judge_upgrade(  # noqa: PLR0913 - one parameter an ingredient
+    upgrade: UpgradeRequest,
+    matrix: str,
+    options: GateOptions,
+    running: Running,
+    screen: Screen,
+    *,
+    base: str | None = None,
 ) -> Gate:
-    """Run a gate, show it, and record it in the history.
+    """Run a gate, show it, and record it in the history; ``base`` is the revision to compare with.
 
     Raises:
         InterruptedGateError: a signal ended it; the message has the command that resumes it.
         HarnessError: a stage failed.
     """
     found = run_sweep.open_matrix(matrix, max_cells=running["max_cells"])
+    alone = not (upgrade.changes or upgrade.from_file or upgrade.to_file)
+    refuse_foreign_matrix(found, Path.cwd(), alone=alone)
     request = make_request(found, running, command=describe_gate_command(), latency=False)
-    arguments = _describe_arguments(upgrade, matrix, running, options)
-    judged, folder = run_interruptibly(_judge(request, upgrade, arguments, options, screen))
+
+    async def complete_and_judge() -> tuple[Gate, Path]:
+        complete, note = await complete_upgrade(upgrade, base, found, Path.cwd())
+        if note:
+            screen.notify(Progress(cell="", stage="note", note=note))
+        arguments = _describe_arguments(complete, matrix, running, options)
+        return await _judge(request, complete, arguments, options, screen)
+
+    judged, folder = run_interruptibly(complete_and_judge())
     screen.show_gate(judged, folder)
     record_finished(folder, running["reports"])
     return judged
@@ -116,6 +132,7 @@ def _describe_arguments(
 @click.argument("changes", nargs=-1, metavar="[CHANGE]...")
 @click.option("--from", "from_file", metavar="FILE", help="The baseline.  [default: of the matrix]")
 @click.option("--to", "to_file", metavar="FILE", help="The candidate, instead of CHANGEs.")
+@click.option("--base", metavar="REV", help="Compare with this revision.  [default: the target branch]")
 @choice_options
 @matrix_option
 @click.option("--no-latency", is_flag=True, help="Judge correctness only.")
@@ -142,6 +159,7 @@ def gate(  # noqa: PLR0913 - one parameter an option
     to_file: str | None,
     extras: tuple[str, ...],
     groups: tuple[str, ...],
+    base: str | None,
     matrix: str,
     no_latency: bool,
     quantities: tuple[str, ...],
@@ -155,6 +173,9 @@ def gate(  # noqa: PLR0913 - one parameter an option
     **running: Unpack[Running],
 ) -> int:
     """Judge the correctness, latency and memory of an upgrade before it is merged.
+
+    Without arguments, the dependency file of the working tree is compared with that of the merge base: with
+    --base, else the target branch of the CI, else the default branch of the remote.
 
     A CHANGE is a requirement such as numpy==2.4.6. A FILE is a requirements file, the output of pip freeze,
     a uv.lock or a pylock.toml, also of a git revision (main:requirements.txt). A lock counts without extras
@@ -170,7 +191,10 @@ def gate(  # noqa: PLR0913 - one parameter an option
         choice=make_choice(extras, groups),
         allow_equal=allow_equal,
     )
-    parse_changes(upgrade)  # before any file is read
+    if changes:
+        parse_changes(upgrade)  # before any file is read
+    if base is not None and (changes or from_file):
+        raise UsageError("--base names the baseline, which goes with --to alone; remove it")
     if no_latency and (quantities or budget):
         raise UsageError("--quantities and --budget have no effect with --no-latency; leave them out")
     if no_culprit and culprit_budget:
@@ -183,7 +207,7 @@ def gate(  # noqa: PLR0913 - one parameter an option
         quantities=quantities,
         culprit_budget=parse_culprit_budget(culprit_budget),
     )
-    judged = judge_upgrade(upgrade, matrix, options, running, Screen(plain=plain))
+    judged = judge_upgrade(upgrade, matrix, options, running, Screen(plain=plain), base=base)
     allowed = allow_inconclusive and judged.decision.verdict == "inconclusive"
     return ExitCode.PASS if allowed else exit_code(judged.decision.verdict)
 

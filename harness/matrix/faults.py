@@ -197,7 +197,7 @@ def _model_faults(file: MatrixFile) -> Iterator[str]:
 def _path_faults(file: MatrixFile, folder: Path) -> Iterator[str]:
     expected = (file.expected,) if isinstance(file.expected, str) else file.expected or ()
     files = [("expected", name) for name in expected if name != SHIPPED]
-    single = {"tolerances": file.tolerances, "corpus": file.corpus}
+    single = {"tolerances": file.tolerances, "corpus": file.corpus, "gate.file": file.gate.file}
     files += [(where, name) for where, name in single.items() if name is not None]
     folders = [(f"subject.search-path[{at}]", name) for at, name in enumerate(file.subject.search_path)]
     if file.model.path is not None:

@@ -122,6 +122,11 @@ def shipped_matrices() -> Path:
     return installed if installed.is_dir() else PACKAGE.parent / "matrices"
 
 
+def is_shipped(matrix: Matrix) -> bool:
+    """Whether a matrix is one of the harness itself."""
+    return matrix.folder == shipped_matrices().resolve()
+
+
 def shipped_golden() -> Path:
     """The folder of the shipped golden embeddings."""
     installed = PACKAGE / "data" / "golden"

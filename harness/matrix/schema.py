@@ -273,12 +273,15 @@ Threshold = Annotated[
 
 
 class GateLimits(Table, frozen=True, kw_only=True):
-    """The thresholds of a gate: ``latency`` and ``memory`` as ratios of candidate to baseline.
+    """The dependency file of a gate, and its thresholds as ratios of candidate to baseline.
+
+    ``file`` is the file that the service is installed from; a gate that names no file compares it.
 
     ``thresholds`` are exceptions: glob over ids of quantities -> ratio; the last match applies.
     ``budget_seconds`` bounds the sampling of latency.
     """
 
+    file: FilePath | None = None
     latency: Threshold = 1.05
     memory: Threshold = 1.10
     budget_seconds: Annotated[
@@ -367,3 +370,8 @@ class Matrix(MatrixFile, frozen=True, kw_only=True):
     def model_path(self) -> Path | None:
         """The local model folder; None if the model comes from a distribution."""
         return None if self.model.path is None else (self.folder / self.model.path).resolve()
+
+    @property
+    def gate_file(self) -> Path | None:
+        """The dependency file of the service; None if the matrix names none."""
+        return None if self.gate.file is None else (self.folder / self.gate.file).resolve()

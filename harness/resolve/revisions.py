@@ -24,14 +24,14 @@ async def read_revision(folder: Path) -> str:
     A run does not depend on it, so nothing is raised.
     """
     try:
-        head = await _ask_git(folder, "rev-parse", "--verify", "--quiet", "HEAD")
-        changes = await _ask_git(folder, "status", "--porcelain", "--untracked-files=no") if head else ""
+        head = await _try_git(folder, "rev-parse", "--verify", "--quiet", "HEAD")
+        changes = await _try_git(folder, "status", "--porcelain", "--untracked-files=no") if head else ""
     except (OSError, TimeoutError):
         return ""
     return f"{head}{CHANGED}" if changes else head
 
 
-async def _ask_git(folder: Path, *arguments: str) -> str:
+async def _try_git(folder: Path, *arguments: str) -> str:
     env = {**os.environ, "GIT_OPTIONAL_LOCKS": "0"}  # must not block a commit of the user
     done = await run(("git", *arguments), env=env, cwd=folder, timeout=_GIT_SECONDS)
     return done.stdout.strip() if done.returncode == 0 else ""
@@ -110,7 +110,7 @@ async def read_place(place: Place, cwd: Path) -> str:
 
 async def _read_revision(place: Place, cwd: Path, links: int = MAX_LINKS) -> str:
     asked = f"{place.revision}^{{commit}}"
-    found = await _git(cwd, "rev-parse", "--verify", "--quiet", "--end-of-options", asked)
+    found = await ask_git(cwd, "rev-parse", "--verify", "--quiet", "--end-of-options", asked)
     if "not a git repository" in found.stderr:
         raise UsageError(f"{place}: no such file, and {cwd} is in no git repository")
     message = redact(" ".join(found.stderr.split()))
@@ -121,10 +121,10 @@ async def _read_revision(place: Place, cwd: Path, links: int = MAX_LINKS) -> str
             f"{place}: no such file, and no git revision {place.revision!r} here (is the clone shallow?)"
         )
     commit = found.stdout.strip()
-    shown = await _git(cwd, "cat-file", "blob", f"{commit}:{place.path}")
+    shown = await ask_git(cwd, "cat-file", "blob", f"{commit}:{place.path}")
     if shown.returncode != 0:
         raise UsageError(f"{place}: git revision {place.revision!r} has no file {place.path!r}")
-    listed = await _git(cwd, "ls-tree", *place.root, commit, "--", place.path)
+    listed = await ask_git(cwd, "ls-tree", *place.root, commit, "--", place.path)
     if listed.stdout.startswith(
         _LINK
     ):  # the content of a link is its target, which would be parsed as a package
@@ -134,7 +134,12 @@ async def _read_revision(place: Place, cwd: Path, links: int = MAX_LINKS) -> str
     return decode_text(shown.raw, place)
 
 
-async def _git(cwd: Path, *arguments: str) -> Completed:
+async def ask_git(cwd: Path, *arguments: str) -> Completed:
+    """Run git in a folder; the caller interprets its exit code.
+
+    Raises:
+        MachineError: git is missing or does not answer.
+    """
     try:
         # In English: the message decides the kind of the error.
         env = os.environ | {"LC_ALL": "C"}

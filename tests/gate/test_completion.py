@@ -1,0 +1,95 @@
+"""A gate that names less than both sides: what is compared with what, and what is refused."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+import pytest
+from support.plan_texts import PLAIN, put_matrix
+from support.repositories import commit, git, make_repository
+from support.upgrades import World, moves, world_fixture  # noqa: F401 - fixtures
+
+from harness.errors import UsageError
+from harness.gate.completion import complete_upgrade, refuse_foreign_matrix
+from harness.gate.request import UpgradeRequest, compare
+from harness.matrix.read import read_matrix, shipped_matrices
+from harness.matrix.schema import Matrix
+
+NAMED = PLAIN + '\n[gate]\nfile = "../requirements.txt"\n'
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Path:
+    """A branch on which NumPy was upgraded, in the working tree alone."""
+    folder = make_repository(tmp_path / "project", requirements="numpy==1.26.2 sentence-transformers==3.3.1")
+    git(folder, "checkout", "--quiet", "-b", "change")
+    (folder / "requirements.txt").write_text("numpy==2.0.2\nsentence-transformers==3.3.1\n", encoding="utf-8")
+    put_matrix(folder / "matrices", NAMED)
+    return folder
+
+
+def complete(
+    project: Path, *changes: str, base: str | None = None, matrix: Matrix | None = None, **files: str
+) -> tuple[UpgradeRequest, str]:
+    asked = UpgradeRequest(changes=changes, from_file=files.get("from_file"), to_file=files.get("to_file"))
+    found = matrix or read_matrix(project / "matrices" / "mine.toml")
+    return asyncio.run(complete_upgrade(asked, base, found, project, {}))
+
+
+def test_without_arguments_the_working_tree_is_compared_with_the_merge_base(
+    project: Path, world: World
+) -> None:
+    left = git(project, "rev-parse", "--short", "main")
+    upgrade, note = complete(project, base="main")
+    assert (upgrade.from_file, upgrade.to_file) == (f"{left}:requirements.txt", "requirements.txt")
+    assert note == f"requirements.txt against that of {left}, the merge base with main"
+    assert moves(asyncio.run(compare(upgrade, *world, project))) == {"!numpy": "1.26.2 2.0.2"}
+
+
+def test_a_file_below_the_root_of_the_repository(project: Path) -> None:
+    inner = project / "services" / "search"
+    put_matrix(inner / "matrices", PLAIN)
+    commit(inner, requirements="numpy==1.26.2")
+    upgrade, _ = complete(inner, base="HEAD")
+    left = git(project, "rev-parse", "--short", "HEAD")
+    assert upgrade.from_file == f"{left}:services/search/requirements.txt"
+    assert upgrade.to_file == "requirements.txt"
+
+
+def test_the_file_of_the_matrix_is_the_baseline_of_changes(project: Path) -> None:
+    upgrade, note = complete(project, "numpy==2.4.6")
+    assert (upgrade.from_file, upgrade.to_file, note) == (
+        "requirements.txt",
+        None,
+        "the baseline is requirements.txt",
+    )
+    plain = read_matrix(put_matrix(project / "plain"))
+    assert complete(project, "numpy==2.4.6", matrix=plain)[0].from_file is None
+    assert complete(project, "numpy==2.4.6", from_file="a.txt")[0].from_file == "a.txt"
+
+
+def test_files_that_are_named_stay(project: Path) -> None:
+    same = complete(project, from_file="main:a.txt", to_file="a.txt")
+    assert same == (UpgradeRequest(from_file="main:a.txt", to_file="a.txt"), "")
+    based, _ = complete(project, base="main", to_file="requirements.txt")
+    assert based.from_file == f"{git(project, 'rev-parse', '--short', 'main')}:requirements.txt"
+
+
+def test_without_a_dependency_file_nothing_is_compared(project: Path) -> None:
+    (project / "requirements.txt").unlink()
+    with pytest.raises(UsageError, match="has no dependency file; name one, such as --to deploy/"):
+        complete(project, base="main", matrix=read_matrix(put_matrix(project / "plain")))
+
+
+def test_a_shipped_matrix_judges_no_service(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(project)
+    shipped = read_matrix(shipped_matrices() / "compat.toml")
+    with pytest.raises(UsageError, match=r"its own; use --matrix matrices/mine\.toml$"):
+        refuse_foreign_matrix(shipped, project, alone=False)
+    own = project / "matrices" / "mine.toml"
+    refuse_foreign_matrix(read_matrix(own), project, alone=True)
+    own.unlink()
+    refuse_foreign_matrix(shipped, project, alone=False)
+    with pytest.raises(UsageError, match="has no matrix in matrices/; `harness init` writes one"):
+        refuse_foreign_matrix(shipped, project, alone=True)
