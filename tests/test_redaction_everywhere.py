@@ -112,10 +112,12 @@ def test_a_wrong_argument_is_named_without_credentials(
 
 
 def test_a_pipeline_takes_an_address_without_credentials(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
     plain = "git+ssh://git@host.example/owner/harness@0123abc"
-    assert command(monkeypatch, "workflow", "github", "--install", plain) == 0
+    (tmp_path / "r.txt").write_text("numpy==2.4.6\n", encoding="utf-8")
+    monkeypatch.chdir(tmp_path)
+    assert command(monkeypatch, "workflow", "github", "--install", plain, "--file", "r.txt") == 0
     assert plain in capsys.readouterr().out
 
 

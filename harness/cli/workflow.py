@@ -8,23 +8,34 @@ from pathlib import Path
 from typing import get_args
 
 import click
+from packaging.version import Version
 
 from harness.cli.options import matrix_option
 from harness.errors import UsageError
-from harness.matrix.read import find_matrix, read_matrix
+from harness.gate.completion import dependency_file_of, refuse_foreign_matrix
+from harness.gate.sides import side_of_pins
+from harness.init.installed import describe_installation
+from harness.matrix.schema import Matrix
 from harness.redaction import redact
 from harness.report.workflows import Forge, Pipeline, render_workflow
+from harness.resolve.dependency_file import read_environment_file
+from harness.sweep.interrupt import run_interruptibly
+from harness.sweep.run_sweep import open_matrix
+
+PIPELINE_PYTHON = "3.11"
+"""The oldest Python that the harness itself runs on."""
 
 
 @click.command()
 @click.argument("forge", type=click.Choice(get_args(Forge)))
-@click.option("--file", default="requirements.txt", show_default=True, help="The dependency file.")
+@click.option("--file", metavar="FILE", help="The dependency file.  [default: of the matrix, else the one]")
 @matrix_option
 @click.option(
     "--install",
-    required=True,
+    default="",
     metavar="REQUIREMENT",
-    help="The harness for pip to install, such as git+https://HOST/OWNER/REPOSITORY@COMMIT.",
+    help="The harness for pip to install, such as git+https://HOST/OWNER/REPOSITORY@COMMIT.  "
+    "[default: as it was installed here]",
 )
 @click.option(
     "--budget",
@@ -39,28 +50,43 @@ from harness.report.workflows import Forge, Pipeline, render_workflow
     metavar="TIME",
     help="Time limit of the search for the cause.",
 )
-@click.option("--python", default="3.11", show_default=True, metavar="VERSION", help="Python of the harness.")
+@click.option(
+    "--python",
+    metavar="VERSION",
+    help=f"Python of the harness.  [default: of the matrix, at least {PIPELINE_PYTHON}]",
+)
 def workflow(  # noqa: PLR0913 - one parameter an option
-    *, forge: Forge, file: str, matrix: str, install: str, budget: str, culprit_budget: str, python: str
+    *,
+    forge: Forge,
+    file: str | None,
+    matrix: str,
+    install: str,
+    budget: str,
+    culprit_budget: str,
+    python: str | None,
 ) -> None:
     """Print a CI pipeline that runs the gate when a dependency file changes and comments the result.
 
-    Example: harness workflow github --install ... > .github/workflows/gate.yml
+    It refuses what the gate would refuse. Example: harness workflow github > .github/workflows/gate.yml
     """
-    _refuse_credentials({"--install": install, "--file": file, "--matrix": matrix})
+    refuse_credentials({"--install": install, "--file": file or "", "--matrix": matrix})
+    found = open_matrix(matrix)
+    refuse_foreign_matrix(found, Path.cwd(), alone=file is None)
     pipeline = Pipeline(
-        file=file,
+        file=file or dependency_file_of(found, Path.cwd(), "--file"),
         matrix=matrix,
-        install=install,
+        install=install or require_installation(),
         budget=budget,
-        matrix_budget=_budget_of(matrix),
+        matrix_budget=budget_of(found),
         culprit_budget=culprit_budget,
-        python=python,
+        python=python or python_of(found),
     )
-    click.echo(render_workflow(forge, pipeline), nl=False)
+    text = render_workflow(forge, pipeline)
+    run_interruptibly(read_environment_file(pipeline.file, side_of_pins(found).python, Path.cwd()))
+    click.echo(text, nl=False)
 
 
-def _refuse_credentials(options: Mapping[str, str]) -> None:
+def refuse_credentials(options: Mapping[str, str]) -> None:
     """Reject options that hold credentials.
 
     Raises:
@@ -74,13 +100,29 @@ def _refuse_credentials(options: Mapping[str, str]) -> None:
             )
 
 
-def _budget_of(matrix: str) -> str:
-    """The gate budget of a matrix.
+def require_installation() -> str:
+    """The requirement with which pip installs this harness elsewhere.
 
     Raises:
-        UsageError: the matrix is missing or invalid; the gate would refuse it too.
+        UsageError: it was installed from a folder, which a CI does not have.
     """
-    return f"{math.ceil(read_matrix(find_matrix(matrix, Path.cwd())).gate.budget_seconds)}s"
+    if found := describe_installation():
+        return found
+    raise UsageError(
+        "the harness was installed from a local folder, which a CI does not have; name what pip installs "
+        "there, such as --install git+https://HOST/OWNER/REPOSITORY@COMMIT"
+    )
+
+
+def budget_of(matrix: Matrix) -> str:
+    """The gate budget of a matrix."""
+    return f"{math.ceil(matrix.gate.budget_seconds)}s"
+
+
+def python_of(matrix: Matrix) -> str:
+    """The Python of a pipeline: that of the matrix, if the harness runs on it."""
+    minor = ".".join(side_of_pins(matrix).python.split(".")[:2])
+    return max(minor, PIPELINE_PYTHON, key=Version)
 
 
 COMMANDS = (workflow,)

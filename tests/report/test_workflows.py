@@ -12,7 +12,9 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 from support.pipelines import FORGES, ODD, USUAL, parse, scripts
+from support.plan_texts import PLAIN, put_matrix
 
+from harness.cli import workflow
 from harness.cli.main import cli
 from harness.errors import UsageError
 from harness.report.gate.comment import marker
@@ -134,7 +136,7 @@ def test_the_command_knows_its_options(forge: Forge) -> None:
     known = {name for each in cli.commands["gate"].params for name in each.opts}
     asked = re.findall(r" (--[a-z-]+)", line)
     assert asked == [
-        *("--from", "--to", "--matrix", "--budget", "--culprit-budget"),
+        *("--base", "--to", "--matrix", "--budget", "--culprit-budget"),
         *("--allow-equal", "--plain", "--reports"),
     ]
     assert set(asked) <= known
@@ -206,8 +208,48 @@ def test_what_would_mean_something_else_is_refused(changes: dict[str, str], said
         render_workflow("github", Pipeline(**values))
 
 
-def test_the_command_prints_it() -> None:
-    asked = ["workflow", "github", "--install", USUAL.install]
+@pytest.fixture
+def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A project with a dependency file and no matrix."""
+    (tmp_path / "requirements.txt").write_text("numpy==2.4.6\n", encoding="utf-8")
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+ASKED = ("workflow", "github", "--install", USUAL.install)
+
+
+def refused(*arguments: str) -> str:
+    done = CliRunner().invoke(cli, arguments)
+    assert isinstance(done.exception, UsageError)
+    assert done.output == ""
+    return str(done.exception)
+
+
+def test_the_command_prints_it(project: Path) -> None:
+    asked = (*ASKED, "--matrix", "compat", "--file", "requirements.txt")
     assert CliRunner().invoke(cli, asked).output == render_workflow("github", USUAL)
-    assert CliRunner().invoke(cli, asked[:2]).exit_code == 2
-    assert CliRunner().invoke(cli, ["workflow", "else", *asked[2:]]).exit_code == 2
+    assert CliRunner().invoke(cli, ["workflow", "else"]).exit_code == 2
+    put_matrix(project / "matrices", PLAIN)
+    own = replace(USUAL, matrix="matrices/mine.toml", matrix_budget="600s")
+    assert CliRunner().invoke(cli, ASKED).output == render_workflow("github", own)
+
+
+def test_it_refuses_what_the_gate_refuses(project: Path) -> None:
+    assert "has no matrix in matrices/; `harness init` writes one" in refused(*ASKED)
+    put_matrix(project / "matrices", PLAIN)
+    assert "this project has a matrix of its own" in refused(*ASKED, "--matrix", "compat")
+    assert refused(*ASKED, "--file", "gone.txt") == "gone.txt: no such file"
+    (project / "requirements.txt").write_text("numpy=2.4.6\n", encoding="utf-8")
+    assert refused(*ASKED).startswith("requirements.txt:1: ")
+    (project / "requirements.txt").unlink()
+    assert "has no dependency file; name one, such as --file deploy/requirements.txt" in refused(*ASKED)
+
+
+def test_the_harness_is_installed_as_it_was_here(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    put_matrix(project / "matrices", PLAIN)
+    monkeypatch.setattr(workflow, "describe_installation", lambda: USUAL.install)
+    own = replace(USUAL, matrix="matrices/mine.toml", matrix_budget="600s")
+    assert CliRunner().invoke(cli, ASKED[:2]).output == render_workflow("github", own)
+    monkeypatch.setattr(workflow, "describe_installation", lambda: "")
+    assert "installed from a local folder, which a CI does not have; name what pip" in refused(*ASKED[:2])

@@ -2,24 +2,22 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import subprocess
 from pathlib import Path
 
 from support.pipelines import USUAL, parse, scripts
+from support.repositories import git
 
 from harness.report.workflows import Forge, render_workflow
+from harness.resolve.merge_base import find_merge_base
 
 
-def git(folder: Path, *arguments: str) -> str:
-    argv = ("git", "-c", "user.name=a", "-c", "user.email=a@b.c", "-c", "commit.gpgsign=false", *arguments)
-    return subprocess.run(argv, cwd=folder, check=True, capture_output=True, text=True).stdout.strip()
-
-
-def asked_from(forge: Forge, folder: Path, **variables: str) -> str:
-    """What the pipeline gives the gate as --from, where it runs in this repository."""
+def asked_base(forge: Forge, folder: Path, **variables: str) -> str:
+    """What the pipeline gives the gate as --base, where it runs in this repository."""
     document = parse(render_workflow(forge, USUAL))
-    (script,) = (each for each in scripts(forge, document) if "harness gate --from" in each)
+    (script,) = (each for each in scripts(forge, document) if "harness gate --base" in each)
     found = subprocess.run(
         ("bash", "-ec", f'harness() {{ printf "%s" "$3"; }}\n{script}'),
         cwd=folder,
@@ -35,16 +33,19 @@ def test_on_github_it_is_what_the_change_was_merged_into(tmp_path: Path) -> None
     """The tip of the target may be ahead of that: the gate would judge other people's changes, in reverse."""
     git(tmp_path, "init", "-q", "-b", "main")
     git(tmp_path, "commit", "-q", "--allow-empty", "-m", "target")
-    target = git(tmp_path, "rev-parse", "HEAD")
+    target = git(tmp_path, "rev-parse", "--short", "HEAD")
     git(tmp_path, "checkout", "-q", "-b", "change")
     git(tmp_path, "commit", "-q", "--allow-empty", "-m", "change")
+    git(tmp_path, "checkout", "-q", "main")
+    git(tmp_path, "commit", "-q", "--allow-empty", "-m", "ahead")
     git(tmp_path, "checkout", "-q", target)
     git(tmp_path, "merge", "-q", "--no-ff", "-m", "merge", "change")
-    assert asked_from("github", tmp_path) == f"{target}:requirements.txt"
+    base = asked_base("github", tmp_path)
+    assert asyncio.run(find_merge_base(base, tmp_path, {"GITHUB_BASE_REF": "main"})).commit == target
 
 
 def test_on_gitlab_it_is_where_the_branch_left_the_target_or_what_it_is_merged_with(tmp_path: Path) -> None:
     left = {"CI_MERGE_REQUEST_DIFF_BASE_SHA": "left"}
-    assert asked_from("gitlab", tmp_path, **left) == "left:requirements.txt"
+    assert asked_base("gitlab", tmp_path, **left) == "left"
     merged = left | {"CI_MERGE_REQUEST_TARGET_BRANCH_SHA": "tip"}
-    assert asked_from("gitlab", tmp_path, **merged) == "tip:requirements.txt"
+    assert asked_base("gitlab", tmp_path, **merged) == "tip"

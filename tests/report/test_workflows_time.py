@@ -34,6 +34,7 @@ def test_a_gate_has_the_time_of_all_its_parts(budget: str, culprit_budget: str, 
 def test_the_budget_is_that_of_the_matrix_unless_one_is_given(tmp_path: Path) -> None:
     """A pipeline that overrules the matrix would leave a gate inconclusive that has more time there."""
     path = make_matrix(tmp_path, f"{PLAIN}\n[gate]\nbudget-seconds = 1790.5\n").path
+    (tmp_path / "requirements.txt").write_text("numpy==2.4.6\n", encoding="utf-8")
     asked = ["workflow", "github", "--install", "x", "--matrix"]
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(path.parent)

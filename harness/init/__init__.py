@@ -1,0 +1,1 @@
+"""Prepare a project for the harness: find its service and its versions, try them, write a matrix."""
