@@ -287,11 +287,15 @@ def list_folder(folder: Path, marker: str = "") -> Iterator[Path]:
 def walk_files(folder: Path) -> Iterator[tuple[str, Path]]:
     """Relative path and path of every file below a folder, in a fixed order.
 
-    Bytecode, litter and temporary folders of the harness are left out.
+    Bytecode, litter, virtual environments and temporary folders of the harness are left out.
     """
     for place, folders, names in os.walk(folder):
         folders[:] = sorted(
-            name for name in folders if name != "__pycache__" and not fnmatch.fnmatchcase(name, TEMPORARY)
+            name
+            for name in folders
+            if name != "__pycache__"
+            and not fnmatch.fnmatchcase(name, TEMPORARY)
+            and not Path(place, name, "pyvenv.cfg").exists()
         )
         for name in sorted(names):
             if not name.endswith(".pyc") and name not in LITTER:

@@ -51,6 +51,7 @@ MAY_IMPORT = {
 }
 TOWER = MAY_IMPORT["store"] | MAY_IMPORT["judge"] | {"harness.cell"}
 MAY_IMPORT |= {"sweep": TOWER | {"harness.sweep"}, "gate": TOWER | {"harness.sweep", "harness.gate"}}
+MAY_IMPORT["init"] = MAY_IMPORT["gate"] | {"harness.init"}
 """Only ``harness.cli`` may import everything; nothing but it imports ``harness.report``."""
 
 TEMPLATES = HARNESS / "report" / "templates"
@@ -106,6 +107,8 @@ def test_imports_go_one_way(folder: str) -> None:
         ("sweep", "from harness.gate import run_gate"),
         ("sweep", "from harness.report.page.html import render_html"),
         ("gate", "from harness.cli import screen"),
+        ("gate", "from harness.init.look import look_at"),
+        ("init", "from harness.report.workflows import render_workflow"),
         ("gate", "from harness.report.gate.comment import render_gate_markdown"),
     ],
 )

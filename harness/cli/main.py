@@ -15,7 +15,7 @@ from typing import NoReturn
 
 import click
 
-from harness.cli import accepting, gating, look, maintain, sweeping, workflow
+from harness.cli import accepting, gating, init, look, maintain, sweeping, workflow
 from harness.cli.screen import tolerate_closed_pipes
 from harness.errors import ExitCode, HarnessError, UsageError
 from harness.files import describe_os_error
@@ -64,6 +64,7 @@ def cli() -> None:
 
 
 for command in (
+    *init.COMMANDS,
     *sweeping.COMMANDS,
     *gating.COMMANDS,
     *accepting.COMMANDS,

@@ -16,8 +16,8 @@ ADDED = f'weights = "model.safetensors"\nweights-sha256 = "{"0" * 64}"\n'
     ("before", "after"),
     [
         (
-            '# ours\n[model]\ndistribution = "m==1" # the model\nfolder = "m"\n\n# next\n[gate]\nlatency = 1.1\n',
-            f'# ours\n[model]\ndistribution = "m==1" # the model\nfolder = "m"\n{ADDED}\n# next\n[gate]\nlatency = 1.1\n',
+            '# ours\n[model]\nfolder = "m" # of the wheel\n\n# next\n[gate]\nlatency = 1.1\n',
+            f'# ours\n[model]\nfolder = "m" # of the wheel\n{ADDED}\n# next\n[gate]\nlatency = 1.1\n',
         ),
         ('[ model ] # here\nfolder = "m"', f'[ model ] # here\nfolder = "m"\n{ADDED}'),
     ],

@@ -1,0 +1,85 @@
+"""The text of the matrix that ``harness init`` writes, with the origin of every version."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping
+from pathlib import Path
+
+from harness.files import hash_file
+from harness.init.subject import SubjectForm
+from harness.init.versions import Today
+from harness.matrix.schema import Model
+from harness.store.models import find_weights
+
+_HEAD = """\
+# What `harness sweep` and `harness gate` judge; written by `harness init`, yours to edit.
+schema = 1
+title = {title}
+
+[axes] # the versions that a sweep compares: add some, or other packages
+numpy = [{numpy}]
+
+[baseline] # what the service runs on today
+numpy = {numpy}
+
+[pins]
+{pins}
+
+[subject]
+{subject}
+
+[model]
+{model}
+
+[gate]
+file = {file} # compared by `harness gate` without arguments
+"""
+
+
+def render_matrix(  # noqa: PLR0913 - one parameter an ingredient
+    path: Path, *, title: str, form: SubjectForm, today: Today, model: Model, folder: Path, file: Path
+) -> str:
+    """The matrix of a service as TOML; ``folder`` holds the model, ``file`` is the dependency file.
+
+    Paths in it are relative to the folder of ``path``.
+    """
+    pins = {"python": today.python, **{name: pin for name, pin in today.pins.items() if name != "numpy"}}
+    roots = [_relative(root, path.parent) for root in form.roots] + (["."] if form.adapter else [])
+    subject: dict[str, object] = {**form.keys(), "search-path": roots}
+    if today.requires:
+        subject["requires"] = list(today.requires)
+    return _HEAD.format(
+        title=_quote(title),
+        numpy=_quote(today.pins["numpy"].value),
+        pins="\n".join(
+            f"{name} = {{ version = {_quote(pin.value)}, reason = {_quote(pin.origin)} }}"
+            for name, pin in pins.items()
+        ),
+        subject=_lines(subject),
+        model=_lines(_model_keys(model, folder, path.parent)),
+        file=_quote(_relative(file, path.parent)),
+    )
+
+
+def _model_keys(model: Model, folder: Path, base: Path) -> dict[str, object]:
+    if model.distribution is None:
+        return {"path": _relative(folder, base)}
+    keys: dict[str, object] = {"distribution": model.distribution, "folder": model.folder}
+    if weights := find_weights(folder):
+        keys |= {"weights": weights, "weights-sha256": hash_file(folder / weights)}
+    return keys
+
+
+def _lines(keys: Mapping[str, object]) -> str:
+    return "\n".join(f"{key} = {_quote(value)}" for key, value in keys.items())
+
+
+def _quote(value: object) -> str:
+    """A text or a list of texts in TOML; its escapes are those of JSON."""
+    return json.dumps(value, ensure_ascii=False)
+
+
+def _relative(path: Path, base: Path) -> str:
+    return Path(os.path.relpath(path, base)).as_posix()

@@ -1,0 +1,149 @@
+"""Call the service once in its environment, before anything is written about it."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable, Sequence
+from contextlib import AsyncExitStack
+from pathlib import Path
+
+import msgspec
+
+from harness.cell.interface import DEFAULT_NORMALIZER, make_cell_environment
+from harness.errors import MachineError, UsageError
+from harness.held import temporary_folder
+from harness.init.project import WheelModel, find_installed_models
+from harness.init.subject import SubjectForm
+from harness.init.versions import Today
+from harness.matrix.schema import Model
+from harness.processes import describe_exit, run
+from harness.store.environments import Installer
+from harness.store.inputs import CellInputs, snapshot_suite
+from harness.store.models import make_environments, obtain_model
+from harness.store.store import Store
+
+TEXTS = ["A short text.", "Another one, a little longer than the first.", "Zürich, 東京 and a third text"]
+SECONDS = 600.0
+"""Limit of a trial: conversion of a large model takes minutes."""
+
+UNIT = 1e-2
+"""Largest distance from 1 of the norm of a normalized vector, float16 included."""
+
+Say = Callable[[str], None]
+
+
+class Trial(msgspec.Struct, frozen=True, kw_only=True, rename="kebab"):
+    """The result of a trial; ``error`` is empty, or what happened at ``step``.
+
+    ``where`` is the line in the code of the service; ``missing`` is a module that is not installed.
+    """
+
+    shape: tuple[int, ...] = ()
+    dtype: str = ""
+    norms: tuple[float, ...] = ()
+    final_dtype: str = ""
+    final_norms: tuple[float, ...] = ()
+    step: str = ""
+    error: str = ""
+    where: str = ""
+    missing: str = ""
+
+    @property
+    def normalized(self) -> bool:
+        """Whether the embeddings had length one before any normalizer."""
+        return all(abs(norm - 1) <= UNIT for norm in self.norms)
+
+
+class Tried(msgspec.Struct, frozen=True, kw_only=True):
+    """A trial, and the model that it took."""
+
+    trial: Trial
+    model: Model
+    folder: Path
+
+
+async def try_service(  # noqa: PLR0913, PLR0917 - one parameter an ingredient
+    form: SubjectForm, today: Today, model: Model | None, store: Store, installer: Installer, say: Say
+) -> Tried:
+    """Make the environment, obtain the model, and call the service on three texts.
+
+    Without ``model`` it is looked for in the distributions of the environment; its paths are absolute.
+
+    Raises:
+        UsageError: no model was found, or several.
+        StoreError: the environment or the model cannot be made.
+        MachineError: the process of the service ended without a result.
+    """
+    store.claim()
+    async with AsyncExitStack() as stack:
+        say(f"making the environment ({len(today.lock.distributions)} packages)")
+        suite = await snapshot_suite(store, stack)
+        python = await stack.enter_async_context(
+            make_environments(store, installer).use(today.cell, today.lock, say)
+        )
+        chosen = model or _choose_model(sorted((python.parent.parent / "lib").glob("python3*/site-packages")))
+        if chosen.distribution and not chosen.folder:
+            chosen = await _find_in_distribution(chosen.distribution, installer)
+        local = Path(chosen.path) if chosen.path else None
+        obtained = await obtain_model(chosen, local, store, installer, say, stack)
+        inputs = CellInputs(
+            suite=suite,
+            identity={},
+            model_dir=obtained.folder,
+            embedder=form.embedder,
+            normalizer=form.normalizer or DEFAULT_NORMALIZER,
+            search_path=form.roots,
+        )
+        say("calling the service on three texts")
+        return Tried(trial=await _call(form, inputs, today, python), model=chosen, folder=obtained.folder)
+
+
+async def _find_in_distribution(distribution: str, installer: Installer) -> Model:
+    with temporary_folder("model") as folder:
+        await installer.unpack(distribution, folder / "unpacked", Path(sys.executable))
+        return _choose_model([folder / "unpacked"])
+
+
+def _choose_model(sites: Sequence[Path]) -> Model:
+    found = [each for site in sites for each in find_installed_models(site)]
+    if len(found) != 1:
+        raise UsageError(_describe_models(found))
+    return Model(distribution=found[0].distribution, folder=found[0].folder)
+
+
+def _describe_models(found: list[WheelModel]) -> str:
+    if found:
+        named = " or ".join(f"--model {each.distribution}" for each in found)
+        return f"{len(found)} packages bring a model along; name that of the service: {named}"
+    return (
+        "no model folder was found (modules.json, or config.json with weights, here or in a package that "
+        "the service imports); name it: --model path/to/all-MiniLM-L6-v2, or --model NAME==VERSION for a "
+        "package that holds it"
+    )
+
+
+async def _call(form: SubjectForm, inputs: CellInputs, today: Today, python: Path) -> Trial:
+    with temporary_folder("trial") as workdir:
+        adapters = workdir / "adapter"
+        adapters.mkdir()
+        if form.adapter:
+            (adapters / f"{form.adapter_name}.py").write_text(form.adapter, encoding="utf-8")
+        spec = inputs.make_spec("trial", today.lock, workdir, ())
+        spec = spec.__class__(**{**vars(spec), "search_path": (*spec.search_path, str(adapters))})
+        files = [workdir / name for name in ("spec.json", "texts.json", "out.json")]
+        spec.write(files[0])
+        files[1].write_text(json.dumps(TEXTS), encoding="utf-8")
+        inputs.suite.put(workdir / "suite")
+        env = make_cell_environment(python, workdir / "suite", workdir, 1)
+        argv = (str(python), "-m", "harness.cell.trial", *map(str, files))
+        try:
+            done = await run(argv, env=env, cwd=workdir, timeout=SECONDS)
+        except TimeoutError:
+            raise MachineError(f"the service did not answer within {SECONDS:g} s") from None
+        if done.returncode != 0 or not files[2].is_file():
+            printed = (done.stderr.strip() or "without output").splitlines()[-1]
+            raise MachineError(
+                f"the process of the service {describe_exit(done.returncode)}: {printed[:500]}"
+            )
+        return msgspec.json.decode(files[2].read_bytes(), type=Trial)

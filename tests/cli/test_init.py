@@ -1,0 +1,223 @@
+"""The command ``init`` from end to end: planted wheels are resolved, and the service is really called."""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+from collections.abc import AsyncIterator
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from support.command_line import command
+from support.gate_world import make_world
+from support.repositories import git
+
+from harness.cli import init
+from harness.init import trial
+from harness.matrix.read import read_matrix
+from harness.matrix.schema import GateLimits
+from harness.resolve.pip_settings import IndexSettings
+
+SERVICE = """
+import numpy as np
+
+class Encoder:
+    def __init__(self, folder: str):
+        self.scale = float(open(folder + "/modules.json").read())
+
+    def compiled(self):
+        import openvino
+        return openvino.compile_model(self.scale)
+
+    def encode(self, texts: list[str]):
+        return np.array([[len(text), self.scale] for text in texts], dtype=np.float32)
+"""
+NORM = """
+import numpy as np
+
+def to_unit(m):
+    return m / np.linalg.norm(m, axis=1, keepdims=True)
+"""
+
+
+@pytest.fixture(scope="module")
+def settings(tmp_path_factory: pytest.TempPathFactory) -> IndexSettings:
+    return make_world(tmp_path_factory.mktemp("world"))[1]
+
+
+class Project:
+    """A project, and the command in it."""
+
+    def __init__(self, folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]):
+        self.folder, self.monkeypatch, self.capsys = folder, monkeypatch, capsys
+
+    def put(self, **files: str) -> None:
+        for name, text in files.items():
+            path = self.folder / f"{name}.py"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(text, encoding="utf-8")
+
+    def init(self, *arguments: str) -> tuple[int, str, str]:
+        code = command(self.monkeypatch, "init", "--yes", "--store", str(self.folder / ".store"), *arguments)
+        said = self.capsys.readouterr()
+        return code, said.out, said.err
+
+    @property
+    def files(self) -> set[str]:
+        found = (path for path in self.folder.rglob("*") if path.is_file())
+        names = {path.relative_to(self.folder).as_posix() for path in found}
+        return {name for name in names if not name.startswith((".store", ".git/"))}
+
+
+@pytest.fixture
+def project(
+    tmp_path: Path,
+    settings: IndexSettings,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> Project:
+    """A service, its dependency file and its model."""
+
+    async def read_settings() -> IndexSettings:
+        return settings
+
+    @contextlib.asynccontextmanager
+    async def use(*_: Any) -> AsyncIterator[Path]:
+        yield Path(sys.executable)
+
+    monkeypatch.setattr(init, "read_pip_settings", read_settings)
+    monkeypatch.setattr(trial, "make_environments", lambda *_: SimpleNamespace(use=use))
+    folder = tmp_path / "project"
+    model = folder / "models" / "mine"
+    model.mkdir(parents=True)
+    (model / "modules.json").write_text("3.0", encoding="utf-8")
+    (model / "model.safetensors").touch()
+    (folder / "requirements.txt").write_text(
+        "numpy==1.26.2\ntransformers>=4,<5\nflask==3.0\nopenvino==2025.4\n", encoding="utf-8"
+    )
+    monkeypatch.chdir(folder)
+    made = Project(folder, monkeypatch, capsys)
+    made.put(**{"search/__init__": "", "search/vectors": SERVICE, "search/norm": NORM})
+    return made
+
+
+def test_a_project_gets_a_matrix(project: Project) -> None:
+    before = project.files
+    code, said, error = project.init("--install", "git+https://example.org/h@0123abc", "--forge", "github")
+    assert (code, error) == (0, "")
+    pipeline = ".github/workflows/gate.yml"
+    written = {"matrices/service.toml", "matrices/harness_service.py", ".gitignore", pipeline}
+    assert project.files - before == written
+    matrix = read_matrix(project.folder / "matrices" / "service.toml")
+    newest = "the newest that goes with requirements.txt"
+    assert matrix.axes == {"numpy": ("1.26.2",)}
+    assert {name: (pin.version, pin.reason) for name, pin in matrix.pins.items()} == {
+        "python": ("3.11", "the Python that runs `harness init`"),
+        "openvino": ("2025.4", "requirements.txt"),
+        "sentence-transformers": ("3.3.1", f"the reference, {newest}"),
+        "torch": ("2.13.0", f"the reference runs on it, {newest}"),
+        "transformers": ("4.57.6", "requirements.txt: <5,>=4"),
+    }
+    subject = matrix.subject
+    assert (subject.embedder, subject.normalizer) == ("harness_service:make_embedder", "search.norm:to_unit")
+    assert matrix.search_path == (project.folder, matrix.folder)
+    assert (matrix.model_path, matrix.gate_file) == (
+        project.folder / "models" / "mine",
+        project.folder / "requirements.txt",
+    )
+    assert "git+https://example.org/h@0123abc" in (project.folder / pipeline).read_text(encoding="utf-8")
+    lines = [" ".join(line.split()) for line in said.splitlines()]
+    assert "model models/mine" in lines
+    assert "returns 3 x 2, float32, norms 13.34 to 44.1" in lines
+    assert "norms 1 after search.norm:to_unit, float32" in lines
+    assert max(map(len, said.splitlines())) < 80
+
+
+def test_what_is_there_is_not_overwritten(project: Project) -> None:
+    assert project.init("--forge", "none")[0] == 0
+    matrix = project.folder / "matrices" / "service.toml"
+    matrix.write_text("# mine\n", encoding="utf-8")
+    said = "matrices/service.toml exists; --force writes it again, --name OTHER adds another matrix"
+    assert project.init("--forge", "none") == (2, "", f"harness: {said}\n")
+    assert matrix.read_text(encoding="utf-8") == "# mine\n"
+    assert project.init("--forge", "none", "--force")[0] == 0
+    assert read_matrix(matrix).gate == GateLimits(file="../requirements.txt")
+
+
+@pytest.mark.parametrize(
+    ("change", "arguments", "said"),
+    [
+        ("requirements.txt", (), "has no dependency file; name one, such as --file deploy/requirements.txt"),
+        ("search/vectors.py", (), "looks like an embedder; name the class or function that turns a list"),
+        ("", ("--embedder", "search.vectors:Encodr"), "(did you mean 'search.vectors:Encoder'?)"),
+        ("models/mine/modules.json", ("--model", "models/other"), "--model models/other: no such folder"),
+        ("", ("--python", "three"), "--python 'three': expected a version such as 3.11"),
+        ("", ("--name", "../x"), "--name '../x': expected letters"),
+    ],
+)
+def test_what_is_not_found_is_asked_for(
+    project: Project, change: str, arguments: tuple[str, ...], said: str
+) -> None:
+    if change:
+        (project.folder / change).unlink()
+    before = project.files
+    code, _, error = project.init(*arguments)
+    assert (code, project.files) == (2, before)
+    assert said in error
+
+
+def test_two_candidates_are_listed(project: Project) -> None:
+    project.put(other=SERVICE)
+    code, _, error = project.init()
+    assert (code, error.splitlines()) == (
+        2,
+        [
+            "harness: 2 may be the embedder; name one:",
+            "  --embedder other:Encoder (runs a model on OpenVINO, takes a list of texts, its name)",
+            "  --embedder search.vectors:Encoder (runs a model on OpenVINO, takes a list of texts, its name)",
+        ],
+    )
+    assert project.init("--embedder", "other:Encoder", "--forge", "none")[0] == 0
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "said"),
+    [
+        ("import numpy as np", "import numpy as np, nothing_like_it", "cannot import: ModuleNotFoundError"),
+        ("float(open", "int(open", "cannot make the embedder: ValueError: invalid literal"),
+        (
+            "dtype=np.float32)",
+            "dtype=np.float32).tolist()",
+            "cannot embed three texts: the result is a list of list of float, but",
+        ),
+        ("self.scale] for", "texts[3]] for", "cannot embed three texts: IndexError: list index out of range"),
+    ],
+)
+def test_a_service_that_fails_is_told_with_its_line(
+    project: Project, before: str, after: str, said: str
+) -> None:
+    project.put(**{"search/vectors": SERVICE.replace(before, after)})
+    there = project.files
+    code, _, error = project.init()
+    assert (code, project.files) == (2, there)
+    assert error.startswith(f"harness: search.vectors:Encoder: {said}")
+    assert "--requires nothing_like_it" in error or "ModuleNotFoundError" not in error
+
+
+def test_versions_that_exclude_each_other_have_no_solution(project: Project) -> None:
+    (project.folder / "requirements.txt").write_text("numpy==2.4.6\nopenvino==2025.4\n", encoding="utf-8")
+    code, _, error = project.init()
+    assert code == 3
+    assert "requirements.txt has no solution together with the reference" in error
+    assert not (project.folder / "matrices").exists()
+
+
+def test_the_forge_of_the_remote_gets_its_pipeline(project: Project) -> None:
+    git(project.folder, "init", "--quiet")
+    git(project.folder, "remote", "add", "origin", "https://gitlab.example.org/a/b")
+    (project.folder / ".gitlab-ci.yml").write_text("stages: [test]\n", encoding="utf-8")
+    code, said, _ = project.init("--install", "h==1")
+    assert (code, (project.folder / ".gitlab" / "gate.yml").exists()) == (0, True)
+    assert "add to .gitlab-ci.yml: include: [{local: .gitlab/gate.yml}]" in " ".join(said.split())
