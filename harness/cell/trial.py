@@ -20,6 +20,10 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 
+LIMIT = 300
+"""Characters of an error that are shown; that of a conversion can hold a whole tensor."""
+
+
 class TrialError(Exception):
     """A step that failed: what was done, what happened, and where in the code of the service."""
 
@@ -62,7 +66,7 @@ def _do(step: str, work: Any, folders: Tuple[str, ...]) -> Any:
         frames = [each for each in traceback.extract_tb(error.__traceback__) if own not in each.filename]
         frames = [each for each in frames if each.filename.startswith(folders)] or frames
         where = f"{Path(frames[-1].filename).name}, line {frames[-1].lineno}" if frames else ""
-        raise TrialError(step, clean(f"{type(error).__name__}: {error}"), where, missing) from error
+        raise TrialError(step, clean(f"{type(error).__name__}: {error}", LIMIT), where, missing) from error
 
 
 def _check(step: str, found: Any, rows: int) -> NDArray:

@@ -161,9 +161,9 @@ def _choose(what: str, option: str, found: Sequence[Candidate], choose: Choose) 
 
 
 def _describe_nothing(modules: int, folder: Path) -> str:
-    where = f"{modules} Python files of {folder}" if modules else f"{folder}, which has no Python files"
+    count = f"{modules} Python files, tests left out" if modules else "no Python files but tests"
     return (
-        f"nothing in {where} looks like an embedder; name the class or function that turns a list of texts "
+        f"no embedder was found: {folder} has {count}; name the class or function that turns a list of texts "
         f"into vectors, such as {_EXAMPLE}"
     )
 

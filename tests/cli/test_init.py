@@ -150,7 +150,11 @@ def test_what_is_there_is_not_overwritten(project: Project) -> None:
     ("change", "arguments", "said"),
     [
         ("requirements.txt", (), "has no dependency file; name one, such as --file deploy/requirements.txt"),
-        ("search/vectors.py", (), "looks like an embedder; name the class or function that turns a list"),
+        (
+            "search/vectors.py",
+            (),
+            "has 2 Python files, tests left out; name the class or function that",
+        ),
         ("", ("--embedder", "search.vectors:Encodr"), "(did you mean 'search.vectors:Encoder'?)"),
         ("models/mine/modules.json", ("--model", "models/other"), "--model models/other: no such folder"),
         ("", ("--python", "three"), "--python 'three': expected a version such as 3.11"),

@@ -34,14 +34,16 @@ class Bench:
         places = ("--store", str(self.scratch / store), "--reports", str(self.scratch / "reports"))
         return (sys.executable, "-m", "harness", *arguments, "--matrix", self.matrix, "--plain", *places)
 
-    async def seconds(self, argv: Sequence[str], *, env: dict[str, str] | None = None) -> float:
+    async def seconds(
+        self, argv: Sequence[str], *, env: dict[str, str] | None = None, cwd: Path | None = None
+    ) -> float:
         """Wall seconds of a command; a red verdict is a result like any other, a broken harness is not.
 
         Raises:
             MachineError: the command could not do its work (exit 2 or 5, or a signal).
         """
         begun = time.perf_counter()
-        done = await run(argv, env=env, cwd=Path.cwd())
+        done = await run(argv, env=env, cwd=cwd or Path.cwd())
         if done.returncode in {2, 5} or done.returncode < 0:
             raise MachineError(
                 f"{' '.join(argv)}: exit {done.returncode}\n{(done.stdout + done.stderr)[-2000:]}"

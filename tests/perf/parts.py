@@ -19,24 +19,29 @@ from harness.store.store import Store
 from harness.sweep.limits import count_cores
 from perf.bench import Bench
 from perf.figures import Figure, compare
+from perf.newcomer import measure_newcomer
 from perf.pages import measure_pages
 
 
 @dataclass(frozen=True)
 class Part:
-    """Figures that are taken together; ``usual``: they are measured where no part is named."""
+    """Figures that are taken together; ``usual``: they are measured where no part is named.
+
+    ``needs_run``: they are taken of a cell that ran before.
+    """
 
     measure: Callable[[Bench, int], Awaitable[list[Figure]]]
     usual: bool = True
+    needs_run: bool = True
 
 
 async def measure_part(name: str, bench: Bench, rounds: int) -> tuple[Figure, ...]:
-    """Take the figures of one part; what all parts but that of the pages need first is made where it lacks.
+    """Take the figures of one part; the run that most parts need is made where it lacks.
 
     Raises:
         MachineError: the harness cannot run the cell at all, or the part failed.
     """
-    if name != "pages" and not bench.run.exists():
+    if PARTS[name].needs_run and not bench.run.exists():
         bench.say("making the environment, the model and the first result")
         await bench.seconds(bench.harness("sweep", "--only", bench.cell, "--no-latency"))
     return tuple(await PARTS[name].measure(bench, rounds))
@@ -144,11 +149,12 @@ async def _sweeps(bench: Bench, rounds: int) -> list[Figure]:
 
 
 PARTS = {
-    "pages": Part(measure_pages),
+    "pages": Part(measure_pages, needs_run=False),
     "environment": Part(_environments),
     "overhead": Part(_overhead),
     "cores": Part(_cores, usual=False),
     "plain": Part(_plain, usual=False),
     "sweep": Part(_sweeps, usual=False),
+    "newcomer": Part(measure_newcomer, usual=False, needs_run=False),
 }
 """Name -> part, the quick ones first."""

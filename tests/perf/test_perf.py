@@ -42,6 +42,11 @@ RENDERING = (
 )
 SPENT = {
     "by hand": 10.0,
+    "venv": 9.0,
+    "pip": 30.0,
+    "init": 60.0,
+    "gate --no-latency": 120.0,
+    "gate": 600.0,
     "plain": 90.0,
     "sweep --only --rerun": 11.0,
     "sweep --rerun": 500.0,
@@ -71,6 +76,13 @@ def test_every_part_in_its_order(tmp_path: Path) -> None:
             Figure("the whole sweep", "s", (500.0,), "at most 720"),
             Figure("the sweep with nothing changed", "s", (3.0, 3.0), "at most 5"),
         ),
+        "newcomer": (
+            Figure("pip install", "s", (30.0,)),
+            Figure("harness init --yes", "s", (60.0,)),
+            Figure("harness gate numpy==2.4.6 --no-latency", "s", (120.0,)),
+            Figure("harness gate numpy==2.4.6, latency and memory", "s", (600.0,)),
+            Figure("three commands to the first answer", "s", (210.0,), "at most 300"),
+        ),
     }
     assert bench.ran == [
         *("sweep --only", "sweep --only --checks", "sweep --only --checks"),
@@ -78,6 +90,7 @@ def test_every_part_in_its_order(tmp_path: Path) -> None:
         *("sweep --only --checks", "sweep --only --rerun"),
         *("sweep --only --checks", "plain") * 2,
         *("sweep --rerun", "sweep", "sweep"),
+        *("venv", "pip", "init", "gate --no-latency", "gate"),
     ]
 
 

@@ -23,8 +23,11 @@ class FakeBench(Bench):
     result: CellResult = field(default_factory=lambda: make_result("a", seconds={"environment": 2.0}))
     ran: list[str] = field(default_factory=list)
 
-    async def seconds(self, argv: Sequence[str], *, env: dict[str, str] | None = None) -> float:
+    async def seconds(
+        self, argv: Sequence[str], *, env: dict[str, str] | None = None, cwd: Path | None = None
+    ) -> float:
         assert (env is not None) is (name_of(argv) == "by hand")  # nothing of ours reaches the suite
+        assert (cwd is not None) is (name_of(argv) in {"pip", "init", "gate --no-latency", "gate"})
         self.ran.append(name_of(argv))
         spent = self.cost(argv)
         if "sweep" in argv:
@@ -56,6 +59,9 @@ def name_of(argv: Sequence[str]) -> str:
         return "rendering"
     if "tool" in argv:
         return "plain"
+    for word in ("venv", "pip", "init", "gate"):
+        if word in argv:
+            return f"{word} --no-latency" if "--no-latency" in argv else word
     return " ".join(["sweep", *(word for word in ("--only", "--rerun", "--checks") if word in argv)])
 
 
