@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -12,7 +13,7 @@ import click
 from harness.cli.options import open_store, store_option
 from harness.cli.screen import fit
 from harness.cli.workflow import PIPELINE_PYTHON, refuse_credentials
-from harness.errors import UsageError
+from harness.errors import MachineError, UsageError
 from harness.init.installed import describe_installation
 from harness.init.look import InitOptions, Project, look_at
 from harness.init.matrix_text import render_matrix
@@ -100,7 +101,9 @@ async def _prepare(  # noqa: PLR0913 - one parameter an option
         raise UsageError("nothing was written")
     write_files(files)
     _print([label("written", _listed(files, folder)), *_describe_pipeline(pipeline, forge, install)])
-    upgrade = await find_newest(today, settings, read_matrix(project.matrix))
+    upgrade = ""
+    with contextlib.suppress(MachineError):  # the files are written; this is a proposal
+        upgrade = await find_newest(today, settings, read_matrix(project.matrix))
     _print([label("next", _describe_next(upgrade))])
 
 

@@ -14,7 +14,7 @@ ADAPTER = '''\
 {imports}
 
 
-def make_embedder(model_dir: str):
+def {function}(model_dir: str):
     """Make the callable from a list of texts to an array (n, d)."""
     return {made}
 '''
@@ -46,12 +46,17 @@ def form_subject(embedder: Candidate, normalizer: Candidate | None, name: str) -
     identifier = "".join(each if each.isalnum() else "_" for each in name)
     adapter_name = "" if direct else f"harness_{identifier}"
     return SubjectForm(
-        embedder=embedder.dotted if direct else f"{adapter_name}:make_embedder",
+        embedder=embedder.dotted if direct else f"{adapter_name}:{_function_of(embedder)}",
         normalizer=normalizer.dotted if normalizer else "",
         adapter="" if direct else _adapt(embedder),
         adapter_name=adapter_name,
         roots=tuple(dict.fromkeys(roots)),
     )
+
+
+def _function_of(embedder: Candidate) -> str:
+    """The name of the function in the adapter, by which reports name the service."""
+    return f"make_{embedder.name.replace('.', '_')}"
 
 
 def _adapt(embedder: Candidate) -> str:
@@ -66,4 +71,4 @@ def _adapt(embedder: Candidate) -> str:
     imports = f"from {embedder.module.name} import {outer}"
     if embedder.folder == "Path":
         imports = f"from pathlib import Path\n\n{imports}"
-    return ADAPTER.format(imports=imports, made=made)
+    return ADAPTER.format(imports=imports, function=_function_of(embedder), made=made)

@@ -121,7 +121,7 @@ def test_a_project_gets_a_matrix(project: Project) -> None:
         "transformers": ("4.57.6", "requirements.txt: <5,>=4"),
     }
     subject = matrix.subject
-    assert (subject.embedder, subject.normalizer) == ("harness_service:make_embedder", "search.norm:to_unit")
+    assert (subject.embedder, subject.normalizer) == ("harness_service:make_Encoder", "search.norm:to_unit")
     assert matrix.search_path == (project.folder, matrix.folder)
     assert (matrix.model_path, matrix.gate_file) == (
         project.folder / "models" / "mine",

@@ -57,9 +57,9 @@ class TextEncoder:
     [
         (CALLED, "svc:Embedder", ""),
         (FACTORY, "svc:load_embedder", ""),
-        (ENCODER, "harness_mine:make_embedder", "Encoder(Path(model_dir)).encode"),
-        (BARE, "harness_mine:make_embedder", "embed"),
-        (NO_FOLDER, "harness_mine:make_embedder", "TextEncoder().embed_documents"),
+        (ENCODER, "harness_mine:make_Encoder", "Encoder(Path(model_dir)).encode"),
+        (BARE, "harness_mine:make_embed", "embed"),
+        (NO_FOLDER, "harness_mine:make_TextEncoder", "TextEncoder().embed_documents"),
     ],
 )
 def test_a_service_of_another_form_gets_an_adapter(
