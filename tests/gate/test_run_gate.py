@@ -131,7 +131,7 @@ def test_a_gate_is_decided_again_from_its_folder(front: Front) -> None:
 @pytest.mark.parametrize(
     ("arguments", "code", "said"),
     [
-        ((), 2, "no upgrade; name a change"),
+        ((), 2, "has no dependency file; name one, such as --to"),
         (("nunpy==2",), 2, "nunpy is neither under test"),
         (("numpy==1.26.2",), 2, "are the same environment"),
         (("numpy==1.20",), 2, "is a downgrade"),
