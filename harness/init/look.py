@@ -15,7 +15,7 @@ from harness.init.project import Chosen, find_model_folders, find_python
 from harness.init.source import Module, foreign_names, read_modules
 from harness.init.versions import needed_packages
 from harness.matrix.read import MATRICES, matrix_files
-from harness.matrix.schema import Model
+from harness.matrix.schema import Model, parse_requirement
 from harness.matrix.toml_file import suggest
 from harness.resolve.dependency_file import EnvironmentFile, read_environment_file
 from harness.resolve.packages import FilePackage
@@ -62,6 +62,7 @@ async def look_at(folder: Path, options: InitOptions, choose: Choose) -> Project
         UsageError: a part is missing or ambiguous; the message says what to give, with an example.
     """
     matrix = _place_matrix(folder, options)
+    _refuse_requirements(options.requires)
     name = options.file or find_dependency_file(folder, "--file")
     python = find_python(folder, folder / name)
     if options.python:
@@ -105,6 +106,14 @@ def _place_matrix(folder: Path, options: InitOptions) -> Path:
             f"this project has a matrix already ({MATRICES / there[0]}); --name OTHER adds another one"
         )
     return path
+
+
+def _refuse_requirements(texts: Sequence[str]) -> None:
+    for text in texts:
+        try:
+            parse_requirement(text)
+        except ValueError as error:
+            raise UsageError(f"--requires: {error}; write NAME or NAME==VERSION") from None
 
 
 def _parse_python(text: str) -> str:

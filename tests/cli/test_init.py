@@ -158,6 +158,8 @@ def test_what_is_there_is_not_overwritten(project: Project) -> None:
         ("", ("--embedder", "search.vectors:Encodr"), "(did you mean 'search.vectors:Encoder'?)"),
         ("models/mine/modules.json", ("--model", "models/other"), "--model models/other: no such folder"),
         ("", ("--python", "three"), "--python 'three': expected a version such as 3.11"),
+        ("models/mine/modules.json", (), "no model folder was found (modules.json, or config.json with"),
+        ("", ("--requires", "x>>1"), "--requires: 'x>>1' is not a requirement: "),
         ("", ("--name", "../x"), "--name '../x': expected letters"),
     ],
 )
