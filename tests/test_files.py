@@ -148,3 +148,12 @@ def test_temporary_folders_of_the_harness_are_no_part_of_a_folder(tmp_path: Path
     with mock.patch.object(tempfile, "tempdir", str(tmp_path)), temporary_folder("cell") as folder:
         write_whole(folder / "harness" / "cell" / "start.py", b"")
         assert [name for name, _ in walk_files(tmp_path)] == ["service.py", "harness-cellar/wine.py"]
+
+
+def test_a_virtual_environment_is_no_part_of_a_folder(tmp_path: Path) -> None:
+    """The search path of a service is often the root of its project, with the environment in it."""
+    for name in ("service.py", ".venv/lib/module.py", ".venv/pyvenv.cfg", "inner/module.py"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).touch()
+    assert [name for name, _ in walk_files(tmp_path)] == ["service.py", "inner/module.py"]
+    assert [name for name, _ in walk_files(tmp_path / ".venv")] == ["pyvenv.cfg", "lib/module.py"]
