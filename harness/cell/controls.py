@@ -27,13 +27,21 @@ LONGEST = 300
 """Largest length of a sentence in controls, in characters: padding has an effect, at low cost."""
 
 
+FEWEST = 24
+"""Sentences that are chosen at least, if there are as many: with a few, a control changes no ranking."""
+
+
 def choose_sentences(corpus: List[Sentence], per_kind: int = 2) -> List[Sentence]:
-    """Choose a small part of the corpus with every kind, without long texts."""
-    chosen: Dict[str, List[Sentence]] = {}
-    for sentence in corpus:
-        if len(sentence.text) <= LONGEST:
-            chosen.setdefault(sentence.kind, []).append(sentence)
-    return [sentence for group in chosen.values() for sentence in group[:per_kind]]
+    """Choose a small part of the corpus with every kind, without long texts unless there are few others."""
+    short = [sentence for sentence in corpus if len(sentence.text) <= LONGEST]
+    if len(short) < FEWEST:
+        short = sorted(corpus, key=lambda sentence: len(sentence.text))[:FEWEST]
+    kinds: Dict[str, List[Sentence]] = {}
+    for sentence in short:
+        kinds.setdefault(sentence.kind, []).append(sentence)
+    while len(kinds) * per_kind < FEWEST and per_kind < len(short):
+        per_kind += 1
+    return [sentence for group in kinds.values() for sentence in group[:per_kind]]
 
 
 class Controls:

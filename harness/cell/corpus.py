@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import hashlib
 import json
 from dataclasses import dataclass
@@ -38,13 +39,16 @@ class CorpusError(ValueError):
 def load_corpus(path: str) -> List[Sentence]:
     """Read a corpus; an empty path is the shipped corpus.
 
-    The file holds ``[[group]]`` tables: ``kind``, ``texts``, and an optional ``repeat`` (default 1), which
-    repeats a text separated by blanks.
+    A TOML file holds ``[[group]]`` tables: ``kind``, ``texts``, and an optional ``repeat`` (default 1), which
+    repeats a text separated by blanks. Any other file has one text per line, in ``.jsonl`` as a JSON string
+    or as ``text`` of an object; the controller has validated it (``harness.matrix.corpus``).
 
     Raises:
         CorpusError: an unknown key, an empty corpus, or a duplicate text.
     """
     file = Path(path) if path else SHIPPED
+    if file.suffix != ".toml":
+        return _read_lines(file)
     with file.open("rb") as opened:
         groups = tomllib.load(opened).get("group", [])
     sentences = [sentence for group in groups for sentence in _read_group(group, file)]
@@ -63,6 +67,25 @@ def hash_corpus(sentences: Iterable[Sentence]) -> str:
     """The sha256 of the texts in their order, without kinds."""
     text = json.dumps([sentence.text for sentence in sentences])
     return hashlib.sha256(text.encode("ascii")).hexdigest()
+
+
+KINDS = ((40, "short text"), (200, "text"), (1000, "long text"))
+"""Kinds of a team's own texts: below this number of characters; the rest are very long."""
+
+
+def _read_lines(file: Path) -> List[Sentence]:
+    data = file.read_bytes()
+    wide = data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
+    lines = data.decode("utf-16" if wide else "utf-8-sig").split("\n")
+    texts = [line.rstrip("\r") for line in lines if line.strip()]
+    if file.suffix != ".txt":
+        found = [json.loads(line) for line in texts]
+        texts = [entry["text"] if isinstance(entry, dict) else entry for entry in found]
+    return [Sentence(text, _kind_of(text)) for text in texts]
+
+
+def _kind_of(text: str) -> str:
+    return next((kind for length, kind in KINDS if len(text) < length), "very long text")
 
 
 def _read_group(group: Dict[str, Any], file: Path) -> List[Sentence]:

@@ -1,4 +1,4 @@
-"""Read and validate the companion files of a matrix: expectations, tolerances and corpus."""
+"""Read and validate the companion files of a matrix: expectations and tolerances."""
 
 from __future__ import annotations
 
@@ -198,43 +198,3 @@ def tolerances_of(matrix: Matrix) -> dict[str, Tolerance]:
 def allowed_values(tolerances: dict[str, Tolerance]) -> dict[str, float]:
     """Name -> allowed value, as passed to a cell."""
     return {name: found.allowed for name, found in tolerances.items()}
-
-
-# Corpus: validated before any cell reads it, because a fault would be an error in every cell.
-
-MOST_REPEATS = 10_000
-
-Texts = Annotated[tuple[str, ...], msgspec.Meta(min_length=1)]
-Repeats = Annotated[int, msgspec.Meta(ge=1, le=MOST_REPEATS)]
-
-
-class Group(Table, frozen=True, kw_only=True):
-    """Texts of one ``kind``, each repeated ``repeat`` times; read by ``harness.cell.corpus``."""
-
-    kind: Reason
-    texts: Texts
-    repeat: Repeats = 1
-
-
-class CorpusFile(Table, frozen=True, kw_only=True):
-    """A corpus file: ``[[group]]`` tables."""
-
-    group: Annotated[tuple[Group, ...], msgspec.Meta(min_length=1)]
-
-
-def check_corpus(matrix: Matrix) -> None:
-    """Validate the corpus of a matrix, if it has its own.
-
-    Raises:
-        UsageError: a key or value is invalid, there is no text, or a text is a duplicate.
-    """
-    path = matrix.corpus_path
-    if path is None:
-        return
-    groups = convert(read_toml(path), CorpusFile, path).group
-    counts = Counter((text, group.repeat) for group in groups for text in group.texts)
-    twice = next((text for (text, _), count in counts.items() if count > 1), None)
-    if twice is not None:
-        raise UsageError(
-            f"{path}: group: duplicate text {twice[:80]!r}; delete one: retrieval cannot distinguish them"
-        )
