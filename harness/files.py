@@ -17,7 +17,7 @@ from pathlib import Path, PurePosixPath
 
 from harness.errors import UsageError
 from harness.held import TEMPORARY, WRITING, writing_file
-from harness.redaction import redact
+from harness.redaction import NO_SECRETS, Secrets, redact
 
 _CHUNK = 1024 * 1024
 _FULL_BYTES = 64 * 1024
@@ -110,26 +110,27 @@ def find_full_disk(*folders: Path) -> str:
     return ""
 
 
-def copy_whole(source: Path, target: Path) -> bool:
+def copy_whole(source: Path, target: Path, secrets: Secrets = NO_SECRETS) -> bool:
     """Copy a text file atomically, without credentials; False if the source is no regular file."""
     if source.is_symlink() or not source.is_file():  # reading a FIFO would block; a link may lead anywhere
         return False
-    write_whole(target, _redact_bytes(source.read_bytes()))
+    write_whole(target, _redact_bytes(source.read_bytes(), secrets))
     return True
 
 
-def redact_file(path: Path) -> None:
+def redact_file(path: Path, secrets: Secrets = NO_SECRETS) -> None:
     """Remove the credentials from a text file that another program wrote; does nothing without a file."""
     if path.is_symlink() or not path.is_file():  # a cell may have created a FIFO or a link there
         return
     data = path.read_bytes()
-    redacted = _redact_bytes(data)
+    redacted = _redact_bytes(data, secrets)
     if redacted != data:
         write_whole(path, redacted)
 
 
-def _redact_bytes(data: bytes) -> bytes:
-    return redact(data.decode(errors="surrogateescape")).encode(errors="surrogateescape")
+def _redact_bytes(data: bytes, secrets: Secrets) -> bytes:
+    text = secrets.hide(data.decode(errors="surrogateescape"))
+    return redact(text).encode(errors="surrogateescape")
 
 
 def write_output(path: Path, data: bytes) -> None:

@@ -2,8 +2,8 @@
 
 On Linux every process of the same user can read the initial environment of a process in
 ``/proc/<pid>/environ``, whatever the process changes later. Therefore the controller re-executes itself once,
-with only the variables that it and its children need. Values with credentials are passed through a pipe and
-kept in memory.
+with only the variables that it and its children need. Values with credentials are passed through an anonymous
+file and kept in memory; variables that only a matrix may need stay in that file.
 """
 
 from __future__ import annotations
@@ -14,15 +14,16 @@ import json
 import os
 import re
 import sys
-from collections.abc import Mapping
+import tempfile
+from collections.abc import Iterable, Mapping
 
 from harness.redaction import redact
 
 _STARTED = "HARNESS_STARTED_AGAIN"
-"""``<process id>:<descriptor of the pipe>``; another id means that a parent passed the variable on."""
+"""``<process id>:<descriptor of the file>``; another id means that a parent passed the variable on."""
 
-_PIPE_BYTES = 16 * 1024
-"""Bytes that a pipe buffers on every system."""
+_KEPT = "HARNESS_KEPT_VARIABLES"
+"""The same in the process that was started again, whose file holds the variables that it does not need."""
 
 _PR_SET_DUMPABLE = 4  # <linux/prctl.h>
 
@@ -43,7 +44,7 @@ NEEDED = (
     *("CC", "CXX", "CFLAGS", "CPPFLAGS", "CXXFLAGS", "LDFLAGS", "CMAKE_*", "MAKEFLAGS", "PKG_CONFIG_PATH"),
     *("OMP_*", "OPENBLAS_*", "MKL_*", "SYSTEMROOT", "PATHEXT", "COMSPEC", "APPDATA", "LOCALAPPDATA"),
 )
-"""Globs of the variables that the controller, uv, pip and git read; all others are dropped."""
+"""Globs of the variables that the controller, uv, pip and git read; others are read for a matrix only."""
 
 _SECRET_NAME = re.compile(
     r"PASSWORD|PASSWD|TOKEN|SECRET|KEY|CREDENTIAL|_USERNAME$|^GIT_CONFIG_(?:VALUE|PARAMETERS)"
@@ -76,8 +77,9 @@ def protect_process() -> None:
     if pid != str(os.getpid()):
         _start_again()
     elif descriptor:
-        with os.fdopen(int(descriptor), encoding="utf-8") as pipe:
-            os.environ.update(json.load(pipe))
+        os.set_inheritable(int(descriptor), False)  # noqa: FBT003 - takes no keyword
+        os.environ.update(_read(int(descriptor))["needed"])
+        os.environ[_KEPT] = f"{pid}:{descriptor}"
     if sys.platform == "linux":
         # The files of this process in /proc then belong to root; those of its children are unaffected.
         ctypes.CDLL(None).prctl(_PR_SET_DUMPABLE, 0, 0, 0, 0)
@@ -87,15 +89,30 @@ def _start_again() -> None:
     if os.name != "posix" or not sys.executable or not sys.orig_argv:
         return
     shown, private = split_environment(os.environ)
-    descriptor = ""
-    if private:
-        data = json.dumps(private).encode()
-        if len(data) > _PIPE_BYTES:
-            shown, data = shown | private, b"{}"  # too large for the pipe: pass them visibly
-        reader, writer = os.pipe()
-        os.write(writer, data)
-        os.close(writer)
-        os.set_inheritable(reader, True)  # noqa: FBT003 - takes no keyword
-        descriptor = str(reader)
+    others = {name: value for name, value in os.environ.items() if name not in shown and name not in private}
+    descriptor = _make_anonymous_file()
+    os.write(descriptor, json.dumps({"needed": private, "others": others}).encode())
+    os.set_inheritable(descriptor, True)  # noqa: FBT003 - takes no keyword
     shown[_STARTED] = f"{os.getpid()}:{descriptor}"
     os.execve(sys.executable, [sys.executable, *sys.orig_argv[1:]], shown)  # noqa: S606 - itself
+
+
+def _make_anonymous_file() -> int:
+    """A file without a name, in memory where the system has such files."""
+    if hasattr(os, "memfd_create"):  # Linux
+        return os.memfd_create("harness")
+    with tempfile.TemporaryFile() as file:
+        return os.dup(file.fileno())
+
+
+def _read(descriptor: int) -> dict[str, dict[str, str]]:
+    found: dict[str, dict[str, str]] = json.loads(os.pread(descriptor, os.fstat(descriptor).st_size, 0))
+    return found
+
+
+def read_variables(names: Iterable[str]) -> dict[str, str]:
+    """The variables of these names with which the command was started, without those that are not set."""
+    pid, _, descriptor = os.environ.get(_KEPT, "").partition(":")
+    others = _read(int(descriptor))["others"] if pid == str(os.getpid()) else {}
+    known = {**others, **os.environ}
+    return {name: known[name] for name in names if name in known}

@@ -1,4 +1,4 @@
-r"""Remove credentials from text: the user part of URLs, and query parameters that grant access.
+r"""Remove credentials from text: the user part of URLs, parameters that grant access, and known secrets.
 
 The host stays, so that a message still names the index that failed. A URL ends at white space, ``"``, ``<``
 or ``>``, which RFC 3986 (appendix C) excludes from URLs; everything else counts as part of it, because real
@@ -10,7 +10,11 @@ Known gap: a token without a colon but with a slash (``https://to/ken@host``) re
 
 from __future__ import annotations
 
+import json
 import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from urllib.parse import quote
 
 MASK = "redacted"
 """Replaces credentials; plain letters need no escaping in Markdown, HTML, JSON and shells."""
@@ -73,3 +77,44 @@ def _mask_user(found: re.Match[str]) -> str:
     if closed and _HOST.fullmatch(quoted.removesuffix("\\")):
         return found[0]  # 'https://host','a@b': the @ is outside of the quoted URL
     return _mask(found)
+
+
+SHORTEST = 4
+"""Characters of a value from which it is hidden; a shorter one, such as ``0``, would be hidden everywhere."""
+
+
+@dataclass(frozen=True)
+class Secrets:
+    """Spellings of the values that a cell was given in confidence, each with a placeholder; longest first."""
+
+    spellings: tuple[tuple[str, str], ...] = ()
+
+    @classmethod
+    def of(cls, values: Mapping[str, str]) -> Secrets:
+        """The secrets in variables; of a value with several lines, such as a key, each line is one."""
+        found = {
+            spelling: f"<{name}>"
+            for name, value in values.items()
+            for part in {value, *value.splitlines()}
+            for spelling in (part, repr(part)[1:-1], json.dumps(part)[1:-1], quote(part, safe=""))
+            if len(part) >= SHORTEST and part.strip()
+        }
+        return cls(tuple(sorted(found.items(), key=lambda pair: -len(pair[0]))))
+
+    def hide(self, text: str) -> str:
+        """The text with a placeholder for each secret, also for one that a shortened text ends in."""
+        for spelling, name in self.spellings:
+            text = text.replace(spelling, name)
+            if text.endswith("…"):
+                text = _hide_end(text[:-1], spelling, name) + "…"
+        return text
+
+
+NO_SECRETS = Secrets()
+
+
+def _hide_end(text: str, spelling: str, name: str) -> str:
+    for length in range(len(spelling) - 1, SHORTEST - 1, -1):
+        if text.endswith(spelling[:length]):
+            return text[:-length] + name
+    return text

@@ -21,7 +21,8 @@ UNDER_TEST = {
     "tokenizers",
 }
 FOUNDATION = {
-    f"harness.{name}" for name in ("errors", "files", "held", "input_files", "records", "redaction", "seals")
+    f"harness.{name}"
+    for name in ("errors", "files", "held", "input_files", "protection", "records", "redaction", "seals")
 }
 INTERFACE = {"harness.cell.interface"}
 """The module that every part of the controller shares with the cell."""

@@ -40,7 +40,7 @@ import asyncio, ctypes, os, sys
 from pathlib import Path
 from harness import processes
 from harness.protection import protect_process
-from harness.cell.interface import make_cell_environment
+from harness.matrix.variables import make_cell_environment
 
 async def run_child(walk, folder):
     env = make_cell_environment(Path("/usr/bin/python3"), folder, folder, 1)

@@ -8,11 +8,13 @@ import numpy as np
 import pytest
 
 from harness.cell.corpus import Sentence
+from harness.cell.subject import describe_form
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from harness.cell.controls import Controls
+    from harness.cell.interface import CellSpec
 
 
 SLICE = 8
@@ -37,10 +39,14 @@ def embed_in_slices(embedder: Any, texts: List[str]) -> NDArray:
 
 
 class Answers:
-    """Embeddings of the corpus by the subject, in each available output dtype."""
+    """Embeddings of the corpus by the subject, in each available output dtype.
 
-    def __init__(self, subject: Any, texts: List[str]) -> None:
+    ``query_subject`` embeds queries, where the service has a function of its own for them.
+    """
+
+    def __init__(self, subject: Any, texts: List[str], query_subject: Any = None) -> None:
         self.subject = subject
+        self.query_subject = subject if query_subject is None else query_subject
         self._texts = texts
         self._known: Dict[str, NDArray] = {}
 
@@ -64,6 +70,18 @@ class Answers:
             self._known[""] = embed_in_slices(self.subject, self._texts)
         return self._known[""].copy()
 
+    def form(self, output: str) -> str:
+        """The dtype of vectors as they are returned, or what holds them: ``list of lists of floats``."""
+        return describe_form(self.variant(output)(["a text"]))
+
+    def queries(self, output: str) -> NDArray:
+        """Embeddings of the corpus as queries (n, d); ``embeddings`` where these do not differ."""
+        if self.query_subject is self.subject:
+            return self.embeddings(output)
+        if "queries" not in self._known:
+            self._known["queries"] = embed_in_slices(self.query_subject, self._texts)
+        return self._known["queries"].copy()
+
     def embeddings(self, output: str) -> NDArray:
         """Embeddings of the corpus (n, d), not normalized, as a new copy."""
         if output not in self._known:
@@ -74,20 +92,33 @@ class Answers:
 
 
 @pytest.fixture(scope="session")
-def answers(subject: Any, corpus: List[Sentence]) -> Answers:
+def answers(subject: Any, query_subject: Any, corpus: List[Sentence]) -> Answers:
     """Return the embeddings of the corpus by the subject."""
-    return Answers(subject, [sentence.text for sentence in corpus])
+    return Answers(subject, [sentence.text for sentence in corpus], query_subject)
 
 
-@pytest.fixture(scope="session")
-def expected(reference_model: Any, corpus: List[Sentence]) -> NDArray:
-    """Return ``encode(normalize_embeddings=True)`` of the corpus (n, d), read-only."""
+def embed_by_reference(model: Any, corpus: List[Sentence], role: str) -> NDArray:
+    """``encode(normalize_embeddings=True)`` of the corpus (n, d), read-only; see ``reference.encode``."""
     from harness.cell.reference import encode  # noqa: PLC0415 # torch
 
     texts = [sentence.text for sentence in corpus]
-    embeddings = embed_in_slices(lambda part: encode(reference_model, part, normalize=True), texts)
+    embeddings = embed_in_slices(lambda part: encode(model, part, normalize=True, role=role), texts)
     embeddings.setflags(write=False)
     return embeddings
+
+
+@pytest.fixture(scope="session")
+def expected(spec: CellSpec, reference_model: Any, corpus: List[Sentence]) -> NDArray:
+    """Return the corpus as the reference embeds it; as documents where queries differ."""
+    return embed_by_reference(reference_model, corpus, "document" if spec.query else "")
+
+
+@pytest.fixture(scope="session")
+def expected_queries(
+    spec: CellSpec, reference_model: Any, corpus: List[Sentence], expected: NDArray
+) -> NDArray:
+    """Return the corpus as the reference embeds queries; ``expected`` where these do not differ."""
+    return embed_by_reference(reference_model, corpus, "query") if spec.query else expected
 
 
 @pytest.fixture(scope="session")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Sequence, Tuple
+from typing import TYPE_CHECKING, Optional, Sequence, Tuple
 
 import numpy as np
 
@@ -79,9 +79,12 @@ def score(queries: NDArray, index: NDArray) -> NDArray:
     return scores
 
 
-def score_others(embeddings: NDArray) -> NDArray:
-    """Scores (n, n) of every row for all other rows, in float64; minus infinity for itself."""
-    scores = score(embeddings, embeddings)
+def score_others(embeddings: NDArray, index: Optional[NDArray] = None) -> NDArray:
+    """Scores (n, n) of every row for all other rows, in float64; minus infinity for itself.
+
+    ``index`` (n, d) holds the same texts as documents, where queries are embedded differently.
+    """
+    scores = score(embeddings, embeddings if index is None else index)
     np.fill_diagonal(scores, -np.inf)
     return scores
 
@@ -114,13 +117,22 @@ def find_swaps(found: NDArray, expected: NDArray, tie: float, depth: int) -> NDA
     return beyond
 
 
-def differing_queries(actual: NDArray, expected: NDArray, tie: float, depth: int = 10) -> NDArray:
+def differing_queries(  # noqa: PLR0913 - two sides, each with an index
+    actual: NDArray,
+    expected: NDArray,
+    tie: float,
+    depth: int = 10,
+    *,
+    index: Optional[NDArray] = None,
+    expected_index: Optional[NDArray] = None,
+) -> NDArray:
     """For each query the largest score difference of a swap in its top ``depth`` beyond ``tie``, else 0.
 
     Two rows swap as a tie if their expected scores differ by at most ``tie``. A row with NaN always has a
-    different ranking.
+    different ranking. The indexes are those of ``score_others``.
     """
-    swapped = find_swaps(score_others(actual), score_others(expected), tie, depth)
+    scores = score_others(expected, expected_index)
+    swapped = find_swaps(score_others(actual, index), scores, tie, depth)
     finite = np.isfinite(actual).all(axis=1)
     beyond: NDArray = np.where(finite, swapped, np.inf)
     return beyond

@@ -14,7 +14,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, Optional, Sequence
 
-from harness.cell.interface import DEFAULT_EMBEDDER, CellSpec
+from harness.cell.interface import CellSpec
 from harness.cell.probe import MODEL_FILE, NOTHING_TO_CONVERT, make_embedder
 from harness.cell.record import clean
 from harness.cell.start import leave, settle
@@ -53,9 +53,9 @@ def convert(spec: CellSpec, folder: Path) -> str:
 
 
 def _fill(spec: CellSpec, made: Path) -> str:
-    if spec.embedder != DEFAULT_EMBEDDER:
+    if not spec.is_shipped:
         (made / NOTHING_TO_CONVERT).touch()
-        return f"nothing to convert: {spec.embedder} converts by itself"
+        return f"nothing to convert: {spec.paths[0]} converts by itself"
     import openvino  # noqa: PLC0415 - only where there is something to convert
 
     from harness.cell.embedder import OpenVinoEmbedder  # noqa: PLC0415 - likewise

@@ -163,7 +163,8 @@ def make_golden(spec: CellSpec) -> Golden:
     corpus = load_corpus(spec.corpus)
     model = load_reference(spec.model_dir)
     texts = [sentence.text for sentence in corpus]
-    embeddings = embed_in_slices(lambda part: encode(model, part, normalize=True), texts)
+    role = "document" if spec.query else ""
+    embeddings = embed_in_slices(lambda part: encode(model, part, normalize=True, role=role), texts)
     return Golden(compute_key(Path(spec.model_dir), corpus), _versions(), embeddings.astype(np.float32))
 
 

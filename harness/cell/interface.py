@@ -1,4 +1,4 @@
-"""The interface of controller and cell: the spec of a process, its environment, checks and scenarios.
+"""The interface of controller and cell: the spec of a process, checks and scenarios.
 
 Both sides import it, on every Python of a matrix, so it needs the standard library only.
 """
@@ -34,6 +34,14 @@ class CellSpec:
         embedder: dotted path ``module:name`` of a factory ``(model_dir: str) -> embedder``; an embedder is
             called with ``list[str]`` and returns a float array of shape (n, d), not normalized.
         normalizer: dotted path of a function, array (n, d) -> array (n, d).
+        service: dotted path of a function from ``list[str]`` to final vectors, or of its factory, instead of
+            embedder and normalizer; see ``harness.cell.subject``. Empty: embedder and normalizer.
+        query: the same for queries, where they differ from documents, which ``service`` then embeds.
+        normalized: whether the vectors of the service have length one.
+        setup: dotted path of a function without arguments, called before the subject is imported.
+        close: the same, called at the end of the process.
+        batch: texts in a call of the service in production; None: the usual batches are timed.
+        variables: names of the environment variables that the matrix adds to those of a cell.
         search_path: folders at the start of ``sys.path``, for the subject.
         model_dir: a local sentence-transformers model folder.
         corpus: path of the corpus (TOML); empty: the one that is shipped.
@@ -58,6 +66,13 @@ class CellSpec:
     workdir: str
     embedder: str = DEFAULT_EMBEDDER
     normalizer: str = DEFAULT_NORMALIZER
+    service: str = ""
+    query: str = ""
+    normalized: bool = True
+    setup: str = ""
+    close: str = ""
+    batch: Optional[int] = None
+    variables: Tuple[str, ...] = ()
     search_path: Tuple[str, ...] = ()
     corpus: str = ""
     golden: Optional[str] = None
@@ -74,8 +89,28 @@ class CellSpec:
     @property
     def normalizers(self) -> Tuple[str, ...]:
         """Names of the normalizers under check."""
-        shipped = ("manual", "stable")
-        return shipped if self.normalizer == DEFAULT_NORMALIZER else ("subject", *shipped)
+        return name_normalizers(self.normalizer, service=bool(self.service))
+
+    @property
+    def is_shipped(self) -> bool:
+        """Whether the embedder is that of the harness, which can take a converted model."""
+        return not self.service and self.embedder == DEFAULT_EMBEDDER
+
+    @property
+    def paths(self) -> Tuple[str, ...]:
+        """The dotted paths of the subject, without setup and close."""
+        service = (self.service, self.query) if self.query else (self.service,)
+        return service if self.service else (self.embedder, self.normalizer)
+
+    def list_cases(self, checks: Sequence[Check]) -> Tuple[str, ...]:
+        """The ids of all cases that this subject is asked, in the order of the checks."""
+        asked = list_checks(checks, service=bool(self.service), normalized=self.normalized)
+        return tuple(case for check in asked for case in check.cases(self.normalizers))
+
+    def list_scenarios(self) -> Dict[str, Scenario]:
+        """The latency scenarios of this subject by id."""
+        found = load_scenarios(() if self.service else self.normalizers, self.batch)
+        return {scenario.id: scenario for scenario in found}
 
     def write(self, path: Path) -> None:
         """Write the spec as JSON."""
@@ -85,7 +120,7 @@ class CellSpec:
     def read(cls, path: Path) -> CellSpec:
         """Read a spec made by ``write``."""
         raw: Dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-        tuples = ("phases", "search_path", "scenarios", "only")
+        tuples = ("phases", "search_path", "scenarios", "only", "variables")
         values: Dict[str, Any] = {key: tuple(raw[key]) if key in tuples else raw[key] for key in raw}
         return cls(**values)
 
@@ -114,6 +149,14 @@ LAYERS = ("ENV", "API", "L0", "L1", "L2", "L3", "RT", "GOLD")
 
 SHIPPED_NORMALIZERS = ("manual", "stable")
 """The normalizers of the harness; a normalizer of the user is a third, called ``subject``."""
+
+
+def name_normalizers(normalizer: str, *, service: bool) -> Tuple[str, ...]:
+    """Axis values of the normalizers; a service has one, whose vectors are final already."""
+    if service:
+        return ("subject",)
+    return SHIPPED_NORMALIZERS if normalizer == DEFAULT_NORMALIZER else ("subject", *SHIPPED_NORMALIZERS)
+
 
 AXES: Dict[str, Tuple[str, ...]] = {
     "dtype": ("float16", "float32", "float64"),
@@ -169,6 +212,11 @@ class Check:
     reaches: Tuple[Tuple[str, str], ...] = ()
     on: str = "subject"
     by: str = "cell"
+
+    @property
+    def is_of_a_part(self) -> bool:
+        """Whether the check runs a part of a service alone: its normalizer, or its model (hidden states)."""
+        return self.layer in ("L0", "L1") or self.over == ("normalizer",)
 
     @property
     def is_control(self) -> bool:
@@ -262,6 +310,18 @@ def load_checks(path: Path = CHECKS_FILE) -> Tuple[Check, ...]:
         return tuple(_check(entry) for entry in tomllib.load(file)["check"])
 
 
+LENGTH_CHECK = "l2.unit-length"
+"""The check of the lengths of final vectors, which has no meaning where a service does not normalize."""
+
+
+def list_checks(checks: Sequence[Check], *, service: bool, normalized: bool = True) -> Tuple[Check, ...]:
+    """The checks that a subject is asked; a service is compared end to end, not in its parts."""
+    if not service:
+        return tuple(checks)
+    whole = (check for check in checks if not check.is_of_a_part)
+    return tuple(check for check in whole if normalized or check.id != LENGTH_CHECK)
+
+
 MARGIN_CHECK = "l0.margin"
 """The check that measures how far the embeddings are from norms at which a normalizer breaks."""
 
@@ -288,32 +348,44 @@ def list_measured_by(side: str, cases: Sequence[str]) -> Tuple[str, ...]:
     return tuple(case for case in cases if sides.get(check_of(case), "cell") == side)
 
 
-def load_scenarios(normalizers: Tuple[str, ...] = SHIPPED_NORMALIZERS) -> Tuple[Scenario, ...]:
-    """Every latency scenario, in the order of measurement."""
+def load_scenarios(
+    normalizers: Tuple[str, ...] = SHIPPED_NORMALIZERS, batch: Optional[int] = None
+) -> Tuple[Scenario, ...]:
+    """Every latency scenario, in the order of measurement.
+
+    Without normalizers only texts are embedded. ``batch`` is that of production, instead of the usual ones.
+    """
     normalize = (
-        Scenario(f"normalize.{target}.{dtype}.{batch}", "normalize", target, batch, dtype)
+        Scenario(f"normalize.{target}.{dtype}.{size}", "normalize", target, size, dtype)
         for dtype in ("float32", "float16")
-        for batch in (1, 32, 256, 4096)
+        for size in ((1, 32, 256, 4096) if batch is None else (batch,))
         for target in (*normalizers, "reference")
+        if normalizers
     )
     embed = (
-        Scenario(f"embed.{target}.float32.{batch}", "embed", target, batch, "float32")
-        for batch in (1, 8, 32)
+        Scenario(f"embed.{target}.float32.{size}", "embed", target, size, "float32")
+        for size in ((1, 8, 32) if batch is None else (batch,))
         for target in ("openvino", "sentence-transformers")
     )
     return (*normalize, *embed)
 
 
-# Dotted paths of embedder and normalizer
+# Dotted paths of the subject
 
 SHIPPED = {"manual": "harness.cell.normalizers:manual", "stable": "harness.cell.normalizers:stable"}
+RETURNED, TO_UNIT = "harness.cell.subject:return_unchanged", "harness.cell.subject:to_unit"
+"""The normalizers of a service: none if its vectors have length one, else one of the harness."""
+
+
+class MissingNameError(ImportError):
+    """A module has no such name."""
 
 
 def load_dotted(path: str) -> Any:
     """Import the object ``module:name`` (or ``module:name.attribute``).
 
     Raises:
-        ImportError: the module or the name does not exist.
+        ImportError: the module does not exist; a ``MissingNameError`` if it has no such name.
     """
     module, _, name = path.partition(":")
     if not name:
@@ -321,46 +393,11 @@ def load_dotted(path: str) -> Any:
     try:
         return reduce(getattr, name.split("."), importlib.import_module(module))
     except AttributeError as error:
-        raise ImportError(f"{path!r}: {error}") from error
+        raise MissingNameError(f"{path!r}: {error}") from error
 
 
 def load_normalizer(spec: CellSpec, name: str) -> Any:
     """The normalizer of the axis value ``manual``, ``stable`` or ``subject``."""
+    if spec.service:
+        return load_dotted(RETURNED if spec.normalized else TO_UNIT)
     return load_dotted(SHIPPED.get(name, spec.normalizer))
-
-
-_THREADS = (
-    "OMP_NUM_THREADS",
-    "MKL_NUM_THREADS",
-    "OPENBLAS_NUM_THREADS",
-    "NUMEXPR_NUM_THREADS",
-    "VECLIB_MAXIMUM_THREADS",
-)
-
-
-def make_cell_environment(python: Path, suite: Path, workdir: Path, threads: int) -> dict[str, str]:
-    """The environment variables of a cell process, without its channel.
-
-    ``workdir`` gets an empty home and a folder for temporary files. The environment of the controller is not
-    passed on, so cells are equal on every machine and cannot leak secrets.
-    """
-    home, temporary = workdir / "home", workdir / "tmp"
-    for folder in (home, temporary):
-        folder.mkdir(parents=True, exist_ok=True)
-    return {
-        "PATH": f"{python.parent}:/usr/bin:/bin",
-        "HOME": str(home),
-        "TMPDIR": str(temporary),
-        "LANG": "C.UTF-8",
-        "PYTHONPATH": str(suite),
-        "PYTHONHASHSEED": "0",
-        "PYTHONNOUSERSITE": "1",
-        "PYTHONSAFEPATH": "1",  # ignored before Python 3.11
-        "PYTHONUNBUFFERED": "1",  # the log of a killed process is complete
-        "HF_HUB_OFFLINE": "1",
-        "TRANSFORMERS_OFFLINE": "1",
-        "HF_HUB_DISABLE_TELEMETRY": "1",
-        "CI": "true",  # openvino sends telemetry at import except in a CI
-        "TOKENIZERS_PARALLELISM": "false",
-        **dict.fromkeys(_THREADS, str(threads)),
-    }

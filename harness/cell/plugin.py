@@ -177,8 +177,8 @@ class CellPlugin:
         self.complete = False  # all selected items have run and were sent
         self._checks = {check.id: check for check in checks}
         ordered = sorted(checks, key=lambda check: LAYERS.index(check.layer))
-        cases = [case for check in ordered for case in check.cases(spec.normalizers)]
-        chosen = select_cases(cases, spec.only) if spec.only else tuple(cases)
+        cases = spec.list_cases(ordered)
+        chosen = select_cases(cases, spec.only) if spec.only else cases
         self._rank = {case: rank for rank, case in enumerate(list_measured_by("cell", chosen))}
 
     # --- collection ---

@@ -15,17 +15,10 @@ from typing import TYPE_CHECKING, Any, Callable, Dict, Iterator, List, Optional,
 
 from harness.cell.channel import Channel, ChannelClosedError
 from harness.cell.facts import high_water_bytes
-from harness.cell.interface import (
-    DEFAULT_EMBEDDER,
-    SHIPPED,
-    CellSpec,
-    Scenario,
-    load_dotted,
-    load_normalizer,
-    load_scenarios,
-)
+from harness.cell.interface import SHIPPED, CellSpec, Scenario, load_dotted
 from harness.cell.record import clean
 from harness.cell.start import SCHEMA, import_modules, leave, settle
+from harness.cell.subject import make_subject, run_step
 from harness.cell.turns import Turns, calibrate, warm_up
 
 if TYPE_CHECKING:
@@ -60,7 +53,7 @@ class Probe:
 
     @cached_property
     def _planned(self) -> Dict[str, Scenario]:
-        return {scenario.id: scenario for scenario in load_scenarios(self.spec.normalizers)}
+        return self.spec.list_scenarios()
 
     @property
     def embeds(self) -> bool:
@@ -69,6 +62,8 @@ class Probe:
 
     def modules(self) -> Tuple[str, ...]:
         """The modules to import, in order; dotted paths of subjects last."""
+        if self.spec.service:
+            return ("numpy", *self.spec.paths)
         names = {one.target for one in self._served() if one.kind == "normalize"}
         names.update(self.spec.normalizers[:1] if self.embeds else ())
         paths = {SHIPPED.get(name, self.spec.normalizer) for name in names}
@@ -90,8 +85,7 @@ class Probe:
             raise UnsupportedScenarioError("a probe process does not import sentence-transformers")
         if planned.kind == "normalize":
             return scenarios.make_normalize(planned, self.spec)
-        normalize = load_normalizer(self.spec, self.spec.normalizers[0])
-        return scenarios.make_openvino(self._texts(planned.batch), self._embed(), normalize)
+        return scenarios.make_openvino(self._texts(planned.batch), self._embed(), self.spec)
 
     def _served(self) -> List[Scenario]:
         """The scenarios of the spec that a probe process can measure."""
@@ -102,7 +96,8 @@ class Probe:
         from harness.cell.corpus import load_corpus  # noqa: PLC0415 - a normalizer needs no texts
         from harness.cell.scenarios import pick_texts  # noqa: PLC0415 - NumPy, as above
 
-        return pick_texts([entry.text for entry in load_corpus(self.spec.corpus)], batch)
+        corpus = [entry.text for entry in load_corpus(self.spec.corpus)]
+        return pick_texts(corpus, batch, own=bool(self.spec.corpus))
 
     def _embed(self) -> Any:
         if self._embedder is None:
@@ -139,11 +134,8 @@ def make_embedder(spec: CellSpec) -> Any:
     Raises:
         FileNotFoundError: the folder of the spec has no converted model.
     """
-    factory = load_dotted(spec.embedder)
-    if spec.embedder != DEFAULT_EMBEDDER:
-        return factory(spec.model_dir)
-    if spec.converted is None:
-        return factory(spec.model_dir, threads=spec.threads)
+    if not spec.is_shipped or spec.converted is None:
+        return make_subject(spec)
     path = Path(spec.converted, MODEL_FILE)
     if not path.is_file():
         raise FileNotFoundError(f"no converted model {path}")
@@ -151,7 +143,7 @@ def make_embedder(spec: CellSpec) -> Any:
 
     model = openvino.Core().read_model(path)
     with torch_hidden():
-        embedder = factory(spec.model_dir, threads=spec.threads, model=model)
+        embedder = load_dotted(spec.embedder)(spec.model_dir, threads=spec.threads, model=model)
         embedder(["transformers checks for torch at the first text at the latest"])
     return embedder
 
@@ -186,7 +178,7 @@ def run(spec: CellSpec, channel: Channel) -> int:
     settle(spec)
     channel.send("stage", name="imports")
     probe = Probe(spec)
-    if not import_modules(probe.modules(), channel):
+    if not run_step("setup", spec.setup, channel) or not import_modules(probe.modules(), channel):
         return 1
     from harness.cell.facts import module_versions  # noqa: PLC0415 - looks at what has been imported
 
@@ -196,6 +188,8 @@ def run(spec: CellSpec, channel: Channel) -> int:
     channel.send("stage", name="latency")
     failed = [scenario for scenario in spec.scenarios if not measure(scenario, probe, channel)]
     peak = high_water_bytes()
+    if not run_step("close", spec.close, channel):
+        return 1
     channel.send("finished", peak_rss=peak)
     if channel.connected:
         return 0

@@ -20,15 +20,37 @@ def load_reference(model_dir: str) -> SentenceTransformer:
     return SentenceTransformer(str(model_dir), device="cpu").eval()
 
 
-def encode(model: SentenceTransformer, texts: List[str], *, normalize: bool) -> NDArray:
-    """``model.encode`` as an array (n, d); an empty list gives (0, d) in every release."""
+def encode(model: SentenceTransformer, texts: List[str], *, normalize: bool, role: str = "") -> NDArray:
+    """``model.encode`` as an array (n, d); an empty list gives (0, d) in every release.
+
+    ``role`` is ``query`` or ``document`` where the two differ; see ``choose_encoder``.
+    """
     if not texts:
         # 3.0.1 raises IndexError, 3.1 and later return a float64 array of shape (0,).
         return np.zeros((0, encode(model, ["x"], normalize=normalize).shape[1]), dtype=np.float32)
-    encoded = model.encode(
-        list(texts), normalize_embeddings=normalize, convert_to_numpy=True, show_progress_bar=False
+    encoder, options = choose_encoder(model, role)
+    encoded = encoder(
+        list(texts), normalize_embeddings=normalize, convert_to_numpy=True, show_progress_bar=False, **options
     )
     return np.asarray(encoded)
+
+
+PROMPTS = {"query": ("query",), "document": ("document", "passage", "corpus")}
+"""Role -> names of its prompt in a model folder, in the order of ``encode_query`` and ``encode_document``."""
+
+
+def choose_encoder(model: SentenceTransformer, role: str) -> Tuple[Callable[..., Any], Dict[str, str]]:
+    """The method of the reference for a role, and its options.
+
+    Releases from 5.0 on have ``encode_query`` and ``encode_document``; older ones get the prompt that these
+    would choose from the model folder, and those before 2.4 know no prompts.
+    """
+    method = getattr(model, f"encode_{role}", None) if role else None
+    if method is not None:
+        return method, {}
+    known = getattr(model, "prompts", None) or {}
+    named = next((name for name in PROMPTS.get(role, ()) if name in known), "")
+    return model.encode, {"prompt_name": named} if known.get(named) else {}
 
 
 def transformer_of(model: SentenceTransformer) -> Any:

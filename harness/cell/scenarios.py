@@ -64,12 +64,14 @@ def place_rows(rows: np.ndarray) -> List[np.ndarray]:
     return copies
 
 
-def make_openvino(
-    texts: List[str], subject: Callable[[List[str]], Any], normalize: Callable[[Any], Any]
-) -> Target:
-    """Embed with the subject, then normalize by hand, as a service does."""
+def make_openvino(texts: List[str], subject: Callable[[List[str]], Any], spec: CellSpec) -> Target:
+    """Embed with the subject, then normalize by hand, as a service does; a service is called as it is."""
+    facts: Dict[str, Any] = {"characters": sum(map(len, texts))}
+    if spec.service:
+        return Target(lambda: subject(texts), {**facts, "note": "text to vector, as the service returns it"})
+    normalize = load_normalizer(spec, spec.normalizers[0])
     note = "text to unit vector; the time includes tokenization, inference, pooling and normalization"
-    return Target(lambda: normalize(subject(texts)), {"characters": sum(map(len, texts)), "note": note})
+    return Target(lambda: normalize(subject(texts)), {**facts, "note": note})
 
 
 def make_sentence_transformers(texts: List[str], model: Any) -> Target:
@@ -91,7 +93,14 @@ def make_sentence_transformers(texts: List[str], model: Any) -> Target:
     return Target(call, {"characters": sum(map(len, texts)), "note": note})
 
 
-def pick_texts(corpus: Sequence[str], batch: int) -> List[str]:
-    """The first texts of ordinary length, repeated if there are too few."""
+def pick_texts(corpus: Sequence[str], batch: int, *, own: bool) -> List[str]:
+    """Texts for a timed call, with repetitions if there are too few.
+
+    Of the shipped corpus, the first ones of ordinary length. Of a team's ``own`` texts, a sample with the
+    lengths that these have: each text stands for an equal share of them, one text for the median.
+    """
+    if own:
+        by_length = sorted(corpus, key=len)
+        return [by_length[(2 * index + 1) * len(by_length) // (2 * batch)] for index in range(batch)]
     typical = [text for text in corpus if len(text) in TYPICAL] or list(corpus)
     return [typical[index % len(typical)] for index in range(batch)]

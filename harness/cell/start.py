@@ -18,8 +18,9 @@ from pathlib import Path
 from typing import Any, List, NoReturn, Optional, Sequence
 
 from harness.cell.channel import Channel
-from harness.cell.interface import CellSpec, Check, load_checks, load_dotted
+from harness.cell.interface import CellSpec, Check, MissingNameError, load_checks, load_dotted
 from harness.cell.record import clean
+from harness.cell.subject import run_step
 
 # Atomic writing of bytecode
 
@@ -108,10 +109,21 @@ def import_modules(modules: Sequence[str], channel: Channel) -> bool:
             find(module)
         except (Exception, SystemExit) as error:  # noqa: BLE001 - whatever a broken package does at import
             message = clean(f"{type(error).__name__}: {error}")
-            channel.send("import-failed", module=module, message=message)
+            if ":" in module and _is_missing(module, error):
+                channel.send("subject-refused", message=f"[subject] {module} cannot be imported: {error}")
+            else:
+                channel.send("import-failed", module=module, message=message)
             sys.stderr.write(f"import of {module} failed: {message}\n")
             return False
     return True
+
+
+def _is_missing(path: str, error: BaseException) -> bool:
+    """Whether the module or name of a dotted path does not exist, rather than one that its module imports."""
+    if isinstance(error, ModuleNotFoundError):
+        module = path.split(":", maxsplit=1)[0]
+        return module == error.name or module.startswith(f"{error.name}.")
+    return isinstance(error, MissingNameError)
 
 
 def pytest_arguments(spec: CellSpec, suite: Path) -> List[str]:
@@ -145,7 +157,7 @@ def run_suite(spec: CellSpec, channel: Channel, checks: Sequence[Check], argumen
 
     reporter = CellPlugin(spec, channel, checks)
     code = int(pytest.main(arguments, plugins=[reporter, plugin]))
-    if not reporter.complete:
+    if not reporter.complete or not run_step("close", spec.close, channel):
         return code or 1
     channel.send("finished", peak_rss=reporter.peak.sample())
     return 0 if channel.connected else code
@@ -159,7 +171,9 @@ def run(spec: CellSpec, channel: Channel) -> int:
     from harness.cell import facts  # noqa: PLC0415 - after settle
 
     before = facts.observed_versions(spec.locked)
-    if not import_modules((*PACKAGES, spec.embedder, spec.normalizer), channel):
+    if not import_modules(PACKAGES, channel) or not run_step("setup", spec.setup, channel):
+        return 1
+    if not import_modules(spec.paths, channel):
         return 1
     facts.apply_threads(spec.threads)
     channel.send("facts", facts={**facts.observe_process(), **before})

@@ -9,7 +9,6 @@ from pathlib import Path
 
 import msgspec
 
-from harness.cell.interface import make_cell_environment
 from harness.errors import MachineError, UsageError
 from harness.files import inside, write_output, write_text, write_whole
 from harness.held import temporary_folder
@@ -17,6 +16,7 @@ from harness.judge.compare import compare
 from harness.judge.snapshot import take_snapshot
 from harness.matrix.expand import cell_id
 from harness.matrix.schema import Matrix
+from harness.matrix.variables import make_cell_environment
 from harness.processes import run as run_process
 from harness.records import Comparison, Earlier, Run, discard
 from harness.redaction import redact

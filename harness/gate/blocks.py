@@ -195,7 +195,9 @@ async def _start_all(
         workdir.mkdir()
         spec = setup.make_spec(name, workload, workdir)
         python, log = setup.environments[name].python, _log_path(scratch, slot)
-        begin = Start(python, setup.material.suite, spec, workdir / "spec.json", log, PROBE)
+        inputs = setup.material
+        given = (inputs.variables, inputs.secrets, PROBE)
+        begin = Start(python, inputs.suite, spec, workdir / "spec.json", log, *given)
         try:
             process = await CellProcess.start(begin, setup.limits, setup.watch, discard)
         except OSError as error:
@@ -278,4 +280,4 @@ def _keep_logs(
     for slot, name in enumerate(slots):
         stem = f"{workload.group}-{number}-{name}"
         copy_whole(scratch / f"slot-{slot}" / "spec.json", setup.log_folder / f"{stem}.json")
-        copy_whole(_log_path(scratch, slot), setup.log_folder / f"{stem}.log")
+        copy_whole(_log_path(scratch, slot), setup.log_folder / f"{stem}.log", setup.material.secrets)

@@ -7,11 +7,11 @@ import fnmatch
 from collections.abc import Iterator, Sequence
 from typing import Final, Literal
 
-from harness.cell.interface import Scenario, load_scenarios
+from harness.cell.interface import Scenario
 from harness.errors import UsageError
 from harness.matrix.schema import Matrix
 from harness.records import Quantity, ScenarioPlan
-from harness.sweep.planning import normalizers_of
+from harness.sweep.planning import catalogue_of
 
 NORMALIZER: Final = "normalizer"
 EMBEDDING: Final = "embedding"
@@ -64,15 +64,16 @@ def scenarios_of_group(matrix: Matrix, group: Group) -> tuple[ScenarioPlan, ...]
 def _list_quantities(matrix: Matrix) -> Iterator[Quantity]:
     groups: tuple[Group, ...] = (NORMALIZER, EMBEDDING)
     for group in groups:
-        for scenario in _served_scenarios(matrix):
-            if _group_of(scenario) == group:
-                yield _make_quantity(matrix, scenario.id, group, "s")
-        yield _make_quantity(matrix, f"memory.{group}", group, "B")
+        timed = [scenario for scenario in _served_scenarios(matrix) if _group_of(scenario) == group]
+        for scenario in timed:
+            yield _make_quantity(matrix, scenario.id, group, "s")
+        if timed:  # a service has no normalizer that could be measured alone
+            yield _make_quantity(matrix, f"memory.{group}", group, "B")
 
 
 def _served_scenarios(matrix: Matrix) -> Iterator[Scenario]:
-    first = normalizers_of(matrix)[0]
-    return (each for each in load_scenarios(normalizers_of(matrix)) if each.target in {first, "openvino"})
+    first = matrix.subject.normalizers[0]
+    return (each for each in catalogue_of(matrix) if each.target in {first, "openvino"})
 
 
 def _group_of(scenario: Scenario) -> Group:

@@ -177,7 +177,12 @@ CLAIMS: tuple[tuple[str, str, Callable[[Evidence], Answer]], ...] = (
 
 
 def judge_claims(plan: Plan, results: Results, rules: Rules = NO_RULES) -> tuple[Claim, ...]:
-    """Judge every claim in every planned cell; cases that contradict ``rules`` are ignored."""
+    """Judge every claim in every planned cell; cases that contradict ``rules`` are ignored.
+
+    Claims are about normalizers, so a service that is judged as a whole gets none.
+    """
+    if plan.service is not None and plan.service.is_whole:
+        return ()
     evidence = {planned.cell.id: Evidence.of(results.one_for(planned), rules) for planned in plan.cells}
     return tuple(
         Claim(

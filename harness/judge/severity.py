@@ -59,13 +59,15 @@ def _is_margin(case: CaseResult) -> bool:
 
 
 def _find_returned(plan: Plan, results: Sequence[CellResult]) -> set[str]:
-    found: dict[str, str] = {}
+    found: dict[str, set[str]] = {}
     for result in results:
+        if form := result.facts.get("subject.texts"):
+            found[result.cell] = {form}
         for case in result.cases:
             if _is_margin(case) and case.observation is not None:
-                found[result.cell] = str(case.observation.facts.get("served", ""))
-    usual = Counter(found.values()).most_common(1)
-    return set(found.get(plan.baseline or "", usual[0][0] if usual else "").split())
+                found[result.cell] = set(str(case.observation.facts.get("served", "")).split())
+    usual = Counter(map(frozenset, found.values())).most_common(1)
+    return found.get(plan.baseline or "", set(usual[0][0]) if usual else set())
 
 
 @dataclass(frozen=True)

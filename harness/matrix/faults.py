@@ -20,6 +20,7 @@ from harness.matrix.schema import (
     SHIPPED,
     MatrixFile,
     MatrixRow,
+    Subject,
     is_exact,
     parse_memory,
     parse_requirement,
@@ -27,6 +28,7 @@ from harness.matrix.schema import (
     version_fault,
 )
 from harness.matrix.toml_file import suggest
+from harness.matrix.variables import is_reserved
 
 MAX_ID = 200
 """Bytes of a cell id and of a matrix name: both become file names, which are limited to 255 bytes."""
@@ -42,6 +44,7 @@ def faults_of(file: MatrixFile, folder: Path) -> Iterator[str]:
     yield from _requirement_faults(file)
     yield from _limit_faults(file)
     yield from _model_faults(file)
+    yield from _subject_faults(file.subject)
     yield from _path_faults(file, folder)
 
 
@@ -192,6 +195,25 @@ def _model_faults(file: MatrixFile) -> Iterator[str]:
         if value is not None and (fault := fault_below(value)):
             within = "folder" if key == "weights" else "distribution"
             yield f"model.{key}: {value!r} {fault}; a path inside the {within} is expected"
+
+
+def _subject_faults(subject: Subject) -> Iterator[str]:
+    parts = [key for key in ("embedder", "normalizer") if getattr(subject, key) != getattr(Subject(), key)]
+    if (subject.query is None) is not (subject.document is None):
+        missing, given = ("document", "query") if subject.query else ("query", "document")
+        yield f"subject.{missing}: this key is required with {given}; one function for both is a service"
+    if subject.service and subject.document:
+        yield "subject.service: expected either service, or query and document; delete one"
+    if subject.final and parts:
+        yield f"subject.{parts[0]}: a service returns final vectors, so this key has no effect; delete one"
+    if not subject.final and not subject.normalized:
+        yield "subject.normalized: this key is valid with service, or with query and document; delete it"
+    for name in (*subject.env, *subject.pass_env):
+        key = "env" if name in subject.env else "pass-env"
+        if is_reserved(name):
+            yield f"subject.{key}: {name} is set by the harness in every cell; choose another name"
+    for name in sorted(set(subject.env) & set(subject.pass_env)):
+        yield f"subject.pass-env: {name} has a value in env; delete one"
 
 
 def _path_faults(file: MatrixFile, folder: Path) -> Iterator[str]:

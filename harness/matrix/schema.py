@@ -18,7 +18,7 @@ from packaging.requirements import InvalidRequirement, Requirement
 from packaging.specifiers import InvalidSpecifier, SpecifierSet
 from packaging.version import InvalidVersion, Version
 
-from harness.cell.interface import DEFAULT_EMBEDDER, DEFAULT_NORMALIZER
+from harness.cell.interface import DEFAULT_EMBEDDER, DEFAULT_NORMALIZER, name_normalizers
 from harness.redaction import redact
 
 MAX_VERSION = 100
@@ -151,6 +151,7 @@ MAX_THREADS = 1024
 MAX_AXES = 50
 MAX_VERSIONS = 1000
 MAX_ROWS = 10_000
+MAX_BATCH = 4096
 
 Names = Annotated[
     tuple[Reason, ...], msgspec.Meta(max_length=MAX_VERSIONS, description=f"at most {MAX_VERSIONS} entries")
@@ -194,18 +195,64 @@ class Resolve(Table, frozen=True, kw_only=True):
     torch: Literal["cpu", "pypi"] = "cpu"
 
 
+Variable = Annotated[
+    str,
+    msgspec.Meta(pattern=r"\A[A-Za-z_][A-Za-z0-9_]{0,199}\Z", description='a name such as "MODEL_SIZE"'),
+]
+
+
 class Subject(Table, frozen=True, kw_only=True):
     """The subject under test, see ``harness.cell.interface``.
 
-    ``dtypes`` are those that the service returns (by default what its embedder returns); ``requires`` are its
-    requirements (PEP 508).
+    A ``service`` is a function from texts to final vectors, in place of ``embedder`` and ``normalizer``;
+    ``query`` and ``document`` are two of them; ``normalized`` says whether their vectors have length one.
+    ``dtypes`` are those that the service returns (by default what its embedder returns); ``batch`` is the
+    number of texts in a call in production; ``requires`` are its requirements (PEP 508). ``env`` and
+    ``pass_env`` add variables to the environment of a cell; ``setup`` and ``close`` are called in it.
     """
 
     embedder: DottedPath = DEFAULT_EMBEDDER
     normalizer: DottedPath = DEFAULT_NORMALIZER
+    service: DottedPath | None = None
+    query: DottedPath | None = None
+    document: DottedPath | None = None
+    normalized: bool = True
     dtypes: tuple[Literal["float16", "float32"], ...] = ()
+    batch: (
+        Annotated[int, msgspec.Meta(ge=1, le=MAX_BATCH, description=f"a number of texts up to {MAX_BATCH}")]
+        | None
+    ) = None
     search_path: tuple[FilePath, ...] = ()
     requires: Names = ()
+    env: dict[Variable, Annotated[str, msgspec.Meta(max_length=4000, description="a text")]] = {}
+    pass_env: tuple[Variable, ...] = ()
+    setup: DottedPath | None = None
+    close: DottedPath | None = None
+
+    @property
+    def final(self) -> str:
+        """The dotted path from which final vectors come, those of documents; empty without a service."""
+        return self.service or self.document or ""
+
+    @property
+    def is_shipped(self) -> bool:
+        """Whether nothing of a team's own is under test: embedder and normalizer are of the harness."""
+        return not self.final and (self.embedder, self.normalizer) == (DEFAULT_EMBEDDER, DEFAULT_NORMALIZER)
+
+    @property
+    def normalizers(self) -> tuple[str, ...]:
+        """Axis values of the normalizers of checks and scenarios; the subject's own comes first."""
+        return name_normalizers(self.normalizer, service=bool(self.final))
+
+    @property
+    def paths(self) -> dict[str, str]:
+        """Key -> dotted path of the code under test, setup and close included."""
+        if self.final:
+            named = {"service": self.service, "query": self.query, "document": self.document}
+        else:
+            named = {"embedder": self.embedder, "normalizer": self.normalizer}
+        named |= {"setup": self.setup, "close": self.close}
+        return {key: path for key, path in named.items() if path is not None}
 
 
 class Model(Table, frozen=True, kw_only=True):

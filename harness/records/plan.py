@@ -150,15 +150,28 @@ class PlannedCell(Record, frozen=True, kw_only=True):
 class Service(Record, frozen=True, kw_only=True):
     """What is under test, as the matrix names it.
 
-    ``embedder`` and ``normalizer`` are dotted paths, ``model`` a distribution or a folder. ``dtypes`` are
-    the served ones; empty: those that the embedder returns. ``strict`` makes limits red.
+    ``embedder`` and ``normalizer`` are dotted paths, ``model`` a distribution or a folder. ``service``, or
+    ``query`` and ``document``, are in place of these two, and ``normalized`` is about their vectors.
+    ``dtypes`` are the served ones; empty: those that the embedder returns. ``batch`` is that of production,
+    ``corpus`` the file of a team's own texts. ``strict`` makes limits red.
     """
 
-    embedder: str
-    normalizer: str
+    embedder: str = ""
+    normalizer: str = ""
+    service: str = ""
+    query: str = ""
+    document: str = ""
+    normalized: bool = True
     model: str = ""
     dtypes: tuple[str, ...] = ()
+    batch: int | None = None
+    corpus: str = ""
     strict: bool = False
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether final vectors are judged, and no normalizer alone."""
+        return bool(self.service or self.document)
 
 
 class Plan(Record, frozen=True, kw_only=True):

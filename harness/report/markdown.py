@@ -221,6 +221,8 @@ def _claims(run: Run) -> Iterator[str]:
 
 def _recommended(run: Run) -> Iterator[str]:
     found = recommend(run)
+    if not found.advice:
+        return
     yield from ("", "### Recommended normalizer", "", found.advice)
     if found.measured:
         yield from ("", " ".join(found.measured))

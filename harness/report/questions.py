@@ -24,11 +24,23 @@ def describe_service(service: Service | None) -> str:
     """What is under test: ``service.embed:Embedder, normalizer service.norm:to_unit, float32``."""
     if service is None:
         return "the service is not recorded: the run is of an earlier version"
+    batch = f"batch {service.batch}" if service.batch else ""
+    corpus = f"corpus {service.corpus}" if service.corpus else ""
+    model = f"model {service.model}" if service.model else ""
+    return ", ".join(filter(None, (*_describe_code(service), *service.dtypes, batch, corpus, model)))
+
+
+def _describe_code(service: Service) -> tuple[str, ...]:
+    """The code under test: a service, two for queries and documents, or embedder and normalizer."""
+    if service.is_whole:
+        two = f"queries by {service.query}, documents by {service.document}"
+        return (
+            f"service {service.service}" if service.service else two,
+            "" if service.normalized else "not normalized",
+        )
     shipped = service.embedder == DEFAULT_EMBEDDER
     embedder = "the embedder of the harness" if shipped else service.embedder
-    normalizer = _NAMES.get(service.normalizer, f"normalizer {service.normalizer}")
-    parts = (embedder, normalizer, *service.dtypes, f"model {service.model}" if service.model else "")
-    return ", ".join(filter(None, parts))
+    return embedder, _NAMES.get(service.normalizer, f"normalizer {service.normalizer}")
 
 
 @dataclass(frozen=True)

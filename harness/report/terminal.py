@@ -291,6 +291,8 @@ class _Writer:
 
     def _recommended(self) -> Iterator[RenderableType]:
         found = recommend(self._run)
+        if not found.advice:
+            return
         yield from self._heading("Recommended normalizer")
         for sentence in (found.advice, *found.measured):
             yield self._alphabet.indent(sentence)

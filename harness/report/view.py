@@ -38,7 +38,7 @@ LEGEND: dict[SignKind, str] = {
     "red": "red",
     "missing": "missing",
     "skip": "skipped",
-    "none": "not run",
+    "none": "not asked or not run",
 }
 
 _BREAKS = ("fail", "error", "xpass")

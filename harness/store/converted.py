@@ -8,10 +8,10 @@ from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from harness.cell.interface import make_cell_environment
 from harness.errors import StoreError
 from harness.files import describe_os_error, find_full_disk, find_no_space, hash_tree, write_whole
 from harness.held import making_folder, temporary_folder
+from harness.matrix.variables import make_cell_environment
 from harness.processes import run
 from harness.records import Lock, digest_value
 from harness.seals import load_sealer
@@ -67,7 +67,7 @@ class ConvertedStore:
             "suite": identity.get("suite", ""),
             "model": identity.get("model", ""),
             "subject": identity.get("subject", ""),
-            "embedder": inputs.embedder,
+            "embedder": inputs.subject.final or inputs.subject.embedder,
         }
         return digest_value(parts)[:20]
 

@@ -13,11 +13,13 @@ from pathlib import Path
 import msgspec
 
 from harness.cell import interface
-from harness.cell.interface import DEFAULT_EMBEDDER, DEFAULT_NORMALIZER, CellSpec
+from harness.cell.interface import CellSpec
 from harness.errors import StoreError
 from harness.files import describe_os_error, naming, walk_files
 from harness.held import making_folder
+from harness.matrix.schema import Subject
 from harness.records import CellResult, Lock, digest_value
+from harness.redaction import Secrets
 from harness.store.manifest import MARKER, find_changes
 from harness.store.store import Store
 
@@ -128,14 +130,15 @@ class CellInputs:
     Attributes:
         suite: copied for every process.
         identity: part -> digest of its content; a result depends on these, the lock and the machine.
+        variables: environment variables of the matrix, with the values of those that are passed on.
         shipped_model: the model is that of the harness's own matrices, in whichever release.
     """
 
     suite: Suite
     identity: dict[str, str]
     model_dir: Path
-    embedder: str = DEFAULT_EMBEDDER
-    normalizer: str = DEFAULT_NORMALIZER
+    subject: Subject = field(default_factory=Subject)
+    variables: Mapping[str, str] = field(default_factory=dict, repr=False)
     search_path: tuple[Path, ...] = ()
     corpus: Path | None = None
     golden: Path | None = None
@@ -156,14 +159,21 @@ class CellInputs:
             **self.identity,
             "lock": lock.digest,
             "machine": machine,
-            "embedder": self.embedder,
-            "normalizer": self.normalizer,
+            "subject-paths": self.subject.paths,
+            "normalized": self.subject.normalized,
+            "variables": self.variables,
             "profile": self.profile,
             "threads": self.threads,
             "only": self.only,
             "golden-required": self.golden_required,
         }
         return digest_value(parts)
+
+    @property
+    def secrets(self) -> Secrets:
+        """The values of the variables that are passed on, to be removed from logs and messages."""
+        passed = self.subject.pass_env
+        return Secrets.of({name: value for name, value in self.variables.items() if name in passed})
 
     @property
     def golden_required(self) -> bool:
@@ -178,8 +188,15 @@ class CellInputs:
             locked={each.name: each.version for each in lock.distributions},
             model_dir=str(self.model_dir),
             workdir=str(workdir),
-            embedder=self.embedder,
-            normalizer=self.normalizer,
+            embedder=self.subject.embedder,
+            normalizer=self.subject.normalizer,
+            service=self.subject.final,
+            query=self.subject.query or "",
+            normalized=self.subject.normalized,
+            setup=self.subject.setup or "",
+            close=self.subject.close or "",
+            batch=self.subject.batch,
+            variables=tuple(sorted(self.variables)),
             search_path=tuple(str(folder) for folder in self.search_path),
             corpus="" if self.corpus is None else str(self.corpus),
             golden=None if self.golden is None else str(self.golden),
@@ -239,7 +256,7 @@ def _list_named(inputs: CellInputs) -> Iterator[tuple[str, Path]]:
     """The corpus, and all files of the subject's packages, which may add files of their own."""
     if inputs.corpus is not None:
         yield str(inputs.corpus), inputs.corpus
-    names = {path.split(":")[0].split(".")[0] for path in (inputs.embedder, inputs.normalizer)}
+    names = {path.split(":")[0].split(".")[0] for path in inputs.subject.paths.values()}
     for folder in inputs.search_path:
         for name in sorted(names):
             yield from ((str(path), path) for _, path in _walk(folder / name))

@@ -23,6 +23,7 @@ from harness.matrix.amend import add_keys, describe_keys
 from harness.matrix.expected import allowed_values, tolerances_of
 from harness.matrix.read import DEFAULT_MATRIX, read_matrix, shipped_matrices
 from harness.matrix.schema import Matrix, Model
+from harness.matrix.variables import find_variables
 from harness.records import digest_value
 from harness.resolve.pip_settings import IndexSettings
 from harness.seals import load_sealer
@@ -235,9 +236,7 @@ def identify_subject(matrix: Matrix) -> str:
 
     A search path may hold other files (reports, environments), of which only code counts.
     """
-    named = {
-        path.split(":")[0].split(".")[0] for path in (matrix.subject.embedder, matrix.subject.normalizer)
-    }
+    named = {path.split(":")[0].split(".")[0] for path in matrix.subject.paths.values()}
     packages = [folder / name for folder in matrix.search_path for name in sorted(named)]
     code = hash_tree(*matrix.search_path, suffix=".py")
     return code + hash_tree(*(package for package in packages if package.is_dir()))
@@ -283,8 +282,8 @@ async def prepare_inputs(  # noqa: PLR0913 - one parameter an ingredient
         suite=suite,
         identity={"suite": suite.digest, "model": model.digest, **given},
         model_dir=model.folder,
-        embedder=matrix.subject.embedder,
-        normalizer=matrix.subject.normalizer,
+        subject=matrix.subject,
+        variables=find_variables(matrix),
         search_path=matrix.search_path,
         corpus=matrix.corpus_path,
         golden=golden,

@@ -15,6 +15,7 @@ from harness.errors import StoreError
 from harness.files import copy_whole, describe_os_error, find_no_space, inside, write_whole
 from harness.held import mark
 from harness.records import CellResult, ScenarioPlan, digest_value
+from harness.redaction import NO_SECRETS, Secrets
 from harness.runs.folder import VECTORS, read_result
 from harness.seals import FAULTS, Sealer, load_sealer
 from harness.store.store import Store
@@ -57,7 +58,7 @@ class ResultStore:
         """The stored result with its timings; None if there is no usable one."""
         return self._read(self.store.results / key / f"latency-{latency}" / "result.json", key)
 
-    def store_checks(self, result: CellResult, folder: Path) -> None:
+    def store_checks(self, result: CellResult, folder: Path, secrets: Secrets = NO_SECRETS) -> None:
         """Store the result of a check phase if a second run would reproduce it.
 
         Raises:
@@ -65,12 +66,15 @@ class ResultStore:
         """
         if is_reusable(result) and not self.read_only:
             bare = msgspec.structs.replace(result, timings=(), untimed={})
-            self._store(self._place(result.key) / "contract.json", bare, folder)
+            self._store(self._place(result.key) / "contract.json", bare, folder, secrets)
 
-    def store_latency(self, result: CellResult, latency: str, folder: Path) -> None:
+    def store_latency(
+        self, result: CellResult, latency: str, folder: Path, secrets: Secrets = NO_SECRETS
+    ) -> None:
         """Store the result of a latency phase if a second run would reproduce it."""
         if is_reusable(result) and not self.read_only:
-            self._store(self._place(result.key) / f"latency-{latency}" / "result.json", result, folder)
+            path = self._place(result.key) / f"latency-{latency}" / "result.json"
+            self._store(path, result, folder, secrets)
 
     def restore_files(self, key: str, latency: str, folder: Path) -> None:
         """Copy the stored files of a reused cell into its folder of this run."""
@@ -78,10 +82,10 @@ class ResultStore:
             for name in KEPT:
                 copy_whole(place / name, folder / name)
 
-    def _store(self, path: Path, result: CellResult, folder: Path) -> None:
+    def _store(self, path: Path, result: CellResult, folder: Path, secrets: Secrets) -> None:
         try:
             for name in KEPT:
-                if copy_whole(folder / name, path.parent / name):
+                if copy_whole(folder / name, path.parent / name, secrets):
                     self.sealer.seal(path.parent / name, self._name(path.parent / name))
             write_whole(path, msgspec.json.encode(result))
             self.sealer.seal(path, self._name(path))

@@ -8,7 +8,7 @@ import json
 import os
 import re
 import signal
-from collections.abc import Collection
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import quote
@@ -16,11 +16,12 @@ from urllib.parse import quote
 import msgspec
 
 from harness import processes
-from harness.cell.interface import CHANNEL_VARIABLE, CellSpec, make_cell_environment
+from harness.cell.interface import CHANNEL_VARIABLE, CellSpec
 from harness.files import find_full_disk, find_no_space
+from harness.matrix.variables import make_cell_environment
 from harness.processes import describe_exit
 from harness.records import Notify, Progress
-from harness.redaction import redact
+from harness.redaction import NO_SECRETS, Secrets, redact
 from harness.store.inputs import Suite
 from harness.sweep import protocol
 from harness.sweep.limits import Limits, Watch, Watched
@@ -33,8 +34,11 @@ _ESCAPES = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)
 _CONTROLS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 
 
-def read_tail(log: Path) -> tuple[str, ...]:
-    """The last lines of a log without control characters and credentials; empty if there is no log."""
+def read_tail(log: Path, change: Callable[[str], str] = str) -> tuple[str, ...]:
+    """The last lines of a log without control characters and credentials; empty if there is no log.
+
+    ``change`` is applied to each line before it is shortened.
+    """
     try:
         with log.open("rb") as file:
             begin = max(0, file.seek(0, 2) - _TAIL_BYTES)
@@ -45,7 +49,8 @@ def read_tail(log: Path) -> tuple[str, ...]:
     if begin:  # a truncated first word may be the end of a URL, which redaction cannot recognize
         text = re.sub(r"^\S+", "", text)
     plain = _ESCAPES.sub("", text)
-    lines = [redact(_CONTROLS.sub("", line.rsplit("\r", 1)[-1])) for line in plain.rstrip().split("\n")]
+    shown = (_CONTROLS.sub("", line.rsplit("\r", 1)[-1]) for line in plain.rstrip().split("\n"))
+    lines = [change(redact(line)) for line in shown]
     return tuple(line[:_LINE_LENGTH].rstrip() for line in lines[-TAIL_LINES:] if line.strip())
 
 
@@ -55,13 +60,19 @@ _COMMON = {Path("/"), Path("/usr"), Path("/usr/local")}
 
 @dataclass(frozen=True)
 class HiddenPaths:
-    """Spellings of folders of this machine and their placeholders in results, the longest spelling first."""
+    """Spellings of folders of this machine and their placeholders in results, the longest spelling first.
+
+    ``secrets`` are hidden before.
+    """
 
     names: tuple[tuple[str, str], ...] = ()
+    secrets: Secrets = NO_SECRETS
 
     @classmethod
-    def of_cell(cls, python: Path, suite: Path, workdir: str, model: str) -> HiddenPaths:
-        """The folders that can occur in the messages of one cell process."""
+    def of_cell(
+        cls, python: Path, suite: Path, workdir: str, model: str, secrets: Secrets = NO_SECRETS
+    ) -> HiddenPaths:
+        """What can occur in the messages of one cell process."""
         named = {
             python.resolve().parent.parent: "<python>",
             python.parent.parent: "<environment>",
@@ -75,10 +86,11 @@ class HiddenPaths:
             if folder not in _COMMON
             for spelling in _spell(str(folder))
         }
-        return cls(tuple(sorted(found.items(), key=lambda pair: -len(pair[0]))))
+        return cls(tuple(sorted(found.items(), key=lambda pair: -len(pair[0]))), secrets)
 
     def hide(self, text: str) -> str:
-        """The text with a placeholder for each folder."""
+        """The text with a placeholder for each secret and each folder."""
+        text = self.secrets.hide(text)
         for folder, name in self.names:
             if folder not in text:  # nearly every text of every turn: a search costs a tenth of a pattern
                 continue
@@ -103,7 +115,8 @@ class Start:
     """The parameters of one cell process.
 
     ``python`` is the interpreter of its environment; ``suite`` is copied into its working folder; ``spec`` is
-    written to ``spec_path``; output is appended to ``log``; ``module`` is the module to run.
+    written to ``spec_path``; output is appended to ``log``; ``variables`` are added to its environment, and
+    ``secrets`` removed from its texts; ``module`` is the module to run.
     """
 
     python: Path
@@ -111,6 +124,8 @@ class Start:
     spec: CellSpec
     spec_path: Path
     log: Path
+    variables: Mapping[str, str] = field(default_factory=dict, repr=False)
+    secrets: Secrets = field(default=NO_SECRETS, repr=False)
     module: str = "harness.cell.start"
 
     @property
@@ -170,12 +185,13 @@ class CellProcess:
         start.spec.write(start.spec_path)
         workdir = Path(start.spec.workdir)
         start.suite.put(start.copy)  # synchronously: processes start in the order of the requests
-        env = make_cell_environment(start.python, start.copy, workdir, start.spec.threads)
+        env = make_cell_environment(start.python, start.copy, workdir, start.spec.threads, start.variables)
         running = await processes.start(
             start.argv, env=env, cwd=workdir, log=start.log, channel=CHANNEL_VARIABLE
         )
         watched = watch.add(running, start.log, limits)
-        places = HiddenPaths.of_cell(start.python, start.copy, start.spec.workdir, start.spec.model_dir)
+        spec = start.spec
+        places = HiddenPaths.of_cell(start.python, start.copy, spec.workdir, spec.model_dir, start.secrets)
         process = cls(start.spec, start.log, limits, running, watched, watch, notify, places, planned)
         process.given = start
         process._reaper = asyncio.create_task(process._reap())
@@ -293,7 +309,7 @@ class CellProcess:
 
     def read_tail(self) -> tuple[str, ...]:
         """The last lines of its output."""
-        return tuple(map(self.places.hide, read_tail(self.log)))
+        return read_tail(self.log, self.places.hide)
 
     async def _explain_end(self, partial: bytes) -> CellEndedError:
         half = "; its channel ended with an incomplete line" if partial else ""

@@ -11,7 +11,7 @@ from pathlib import Path
 import msgspec
 
 from harness.cell.interface import list_measured_by, load_checks
-from harness.errors import StoreError
+from harness.errors import StoreError, UsageError
 from harness.files import describe_os_error, redact_file
 from harness.held import temporary_folder
 from harness.judge.cell_verdicts import judge_checked
@@ -23,7 +23,7 @@ from harness.store.manifest import BytecodePool
 from harness.store.result_store import ResultStore
 from harness.sweep.cell_process import CellProcess, Start
 from harness.sweep.limits import Options, Watch
-from harness.sweep.protocol import CellEndedError, CellRecord
+from harness.sweep.protocol import CellEndedError, CellRecord, SubjectRefusedError
 
 
 @dataclass(frozen=True)
@@ -141,7 +141,9 @@ class Worker:
                 scenarios=tuple(scenario.id for scenario in context.plan.scenarios),
                 benchmark_json=str((folder / launch.benchmark).resolve()),
             )
-        start = Start(self._python, context.inputs.suite, spec, folder / launch.spec, self.log)
+        inputs = context.inputs
+        given = (inputs.variables, inputs.secrets)
+        start = Start(self._python, inputs.suite, spec, folder / launch.spec, self.log, *given)
         planned = len(launch.cases) if "contract" in launch.phases else 0
         try:
             self._process = await CellProcess.start(
@@ -171,7 +173,7 @@ class Worker:
         await self.stack.aclose()
         folder = self.context.folder.cell(self.launch.name)
         for path in (self.log, folder / self.launch.benchmark):
-            redact_file(path)
+            redact_file(path, self.context.inputs.secrets)
 
     @property
     def peak(self) -> int:
@@ -200,20 +202,28 @@ async def run_checks(context: SweepContext, jobs: list[Job], baseline: Job | Non
     """Run the check phase of every job without a result, the baseline first, ``options.jobs`` at once.
 
     Jobs whose process stays resident for latency keep it in ``worker``; the caller must end those.
+
+    Raises:
+        UsageError: the first cell shows that the subject is not what the matrix says.
     """
     due = sorted((job for job in jobs if job.result is None), key=lambda job: job is not baseline)
     async with asyncio.TaskGroup() as group:
         for job in due:
-            group.create_task(_run(context, job, jobs, baseline))
+            decides = job is due[0] and len(due) == len(jobs)  # else the subject has run in an earlier cell
+            group.create_task(_run(context, job, jobs, baseline, decides=decides))
 
 
-async def _run(context: SweepContext, job: Job, jobs: list[Job], baseline: Job | None) -> None:
+async def _run(
+    context: SweepContext, job: Job, jobs: list[Job], baseline: Job | None, *, decides: bool
+) -> None:
     keeps_running = context.options.latency and bool(context.plan.scenarios)
     launch = Launch(job.planned, job.id, ("contract", "latency") if keeps_running else ("contract",))
     worker = Worker(context, launch)
     try:
-        job.result = await _run_check_phase(context, job, worker, keeps_running=keeps_running)
-        context.results.store_checks(job.result, context.folder.cell(job.id))
+        job.result = await _run_check_phase(
+            context, job, worker, keeps_running=keeps_running, decides=decides
+        )
+        context.results.store_checks(job.result, context.folder.cell(job.id), context.inputs.secrets)
         context.folder.write_result(job.result)
         if not keeps_running or not is_timed(job.result):
             job.measured = True
@@ -229,7 +239,7 @@ async def _run(context: SweepContext, job: Job, jobs: list[Job], baseline: Job |
 
 
 async def _run_check_phase(
-    context: SweepContext, job: Job, worker: Worker, *, keeps_running: bool
+    context: SweepContext, job: Job, worker: Worker, *, keeps_running: bool, decides: bool
 ) -> CellResult:
     edits: tuple[str, ...] = ()
     try:
@@ -241,6 +251,8 @@ async def _run_check_phase(
                 await worker.share_bytecode()
     except CellEndedError as error:
         ended = error
+    if decides and isinstance(ended, SubjectRefusedError):
+        raise UsageError(f"{context.plan.matrix_path}: {ended.reason}")
     record = worker.process.record if worker.started else CellRecord()
     ended = ended or record.judge_status(worker.launch.cases)
     result = record.make_result(job.id, job.key, context.plan.run, ended, worker.read_tail())

@@ -192,7 +192,8 @@ class Session:
             elif arm.ended is not None:
                 job.result = _end(job.result, arm.ended, arm.process.read_tail())
             elif self._is_reusable(job.result):
-                context.results.store_latency(job.result, key, context.folder.cell(job.id))
+                folder = context.folder.cell(job.id)
+                context.results.store_latency(job.result, key, folder, context.inputs.secrets)
         job.result = msgspec.structs.replace(job.result, run=context.plan.run)
         job.measured = True
         context.folder.write_result(job.result)

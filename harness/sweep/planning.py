@@ -7,13 +7,7 @@ from collections.abc import Mapping, Sequence
 
 import msgspec
 
-from harness.cell.interface import (
-    DEFAULT_NORMALIZER,
-    SHIPPED_NORMALIZERS,
-    list_measured_by,
-    load_checks,
-    load_scenarios,
-)
+from harness.cell.interface import Scenario, list_checks, list_measured_by, load_checks, load_scenarios
 from harness.errors import UsageError
 from harness.matrix.cells import cells_of, select
 from harness.matrix.expected import allowed_values, borrowed_for, expectations_for, tolerances_of
@@ -149,27 +143,35 @@ def planned_cells(
     return tuple(planned)
 
 
-def normalizers_of(matrix: Matrix) -> tuple[str, ...]:
-    """The normalizers of checks and scenarios; the user's own subject comes first."""
-    own = matrix.subject.normalizer != DEFAULT_NORMALIZER
-    return ("subject", *SHIPPED_NORMALIZERS) if own else SHIPPED_NORMALIZERS
-
-
 def service_of(matrix: Matrix) -> Service:
     """What a matrix puts under test."""
     subject, model = matrix.subject, matrix.model
     return Service(
-        embedder=subject.embedder,
-        normalizer=subject.normalizer,
+        embedder="" if subject.final else subject.embedder,
+        normalizer="" if subject.final else subject.normalizer,
+        service=subject.service or "",
+        query=subject.query or "",
+        document=subject.document or "",
+        normalized=subject.normalized,
         model=model.distribution or str(model.path),
         dtypes=subject.dtypes,
+        batch=subject.batch,
+        corpus=matrix.corpus or "",
         strict=matrix.strict,
     )
 
 
 def cases_of(matrix: Matrix) -> tuple[str, ...]:
     """The ids of the cases that every satisfiable cell of a matrix must report."""
-    return tuple(case for check in load_checks() for case in check.cases(normalizers_of(matrix)))
+    subject = matrix.subject
+    asked = list_checks(load_checks(), service=bool(subject.final), normalized=subject.normalized)
+    return tuple(case for check in asked for case in check.cases(subject.normalizers))
+
+
+def catalogue_of(matrix: Matrix) -> tuple[Scenario, ...]:
+    """The latency scenarios that fit the subject of a matrix, in the order of measurement."""
+    subject = matrix.subject
+    return load_scenarios(() if subject.final else subject.normalizers, subject.batch)
 
 
 def scenarios_of(matrix: Matrix) -> tuple[ScenarioPlan, ...]:
@@ -181,5 +183,5 @@ def scenarios_of(matrix: Matrix) -> tuple[ScenarioPlan, ...]:
             target_seconds=matrix.latency.target_seconds,
             budget_seconds=matrix.latency.budget_seconds,
         )
-        for scenario in load_scenarios(normalizers_of(matrix))
+        for scenario in catalogue_of(matrix)
     )

@@ -32,6 +32,13 @@ class CellEndedError(Exception):
         self.reason = reason
 
 
+class SubjectRefusedError(CellEndedError):
+    """The subject is not what the matrix says: the configuration cannot work."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__("import-error", reason)
+
+
 class Event(msgspec.Struct, frozen=True, kw_only=True, tag_field="event", forbid_unknown_fields=True):
     """A message from a cell process to the controller."""
 
@@ -53,6 +60,20 @@ class ImportFailed(Event, frozen=True, kw_only=True, tag="import-failed"):
     """A package under test, or the subject, could not be imported."""
 
     module: str
+    message: str
+
+
+class SubjectRefused(Event, frozen=True, kw_only=True, tag="subject-refused"):
+    """The subject does not exist, or is not what the matrix says; with the key and the remedy."""
+
+    message: str
+
+
+class StepFailed(Event, frozen=True, kw_only=True, tag="step-failed"):
+    """``setup`` or ``close`` of the subject raised an exception."""
+
+    step: str
+    path: str
     message: str
 
 
@@ -127,6 +148,8 @@ AnyEvent = (
     Hello
     | Stage
     | ImportFailed
+    | SubjectRefused
+    | StepFailed
     | Facts
     | Collected
     | Case
@@ -226,6 +249,10 @@ class CellRecord:
                 if fault := find_machine_fault([message]):
                     raise CellEndedError("install-error", f"{fault}, when importing {module}")
                 raise CellEndedError("import-error", f"importing {module} failed: {message}")
+            case SubjectRefused(message=message):
+                raise SubjectRefusedError(message)
+            case StepFailed(step=step, path=path, message=message):
+                raise CellEndedError("crashed", f"{step} of the subject, {path}, raised {message}")
             case Stage(name=name):
                 self.enter(name)
             case ContractDone(peak_rss=peak, rss=rss):

@@ -24,6 +24,8 @@ from harness.matrix.expand import MAX_CELLS
 from harness.matrix.expected import borrowed_for, expectations_for, tolerances_of
 from harness.matrix.read import find_matrix, read_matrix, shipped_golden
 from harness.matrix.schema import Matrix
+from harness.matrix.subject_code import check_subject
+from harness.matrix.variables import find_variables
 from harness.records import Earlier, Notify, Plan, PlannedCell, Progress, Run
 from harness.resolve.pip_settings import IndexSettings
 from harness.resolve.revisions import read_revision
@@ -67,7 +69,9 @@ def open_matrix(wanted: str, *, rounds: int | None = None, max_cells: int = MAX_
 
 
 def check_files(matrix: Matrix) -> None:
-    """Validate the expectations, tolerances and corpus of a matrix before anything is resolved or downloaded.
+    """Validate what a matrix names besides versions before anything is resolved or downloaded.
+
+    These are its expectations, tolerances and corpus, the code under test, and variables of the environment.
 
     Raises:
         UsageError: one of them is invalid.
@@ -76,6 +80,8 @@ def check_files(matrix: Matrix) -> None:
     borrowed_for(matrix)
     tolerances_of(matrix)
     check_corpus(matrix)
+    check_subject(matrix)
+    find_variables(matrix)
 
 
 async def make_plan(request: Request, settings: IndexSettings, notify: Notify) -> Plan:

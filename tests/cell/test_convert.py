@@ -119,10 +119,12 @@ def test_a_converted_model_that_is_not_there(tmp_path: Path, monkeypatch: pytest
 
 
 def test_another_embedder_is_made_by_its_own_factory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    (tmp_path / "probed_team.py").write_text("def make(folder): return [folder]\n", "utf-8")
+    (tmp_path / "probed_team.py").write_text(
+        "def make(folder): return lambda texts: [folder, *texts]\n", "utf-8"
+    )
     monkeypatch.syspath_prepend(tmp_path)
     spec = replace(SPEC, embedder="probed_team:make", model_dir="m", converted=str(tmp_path))
-    assert make_embedder(spec) == ["m"]
+    assert make_embedder(spec)(["text"]) == ["m", "text"]
 
 
 PEAKS = """

@@ -209,16 +209,16 @@ def test_a_controller_that_is_gone_ends_it_quietly(run: Run, tmp_path: Path) -> 
     assert "the controller is gone" in done.stdout
 
 
-def test_a_subject_that_is_not_there_is_an_import_that_failed(tmp_path: Path) -> None:
+def test_a_subject_that_is_not_there_is_refused(tmp_path: Path) -> None:
     for package in ("numpy", "torch", "transformers", "sentence_transformers", "openvino", "service"):
         (tmp_path / f"{package}.py").touch()
     spec = replace(SPEC, workdir=str(tmp_path), search_path=(str(tmp_path),), embedder="service:embed")
     spec.write(tmp_path / "spec.json")
     ended = start([sys.executable, "-m", "harness.cell.start", str(tmp_path / "spec.json")])
     assert ended.returncode == 1
-    assert ended.said[-1] == protocol.ImportFailed(
-        module="service:embed",
-        message="ImportError: 'service:embed': module 'service' has no attribute 'embed'",
+    assert ended.said[-1] == protocol.SubjectRefused(
+        message="[subject] service:embed cannot be imported: 'service:embed': module 'service' has no "
+        "attribute 'embed'"
     )
 
 

@@ -107,9 +107,9 @@ def test_a_normalizer_that_raises_in_a_round_is_untimed(
 
 def test_a_normalizer_that_is_not_there_ends_it(spec: CellSpec, start: Callable[[CellSpec], Probe]) -> None:
     probe = start(replace(spec, normalizer="own:nothing", scenarios=(OWN,)))
-    failed = probe.hear_all(until=protocol.ImportFailed)[-1]
-    message = "ImportError: 'own:nothing': module 'own' has no attribute 'nothing'"
-    assert failed == protocol.ImportFailed(module="own:nothing", message=message)
+    refused = probe.hear_all(until=protocol.SubjectRefused)[-1]
+    message = "own:nothing cannot be imported: 'own:nothing': module 'own' has no attribute 'nothing'"
+    assert refused == protocol.SubjectRefused(message=f"[subject] {message}")
     assert probe.process.wait() == 1
 
 

@@ -17,6 +17,7 @@ from planted import cell_world
 from planted.cell_world import Embedder, World
 
 from harness.cell import facts, normalization, plugin
+from harness.cell.corpus import Sentence
 from harness.cell.interface import load_checks
 from harness.cell.normalizers import manual, stable
 from harness.cell.record import CheckFailedError
@@ -69,7 +70,28 @@ def answer(change: Callable[[Any], Any]) -> Plant:
 
     def plant(world: World, _: pytest.MonkeyPatch) -> None:
         right = world["answers"].embeddings("float32")
-        world["answers"] = SimpleNamespace(embeddings=lambda _output: change(right))
+        changed = change(right)
+        world["answers"] = SimpleNamespace(embeddings=lambda _: changed, form=lambda _: str(changed.dtype))
+
+    return plant
+
+
+def serve(form: str) -> Plant:
+    """Return final vectors in another form."""
+
+    def plant(world: World, _: pytest.MonkeyPatch) -> None:
+        world["answers"].form = lambda _: form
+        world["spec"] = replace(world["spec"], service="team:embed")
+
+    return plant
+
+
+def ask(change: Callable[[Any], Any]) -> Plant:
+    """Embed queries in another way than documents, as the reference does too, and change these."""
+
+    def plant(world: World, _: pytest.MonkeyPatch) -> None:
+        world["expected_queries"] = np.roll(world["expected"], 1, axis=1)
+        world["answers"].queries = lambda _: change(world["expected_queries"])
 
     return plant
 
@@ -183,11 +205,19 @@ FAULTS: dict[str, tuple[Plant, ...]] = {
     "l0.parity-integer": (refer(faults.raising),),
     "l1.hidden": (embed(faults.Coarse()), embed(faults.Cutting())),
     "l1.control": (tolerate,),
-    "l2.parity": (answer(lambda rows: rows + np.float32(1e-3)),),
+    "l2.parity": (answer(lambda rows: rows + np.float32(1e-3)), ask(lambda rows: rows[::-1])),
     "l2.unit-length": (normalize(lambda rows: stable(rows) * np.float32(1.001)),),
-    "l2.dtype": (normalize(faults.upcast), answer(lambda rows: rows.astype(np.float64))),
+    "l2.dtype": (
+        normalize(faults.upcast),
+        answer(lambda rows: rows.astype(np.float64)),
+        serve("list of lists of floats"),
+    ),
     "l2.control": (tolerate,),
-    "l3.top10": (answer(lambda rows: rows[::-1]), answer(lambda rows: rows * np.float32(np.nan))),
+    "l3.top10": (
+        answer(lambda rows: rows[::-1]),
+        answer(lambda rows: rows * np.float32(np.nan)),
+        ask(lambda rows: rows[::-1]),
+    ),
     "l3.control": (tolerate_ties,),
     "rt.batch-independence": (embed(faults.OfTheBatch()),),
     "rt.order-independence": (embed(faults.OfThePlace()),),
@@ -232,3 +262,19 @@ def test_a_check_is_red_for_its_fault(
     FAULTS[check][index](world, monkeypatch)
     with np.errstate(all="ignore"), pytest.raises(CheckFailedError):
         world.run(suite[check])
+
+
+@pytest.mark.parametrize(
+    ("lengths", "chosen"),
+    [
+        (range(1, 61), list(range(1, 25))),  # of one kind: as many as make a control visible
+        ([*range(1, 13), *range(400, 460)], [*range(1, 13), *range(400, 412)]),  # too few short ones
+        ([500, 700], [500, 700]),
+    ],
+)
+@pytest.mark.usefixtures("suite")
+def test_enough_texts_are_chosen_whatever_their_lengths(lengths: list[int], chosen: list[int]) -> None:
+    from harness.cell.controls import choose_sentences  # noqa: PLC0415 - imports torch, as above
+
+    texts = [Sentence("x" * length, "text") for length in lengths]
+    assert [len(sentence.text) for sentence in choose_sentences(texts)] == chosen

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from uv import find_uv_bin
 
-from harness.cell.interface import make_cell_environment
+from harness.matrix.variables import make_cell_environment
 from harness.store.inputs import snapshot_suite
 from harness.store.store import Store
 from harness.sweep.limits import count_cores

@@ -179,8 +179,11 @@ class World(dict[str, Any]):
             shipped=load_corpus(""),
             subject=embedder,
             alone=embeddings,
-            answers=SimpleNamespace(embeddings=embeddings.astype, returned=embeddings.copy, subject=embedder),
+            answers=SimpleNamespace(
+                embeddings=embeddings.astype, returned=embeddings.copy, form=str, subject=embedder
+            ),
             expected=units,
+            expected_queries=units,
             golden=Golden(Key("a", "b", "c"), {}, units),
             controls=Controls(corpus),
             reference_model=SimpleNamespace(encode=encode),

@@ -34,7 +34,7 @@ cell status   ENV API L0 L1 L2 L3 RT GOLD
 base + ok     +   .   ~1 .  -  .  .  .
 new  x failed +   .   x1 .  -  .  .  .
 + all pass   * pass, with limits or notes   ~ diverges as expected   x red   ?
-missing   - skipped   . not run
+missing   - skipped   . not asked or not run
 1 of 2 cells ok, 1 red, 2 cases skipped; 61 s
 
 Red cells

@@ -39,7 +39,7 @@ NumPy x sentence-transformers. Matrix `compat`, run `run-1`: 2 cells, 1 ok, 0 ot
 | `base` | ✓ ok | ✓ | · | ≈1 | · | – | · | · | · |
 | `new` | ✗ failed | ✓ | · | ✗1 | · | – | · | · | · |
 
-✓ all pass, • pass, with limits or notes, ≈ diverges as expected, ✗ red, ? missing, – skipped, · not run
+✓ all pass, • pass, with limits or notes, ≈ diverges as expected, ✗ red, ? missing, – skipped, · not asked or not run
 
 ### Red
 

@@ -16,6 +16,7 @@ from support.runs import make_plan as plan_run
 from support.verdicts import told
 
 from harness.cell.start import read_sources_only
+from harness.matrix.schema import Subject
 from harness.records import Expectation
 from harness.store.inputs import SharedFiles, find_environment_edits, invalidate, read_suite
 from harness.store.manifest import CHECKED, write_manifest
@@ -115,7 +116,7 @@ def test_corpus_golden_and_subject_package_are_looked_at(lab: Lab, tmp_path: Pat
     for file in files:
         file.write_text("1")
     material: CellInputs = replace(
-        lab.material, corpus=files[0], golden=files[1], normalizer="service.norm:to_unit"
+        lab.material, corpus=files[0], golden=files[1], subject=Subject(normalizer="service.norm:to_unit")
     )
     inputs = SharedFiles.of(material)
     (tmp_path / "service" / "written.log").write_text("a subject may write beside its code")

@@ -10,7 +10,10 @@ from typing import Any, Dict, List
 import pytest
 
 from harness.cell import facts
-from harness.cell.interface import DEFAULT_EMBEDDER, CellSpec, load_dotted
+from harness.cell.channel import Channel
+from harness.cell.interface import CellSpec
+from harness.cell.record import clean
+from harness.cell.subject import SubjectError, call_first, make_subject
 
 pytest_plugins = ["harness.cell.answers"]  # embeddings of the corpus by subject and reference
 
@@ -23,11 +26,30 @@ def corpus(spec: CellSpec) -> List[Any]:
     return sentences
 
 
+def start_subject(spec: CellSpec, channel: Channel, role: str = "") -> Any:
+    """Make the subject and call it once; a subject that is not what the matrix says ends the cell."""
+    path = spec.query if role == "query" else spec.paths[0]
+    try:
+        subject = make_subject(spec, role)
+        form = call_first(subject, path)
+    except SubjectError as error:
+        channel.send("subject-refused", message=clean(str(error)))
+        pytest.exit(str(error), returncode=1)
+    if form is not None:
+        channel.send("facts", facts={f"subject.{role or 'texts'}": form})
+    return subject
+
+
 @pytest.fixture(scope="session")
-def subject(spec: CellSpec) -> Any:
-    """Return the embedder under test."""
-    own = {"threads": spec.threads} if spec.embedder == DEFAULT_EMBEDDER else {}
-    return load_dotted(spec.embedder)(spec.model_dir, **own)
+def subject(spec: CellSpec, channel: Channel) -> Any:
+    """Return the embedder or service under test; for a service with queries that of documents."""
+    return start_subject(spec, channel)
+
+
+@pytest.fixture(scope="session")
+def query_subject(spec: CellSpec, channel: Channel, subject: Any) -> Any:
+    """Return what embeds queries: the subject itself unless the matrix names another."""
+    return start_subject(spec, channel, "query") if spec.query else subject
 
 
 @pytest.fixture(scope="session")

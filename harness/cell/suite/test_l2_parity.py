@@ -15,11 +15,17 @@ from harness.cell.corpus import Sentence
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from harness.cell.interface import CellSpec
     from harness.cell.record import Record
 
 UNSEEN = {
     ("float16", "float16-weights"): "float16 output is rounded as coarsely as these weights: it cannot tell"
 }
+
+
+def label(corpus: List[Sentence], role: str) -> List[Sentence]:
+    """The sentences with their role in the kind that a message shows."""
+    return [Sentence(sentence.text, f"{role}, {sentence.kind}") for sentence in corpus]
 
 
 @pytest.mark.check("l2.parity")
@@ -28,14 +34,19 @@ def test_parity(  # noqa: PLR0913, PLR0917 # fixtures are arguments
     normalize: Callable[[NDArray], NDArray],
     answers: Answers,
     expected: NDArray,
+    expected_queries: NDArray,
     corpus: List[Sentence],
     controls: Controls,
     tolerance: Callable[[str], float],
     record: Record,
 ) -> None:
-    """Compare the unit vectors of texts with the reference."""
+    """Compare the unit vectors of texts with the reference; of documents and queries where these differ."""
     allowed = tolerance(f"l2.{output}")
     actual = normalize(answers.embeddings(output))
+    if expected_queries is not expected:
+        corpus = [*label(corpus, "document"), *label(corpus, "query")]
+        actual = np.concatenate([actual, normalize(answers.queries(output))])
+        expected = np.concatenate([expected, expected_queries])
     difference = compare(actual, expected, allowed)
     record(
         value=difference.worst,
@@ -64,6 +75,7 @@ def coarse_length(embeddings: NDArray, bits: int) -> float:
 @pytest.mark.check("l2.unit-length")
 def test_unit_length(  # noqa: PLR0913, PLR0917 # fixtures are arguments
     output: str,
+    spec: CellSpec,
     normalize: Callable[[NDArray], NDArray],
     answers: Answers,
     corpus: List[Sentence],
@@ -83,20 +95,26 @@ def test_unit_length(  # noqa: PLR0913, PLR0917 # fixtures are arguments
         worst=difference.index,
         share=difference.share,
         sample=name_worst(difference.rows, corpus),
-        control=coarse_length(embeddings, COARSER[output]),
+        control=None if spec.service else coarse_length(embeddings, COARSER[output]),
     )
 
 
 @pytest.mark.check("l2.dtype")
 def test_dtype(
-    output: str, normalize: Callable[[NDArray], NDArray], answers: Answers, record: Record
+    output: str,
+    spec: CellSpec,
+    normalize: Callable[[NDArray], NDArray],
+    answers: Answers,
+    record: Record,
 ) -> None:
-    """Compare dtypes after the embedder and after the normalizer."""
-    embedded = answers.embeddings(output)
-    normalized = normalize(embedded)
-    dtypes = f"{embedded.dtype} from the embedder, {normalized.dtype} from the normalizer"
+    """Compare dtypes after the embedder and after the normalizer, or that of a service as it is returned."""
+    found = embedded = answers.form(output)
+    dtypes = f"{embedded} from the service"
+    if not spec.service:
+        found = str(normalize(answers.embeddings(output)).dtype)
+        dtypes = f"{embedded} from the embedder, {found} from the normalizer"
     record(
-        value=float(str(embedded.dtype) == output and normalized.dtype == embedded.dtype),
+        value=float(embedded == found == output),
         unit="kept",
         bound="equal",
         allowed=1.0,

@@ -30,16 +30,20 @@ def test_top10(  # noqa: PLR0913, PLR0917 # fixtures are arguments
     normalize: Callable[[NDArray], NDArray],
     answers: Answers,
     expected: NDArray,
+    expected_queries: NDArray,
     corpus: List[Sentence],
     tolerance: Callable[[str], float],
     record: Record,
 ) -> None:
-    """Compare the rankings by subject and reference for every sentence."""
+    """Compare the rankings by subject and reference for every sentence, as a query to all others."""
     tie = tolerance(f"l3.tie.{output}")
-    actual = normalize(answers.embeddings(output))
-    swapped = differing_queries(actual, expected, tie, DEPTH)
+    index = normalize(answers.embeddings(output))
+    actual = index if expected_queries is expected else normalize(answers.queries(output))
+    indexes = {"index": index, "expected_index": expected}
+    swapped = differing_queries(actual, expected_queries, tie, DEPTH, **indexes)
     products = np.abs(
-        actual.astype(np.float64) @ actual.astype(np.float64).T - expected.astype(np.float64) @ expected.T
+        actual.astype(np.float64) @ index.astype(np.float64).T
+        - expected_queries.astype(np.float64) @ expected.T
     )
     record(
         value=int(np.count_nonzero(swapped)),
@@ -53,7 +57,7 @@ def test_top10(  # noqa: PLR0913, PLR0917 # fixtures are arguments
             "tie tolerance": tie,
             "largest change of a score": float(products.max()),
             "queries with swapped ties": int(
-                np.count_nonzero(differing_queries(actual, expected, 0.0, DEPTH))
+                np.count_nonzero(differing_queries(actual, expected_queries, 0.0, DEPTH, **indexes))
             ),
         },
     )

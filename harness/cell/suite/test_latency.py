@@ -11,7 +11,7 @@ import pytest
 
 from harness.cell import facts
 from harness.cell.channel import Channel
-from harness.cell.interface import CellSpec, Scenario, load_normalizer, load_scenarios
+from harness.cell.interface import CellSpec, Scenario
 from harness.cell.scenarios import (
     Target,
     make_normalize,
@@ -26,18 +26,18 @@ def make_target(scenario: Scenario, spec: CellSpec, request: pytest.FixtureReque
     """Prepare the call of the scenario; models are loaded only if needed."""
     if scenario.kind == "normalize":
         return make_normalize(scenario, spec)
-    texts = pick_texts([entry.text for entry in request.getfixturevalue("corpus")], scenario.batch)
+    corpus = [entry.text for entry in request.getfixturevalue("corpus")]
+    texts = pick_texts(corpus, scenario.batch, own=bool(spec.corpus))
     if scenario.target == "sentence-transformers":
         return make_sentence_transformers(texts, request.getfixturevalue("reference_model"))
-    normalize = load_normalizer(spec, spec.normalizers[0])
-    return make_openvino(texts, request.getfixturevalue("subject"), normalize)
+    return make_openvino(texts, request.getfixturevalue("subject"), spec)
 
 
 def test_latency(
     scenario: str, spec: CellSpec, channel: Channel, benchmark: Any, request: pytest.FixtureRequest
 ) -> None:
     """Time one scenario, its rounds in the turns of the controller."""
-    planned = {entry.id: entry for entry in load_scenarios(spec.normalizers)}[scenario]
+    planned = spec.list_scenarios()[scenario]
     target = make_target(planned, spec, request)
     warm_up(target.call)
     benchmark.group = f"{planned.kind}.{planned.dtype}.{planned.batch}"
