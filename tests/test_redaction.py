@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harness.redaction import redact
+from harness.redaction import Secrets, redact
 
 HIDDEN = [
     ("https://user:secret@host/simple", "https://redacted@host/simple"),
@@ -130,3 +130,24 @@ def test_it_is_idempotent_and_json_stays_json(text: str) -> None:
 @given(st.text().filter(lambda text: ":/" not in text))
 def test_text_without_an_address_is_unchanged(text: str) -> None:
     assert redact(text) == text
+
+
+GIVEN = 'sk-"quoted"/value'
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        (f"Authorization: {GIVEN}!", "Authorization: <TEAM_TOKEN>!"),
+        (f"{{'token': {GIVEN!r}}}", "{'token': '<TEAM_TOKEN>'}"),
+        (json.dumps({"token": GIVEN}), '{"token": "<TEAM_TOKEN>"}'),
+        ("GET /?token=sk-%22quoted%22%2Fvalue", "GET /?token=<TEAM_TOKEN>"),
+        ('a message that was shortened: sk-"quot\u2026', "a message that was shortened: <TEAM_TOKEN>\u2026"),
+        ("-----BEGIN KEY-----", "<TEAM_KEY>"),
+        ("abcdef", "<TEAM_KEY>"),
+        ("0 of 10 texts", "0 of 10 texts"),
+    ],
+)
+def test_a_value_that_was_given_in_confidence_is_hidden_in_every_spelling(text: str, shown: str) -> None:
+    values = {"TEAM_TOKEN": GIVEN, "TEAM_KEY": "-----BEGIN KEY-----\nabcdef\n", "TEAM_FLAG": "0"}
+    assert Secrets.of(values).hide(text) == shown

@@ -36,21 +36,22 @@ def encode(model: SentenceTransformer, texts: List[str], *, normalize: bool, rol
 
 
 PROMPTS = {"query": ("query",), "document": ("document", "passage", "corpus")}
-"""Role -> names of its prompt in a model folder, in the order of ``encode_query`` and ``encode_document``."""
+"""Role -> names that its prompt can have in a model folder, in the order of ``encode_document``."""
 
 
 def choose_encoder(model: SentenceTransformer, role: str) -> Tuple[Callable[..., Any], Dict[str, str]]:
-    """The method of the reference for a role, and its options.
+    """The method of the reference for a role, and the name of its prompt in the model folder, if it has one.
 
-    Releases from 5.0 on have ``encode_query`` and ``encode_document``; older ones get the prompt that these
-    would choose from the model folder, and those before 2.4 know no prompts.
+    ``encode_query`` and ``encode_document`` exist from 5.0 on. The prompt is named here, because the latter
+    finds none called ``passage`` or ``corpus``: its default ``document``, which is empty, comes first (5.1.2
+    to 6.2.0, 2026-11). Releases before 2.4 know no prompts.
     """
-    method = getattr(model, f"encode_{role}", None) if role else None
-    if method is not None:
-        return method, {}
+    if not role:
+        return model.encode, {}
     known = getattr(model, "prompts", None) or {}
-    named = next((name for name in PROMPTS.get(role, ()) if name in known), "")
-    return model.encode, {"prompt_name": named} if known.get(named) else {}
+    named = next((name for name in PROMPTS[role] if known.get(name)), None)
+    method = getattr(model, f"encode_{role}", model.encode)
+    return method, {} if named is None else {"prompt_name": named}
 
 
 def transformer_of(model: SentenceTransformer) -> Any:

@@ -110,7 +110,7 @@ def import_modules(modules: Sequence[str], channel: Channel) -> bool:
         except (Exception, SystemExit) as error:  # noqa: BLE001 - whatever a broken package does at import
             message = clean(f"{type(error).__name__}: {error}")
             if ":" in module and _is_missing(module, error):
-                channel.send("subject-refused", message=f"[subject] {module} cannot be imported: {error}")
+                channel.send("subject-refused", message=f"subject: {module} cannot be imported: {error}")
             else:
                 channel.send("import-failed", module=module, message=message)
             sys.stderr.write(f"import of {module} failed: {message}\n")

@@ -8,7 +8,7 @@ whose result for texts is itself callable is a factory, too.
 from __future__ import annotations
 
 import inspect
-from typing import TYPE_CHECKING, Any, Callable, Optional
+from typing import TYPE_CHECKING, Any, Callable, Optional, Tuple
 
 from harness.cell.channel import Channel
 from harness.cell.interface import CellSpec, load_dotted
@@ -41,8 +41,15 @@ def make_subject(spec: CellSpec, role: str = "") -> Any:
     if role == "query" and spec.query:
         return _make_service("query", spec.query, spec.model_dir)
     if spec.service:
-        return _make_service("document" if spec.query else "service", spec.service, spec.model_dir)
+        return _make_service(*_name_key(spec), spec.model_dir)
     return _make_embedder(spec)
+
+
+def _name_key(spec: CellSpec) -> Tuple[str, str]:
+    """The key of the matrix that names what embeds texts, and its dotted path."""
+    if not spec.service:
+        return "embedder", spec.embedder
+    return "document" if spec.query else "service", spec.service
 
 
 def _make_embedder(spec: CellSpec) -> Any:
@@ -53,7 +60,7 @@ def _make_embedder(spec: CellSpec) -> Any:
         made = factory(spec.model_dir, **own)
     except Exception:
         if inspect.isfunction(factory) and _takes_texts(factory):
-            raise SubjectError(f"[subject] embedder: {spec.embedder} takes texts; {_FACTORY}") from None
+            raise SubjectError(f"subject.embedder: {spec.embedder} takes texts; {_FACTORY}") from None
         raise
     return _hold_callable("embedder", spec.embedder, made)
 
@@ -77,7 +84,7 @@ def _make_service(key: str, path: str, model_dir: str) -> Any:
         _refuse_parameters(key, path, found, none_too=True)
         return _hold_callable(key, path, found(model_dir) if _fits(found, model_dir) else found())
     if not callable(found):
-        raise SubjectError(f"[subject] {key}: {path} is {_name(found)}, but should be a function or a class")
+        raise SubjectError(f"subject.{key}: {path} is {_name(found)}, but should be a function or a class")
     return _find_service(found, model_dir)
 
 
@@ -98,14 +105,21 @@ def _find_service(found: Callable[..., Any], model_dir: str) -> Any:
     A function that raises for both is used as it is, so that its exception is a result of the checks.
     """
     try:
-        returned = found(TEXTS[:1])
+        returned = _call(found, TEXTS[:1])
     except Exception:  # noqa: BLE001 - whatever a service raises
         try:
-            made = found(model_dir)
+            made = _call(found, model_dir)
         except Exception:  # noqa: BLE001 - likewise
             return found
         return made if callable(made) else found
     return found(model_dir) if callable(returned) else found
+
+
+def _call(function: Callable[..., Any], argument: Any) -> Any:
+    returned = function(argument)
+    if inspect.iscoroutine(returned):
+        returned.close()  # else Python warns that it was never awaited
+    return returned
 
 
 def _fits(factory: Callable[..., Any], *arguments: Any) -> bool:
@@ -120,12 +134,10 @@ def _fits(factory: Callable[..., Any], *arguments: Any) -> bool:
 
 def _refuse_parameters(key: str, path: str, factory: Any, *, none_too: bool = False) -> None:
     if not callable(factory):
-        raise SubjectError(
-            f"[subject] {key}: {path} is {_name(factory)}, but should be a class or a function"
-        )
+        raise SubjectError(f"subject.{key}: {path} is {_name(factory)}, but should be a class or a function")
     if not _fits(factory, "model") and not (none_too and _fits(factory)):
         raise SubjectError(
-            f"[subject] {key}: {path} cannot be called with the model folder as its only argument; "
+            f"subject.{key}: {path} cannot be called with the model folder as its only argument; "
             "give its other parameters a default"
         )
 
@@ -134,7 +146,7 @@ def _hold_callable(key: str, path: str, made: Any) -> Any:
     if callable(made):
         return made
     remedy = _FACTORY if key == "embedder" else "it should return a function from texts to vectors"
-    raise SubjectError(f"[subject] {key}: {path} returns {_name(made)} for the model folder; {remedy}")
+    raise SubjectError(f"subject.{key}: {path} returns {_name(made)} for the model folder; {remedy}")
 
 
 def _name(value: Any) -> str:
@@ -145,22 +157,21 @@ def _name(value: Any) -> str:
     return f"{'an' if name[0].lower() in 'aeiou' or name == 'ndarray' else 'a'} {name}"
 
 
-def call_first(subject: Any, path: str) -> Optional[str]:
+def call_first(subject: Any, spec: CellSpec, role: str = "") -> Optional[str]:
     """The form of the vectors of a first call; None if the call raises, which is a result of the checks.
 
     Raises:
         SubjectError: it returns no vectors.
     """
     try:
-        returned = subject(list(TEXTS))
+        returned = _call(subject, list(TEXTS))
     except Exception:  # noqa: BLE001 - as above
         return None
-    if inspect.iscoroutine(returned):
-        returned.close()  # else Python warns that it was never awaited
     if not _has_rows(returned):
+        key, path = ("query", spec.query) if role == "query" else _name_key(spec)
         raise SubjectError(
-            f"[subject] {path} returns {_name(returned)} for {len(TEXTS)} texts, but should return an array "
-            "or a list with one vector per text"
+            f"subject.{key}: {path} returns {_name(returned)} for {len(TEXTS)} texts, but should return an "
+            "array or a list with one vector per text"
         )
     return describe_form(returned)
 

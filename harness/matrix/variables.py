@@ -19,10 +19,12 @@ def find_variables(matrix: Matrix) -> dict[str, str]:
     names = matrix.subject.pass_env
     passed = read_variables(names)
     if missing := [name for name in names if name not in passed]:
-        verb = "is" if len(missing) == 1 else "are"
+        verb, remedy = (
+            ("is", "it, or give it a value") if len(missing) == 1 else ("are", "them, or give them values")
+        )
         raise UsageError(
             f"{matrix.path}: subject.pass-env: {', '.join(missing)} {verb} not set in the environment of "
-            "this command; export it, or give it a value in env"
+            f"this command; export {remedy} in env"
         )
     return {**matrix.subject.env, **passed}
 

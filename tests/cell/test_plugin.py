@@ -217,7 +217,7 @@ def test_a_subject_that_is_not_there_is_refused(tmp_path: Path) -> None:
     ended = start([sys.executable, "-m", "harness.cell.start", str(tmp_path / "spec.json")])
     assert ended.returncode == 1
     assert ended.said[-1] == protocol.SubjectRefused(
-        message="[subject] service:embed cannot be imported: 'service:embed': module 'service' has no "
+        message="subject: service:embed cannot be imported: 'service:embed': module 'service' has no "
         "attribute 'embed'"
     )
 

@@ -109,7 +109,7 @@ def test_a_normalizer_that_is_not_there_ends_it(spec: CellSpec, start: Callable[
     probe = start(replace(spec, normalizer="own:nothing", scenarios=(OWN,)))
     refused = probe.hear_all(until=protocol.SubjectRefused)[-1]
     message = "own:nothing cannot be imported: 'own:nothing': module 'own' has no attribute 'nothing'"
-    assert refused == protocol.SubjectRefused(message=f"[subject] {message}")
+    assert refused == protocol.SubjectRefused(message=f"subject: {message}")
     assert probe.process.wait() == 1
 
 

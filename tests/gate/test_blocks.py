@@ -76,6 +76,12 @@ def test_the_subject_replaces_the_default_normalizer(tmp_path: Path) -> None:
     ]
 
 
+def test_a_service_is_timed_as_a_whole_in_its_batch(tmp_path: Path) -> None:
+    subject = '\n[subject]\nservice = "app:embed"\nbatch = 6\n'
+    found = plan_quantities(make_matrix(tmp_path, PLAIN + subject))
+    assert [each.id for each in found] == ["embed.openvino.float32.6", "memory.embedding"]
+
+
 def test_a_glob_that_matches_nothing_is_refused(tmp_path: Path) -> None:
     matrix = make_matrix(tmp_path, PLAIN + '[gate]\nthresholds = { "normalise.*" = 1.5 }\n')
     with pytest.raises(UsageError, match=r"gate.thresholds: 'normalise.\*' matches no quantity"):

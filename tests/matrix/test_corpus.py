@@ -6,10 +6,11 @@ import json
 from pathlib import Path
 
 import pytest
+from support.plan_texts import PLAIN, make_matrix
 
 from harness.cell.corpus import load_corpus
 from harness.errors import UsageError
-from harness.matrix.corpus import FEWEST_TEXTS, MOST_TEXTS, READERS
+from harness.matrix.corpus import FEWEST_TEXTS, MOST_TEXTS, READERS, check_corpus
 
 TEXTS = [f"text number {number} of the team" for number in range(FEWEST_TEXTS)]
 OBJECTS = [json.dumps({"id": number, "text": text}) for number, text in enumerate(TEXTS)]
@@ -79,6 +80,15 @@ def test_too_few_texts_are_refused(tmp_path: Path) -> None:
         READERS[".txt"](path)
     wanted = "3 texts; at least 12 are needed, so that each has ten others to rank"
     assert str(raised.value) == f"{path}: {wanted}"
+
+
+def test_an_ending_that_is_not_known_is_refused(tmp_path: Path) -> None:
+    write(tmp_path, "texts.csv", *TEXTS)
+    matrix = make_matrix(tmp_path, 'corpus = "texts.csv"\n' + PLAIN)
+    with pytest.raises(UsageError) as raised:
+        check_corpus(matrix)
+    wanted = "should end in .txt (one text per line), .jsonl (JSON lines) or .toml (groups of texts)"
+    assert str(raised.value) == f"{matrix.path}: corpus: 'texts.csv' {wanted}"
 
 
 def test_too_many_texts_are_refused(tmp_path: Path) -> None:

@@ -348,3 +348,46 @@ def test_a_checkout_of_the_harness_uses_the_shipped_matrix(
 ) -> None:
     monkeypatch.chdir(root)
     assert default_matrix(root) == "compat"
+
+
+DOTTED = 'a module and a name in it, such as "service.norm:normalize"'
+
+
+@pytest.mark.parametrize(
+    ("subject", "said"),
+    [
+        (
+            'query = "a:b"',
+            "subject.document: this key is required with query; one function for both is a service",
+        ),
+        (
+            'document = "a:b"',
+            "subject.query: this key is required with document; one function for both is a service",
+        ),
+        (
+            'service = "a:b"\nquery = "a:b"\ndocument = "a:c"',
+            "subject.service: expected either service, or query and document; delete one",
+        ),
+        (
+            'service = "a:b"\nnormalizer = "a:c"',
+            "subject.normalizer: a service returns final vectors, so this key has no effect; delete one",
+        ),
+        (
+            "normalized = false",
+            "subject.normalized: this key is valid with service, or with query and document; delete it",
+        ),
+        (
+            'env = { PYTHONPATH = "x" }',
+            "subject.env: PYTHONPATH is set by the harness in every cell; choose another name",
+        ),
+        (
+            'pass-env = ["HOME"]',
+            "subject.pass-env: HOME is set by the harness in every cell; choose another name",
+        ),
+        ('env = { A = "1" }\npass-env = ["A"]', "subject.pass-env: A has a value in env; delete one"),
+        ("batch = 0", "subject.batch: expected a number of texts up to 4096, found 0"),
+        ('setup = "start"', f"subject.setup: expected {DOTTED}, found 'start'"),
+    ],
+)
+def test_a_subject_that_contradicts_itself_is_refused(tmp_path: Path, subject: str, said: str) -> None:
+    assert refused(tmp_path, f"{PLAIN}\n[subject]\n{subject}\n") == said

@@ -49,6 +49,14 @@ from harness.report.view import group_red, list_red_checks
             Service(embedder="a.b:C", normalizer="a.n:to_unit", dtypes=("float16", "float32")),
             "a.b:C, normalizer a.n:to_unit, float16, float32",
         ),
+        (
+            Service(service="app:embed", dtypes=("float32",), batch=16, corpus="texts.txt", model="m"),
+            "service app:embed, float32, batch 16, corpus texts.txt, model m",
+        ),
+        (
+            Service(query="a:q", document="a:d", normalized=False),
+            "queries by a:q, documents by a:d, not normalized",
+        ),
     ],
 )
 def test_what_is_under_test(service: Service | None, words: str) -> None:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from harness.matrix.schema import Subject
 from harness.records import Cell, CellResult, Distribution, Lock, Plan, PlannedCell, Progress, ScenarioPlan
 from harness.runs.folder import RunFolder
 from harness.store.inputs import CellInputs, read_suite
@@ -116,6 +117,14 @@ def misbehave():
     elif does == "unreadable":
         send("import-failed", module="torch", message="EOFError: marshal data too short")
         sys.exit(1)
+    elif does == "refusing":
+        send("subject-refused", message="subject.service: a:b returns None")
+        time.sleep(60)
+    elif does == "stepping":
+        print("the token is", os.environ["TEAM_TOKEN"], flush=True)
+        message = "OSError: refused " + os.environ["TEAM_TOKEN"]
+        send("step-failed", step="setup", path="a:b", message=message)
+        time.sleep(60)
     elif does == "importing":
         send("import-failed", module="torch", message="ImportError: no")
         sys.exit(1)
@@ -272,6 +281,8 @@ class Lab:
             suite=read_suite(make_suite(self.folder)),
             identity={"suite": "s", "model": "m"},
             model_dir=self.folder / "model",
+            subject=Subject(env={"SIZE": "small"}, pass_env=("TEAM_TOKEN",)),
+            variables={"SIZE": "small", "TEAM_TOKEN": "planted-token"},
             search_path=(self.folder,),
         )
 

@@ -39,6 +39,31 @@ def test_one_bad_cell_does_not_stop_the_others(lab: Lab) -> None:
     assert stages(lab, "good-1") == ["environment", "queued", "imports", "contract", "ok"]
 
 
+def test_a_subject_that_the_first_cell_refuses_ends_the_sweep(lab: Lab) -> None:
+    with pytest.raises(UsageError) as raised:
+        lab.run(make_plan(plan_cell("good"), plan_cell("refusing", baseline=True)))
+    assert str(raised.value) == "fake.toml: subject.service: a:b returns None"
+
+
+def test_a_subject_that_a_later_cell_refuses_is_a_result(lab: Lab) -> None:
+    swept = lab.run(make_plan(plan_cell("good", baseline=True), plan_cell("refusing")))
+    assert [(result.status, result.reason) for result in swept.results] == [
+        ("ok", ""),
+        ("import-error", "subject.service: a:b returns None"),
+    ]
+
+
+def test_a_step_that_raises_is_told_without_the_secrets_that_it_was_given(lab: Lab) -> None:
+    result = lab.run_one("stepping")
+    assert (result.status, result.reason, result.log_tail) == (
+        "crashed",
+        "setup of the subject, a:b, raised OSError: refused <TEAM_TOKEN>",
+        ("the token is <TEAM_TOKEN>",),
+    )
+    written = [path for path in lab.folder.rglob("*") if path.is_file() and b"planted" in path.read_bytes()]
+    assert written == []
+
+
 def test_cells_of_one_lock_run_once(lab: Lab) -> None:
     swept = lab.run(make_plan(plan_cell("good-1"), plan_cell("good-2", same_as="good-1")))
     first, second = swept.results

@@ -28,10 +28,9 @@ def corpus(spec: CellSpec) -> List[Any]:
 
 def start_subject(spec: CellSpec, channel: Channel, role: str = "") -> Any:
     """Make the subject and call it once; a subject that is not what the matrix says ends the cell."""
-    path = spec.query if role == "query" else spec.paths[0]
     try:
         subject = make_subject(spec, role)
-        form = call_first(subject, path)
+        form = call_first(subject, spec, role)
     except SubjectError as error:
         channel.send("subject-refused", message=clean(str(error)))
         pytest.exit(str(error), returncode=1)
