@@ -6,7 +6,7 @@ baseline. Every function returns the fields of an observation (``harness.cell.re
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Dict, Sequence
+from typing import TYPE_CHECKING, Any, Dict, Optional, Sequence, Tuple
 
 import numpy as np
 
@@ -65,20 +65,27 @@ def measure_distances(
 
 
 def measure_rankings(
-    now: NDArray, before: NDArray, sentences: Sequence[Sentence], tie: float
+    now: NDArray,
+    before: NDArray,
+    sentences: Sequence[Sentence],
+    tie: float,
+    queries: Optional[Tuple[NDArray, NDArray]] = None,
 ) -> Dict[str, Any]:
     """The number of texts that find something else if only the queries, or only the index, are new.
 
     Every text is looked for in an index that holds it too, so an index that fits finds it first. Rows whose
-    earlier scores differ by at most ``tie`` may swap.
+    earlier scores differ by at most ``tie`` may swap. ``queries`` are those of now and before, where they
+    are embedded differently than the documents ``now`` and ``before``.
     """
+    asked_now, asked_before = queries or (now, before)
     bound = {"unit": "queries", "bound": "max", "allowed": 0}
-    if now.shape != before.shape:
+    if len({each.shape for each in (now, before, asked_now, asked_before)}) > 1:
         return {**bound, "value": None, "sample": f"shape {now.shape}, but should be {before.shape}"}
-    expected, depth = score(before, before), min(DEPTH, len(before))
-    new_queries, new_index = score(now, before), score(before, now)
+    expected, depth = score(asked_before, before), min(DEPTH, len(before))
+    new_queries, new_index = score(asked_now, before), score(asked_before, now)
     ways = [find_swaps(found, expected, tie, depth) for found in (new_queries, new_index)]
-    finite = np.isfinite(now).all(axis=1) | ~np.isfinite(before).all(axis=1)
+    whole = (np.isfinite(now) & np.isfinite(asked_now)).all(axis=1)
+    finite = whole | ~np.isfinite(before).all(axis=1)
     swapped = np.where(finite, np.maximum(*ways), np.inf)
     changed = int(np.count_nonzero(swapped))
     return {

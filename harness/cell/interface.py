@@ -99,8 +99,8 @@ class CellSpec:
     @property
     def paths(self) -> Tuple[str, ...]:
         """The dotted paths of the subject, without setup and close."""
-        service = (self.service, self.query) if self.query else (self.service,)
-        return service if self.service else (self.embedder, self.normalizer)
+        named = (self.service, self.query) if self.service else (self.embedder, self.normalizer)
+        return tuple(filter(None, named))
 
     def list_cases(self, checks: Sequence[Check]) -> Tuple[str, ...]:
         """The ids of all cases that this subject is asked, in the order of the checks."""
@@ -153,9 +153,8 @@ SHIPPED_NORMALIZERS = ("manual", "stable")
 
 def name_normalizers(normalizer: str, *, service: bool) -> Tuple[str, ...]:
     """Axis values of the normalizers; a service has one, whose vectors are final already."""
-    if service:
-        return ("subject",)
-    return SHIPPED_NORMALIZERS if normalizer == DEFAULT_NORMALIZER else ("subject", *SHIPPED_NORMALIZERS)
+    own = service or normalizer != DEFAULT_NORMALIZER
+    return (*(("subject",) if own else ()), *(() if service else SHIPPED_NORMALIZERS))
 
 
 AXES: Dict[str, Tuple[str, ...]] = {
@@ -316,10 +315,8 @@ LENGTH_CHECK = "l2.unit-length"
 
 def list_checks(checks: Sequence[Check], *, service: bool, normalized: bool = True) -> Tuple[Check, ...]:
     """The checks that a subject is asked; a service is compared end to end, not in its parts."""
-    if not service:
-        return tuple(checks)
-    whole = (check for check in checks if not check.is_of_a_part)
-    return tuple(check for check in whole if normalized or check.id != LENGTH_CHECK)
+    asked = tuple(check for check in checks if not (service and check.is_of_a_part))
+    return tuple(check for check in asked if normalized or check.id != LENGTH_CHECK)
 
 
 MARGIN_CHECK = "l0.margin"

@@ -27,18 +27,30 @@ class Recorded:
         sentences: the texts, in the order of the rows.
         service: final vectors of the service (n, d), in the dtype that it returns.
         reference: those of the reference (n, d); None where it has none.
+        queries: vectors of the same texts as queries (n, d); None where the service embeds these alike.
     """
 
     sentences: Tuple[Sentence, ...]
     service: NDArray
     reference: Optional[NDArray] = None
+    queries: Optional[NDArray] = None
+
+    @property
+    def asked(self) -> NDArray:
+        """The vectors of the texts as queries (n, d)."""
+        return self.service if self.queries is None else self.queries
+
+    @property
+    def everything(self) -> NDArray:
+        """All vectors of the service: those of documents, then those of queries where they differ."""
+        return self.service if self.queries is None else np.concatenate([self.service, self.queries])
 
     def write(self, path: Path) -> None:
         """Write an uncompressed ``.npz`` without pickled objects."""
         texts = json.dumps([[each.text, each.kind] for each in self.sentences]).encode("ascii")
         arrays = {"texts": np.frombuffer(texts, np.uint8), "service": self.service}
-        if self.reference is not None:
-            arrays["reference"] = self.reference
+        more = {"reference": self.reference, "queries": self.queries}
+        arrays.update({name: rows for name, rows in more.items() if rows is not None})
         np.savez(str(path), **arrays)
 
     @classmethod
@@ -54,14 +66,14 @@ class Recorded:
             with np.load(str(path), allow_pickle=False) as arrays:
                 texts = json.loads(arrays["texts"].tobytes().decode("ascii"))
                 sentences = tuple(Sentence(str(text), str(kind)) for text, kind in texts)
-                reference = arrays["reference"] if "reference" in arrays.files else None
-                recorded = cls(sentences, arrays["service"], reference)
+                more = {name: arrays[name] for name in ("reference", "queries") if name in arrays.files}
+                recorded = cls(sentences, arrays["service"], **more)
         except FileNotFoundError:
             raise
         except (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile) as error:
             raise ValueError(f"{path}: the vectors cannot be read ({error})") from error
-        for rows in (recorded.service, reference):
-            if rows is not None and (rows.ndim != 2 or len(rows) != len(sentences) or rows.dtype.kind != "f"):
+        for rows in (recorded.service, *more.values()):
+            if rows.ndim != 2 or len(rows) != len(sentences) or rows.dtype.kind != "f":
                 raise ValueError(
                     f"{path}: {rows.dtype} {rows.shape}, but should be floats with one row for each of "
                     f"{len(sentences)} texts"

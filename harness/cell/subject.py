@@ -206,10 +206,10 @@ def return_unchanged(vectors: Any) -> Any:
 
 
 def to_unit(vectors: Any) -> NDArray:
-    """Directions (n, d), float64, of the vectors of a service that does not normalize."""
+    """Directions (n, d), in their dtype, of the vectors of a service that does not normalize."""
     from harness.cell.comparison import unit_rows  # noqa: PLC0415 - NumPy, only where vectors are
 
-    return unit_rows(vectors)
+    return unit_rows(vectors).astype(vectors.dtype)
 
 
 def run_step(step: str, path: str, channel: Channel) -> bool:

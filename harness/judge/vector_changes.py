@@ -61,14 +61,16 @@ def _vectors(now: Recorded, before: Recorded, tolerances: Mapping[str, float]) -
     from harness.cell.change import measure_distances, name_dtype  # noqa: PLC0415 # NumPy
 
     allowed = tolerances[f"before.{name_dtype(now.service, before.service)}"]
-    return measure_distances(now.service, before.service, now.sentences, allowed)
+    texts = now.sentences if now.queries is None else now.sentences * 2
+    return measure_distances(now.everything, before.everything, texts, allowed)
 
 
 def _ranking(now: Recorded, before: Recorded, tolerances: Mapping[str, float]) -> dict[str, Any]:
     from harness.cell.change import measure_rankings, name_dtype  # noqa: PLC0415 # NumPy
 
     tie = tolerances[f"l3.tie.{name_dtype(now.service, before.service)}"]
-    return measure_rankings(now.service, before.service, now.sentences, tie)
+    queries = (now.asked, before.asked)
+    return measure_rankings(now.service, before.service, now.sentences, tie, queries)
 
 
 def _layout(now: Recorded, before: Recorded, _: Mapping[str, float]) -> dict[str, Any]:

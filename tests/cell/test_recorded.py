@@ -19,14 +19,20 @@ ROWS = np.array([[1, 0], [0, np.nan]], np.float16)
 
 
 @pytest.mark.parametrize("reference", [None, ROWS.astype(np.float32)])
-def test_what_is_written_is_read(reference: np.ndarray | None, tmp_path: Path) -> None:
+@pytest.mark.parametrize("queries", [None, ROWS[::-1]])
+def test_what_is_written_is_read(
+    reference: np.ndarray | None, queries: np.ndarray | None, tmp_path: Path
+) -> None:
     path = tmp_path / "vectors.npz"
-    Recorded(TEXTS, ROWS, reference).write(path)
+    Recorded(TEXTS, ROWS, reference, queries).write(path)
     read = Recorded.read(path)
     assert read.sentences == TEXTS
     assert read.service.dtype == np.float16
     assert np.array_equal(read.service, ROWS, equal_nan=True)
     assert (read.reference is None) == (reference is None)
+    asked = ROWS if queries is None else queries
+    assert np.array_equal(read.asked, asked, equal_nan=True)
+    assert len(read.everything) == (2 if queries is None else 4)
 
 
 def archive(**arrays: Any) -> bytes:
@@ -46,6 +52,7 @@ def archive(**arrays: Any) -> bytes:
         (archive(service=ROWS[:1]), "float16 (1, 2), but should be floats with one row for each of 2 texts"),
         (archive(service=np.zeros((2, 2), int)), "int64 (2, 2), but should be floats"),
         (archive(reference=np.zeros(2)), "float64 (2,), but should be floats"),
+        (archive(queries=ROWS[:1]), "float16 (1, 2), but should be floats"),
     ],
 )
 def test_another_file_is_refused(content: bytes, fault: str, tmp_path: Path) -> None:

@@ -63,6 +63,19 @@ def test_a_service_that_changed_alone() -> None:
     }
 
 
+def test_queries_that_changed_alone_find_something_else_in_an_index_that_did_not() -> None:
+    asked = np.roll(ROWS, 1, axis=1)
+    before = Recorded(TEXTS, ROWS, ROWS, asked)
+    assert judged(before, before) == dict.fromkeys(CASES, GOOD)
+    found = judged(Recorded(TEXTS, ROWS, ROWS, np.roll(asked, 1, axis=1)), before)
+    assert {case: outcome for case, (outcome, _) in found.items()} == {
+        "gold.vectors": "fail",
+        "gold.ranking": "fail",
+        "gold.dtype": "pass",
+        "gold.reference": "pass",
+    }
+
+
 def test_a_reference_that_changed_alone_is_named() -> None:
     found = judged(Recorded(TEXTS, ROWS, moved(0.5)))
     assert found.pop("gold.reference")[0] == "fail"
