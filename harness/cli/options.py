@@ -17,6 +17,7 @@ from harness.input_files import MAX_RESULTS, is_descriptor, read_input
 from harness.matrix.expand import MAX_CELLS
 from harness.matrix.read import default_matrix, describe_sweep, in_checkout
 from harness.matrix.schema import MAX_SECONDS, Matrix, parse_memory
+from harness.matrix.variables import find_variables
 from harness.records import CULPRIT_SECONDS
 from harness.resolve.packages import Choice
 from harness.runs.find import RUN_HELP
@@ -180,7 +181,12 @@ def running_options(command: Command) -> Command:
 
 
 def make_request(matrix: Matrix, running: Running, *, command: str, latency: bool) -> run_sweep.Request:
-    """Build the request of a command; ``command`` runs it again."""
+    """Build the request of a command; ``command`` runs it again.
+
+    Raises:
+        UsageError: a variable that the matrix passes on is not set.
+    """
+    find_variables(matrix)  # before anything is resolved
     return run_sweep.Request(
         matrix=matrix,
         store=open_store(running["store"]),

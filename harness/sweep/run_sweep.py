@@ -25,7 +25,6 @@ from harness.matrix.expected import borrowed_for, expectations_for, tolerances_o
 from harness.matrix.read import find_matrix, read_matrix, shipped_golden
 from harness.matrix.schema import Matrix
 from harness.matrix.subject_code import check_subject
-from harness.matrix.variables import find_variables
 from harness.records import Earlier, Notify, Plan, PlannedCell, Progress, Run
 from harness.resolve.pip_settings import IndexSettings
 from harness.resolve.revisions import read_revision
@@ -71,7 +70,7 @@ def open_matrix(wanted: str, *, rounds: int | None = None, max_cells: int = MAX_
 def check_files(matrix: Matrix) -> None:
     """Validate what a matrix names besides versions before anything is resolved or downloaded.
 
-    These are its expectations, tolerances and corpus, the code under test, and variables of the environment.
+    These are its expectations, tolerances and corpus, and the code under test.
 
     Raises:
         UsageError: one of them is invalid.
@@ -81,7 +80,6 @@ def check_files(matrix: Matrix) -> None:
     tolerances_of(matrix)
     check_corpus(matrix)
     check_subject(matrix)
-    find_variables(matrix)
 
 
 async def make_plan(request: Request, settings: IndexSettings, notify: Notify) -> Plan:

@@ -1,0 +1,44 @@
+"""A service of one function, as teams have it: started and ended by hand, lists of floats as vectors."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+
+import numpy as np
+
+from harness.cell.embedder import OpenVinoEmbedder
+from harness.cell.normalizers import stable
+
+_running: list[str] = []
+
+
+def _trace(text: str) -> None:
+    with Path(os.environ["SERVED_TRACE"]).open("a", encoding="utf-8") as file:
+        file.write(f"{text}\n")
+
+
+def start() -> None:
+    """Start what the service needs."""
+    _running.append(os.environ["SERVED_TOKEN"])
+    sys.stdout.write(f"started with {_running[0]}\n")
+    _trace("start")
+
+
+def stop() -> None:
+    """End it."""
+    _trace(f"stop {len(_running)}")
+
+
+class Service:
+    """Texts to unit vectors, as lists."""
+
+    def __init__(self, model_dir: str) -> None:
+        self._right = OpenVinoEmbedder(model_dir)
+
+    def __call__(self, texts: list[str]) -> list[list[float]]:
+        if not _running:
+            raise RuntimeError("the service was not started")
+        vectors: list[list[float]] = np.asarray(stable(self._right(texts))).tolist()
+        return vectors
