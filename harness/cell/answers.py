@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Dict, List
 import numpy as np
 import pytest
 
-from harness.cell.corpus import Sentence
+from harness.cell.corpus import Sentence, load_corpus
 from harness.cell.subject import describe_form
 
 if TYPE_CHECKING:
@@ -122,8 +122,22 @@ def expected_queries(
 
 
 @pytest.fixture(scope="session")
-def controls(reference_model: Any, corpus: List[Sentence]) -> Controls:
+def few(spec: CellSpec, corpus: List[Sentence]) -> List[Sentence]:
+    """Return sentences of every kind and of very different length, without the longest ones.
+
+    To a team's own texts those of the harness are added: where all have one length, padding has no effect.
+    """
+    from harness.cell.controls import choose_sentences  # noqa: PLC0415 # torch
+
+    own = choose_sentences(corpus)
+    known = {sentence.text for sentence in own}
+    shipped = choose_sentences(load_corpus("")) if spec.corpus else []
+    return [*own, *(sentence for sentence in shipped if sentence.text not in known)]
+
+
+@pytest.fixture(scope="session")
+def controls(reference_model: Any, few: List[Sentence]) -> Controls:
     """Return the control models, which differ from the reference."""
     from harness.cell.controls import Controls  # noqa: PLC0415 # torch
 
-    return Controls(reference_model, corpus)
+    return Controls(reference_model, few)

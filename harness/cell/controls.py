@@ -47,8 +47,8 @@ def choose_sentences(corpus: List[Sentence], per_kind: int = 2) -> List[Sentence
 class Controls:
     """Hidden states and embeddings of the torch model, without and with one fault, each computed once."""
 
-    def __init__(self, model: Any, corpus: List[Sentence]) -> None:
-        self.sentences = choose_sentences(corpus)
+    def __init__(self, model: Any, sentences: List[Sentence]) -> None:
+        self.sentences = sentences
         self._model = model
         self._tokens = reference.tokenize(model, [sentence.text for sentence in self.sentences])
         self._known: Dict[str, NDArray] = {}

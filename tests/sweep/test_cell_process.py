@@ -138,6 +138,8 @@ def test_cell_sees_a_scrubbed_environment(lab: Lab, monkeypatch: pytest.MonkeyPa
     seen = json.loads(facts["environ"])
     assert len(seen.pop("HARNESS_CELL_MARK")) == 16
     assert seen == {
+        "SIZE": "small",  # of the matrix
+        "TEAM_TOKEN": "<TEAM_TOKEN>",  # given to the cell, and hidden in what it says
         "CI": "true",
         "HOME": "<workdir>/home",
         "HF_HUB_DISABLE_TELEMETRY": "1",

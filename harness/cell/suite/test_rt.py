@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from harness.cell.comparison import compare, name_worst, unit_rows
-from harness.cell.controls import Controls, choose_sentences
+from harness.cell.controls import Controls
 from harness.cell.corpus import Sentence, load_corpus
 from harness.cell.facts import PeakUnknownError, measure_growth
 from harness.cell.interface import CellSpec
@@ -28,12 +28,6 @@ CALLS = 3
 
 SAME_LENGTH = (["the red house"], ["two green cars"], ["a cold day"])
 """Texts of equal shape, for which a runtime reuses its buffer."""
-
-
-@pytest.fixture(scope="module")
-def few(corpus: List[Sentence]) -> List[Sentence]:
-    """Return sentences of every kind and of very different length, without the longest ones."""
-    return choose_sentences(corpus)
 
 
 @pytest.fixture(scope="module")
