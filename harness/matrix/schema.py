@@ -151,7 +151,6 @@ MAX_THREADS = 1024
 MAX_AXES = 50
 MAX_VERSIONS = 1000
 MAX_ROWS = 10_000
-MAX_BATCH = 4096
 
 Names = Annotated[
     tuple[Reason, ...], msgspec.Meta(max_length=MAX_VERSIONS, description=f"at most {MAX_VERSIONS} entries")
@@ -196,9 +195,9 @@ class Resolve(Table, frozen=True, kw_only=True):
 
 
 Variable = Annotated[
-    str,
-    msgspec.Meta(pattern=r"\A[A-Za-z_][A-Za-z0-9_]{0,199}\Z", description='a name such as "MODEL_SIZE"'),
+    str, msgspec.Meta(pattern=r"\A[A-Za-z_][A-Za-z0-9_]{0,199}\Z", description='a name such as "SIZE"')
 ]
+Batch = Annotated[int, msgspec.Meta(ge=1, le=4096, description="a number of texts up to 4096")]
 
 
 class Subject(Table, frozen=True, kw_only=True):
@@ -218,10 +217,7 @@ class Subject(Table, frozen=True, kw_only=True):
     document: DottedPath | None = None
     normalized: bool = True
     dtypes: tuple[Literal["float16", "float32"], ...] = ()
-    batch: (
-        Annotated[int, msgspec.Meta(ge=1, le=MAX_BATCH, description=f"a number of texts up to {MAX_BATCH}")]
-        | None
-    ) = None
+    batch: Batch | None = None
     search_path: tuple[FilePath, ...] = ()
     requires: Names = ()
     env: dict[Variable, Annotated[str, msgspec.Meta(max_length=4000, description="a text")]] = {}
@@ -235,11 +231,6 @@ class Subject(Table, frozen=True, kw_only=True):
         return self.service or self.document or ""
 
     @property
-    def is_shipped(self) -> bool:
-        """Whether nothing of a team's own is under test: embedder and normalizer are of the harness."""
-        return not self.final and (self.embedder, self.normalizer) == (DEFAULT_EMBEDDER, DEFAULT_NORMALIZER)
-
-    @property
     def normalizers(self) -> tuple[str, ...]:
         """Axis values of the normalizers of checks and scenarios; the subject's own comes first."""
         return name_normalizers(self.normalizer, service=bool(self.final))
@@ -247,12 +238,8 @@ class Subject(Table, frozen=True, kw_only=True):
     @property
     def paths(self) -> dict[str, str]:
         """Key -> dotted path of the code under test, setup and close included."""
-        if self.final:
-            named = {"service": self.service, "query": self.query, "document": self.document}
-        else:
-            named = {"embedder": self.embedder, "normalizer": self.normalizer}
-        named |= {"setup": self.setup, "close": self.close}
-        return {key: path for key, path in named.items() if path is not None}
+        code = ("service", "query", "document") if self.final else ("embedder", "normalizer")
+        return {key: path for key in (*code, "setup", "close") if (path := getattr(self, key))}
 
 
 class Model(Table, frozen=True, kw_only=True):
