@@ -26,7 +26,7 @@ FOUNDATION = {
 }
 INTERFACE = {"harness.cell.interface"}
 """The module that every part of the controller shares with the cell."""
-SHARED = {f"harness.cell.{name}" for name in ("change", "corpus", "record", "recorded")}
+SHARED = {f"harness.cell.{name}" for name in ("change", "corpus", "record", "recorded", "stored")}
 """What both sides measure vectors with: the cell those of its own, the controller those of two cells."""
 
 MAY_IMPORT = {

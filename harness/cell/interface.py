@@ -45,6 +45,8 @@ class CellSpec:
         search_path: folders at the start of ``sys.path``, for the subject.
         model_dir: a local sentence-transformers model folder.
         corpus: path of the corpus (TOML); empty: the one that is shipped.
+        stored: paths of vectors of the user's index and of their texts (``harness.cell.stored``); empty:
+            none, and of the second, that the first holds the texts.
         golden: path of the golden embeddings, a file or a folder; None where there are none.
         golden_required: model and corpus are those that are shipped, so golden embeddings of them must exist.
         tolerances: name -> allowed value, from ``matrices/tolerances.toml``.
@@ -75,6 +77,7 @@ class CellSpec:
     variables: Tuple[str, ...] = ()
     search_path: Tuple[str, ...] = ()
     corpus: str = ""
+    stored: Tuple[str, ...] = ()
     golden: Optional[str] = None
     golden_required: bool = False
     tolerances: Dict[str, float] = field(default_factory=dict)
@@ -104,7 +107,9 @@ class CellSpec:
 
     def list_cases(self, checks: Sequence[Check]) -> Tuple[str, ...]:
         """The ids of all cases that this subject is asked, in the order of the checks."""
-        asked = list_checks(checks, service=bool(self.service), normalized=self.normalized)
+        asked = list_checks(
+            checks, service=bool(self.service), normalized=self.normalized, stored=bool(self.stored)
+        )
         return tuple(case for check in asked for case in check.cases(self.normalizers))
 
     def list_scenarios(self) -> Dict[str, Scenario]:
@@ -120,7 +125,7 @@ class CellSpec:
     def read(cls, path: Path) -> CellSpec:
         """Read a spec made by ``write``."""
         raw: Dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-        tuples = ("phases", "search_path", "scenarios", "only", "variables")
+        tuples = ("phases", "search_path", "scenarios", "only", "variables", "stored")
         values: Dict[str, Any] = {key: tuple(raw[key]) if key in tuples else raw[key] for key in raw}
         return cls(**values)
 
@@ -193,7 +198,7 @@ class Check:
 
     ``bounds`` and ``limits`` hold pairs of a case value (or ``else``) and its valid bound or limit;
     ``may_skip`` holds globs over valid reasons of skips. ``question``, ``covers``, ``severity``, ``reaches``,
-    ``on`` and ``by`` are described in the catalogue.
+    ``on``, ``by`` and ``needs`` are described in the catalogue.
     """
 
     id: str
@@ -211,6 +216,7 @@ class Check:
     reaches: Tuple[Tuple[str, str], ...] = ()
     on: str = "subject"
     by: str = "cell"
+    needs: str = ""
 
     @property
     def is_of_a_part(self) -> bool:
@@ -295,6 +301,7 @@ def _check(entry: Dict[str, Any]) -> Check:
         reaches=_pairs(entry["reach"]) if "reach" in entry else (),
         on=entry.get("on", "subject"),
         by=entry.get("by", "cell"),
+        needs=entry.get("needs", ""),
     )
 
 
@@ -313,9 +320,15 @@ LENGTH_CHECK = "l2.unit-length"
 """The check of the lengths of final vectors, which has no meaning where a service does not normalize."""
 
 
-def list_checks(checks: Sequence[Check], *, service: bool, normalized: bool = True) -> Tuple[Check, ...]:
-    """The checks that a subject is asked; a service is compared end to end, not in its parts."""
+def list_checks(
+    checks: Sequence[Check], *, service: bool, normalized: bool = True, stored: bool = False
+) -> Tuple[Check, ...]:
+    """The checks that a subject is asked; a service is compared end to end, not in its parts.
+
+    ``stored``: the matrix names vectors of an index, without which some checks have no meaning.
+    """
     asked = tuple(check for check in checks if not (service and check.is_of_a_part))
+    asked = tuple(check for check in asked if stored or check.needs != "stored")
     return tuple(check for check in asked if normalized or check.id != LENGTH_CHECK)
 
 

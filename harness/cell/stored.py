@@ -5,10 +5,11 @@ from __future__ import annotations
 import json
 from collections import Counter
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, List, Sequence, Tuple
+from typing import TYPE_CHECKING, Any, List, Optional, Sequence, Tuple
 
 import numpy as np
 
+from harness.cell.comparison import unit_rows
 from harness.cell.corpus import Sentence
 from harness.cell.recorded import Recorded
 
@@ -24,29 +25,37 @@ class StoredError(ValueError):
     """A file of stored vectors is invalid; with the file, the place and the remedy."""
 
 
-def load_stored(path: Path, texts: Path) -> Recorded:
+def load_stored(path: Path, texts: Optional[Path] = None, *, normalized: bool = True) -> Recorded:
     """Read stored vectors.
 
     Args:
         path: ``.npz`` with the arrays ``texts`` and ``vectors``, ``.npy`` with the vectors alone, or JSON
             lines with an object ``{"text": ..., "vector": [...]}`` each.
-        texts: the texts of an ``.npy``, one in each line.
+        texts: the texts of an ``.npy``, one in each line; None for the other forms.
+        normalized: the service returns vectors of length one, so the stored ones must have it too; of another
+            service only the directions are kept.
 
     Raises:
         StoredError: the file cannot be read, numbers of texts and vectors differ, a vector is not finite or
             has not the length one, or a text is there twice.
     """
+    if path.suffix not in _READERS:
+        raise StoredError(f"{path}: expected a file .npz, .npy or .jsonl, found {path.suffix!r}")
+    if texts is not None and path.suffix != ".npy":
+        raise StoredError(f"{path}: an {path.suffix} holds its texts itself; delete stored.texts")
     try:
         found, vectors = _READERS[path.suffix](path, texts)
-    except KeyError:
-        raise StoredError(f"{path}: expected a file .npz, .npy or .jsonl, found {path.suffix!r}") from None
     except OSError as error:
         raise StoredError(f"{path}: cannot be read ({error.strerror or error})") from error
     _refuse_invalid(path, found, vectors)
+    if normalized:
+        _refuse_other_lengths(path, found, vectors)
+    else:
+        vectors = unit_rows(vectors).astype(vectors.dtype)
     return Recorded(tuple(Sentence(text, KIND) for text in found), vectors)
 
 
-def _read_npz(path: Path, _: Path) -> Tuple[List[str], NDArray]:
+def _read_npz(path: Path, _: Optional[Path]) -> Tuple[List[str], NDArray]:
     try:
         with np.load(str(path), allow_pickle=False) as arrays:
             found = {name: arrays[name] for name in arrays.files}
@@ -57,9 +66,11 @@ def _read_npz(path: Path, _: Path) -> Tuple[List[str], NDArray]:
     return [str(text) for text in found["texts"].tolist()], found["vectors"]
 
 
-def _read_npy(path: Path, texts: Path) -> Tuple[List[str], NDArray]:
-    if not texts.name:
-        raise StoredError(f"{path}: an .npy holds no texts; name their file, with one text in each line")
+def _read_npy(path: Path, texts: Optional[Path]) -> Tuple[List[str], NDArray]:
+    if texts is None:
+        raise StoredError(
+            f"{path}: an .npy holds no texts; name their file in stored.texts, with one text in each line"
+        )
     try:
         vectors = np.load(str(path), allow_pickle=False)
         lines = texts.read_text(encoding="utf-8").splitlines()
@@ -68,7 +79,7 @@ def _read_npy(path: Path, texts: Path) -> Tuple[List[str], NDArray]:
     return lines, vectors
 
 
-def _read_lines(path: Path, _: Path) -> Tuple[List[str], NDArray]:
+def _read_lines(path: Path, _: Optional[Path]) -> Tuple[List[str], NDArray]:
     texts: List[str] = []
     rows: List[Any] = []
     for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
@@ -103,6 +114,10 @@ def _refuse_invalid(path: Path, texts: Sequence[str], vectors: NDArray) -> None:
     lengths = np.linalg.norm(vectors.astype(np.float64), axis=1)
     for row in np.flatnonzero(~np.isfinite(lengths))[:1]:
         raise StoredError(f"{path}: the vector of {texts[row][:80]!r} (row {row}) is not finite")
+
+
+def _refuse_other_lengths(path: Path, texts: Sequence[str], vectors: NDArray) -> None:
+    lengths = np.linalg.norm(vectors.astype(np.float64), axis=1)
     for row in np.flatnonzero(np.abs(lengths - 1) > LENGTH_TOLERANCE)[:1]:
         raise StoredError(
             f"{path}: the vector of {texts[row][:80]!r} (row {row}) has the length {lengths[row]:.4g}, but "

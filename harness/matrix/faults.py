@@ -220,6 +220,8 @@ def _path_faults(file: MatrixFile, folder: Path) -> Iterator[str]:
     expected = (file.expected,) if isinstance(file.expected, str) else file.expected or ()
     files = [("expected", name) for name in expected if name != SHIPPED]
     single = {"tolerances": file.tolerances, "corpus": file.corpus, "gate.file": file.gate.file}
+    if file.stored is not None:
+        single |= {"stored.vectors": file.stored.vectors, "stored.texts": file.stored.texts}
     files += [(where, name) for where, name in single.items() if name is not None]
     folders = [(f"subject.search-path[{at}]", name) for at, name in enumerate(file.subject.search_path)]
     if file.model.path is not None:

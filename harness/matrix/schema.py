@@ -330,6 +330,13 @@ class GateLimits(Table, frozen=True, kw_only=True):
     ] = {}
 
 
+class Stored(Table, frozen=True, kw_only=True):
+    """Vectors of the user's index, read by ``harness.cell.stored``; ``texts`` is the file of their texts."""
+
+    vectors: FilePath
+    texts: FilePath | None = None
+
+
 class MatrixFile(Table, frozen=True, kw_only=True):
     """A matrix file, before expansion."""
 
@@ -364,6 +371,7 @@ class MatrixFile(Table, frozen=True, kw_only=True):
     expected: FilePath | tuple[FilePath, ...] | None = None
     tolerances: FilePath | None = None
     corpus: FilePath | None = None
+    stored: Stored | None = None
 
 
 class MatrixRow(msgspec.Struct, frozen=True, kw_only=True):
@@ -399,6 +407,12 @@ class Matrix(MatrixFile, frozen=True, kw_only=True):
     def corpus_path(self) -> Path | None:
         """The corpus of the matrix; None for the shipped corpus."""
         return None if self.corpus is None else (self.folder / self.corpus).resolve()
+
+    @property
+    def stored_paths(self) -> tuple[Path, ...]:
+        """The files of stored vectors and of their texts; empty without any."""
+        named = (self.stored.vectors, self.stored.texts) if self.stored else ()
+        return tuple((self.folder / name).resolve() for name in named if name is not None)
 
     @property
     def model_path(self) -> Path | None:

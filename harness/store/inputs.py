@@ -141,6 +141,7 @@ class CellInputs:
     variables: Mapping[str, str] = field(default_factory=dict, repr=False)
     search_path: tuple[Path, ...] = ()
     corpus: Path | None = None
+    stored: tuple[Path, ...] = ()
     golden: Path | None = None
     shipped_model: bool = False
     tolerances: dict[str, float] = field(default_factory=dict)
@@ -199,6 +200,7 @@ class CellInputs:
             variables=tuple(sorted(self.variables)),
             search_path=tuple(str(folder) for folder in self.search_path),
             corpus="" if self.corpus is None else str(self.corpus),
+            stored=tuple(map(str, self.stored)),
             golden=None if self.golden is None else str(self.golden),
             golden_required=self.golden_required,
             tolerances=dict(self.tolerances),
@@ -253,9 +255,9 @@ def _list_found(inputs: CellInputs, more: tuple[Path, ...]) -> Iterator[tuple[st
 
 
 def _list_named(inputs: CellInputs) -> Iterator[tuple[str, Path]]:
-    """The corpus, and all files of the subject's packages, which may add files of their own."""
-    if inputs.corpus is not None:
-        yield str(inputs.corpus), inputs.corpus
+    """The corpus, stored vectors, and the subject's packages, which may add files of their own."""
+    for path in (*inputs.stored, *(() if inputs.corpus is None else (inputs.corpus,))):
+        yield str(path), path
     names = {path.split(":")[0].split(".")[0] for path in inputs.subject.paths.values()}
     for folder in inputs.search_path:
         for name in sorted(names):

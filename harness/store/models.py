@@ -286,6 +286,7 @@ async def prepare_inputs(  # noqa: PLR0913 - one parameter an ingredient
         variables=find_variables(matrix),
         search_path=matrix.search_path,
         corpus=matrix.corpus_path,
+        stored=matrix.stored_paths,
         golden=golden,
         shipped_model=is_shipped_model(matrix.model),
         tolerances=tolerances,
@@ -301,6 +302,7 @@ def _identify_given(matrix: Matrix, golden: Path | None, tolerances: Mapping[str
     return {
         "subject": identify_subject(matrix),
         "corpus": "" if corpus is None else hash_file(corpus),
+        "stored": digest_value([hash_file(path) for path in matrix.stored_paths]),
         "golden": "" if golden is None else hash_tree(golden),
         "tolerances": digest_value(tolerances),
     }

@@ -164,7 +164,12 @@ def service_of(matrix: Matrix) -> Service:
 def cases_of(matrix: Matrix) -> tuple[str, ...]:
     """The ids of the cases that every satisfiable cell of a matrix must report."""
     subject = matrix.subject
-    asked = list_checks(load_checks(), service=bool(subject.final), normalized=subject.normalized)
+    asked = list_checks(
+        load_checks(),
+        service=bool(subject.final),
+        normalized=subject.normalized,
+        stored=matrix.stored is not None,
+    )
     return tuple(case for check in asked for case in check.cases(subject.normalizers))
 
 

@@ -70,7 +70,7 @@ def open_matrix(wanted: str, *, rounds: int | None = None, max_cells: int = MAX_
 def check_files(matrix: Matrix) -> None:
     """Validate what a matrix names besides versions before anything is resolved or downloaded.
 
-    These are its expectations, tolerances and corpus, and the code under test.
+    These are its expectations, tolerances, corpus and stored vectors, and the code under test.
 
     Raises:
         UsageError: one of them is invalid.
@@ -79,7 +79,24 @@ def check_files(matrix: Matrix) -> None:
     borrowed_for(matrix)
     tolerances_of(matrix)
     check_corpus(matrix)
+    check_stored(matrix)
     check_subject(matrix)
+
+
+def check_stored(matrix: Matrix) -> None:
+    """Validate the stored vectors of a matrix as each cell reads them.
+
+    Raises:
+        UsageError: the file is invalid, or the matrix names texts that it holds itself.
+    """
+    if not matrix.stored_paths:
+        return
+    from harness.cell.stored import StoredError, load_stored  # noqa: PLC0415 # NumPy
+
+    try:
+        load_stored(*matrix.stored_paths, normalized=matrix.subject.normalized)
+    except StoredError as error:
+        raise UsageError(f"{matrix.path}: stored.vectors: {error}") from None
 
 
 async def make_plan(request: Request, settings: IndexSettings, notify: Notify) -> Plan:

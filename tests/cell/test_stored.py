@@ -13,7 +13,7 @@ from harness.cell.stored import StoredError, load_stored
 
 TEXTS = ["one", "zwei \u00fc", ""]
 ROWS = np.array([[1, 0], [0.6, 0.8], [0, 1]], np.float32)
-NONE = Path()
+NONE = None
 
 
 def write_npz(folder: Path, texts: list[str] = TEXTS, rows: np.ndarray = ROWS, name: str = "vectors") -> Path:
@@ -42,7 +42,7 @@ def write_npy(folder: Path) -> Path:
     [(write_npz, "", "float32"), (write_lines, "", "float32"), (write_npy, "texts.txt", "float16")],
 )
 def test_each_form_is_read(write: Callable[[Path], Path], texts: str, dtype: str, tmp_path: Path) -> None:
-    read = load_stored(write(tmp_path), tmp_path / texts if texts else NONE)
+    read = load_stored(write(tmp_path), tmp_path / texts if texts else None)
     assert [each.text for each in read.sentences] == TEXTS
     assert read.service.dtype == dtype
     assert read.service == pytest.approx(ROWS, abs=1e-3)
@@ -82,6 +82,14 @@ def test_the_line_of_a_fault_is_told(lines: tuple[str, ...], told: str, tmp_path
     with pytest.raises(StoredError) as refused:
         load_stored(write_lines(tmp_path, *lines), NONE)
     assert told in str(refused.value)
+
+
+def test_only_directions_of_other_lengths_are_kept_where_the_service_does_not_normalize(
+    tmp_path: Path,
+) -> None:
+    read = load_stored(write_npz(tmp_path, rows=ROWS * np.float32(3)), normalized=False)
+    assert read.service == pytest.approx(ROWS)
+    assert read.service.dtype == np.float32
 
 
 def test_other_files_are_refused(tmp_path: Path) -> None:

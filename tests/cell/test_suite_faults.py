@@ -237,6 +237,8 @@ FAULTS: dict[str, tuple[Plant, ...]] = {
         normalize(lambda rows: np.where(rows > 2, np.inf, rows)),
     ),
     "gold.control": (tolerate_ties,),
+    "gold.stored": (normalize(lambda rows: stable(rows) + np.float32(1e-3)),),
+    "gold.stored-ranking": (normalize(lambda rows: stable(rows)[::-1]),),
 }
 
 

@@ -23,6 +23,7 @@ from harness.cell.golden import Golden, Key
 from harness.cell.interface import CellSpec
 from harness.cell.normalizers import stable
 from harness.cell.record import Record
+from harness.cell.recorded import Recorded
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -185,6 +186,8 @@ class World(dict[str, Any]):
             expected=units,
             expected_queries=units,
             golden=Golden(Key("a", "b", "c"), {}, units),
+            stored=Recorded(tuple(corpus), units),
+            embedded=embeddings,
             controls=Controls(corpus),
             reference_model=SimpleNamespace(encode=encode),
             tolerance=lambda _: 1e-6,
