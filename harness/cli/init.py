@@ -18,7 +18,7 @@ from harness.init.installed import describe_installation
 from harness.init.look import InitOptions, Project, look_at
 from harness.init.matrix_text import render_matrix
 from harness.init.project import find_forge
-from harness.init.subject import SubjectForm, form_subject
+from harness.init.subject import SubjectForm, complete_form, form_subject
 from harness.init.summary import describe_project, describe_trial, describe_versions, label, refuse_failed
 from harness.init.trial import Tried, try_service
 from harness.init.versions import Today, find_newest, resolve_today
@@ -96,6 +96,7 @@ async def _prepare(  # noqa: PLR0913 - one parameter an option
     tried = await try_service(form, today, project.model, open_store(store), installer, _note)
     refuse_failed(tried.trial, project)
     _print(describe_trial(tried, form, folder))
+    form = complete_form(form, normalized=tried.trial.normalized)
     files = tuple(_render(project, form, today, tried, pipeline, install))
     if ask and not click.confirm(f"write {_listed(files, folder)}?", default=True):
         raise UsageError("nothing was written")

@@ -24,7 +24,8 @@ class SubjectForm(msgspec.Struct, frozen=True, kw_only=True):
     """What a matrix says about the subject.
 
     ``adapter`` is the text of a module ``adapter_name``, empty if the embedder has the form of the harness.
-    ``roots`` are the folders that the code is imported from.
+    ``roots`` are the folders that the code is imported from. ``final``: the embedder returns vectors of
+    length one, so the matrix names it as a service, and no normalizer is under test.
     """
 
     embedder: str
@@ -32,11 +33,19 @@ class SubjectForm(msgspec.Struct, frozen=True, kw_only=True):
     adapter: str = ""
     adapter_name: str = ""
     roots: tuple[Path, ...] = ()
+    final: bool = False
 
     def keys(self) -> dict[str, str]:
         """The keys of ``[subject]`` that name the code."""
+        if self.final:
+            return {"service": self.embedder}
         found = {"embedder": self.embedder, "normalizer": self.normalizer}
         return {key: value for key, value in found.items() if value}
+
+
+def complete_form(form: SubjectForm, *, normalized: bool) -> SubjectForm:
+    """The form of a subject after its first call, which tells whether it normalizes by itself."""
+    return msgspec.structs.replace(form, final=normalized and not form.normalizer)
 
 
 def form_subject(embedder: Candidate, normalizer: Candidate | None, name: str) -> SubjectForm:

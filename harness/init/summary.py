@@ -64,7 +64,7 @@ def describe_trial(tried: Tried, form: SubjectForm, folder: Path) -> list[str]:
         after = f"norms {_range(trial.final_norms)} after {form.normalizer}, {trial.final_dtype}"
         lines.append(label("", after))
     elif trial.normalized:
-        lines.append(label("", "the service normalizes its vectors itself"))
+        lines.append(label("", "the service normalizes its vectors itself, so it is judged as a whole"))
     else:
         lines.append(
             label(

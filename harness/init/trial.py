@@ -10,13 +10,14 @@ from pathlib import Path
 
 import msgspec
 
-from harness.cell.interface import DEFAULT_NORMALIZER, make_cell_environment
+from harness.cell.interface import DEFAULT_NORMALIZER
 from harness.errors import MachineError, UsageError
 from harness.held import temporary_folder
 from harness.init.project import WheelModel, find_installed_models
 from harness.init.subject import SubjectForm
 from harness.init.versions import Today
-from harness.matrix.schema import Model
+from harness.matrix.schema import Model, Subject
+from harness.matrix.variables import make_cell_environment
 from harness.processes import describe_exit, run
 from harness.store.environments import Installer
 from harness.store.inputs import CellInputs, snapshot_suite
@@ -91,8 +92,7 @@ async def try_service(  # noqa: PLR0913, PLR0917 - one parameter an ingredient
             suite=suite,
             identity={},
             model_dir=obtained.folder,
-            embedder=form.embedder,
-            normalizer=form.normalizer or DEFAULT_NORMALIZER,
+            subject=Subject(embedder=form.embedder, normalizer=form.normalizer or DEFAULT_NORMALIZER),
             search_path=form.roots,
         )
         say("calling the service on three texts")

@@ -8,7 +8,7 @@ import pytest
 
 from harness.init.candidates import best_of, find_embedders, find_named, find_normalizers
 from harness.init.source import foreign_names, read_modules
-from harness.init.subject import form_subject
+from harness.init.subject import complete_form, form_subject
 
 
 def write(folder: Path, **files: str) -> Path:
@@ -69,6 +69,8 @@ def test_a_service_of_another_form_gets_an_adapter(
     assert found is not None
     form = form_subject(found, None, "mine")
     assert form.keys() == {"embedder": embedder}
+    assert complete_form(form, normalized=False).keys() == form.keys()
+    assert complete_form(form, normalized=True).keys() == {"service": embedder}  # nothing normalizes again
     assert [line.strip() for line in form.adapter.splitlines() if "return" in line] == (
         [f"return {made}"] if made else []
     )
