@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import threading
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,7 @@ from support.suite_front import Front, front_fixture, world_fixture  # noqa: F40
 from harness.gate import measuring
 from harness.judge import intervals
 from harness.records import ScenarioPlan
+from harness.store.store import Store
 from harness.sweep.latency_turns import count_rounds_to_decide
 
 Say = pytest.CaptureFixture[str]
@@ -144,14 +145,25 @@ def test_a_skipped_check_does_not_hide_a_regression(speed_front: Front) -> None:
     assert ask(speed_front, "--quantities", "*.1", "--accept-known") == 0
 
 
-def test_two_harnesses_do_not_measure_at_once(speed_front: Front, capsys: Say) -> None:
-    lock = filelock.FileLock(speed_front.folder / "store" / "locks" / "latency.lock", thread_local=False)
-    Path(lock.lock_file).parent.mkdir(parents=True)
-    lock.acquire()
-    release = threading.Timer(3.0, lock.release)
-    release.start()
+def test_two_harnesses_do_not_measure_at_once(
+    speed_front: Front, capsys: Say, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The other one finishes as soon as this one has said that it waits."""
+    held = filelock.FileLock(speed_front.folder / "store" / "locks" / "latency.lock")
+    Path(held.lock_file).parent.mkdir(parents=True)
+    held.acquire()
+    lock = Store.lock
+
+    def release_when_told(store: Store, name: str, say_waiting: Callable[[], None] | None = None) -> Any:
+        def say() -> None:
+            assert say_waiting is not None
+            say_waiting()
+            held.release()
+
+        return lock(store, name, say if name == "latency" else say_waiting)
+
+    monkeypatch.setattr(Store, "lock", release_when_told)
     assert ask(speed_front, "--quantities", "memory.normalizer") == 0
-    release.join()
     said = capsys.readouterr().out
     assert "note: another harness is measuring latency; waiting for it to finish" in said
 

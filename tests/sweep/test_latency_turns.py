@@ -106,7 +106,7 @@ def test_timings_carry_baseline_and_control_of_their_session(lab: Lab) -> None:
         (
             "sleeping",
             "timed-out",
-            "round 1 of s0 (limit 0.5 s) did not end in time (limit reached in stage latency)",
+            "round 1 of s0 (limit 2 s) did not end in time (limit reached in stage latency)",
         ),
     ],
 )
@@ -114,13 +114,13 @@ def test_process_that_ends_drops_out_and_the_others_go_on(
     lab: Lab, cell: str, status: str, reason: str
 ) -> None:
     plan = make_plan(BASE, plan_cell(cell), plan_cell("good"), scenarios=2)
-    swept = lab.run(plan, limits=replace(LIMITS, turn=0.5))
+    swept = lab.run(plan, limits=replace(LIMITS, turn=2.0))
     dropped, good = swept.results[1:]
     assert (dropped.status, dropped.reason, dropped.timings) == (status, reason, ())
     assert [case.id for case in dropped.cases] == ["l0.one", "l0.two"]
     assert (good.status, [timing.scenario for timing in good.timings]) == ("ok", ["s0", "s1"])
     assert [len(timing.rounds) for timing in good.timings] == [3, 3]
-    again = lab.run(msgspec.structs.replace(plan, run="run-2"), limits=replace(LIMITS, turn=0.5))
+    again = lab.run(msgspec.structs.replace(plan, run="run-2"), limits=replace(LIMITS, turn=2.0))
     assert again.reused == ("base", "good")
     assert sorted(lab.contracts()) == sorted(["base", cell, "good"])
 
