@@ -11,6 +11,7 @@ from harness.cell.interface import check_of
 from harness.judge.answers import answer_questions
 from harness.judge.gate_cases import FAILED, CaseLists, was_red
 from harness.judge.outcomes import WHOLE_CELL, Results, is_red, judge_findings
+from harness.judge.red_cases import sort_by_layer
 from harness.records import BASELINE, CANDIDATE, Answer, Confirmation
 
 if TYPE_CHECKING:
@@ -40,7 +41,7 @@ def list_repeatable(decision: Decision, plan: Plan) -> tuple[str, ...]:
         return (WHOLE_CELL,)
     planned = {case for each in plan.cells if each.cell.id == CANDIDATE for case in each.cases}
     found = (*decision.new, *(() if decision.accepted else decision.known))
-    return tuple(each.check for each in found if each.check in planned)
+    return tuple(each.check for each in sort_by_layer(found) if each.check in planned)
 
 
 def confirm(  # noqa: PLR0913, PLR0917 - one parameter an ingredient
@@ -121,7 +122,8 @@ class _Counts:
         """Count one repeat of one environment."""
         if not _has_run(result, case):
             reason = f": {result.reason}" if result.reason else ""
-            self.because = self.because or f"the {result.cell} is {result.status} when it runs again{reason}"
+            lacking = f"a repeat of the {result.cell} has no result ({result.status}){reason}"
+            self.because = self.because or lacking
             return
         self.runs[result.cell] += 1
         if case == WHOLE_CELL:

@@ -17,7 +17,7 @@ from harness.runs.folder import UNFINISHED
 Say = pytest.CaptureFixture[str]
 
 CASE = "l0.two"
-CRASHED = "crashed when it runs again: it exited with code 3 before it was finished (stage contract)"
+CRASHED = "has no result (crashed): it exited with code 3 before it was finished (stage contract)"
 
 
 def counted(outcome: Any, candidate: int, baseline: int = 0, **changes: Any) -> Confirmation:
@@ -54,15 +54,15 @@ def counted(outcome: Any, candidate: int, baseline: int = 0, **changes: Any) -> 
             "good,exiting,good",
             "failing",
             4,
-            f"1 newly red case is not confirmed: red in 3 of 3 runs; the baseline is {CRASHED}",
-            counted("unconfirmed", 3, baseline_runs=2, because=f"the baseline is {CRASHED}"),
+            f"1 newly red case is not confirmed: red in 3 of 3 runs; a repeat of the baseline {CRASHED}",
+            counted("unconfirmed", 3, baseline_runs=2, because=f"a repeat of the baseline {CRASHED}"),
         ),
         (
             "good",
             "failing,failing,exiting",
             4,
-            f"1 newly red case is not confirmed: red in 2 of 2 runs; the candidate is {CRASHED}",
-            counted("unconfirmed", 2, runs=2, because=f"the candidate is {CRASHED}"),
+            f"1 newly red case is not confirmed: red in 2 of 2 runs; a repeat of the candidate {CRASHED}",
+            counted("unconfirmed", 2, runs=2, because=f"a repeat of the candidate {CRASHED}"),
         ),
         (
             "good",
