@@ -190,6 +190,7 @@ def test_a_bad_release_fails_and_the_check_is_named(front: Front) -> None:
     assert (code, gate.decision.verdict) == (ExitCode.REGRESSED, "regressed")
     assert [cell.reused for cell in gate.decision.cells] == [True, True]
     assert gate.decision.before == ()
+    assert {(each.outcome, each.candidate) for each in gate.decision.confirmations} == {("confirmed", 3)}
     assert any(fnmatch(each.check, "l2.parity/manual/float32") for each in gate.decision.new)
     assert "L1" not in {each.layer for each in gate.decision.new}  # hidden states are not normalized
     assert [each.name for each in gate.question.diff.changes] == ["sentence-transformers"]
