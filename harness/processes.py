@@ -12,7 +12,7 @@ import socket
 import sys
 import time
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 import psutil
@@ -55,17 +55,15 @@ class Group:
     pid: int
     token: str
     leader: psutil.Process | None = None
-    begun: float = -math.inf  # of the leader, in seconds of its ``create_time``
-    seen: float = field(default_factory=time.monotonic)
-    ended: float = math.inf
+    ended: float = -math.inf
+    """When the leader was first seen to have ended: see ``_now``."""
 
     @classmethod
     def of(cls, pid: int, token: str) -> Group:
         """The group of a process that was just started."""
         with contextlib.suppress(psutil.Error):  # it has ended and was waited for
-            leader = psutil.Process(pid)
-            return cls(pid, token, leader, leader.create_time())
-        return cls(pid, token)
+            return cls(pid, token, psutil.Process(pid), math.inf)
+        return cls(pid, token, ended=_now())
 
     def signal(self, number: signal.Signals) -> None:
         """Send a signal to all members; nothing where none is left."""
@@ -77,7 +75,7 @@ class Group:
         with contextlib.suppress(psutil.Error):
             if self.leader is not None and self.leader.is_running():  # a zombie is: its number is still taken
                 return True
-        self.ended = min(self.ended, self.begun + time.monotonic() - self.seen)
+        self.ended = min(self.ended, _now())
         try:
             os.killpg(self.pid, 0)
         except OSError:  # no such group, or one of another user
@@ -89,6 +87,14 @@ class Group:
             if os.getpgid(process.pid) == self.pid == os.getsid(process.pid):
                 return process.create_time() < self.ended or has_token(process, self.token)
         return False
+
+
+def _now() -> float:
+    """The present, in seconds of the clock of ``psutil.Process.create_time``."""
+    clock = getattr(time, "CLOCK_BOOTTIME", None)
+    if clock is None:  # not Linux, where processes have the time since the start of the machine
+        return time.time()
+    return psutil.boot_time() + time.clock_gettime(clock)
 
 
 def has_token(process: psutil.Process, token: str) -> bool:
