@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import shlex
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Unpack
 
@@ -128,6 +129,17 @@ def _describe_arguments(
     return tuple(map(redact, words))
 
 
+def _refuse_without_effect(faults: Mapping[str, object]) -> None:
+    """Refuse options that contradict each other: message -> whether it applies.
+
+    Raises:
+        UsageError: the first message that applies.
+    """
+    for message, applies in faults.items():
+        if applies:
+            raise UsageError(message)
+
+
 @click.command()
 @click.argument("changes", nargs=-1, metavar="[CHANGE]...")
 @click.option("--from", "from_file", metavar="FILE", help="The baseline.  [default: of the matrix]")
@@ -193,12 +205,15 @@ def gate(  # noqa: PLR0913 - one parameter an option
     )
     if changes:
         parse_changes(upgrade)  # before any file is read
-    if base is not None and (changes or from_file):
-        raise UsageError("--base names the baseline, which goes with --to alone; remove it")
-    if no_latency and (quantities or budget):
-        raise UsageError("--quantities and --budget have no effect with --no-latency; leave them out")
-    if no_culprit and culprit_budget:
-        raise UsageError("--culprit-budget has no effect with --no-culprit; leave it out")
+    _refuse_without_effect(
+        {
+            "--base names the baseline, which goes with --to alone; remove it": base
+            and (changes or from_file),
+            "--quantities and --budget have no effect with --no-latency; leave them out": no_latency
+            and (quantities or budget),
+            "--culprit-budget has no effect with --no-culprit; leave it out": no_culprit and culprit_budget,
+        }
+    )
     options = GateOptions(
         latency=not no_latency,
         culprit=not no_culprit,

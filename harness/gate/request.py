@@ -22,7 +22,8 @@ from harness.gate.sides import (
 )
 from harness.judge.cell_verdicts import advise_source
 from harness.matrix.cells import cells_of
-from harness.matrix.schema import Matrix, parse_requirement
+from harness.matrix.requirement import parse_requirement
+from harness.matrix.schema import Matrix
 from harness.records import Lock
 from harness.resolve.dependency_file import EnvironmentFile, read_environment_file
 from harness.resolve.indexes import check_indexes

@@ -15,7 +15,8 @@ from harness.init.project import Chosen, find_model_folders, find_python
 from harness.init.source import Module, foreign_names, read_modules
 from harness.init.versions import needed_packages
 from harness.matrix.read import MATRICES, matrix_files
-from harness.matrix.schema import Model, parse_requirement
+from harness.matrix.requirement import parse_requirement
+from harness.matrix.schema import Model
 from harness.matrix.toml_file import suggest
 from harness.resolve.dependency_file import EnvironmentFile, read_environment_file
 from harness.resolve.packages import FilePackage

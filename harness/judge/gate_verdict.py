@@ -161,16 +161,15 @@ def decide(
         if _is_complete(old, before) and old is not None
         else _decide_without_baseline(old, before, after)
     )
-    if conclusion[0] in {"pass", "regressed"} and not any(_has_pass(each) for each in (before, after)):
-        conclusion = "error", "No case passes, neither in the baseline nor in the candidate", conclusion[2]
+    conclusion = _reject_without_pass(conclusion, before, after)
     if conclusion[0] == "pass":
         objection = _find_objection(lists, unconfirmed, confirmations, before, accept_known=accept_known)
         conclusion = objection or _reject_unanswered(old, candidate) or conclusion
     verdict, sentence, because = add_speed(conclusion, speed)
     if verdict == "pass":
         verdict = "failing, nothing new" if any(is_red(e.outcome) for e in lists.was_red) else verdict
-        passed = _describe_pass(after, lists)
-        sentence = "; ".join(filter(None, (passed, _describe_uncompared(before.values()), sentence)))
+        parts = (_describe_pass(after, lists), _describe_uncompared(before.values()), sentence)
+        sentence = "; ".join(filter(None, parts))
     return Decision(
         verdict=verdict,
         sentence=sentence,
@@ -187,6 +186,13 @@ def decide(
         confirmations=confirmations,
         unconfirmed=unconfirmed,
     )
+
+
+def _reject_without_pass(conclusion: Conclusion, before: Findings, after: Findings) -> Conclusion:
+    """Reject a comparison of two environments in which no case passes."""
+    if conclusion[0] not in {"pass", "regressed"} or any(_has_pass(each) for each in (before, after)):
+        return conclusion
+    return "error", "No case passes, neither in the baseline nor in the candidate", conclusion[2]
 
 
 def _list_changed_notes(before: Findings, after: Findings) -> tuple[NoteChange, ...]:

@@ -12,7 +12,8 @@ from packaging.utils import canonicalize_name
 
 from harness.errors import UsageError
 from harness.matrix.expand import cell_id
-from harness.matrix.schema import Matrix, MatrixRow, is_exact
+from harness.matrix.requirement import is_exact
+from harness.matrix.schema import Matrix, MatrixRow
 from harness.records import Cell
 
 SUITE_REQUIREMENTS = Path(__file__).parents[1] / "cell" / "requirements.txt"

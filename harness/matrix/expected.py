@@ -14,7 +14,8 @@ from packaging.utils import canonicalize_name
 from harness.cell.interface import SHIPPED_NORMALIZERS, load_checks
 from harness.errors import UsageError
 from harness.matrix.read import matrix_files, shipped_matrices
-from harness.matrix.schema import SHIPPED, Matrix, Reason, Table, specifier_fault
+from harness.matrix.requirement import specifier_fault
+from harness.matrix.schema import SHIPPED, Matrix, Reason, Table
 from harness.matrix.toml_file import convert, read_toml, suggest
 from harness.records import Expectation
 

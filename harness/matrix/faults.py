@@ -12,6 +12,7 @@ from packaging.version import Version
 from harness.files import fault_below
 from harness.input_files import input_fault
 from harness.matrix.expand import ROW_NOTES, axis_names, cell_id
+from harness.matrix.requirement import is_exact, parse_requirement, specifier_fault, version_fault
 from harness.matrix.schema import (
     FIRST_DAY,
     LAST_DAY,
@@ -21,11 +22,7 @@ from harness.matrix.schema import (
     MatrixFile,
     MatrixRow,
     Subject,
-    is_exact,
     parse_memory,
-    parse_requirement,
-    specifier_fault,
-    version_fault,
 )
 from harness.matrix.toml_file import suggest
 from harness.matrix.variables import is_reserved

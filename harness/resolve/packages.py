@@ -24,7 +24,7 @@ from packaging.utils import InvalidName, NormalizedName, canonicalize_name, pars
 from packaging.version import Version
 
 from harness.errors import UsageError
-from harness.matrix.schema import MAX_REQUIREMENT, MAX_VERSION, is_exact, number_fault
+from harness.matrix.requirement import MAX_REQUIREMENT, MAX_VERSION, is_exact, number_fault
 from harness.matrix.toml_file import MAX_SHOWN, refuse_all, suggest
 from harness.redaction import redact
 

@@ -18,7 +18,7 @@ from packaging.utils import (
 )
 
 from harness.errors import UsageError
-from harness.matrix.schema import parse_requirement
+from harness.matrix.requirement import parse_requirement
 from harness.matrix.toml_file import MAX_SHOWN, refuse_all
 from harness.redaction import redact
 from harness.resolve.packages import (

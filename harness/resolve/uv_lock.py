@@ -11,7 +11,7 @@ from packaging.specifiers import SpecifierSet
 from packaging.utils import canonicalize_name
 
 from harness.errors import UsageError
-from harness.matrix.schema import is_exact, specifier_fault
+from harness.matrix.requirement import is_exact, specifier_fault
 from harness.matrix.toml_file import MAX_SHOWN, refuse_all
 from harness.redaction import redact
 from harness.resolve.packages import (
