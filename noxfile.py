@@ -95,6 +95,12 @@ def prove(session: nox.Session) -> None:
     harness(session, *session.posargs, module="proof")
 
 
+@nox.session(venv_backend="none", requires=["setup"], default=False)
+def services(session: nox.Session) -> None:
+    """What the harness says of eighteen other services: `nox -s services -- --only plain`; an hour in all."""
+    harness(session, *session.posargs, module="services")
+
+
 @nox.session(python=PYTHON, allow_parallel=True)
 def tests(session: nox.Session) -> None:
     """Test the harness itself, planted faults included; `-- -n auto -m "not real"` is the quick half."""
