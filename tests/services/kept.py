@@ -12,7 +12,7 @@ import harness
 from harness.files import write_whole
 from harness.records import Record
 from services.comparing import Difference, Judged, compare
-from services.entries import Deserved, Service
+from services.entries import HERE, Deserved, Service
 
 JUDGING = ("cell", "gate", "judge", "matrix", "records", "report/questions.py", "resolve", "store", "sweep")
 """The parts of the harness on which an answer can depend."""
@@ -37,7 +37,7 @@ class Result(Record, frozen=True, kw_only=True):
 
 @functools.cache
 def digest_harness() -> str:
-    """A digest of the code and data of the harness that run, judge and answer."""
+    """A digest of the code and data that run a service, judge it and answer."""
     root = Path(harness.__file__).parent
     parts = [root / part for part in JUDGING]
     files = sorted(
@@ -47,7 +47,8 @@ def digest_harness() -> str:
         if path.is_file() and path.suffix in {".py", ".toml", ".txt"}
     )
     digest = hashlib.sha256()
-    for path in (*files, root.parent / "matrices" / "tolerances.toml"):
+    beside = [root.parent / "matrices" / "tolerances.toml", HERE / "running.py"]
+    for path in (*files, *beside):
         digest.update(f"{path.relative_to(root.parent)}\0".encode())
         digest.update(hashlib.sha256(path.read_bytes()).digest())
     return digest.hexdigest()[:16]

@@ -41,6 +41,7 @@ python = {{ version = "3.11", reason = "as in the default matrix" }}
 sentence-transformers = {{ version = "6.2.0", reason = "the newest in the default matrix" }}
 torch = {{ version = "2.13.0", reason = "as in the default matrix" }}
 openvino = {{ version = "2026.4.1", reason = "as in the default matrix" }}
+scipy = {{ version = "1.16.3", reason = "for both releases of numpy: sweep and gate share environments" }}
 
 [resolve]
 exclude-newer = "2026-11-01"
