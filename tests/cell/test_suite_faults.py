@@ -18,7 +18,7 @@ from planted.cell_world import Embedder, World
 
 from harness.cell import facts, normalization, plugin
 from harness.cell.corpus import Sentence
-from harness.cell.interface import load_checks
+from harness.cell.interface import TOLERANCES, load_checks
 from harness.cell.normalizers import manual, stable
 from harness.cell.record import CheckFailedError
 
@@ -280,3 +280,21 @@ def test_enough_texts_are_chosen_whatever_their_lengths(lengths: list[int], chos
 
     texts = [Sentence("x" * length, "text") for length in lengths]
     assert [len(sentence.text) for sentence in choose_sentences(texts)] == chosen
+
+
+@pytest.mark.parametrize("check", ["rt.batch-independence", "rt.order-independence", "rt.texts"])
+def test_float16_is_held_to_its_own_rounding_and_float32_is_not(suite: Suite, check: str) -> None:
+    world = World.of(CHECKS[check]) | {"tolerance": TOLERANCES.__getitem__, "text": "emoji"}
+
+    for dtype, moved, holds in (
+        (np.float16, 1e-5, True),
+        (np.float32, 1e-5, False),
+        (np.float16, 1e-2, False),
+    ):
+        world["subject"] = faults.Rounded(dtype, moved)
+        world["alone"] = faults.Rounded(dtype, 0.0)([each.text for each in world["few"]])
+        if holds:
+            World(world).run(suite[check])
+            continue
+        with pytest.raises(CheckFailedError):
+            World(world).run(suite[check])

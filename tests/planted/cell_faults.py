@@ -139,6 +139,17 @@ class Coarse(Embedder):
         return super().__call__(texts).astype(np.float16).astype(np.float32)
 
 
+class Rounded(Embedder):
+    """Rounds to a dtype, a little beside the place where the right one would be."""
+
+    def __init__(self, dtype: Any, moved: float) -> None:
+        super().__init__()
+        self._dtype, self._moved = dtype, moved
+
+    def __call__(self, texts: list[str]) -> Any:
+        return (super().__call__(texts) + np.float32(self._moved)).astype(self._dtype)
+
+
 class Shapeless(Embedder):
     """Says to an empty list what ``encode`` says: no rows, no columns, float64."""
 

@@ -36,15 +36,21 @@ def alone(subject: Any, few: List[Sentence]) -> NDArray:
     return np.concatenate([np.array(subject([sentence.text])) for sentence in few])
 
 
+def choose_allowed(tolerance: Callable[[str], float], embeddings: NDArray, usual: str) -> float:
+    """The tolerance of embeddings in the dtype that they have: float16 ones are rounded to it."""
+    return tolerance("l2.float16" if embeddings.dtype == np.float16 else usual)
+
+
 def hold_to_tolerance(  # noqa: PLR0913, PLR0917 # two arrays, and what is faults of them
     actual: NDArray,
     wanted: NDArray,
     few: List[Sentence],
-    allowed: float,
+    tolerance: Callable[[str], float],
     controls: Controls,
     record: Record,
 ) -> None:
     """Compare directions, which are independent of the normalizer."""
+    allowed = choose_allowed(tolerance, actual, "rt.float32")
     difference = compare(unit_rows(actual), unit_rows(wanted), allowed)
     record(
         value=difference.worst,
@@ -69,7 +75,7 @@ def test_batch_independence(  # noqa: PLR0913, PLR0917 # fixtures are arguments
 ) -> None:
     """Embed in one batch, and compare with separate embedding."""
     together = np.array(subject([sentence.text for sentence in few]))
-    hold_to_tolerance(together, alone, few, tolerance("rt.float32"), controls, record)
+    hold_to_tolerance(together, alone, few, tolerance, controls, record)
 
 
 @pytest.mark.check("rt.order-independence")
@@ -84,7 +90,7 @@ def test_order_independence(  # noqa: PLR0913, PLR0917 # fixtures are arguments
     """Embed in another order, and compare with separate embedding."""
     shuffled = np.random.default_rng(20261101).permutation(len(few))
     embedded = np.array(subject([few[row].text for row in shuffled]))
-    hold_to_tolerance(embedded[np.argsort(shuffled)], alone, few, tolerance("rt.float32"), controls, record)
+    hold_to_tolerance(embedded[np.argsort(shuffled)], alone, few, tolerance, controls, record)
 
 
 @pytest.mark.check("rt.no-alias")
@@ -241,8 +247,9 @@ def test_texts(  # noqa: PLR0913, PLR0917 # fixtures are arguments
     sentences = [sentence for sentence in shipped if sentence.kind == KINDS.get(text, text)]
     texts = [sentence.text for sentence in sentences]
     wanted = encode(reference_model, texts, normalize=True, role="document" if spec.query else "")
-    allowed = tolerance("l2.float32")
-    difference = compare(unit_rows(np.asarray(subject(texts))), wanted, allowed)
+    embedded = np.asarray(subject(texts))
+    allowed = choose_allowed(tolerance, embedded, "l2.float32")
+    difference = compare(unit_rows(embedded), wanted, allowed)
     record(
         value=difference.worst,
         unit="abs",
