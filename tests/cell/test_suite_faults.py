@@ -223,7 +223,8 @@ FAULTS: dict[str, tuple[Plant, ...]] = {
     "rt.order-independence": (embed(faults.OfThePlace()),),
     "rt.no-alias": (embed(faults.Aliasing()),),
     "rt.inputs-unchanged": (embed(faults.Overwriting()),),
-    "rt.threads": (embed(faults.OneRequest()),),
+    "rt.many-texts": (embed(faults.Sorting()),),
+    "rt.threads": (embed(faults.OneRequest()), embed(faults.TwoLimits())),
     "rt.deterministic": (embed(faults.Counting()),),
     "rt.memory": (normalize(faults.hoarding),),
     "rt.texts": (

@@ -125,6 +125,24 @@ class OneRequest(Embedder):
             self._busy.release()
 
 
+class TwoLimits(Embedder):
+    """Cuts texts at a limit that depends on the batch, and that another thread may change before its use."""
+
+    limit = 0
+
+    def __call__(self, texts: list[str]) -> Any:
+        self.limit = 60 if all(len(text) <= 60 for text in texts) else 10_000
+        time.sleep(0.002)
+        return super().__call__([text[: self.limit] for text in texts])
+
+
+class Sorting(Embedder):
+    """Leaves the rows of more than 32 texts in the order of their lengths."""
+
+    def __call__(self, texts: list[str]) -> Any:
+        return super().__call__(sorted(texts, key=len) if len(texts) > 32 else texts)
+
+
 class Stripping(Embedder):
     """Another tokenizer: it drops what is not ASCII, and cuts texts short."""
 

@@ -26,8 +26,17 @@ THREADS = 8
 CALLS = 3
 """Calls per thread."""
 
+MANY = 150
+"""Texts of a long list: several batches of every usual size (8 to 64), with a rest."""
+
 SAME_LENGTH = (["the red house"], ["two green cars"], ["a cold day"])
 """Texts of equal shape, for which a runtime reuses its buffer."""
+
+
+@pytest.fixture(scope="module")
+def shipped() -> List[Sentence]:
+    """Return the corpus of the harness, because a corpus of the user may lack kinds."""
+    return load_corpus("")
 
 
 @pytest.fixture(scope="module")
@@ -91,6 +100,22 @@ def test_order_independence(  # noqa: PLR0913, PLR0917 # fixtures are arguments
     shuffled = np.random.default_rng(20261101).permutation(len(few))
     embedded = np.array(subject([few[row].text for row in shuffled]))
     hold_to_tolerance(embedded[np.argsort(shuffled)], alone, few, tolerance, controls, record)
+
+
+@pytest.mark.check("rt.many-texts")
+def test_many_texts(  # noqa: PLR0913, PLR0917 # fixtures are arguments
+    subject: Any,
+    few: List[Sentence],
+    alone: NDArray,
+    controls: Controls,
+    tolerance: Callable[[str], float],
+    record: Record,
+) -> None:
+    """Embed a long list with repeated texts in mixed order, and compare with separate embedding."""
+    chosen = np.random.default_rng(20261129).permutation(np.arange(MANY) % len(few))
+    embedded = np.array(subject([few[row].text for row in chosen]))
+    sentences = [few[row] for row in chosen]
+    hold_to_tolerance(embedded, alone[chosen], sentences, tolerance, controls, record)
 
 
 @pytest.mark.check("rt.no-alias")
@@ -159,18 +184,29 @@ def test_deterministic(subject: Any, few: List[Sentence], record: Record) -> Non
     )
 
 
-def split_work(few: List[Sentence]) -> List[List[str]]:
-    """Make one small batch for each thread, all different."""
+def split_work(few: List[Sentence], longest: str) -> List[List[str]]:
+    """Make one batch for each thread: small ones that all differ, single short texts, and the longest text.
+
+    A service may treat short and long texts differently, such as with two length limits.
+    """
     texts = [sentence.text for sentence in few]
-    return [[texts[(row + step) % len(texts)] for step in (0, 5, 11)] for row in range(THREADS)]
+    short = sorted(texts, key=len)
+    batches = [[texts[(row + step) % len(texts)] for step in (0, 5, 11)] for row in range(THREADS)]
+    batches[1::3] = [[short[row % len(short)]] for row in range(1, THREADS, 3)]
+    batches[2::3] = [[longest] for _ in range(2, THREADS, 3)]
+    return batches
 
 
 @pytest.mark.check("rt.threads")
 def test_threads(
-    subject: Any, few: List[Sentence], tolerance: Callable[[str], float], record: Record
+    subject: Any,
+    few: List[Sentence],
+    shipped: List[Sentence],
+    tolerance: Callable[[str], float],
+    record: Record,
 ) -> None:
     """Embed from many threads, and compare with one thread."""
-    batches = split_work(few)
+    batches = split_work(few, max((sentence.text for sentence in shipped), key=len))
     wanted = [np.array(subject(batch), copy=True) for batch in batches]
     allowed = tolerance("rt.float32")
     start = threading.Barrier(THREADS)
@@ -205,12 +241,6 @@ def test_threads(
 
 KINDS = {"empty-string": "empty"}
 """Cases with another name than the kind in the corpus."""
-
-
-@pytest.fixture(scope="module")
-def shipped() -> List[Sentence]:
-    """Return the corpus of the harness, because a corpus of the user may lack kinds."""
-    return load_corpus("")
 
 
 def hold_empty_list(subject: Any, record: Record) -> None:
