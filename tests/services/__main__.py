@@ -39,6 +39,7 @@ KEPT = "results"
 @click.option("--store", type=click.Path(path_type=Path), help="As of the harness.")
 @click.option("--budget", default="6m", show_default=True, metavar="TIME", help="Of a gate that times.")
 @click.option("--fresh", is_flag=True, help="Run again what is kept.")
+@click.option("--earlier", is_flag=True, help="Take results of an earlier harness too; the table names them.")
 @click.option("--publish", "published", is_flag=True, help=f"Write the table of all services to {PUBLISHED}.")
 def main(
     *,
@@ -47,6 +48,7 @@ def main(
     store: Path | None,
     budget: str,
     fresh: bool,
+    earlier: bool,
     published: bool,
 ) -> int:
     """See the module."""
@@ -57,7 +59,7 @@ def main(
     if published and only:
         raise click.UsageError("--publish writes the table of all services; leave --only out")
     place = make_place(folder.absolute(), store, budget)
-    results = [judge(service, place, fresh=fresh) for service in chosen]
+    results = [judge(service, place, fresh=fresh, earlier=earlier) for service in chosen]
     head = render_head(results, "nox -s services", tuple(QUESTIONS), (BASELINE, CANDIDATE))
     click.echo(head + render_table(results), nl=False)
     if published:
@@ -92,10 +94,10 @@ def _say(text: str) -> None:
     click.echo(text, err=True)
 
 
-def judge(service: Service, place: Place, *, fresh: bool) -> Result:
+def judge(service: Service, place: Place, *, fresh: bool, earlier: bool) -> Result:
     """The kept result of a service, or that of a run; one service cannot stop the others."""
     kept = place.folder / KEPT
-    result = None if fresh else find_result(kept, service)
+    result = None if fresh else find_result(kept, service, earlier=earlier)
     if result is None:
         _say(f"{service.name}: sweep and gate ...")
         if service.entry.needs and service.entry.needs not in read_cpu_features():

