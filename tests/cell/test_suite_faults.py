@@ -299,3 +299,14 @@ def test_float16_is_held_to_its_own_rounding_and_float32_is_not(suite: Suite, ch
             continue
         with pytest.raises(CheckFailedError):
             World(world).run(suite[check])
+
+
+def test_odd_texts_tell_nothing_of_a_service_that_differs_on_ordinary_ones(suite: Suite) -> None:
+    world = World.of(CHECKS["rt.texts"]) | {"text": "emoji", "subject": faults.Stripping()}
+    reason = "ordinary texts differ from the reference too, by 0.5: see l2.parity"
+
+    with pytest.raises(pytest.skip.Exception, match=reason):
+        World(world | {"ordinary_error": 0.5}).run(suite["rt.texts"])
+    assert CHECKS["rt.texts"].declares_skip(reason)
+    with pytest.raises(CheckFailedError):
+        World(world).run(suite["rt.texts"])

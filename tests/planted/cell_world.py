@@ -178,6 +178,7 @@ class World(dict[str, Any]):
             corpus=corpus,
             few=corpus,
             shipped=load_corpus(""),
+            ordinary_error=0.0,
             subject=embedder,
             alone=embeddings,
             answers=SimpleNamespace(

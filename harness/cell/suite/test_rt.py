@@ -243,6 +243,20 @@ KINDS = {"empty-string": "empty"}
 """Cases with another name than the kind in the corpus."""
 
 
+ORDINARY = "plain"
+"""The kind of texts that a service has to embed like the reference before odd ones tell anything."""
+
+
+@pytest.fixture(scope="module")
+def ordinary_error(subject: Any, reference_model: Any, shipped: List[Sentence]) -> float:
+    """Return how far ordinary texts are from the reference."""
+    from harness.cell.reference import encode
+
+    texts = [sentence.text for sentence in shipped if sentence.kind == ORDINARY]
+    wanted = encode(reference_model, texts, normalize=True)
+    return compare(unit_rows(np.asarray(subject(texts))), wanted).worst
+
+
 def hold_empty_list(subject: Any, record: Record) -> None:
     """Check that an empty list gives an array (0, d) of the usual dtype, or that of lists an empty list."""
     usual, returned = subject(["x"]), subject([])
@@ -265,10 +279,11 @@ def test_texts(  # noqa: PLR0913, PLR0917 # fixtures are arguments
     subject: Any,
     reference_model: Any,
     shipped: List[Sentence],
+    ordinary_error: float,
     tolerance: Callable[[str], float],
     record: Record,
 ) -> None:
-    """Compare one kind of texts with the reference, in one call."""
+    """Compare one kind of texts with the reference, in one call, unless ordinary texts differ from it too."""
     from harness.cell.reference import encode
 
     if text == "empty-list":
@@ -279,6 +294,8 @@ def test_texts(  # noqa: PLR0913, PLR0917 # fixtures are arguments
     wanted = encode(reference_model, texts, normalize=True, role="document" if spec.query else "")
     embedded = np.asarray(subject(texts))
     allowed = choose_allowed(tolerance, embedded, "l2.float32")
+    if not ordinary_error <= allowed:
+        pytest.skip(f"ordinary texts differ from the reference too, by {ordinary_error:.2g}: see l2.parity")
     difference = compare(unit_rows(embedded), wanted, allowed)
     record(
         value=difference.worst,
