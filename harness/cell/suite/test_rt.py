@@ -243,18 +243,17 @@ def test_threads(
 KINDS = {"empty-string": "empty"}
 """Cases with another name than the kind in the corpus."""
 
-
 ORDINARY = "plain"
 """The kind of texts that a service has to embed like the reference before odd ones tell anything."""
 
 
 @pytest.fixture(scope="module")
-def ordinary_error(subject: Any, reference_model: Any, shipped: List[Sentence]) -> float:
+def ordinary_error(spec: CellSpec, subject: Any, reference_model: Any, shipped: List[Sentence]) -> float:
     """Return how far ordinary texts are from the reference."""
     from harness.cell.reference import encode
 
     texts = [sentence.text for sentence in shipped if sentence.kind == ORDINARY]
-    wanted = encode(reference_model, texts, normalize=True)
+    wanted = encode(reference_model, texts, normalize=True, role="document" if spec.query else "")
     return compare(unit_rows(np.asarray(subject(texts))), wanted).worst
 
 
