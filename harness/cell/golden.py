@@ -27,6 +27,14 @@ if TYPE_CHECKING:
 SCHEMA = 1
 WEIGHTS = ("model.safetensors", "pytorch_model.bin")
 TOKENIZER = ("tokenizer.json", "vocab.txt", "sentencepiece.bpe.model", "spiece.model")
+SETTINGS = (
+    "modules.json",
+    "config.json",
+    "config_sentence_transformers.json",
+    "sentence_*_config.json",
+    "*/config.json",
+)
+"""Files that say what becomes of weights and tokens, such as pooling, prompts and the length limit."""
 MADE_WITH = ("numpy", "torch", "transformers", "tokenizers", "sentence-transformers")
 AGAIN = "run 'harness golden' and review the change"
 
@@ -37,20 +45,29 @@ class GoldenError(ValueError):
 
 @dataclass(frozen=True)
 class Key:
-    """Identity of golden embeddings: sha256 of weights, tokenizer and corpus."""
+    """Identity of golden embeddings: sha256 of weights, tokenizer, corpus and settings of the model folder.
+
+    ``settings`` is empty in files of earlier versions, and then not compared.
+    """
 
     weights: str
     tokenizer: str
     corpus: str
+    settings: str = ""
 
     @property
     def name(self) -> str:
-        """File name, with the beginnings of the three hashes."""
+        """File name, with the beginnings of the first three hashes."""
         return f"{self.weights[:12]}-{self.tokenizer[:12]}-{self.corpus[:12]}.json"
 
     def count_equal(self, other: Key) -> int:
         """How many parts of another key are the same."""
-        return sum(vars(self)[part] == vars(other)[part] for part in vars(self))
+        return len(vars(self)) - len(self.list_different(other))
+
+    def list_different(self, other: Key) -> List[str]:
+        """The parts in which another key differs."""
+        known = [part for part in vars(self) if part != "settings" or (self.settings and other.settings)]
+        return [part for part in known if vars(self)[part] != vars(other)[part]]
 
 
 @dataclass(frozen=True)
@@ -93,10 +110,7 @@ class Golden:
         Raises:
             GoldenError: the key differs; with the differing parts.
         """
-        parts = [
-            part for part in ("weights", "tokenizer", "corpus") if vars(self.key)[part] != vars(key)[part]
-        ]
-        if parts:
+        if parts := self.key.list_different(key):
             differ = ", ".join(
                 f"{part} {vars(self.key)[part][:12]} there, {vars(key)[part][:12]} here" for part in parts
             )
@@ -116,7 +130,11 @@ def find_golden(path: Path, key: Key, *, required: bool = False) -> Optional[Gol
         named.hold_to(key)
         return named
     if (path / key.name).is_file():
-        return find_golden(path / key.name, key)
+        found = Golden.read(path / key.name)
+        if not required and found.key.list_different(key):
+            return None  # the same weights, used in another way
+        found.hold_to(key)
+        return found
     if required:
         kept = [Golden.read(file) for file in sorted(path.glob("*.json"))]
         if not kept:
@@ -152,7 +170,8 @@ def compute_key(model_dir: Path, corpus: List[Sentence]) -> Key:
         GoldenError: the folder has no weights or no tokenizer under a known name.
     """
     folder = ModelFolder.read(model_dir).transformer
-    return Key(_hash_files(folder, WEIGHTS), _hash_files(folder, TOKENIZER), hash_corpus(corpus))
+    weights, tokenizer = _hash_files(folder, WEIGHTS), _hash_files(folder, TOKENIZER)
+    return Key(weights, tokenizer, hash_corpus(corpus), _hash_settings(model_dir))
 
 
 def make_golden(spec: CellSpec) -> Golden:
@@ -178,6 +197,16 @@ def _hash_files(folder: Path, names: Sequence[str]) -> str:
     with found[0].open("rb") as file:
         while block := file.read(1 << 20):
             digest.update(block)
+    return digest.hexdigest()
+
+
+def _hash_settings(model_dir: Path) -> str:
+    found = {
+        path.relative_to(model_dir).as_posix(): path for glob in SETTINGS for path in model_dir.glob(glob)
+    }
+    digest = hashlib.sha256()
+    for name, path in sorted(found.items()):
+        digest.update(f"{name}\0{hashlib.sha256(path.read_bytes()).hexdigest()}\n".encode())
     return digest.hexdigest()
 
 

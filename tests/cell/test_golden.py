@@ -99,7 +99,13 @@ LOCK = Lock(cell="a", platform="here", python="3.11", inputs="1", origin="resolv
 
 @pytest.mark.parametrize(
     ("file", "part"),
-    [("model.safetensors", "weights"), ("tokenizer.json", "tokenizer"), ("", "corpus")],
+    [
+        ("model.safetensors", "weights"),
+        ("tokenizer.json", "tokenizer"),
+        ("", "corpus"),
+        ("1_Pooling/config.json", "settings"),
+        ("config_sentence_transformers.json", "settings"),
+    ],
 )
 def test_a_change_of_what_is_shipped_is_an_error_and_one_of_a_teams_own_is_a_skip(
     tmp_path: Path, file: str, part: str
@@ -108,7 +114,7 @@ def test_a_change_of_what_is_shipped_is_an_error_and_one_of_a_teams_own_is_a_ski
     assert read_golden(kept.spec(LOCK), kept.corpus) is not None
     corpus = kept.corpus if file else [*kept.corpus, Sentence("c", "plain")]
     if file:
-        (kept.model / file).write_text("changed")
+        (kept.model / file).write_text('{"changed": true, "pooling_mode_mean_tokens": true}')
 
     with pytest.raises(GoldenError, match=rf"key: {part} \w+ there, \w+ here; {AGAIN}$"):
         read_golden(kept.spec(LOCK), corpus)
@@ -133,6 +139,16 @@ def test_weights_under_another_name_are_a_skip_for_a_teams_own_model(tmp_path: P
     assert read_golden(kept.spec(LOCK, shipped_model=False), kept.corpus) is None
     with pytest.raises(GoldenError, match="which the key of golden embeddings needs"):
         read_golden(kept.spec(LOCK), kept.corpus)
+
+
+def test_a_file_of_an_earlier_version_does_not_know_the_settings(tmp_path: Path) -> None:
+    kept = Kept.make(tmp_path)
+    path = next(kept.golden.iterdir())
+    raw = json.loads(path.read_text(encoding="utf-8"))
+    del raw["key"]["settings"]
+    path.write_text(json.dumps(raw), encoding="utf-8")
+
+    assert read_golden(kept.spec(LOCK), kept.corpus) is not None
 
 
 @pytest.mark.parametrize("damage", ["truncated", "no key", "bad row"])
