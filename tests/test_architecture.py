@@ -28,6 +28,8 @@ INTERFACE = {"harness.cell.interface"}
 """The module that every part of the controller shares with the cell."""
 SHARED = {f"harness.cell.{name}" for name in ("change", "corpus", "record", "recorded", "stored")}
 """What both sides measure vectors with: the cell those of its own, the controller those of two cells."""
+MODEL_FOLDER = {"harness.cell.model_folder"}
+"""What the store refuses before it makes an environment."""
 
 MAY_IMPORT = {
     "redaction": set(),
@@ -46,6 +48,7 @@ MAY_IMPORT = {
     "runs": FOUNDATION | INTERFACE | SHARED | {"harness.processes", "harness.judge", "harness.runs"},
     "store": FOUNDATION
     | INTERFACE
+    | MODEL_FOLDER
     | {"harness.processes", "harness.matrix", "harness.resolve", "harness.runs", "harness.store"},
     "report": INTERFACE
     | {"harness.errors", "harness.records", "harness.redaction", "harness.judge", "harness.report"},
@@ -102,6 +105,7 @@ def test_imports_go_one_way(folder: str) -> None:
         ("report", "from harness.runs.folder import read_run"),
         ("matrix", "from harness.resolve.uv import run_uv"),
         ("matrix", "from harness.cell.plugin import x"),
+        ("store", "from harness.cell.embedder import OpenVinoEmbedder"),
         ("resolve", "from harness.store.store import Store"),
         ("records", "from harness import errors"),
         ("runs", "from harness.report.page.html import render_html"),

@@ -20,6 +20,9 @@ ROUNDED = {"float16-weights": torch.float16, "bfloat16-weights": torch.bfloat16}
 SLIGHTEST = {"float32": "float16-weights", "float16": "bfloat16-weights"}
 """The smallest detectable fault for each output dtype; float16 output is rounded like float16 weights."""
 
+VOID = "the weights of this checkpoint are that short already: rounding them changes nothing"
+"""Why a control of shorter weights is skipped."""
+
 SEEN_FACTOR = 3.0
 """Smallest ratio of a control to the tolerance; near the tolerance a detection would be luck."""
 
@@ -69,6 +72,14 @@ class Controls:
         mask = self._tokens["attention_mask"].numpy()[:, :, None]
         return unit_rows((self.hidden(fault) * mask).sum(axis=1) / np.maximum(mask.sum(axis=1), 1))
 
+    def is_void(self, fault: str) -> bool:
+        """Whether a fault changes nothing, because the weights of the checkpoint are that short already."""
+        if fault not in ROUNDED:
+            return False
+        transformer = reference.transformer_of(self._model)
+        shorter = {ROUNDED[fault], torch.bfloat16}  # what fits bfloat16 fits float16, but for its range
+        return any(reference.is_rounded(transformer, dtype) for dtype in shorter)
+
     def apart(self, fault: str) -> Tuple[float, float]:
         """Largest absolute difference due to the fault: of hidden states, of unit embeddings."""
         hidden = 0.0 if fault == "unmasked-pooling" else np.abs(self.hidden(fault) - self.hidden()).max()
@@ -94,5 +105,5 @@ class Controls:
         """Hidden states including those of the padding, as in a mean without the mask."""
         with torch.no_grad():
             output = reference.transformer_of(self._model)(**self._tokens, return_dict=True)
-        states: NDArray = output.last_hidden_state.numpy()
+        states: NDArray = output.last_hidden_state.float().numpy()
         return states

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any, Optional, Sequence
 
 from harness.cell.interface import CellSpec
-from harness.cell.probe import MODEL_FILE, NOTHING_TO_CONVERT, make_embedder
+from harness.cell.probe import HEAD_FILE, MODEL_FILE, NOTHING_TO_CONVERT, make_embedder
 from harness.cell.record import clean
 from harness.cell.start import leave, settle
 
@@ -26,6 +26,8 @@ CLOSE = 1e-5
 
 def convert(spec: CellSpec, folder: Path) -> str:
     """Make ``folder`` with ``openvino_model.xml`` and ``.bin``, weights in float32, and describe the result.
+
+    Modules after the pooling are a second model, ``openvino_head.xml``.
 
     For another embedder than the default it holds an empty file ``none``, because its factory converts the
     model itself. An existing folder is unchanged.
@@ -64,6 +66,8 @@ def _fill(spec: CellSpec, made: Path) -> str:
     try:
         # float32, because the correctness checks use float32 weights.
         openvino.save_model(embedder.model, str(made / MODEL_FILE), compress_to_fp16=False)
+        if embedder.head is not None:
+            openvino.save_model(embedder.head, str(made / HEAD_FILE), compress_to_fp16=False)
     except RuntimeError as error:  # on a full disk it names iostreams only
         free = shutil.disk_usage(made).free >> 20
         raise OSError(f"{made.parent} cannot be written to ({free} MiB are free there): {error}") from error

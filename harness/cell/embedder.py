@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from contextlib import contextmanager
 from pathlib import Path
 from queue import Empty, LifoQueue
 from typing import TYPE_CHECKING, Any, Dict, Iterator, List, Optional, Tuple
@@ -11,7 +10,8 @@ import numpy as np
 import openvino as ov
 from openvino.preprocess import PrePostProcessor
 
-from harness.cell.model_folder import ModelFolder, pool
+from harness.cell.model_folder import ModelFolder, find_limit
+from harness.cell.pooling import pool
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 
 OUTPUTS = ("float32", "float16")
 EXAMPLE = ["a first text that is traced", "and a shorter one"]
+
+OPTIONAL = ("token_type_ids",)
+"""Outputs of a tokenizer that a model without such a port does not need."""
 
 
 class OpenVinoEmbedder:
@@ -28,7 +31,7 @@ class OpenVinoEmbedder:
     ``tokenize`` with ``infer``, and ``variant`` enable further checks.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - by keyword only
         self,
         model_dir: str,
         *,
@@ -36,8 +39,9 @@ class OpenVinoEmbedder:
         threads: int = 1,
         batch_size: int = 32,
         model: Any = None,
+        head: Any = None,
     ) -> None:
-        """Load the tokenizer, convert the transformer (unless ``model`` is given) and compile it.
+        """Load the tokenizer, convert the model (unless ``model`` is given) and compile it.
 
         Args:
             model_dir: a local sentence-transformers model folder.
@@ -45,6 +49,7 @@ class OpenVinoEmbedder:
             threads: threads of one inference.
             batch_size: texts in one inference; longer lists are split by length.
             model: an ``openvino.Model`` that is already converted.
+            head: that of the modules after the pooling, if there are any.
 
         Raises:
             ModelFolderError: the folder holds no supported model.
@@ -55,16 +60,21 @@ class OpenVinoEmbedder:
         self.output = output
         self._threads = threads
         self._batch_size = batch_size
-        self._tokenizer = _load_tokenizer(self.folder)
+        self._tokenizer, self._limit = _load_tokenizer(self.folder)
+        self._prompt_tokens = self._count_prompt()
         self._model = self._convert() if model is None else model
         self._compiled = _compile(self._model, output, threads)
-        self._requests: LifoQueue[Any] = LifoQueue()
+        self._requests = _Requests(self._compiled)
+        self._head = self._convert_head() if head is None and self.folder.head else head
+        self._head_requests = (
+            None if self._head is None else _Requests(_compile(self._head, "float32", threads))
+        )
 
     def __call__(self, texts: List[str]) -> NDArray:
         """Embed texts: shape (n, d), dtype ``output``, not normalized; (0, d) for an empty list."""
         embeddings: NDArray = np.zeros((len(texts), self.dimension), dtype=self.output)
         for rows, tokens in self._batches(texts):
-            embeddings[rows] = pool(self.infer(tokens), tokens["attention_mask"], self.folder.pooling)
+            embeddings[rows] = self._finish(self.infer(tokens), tokens["attention_mask"])
         return embeddings
 
     @property
@@ -72,13 +82,18 @@ class OpenVinoEmbedder:
         """The converted ``openvino.Model``, which another embedder can take as ``model``."""
         return self._model
 
+    @property
+    def head(self) -> Any:
+        """The ``openvino.Model`` of the modules after the pooling; None without any."""
+        return self._head
+
     def hidden(self, texts: List[str]) -> Tuple[NDArray, NDArray]:
         """Last hidden states (n, t, h), zeros where masked, and the mask (n, t), int64."""
         parts = [
             (rows, tokens["attention_mask"], self.infer(tokens)) for rows, tokens in self._batches(texts)
         ]
         length = max((mask.shape[1] for _, mask, _ in parts), default=0)
-        states = np.zeros((len(texts), length, self.dimension), dtype=self.output)
+        states = np.zeros((len(texts), length, self._width), dtype=self.output)
         masks = np.zeros((len(texts), length), dtype=np.int64)
         for rows, mask, part in parts:
             states[rows, : part.shape[1]] = np.where(mask[:, :, None] != 0, part, part.dtype.type(0))
@@ -90,12 +105,11 @@ class OpenVinoEmbedder:
 
         Thread-safe: each call has its own infer request.
         """
-        inputs = {_port(self._compiled.inputs, name): array for name, array in tokens.items()}
-        with self._request() as request:
-            # Shared inputs would let a later request write into the caller's arrays, and shared outputs are
-            # views of a buffer that the next inference overwrites.
-            results = request.infer(inputs, share_inputs=False, share_outputs=False)
-        return np.array(results[self._compiled.output(0)], dtype=self.output, copy=True)
+        ports = self._compiled.inputs
+        names = {name for port in ports for name in port.get_names()}
+        wanted = {name: array for name, array in tokens.items() if name in names or name not in OPTIONAL}
+        inputs = {_port(ports, name): array for name, array in wanted.items()}
+        return np.array(self._requests.infer(inputs), dtype=self.output, copy=True)
 
     def variant(self, output: str) -> OpenVinoEmbedder:
         """The same model with another output dtype, compiled again without conversion."""
@@ -107,26 +121,61 @@ class OpenVinoEmbedder:
             threads=self._threads,
             batch_size=self._batch_size,
             model=self._model,
+            head=self._head,
         )
 
     @property
     def dimension(self) -> int:
         """Length of an embedding."""
-        return int(self._compiled.output(0).partial_shape[2].get_length())
+        pooled = self._width * len(self.folder.pooling)
+        whole = pooled if self._head is None else _last_dimension(self._head.output(0))
+        return min(whole, self.folder.truncate or whole)
 
     def tokenize(self, texts: List[str]) -> Dict[str, NDArray]:
-        """The inputs of the model: int64 arrays (n, t), padded to the longest, truncated at its limit."""
-        lowered = [text.lower() for text in texts] if self.folder.lower_case else list(texts)
-        limit: Optional[int] = self.folder.max_length
+        """The inputs of the model for texts after the prompt.
+
+        int64 arrays (n, t), padded to the longest, truncated at the limit.
+        """
+        return self._encode([self.folder.prompt + text for text in texts])
+
+    @property
+    def _width(self) -> int:
+        return _last_dimension(self._compiled.output(0))
+
+    def _encode(self, texts: List[str]) -> Dict[str, NDArray]:
+        lowered = [text.lower() for text in texts] if self.folder.lower_case else texts
         encoded = self._tokenizer(
-            lowered, padding=True, truncation=limit is not None, max_length=limit, return_tensors="np"
+            lowered,
+            padding=True,
+            truncation=self._limit is not None,
+            max_length=self._limit,
+            return_tensors="np",
         )
         return {name: np.ascontiguousarray(array, dtype=np.int64) for name, array in encoded.items()}
+
+    def _count_prompt(self) -> int:
+        """The number of first tokens that are not pooled: those of the prompt, without a last special one."""
+        if self.folder.include_prompt or not self.folder.prompt:
+            return 0
+        ids = self._encode([self.folder.prompt])["input_ids"][0]
+        return len(ids) - int(ids[-1] in self._tokenizer.all_special_ids)
+
+    def _finish(self, states: NDArray, mask: NDArray) -> NDArray:
+        """Embeddings (n, d) of hidden states (n, t, h): pooled, through the head, truncated."""
+        rows = pool(states, mask, self.folder.pooling, skip=self._prompt_tokens)
+        if self._head_requests is not None:
+            rows = np.asarray(self._head_requests.infer([rows.astype(np.float32)]), dtype=self.output)
+        return rows[:, : self.dimension]
 
     def _convert(self) -> Any:
         from harness.cell.conversion import convert  # noqa: PLC0415 # torch, which a converted model does not need
 
-        return convert(self.folder.transformer, self.tokenize(EXAMPLE))
+        return convert(self.folder, self.tokenize(EXAMPLE))
+
+    def _convert_head(self) -> Any:
+        from harness.cell.conversion import convert_head  # noqa: PLC0415 # likewise
+
+        return convert_head(self.folder.head, self._width * len(self.folder.pooling))
 
     def _batches(self, texts: List[str]) -> Iterator[Tuple[List[int], Dict[str, NDArray]]]:
         """Batches of texts of similar length, which need little padding."""
@@ -135,22 +184,41 @@ class OpenVinoEmbedder:
             rows = order[start : start + self._batch_size]
             yield rows, self.tokenize([texts[row] for row in rows])
 
-    @contextmanager
-    def _request(self) -> Iterator[Any]:
+
+class _Requests:
+    """The infer requests of a compiled model with one output, one for each concurrent call."""
+
+    def __init__(self, compiled: Any) -> None:
+        self._compiled = compiled
+        self._idle: LifoQueue[Any] = LifoQueue()
+
+    def infer(self, inputs: Any) -> Any:
+        """The output for these inputs in an array of its own; the arrays of the caller are unchanged."""
         try:
-            request = self._requests.get_nowait()
+            request = self._idle.get_nowait()
         except Empty:
             request = self._compiled.create_infer_request()
         try:
-            yield request
+            # Shared inputs would let a later request write into the caller's arrays, and shared outputs are
+            # views of a buffer that the next inference overwrites.
+            results = request.infer(inputs, share_inputs=False, share_outputs=False)
+            return results[self._compiled.output(0)]
         finally:
-            self._requests.put(request)
+            self._idle.put(request)
 
 
-def _load_tokenizer(folder: ModelFolder) -> Any:
-    from transformers import AutoTokenizer  # noqa: PLC0415 # seconds, and only needed for a real model folder
+def _load_tokenizer(folder: ModelFolder) -> Tuple[Any, Optional[int]]:
+    """The tokenizer, and the longest input in tokens; None for no limit."""
+    from transformers import AutoConfig, AutoTokenizer  # noqa: PLC0415 # seconds, and only for a real model folder
 
-    return AutoTokenizer.from_pretrained(str(folder.transformer), local_files_only=True)
+    path = str(folder.transformer)
+    tokenizer = AutoTokenizer.from_pretrained(path, local_files_only=True, **folder.tokenizer_options)
+    config = AutoConfig.from_pretrained(path, local_files_only=True)
+    return tokenizer, find_limit(folder.max_length, tokenizer.model_max_length, config)
+
+
+def _last_dimension(port: Any) -> int:
+    return int(port.partial_shape[-1].get_length())
 
 
 def _compile(model: Any, output: str, threads: int) -> Any:

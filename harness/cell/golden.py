@@ -18,7 +18,7 @@ import numpy as np
 
 from harness.cell.corpus import Sentence, hash_corpus, load_corpus
 from harness.cell.interface import CellSpec
-from harness.cell.model_folder import ModelFolder
+from harness.cell.model_folder import find_transformer
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -169,7 +169,7 @@ def compute_key(model_dir: Path, corpus: List[Sentence]) -> Key:
     Raises:
         GoldenError: the folder has no weights or no tokenizer under a known name.
     """
-    folder = ModelFolder.read(model_dir).transformer
+    folder = find_transformer(model_dir)
     weights, tokenizer = _hash_files(folder, WEIGHTS), _hash_files(folder, TOKENIZER)
     return Key(weights, tokenizer, hash_corpus(corpus), _hash_settings(model_dir))
 
@@ -177,10 +177,10 @@ def compute_key(model_dir: Path, corpus: List[Sentence]) -> Key:
 def make_golden(spec: CellSpec) -> Golden:
     """Embed the corpus with the reference of this process: ``encode(normalize_embeddings=True)``, float32."""
     from harness.cell.answers import embed_in_slices  # noqa: PLC0415 # pytest
-    from harness.cell.reference import encode, load_reference  # noqa: PLC0415 # torch
+    from harness.cell.reference import encode, in_float32, load_reference  # noqa: PLC0415 # torch
 
     corpus = load_corpus(spec.corpus)
-    model = load_reference(spec.model_dir)
+    model = in_float32(load_reference(spec.model_dir), spec.model_dir)
     texts = [sentence.text for sentence in corpus]
     role = "document" if spec.query else ""
     embeddings = embed_in_slices(lambda part: encode(model, part, normalize=True, role=role), texts)

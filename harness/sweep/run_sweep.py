@@ -29,7 +29,7 @@ from harness.records import Earlier, Notify, Plan, PlannedCell, Progress, Run
 from harness.resolve.pip_settings import IndexSettings
 from harness.resolve.revisions import read_revision
 from harness.runs.folder import UNFINISHED, RunFolder, assemble, write_results
-from harness.store.models import make_environments, make_installer, prepare_inputs
+from harness.store.models import make_environments, make_installer, prepare_inputs, refuse_unsupported
 from harness.store.result_store import ResultStore
 from harness.store.store import Store
 from harness.sweep.limits import Options, read_machine
@@ -70,7 +70,7 @@ def open_matrix(wanted: str, *, rounds: int | None = None, max_cells: int = MAX_
 def check_files(matrix: Matrix) -> None:
     """Validate what a matrix names besides versions before anything is resolved or downloaded.
 
-    These are its expectations, tolerances, corpus and stored vectors, and the code under test.
+    These are its expectations, tolerances, corpus and stored vectors, a local model, and the code under test.
 
     Raises:
         UsageError: one of them is invalid.
@@ -81,6 +81,8 @@ def check_files(matrix: Matrix) -> None:
     check_corpus(matrix)
     check_stored(matrix)
     check_subject(matrix)
+    if matrix.model_path is not None and matrix.model_path.is_dir():
+        refuse_unsupported(matrix, matrix.model_path)
 
 
 def check_stored(matrix: Matrix) -> None:

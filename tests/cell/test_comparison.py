@@ -7,7 +7,6 @@ import pytest
 
 from harness.cell.comparison import compare, differing_queries, name_worst, unit_rows
 from harness.cell.corpus import Sentence
-from harness.cell.model_folder import pool
 
 SENTENCES = [Sentence(text, "plain") for text in ("one", "two", "three")]
 
@@ -85,24 +84,3 @@ def test_nan_never_ranks_alike() -> None:
     broken[1] = np.nan
 
     assert differing_queries(broken, ring(0, 10, 30), tie=1.0, depth=1)[1] == np.inf
-
-
-def test_mean_pooling_leaves_padding_out() -> None:
-    hidden = np.array([[[1, 2], [3, 4], [100, 100]]], dtype=np.float16)
-
-    pooled = pool(hidden, np.array([[1, 1, 0]]), "mean")
-
-    assert pooled.tolist() == [[2, 3]]
-    assert pooled.dtype == np.float16
-
-
-@pytest.mark.parametrize(("mode", "value"), [("cls", [[1, 2]]), ("max", [[3, 4]])])
-def test_other_poolings(mode: str, value: list[list[float]]) -> None:
-    hidden = np.array([[[1, 2], [3, 4], [100, 100]]], dtype=np.float32)
-
-    assert pool(hidden, np.array([[1, 1, 0]]), mode).tolist() == value
-
-
-def test_an_unknown_pooling_is_refused() -> None:
-    with pytest.raises(ValueError, match=r"^pooling 'sum', but should be mean, cls or max$"):
-        pool(np.zeros((1, 1, 1)), np.ones((1, 1)), "sum")

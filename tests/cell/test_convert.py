@@ -179,7 +179,7 @@ class Model:
 
     def __init__(self, *_: object, model: Model | None = None, weights: float = 1.0, **__: object) -> None:
         self.weights: float = model.weights if model is not None else weights
-        self.model = self
+        self.model, self.head = self, None
 
     def __call__(self, texts: list[str]) -> np.ndarray:
         return np.array([[self.weights, len(texts) / 100]], dtype=np.float32)

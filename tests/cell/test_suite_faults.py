@@ -14,7 +14,7 @@ import pytest
 from hypothesis import settings
 from planted import cell_faults as faults
 from planted import cell_world
-from planted.cell_world import Embedder, World
+from planted.cell_world import WIDTH, Embedder, World
 
 from harness.cell import facts, normalization, plugin
 from harness.cell.corpus import Sentence
@@ -140,6 +140,10 @@ def give_threads(_: World, patch: pytest.MonkeyPatch) -> None:
     patch.setattr(facts, "thread_pools", lambda: [pool])
 
 
+def load_in(dtype: str, encode: Callable[..., Any] | None = None) -> Plant:
+    return lambda world, _: world.update(loaded_reference=cell_world.make_reference(dtype, encode))
+
+
 NORM = np.linalg.norm
 
 FAULTS: dict[str, tuple[Plant, ...]] = {
@@ -152,6 +156,7 @@ FAULTS: dict[str, tuple[Plant, ...]] = {
     ),
     "env.telemetry": (consent, lambda _, patch: patch.delenv("HF_HUB_DISABLE_TELEMETRY")),
     "env.precision": (embed(Embedder("bf16")),),
+    "env.reference-dtype": (load_in("float16"), load_in("bfloat16", faults.unlike_numpy)),
     "env.threads": (
         give_threads,
         lambda _, patch: patch.setattr(sys.modules["torch"], "get_num_threads", lambda: 4),
@@ -310,3 +315,25 @@ def test_odd_texts_tell_nothing_of_a_service_that_differs_on_ordinary_ones(suite
     assert CHECKS["rt.texts"].declares_skip(reason)
     with pytest.raises(CheckFailedError):
         World(world).run(suite["rt.texts"])
+
+
+@pytest.mark.parametrize("check", ["l1.control", "l2.control", "l3.control"])
+def test_a_control_that_changes_nothing_is_skipped(suite: Suite, check: str) -> None:
+    world = World.of(CHECKS[check])
+    world["controls"].is_void = lambda _fault: True
+    world["fault"] = "bfloat16-weights"
+    world["output"] = "float32"
+    with pytest.raises(pytest.skip.Exception) as skipped:
+        world.run(suite[check])
+    assert CHECKS[check].declares_skip(str(skipped.value.msg))
+
+
+def test_a_reference_in_a_shorter_dtype_says_how_far_it_is(suite: Suite) -> None:
+    world = World.of(CHECKS["env.reference-dtype"])
+    world["loaded_reference"] = cell_world.make_reference(
+        "float16", lambda texts, **_: np.ones((len(texts), WIDTH))
+    )
+    with pytest.raises(
+        CheckFailedError, match=r"the reference computes in float16 \(transformers .*\): [\d.]+ from"
+    ):
+        world.run(suite["env.reference-dtype"])

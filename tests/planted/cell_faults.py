@@ -71,6 +71,10 @@ def hoarding(rows: Any) -> Any:
     return copies[0]
 
 
+def unlike_numpy(*_: Any, **__: Any) -> Any:
+    raise TypeError("Got unsupported ScalarType BFloat16")
+
+
 class OfTheBatch(Embedder):
     """Padding reaches the result: it depends on the length of the batch."""
 

@@ -86,9 +86,20 @@ class Controls:
         assert fault
         return self.apart_by, self.apart_by
 
+    def is_void(self, fault: str) -> bool:
+        assert fault
+        return False
+
     def embeddings(self, fault: str = "") -> Any:
         right = unit_rows(Embedder()([sentence.text for sentence in self.sentences]))
         return right[::-1] if fault else right
+
+
+def make_reference(dtype: str, encode: Callable[..., Any] | None = None) -> Any:
+    """Make a SentenceTransformer that computes in a dtype."""
+    weights = SimpleNamespace(dtype=f"torch.{dtype}", is_floating_point=lambda: True)
+    usual = lambda texts, **_: unit_rows(Embedder()(texts)).astype(np.float32)  # noqa: E731 - of one use
+    return SimpleNamespace(encode=encode or usual, parameters=lambda: iter([weights]))
 
 
 def reject(embeddings: Any) -> Any:
@@ -169,7 +180,6 @@ class World(dict[str, Any]):
         embedder = Embedder()
         embeddings = embedder([sentence.text for sentence in corpus])
         units = unit_rows(embeddings).astype(np.float32)
-        encode = lambda texts, **_: unit_rows(embedder(texts)).astype(np.float32)  # noqa: E731 - of one use
         return cls(
             {"normalizer": "subject", **usual[0]},
             normalize=stable,
@@ -190,7 +200,8 @@ class World(dict[str, Any]):
             stored=Recorded(tuple(corpus), units),
             embedded=embeddings,
             controls=Controls(corpus),
-            reference_model=SimpleNamespace(encode=encode),
+            reference_model=make_reference("float32"),
+            loaded_reference=make_reference("float32"),
             tolerance=lambda _: 1e-6,
             batch=np.ones((2**16, 64), np.float32),
             request=SimpleNamespace(getfixturevalue=lambda _: units),

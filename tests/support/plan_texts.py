@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 from harness.matrix.read import read_matrix
@@ -33,7 +34,7 @@ path = "model"
 
 def put_matrix(folder: Path, text: str = PLAIN, name: str = "mine.toml") -> Path:
     """Write a matrix, and the model folder that it names."""
-    (folder / "model").mkdir(parents=True, exist_ok=True)
+    write_model(folder / "model")
     path = folder / name
     path.write_text(text, encoding="utf-8")
     return path
@@ -42,3 +43,15 @@ def put_matrix(folder: Path, text: str = PLAIN, name: str = "mine.toml") -> Path
 def make_matrix(folder: Path, text: str = PLAIN) -> Matrix:
     """Write a matrix and read it."""
     return read_matrix(put_matrix(folder, text))
+
+
+def write_model(folder: Path) -> Path:
+    """Write the configs of a sentence-transformers model without weights, which no fake cell reads."""
+    (folder / "1_Pooling").mkdir(parents=True, exist_ok=True)
+    (folder / "1_Pooling" / "config.json").write_text("{}", encoding="utf-8")
+    modules = [
+        {"path": path, "type": f"sentence_transformers.models.{kind}"}
+        for path, kind in (("", "Transformer"), ("1_Pooling", "Pooling"))
+    ]
+    (folder / "modules.json").write_text(json.dumps(modules), encoding="utf-8")
+    return folder

@@ -17,7 +17,7 @@ from harness.matrix.schema import Model
 from harness.records import Cell, Distribution, Lock
 from harness.store.environments import EnvironmentStore, Installer
 from harness.store.inputs import Suite, snapshot_suite
-from harness.store.models import ModelFolder, obtain_model
+from harness.store.models import ObtainedModel, obtain_model
 from harness.store.store import Store
 
 PYTHON = f"{sys.version_info[0]}.{sys.version_info[1]}"
@@ -41,10 +41,10 @@ def snapshot(store: Store, source: Path) -> Suite:
 
 def obtain(
     wanted: Model, local: Path | None, store: Store, installer: Installer, say: Callable[[str], None]
-) -> ModelFolder:
+) -> ObtainedModel:
     """Obtain a model."""
 
-    async def take() -> ModelFolder:
+    async def take() -> ObtainedModel:
         async with AsyncExitStack() as stack:
             return await obtain_model(wanted, local, store, installer, say, stack)
 

@@ -52,9 +52,15 @@ def query_subject(spec: CellSpec, channel: Channel, subject: Any) -> Any:
 
 
 @pytest.fixture(scope="session")
-def reference_model(spec: CellSpec) -> Any:
-    """Return the SentenceTransformer of the same model."""
+def loaded_reference(spec: CellSpec) -> Any:
+    """Return the SentenceTransformer of the same model, in the dtype in which the release loads it."""
     return importlib.import_module("harness.cell.reference").load_reference(spec.model_dir)
+
+
+@pytest.fixture(scope="session")
+def reference_model(spec: CellSpec, loaded_reference: Any) -> Any:
+    """Return the SentenceTransformer of the same model, in float32."""
+    return importlib.import_module("harness.cell.reference").in_float32(loaded_reference, spec.model_dir)
 
 
 @pytest.hookimpl(optionalhook=True)

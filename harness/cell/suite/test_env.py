@@ -13,6 +13,7 @@ import pytest
 
 from harness.cell import facts
 from harness.cell.channel import Channel
+from harness.cell.comparison import compare
 from harness.cell.interface import CellSpec
 from harness.cell.record import Record
 
@@ -121,4 +122,35 @@ def test_precision(subject: Any, channel: Channel, record: Record) -> None:
         allowed=0,
         sample=", ".join(f"{count} in {layer}" for layer, count in sorted(low.items())),
         facts=dict(observed),
+    )
+
+
+@pytest.mark.check("env.reference-dtype")
+def test_reference_dtype(  # fixtures are arguments
+    loaded_reference: Any, reference_model: Any, corpus: List[Any], channel: Channel, record: Record
+) -> None:
+    """Read the dtype from the model that the release loads, and measure what it does to the embeddings."""
+    from harness.cell import reference
+    from harness.cell.controls import choose_sentences
+
+    dtype = reference.dtype_of(loaded_reference)
+    channel.send("facts", facts={"reference.dtype": dtype})
+    sample, apart = "", 0.0
+    if dtype != "float32":
+        texts = [sentence.text for sentence in choose_sentences(corpus)]
+        sample = f"the reference computes in {dtype} (transformers {facts.metadata_version('transformers')})"
+        try:
+            rows = reference.encode(loaded_reference, texts, normalize=True)
+        except TypeError as error:  # releases before 3.2 return bfloat16 as NumPy arrays, which do not exist
+            sample += f", and encode raises TypeError: {error}"
+        else:
+            apart = compare(rows, reference.encode(reference_model, texts, normalize=True)).worst
+            sample += f": {apart:.2g} from its embeddings in float32"
+    record(
+        value=float(dtype == "float32"),
+        unit="computes in float32",
+        bound="equal",
+        allowed=1,
+        sample=sample,
+        facts={"dtype": dtype, "largest difference": apart},
     )

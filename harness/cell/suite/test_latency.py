@@ -29,7 +29,7 @@ def make_target(scenario: Scenario, spec: CellSpec, request: pytest.FixtureReque
     corpus = [entry.text for entry in request.getfixturevalue("corpus")]
     texts = pick_texts(corpus, scenario.batch, own=bool(spec.corpus))
     if scenario.target == "sentence-transformers":
-        return make_sentence_transformers(texts, request.getfixturevalue("reference_model"))
+        return make_sentence_transformers(texts, request.getfixturevalue("loaded_reference"))
     return make_openvino(texts, request.getfixturevalue("subject"), spec)
 
 
