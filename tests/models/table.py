@@ -1,0 +1,96 @@
+"""The table of the family: what each cell says of each model, and whether each mistake was found."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+
+from models.family import Member
+from models.matrices import CELLS
+from models.sweeps import MEASURE, MISTAKES, RIGHT, Row
+
+Rows = Mapping[tuple[str, str, str], Row]
+"""(member, mistake, cell) -> row."""
+
+COLUMNS = (RIGHT, *MISTAKES)
+
+EXECUTES = "bf16"
+
+HEAD = """# The shipped embedder with a family of models
+
+Made by `{command}`, never edited. Each model runs in two cells: oldest ({oldest}) and newest ({newest}).
+*Right* is the shipped embedder with all checks: its distance from the reference, as a share of the tolerance
+of `{measure}`. The other columns are the embedder with one mistake: how many times the tolerance it is off.
+
+"""
+
+
+def index(rows: Sequence[Row]) -> Rows:
+    """The last row of each member, mistake and cell."""
+    return {(row.member, row.mistake, row.cell): row for row in rows}
+
+
+def has_mistake(member: Member, mistake: str) -> bool:
+    """Whether a member can be embedded with this mistake."""
+    return mistake != "prompt" or bool(member.prompt)
+
+
+def is_good(row: Row) -> bool:
+    """Whether a right embedder has nothing red, or a mistake turns the parity red."""
+    return not row.red if row.mistake == RIGHT else MEASURE in row.red
+
+
+def find_faults(members: Sequence[Member], rows: Rows) -> list[str]:
+    """One sentence for each row that is missing or says the wrong thing."""
+    return list(_find_faults(members, rows))
+
+
+def _find_faults(members: Sequence[Member], rows: Rows) -> Iterator[str]:
+    for member in members:
+        for mistake in (each for each in COLUMNS if has_mistake(member, each)):
+            for cell in CELLS:
+                row = rows.get((member.name, mistake, cell))
+                where = f"{member.name}, {mistake}, {cell}"
+                if row is None:
+                    yield f"{where}: not run"
+                elif not is_good(row):
+                    yield f"{where}: {', '.join(row.red) or 'not found'}: {row.message}"
+
+
+def render(members: Sequence[Member], rows: Rows, command: str) -> str:
+    """The table in Markdown, with the notes and faults below it."""
+    versions = {
+        name: ", ".join(f"{key} {value}" for key, value in cell.items()) for name, cell in CELLS.items()
+    }
+    lines = [HEAD.format(command=command, measure=MEASURE, **versions)]
+    lines.append(f"| model | covers | {' | '.join(COLUMNS)} |\n| --- | --- |{' --- |' * len(COLUMNS)}\n")
+    for member in members:
+        cells = (_show(member, mistake, rows) for mistake in COLUMNS)
+        lines.append(f"| {member.name} | {member.covers} | {' | '.join(cells)} |\n")
+    notes = dict.fromkeys(
+        f"- {row.member}, {row.cell}: {note}"
+        for row in rows.values()
+        if row.mistake == RIGHT
+        for note in row.notes
+    )
+    if notes:
+        lines.append("\nNotes of the right ones:\n\n" + "\n".join(notes) + "\n")
+    faults = find_faults(members, rows)
+    verdict = "Every model is right in both cells, and every mistake is found in both."
+    lines.append("\n" + ("\n".join(f"- {each}" for each in faults) if faults else verdict) + "\n")
+    return "".join(lines)
+
+
+def _show(member: Member, mistake: str, rows: Rows) -> str:
+    """Both cells: ``0.16 / 0.18``; a wrong result in capital letters."""
+    if not has_mistake(member, mistake):
+        return "no prompt"
+    found = [rows.get((member.name, mistake, cell)) for cell in CELLS]
+    shown = " / ".join("?" if row is None else _show_row(row) for row in found)
+    rounded = mistake == "bfloat16" and any(row and EXECUTES not in row.precisions for row in found)
+    return f"{shown} (rounded weights)" if rounded else shown
+
+
+def _show_row(row: Row) -> str:
+    if not is_good(row):
+        return f"{len(row.red)} RED" if row.mistake == RIGHT else "MISSED"
+    return "infinite" if row.times is None else f"{row.times:.2g}" if row.times < 100 else f"{row.times:,.0f}"
