@@ -122,6 +122,21 @@ def expected_queries(
 
 
 @pytest.fixture(scope="session")
+def encoded(
+    spec: CellSpec,
+    loaded_reference: Any,
+    reference_model: Any,
+    corpus: List[Sentence],
+    request: pytest.FixtureRequest,
+) -> NDArray:
+    """Return what ``encode`` of this release returns for the corpus, in the dtype of the loaded model."""
+    if loaded_reference is reference_model:
+        expected: NDArray = request.getfixturevalue("expected")
+        return expected
+    return embed_by_reference(loaded_reference, corpus, "document" if spec.query else "")
+
+
+@pytest.fixture(scope="session")
 def few(spec: CellSpec, corpus: List[Sentence]) -> List[Sentence]:
     """Return sentences of every kind and of very different length, without the longest ones.
 
