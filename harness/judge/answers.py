@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import msgspec
+
 from harness.cell.interface import QUESTIONS, check_of
 from harness.judge.red_cases import find_exception
 from harness.records import Answer
@@ -24,14 +26,23 @@ _WRONG = {"fail", "xfail"}
 def answer_questions(findings: Sequence[Finding], checks: Mapping[str, Check]) -> tuple[Answer, ...]:
     """The answers of one cell, in the order of the questions; latency and memory are not asked here.
 
-    Only findings of what is served count: those that break the service if they fail, controls excluded.
+    Only findings of what is served count: those that break the service if they fail, controls excluded. A
+    note of a check that only records is the remark of its question.
     """
     asked: dict[str, list[Finding]] = {question: [] for question in QUESTIONS if question != "cost"}
+    remarks = dict.fromkeys(asked, "")
     for each in findings:
         check = checks.get(check_of(each.check))
-        if check is not None and check.question and each.severity == "breaks" and not check.is_control:
+        if check is None or not check.question or check.is_control:
+            continue
+        if each.severity == "breaks":
             asked[check.question].append(each)
-    return tuple(_answer(question, found, checks) for question, found in asked.items())
+        elif each.outcome == "note" and check.severity == "notes" and each.observation is not None:
+            remarks[check.question] = each.observation.sample
+    return tuple(
+        msgspec.structs.replace(_answer(question, found, checks), remark=remarks[question])
+        for question, found in asked.items()
+    )
 
 
 def _answer(question: str, findings: Sequence[Finding], checks: Mapping[str, Check]) -> Answer:

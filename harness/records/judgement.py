@@ -15,7 +15,8 @@ class Answer(Record, frozen=True, kw_only=True):
     """The answer of one cell to one of ``harness.cell.interface.QUESTIONS``; yes is good.
 
     ``because`` is the number behind it, or the first fault; ``cases`` counts the measured cases of what is
-    served, controls excluded; ``lacking`` those without a result that the answer needs.
+    served, controls excluded; ``lacking`` those without a result that the answer needs. ``remark`` is what a
+    library does with which the answer has to be read.
     """
 
     question: str
@@ -23,6 +24,7 @@ class Answer(Record, frozen=True, kw_only=True):
     because: str = ""
     cases: int = 0
     lacking: int = 0
+    remark: str = ""
 
 
 class Finding(Record, frozen=True, kw_only=True):

@@ -80,7 +80,7 @@ _WORST_FIRST: tuple[Answered, ...] = ("no", "not measured", "yes", "not asked")
 
 def list_questions(run: Run) -> list[QuestionRow]:
     """The questions that the cells of a sweep were asked, in order, each with its answers."""
-    rows = _list(run.judgement.cells)
+    rows = _list(run.judgement.cells, run.plan.baseline)
     return [*rows, _measure_cost(run)] if rows else []
 
 
@@ -118,7 +118,7 @@ def _served_scenarios(run: Run) -> set[str]:
     return {name for name, each in found.items() if each is not None and each.target in {own, "openvino"}}
 
 
-def _list(cells: Sequence[CellVerdict]) -> list[QuestionRow]:
+def _list(cells: Sequence[CellVerdict], baseline: str | None) -> list[QuestionRow]:
     rows = []
     for question, title in QUESTIONS.items():
         found = [each for cell in cells for each in cell.answers if each.question == question]
@@ -126,7 +126,9 @@ def _list(cells: Sequence[CellVerdict]) -> list[QuestionRow]:
         if set(counts) - {"not asked"}:
             first = min(found, key=lambda each: (_WORST_FIRST.index(each.answer), -each.cases))
             ordered = tuple((each, counts[each]) for each in _WORST_FIRST if counts[each])
-            rows.append(QuestionRow(title, ordered, first.because))
+            before = next((cell for cell in cells if cell.cell == baseline), None)
+            remark = _describe_remarks(found, before, question)
+            rows.append(QuestionRow(title, ordered, _join(remark, first.because)))
     because = tell_once([row.because for row in rows])
     return [replace(row, because=text) for row, text in zip(rows, because, strict=True)]
 
@@ -142,6 +144,29 @@ def tell_once(because: Sequence[str]) -> list[str]:
         texts.append(f"the same reason{count[0]}" if reason in told and count else text)
         told.add(reason)
     return texts
+
+
+def _join(*parts: str) -> str:
+    return "; ".join(filter(None, parts))
+
+
+def _describe_remarks(found: Sequence[Answer], before: CellVerdict | None, question: str) -> str:
+    """The remarks of cells on a question with the number of cells; ``now`` if the baseline has another."""
+    usual = (
+        next((each.remark for each in before.answers if each.question == question), "") if before else None
+    )
+    counts = Counter(each.remark for each in found if each.remark)
+    return _join(
+        *(
+            _tell(remark, usual) + (f" (in {count} of {len(found)} cells)" if count < len(found) else "")
+            for remark, count in counts.items()
+        )
+    )
+
+
+def _tell(remark: str, before: str | None) -> str:
+    """A remark, as something new unless it is that of the baseline, or no baseline was asked."""
+    return remark if not remark or before is None or remark == before else f"now {remark}"
 
 
 @dataclass(frozen=True)
@@ -193,7 +218,15 @@ def list_gate_questions(gate: Gate) -> list[GateQuestion]:
     answers = {cell.cell: {each.question: each for each in cell.answers} for cell in gate.decision.cells}
     before, after = answers.get(BASELINE, {}), answers.get(CANDIDATE, {})
     rows = [
-        GateQuestion(title, _show(before.get(question)), _show(after.get(question)), after[question].because)
+        GateQuestion(
+            title,
+            _show(before.get(question)),
+            _show(after.get(question)),
+            _join(
+                _tell(after[question].remark, before[question].remark if question in before else None),
+                after[question].because,
+            ),
+        )
         for question, title in QUESTIONS.items()
         if question in after and {_show(before.get(question)), _show(after[question])} != {"not asked"}
     ]

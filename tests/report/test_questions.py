@@ -10,7 +10,7 @@ import msgspec
 import pytest
 from support.gate_samples import make_gate
 from support.runs import make_case, make_plan, make_planned, make_run, make_timing
-from support.services import CHECKS, RAISED, Change, broken, cases_of, result
+from support.services import CHECKS, RAISED, Change, broken, cases_of, judge_service, result
 
 from harness.judge.gate_verdict import decide
 from harness.records import CaseResult, Decision, Gate, Run, ScenarioPlan, Service
@@ -61,6 +61,40 @@ from harness.report.view import group_red, list_red_checks
 )
 def test_what_is_under_test(service: Service | None, words: str) -> None:
     assert describe_service(service) == words
+
+
+HALF = "the reference computes in float16 (transformers 5.22.1): 0.0003 from its embeddings in float32"
+
+
+def half(case: str) -> CaseResult | None:
+    return broken(case, sample=HALF) if case == "env.reference-dtype" else None
+
+
+@pytest.mark.parametrize(
+    ("changes", "told"),
+    [
+        ({}, ""),
+        ({"b": half}, f"now {HALF} (in 1 of 3 cells)"),
+        ({"a": half, "b": half, "c": half}, HALF),
+    ],
+)
+def test_another_dtype_of_the_reference_is_told_with_the_answer(
+    changes: dict[str, Change], told: str
+) -> None:
+    cells = [make_planned(name, cases=cases_of(), baseline=name == "a") for name in ("a", "b", "c")]
+    results = [result(name, changes.get(name, lambda _: None)) for name in ("a", "b", "c")]
+    run = make_run(make_plan(*cells), *results, checks=CHECKS)
+    (row,) = (each for each in list_questions(run) if each.title == "Same vectors as the reference?")
+    assert (row.show(), row.because.rpartition("; ")[0]) == ("yes", told)
+    for text in (render_text(run, width=200), render_markdown(run), render_html(run)):
+        assert ("the reference computes in float16" in " ".join(text.split())) == bool(told)
+
+
+def test_a_gate_tells_that_the_reference_changes_its_dtype() -> None:
+    gate = msgspec.structs.replace(make_gate(), decision=decide(judge_service(lambda _: None, half)))
+    assert gate.decision.verdict == "pass"
+    for text in (render_gate_markdown(gate), render_gate_text(gate, width=200)):
+        assert f"now {HALF}" in " ".join(text.split())
 
 
 def threads(case: str) -> CaseResult | None:

