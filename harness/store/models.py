@@ -19,7 +19,15 @@ from packaging.utils import canonicalize_name
 from harness.cell.interface import DEFAULT_EMBEDDER
 from harness.cell.model_folder import ModelFolder, ModelFolderError
 from harness.errors import StoreError, UsageError
-from harness.files import describe_os_error, fault_below, hash_file, hash_tree, inside, stat_tree, write_whole
+from harness.files import (
+    describe_os_error,
+    fault_below,
+    hash_file,
+    hash_tree,
+    inside,
+    walk_files,
+    write_whole,
+)
 from harness.held import making_folder
 from harness.matrix.amend import add_keys, describe_keys
 from harness.matrix.expected import allowed_values, tolerances_of
@@ -176,8 +184,24 @@ def _find_changed_mark(folder: Path, store: Store) -> str:
     return "the mark of its last check has changed" if changed else ""
 
 
+def _stat_files(folder: Path) -> dict[str, tuple[int, int]]:
+    """Size in bytes and modification time in ns of every file; links are followed, as in a snapshot of a hub.
+
+    Raises:
+        UsageError: a link leads to nothing.
+    """
+    found = {}
+    for name, path in walk_files(folder):
+        try:
+            status = path.stat()
+        except FileNotFoundError:
+            raise UsageError(f"{path} is a link to nothing: the model is incomplete") from None
+        found[name] = (status.st_size, status.st_mtime_ns)
+    return found
+
+
 def _check(folder: Path, weights: str | None, store: Store) -> _Checked:
-    files = stat_tree(folder)
+    files = _stat_files(folder)
     known = _read_mark(folder, store)
     mark = _mark_of(folder, store)
     same = known is not None and (known.files, known.weights_file) == (files, weights)

@@ -19,9 +19,9 @@ from harness.protection import protect_process
 from harness.resolve.pip_settings import read_pip_settings
 from harness.store.store import Store
 from harness.sweep.interrupt import run_interruptibly
+from models.cells import MISTAKES, RIGHT, Bench, Row, identify
 from models.family import FAMILY, Member
 from models.matrices import CELLS
-from models.sweeps import MISTAKES, RIGHT, Bench, Row, identify
 from models.table import COLUMNS, find_faults, has_mistake, index, render
 
 ROWS = "rows.jsonl"
@@ -62,7 +62,6 @@ def main(*, only: tuple[str, ...], folder: Path, store: Path | None, publish: bo
     async def work() -> None:
         settings = await read_pip_settings()
         bench = Bench(absolute, place, settings, lambda text: click.echo(text, err=True))
-        await bench.make_models(members)
         await run_all(bench, members)
 
     run_interruptibly(work())
@@ -76,19 +75,19 @@ def main(*, only: tuple[str, ...], folder: Path, store: Path | None, publish: bo
 
 
 async def run_all(bench: Bench, members: tuple[Member, ...]) -> None:
-    """Run what has no row yet: the right ones, then the mistakes of each cell together."""
+    """Run what has no row yet, the right ones first."""
     kept = index(read_kept(bench.folder))
-    for at, member in enumerate(members, 1):
-        if any((member.name, RIGHT, cell) not in kept for cell in CELLS):
-            bench.say(f"{at} of {len(members)}: {member.name}")
-            for row in bench.sweep(member):
-                keep(bench.folder, row)
-    pairs = [(member, mistake) for member in members for mistake in MISTAKES if has_mistake(member, mistake)]
     for cell in CELLS:
-        wanted = [(member, mistake) for member, mistake in pairs if (member.name, mistake, cell) not in kept]
-        bench.say(f"{len(wanted)} mistakes in the {cell} cell")
-        async for row in bench.find_mistakes(wanted, cell):
-            keep(bench.folder, row)
+        for mistakes in ((RIGHT,), tuple(MISTAKES)):
+            wanted = [
+                (member, mistake)
+                for member in members
+                for mistake in mistakes
+                if has_mistake(member, mistake) and (member.name, mistake, cell) not in kept
+            ]
+            bench.say(f"{cell} cell: {len(wanted)} to run, {', '.join(mistakes)}")
+            async for row in bench.run(wanted, cell):
+                keep(bench.folder, row)
 
 
 def _exit_code() -> int:

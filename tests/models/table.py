@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 
+from models.cells import MEASURE, MISTAKES, RIGHT, Row
 from models.family import Member
 from models.matrices import CELLS
-from models.sweeps import MEASURE, MISTAKES, RIGHT, Row
 
 Rows = Mapping[tuple[str, str, str], Row]
 """(member, mistake, cell) -> row."""

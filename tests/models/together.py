@@ -1,7 +1,7 @@
 """Run checks of many specs in one process of a cell: ``python together.py specs.json rows.jsonl``.
 
 A process of its own for each model and mistake would import torch a hundred times. The checks are those of
-the suite, run as in a cell; each spec leaves a line when it has run.
+the suite, run as in a cell. Each spec leaves a line when it has run, and is not run again.
 """
 
 from __future__ import annotations
@@ -32,8 +32,17 @@ class Kept(Channel):
 
 def main() -> int:
     """Read the command line and run what is listed."""
-    listed: list[dict[str, Any]] = json.loads(Path(sys.argv[1]).read_text("utf-8"))
-    specs = {each["name"]: CellSpec.read(Path(each["spec"])) for each in listed}
+    rows = Path(sys.argv[2])
+    ran = (
+        {json.loads(line)["made"] for line in rows.read_text("utf-8").splitlines()}
+        if rows.exists()
+        else set()
+    )
+    listed: list[dict[str, str]] = json.loads(Path(sys.argv[1]).read_text("utf-8"))
+    lacking = [each for each in listed if each["made"] not in ran]
+    if not lacking:
+        return 0
+    specs = {(each["name"], each["made"]): CellSpec.read(Path(each["spec"])) for each in lacking}
     first = next(iter(specs.values()))
     settle(first)
     if not import_modules((*PACKAGES, *sorted({spec.embedder for spec in specs.values()})), Channel(None)):
@@ -42,11 +51,11 @@ def main() -> int:
 
     facts.apply_threads(first.threads)
     plugin.load_profile(first)
-    for name, spec in specs.items():
+    for (name, made), spec in specs.items():
         channel, began = Kept(), time.monotonic()
         run_suite(spec, channel, load_checks(), [*pytest_arguments(spec, SUITE), "-q", "--no-header"])
-        row = {"name": name, "cases": channel.cases, "seconds": time.monotonic() - began}
-        with Path(sys.argv[2]).open("a", encoding="utf-8") as file:
+        row = {"name": name, "made": made, "cases": channel.cases, "seconds": time.monotonic() - began}
+        with rows.open("a", encoding="utf-8") as file:
             file.write(json.dumps(row) + "\n")
     return 0
 

@@ -237,6 +237,24 @@ def test_a_missing_hash_of_the_weights_is_written_to_the_matrix(
     assert (said[2:], matrix.path.read_bytes()) == ([added], whole)
 
 
+def test_a_snapshot_of_a_hub_is_followed_to_the_files_that_it_links_to(store: Store, tmp_path: Path) -> None:
+    blobs, snapshot = tmp_path / "blobs", tmp_path / "snapshots" / "0a1b"
+    blobs.mkdir()
+    snapshot.mkdir(parents=True)
+    (blobs / "f00").write_text(WEIGHTS, encoding="utf-8")
+    (snapshot / "w.bin").symlink_to("../../blobs/f00")
+    wanted = model(folder="x", path=str(snapshot))
+    whole = stores.obtain(wanted, snapshot, store, make_installer(tmp_path), print)
+    again = stores.obtain(wanted, snapshot, store, make_installer(tmp_path), print)
+    assert whole == again
+    (blobs / "f00").write_text("damaged", encoding="utf-8")
+    with pytest.raises(UsageError, match=r"w.bin: expected the sha256"):
+        stores.obtain(wanted, snapshot, store, make_installer(tmp_path), print)
+    (blobs / "f00").unlink()
+    with pytest.raises(UsageError, match=r"w.bin is a link to nothing: the model is incomplete"):
+        stores.obtain(wanted, snapshot, store, make_installer(tmp_path), print)
+
+
 CNN = [
     {"path": "", "type": f"sentence_transformers.models.{kind}"} for kind in ("Transformer", "Pooling", "CNN")
 ]
