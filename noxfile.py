@@ -101,6 +101,12 @@ def services(session: nox.Session) -> None:
     harness(session, *session.posargs, module="services")
 
 
+@nox.session(venv_backend="none", requires=["setup"], default=False)
+def models(session: nox.Session) -> None:
+    """The shipped embedder with a family of models, right and with mistakes: `nox -s models -- --publish`."""
+    harness(session, *session.posargs, module="models")
+
+
 @nox.session(python=PYTHON, allow_parallel=True)
 def tests(session: nox.Session) -> None:
     """Test the harness itself, planted faults included; `-- -n auto -m "not real"` is the quick half."""

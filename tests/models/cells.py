@@ -91,12 +91,16 @@ def identify(member: Member, mistake: str) -> str:
 
 @dataclass(frozen=True)
 class Bench:
-    """Where models are made and run: everything below ``folder``, environments and wheels in the store."""
+    """Where models are made and run: everything below ``folder``, environments and wheels in the store.
+
+    The ``maker`` is the cell in which models are made; older releases do not read what newer ones save.
+    """
 
     folder: Path
     store: Store
     settings: IndexSettings
     say: Say
+    maker: str = "oldest"
 
     def place(self, member: Member) -> Path:
         """The folder of a made model."""
@@ -106,6 +110,8 @@ class Bench:
         """Write the matrix of a member, and its corpus beside it."""
         matrices = self.folder / "matrices"
         matrices.mkdir(parents=True, exist_ok=True)
+        if not member.distribution:
+            self.place(member).mkdir(parents=True, exist_ok=True)  # a matrix names a folder that is there
         write_corpus(matrices)
         path = matrices / f"{member.name}.toml"
         path.write_text(write_matrix(member, self.place(member)), encoding="utf-8")
@@ -118,7 +124,7 @@ class Bench:
         matrices = {each.name: read_matrix(self.write_matrix(each)) for each, _ in wanted}
         plan = await build_plan(next(iter(matrices.values())), self.settings, machine={})
         async with AsyncExitStack() as stack:
-            await self._make_models([each for each, _ in wanted], await self._enter(stack, plan, "oldest"))
+            await self._make_models([each for each, _ in wanted], await self._enter(stack, plan, self.maker))
             python = await self._enter(stack, plan, cell)
             planned = plan.cells[list(CELLS).index(cell)]
             place = self.folder / "specs" / cell
@@ -151,10 +157,10 @@ class Bench:
 
     async def _make_models(self, members: Sequence[Member], python: Path) -> None:
         """Make the folders of the members that are not there."""
-        made = {
-            each.name: each for each in members if not each.distribution and not self.place(each).exists()
-        }
-        if made:
+        lacking = [each for each in members if not each.distribution and not any(self.place(each).iterdir())]
+        if made := {each.name: each for each in lacking}:
+            for each in made.values():
+                self.place(each).rmdir()
             self.say(f"making {len(made)} models")
             listed, script = self.folder / "members.json", ROOT / "tests/models/make.py"
             listed.write_text(json.dumps([each.settings() for each in made.values()]), encoding="utf-8")

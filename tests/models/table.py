@@ -4,9 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 
+from harness.cell.interface import check_of
 from models.cells import MEASURE, MISTAKES, RIGHT, Row
 from models.family import Member
 from models.matrices import CELLS
+
+CONTROLS = """Controls that are nearer to a tolerance than they should be. They test the harness, whose
+tolerances were measured with one model, and say nothing of the embedder:"""
 
 Rows = Mapping[tuple[str, str, str], Row]
 """(member, mistake, cell) -> row."""
@@ -34,9 +38,14 @@ def has_mistake(member: Member, mistake: str) -> bool:
     return mistake != "prompt" or bool(member.prompt)
 
 
+def is_control(case: str) -> bool:
+    """Whether a case tests a tolerance of the harness, and says nothing of an embedder."""
+    return check_of(case).endswith(".control")
+
+
 def is_good(row: Row) -> bool:
-    """Whether a right embedder has nothing red, or a mistake turns the parity red."""
-    return not row.red if row.mistake == RIGHT else MEASURE in row.red
+    """Whether a right embedder has nothing red but controls, or a mistake turns the parity red."""
+    return all(map(is_control, row.red)) if row.mistake == RIGHT else MEASURE in row.red
 
 
 def find_faults(members: Sequence[Member], rows: Rows) -> list[str]:
@@ -66,6 +75,13 @@ def render(members: Sequence[Member], rows: Rows, command: str) -> str:
     for member in members:
         cells = (_show(member, mistake, rows) for mistake in COLUMNS)
         lines.append(f"| {member.name} | {member.covers} | {' | '.join(cells)} |\n")
+    controls = [
+        f"- {row.member}, {row.cell}: {', '.join(row.red)}: {row.message}"
+        for row in rows.values()
+        if row.mistake == RIGHT and row.red and is_good(row)
+    ]
+    if controls:
+        lines.append(f"\n{CONTROLS}\n\n" + "\n".join(controls) + "\n")
     notes = dict.fromkeys(
         f"- {row.member}, {row.cell}: {note}"
         for row in rows.values()
