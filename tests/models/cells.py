@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
@@ -252,13 +252,18 @@ def make_row(member: Member, mistake: str, cell: str, findings: Sequence[Finding
         mistake=mistake,
         cell=cell,
         red=red,
-        notes=tuple(
-            f"{each.check}: {each.message}"
-            for each in findings
-            if each.outcome == "note" and mistake == RIGHT
-        ),
+        notes=tuple(_describe_notes(findings)) if mistake == RIGHT else (),
         value=seen.value if seen else None,
         allowed=seen.allowed if seen else None,
         message=told.message,
         precisions=str(layers.facts.get("openvino.layers", "")) if layers else "",
     )
+
+
+def _describe_notes(findings: Sequence[Finding]) -> Iterator[str]:
+    """Expected failures with their reason, and notes about the reference."""
+    for each in findings:
+        if each.outcome == "xfail":
+            yield f"{each.check}: expected: {each.expectation}"
+        elif each.outcome == "note" and each.layer == "ENV":
+            yield f"{each.check}: {each.message}"

@@ -19,6 +19,7 @@ class Member:
             ``max_seq_length``, None for none.
         head: modules after the pooling.
         weights: ``safetensors``, ``bin`` or ``shards``.
+        wide: a unit vector has components that are larger than the tolerance of float16 was derived for.
     """
 
     name: str
@@ -42,6 +43,7 @@ class Member:
     activation: str = "activation.Tanh"
     dtype: str = "float32"
     weights: str = "safetensors"
+    wide: bool = False
     distribution: str = ""
     sha256: str = ""
     folder: str = ""
@@ -89,6 +91,7 @@ FAMILY = (
         "Dense, LayerNorm, Dropout; lower case",
         head=("Dense", "LayerNorm", "Dropout"),
         activation="activation.GELU",
+        wide=True,
         uncased=False,
         lower_case=True,
     ),
@@ -153,7 +156,7 @@ FAMILY = (
         width=64,
         pooling=("lasttoken",),
         tokenizer="bytes",
-        prompt="Instruct: find this. Query: ",
+        prompt="Instruct: find this.\nQuery:",
     ),
     Member(
         "t5",
