@@ -103,8 +103,8 @@ class Bench:
     maker: str = "oldest"
 
     def place(self, member: Member) -> Path:
-        """The folder of a made model."""
-        return self.folder / "models" / member.name
+        """The folder of a made model; other settings have another one."""
+        return self.folder / "models" / f"{member.name}-{digest_value(member.settings())[:8]}"
 
     def write_matrix(self, member: Member) -> Path:
         """Write the matrix of a member, and its corpus beside it."""
@@ -163,7 +163,8 @@ class Bench:
                 self.place(each).rmdir()
             self.say(f"making {len(made)} models")
             listed, script = self.folder / "members.json", ROOT / "tests/models/make.py"
-            listed.write_text(json.dumps([each.settings() for each in made.values()]), encoding="utf-8")
+            settings = [each.settings() | {"name": self.place(each).name} for each in made.values()]
+            listed.write_text(json.dumps(settings), encoding="utf-8")
             corpus = ROOT / "harness/cell/corpus.toml"
             await self._call(
                 [python, script, listed, corpus, self.folder / "models"], "the models were not made"
