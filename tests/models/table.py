@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from harness.cell.interface import check_of
 from models.cells import MEASURE, MISTAKES, RIGHT, Row
@@ -11,6 +12,8 @@ from models.matrices import CELLS
 
 CONTROLS = """Controls that are nearer to a tolerance than they should be. They test the harness, whose
 tolerances were measured with one model, and say nothing of the embedder:"""
+
+NOTES = "Notes of the right ones, and what is expected of them:"
 
 Rows = Mapping[tuple[str, str, str], Row]
 """(member, mistake, cell) -> row."""
@@ -22,8 +25,9 @@ EXECUTES = "bf16"
 HEAD = """# The shipped embedder with a family of models
 
 Made by `{command}`, never edited. Each model runs in two cells: oldest ({oldest}) and newest ({newest}).
-*Right* is the shipped embedder with all checks: its distance from the reference, as a share of the tolerance
-of `{measure}`. The other columns are the embedder with one mistake: how many times the tolerance it is off.
+*Right* is the shipped embedder with all checks that look at a model: its distance from the reference, as a
+share of the tolerance of `{measure}`. The other columns are the embedder with one mistake: how many times the
+tolerance it is off.
 
 """
 
@@ -75,25 +79,24 @@ def render(members: Sequence[Member], rows: Rows, command: str) -> str:
     for member in members:
         cells = (_show(member, mistake, rows) for mistake in COLUMNS)
         lines.append(f"| {member.name} | {member.covers} | {' | '.join(cells)} |\n")
-    controls = [
-        f"- {row.member}, {row.cell}: {', '.join(row.red)}: {row.message}"
-        for row in rows.values()
-        if row.mistake == RIGHT and row.red and is_good(row)
-    ]
-    if controls:
-        lines.append(f"\n{CONTROLS}\n\n" + "\n".join(controls) + "\n")
-    notes = dict.fromkeys(
-        f"- {row.member}, {row.cell}: {note}"
-        for row in rows.values()
-        if row.mistake == RIGHT
-        for note in row.notes
-    )
-    if notes:
-        lines.append("\nNotes of the right ones:\n\n" + "\n".join(notes) + "\n")
+    right = [row for row in rows.values() if row.mistake == RIGHT]
+    near = ((row, f"{', '.join(row.red)}: {row.message}") for row in right if row.red and is_good(row))
+    told = ((row, note) for row in right for note in row.notes)
+    for title, found in ((CONTROLS, near), (NOTES, told)):
+        if shown := _group(found):
+            lines.append(f"\n{title}\n\n" + "\n".join(shown) + "\n")
     faults = find_faults(members, rows)
     verdict = "Every model is right in both cells, and every mistake is found in both."
     lines.append("\n" + ("\n".join(f"- {each}" for each in faults) if faults else verdict) + "\n")
     return "".join(lines)
+
+
+def _group(found: Iterable[tuple[Row, str]]) -> list[str]:
+    """One line for each text of a member, with its cells."""
+    cells: dict[tuple[str, str], list[str]] = defaultdict(list)
+    for row, text in found:
+        cells[row.member, text].append(row.cell)
+    return [f"- {member}, {' and '.join(each)}: {text}" for (member, text), each in cells.items()]
 
 
 def _show(member: Member, mistake: str, rows: Rows) -> str:
