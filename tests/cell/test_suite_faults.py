@@ -230,6 +230,7 @@ FAULTS: dict[str, tuple[Plant, ...]] = {
     "rt.inputs-unchanged": (embed(faults.Overwriting()),),
     "rt.many-texts": (embed(faults.Sorting()),),
     "rt.threads": (embed(faults.OneRequest()), embed(faults.TwoLimits())),
+    "rt.again": (lambda world, _: world.update(started=(faults.raising, "float32")),),
     "rt.deterministic": (embed(faults.Counting()),),
     "rt.memory": (normalize(faults.hoarding),),
     "rt.texts": (
@@ -337,3 +338,9 @@ def test_a_reference_in_a_shorter_dtype_says_how_far_it_is(suite: Suite) -> None
         CheckFailedError, match=r"the reference computes in float16 \(transformers .*\): [\d.]+ from"
     ):
         world.run(suite["env.reference-dtype"])
+
+
+def test_a_service_that_has_never_answered_is_an_error_and_no_wrong_value(suite: Suite) -> None:
+    world = World.of(CHECKS["rt.again"]) | {"started": (faults.raising, None)}
+    with pytest.raises(RuntimeError, match="no integers"):
+        World(world).run(suite["rt.again"])

@@ -190,6 +190,7 @@ class World(dict[str, Any]):
             shipped=load_corpus(""),
             ordinary_error=0.0,
             subject=embedder,
+            started=(embedder, "float32"),
             alone=embeddings,
             answers=SimpleNamespace(
                 embeddings=embeddings.astype, returned=embeddings.copy, form=str, subject=embedder

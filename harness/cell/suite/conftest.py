@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 import os
 import platform
-from typing import Any, Dict, List
+from typing import Any, Dict, List, Optional, Tuple
 
 import pytest
 
@@ -26,8 +26,11 @@ def corpus(spec: CellSpec) -> List[Any]:
     return sentences
 
 
-def start_subject(spec: CellSpec, channel: Channel, role: str = "") -> Any:
-    """Make the subject and call it once; a subject that is not what the matrix says ends the cell."""
+def start_subject(spec: CellSpec, channel: Channel, role: str = "") -> Tuple[Any, Optional[str]]:
+    """Make the subject and call it once; return it with the form of what it returned, None if it raised.
+
+    A subject that is not what the matrix says ends the cell.
+    """
     try:
         subject = make_subject(spec, role)
         form = call_first(subject, spec, role)
@@ -36,19 +39,25 @@ def start_subject(spec: CellSpec, channel: Channel, role: str = "") -> Any:
         pytest.exit(str(error), returncode=1)
     if form is not None:
         channel.send("facts", facts={f"subject.{role or 'texts'}": form})
-    return subject
+    return subject, form
 
 
 @pytest.fixture(scope="session")
-def subject(spec: CellSpec, channel: Channel) -> Any:
-    """Return the embedder or service under test; for a service with queries that of documents."""
+def started(spec: CellSpec, channel: Channel) -> Tuple[Any, Optional[str]]:
+    """Return the subject with the form of its first result; None if its first call raised."""
     return start_subject(spec, channel)
+
+
+@pytest.fixture(scope="session")
+def subject(started: Tuple[Any, Optional[str]]) -> Any:
+    """Return the embedder or service under test; for a service with queries that of documents."""
+    return started[0]
 
 
 @pytest.fixture(scope="session")
 def query_subject(spec: CellSpec, channel: Channel, subject: Any) -> Any:
     """Return what embeds queries: the subject itself unless the matrix names another."""
-    return start_subject(spec, channel, "query") if spec.query else subject
+    return start_subject(spec, channel, "query")[0] if spec.query else subject
 
 
 @pytest.fixture(scope="session")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING, Any, Callable, List, Tuple
+from typing import TYPE_CHECKING, Any, Callable, List, Optional, Tuple
 
 import numpy as np
 import pytest
@@ -15,6 +15,7 @@ from harness.cell.corpus import Sentence, load_corpus
 from harness.cell.facts import PeakUnknownError, measure_growth
 from harness.cell.interface import CellSpec
 from harness.cell.record import Record
+from harness.cell.subject import TEXTS
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -165,6 +166,20 @@ def test_inputs_unchanged(subject: Any, record: Record) -> None:
         sample=", ".join(changed),
         facts={"token arrays looked at": arrays},
     )
+
+
+@pytest.mark.check("rt.again")
+def test_again(started: Tuple[Any, Optional[str]], record: Record) -> None:
+    """Send the texts of the first call again, whatever was called in between."""
+    subject, form = started
+    raised = ""
+    try:
+        subject(list(TEXTS))
+    except Exception as error:
+        if form is None:  # not even its first call returned
+            raise
+        raised = f"{type(error).__name__}: {error}"
+    record(value=int(bool(raised)), unit="calls that raise", bound="max", allowed=0, sample=raised)
 
 
 @pytest.mark.check("rt.deterministic")
