@@ -17,7 +17,6 @@ from harness.cell.interface import (
     CellSpec,
     list_measured_by,
     load_checks,
-    make_cell_environment,
 )
 from harness.errors import HarnessError
 from harness.files import hash_tree
@@ -25,6 +24,7 @@ from harness.judge.verdict import judge
 from harness.matrix.expected import allowed_values, expectations_for, tolerances_of
 from harness.matrix.read import read_matrix
 from harness.matrix.schema import Matrix
+from harness.matrix.variables import make_cell_environment
 from harness.processes import run
 from harness.records import CaseResult, CellResult, Finding, Plan, PlannedCell, Record, digest_value
 from harness.resolve.pip_settings import IndexSettings
