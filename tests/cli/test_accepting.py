@@ -191,7 +191,7 @@ def test_a_gate_is_accepted(  # noqa: PLR0917 - fixtures
     plan = make_plan(*cells, run=run, matrix="mine", matrix_path=str(path), subset=True)
     results = [result(BASELINE, baseline, "subject"), result(CANDIDATE, zeros_break, "subject")]
     folder = put_run(place, plan, results)
-    write_gate(judge_again(folder)[0], make_question(), folder, render_gate)
+    write_gate(judge_again(folder)[0], make_question(), folder, render_gate, repeats=0)
     assert command(monkeypatch, "report", run) == before
     capsys.readouterr()
     assert command(monkeypatch, "accept", run, "--reason", "known") == 0
