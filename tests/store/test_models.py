@@ -260,16 +260,17 @@ CNN = [
 ]
 
 
-@pytest.mark.parametrize("given", [{}, {"embedder": "service.embed:Embedder"}])
+@pytest.mark.parametrize("own", [False, True])
 def test_a_module_that_the_shipped_embedder_does_not_know_is_refused_before_a_plan(
-    tmp_path: Path, given: dict[str, str]
+    tmp_path: Path, *, own: bool
 ) -> None:
-    subject = "".join(f'[subject]\n{key} = "{value}"\n' for key, value in given.items())
-    path = put_matrix(tmp_path, PLAIN + subject)
+    (tmp_path / "embed.py").write_text("def make(folder): ...\n", encoding="utf-8")
+    subject = '[subject]\nembedder = "embed:make"\nsearch-path = ["."]\n'
+    path = put_matrix(tmp_path, PLAIN + (subject if own else ""))
     (tmp_path / "model" / "modules.json").write_text(json.dumps(CNN), encoding="utf-8")
     (tmp_path / "model" / "config.json").write_text("{}", encoding="utf-8")
-    if given:
-        assert open_matrix(str(path)).subject.embedder == given["embedder"]
+    if own:
+        assert open_matrix(str(path)).subject.embedder == "embed:make"
         return
     with pytest.raises(
         UsageError, match=r"modules.json: module 3 is sentence_transformers.models.CNN, which the"
