@@ -13,7 +13,7 @@ from harness.judge.outcomes import MEASURED, Results, Rules, find_stale, is_red,
 from harness.records import Judgement
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Container, Sequence
 
     from harness.cell.interface import Check
     from harness.records import Answered, CellResult, CellStatus, CellVerdict, Finding, Plan, Verdict
@@ -208,7 +208,8 @@ def _explain(
     if not others:
         return "it is the baseline", True
     known = _find_red(baseline, findings)
-    more = [cell.cell for cell in others if not _find_red(cell, findings) <= known]
+    asked = {each.check for each in findings if each.cell == baseline.cell}
+    more = [cell.cell for cell in others if not _find_red(cell, findings, asked) <= known]
     if baseline.red and not more:
         return f"all of this is red in the baseline {baseline.cell} too", True
     if baseline.status not in _RAN:
@@ -220,10 +221,17 @@ def _explain(
     )
 
 
-def _find_red(cell: CellVerdict, findings: Sequence[Finding]) -> set[str]:
-    """Find the red cases of a cell; if it did not run or has none, its status and reason."""
-    cases = {each.check for each in findings if each.cell == cell.cell and is_red(each.outcome)}
-    return cases if cases and cell.status in _RAN else {f"{cell.status}: {cell.reason}"}
+def _find_red(
+    cell: CellVerdict, findings: Sequence[Finding], asked: Container[str] | None = None
+) -> set[str]:
+    """Find the red cases of a cell; if it did not run or has none, its status and reason.
+
+    Errors of cases that are not in ``asked`` do not count: comparisons with a baseline without vectors.
+    """
+    red = [each for each in findings if each.cell == cell.cell and is_red(each.outcome)]
+    if not red or cell.status not in _RAN:
+        return {f"{cell.status}: {cell.reason}"}
+    return {each.check for each in red if asked is None or each.check in asked or each.outcome != "error"}
 
 
 def _list_cells(ids: Sequence[str], limit: int = 3) -> str:

@@ -153,6 +153,14 @@ def test_an_embedder_that_always_raises_is_not_measured() -> None:
     assert judged.sentence.endswith("), in 2 of 2 cells.")
 
 
+def test_an_embedder_that_answers_once_is_wrong_and_its_other_questions_are_open() -> None:
+    once = both(fails("rt.again"), raises)
+    judged = judge_service(once, once, *OWN)
+    assert answers(judged) == dict.fromkeys(YES, "not measured") | {"stability": "no"}
+    assert judged.verdict == "failing"
+    assert decide(judged).verdict == "inconclusive"
+
+
 def test_an_embedder_that_raises_in_the_candidate_alone_is_regressed() -> None:
     judged = judge_service(fine, raises, *OWN)
     assert judged.verdict == "regressed"
