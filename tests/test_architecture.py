@@ -112,7 +112,7 @@ def test_imports_go_one_way(folder: str) -> None:
         ("sweep", "from harness.gate import run_gate"),
         ("sweep", "from harness.report.page.html import render_html"),
         ("gate", "from harness.cli import screen"),
-        ("gate", "from harness.init.look import look_at"),
+        ("gate", "from harness.init.discovery import look_at"),
         ("init", "from harness.report.workflows import render_workflow"),
         ("gate", "from harness.report.gate.comment import render_gate_markdown"),
     ],

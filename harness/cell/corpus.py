@@ -41,7 +41,7 @@ def load_corpus(path: str) -> List[Sentence]:
 
     A TOML file holds ``[[group]]`` tables: ``kind``, ``texts``, and an optional ``repeat`` (default 1), which
     repeats a text separated by blanks. Any other file has one text per line, in ``.jsonl`` as a JSON string
-    or as ``text`` of an object; the controller has validated it (``harness.matrix.corpus``).
+    or as ``text`` of an object; the controller has validated it (``harness.matrix.corpus_file``).
 
     Raises:
         CorpusError: an unknown key, an empty corpus, or a duplicate text.

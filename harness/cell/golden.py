@@ -176,7 +176,7 @@ def compute_key(model_dir: Path, corpus: List[Sentence]) -> Key:
 
 def make_golden(spec: CellSpec) -> Golden:
     """Embed the corpus with the reference of this process: ``encode(normalize_embeddings=True)``, float32."""
-    from harness.cell.answers import embed_in_slices  # noqa: PLC0415 # pytest
+    from harness.cell.embedded import embed_in_slices  # noqa: PLC0415 # pytest
     from harness.cell.reference import encode, in_float32, load_reference  # noqa: PLC0415 # torch
 
     corpus = load_corpus(spec.corpus)

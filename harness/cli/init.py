@@ -14,13 +14,13 @@ from harness.cli.options import open_store, store_option
 from harness.cli.screen import fit
 from harness.cli.workflow import PIPELINE_PYTHON, refuse_credentials
 from harness.errors import MachineError, UsageError
+from harness.init.discovery import InitOptions, Project, look_at
+from harness.init.first_call import Tried, try_service
 from harness.init.installed import describe_installation
-from harness.init.look import InitOptions, Project, look_at
 from harness.init.matrix_text import render_matrix
 from harness.init.project import find_forge
-from harness.init.subject import SubjectForm, complete_form, form_subject
+from harness.init.subject_form import SubjectForm, complete_form, form_subject
 from harness.init.summary import describe_project, describe_trial, describe_versions, label, refuse_failed
-from harness.init.trial import Tried, try_service
 from harness.init.versions import Today, find_newest, resolve_today
 from harness.init.writing import NewFile, ignore_runs, refuse_existing, write_files
 from harness.matrix.read import read_matrix

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from harness.files import hash_file
-from harness.init.subject import SubjectForm
+from harness.init.subject_form import SubjectForm
 from harness.init.versions import Today
 from harness.matrix.schema import Model
 from harness.store.models import find_weights

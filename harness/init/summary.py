@@ -9,9 +9,9 @@ from pathlib import Path
 
 from harness.errors import UsageError
 from harness.init.candidates import Candidate
-from harness.init.look import Project
-from harness.init.subject import SubjectForm
-from harness.init.trial import Trial, Tried
+from harness.init.discovery import Project
+from harness.init.first_call import Trial, Tried
+from harness.init.subject_form import SubjectForm
 from harness.init.versions import Today
 
 WIDTH = 79

@@ -19,7 +19,7 @@ from harness.errors import MachineError, UsageError
 from harness.files import describe_os_error
 from harness.held import mark
 from harness.input_files import exists, input_fault
-from harness.matrix.corpus import check_corpus
+from harness.matrix.corpus_file import check_corpus
 from harness.matrix.expand import MAX_CELLS
 from harness.matrix.expected import borrowed_for, expectations_for, tolerances_of
 from harness.matrix.read import find_matrix, read_matrix, shipped_golden

@@ -15,7 +15,7 @@ from support.gate_world import make_world
 from support.repositories import git
 
 from harness.cli import init
-from harness.init import trial
+from harness.init import first_call
 from harness.matrix.read import read_matrix
 from harness.matrix.schema import GateLimits
 from harness.resolve.pip_settings import IndexSettings
@@ -88,7 +88,7 @@ def project(
         yield Path(sys.executable)
 
     monkeypatch.setattr(init, "read_pip_settings", read_settings)
-    monkeypatch.setattr(trial, "make_environments", lambda *_: SimpleNamespace(use=use))
+    monkeypatch.setattr(first_call, "make_environments", lambda *_: SimpleNamespace(use=use))
     folder = tmp_path / "project"
     model = folder / "models" / "mine"
     model.mkdir(parents=True)

@@ -8,7 +8,7 @@ import pytest
 
 from harness.init.candidates import best_of, find_embedders, find_named, find_normalizers
 from harness.init.source import foreign_names, read_modules
-from harness.init.subject import complete_form, form_subject
+from harness.init.subject_form import complete_form, form_subject
 
 
 def write(folder: Path, **files: str) -> Path:

@@ -15,7 +15,7 @@ from harness.cell.interface import CellSpec
 from harness.cell.record import clean
 from harness.cell.subject import SubjectError, call_first, make_subject
 
-pytest_plugins = ["harness.cell.answers"]  # embeddings of the corpus by subject and reference
+pytest_plugins = ["harness.cell.embedded"]  # embeddings of the corpus by subject and reference
 
 
 @pytest.fixture(scope="session")

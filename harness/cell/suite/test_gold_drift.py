@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING, Callable, List
 
 import pytest
 
-from harness.cell.answers import Answers
 from harness.cell.comparison import compare, name_worst, unit_rows
 from harness.cell.controls import SLIGHTEST, Controls
 from harness.cell.corpus import Sentence
+from harness.cell.embedded import Answers
 from harness.cell.golden import Golden, read_golden
 
 if TYPE_CHECKING:

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Callable, List, Optional, Tuple
 import numpy as np
 import pytest
 
-from harness.cell.answers import Answers
 from harness.cell.change import find_distances
 from harness.cell.comparison import name_worst
 from harness.cell.controls import SEEN_FACTOR, VOID, Controls
 from harness.cell.corpus import Sentence
+from harness.cell.embedded import Answers
 from harness.cell.golden import compute_key
 from harness.cell.recorded import Recorded
 

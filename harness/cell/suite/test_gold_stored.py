@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any, Callable
 
 import pytest
 
-from harness.cell.answers import embed_in_slices
 from harness.cell.change import measure_distances, measure_rankings, name_dtype
+from harness.cell.embedded import embed_in_slices
 from harness.cell.recorded import Recorded
 from harness.cell.stored import load_stored
 

@@ -14,7 +14,7 @@ from harness.cell.explored import KEPT, Search, finite_rows, safe
 from harness.cell.oracle import compare
 
 if TYPE_CHECKING:
-    from harness.cell.answers import Answers
+    from harness.cell.embedded import Answers
     from harness.cell.normalization import Normalizer
     from harness.cell.record import Record
 

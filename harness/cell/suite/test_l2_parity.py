@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Callable, List
 import numpy as np
 import pytest
 
-from harness.cell.answers import Answers
 from harness.cell.comparison import compare, cosines, name_worst
 from harness.cell.controls import SEEN_FACTOR, SLIGHTEST, VOID, Controls
 from harness.cell.corpus import Sentence
+from harness.cell.embedded import Answers
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -14,7 +14,7 @@ from harness.cell.interface import DEFAULT_NORMALIZER
 from harness.errors import MachineError, UsageError
 from harness.held import temporary_folder
 from harness.init.project import WheelModel, find_installed_models
-from harness.init.subject import SubjectForm
+from harness.init.subject_form import SubjectForm
 from harness.init.versions import Today
 from harness.matrix.schema import Model, Subject
 from harness.matrix.variables import make_cell_environment

@@ -10,7 +10,7 @@ from support.plan_texts import PLAIN, make_matrix
 
 from harness.cell.corpus import load_corpus
 from harness.errors import UsageError
-from harness.matrix.corpus import FEWEST_TEXTS, MOST_TEXTS, READERS, check_corpus
+from harness.matrix.corpus_file import FEWEST_TEXTS, MOST_TEXTS, READERS, check_corpus
 
 TEXTS = [f"text number {number} of the team" for number in range(FEWEST_TEXTS)]
 OBJECTS = [json.dumps({"id": number, "text": text}) for number, text in enumerate(TEXTS)]
