@@ -30,6 +30,7 @@ class Served:
     normalizer: str
     dtypes: frozenset[str]
     strict: bool = False
+    own_model: bool = False
 
     def covers(self, values: Mapping[str, str]) -> bool:
         """Whether a case with these parameters concerns what is served."""
@@ -50,8 +51,12 @@ def find_served(plan: Plan, results: Sequence[CellResult]) -> Served:
     returned = set(declared) or _find_returned(plan, results)
     if not returned & set(_DTYPES):  # of lists, or of another dtype: judged as float32
         returned |= {"float32"} if returned else set(_DTYPES)
-    strict = plan.service is not None and plan.service.strict
-    return Served("subject" if own else "manual", frozenset(returned), strict=strict)
+    return Served(
+        "subject" if own else "manual",
+        frozenset(returned),
+        strict=plan.service is not None and plan.service.strict,
+        own_model=plan.service is not None and plan.service.own_model,
+    )
 
 
 def _is_margin(case: CaseResult) -> bool:
@@ -156,6 +161,8 @@ class Weights:
             or not self.served.covers(check.values_of(case))
         ):
             return "notes"
+        if check.is_control and self.served.own_model:
+            return "notes"  # the tolerances were measured with another model, and this is about them
         if seen is not None and seen.blame == "reference":
             return "notes"  # the oracle shows that the service is right
         if check.severity == "limits" and not self.served.strict and self._is_far(check, case):

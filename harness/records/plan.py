@@ -153,7 +153,8 @@ class Service(Record, frozen=True, kw_only=True):
     ``embedder`` and ``normalizer`` are dotted paths, ``model`` a distribution or a folder. ``service``, or
     ``query`` and ``document``, are in place of these two, and ``normalized`` is about their vectors.
     ``dtypes`` are the served ones; empty: those that the embedder returns. ``batch`` is that of production,
-    ``corpus`` the file of a team's own texts. ``strict`` makes limits red.
+    ``corpus`` the file of a team's own texts. ``strict`` makes limits red. ``own_model``: the model is not
+    that of the harness, with which the tolerances were measured.
     """
 
     embedder: str = ""
@@ -167,6 +168,7 @@ class Service(Record, frozen=True, kw_only=True):
     batch: int | None = None
     corpus: str = ""
     strict: bool = False
+    own_model: bool = False
 
     @property
     def is_whole(self) -> bool:

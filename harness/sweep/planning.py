@@ -18,6 +18,7 @@ from harness.resolve.lockfile import locks_folder, platform_tag, read_lock
 from harness.resolve.locks import refuse_lacking, staleness
 from harness.resolve.pip_settings import IndexSettings
 from harness.resolve.resolve import resolve_all
+from harness.store.models import is_shipped_model
 
 
 class PlanOptions(msgspec.Struct, frozen=True, kw_only=True):
@@ -158,6 +159,7 @@ def service_of(matrix: Matrix) -> Service:
         batch=subject.batch,
         corpus=matrix.corpus or "",
         strict=matrix.strict,
+        own_model=not is_shipped_model(model),
     )
 
 

@@ -233,6 +233,14 @@ def test_vectors_that_cannot_be_compared_leave_the_question_open() -> None:
     assert decision.sentence == f"Not measured: {lost} (1 case) in the candidate"
 
 
+@pytest.mark.parametrize(("own_model", "verdict"), [(False, "failing"), (True, "pass")])
+def test_a_control_judges_the_tolerances_of_the_shipped_model_alone(own_model: bool, verdict: str) -> None:  # noqa: FBT001 - a parameter
+    red = fails("l2.control/float32/bfloat16-weights")
+    judged = judge_service(red, red, *OWN, service={"own_model": own_model})
+    assert answers(judged) == YES
+    assert judged.verdict == verdict
+
+
 def test_a_fault_of_both_environments_is_nothing_new_and_no_pass() -> None:
     decision = decide(judge_service(fails("rt.threads"), fails("rt.threads"), *OWN))
     assert decision.verdict == "failing, nothing new"
