@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
-
 from services.__main__ import PUBLISHED, make_place
 from services.entries import read_services
 from services.kept import make_result
@@ -16,7 +15,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from planted.bench import Bench
-
     from services.kept import Result
 
 pytestmark = pytest.mark.real
