@@ -37,7 +37,7 @@ KEPT = "results"
 @click.option("--only", multiple=True, metavar="GLOB", help="Services whose name matches; repeatable.")
 @click.option("--folder", default=Path("build/services"), show_default=True, type=click.Path(path_type=Path))
 @click.option("--store", type=click.Path(path_type=Path), help="As of the harness.")
-@click.option("--budget", default="6m", show_default=True, metavar="TIME", help="Of a gate that times.")
+@click.option("--budget", default="15m", show_default=True, metavar="TIME", help="Of a gate that times.")
 @click.option("--fresh", is_flag=True, help="Run again what is kept.")
 @click.option("--earlier", is_flag=True, help="Take results of an earlier harness too; the table names them.")
 @click.option("--publish", "published", is_flag=True, help=f"Write the table of all services to {PUBLISHED}.")
