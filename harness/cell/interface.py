@@ -234,7 +234,7 @@ class Check:
         return dict(zip(self.over, values)) if len(values) == len(self.over) else {}  # noqa: B905 # new in 3.10
 
     def reach_of(self, case: str) -> str:
-        """Where the inputs of a limit lie: at ``small`` norms, at ``large`` ones, or at ``both``."""
+        """Where the inputs of a limit lie: ``small``, ``large`` or ``both`` (norms), or ``non-finite``."""
         return str(_choose(self.reaches, case.split("/")[1:]) or "")
 
     def combinations(self, normalizers: Tuple[str, ...]) -> List[Tuple[str, ...]]:

@@ -89,12 +89,14 @@ class Margin:
     down: float | None
 
     def factor(self, reach: str) -> float | None:
-        """The smaller factor of the sides that ``reach`` names."""
-        sides = {"large": (self.up,), "small": (self.down,)}.get(reach, (self.up, self.down))
+        """The smaller factor of the sides that ``reach`` names; None for what no norm reaches."""
+        sides = {"large": (self.up,), "small": (self.down,), "both": (self.up, self.down)}.get(reach, ())
         return min((side for side in sides if side is not None), default=None)
 
     def describe(self, reach: str) -> str:
         """One sentence: ``breaks at norm 253 in float16; the embeddings reach 7.9 (factor 32)``."""
+        if reach == "non-finite":
+            return "the embeddings are finite"
         factor = self.factor(reach)
         if factor is None:
             return f"breaks at no norm of the embeddings in {self.dtype}"
