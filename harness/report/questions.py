@@ -121,7 +121,12 @@ def _served_scenarios(run: Run) -> set[str]:
 def _list(cells: Sequence[CellVerdict], baseline: str | None) -> list[QuestionRow]:
     rows = []
     for question, title in QUESTIONS.items():
-        found = [each for cell in cells for each in cell.answers if each.question == question]
+        found = [
+            each
+            for cell in cells
+            for each in cell.answers
+            if each.question == question and (each.answer != "not asked" or cell.cell != baseline)
+        ]  # the baseline is not compared with itself
         counts = Counter(each.answer for each in found)
         if set(counts) - {"not asked"}:
             first = min(found, key=lambda each: (_WORST_FIRST.index(each.answer), -each.cases))
