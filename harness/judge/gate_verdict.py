@@ -156,20 +156,15 @@ def decide(
         candidate = soften_answers(candidate, after, confirmations, checks)
     every = classify_cases(before, after, died=candidate is None or candidate.status not in _RAN)
     lists, unconfirmed = split_unconfirmed(every, confirmations)
-    conclusion = (
-        _compare_cells(candidate, old, after, lists.new, confirmations)
-        if _is_complete(old, before) and old is not None
-        else _decide_without_baseline(old, before, after)
-    )
+    if _is_complete(old, before) and old is not None:
+        conclusion = _compare_cells(candidate, old, after, lists.new, confirmations)
+    else:
+        conclusion = _decide_without_baseline(old, before, after)
     conclusion = _reject_without_pass(conclusion, before, after)
     if conclusion[0] == "pass":
         objection = _find_objection(lists, unconfirmed, confirmations, before, accept_known=accept_known)
         conclusion = objection or _reject_unanswered(old, candidate) or conclusion
-    verdict, sentence, because = add_speed(conclusion, speed)
-    if verdict == "pass":
-        verdict = "failing, nothing new" if any(is_red(e.outcome) for e in lists.was_red) else verdict
-        parts = (_describe_pass(after, lists), _describe_uncompared(before.values()), sentence)
-        sentence = "; ".join(filter(None, parts))
+    verdict, sentence, because = _name_pass(add_speed(conclusion, speed), lists, before, after)
     return Decision(
         verdict=verdict,
         sentence=sentence,
@@ -186,6 +181,16 @@ def decide(
         confirmations=confirmations,
         unconfirmed=unconfirmed,
     )
+
+
+def _name_pass(conclusion: Conclusion, lists: CaseLists, before: Findings, after: Findings) -> Conclusion:
+    """Say of a pass what it rests on, and whether both environments have faults."""
+    verdict, sentence, because = conclusion
+    if verdict != "pass":
+        return conclusion
+    parts = (_describe_pass(after, lists), _describe_uncompared(before.values()), sentence)
+    failing = any(is_red(each.outcome) for each in lists.was_red)
+    return "failing, nothing new" if failing else verdict, "; ".join(filter(None, parts)), because
 
 
 def _reject_without_pass(conclusion: Conclusion, before: Findings, after: Findings) -> Conclusion:

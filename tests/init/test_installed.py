@@ -25,7 +25,7 @@ SHA = f"sha256={'0' * 64}"
         ),
         ({"url": WHEEL, "archive_info": {"hash": SHA}}, f"planted-harness @ {WHEEL}#{SHA}"),
         ({"url": WHEEL, "archive_info": {}}, f"planted-harness @ {WHEEL}"),
-        ({"url": "file:///work/h", "dir_info": {"editable": True}}, ""),
+        ({"url": "file:///srv/h", "dir_info": {"editable": True}}, ""),
         ({"url": "https://user:secret@example.org/h.git", "vcs_info": GIT}, ""),
         ("not JSON", ""),
     ],

@@ -83,7 +83,7 @@ def test_what_comes_from_a_path_or_an_address_is_known_by_its_name(
 
 
 WHEELS = """\
-numpy @ file:///home/conda/feedstock_root/build_artifacts/numpy_1/work/dist/numpy-2.4.6-cp311-cp311-linux_x86_64.whl#sha256=00
+numpy @ file:///home/conda/feedstock_root/build_artifacts/numpy_1/dist/numpy-2.4.6-cp311-cp311-linux_x86_64.whl#sha256=00
 https://a.example/whl/cpu/torch-2.13.0%2Bcpu-cp311-cp311-linux_x86_64.whl#sha256=00
 ./wheels/Sentence_Transformers-6.2.0-py3-none-any.whl ; python_version >= '3.11'
 transformers[torch] @ file:///C:/wheels/transformers-4.57.6-py3-none-any.whl
