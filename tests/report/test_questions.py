@@ -97,6 +97,17 @@ def test_a_gate_tells_that_the_reference_changes_its_dtype() -> None:
         assert f"now {HALF}" in " ".join(text.split())
 
 
+def test_the_baseline_is_not_asked_whether_it_is_as_before() -> None:
+    judged = judge_service(lambda _: None, lambda _: None)
+    cells = [
+        make_planned(name, cases=cases_of(), baseline=name == "baseline")
+        for name in ("baseline", "candidate")
+    ]
+    run = msgspec.structs.replace(make_run(make_plan(*cells), checks=CHECKS), judgement=judged)
+    (before, *_) = list_questions(run)
+    assert (before.title, before.show()) == ("Same vectors as before?", "yes")
+
+
 def threads(case: str) -> CaseResult | None:
     return broken(case) if case == "rt.threads" else None
 

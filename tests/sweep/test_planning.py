@@ -13,12 +13,13 @@ from harness.cell.interface import list_measured_by, load_checks, load_scenarios
 from harness.errors import UsageError
 from harness.matrix.cells import cells_of
 from harness.matrix.read import describe_lock, find_matrix
-from harness.matrix.schema import Matrix
+from harness.matrix.schema import Matrix, Stored
 from harness.records import Cell, Distribution, Lock, Plan, ScenarioPlan
 from harness.resolve.lockfile import inputs_digest, locks_folder, make_lock, platform_tag, write_lock
 from harness.resolve.locks import NEEDED
 from harness.resolve.pip_settings import IndexSettings
-from harness.sweep.planning import PlanOptions, build_plan
+from harness.sweep.planning import PlanOptions, build_plan, cases_of
+from harness.sweep.run_sweep import check_files
 
 OFFLINE = IndexSettings(no_index=True)
 
@@ -135,3 +136,16 @@ def test_matrices_are_found_by_name(tmp_path: Path, root: Path) -> None:
     assert str(told.value).startswith("--matrix mime: no such matrix (did you mean 'mine'?); there are: ")
     make_matrix(tmp_path / "matrices", PLAIN).path.rename(tmp_path / "matrices" / "compat.toml")
     assert find_matrix("compat", tmp_path) == tmp_path / "matrices" / "compat.toml"
+
+
+def test_stored_vectors_are_compared_where_a_matrix_names_them(matrix: Matrix) -> None:
+    stored = msgspec.structs.replace(matrix, stored=Stored(vectors="sample.npz"))
+    more = {*cases_of(stored)} - {*cases_of(matrix)}
+    assert more == {"gold.stored", "gold.stored-ranking"}
+
+
+def test_an_invalid_file_of_stored_vectors_is_refused_by_key(matrix: Matrix) -> None:
+    (matrix.folder / "sample.npz").write_bytes(b"nothing")
+    stored = msgspec.structs.replace(matrix, stored=Stored(vectors="sample.npz"))
+    with pytest.raises(UsageError, match=r"stored\.vectors: .*sample\.npz"):
+        check_files(stored)

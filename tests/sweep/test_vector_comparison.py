@@ -120,3 +120,9 @@ def test_a_baseline_that_ended_early_is_named(folder: RunFolder) -> None:
     found = add_comparisons(plan_of("a", "b"), (dead, result_of("b", folder)), folder)
     told = "the baseline has no vectors: crashed: it was killed"
     assert {case.message for case in found[1].cases if case.id in CASES} == {told}
+
+
+def test_a_cell_whose_inputs_changed_is_not_compared(folder: RunFolder) -> None:
+    edited = msgspec.structs.replace(result_of("b", folder), status="failed", edited=("embed.py",))
+    results = (result_of("a", folder), edited)
+    assert add_comparisons(plan_of("a", "b"), results, folder) == results
