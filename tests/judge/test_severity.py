@@ -214,6 +214,13 @@ def test_a_service_that_differs_from_the_baseline_is_new(case: str, question: st
     assert (judged.verdict, decide(judged).verdict) == ("regressed", "regressed")
 
 
+def test_the_owner_of_an_index_reads_first_what_concerns_it() -> None:
+    judged = judge_service(fine, fails("l3.top10/subject/float32", "gold.ranking"), *OWN)
+    (found,) = [cell for cell in judged.cells if cell.cell == "candidate"]
+    (ranking,) = [each for each in found.answers if each.question == "ranking"]
+    assert ranking.because.startswith("gold.ranking: ")
+
+
 def test_a_reference_that_differs_from_the_baseline_is_a_note() -> None:
     judged = judge_service(fine, fails("gold.reference"), *OWN)
     assert outcome(judged, "gold.reference")[0] == "note"
