@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Optional, Sequence, Tuple
+from typing import TYPE_CHECKING, Callable, Optional, Sequence, Tuple
 
 import numpy as np
 
@@ -65,6 +65,11 @@ def unit_rows(embeddings: NDArray) -> NDArray:
     norms = np.linalg.norm(exact, axis=1, keepdims=True)
     unit: NDArray = exact / np.where(norms == 0, 1.0, norms)
     return unit
+
+
+def choose_allowed(tolerance: Callable[[str], float], embeddings: NDArray, usual: str) -> float:
+    """The tolerance of embeddings in the dtype that they have: float16 ones are rounded to it."""
+    return tolerance("l2.float16" if embeddings.dtype == np.float16 else usual)
 
 
 def cosines(actual: NDArray, expected: NDArray) -> NDArray:

@@ -226,6 +226,10 @@ FAULTS: dict[str, tuple[Plant, ...]] = {
     "l3.control": (tolerate_ties,),
     "rt.batch-independence": (embed(faults.OfTheBatch()),),
     "rt.order-independence": (embed(faults.OfThePlace()),),
+    "rt.fresh-process": (
+        embed(faults.Cached()),
+        lambda world, _: world.update(embed_afresh=lambda texts: world["subject"](texts)[::-1]),
+    ),
     "rt.no-alias": (embed(faults.Aliasing()),),
     "rt.inputs-unchanged": (embed(faults.Overwriting()),),
     "rt.many-texts": (embed(faults.Sorting()),),
@@ -289,7 +293,9 @@ def test_enough_texts_are_chosen_whatever_their_lengths(lengths: list[int], chos
     assert [len(sentence.text) for sentence in choose_sentences(texts)] == chosen
 
 
-@pytest.mark.parametrize("check", ["rt.batch-independence", "rt.order-independence", "rt.texts"])
+@pytest.mark.parametrize(
+    "check", ["rt.batch-independence", "rt.order-independence", "rt.fresh-process", "rt.texts"]
+)
 def test_float16_is_held_to_its_own_rounding_and_float32_is_not(suite: Suite, check: str) -> None:
     world = World.of(CHECKS[check]) | {"tolerance": TOLERANCES.__getitem__, "text": "emoji"}
 

@@ -192,6 +192,7 @@ class World(dict[str, Any]):
             subject=embedder,
             started=(embedder, "float32"),
             alone=embeddings,
+            embed_afresh=Embedder(),
             answers=SimpleNamespace(
                 embeddings=embeddings.astype, returned=embeddings.copy, form=str, subject=embedder
             ),

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Callable, List, Optional, Tuple
 import numpy as np
 import pytest
 
-from harness.cell.comparison import compare, name_worst, unit_rows
+from harness.cell.comparison import choose_allowed, compare, name_worst, unit_rows
 from harness.cell.controls import Controls
 from harness.cell.corpus import Sentence, load_corpus
 from harness.cell.facts import PeakUnknownError, measure_growth
@@ -44,11 +44,6 @@ def shipped() -> List[Sentence]:
 def alone(subject: Any, few: List[Sentence]) -> NDArray:
     """Return the embeddings of the few, each embedded separately."""
     return np.concatenate([np.array(subject([sentence.text])) for sentence in few])
-
-
-def choose_allowed(tolerance: Callable[[str], float], embeddings: NDArray, usual: str) -> float:
-    """The tolerance of embeddings in the dtype that they have: float16 ones are rounded to it."""
-    return tolerance("l2.float16" if embeddings.dtype == np.float16 else usual)
 
 
 def hold_to_tolerance(  # noqa: PLR0913, PLR0917 # two arrays, and what is faults of them

@@ -1,0 +1,70 @@
+"""RT: a process that has embedded other texts, in another order. By hand: ``--only 'rt.fresh-process'``."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Callable, List
+
+import numpy as np
+import pytest
+
+from harness.cell.comparison import choose_allowed, compare, name_worst, unit_rows
+from harness.cell.controls import Controls
+from harness.cell.corpus import Sentence
+from harness.cell.fresh_process import FreshProcessError, embed_in_fresh_process
+from harness.cell.interface import CellSpec
+from harness.cell.record import Record
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+MINUTES = "The minutes say that the roof of the eastern hall leaks, that the repair was put off twice, that"
+ALIKE = (
+    "The parcel with the number 48213 will be delivered tomorrow morning.",
+    "The parcel with the number 48213 will be delivered next Wednesday.",
+    "polish remover",
+    "Polish remover",
+    f"{MINUTES} the chair asked for three new offers before the first of May.",
+    f"{MINUTES} nobody has read them.",
+)
+"""Texts that a cache takes for one if its key is a beginning or a spelling without case."""
+
+
+@pytest.fixture(scope="session")
+def embed_afresh(spec: CellSpec) -> Callable[[List[str]], NDArray]:
+    """Return the embedding of texts in a new process; the case is skipped if there can be no second one."""
+
+    def embed(texts: List[str]) -> NDArray:
+        try:
+            return embed_in_fresh_process(spec, texts)
+        except FreshProcessError as error:
+            pytest.skip(str(error))
+
+    return embed
+
+
+@pytest.mark.check("rt.fresh-process")
+def test_fresh_process(  # noqa: PLR0913, PLR0917 # fixtures are arguments
+    subject: Any,
+    few: List[Sentence],
+    embed_afresh: Callable[[List[str]], NDArray],
+    controls: Controls,
+    tolerance: Callable[[str], float],
+    record: Record,
+) -> None:
+    """Embed texts here in order, and in a new process in reverse."""
+    sentences = [*few, *(Sentence(text, "alike") for text in ALIKE)]
+    texts = [sentence.text for sentence in sentences]
+    here = np.array(subject(texts))
+    afresh = embed_afresh(texts[::-1])[::-1]
+    allowed = choose_allowed(tolerance, here, "rt.float32")
+    difference = compare(unit_rows(afresh), unit_rows(here), allowed)
+    record(
+        value=difference.worst,
+        unit="abs",
+        bound="max",
+        allowed=allowed,
+        worst=difference.index,
+        share=difference.share,
+        sample=name_worst(difference.rows, sentences),
+        control=controls.apart("no-attention-mask")[1],
+    )
