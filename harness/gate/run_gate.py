@@ -271,7 +271,7 @@ async def run_gate(
 def _can_be_timed(decision: Decision) -> bool:
     """Whether both cells ran to the end; skipped checks do not prevent timing."""
     alive = all(cell.status in {"ok", "failed"} for cell in decision.cells)
-    return alive and decision.verdict in {"pass", "regressed"}
+    return alive and decision.verdict in {"pass", "failing, nothing new", "regressed"}
 
 
 def _request_cause(prepared: PreparedGate, run: Run, gate: Gate) -> CauseRequest:

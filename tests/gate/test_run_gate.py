@@ -6,11 +6,13 @@ import json
 from pathlib import Path
 
 import pytest
+from support.gate_sides import cell, gate
 from support.suite_front import Front, front_fixture, world_fixture  # noqa: F401 - fixtures
 
 from harness.cli import gating
 from harness.gate import prepare
-from harness.records import Decision, LockChange
+from harness.gate.run_gate import _can_be_timed
+from harness.records import CellResult, Decision, LockChange
 from harness.resolve.pip_settings import IndexSettings
 
 Say = pytest.CaptureFixture[str]
@@ -181,3 +183,18 @@ def test_a_changed_result_of_a_gate_is_reported(front: Front, capsys: Say) -> No
         "candidate/result.json: its content has changed: it does not match its seal; the cell counts as"
         in told
     )
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "timed"),
+    [
+        (cell("baseline", "pass", "pass"), cell("candidate", "pass", "pass"), True),
+        (cell("baseline", "fail", "pass"), cell("candidate", "fail", "pass"), True),
+        (cell("baseline", "pass", "pass"), cell("candidate", "fail", "pass"), True),
+        (cell("baseline", "pass", "pass"), cell("candidate", status="crashed"), False),
+    ],
+)
+def test_latency_is_measured_where_both_environments_ran_whatever_their_faults(
+    before: CellResult, after: CellResult, *, timed: bool
+) -> None:
+    assert _can_be_timed(gate(before, after)) is timed
