@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import get_args
@@ -10,15 +11,18 @@ from typing import get_args
 import click
 from packaging.version import Version
 
-from harness.cli.options import matrix_option
+from harness.cli.options import choice_options, make_choice, matrix_option
+from harness.cli.screen import fit
 from harness.errors import UsageError
 from harness.gate.completion import dependency_file_of, refuse_foreign_matrix
-from harness.gate.sides import side_of_pins
+from harness.gate.sides import refuse_unusable, side_of_pins
 from harness.init.installed import describe_installation
 from harness.matrix.schema import Matrix
 from harness.redaction import redact
+from harness.report.escape import disarm_commands
 from harness.report.workflows import Forge, Pipeline, render_workflow
 from harness.resolve.dependency_file import read_environment_file
+from harness.resolve.packages import Choice
 from harness.sweep.interrupt import run_interruptibly
 from harness.sweep.run_sweep import open_matrix
 
@@ -29,6 +33,7 @@ PIPELINE_PYTHON = "3.11"
 @click.command()
 @click.argument("forge", type=click.Choice(get_args(Forge)))
 @click.option("--file", metavar="FILE", help="The dependency file.  [default: of the matrix, else the one]")
+@choice_options
 @matrix_option
 @click.option(
     "--install",
@@ -59,6 +64,8 @@ def workflow(  # noqa: PLR0913 - one parameter an option
     *,
     forge: Forge,
     file: str | None,
+    extras: tuple[str, ...],
+    groups: tuple[str, ...],
     matrix: str,
     install: str,
     budget: str,
@@ -72,6 +79,7 @@ def workflow(  # noqa: PLR0913 - one parameter an option
     refuse_credentials({"--install": install, "--file": file or "", "--matrix": matrix})
     found = open_matrix(matrix)
     refuse_foreign_matrix(found, Path.cwd(), alone=file is None)
+    choice = make_choice(extras, groups)
     pipeline = Pipeline(
         file=file or dependency_file_of(found, Path.cwd(), "--file"),
         matrix=matrix,
@@ -80,10 +88,26 @@ def workflow(  # noqa: PLR0913 - one parameter an option
         matrix_budget=budget_of(found),
         culprit_budget=culprit_budget,
         python=python or python_of(found),
+        extras=choice.extras,
+        groups=choice.groups,
+        pass_env=found.subject.pass_env,
     )
     text = render_workflow(forge, pipeline)
-    run_interruptibly(read_environment_file(pipeline.file, side_of_pins(found).python, Path.cwd()))
+    for note in read_as_the_gate(found, pipeline.file, choice):
+        click.echo(fit(disarm_commands(f"note: {note}"), sys.stderr), err=True)  # the text may go to a file
     click.echo(text, nl=False)
+
+
+def read_as_the_gate(matrix: Matrix, file: str, choice: Choice) -> tuple[str, ...]:
+    """The notes of the gate on a dependency file, before it resolves anything.
+
+    Raises:
+        UsageError: the gate would refuse the file, or what is chosen from it.
+    """
+    side = side_of_pins(matrix)
+    found = run_interruptibly(read_environment_file(file, side.python, Path.cwd(), choice))
+    refuse_unusable(found, side.tested)
+    return found.notes
 
 
 def refuse_credentials(options: Mapping[str, str]) -> None:

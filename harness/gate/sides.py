@@ -139,8 +139,7 @@ async def side_of_file(
     if matrix.resolve.torch == "cpu" and "torch" in found:
         found["torch"] = _without_local(found["torch"])
     tested = {name: found.get(name, text) for name, text in default.tested.items()}
-    _refuse_faults(file, tested)
-    _refuse_unchosen(file, tested)
+    refuse_unusable(file, tested)
     if absent := [name for name in tested if name not in file.packages]:
         notes.append(f"{file.place} does not name {', '.join(absent)}: as in {default.label}")
     origins = default.origins | {name: package.where for name, package in file.packages.items()}
@@ -173,7 +172,17 @@ async def _find_required(
     return set()
 
 
-def _refuse_faults(file: EnvironmentFile, required: Mapping[str, object] | set[str]) -> None:
+def refuse_unusable(file: EnvironmentFile, tested: Collection[str]) -> None:
+    """Refuse a file that does not say which version of a package under test it means.
+
+    Raises:
+        UsageError: one comes from a path or an address, or is only in an extra or group that is not chosen.
+    """
+    _refuse_faults(file, tested)
+    _refuse_unchosen(file, tested)
+
+
+def _refuse_faults(file: EnvironmentFile, required: Collection[str]) -> None:
     refuse_all(
         file.place,
         (

@@ -34,6 +34,15 @@ _PATH = re.compile(r"[A-Za-z0-9_.][A-Za-z0-9_./ -]*")
 _REQUIREMENT = re.compile(r"[!-#%-,.-~][ -#%-~]*")  # one line of ASCII without '$' and a leading '-'
 _BUDGET = re.compile(r"[1-9][0-9]{0,5}[sm]?")
 _PYTHON = re.compile(r"3\.[0-9]{1,2}")
+_CHOICE = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)*")  # a normalized name, which has no meaning in a shell
+_VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+_OWN_VARIABLES = {
+    "github": re.compile(r"FILE|MATRIX|MARKER|HARNESS|BUDGET|CULPRIT_BUDGET"),
+    "gitlab": re.compile(r"GATE_.*|GIT_DEPTH|UV_CACHE_DIR|RUNNER_.*_TIMEOUT"),
+}
+"""Variables of the pipeline itself, which a variable of the matrix would replace."""
+_GIVEN = {"github": ("GITHUB_", "RUNNER_", "ACTIONS_"), "gitlab": ("CI_",)}
+"""Beginnings of variables that a forge sets by itself; of these only GITHUB_TOKEN has to be asked for."""
 _MADE_MINUTES = 15
 """Minutes for two environments, the model, and its conversion for each, with an empty cache."""
 _SUITE_MINUTES = 10
@@ -47,7 +56,9 @@ class Pipeline:
     ``file`` is the dependency file, compared with its version on the target branch. ``matrix`` is the name
     of a shipped matrix or a path. ``install`` is the requirement of the harness for pip. ``budget`` limits
     latency and memory; if empty, the budget of the matrix holds, and ``matrix_budget`` is its current
-    value, for the timeout. ``culprit_budget`` limits the search for the cause.
+    value, for the timeout. ``culprit_budget`` limits the search for the cause. ``extras`` and ``groups`` are
+    the normalized names of what is chosen from a lock. ``pass_env`` are the names of the variables that a
+    cell gets from the environment.
     """
 
     file: str
@@ -57,6 +68,14 @@ class Pipeline:
     matrix_budget: str = "10m"
     culprit_budget: str = f"{CULPRIT_SECONDS / 60:.0f}m"
     python: str = "3.11"
+    extras: tuple[str, ...] = ()
+    groups: tuple[str, ...] = ()
+    pass_env: tuple[str, ...] = ()
+
+    @property
+    def choice(self) -> tuple[str, ...]:
+        """The options of the gate that choose from a lock."""
+        return (*(f"--extra {name}" for name in self.extras), *(f"--group {name}" for name in self.groups))
 
 
 def render_workflow(forge: Forge, pipeline: Pipeline) -> str:
@@ -66,6 +85,7 @@ def render_workflow(forge: Forge, pipeline: Pipeline) -> str:
         UsageError: a value has a special meaning in YAML, in a shell or as a pattern.
     """
     _check(pipeline)
+    _check_names(forge, pipeline)
     environment = Environment(
         loader=FileSystemLoader(_TEMPLATES),
         undefined=StrictUndefined,
@@ -82,10 +102,12 @@ def render_workflow(forge: Forge, pipeline: Pipeline) -> str:
         file=json.dumps(pipeline.file),
         group=_name_group(pipeline),
         matrix=json.dumps(pipeline.matrix),
-        marker=json.dumps(marker(pipeline.matrix, pipeline.file)),
+        marker=json.dumps(marker(pipeline.matrix, pipeline.file, pipeline.choice)),
         install=json.dumps(pipeline.install),
         budget=json.dumps(pipeline.budget) if pipeline.budget else "",
         culprit_budget=json.dumps(pipeline.culprit_budget),
+        choice="".join(f" {option}" for option in pipeline.choice),
+        variables=_list_variables(forge, pipeline),
         python=json.dumps(pipeline.python),
         image=json.dumps(f"python:{pipeline.python}"),
         minutes=_gate_minutes(pipeline),
@@ -96,8 +118,9 @@ def render_workflow(forge: Forge, pipeline: Pipeline) -> str:
 
 
 def _name_group(pipeline: Pipeline) -> str:
-    """The concurrency group: a newer run replaces one of the same matrix and file only."""
-    asked = hashlib.sha256(f"{pipeline.matrix}\0{pipeline.file}".encode()).hexdigest()[:8]
+    """The concurrency group: a newer run replaces one of the same matrix, file and choice only."""
+    parts = (pipeline.matrix, pipeline.file, *pipeline.choice)
+    asked = hashlib.sha256("\0".join(parts).encode()).hexdigest()[:8]
     return f"gate-{PurePosixPath(pipeline.matrix).stem}-{asked}".replace(" ", "-")
 
 
@@ -116,6 +139,31 @@ def _check(pipeline: Pipeline) -> None:
     ):
         if not pattern.fullmatch(value):
             raise UsageError(f"{option} {value!r}: expected {expected}")
+
+
+def _check_names(forge: Forge, pipeline: Pipeline) -> None:
+    for option, names in (("--extra", pipeline.extras), ("--group", pipeline.groups)):
+        for name in names:
+            if not _CHOICE.fullmatch(name):
+                raise UsageError(
+                    f"{option} {name!r}: expected a name such as embedding, of letters, digits, - _ and ."
+                )
+    for name in pipeline.pass_env:
+        if not _VARIABLE.fullmatch(name):
+            raise UsageError(f"subject.pass-env: {name!r}: expected the name of a variable, such as TOKEN")
+        if _OWN_VARIABLES[forge].fullmatch(name):
+            raise UsageError(
+                f"subject.pass-env: {name} is a variable of the pipeline itself; choose another name"
+            )
+
+
+def _list_variables(forge: Forge, pipeline: Pipeline) -> list[str]:
+    """The variables that the gate gets from the settings of the project."""
+    return [
+        name
+        for name in dict.fromkeys(pipeline.pass_env)
+        if (forge == "github" and name == "GITHUB_TOKEN") or not name.startswith(_GIVEN[forge])
+    ]
 
 
 def _gate_minutes(pipeline: Pipeline) -> int:

@@ -8,6 +8,7 @@ import shutil
 import subprocess
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from click.testing import CliRunner
@@ -34,7 +35,7 @@ def test_no_value_stands_in_a_script(forge: Forge, pipeline: Pipeline) -> None:
             pipeline.file,
             pipeline.install,
             marker("compat", "requirements.txt"),
-            marker("matrices/My service.toml", "app one/locked.txt"),
+            marker("matrices/My service.toml", "app one/locked.txt", ODD.choice),
         ):
             assert value not in script
 
@@ -92,11 +93,12 @@ def test_a_token_that_reaches_the_gate_stops_it(token: str, code: int) -> None:
 
 
 def test_a_gate_takes_the_place_of_its_own_earlier_run_alone() -> None:
-    pipelines = (USUAL, replace(USUAL, file="locked.txt"), replace(USUAL, matrix="matrices/My service.toml"))
+    changes = ({"file": "locked.txt"}, {"matrix": "matrices/My service.toml"}, {"extras": ("cpu",)})
+    pipelines = (USUAL, *(replace(USUAL, **change) for change in changes))
     groups = [parse(render_workflow("github", each))["concurrency"]["group"] for each in pipelines]
     number = "-${{ github.event.pull_request.number }}"
-    assert len(set(groups)) == 3
-    assert len({name for each in pipelines for name in parse(render_workflow("gitlab", each))}) == 9
+    assert len(set(groups)) == 4
+    assert len({name for each in pipelines for name in parse(render_workflow("gitlab", each))}) == 12
     assert all(re.fullmatch(r"gate-[A-Za-z0-9_.-]+" + re.escape(number), group) for group in groups)
 
 
@@ -131,12 +133,12 @@ def test_the_command_knows_its_options(forge: Forge) -> None:
         line
         for script in scripts(forge, parse(render_workflow(forge, ODD)))
         for line in script.splitlines()
-        if line.startswith("harness gate")
+        if line.strip().startswith("harness gate")
     )
     known = {name for each in cli.commands["gate"].params for name in each.opts}
     asked = re.findall(r" (--[a-z-]+)", line)
     assert asked == [
-        *("--base", "--to", "--matrix", "--budget", "--culprit-budget"),
+        *("--base", "--to", "--matrix", "--extra", "--extra", "--group", "--budget", "--culprit-budget"),
         *("--allow-equal", "--plain", "--reports"),
     ]
     assert set(asked) <= known
@@ -200,12 +202,17 @@ def test_what_the_gate_leaves_is_collected(forge: Forge, there: str, tmp_path: P
         ({"budget": "1h"}, "--budget '1h': expected a time such as 10m or 600s"),
         ({"culprit_budget": "1 h"}, "--culprit-budget '1 h': expected a time such as 20m or 600s"),
         ({"python": "3.x"}, "--python '3.x': expected a version such as 3.11"),
+        ({"extras": ("a", "$(x)")}, "--extra '$(x)': expected a name such as embedding, of letters"),
+        ({"extras": ("-x",)}, "--extra '-x': expected a name"),
+        ({"extras": ("a\n",)}, "--extra 'a\\n': expected a name"),
+        ({"groups": ("a b",)}, "--group 'a b': expected a name"),
+        ({"groups": ("",)}, "--group '': expected a name"),
+        ({"pass_env": ("A", "B }}")}, "subject.pass-env: 'B }}': expected the name of a variable"),
     ],
 )
-def test_what_would_mean_something_else_is_refused(changes: dict[str, str], said: str) -> None:
-    values = {"file": "a.txt", "matrix": "compat", "install": "x"} | changes
+def test_what_would_mean_something_else_is_refused(changes: dict[str, Any], said: str) -> None:
     with pytest.raises(UsageError, match=re.escape(said)):
-        render_workflow("github", Pipeline(**values))
+        render_workflow("github", replace(Pipeline(file="a.txt", matrix="compat", install="x"), **changes))
 
 
 @pytest.fixture

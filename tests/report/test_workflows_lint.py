@@ -93,7 +93,8 @@ def test_the_gitlab_pipeline_is_what_its_schema_says(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("forge", FORGES)
 def test_shellcheck_finds_nothing(forge: Forge) -> None:
-    for script in scripts(forge, parse(render_workflow(forge, USUAL))):
+    texts = [render_workflow(forge, pipeline) for pipeline in (USUAL, ODD)]
+    for script in (each for text in texts for each in scripts(forge, parse(text))):
         if "urllib" not in script:
             tool = shutil.which("shellcheck", path=str(Path(sys.executable).parent))
             if tool is None:

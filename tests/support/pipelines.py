@@ -17,7 +17,11 @@ ODD = Pipeline(
     install="harness[x] @ file:///a \"b\" 'c' {{ d }} # e",
     budget="90s",
     python="3.12",
+    extras=("cpu", "embedding-1"),
+    groups=("serve",),
+    pass_env=("TEAM_TOKEN", "NO", "GITHUB_TOKEN", "GITHUB_SHA", "CI_JOB_TOKEN"),
 )
+"""``NO`` is a truth value in YAML."""
 
 
 def parse(text: str) -> Any:

@@ -184,13 +184,14 @@ def render_gate_markdown(gate: Gate, limit: int = LIMIT) -> str:
     return text
 
 
-def marker(matrix: str, file: str = "") -> str:
-    """The hidden line by which a bot finds its comment: one for each matrix and dependency file.
+def marker(matrix: str, file: str = "", choice: Sequence[str] = ()) -> str:
+    """The hidden line by which a bot finds its comment: one for each matrix, dependency file and choice.
 
-    A digest of both keeps apart names that look alike after shortening.
+    ``choice`` are the options that choose from a lock, such as ``--extra cpu``. A digest keeps apart names
+    that look alike after shortening.
     """
-    asked = re.sub(r"[^a-z0-9_.]+", "-", " ".join(filter(None, (matrix, file))).lower())
-    digest = hashlib.sha256(f"{matrix}\0{file}".encode()).hexdigest()[:8]
+    asked = re.sub(r"[^a-z0-9_.]+", "-", " ".join(filter(None, (matrix, file, *choice))).lower())
+    digest = hashlib.sha256("\0".join((matrix, file, *choice)).encode()).hexdigest()[:8]
     return f"<!-- harness-gate:{asked}-{digest} -->"
 
 
@@ -208,13 +209,20 @@ def _lines(gate: Gate, room: Room, cut: str) -> Iterator[str]:
     yield from _again(gate)
     if cut:
         yield from ("", cut)
-    yield from ("", marker(_asked(gate, "--matrix") or gate.matrix, _asked(gate, "--to")))
+    matrix = _asked(gate, "--matrix") or gate.matrix
+    yield from ("", marker(matrix, _asked(gate, "--to"), _list_choice(gate)))
 
 
 def _asked(gate: Gate, option: str) -> str:
     """The value of an option in the command of the gate; empty without it."""
     arguments = gate.question.arguments
     return next((given for name, given in itertools.pairwise(arguments) if name == option), "")
+
+
+def _list_choice(gate: Gate) -> list[str]:
+    """The options in the command of the gate that choose from a lock."""
+    pairs = itertools.pairwise(gate.question.arguments)
+    return [f"{name} {given}" for name, given in pairs if name in {"--extra", "--group"}]
 
 
 def _origin(gate: Gate) -> str:

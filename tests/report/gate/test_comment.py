@@ -159,6 +159,9 @@ def test_two_files_of_a_matrix_have_a_comment_each() -> None:
     asked = ("--from", "main:a.txt", "--to", "deps/a.txt")
     assert last_line(*asked) == marker("compat", "deps/a.txt")
     assert re.fullmatch(r"<!-- harness-gate:compat-deps-a.txt-[0-9a-f]{8} -->", last_line(*asked))
+    chosen = ("--extra", "cpu", "--group", "a")
+    assert last_line(*asked, *chosen) == marker("compat", "deps/a.txt", ("--extra cpu", "--group a"))
+    assert "--" not in last_line(*asked, *chosen)[5:-4]
     assert last_line("numpy==2.4.6") == marker("compat")
     found = {
         last_line("--to", file, *(("--matrix", matrix) if matrix else ()))
