@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -10,7 +11,7 @@ from typing import Literal, get_args
 
 import click
 
-from harness.cli.options import open_store, store_option
+from harness.cli.options import choice_options, make_choice, open_store, store_option
 from harness.cli.screen import fit
 from harness.cli.workflow import PIPELINE_PYTHON, refuse_credentials
 from harness.errors import MachineError, UsageError
@@ -25,7 +26,8 @@ from harness.init.versions import Today, find_newest, resolve_today
 from harness.init.writing import NewFile, ignore_runs, refuse_existing, write_files
 from harness.matrix.read import read_matrix
 from harness.report.escape import disarm_commands
-from harness.report.workflows import Forge, Pipeline, render_workflow
+from harness.report.workflows import Pipeline, render_workflow
+from harness.resolve.packages import Choice
 from harness.resolve.pip_settings import read_pip_settings
 from harness.store.models import make_installer
 from harness.sweep.interrupt import run_interruptibly
@@ -41,6 +43,7 @@ PIPELINES = {"github": (".github/workflows/gate.yml",), "gitlab": (".gitlab-ci.y
 @click.option("--normalizer", metavar="MODULE:NAME", help="Function that scales vectors, or none.")
 @click.option("--model", metavar="DIR|NAME==VERSION", help="The model folder, or a package that holds it.")
 @click.option("--file", metavar="FILE", help="The dependency file of the service.")
+@choice_options
 @click.option("--python", metavar="VERSION", help="Python of the service, such as 3.11.")
 @click.option("--requires", multiple=True, metavar="REQUIREMENT", help="Add a package to the environment.")
 @click.option("--name", default="service", show_default=True, help="Name of the matrix.")
@@ -49,13 +52,15 @@ PIPELINES = {"github": (".github/workflows/gate.yml",), "gitlab": (".gitlab-ci.y
 @click.option("--force", is_flag=True, help="Overwrite the files of an earlier `harness init`.")
 @click.option("--python-downloads", is_flag=True, help="Let uv download a missing Python.")
 @store_option
-def init(
+def init(  # noqa: PLR0913 - one parameter an option
     *,
     yes: bool,
     forge: ForgeOption | None,
     install: str,
     python_downloads: bool,
     store: Path | None,
+    extras: tuple[str, ...],
+    groups: tuple[str, ...],
     **named: str | tuple[str, ...] | bool | None,
 ) -> None:
     """Find the embedding service of this project, try it, and write a matrix and a pipeline for it.
@@ -64,7 +69,8 @@ def init(
     the reference. Files are written at the end, and none of yours is overwritten.
     """
     refuse_credentials({"--install": install})
-    options = InitOptions(**named)  # type: ignore[arg-type] # click has read them as their options say
+    choice = make_choice(extras, groups)
+    options = InitOptions(**named, choice=choice)  # type: ignore[arg-type] # click has read the others
     ask = not yes and sys.stdin is not None and sys.stdin.isatty()
     run_interruptibly(_prepare(options, store, forge, install, ask=ask, downloads=python_downloads))
 
@@ -84,7 +90,7 @@ async def _prepare(  # noqa: PLR0913 - one parameter an option
     form = form_subject(project.embedder, project.normalizer, options.name)
     install = install or describe_installation()
     pipeline = await _plan_pipeline(project, forge, install)
-    planned = [project.matrix, *_adapter_path(project, form), *([pipeline[1]] if pipeline else [])]
+    planned = [project.matrix, *_adapter_path(project, form), *([pipeline.path] if pipeline else [])]
     refuse_existing(planned, folder, force=options.force)
     _print(describe_project(project))
     settings = await read_pip_settings()
@@ -97,7 +103,7 @@ async def _prepare(  # noqa: PLR0913 - one parameter an option
     refuse_failed(tried.trial, project)
     _print(describe_trial(tried, form, folder))
     form = complete_form(form, normalized=tried.trial.normalized)
-    files = tuple(_render(project, form, today, tried, pipeline, install))
+    files = tuple(_render(project, form, today, tried, pipeline))
     if ask and not click.confirm(f"write {_listed(files, folder)}?", default=True):
         raise UsageError("nothing was written")
     write_files(files)
@@ -105,49 +111,57 @@ async def _prepare(  # noqa: PLR0913 - one parameter an option
     upgrade = ""
     with contextlib.suppress(MachineError):  # the files are written; this is a proposal
         upgrade = await find_newest(today, settings, read_matrix(project.matrix))
-    _print([label("next", _describe_next(upgrade))])
+    _print([label("next", _describe_next(upgrade, project.choice))])
 
 
-def _describe_next(upgrade: str) -> str:
+def _describe_next(upgrade: str, choice: Choice) -> str:
     """The first question to ask; correctness takes minutes, latency as long as its budget."""
     if not upgrade:
         return "harness sweep"
-    return f"harness gate {upgrade} (with --no-latency: correctness alone, in a few minutes)"
+    asked = " ".join((upgrade, *choice.options))
+    return f"harness gate {asked} (with --no-latency: correctness alone, in a few minutes)"
 
 
 def _adapter_path(project: Project, form: SubjectForm) -> list[Path]:
     return [project.matrix.with_name(f"{form.adapter_name}.py")] if form.adapter else []
 
 
-async def _plan_pipeline(
-    project: Project, asked: ForgeOption | None, install: str
-) -> tuple[Forge, Path] | None:
-    """The forge, and the file of its pipeline; None if the forge or the way to the harness is unknown."""
+async def _plan_pipeline(project: Project, asked: ForgeOption | None, install: str) -> NewFile | None:
+    """The file of the pipeline; None if the forge or the way to the harness is unknown.
+
+    Raises:
+        UsageError: a name has a special meaning in a pipeline.
+    """
     forge = asked or await find_forge(project.folder)
     if forge is None or forge == "none" or not install:
         return None
     places = [project.folder / name for name in PIPELINES[forge]]
-    return forge, places[1] if len(places) > 1 and places[0].exists() else places[0]
+    path = places[1] if len(places) > 1 and places[0].exists() else places[0]
+    return NewFile(path=path, text=render_workflow(forge, _settings_of(project, install)))
 
 
-def _render(  # noqa: PLR0913, PLR0917 - one parameter an ingredient
-    project: Project,
-    form: SubjectForm,
-    today: Today,
-    tried: Tried,
-    pipeline: tuple[Forge, Path] | None,
-    install: str,
+def _settings_of(project: Project, install: str) -> Pipeline:
+    """The settings of the pipeline of a project."""
+    file, matrix = (
+        Path(os.path.relpath(path, project.folder)).as_posix() for path in (project.file_path, project.matrix)
+    )
+    return Pipeline(
+        file=file,
+        matrix=matrix,
+        install=install,
+        python=max(project.python.value, PIPELINE_PYTHON, key=lambda text: int(text.split(".")[1])),
+        extras=project.choice.extras,
+        groups=project.choice.groups,
+    )
+
+
+def _render(
+    project: Project, form: SubjectForm, today: Today, tried: Tried, pipeline: NewFile | None
 ) -> Iterator[NewFile]:
     """The files in the order of writing; the matrix, without which nothing counts, is the last."""
     yield from (NewFile(path=path, text=form.adapter) for path in _adapter_path(project, form))
     if pipeline is not None:
-        settings = Pipeline(
-            file=project.file_path.relative_to(project.folder).as_posix(),
-            matrix=project.matrix.relative_to(project.folder).as_posix(),
-            install=install,
-            python=max(today.python.value, PIPELINE_PYTHON, key=lambda text: int(text.split(".")[1])),
-        )
-        yield NewFile(path=pipeline[1], text=render_workflow(pipeline[0], settings))
+        yield pipeline
     if (ignored := ignore_runs(project.folder)) is not None:
         yield ignored
     text = render_matrix(
@@ -158,14 +172,13 @@ def _render(  # noqa: PLR0913, PLR0917 - one parameter an ingredient
         model=tried.model,
         folder=tried.folder,
         file=project.file_path,
+        choice=project.choice,
     )
     yield NewFile(path=project.matrix, text=text)
 
 
-def _describe_pipeline(
-    pipeline: tuple[Forge, Path] | None, forge: ForgeOption | None, install: str
-) -> list[str]:
-    if pipeline is not None and pipeline[1].name == "gate.yml" and pipeline[0] == "gitlab":
+def _describe_pipeline(pipeline: NewFile | None, forge: ForgeOption | None, install: str) -> list[str]:
+    if pipeline is not None and pipeline.path.parent.name == ".gitlab":
         return [label("to do", "add to .gitlab-ci.yml: include: [{local: .gitlab/gate.yml}]")]
     if pipeline is not None or forge == "none":
         return []

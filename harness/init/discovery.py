@@ -19,7 +19,7 @@ from harness.matrix.requirement import parse_requirement
 from harness.matrix.schema import Model
 from harness.matrix.toml_file import suggest
 from harness.resolve.dependency_file import EnvironmentFile, read_environment_file
-from harness.resolve.packages import FilePackage
+from harness.resolve.packages import Choice, FilePackage
 from harness.resolve.project_files import find_dependency_file
 
 Choose = Callable[[str, Sequence[str]], int | None]
@@ -30,7 +30,10 @@ _EXAMPLE = "--embedder service.embed:Embedder"
 
 
 class InitOptions(msgspec.Struct, frozen=True, kw_only=True):
-    """What a person names; empty or None for what is to be found."""
+    """What a person names; empty or None for what is to be found.
+
+    ``choice`` are the extras and groups of a dependency file that is a lock.
+    """
 
     name: str = "service"
     embedder: str | None = None
@@ -39,6 +42,7 @@ class InitOptions(msgspec.Struct, frozen=True, kw_only=True):
     file: str | None = None
     python: str | None = None
     requires: tuple[str, ...] = ()
+    choice: Choice = Choice()
     force: bool = False
 
 
@@ -54,6 +58,7 @@ class Project(msgspec.Struct, frozen=True, kw_only=True):
     normalizer: Candidate | None
     model: Model | None
     needed: dict[str, FilePackage]
+    choice: Choice = Choice()
 
 
 async def look_at(folder: Path, options: InitOptions, choose: Choose) -> Project:
@@ -68,7 +73,7 @@ async def look_at(folder: Path, options: InitOptions, choose: Choose) -> Project
     python = find_python(folder, folder / name)
     if options.python:
         python = Chosen(_parse_python(options.python), "--python")
-    file = await read_environment_file(name, python.value, folder)
+    file = await read_environment_file(name, python.value, folder, options.choice)
     modules = read_modules(folder)
     embedder = _find_embedder(modules, options.embedder, choose, folder)
     normalizer = _find_normalizer(modules, options.normalizer, choose)
@@ -85,6 +90,7 @@ async def look_at(folder: Path, options: InitOptions, choose: Choose) -> Project
         normalizer=normalizer,
         model=model,
         needed=needed_packages(file, names),
+        choice=options.choice,
     )
 
 

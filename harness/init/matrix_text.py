@@ -11,6 +11,7 @@ from harness.files import hash_file
 from harness.init.subject_form import SubjectForm
 from harness.init.versions import Today
 from harness.matrix.schema import Model
+from harness.resolve.packages import Choice
 from harness.store.models import find_weights
 
 _HEAD = """\
@@ -34,16 +35,24 @@ numpy = {numpy}
 {model}
 
 [gate]
-file = {file} # compared by `harness gate` without arguments
+file = {file} # compared by {command}
 """
 
 
 def render_matrix(  # noqa: PLR0913 - one parameter an ingredient
-    path: Path, *, title: str, form: SubjectForm, today: Today, model: Model, folder: Path, file: Path
+    path: Path,
+    *,
+    title: str,
+    form: SubjectForm,
+    today: Today,
+    model: Model,
+    folder: Path,
+    file: Path,
+    choice: Choice,
 ) -> str:
     """The matrix of a service as TOML; ``folder`` holds the model, ``file`` is the dependency file.
 
-    Paths in it are relative to the folder of ``path``.
+    ``choice`` is what the service uses of a lock. Paths in it are relative to the folder of ``path``.
     """
     pins = {"python": today.python, **{name: pin for name, pin in today.pins.items() if name != "numpy"}}
     roots = [_relative(root, path.parent) for root in form.roots] + (["."] if form.adapter else [])
@@ -60,7 +69,14 @@ def render_matrix(  # noqa: PLR0913 - one parameter an ingredient
         subject=_lines(subject),
         model=_lines(_model_keys(model, folder, path.parent)),
         file=_quote(_relative(file, path.parent)),
+        command=_describe_gate(choice),
     )
+
+
+def _describe_gate(choice: Choice) -> str:
+    """The shortest command that compares the dependency file with that of the merge base."""
+    named = " ".join(("harness gate", *choice.options))
+    return f"`{named}`" if choice.options else f"`{named}` without arguments"
 
 
 def _model_keys(model: Model, folder: Path, base: Path) -> dict[str, object]:

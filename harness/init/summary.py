@@ -7,12 +7,14 @@ import textwrap
 from collections.abc import Sequence
 from pathlib import Path
 
+from packaging.utils import canonicalize_name
+
 from harness.errors import UsageError
 from harness.init.candidates import Candidate
 from harness.init.discovery import Project
 from harness.init.first_call import Trial, Tried
 from harness.init.subject_form import SubjectForm
-from harness.init.versions import Today
+from harness.init.versions import OTHER_NAMES, Today
 
 WIDTH = 79
 _INDENT = 12
@@ -96,6 +98,8 @@ def refuse_failed(trial: Trial, project: Project) -> None:
 
 def _advise(trial: Trial, project: Project) -> str:
     if trial.missing:
+        if option := _find_option(trial.missing, project):
+            return f"{project.file.place} has it in what was not chosen; choose it with {option}"
         return (
             f"if a package provides {trial.missing!r}, name it in {project.file.place}, or with "
             f"--requires {trial.missing.partition('.')[0]}"
@@ -108,3 +112,10 @@ def _advise(trial: Trial, project: Project) -> str:
             "that: --embedder service.embed:make_embedder"
         )
     return "correct it, or name another one, such as --embedder service.embed:Embedder"
+
+
+def _find_option(module: str, project: Project) -> str:
+    """The option that chooses the package of a module from the lock; empty without one."""
+    name = module.partition(".")[0]
+    packages = (canonicalize_name(name), *OTHER_NAMES.get(name, ()))
+    return next((option for each in packages if (option := project.file.unchosen.get(each))), "")

@@ -135,6 +135,88 @@ def test_a_project_gets_a_matrix(project: Project) -> None:
     assert max(map(len, said.splitlines())) < 80
 
 
+LOCK = """
+version = 1
+requires-python = "==3.11.*"
+[[package]]
+name = "search"
+version = "0"
+source = { virtual = "." }
+dependencies = [{ name = "flask" }]
+[package.optional-dependencies]
+embedding = [{ name = "numpy" }, { name = "openvino" }, { name = "optional-tool" }]
+[package.dev-dependencies]
+more = [{ name = "scikit-learn" }]
+"""
+LOCKED = {
+    "flask": "3.0",
+    "numpy": "1.26.2",
+    "openvino": "2025.4",
+    "optional-tool": "1",
+    "scikit-learn": "1.9",
+}
+
+
+def lock(project: Project) -> None:
+    """Replace the dependency file by a lock with the embedding in an extra."""
+    (project.folder / "requirements.txt").unlink()
+    entry = '[[package]]\nname = "{}"\nversion = "{}"\nsource = {{ registry = "an-index" }}\n'
+    text = LOCK + "".join(entry.format(*each) for each in LOCKED.items())
+    (project.folder / "uv.lock").write_text(text, encoding="utf-8")
+
+
+@pytest.mark.parametrize("forge", ["github", "gitlab"])
+def test_the_extra_of_a_lock_reaches_all_that_is_written(project: Project, forge: str) -> None:
+    lock(project)
+    choice = ("--extra", "Embedding", "--group", "more")
+    code, said, error = project.init("--install", "h==1", "--forge", forge, *choice)
+    assert (code, error) == (0, "")
+    pins = read_matrix(project.folder / "matrices" / "service.toml").pins
+    assert (pins["openvino"].version, pins["openvino"].reason) == ("2025.4", "uv.lock")
+    asked = "harness gate --extra embedding --group more"
+    matrix = (project.folder / "matrices" / "service.toml").read_text(encoding="utf-8")
+    assert f'file = "../uv.lock" # compared by `{asked}`\n' in matrix
+    pipeline = {"github": ".github/workflows/gate.yml", "gitlab": ".gitlab-ci.yml"}[forge]
+    assert " --extra embedding --group more --" in (project.folder / pipeline).read_text(encoding="utf-8")
+    assert "next harness gate numpy==2.4.6 --extra embedding --group more (with" in " ".join(said.split())
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (
+            (),
+            "uv.lock: numpy is under test, but not in what was chosen from this lock; choose it with",
+        ),
+        (("--extra", "embeding"), "uv.lock: no extra 'embeding' (did you mean 'embedding'?)"),
+        (("--file", "plain.txt", "--extra", "a;b"), "--extra 'a;b': expected a name such as embedding"),
+        (("--file", "{parent}/plain.txt"), "--file '../plain.txt': expected a path inside the repository"),
+    ],
+)
+def test_a_choice_that_no_gate_accepts_is_refused(
+    project: Project, arguments: tuple[str, ...], said: str
+) -> None:
+    lock(project)
+    for folder in (project.folder, project.folder.parent):
+        (folder / "plain.txt").write_text("numpy==1.26.2\nopenvino==2025.4\n", encoding="utf-8")
+    before = project.files
+    named = (each.format(parent=project.folder.parent) for each in arguments)
+    code, _, error = project.init("--install", "h==1", "--forge", "github", *named)
+    assert (code, project.files) == (2, before)
+    assert said in error
+
+
+def test_a_module_of_another_extra_is_named_with_its_option(project: Project) -> None:
+    lock(project)
+    extra = LOCK.replace('{ name = "optional-tool" }]', ']\ntools = [{ name = "optional-tool" }]')
+    text = (project.folder / "uv.lock").read_text(encoding="utf-8").replace(LOCK, extra)
+    (project.folder / "uv.lock").write_text(text, encoding="utf-8")
+    project.put(**{"search/vectors": f"import optional_tool.core\n{SERVICE}"})
+    code, _, error = project.init("--extra", "embedding")
+    assert code == 2
+    assert "uv.lock has it in what was not chosen; choose it with --extra tools" in error
+
+
 def test_what_is_there_is_not_overwritten(project: Project) -> None:
     assert project.init("--forge", "none")[0] == 0
     matrix = project.folder / "matrices" / "service.toml"
