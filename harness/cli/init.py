@@ -16,11 +16,11 @@ from harness.cli.screen import fit
 from harness.cli.workflow import PIPELINE_PYTHON, refuse_credentials
 from harness.errors import MachineError, UsageError
 from harness.init.discovery import InitOptions, Project, look_at
-from harness.init.first_call import Tried, try_service
+from harness.init.first_call import Tried, try_forms
 from harness.init.installed import describe_installation
 from harness.init.matrix_text import render_matrix
 from harness.init.project import find_forge
-from harness.init.subject_form import SubjectForm, complete_form, form_subject
+from harness.init.subject_form import SubjectForm, complete_form, list_forms
 from harness.init.summary import describe_project, describe_trial, describe_versions, label, refuse_failed
 from harness.init.versions import Today, find_newest, resolve_today
 from harness.init.writing import NewFile, ignore_runs, refuse_existing, write_files
@@ -39,7 +39,9 @@ PIPELINES = {"github": (".github/workflows/gate.yml",), "gitlab": (".gitlab-ci.y
 
 @click.command()
 @click.option("--yes", is_flag=True, help="Ask nothing: take the single best, or refuse with a list.")
-@click.option("--embedder", metavar="MODULE:NAME", help="Class or function from a list of texts to vectors.")
+@click.option(
+    "--embedder", metavar="MODULE:NAME", help="Class or function from texts, or one text, to vectors."
+)
 @click.option("--normalizer", metavar="MODULE:NAME", help="Function that scales vectors, or none.")
 @click.option("--model", metavar="DIR|NAME==VERSION", help="The model folder, or a package that holds it.")
 @click.option("--file", metavar="FILE", help="The dependency file of the service.")
@@ -87,10 +89,11 @@ async def _prepare(  # noqa: PLR0913 - one parameter an option
     """Look, resolve, try, and write."""
     folder = Path.cwd()
     project = await look_at(folder, options, _choose if ask else lambda *_: None)
-    form = form_subject(project.embedder, project.normalizer, options.name)
+    forms = list_forms(project.embedder, project.normalizer, options.name)
     install = install or describe_installation()
     pipeline = await _plan_pipeline(project, forge, install)
-    planned = [project.matrix, *_adapter_path(project, form), *([pipeline.path] if pipeline else [])]
+    adapters = [path for form in forms for path in _adapter_path(project, form)]
+    planned = [project.matrix, *dict.fromkeys(adapters), *([pipeline.path] if pipeline else [])]
     refuse_existing(planned, folder, force=options.force)
     _print(describe_project(project))
     settings = await read_pip_settings()
@@ -99,7 +102,7 @@ async def _prepare(  # noqa: PLR0913 - one parameter an option
     )
     _print(describe_versions(today))
     installer = make_installer(settings, downloads=downloads)
-    tried = await try_service(form, today, project.model, open_store(store), installer, _note)
+    form, tried = await try_forms(forms, today, project.model, open_store(store), installer, _note)
     refuse_failed(tried.trial, project)
     _print(describe_trial(tried, form, folder))
     form = complete_form(form, normalized=tried.trial.normalized)

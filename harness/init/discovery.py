@@ -179,8 +179,8 @@ def _choose(what: str, option: str, found: Sequence[Candidate], choose: Choose) 
 def _describe_nothing(modules: int, folder: Path) -> str:
     count = f"{modules} Python files, tests left out" if modules else "no Python files but tests"
     return (
-        f"no embedder was found: {folder} has {count}; name the class or function that turns a list of texts "
-        f"into vectors, such as {_EXAMPLE}"
+        f"no embedder was found: {folder} has {count}; name the class or function that turns texts into "
+        f"vectors, such as {_EXAMPLE}"
     )
 
 

@@ -31,6 +31,9 @@ SECONDS = 600.0
 UNIT = 1e-2
 """Largest distance from 1 of the norm of a normalized vector, float16 included."""
 
+EMBED = "embed three texts"
+"""The step of a trial that fails for a service of another form."""
+
 Say = Callable[[str], None]
 
 
@@ -62,6 +65,28 @@ class Tried(msgspec.Struct, frozen=True, kw_only=True):
     trial: Trial
     model: Model
     folder: Path
+
+
+async def try_forms(  # noqa: PLR0913, PLR0917 - one parameter an ingredient
+    forms: Sequence[SubjectForm],
+    today: Today,
+    model: Model | None,
+    store: Store,
+    installer: Installer,
+    say: Say,
+) -> tuple[SubjectForm, Tried]:
+    """The first form in which a service embeds texts, with its trial; else the first form that was tried.
+
+    Raises:
+        HarnessError: as ``try_service``.
+    """
+    tried = [(forms[0], await try_service(forms[0], today, model, store, installer, say))]
+    for form in forms[1:]:
+        if tried[-1][1].trial.step != EMBED:
+            break
+        say("it takes no list of texts, so it is called once per text")
+        tried.append((form, await try_service(form, today, tried[0][1].model, store, installer, say)))
+    return next((each for each in tried if not each[1].trial.error), tried[0])
 
 
 async def try_service(  # noqa: PLR0913, PLR0917 - one parameter an ingredient

@@ -62,6 +62,8 @@ def describe_trial(tried: Tried, form: SubjectForm, folder: Path) -> list[str]:
     place = model.distribution or Path(os.path.relpath(tried.folder, folder)).as_posix()
     lines = [label("model", f"{place} ({model.folder})" if model.folder else place)]
     lines.append(label("returns", f"{rows} x {width}, {trial.dtype}, norms {_range(trial.norms)}"))
+    if form.each:
+        lines.append(label("", "it takes one text, so the adapter calls it once per text; batch = 1"))
     if form.normalizer:
         after = f"norms {_range(trial.final_norms)} after {form.normalizer}, {trial.final_dtype}"
         lines.append(label("", after))

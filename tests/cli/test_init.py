@@ -294,6 +294,42 @@ def test_a_service_that_fails_is_told_with_its_line(
     assert "--requires nothing_like_it" in error or "ModuleNotFoundError" not in error
 
 
+EACH = """
+import numpy as np
+
+def compiled():
+    import openvino
+
+def embed(text{}):
+    if not isinstance(text, str):
+        raise TypeError("a text, please")
+    return np.array([len(text), 3.0], dtype=np.float32)
+"""
+
+
+@pytest.mark.parametrize("kind", [": str", ""])
+def test_a_service_of_one_text_is_called_once_per_text(project: Project, kind: str) -> None:
+    norm = "import numpy as np\ndef to_unit(v):\n    return v / np.linalg.norm(v)\n"
+    project.put(**{"search/vectors": EACH.format(kind), "search/norm": norm})
+    code, said, error = project.init("--forge", "none")
+    assert (code, error) == (0, "")
+    lines = " ".join(said.split())
+    assert "returns 3 x 2, float32, norms 13.34 to 44.1" in lines
+    assert "it takes one text, so the adapter calls it once per text; batch = 1" in lines
+    assert "norms 1 after harness_service:normalize_each, float32" in lines
+    assert ("note: it takes no list of texts, so it is called once per text" in lines) is (not kind)
+    subject = read_matrix(project.folder / "matrices" / "service.toml").subject
+    assert (subject.embedder, subject.batch) == ("harness_service:make_embed", 1)
+
+
+def test_a_service_that_fails_in_both_forms_is_told_with_the_first(project: Project) -> None:
+    broken = EACH.format("").replace('raise TypeError("a text, please")', "return texts")
+    project.put(**{"search/vectors": broken.replace("len(text)", "text.size")})
+    code, _, error = project.init("--forge", "none")
+    assert (code, (project.folder / "matrices").exists()) == (2, False)
+    assert "search.vectors:embed: cannot embed three texts: NameError: name 'texts' is not defined" in error
+
+
 def test_versions_that_exclude_each_other_have_no_solution(project: Project) -> None:
     (project.folder / "requirements.txt").write_text("numpy==2.4.6\nopenvino==2025.4\n", encoding="utf-8")
     code, _, error = project.init()

@@ -8,7 +8,7 @@ import pytest
 
 from harness.init.candidates import best_of, find_embedders, find_named, find_normalizers
 from harness.init.source import foreign_names, read_modules
-from harness.init.subject_form import complete_form, form_subject
+from harness.init.subject_form import complete_form, list_forms
 
 
 def write(folder: Path, **files: str) -> Path:
@@ -67,7 +67,7 @@ def test_a_service_of_another_form_gets_an_adapter(
 ) -> None:
     found = best_of(find_embedders(read_modules(write(tmp_path, svc=text))))
     assert found is not None
-    form = form_subject(found, None, "mine")
+    form = list_forms(found, None, "mine")[0]
     assert form.keys() == {"embedder": embedder}
     assert complete_form(form, normalized=False).keys() == form.keys()
     assert complete_form(form, normalized=True).keys() == {"service": embedder}  # nothing normalizes again
@@ -100,7 +100,7 @@ def test_any_class_or_function_can_be_named(tmp_path: Path) -> None:
     modules = read_modules(write(tmp_path, svc=ENCODER))
     named = find_named("svc:Encoder.one", modules)
     assert named is not None
-    assert "Encoder(Path(model_dir)).one" in form_subject(named, None, "mine").adapter
+    assert "Encoder(Path(model_dir)).one" in list_forms(named, None, "mine")[0].adapter
     assert find_named("svc:helper", modules) is not None
     assert find_named("svc:Missing", modules) is None
     assert find_named("other:Encoder", modules) is None
