@@ -30,8 +30,10 @@ def {function}(model_dir: str):
     embed_one = {made}
 
     def embed_each(texts):
-        rows = [np.array(embed_one(text), ndmin=2) for text in texts or ["text"]]
-        return np.concatenate(rows)[: len(texts)]  # without texts, no row of the right width
+        rows = [copy(embed_one(text)) for text in texts or ["text"]]
+        if not isinstance(rows[0], list):  # lists stay lists, which have no dtype
+            rows = np.concatenate([np.atleast_2d(row) for row in rows])
+        return rows[: len(texts)]  # without texts, no row of the right width
 
     return embed_each
 '''
@@ -114,12 +116,12 @@ def _adapt(embedder: Candidate, normalizer: Candidate | None, *, each: bool) -> 
         "factory": f"{embedder.name}({folder})",
         "function": embedder.name,
     }[embedder.kind]
-    own = dict.fromkeys(
-        f"from {used.module.name} import {used.name.partition('.')[0]}"
-        for used in (embedder, normalizer)
-        if used
-    )
-    blocks = [["from pathlib import Path"] * (embedder.folder == "Path"), ["import numpy as np"] * each, own]
+    names: dict[str, dict[str, None]] = {}
+    for used in filter(None, (embedder, normalizer)):
+        names.setdefault(used.module.name, {})[used.name.partition(".")[0]] = None
+    own = [f"from {module} import {', '.join(sorted(found))}" for module, found in names.items()]
+    standard = ["from copy import copy"] * each + ["from pathlib import Path"] * (embedder.folder == "Path")
+    blocks = [standard, ["import numpy as np"] * each, own]
     imports = "\n\n".join("\n".join(block) for block in blocks if block)
     text = (EACH if each else ADAPTER).format(imports=imports, function=_function_of(embedder), made=made)
     return text + (NORMALIZE_EACH.format(name=normalizer.name) if normalizer else "")

@@ -108,6 +108,15 @@ def test_each_text_is_a_call_and_a_row(tmp_path: Path, row: np.ndarray) -> None:
     assert (vectors.dtype, embed([]).shape, embed([]).dtype) == (row.dtype, (0, 3), row.dtype)
 
 
+def test_lists_stay_lists(tmp_path: Path) -> None:
+    """As an array they would be float64, which the service does not return."""
+    (found,) = find(tmp_path, svc="def embed(text: str) -> list[float]: ...")
+    module = ModuleType("svc")
+    module.embed = lambda text: [float(len(text)), 1.0]  # type: ignore[attr-defined]
+    embed = build(list_forms(found, None, "mine")[0], svc=module).make_embed("model")
+    assert (embed(["a", "bcd"]), embed([])) == ([[1.0, 1.0], [3.0, 1.0]], [])
+
+
 def test_a_method_of_one_text_is_called_so_if_it_is_named(tmp_path: Path) -> None:
     text = "from pathlib import Path\nclass Encoder:\n    def __init__(self, folder: Path): ...\n"
     find(tmp_path, svc=f"{text}    def encode(self, texts): ...\n    def one(self, text: str): ...\n")
@@ -115,7 +124,9 @@ def test_a_method_of_one_text_is_called_so_if_it_is_named(tmp_path: Path) -> Non
     assert named is not None
     (form,) = list_forms(named, None, "mine")
     assert "    embed_one = Encoder(Path(model_dir)).one\n" in form.adapter
-    imports = "from pathlib import Path\n\nimport numpy as np\n\nfrom svc import Encoder\n"
+    imports = (
+        "from copy import copy\nfrom pathlib import Path\n\nimport numpy as np\n\nfrom svc import Encoder\n"
+    )
     assert f"\n\n{imports}\n" in form.adapter
 
 
@@ -151,3 +162,13 @@ def test_a_normalizer_of_one_vector_is_called_once_per_row(tmp_path: Path, body:
         rows = np.array([[3, 4], [0, 2]], np.float32)
         np.testing.assert_allclose(made.normalize_each(rows), [[0.6, 0.8], [0, 1]])
         assert made.normalize_each(rows[:0]).shape == (0, 2)
+
+
+def test_one_module_is_imported_from_once(tmp_path: Path) -> None:
+    text = f"{ONE}def a_unit(v): return v / (v @ v) ** 0.5\n"
+    (found,) = find(tmp_path, svc=text)
+    (normalizer,) = find_normalizers(read_modules(tmp_path))
+    (form,) = list_forms(found, normalizer, "mine")
+    assert [line for line in form.adapter.splitlines() if " svc " in line] == [
+        "from svc import a_unit, embed"
+    ]
