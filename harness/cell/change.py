@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Dict, Optional, Sequence, Tuple
 
 import numpy as np
 
-from harness.cell.comparison import cosines, find_swaps, name_worst, rank, score
+from harness.cell.comparison import cosines, find_distances, find_swaps, name_worst, rank, score
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -24,21 +24,6 @@ DEPTH = 10
 def name_dtype(now: NDArray, before: NDArray) -> str:
     """The shorter dtype of two arrays, for the name of a tolerance: ``float16`` or ``float32``."""
     return "float16" if np.float16 in (now.dtype, before.dtype) else "float32"
-
-
-def find_distances(now: NDArray, before: NDArray) -> NDArray:
-    """For each row the length of its change, relative to the earlier row, float64 (n,).
-
-    That is the distance of unit vectors, and also shows another length. A zero row has the length 1. A row
-    with other positions of NaN or infinities is infinitely far.
-    """
-    left, right = now.astype(np.float64), before.astype(np.float64)
-    same = (left == right) | (np.isnan(left) & np.isnan(right))
-    with np.errstate(invalid="ignore"):
-        moved = np.linalg.norm(np.where(same, 0.0, left - right), axis=1)
-    lengths = np.linalg.norm(np.where(np.isfinite(right), right, 0.0), axis=1)
-    distances: NDArray = np.where(np.isfinite(moved), moved, np.inf) / np.where(lengths == 0, 1.0, lengths)
-    return distances
 
 
 def measure_distances(

@@ -67,6 +67,41 @@ def unit_rows(embeddings: NDArray) -> NDArray:
     return unit
 
 
+FLOAT16_SPACING = 2.0**-10
+"""Largest relative distance of two neighbouring float16 numbers: what rounding a norm to float16 can do."""
+
+
+def find_distances(actual: NDArray, expected: NDArray) -> NDArray:
+    """For each row (n, d) its distance from the expected one, relative to that, float64 (n,).
+
+    That is the distance of the two directions, joined with the difference of the lengths. A norm that is
+    rounded to float16 scales its whole row, so that lengths of float16 rows differ beyond ``FLOAT16_SPACING``
+    only. A zero row has the length 1. A row with other positions of NaN or infinities is infinitely far.
+
+    Raises:
+        ValueError: the shapes differ.
+    """
+    if actual.shape != expected.shape:
+        raise ValueError(f"shape {actual.shape}, but should be {expected.shape}")
+    rounded = np.float16 in (actual.dtype, expected.dtype)
+    left, right = actual.astype(np.float64), expected.astype(np.float64)
+    finite = np.isfinite(left).all(axis=1) & np.isfinite(right).all(axis=1)
+    same = ((left == right) | (np.isnan(left) & np.isnan(right))).all(axis=1)
+    left, right = (np.where(finite[:, None], rows, 0.0) for rows in (left, right))
+    lengths, wanted = (np.linalg.norm(rows, axis=1) for rows in (left, right))
+    directions = np.linalg.norm(unit_rows(left) - unit_rows(right), axis=1)
+    stretched = np.abs(lengths - wanted) / np.where(wanted == 0, 1.0, wanted)
+    stretched = np.maximum(stretched - (FLOAT16_SPACING if rounded else 0.0), 0.0)
+    distances: NDArray = np.where(finite, np.hypot(directions, stretched), np.where(same, 0.0, np.inf))
+    return distances
+
+
+def find_token_distances(actual: NDArray, expected: NDArray) -> NDArray:
+    """For the state of each token (n, t, h) its distance as by ``find_distances``, float64 (n, t)."""
+    flat = (states.reshape(-1, states.shape[-1]) for states in (actual, expected))
+    return find_distances(*flat).reshape(expected.shape[:2])
+
+
 def choose_allowed(tolerance: Callable[[str], float], embeddings: NDArray, usual: str) -> float:
     """The tolerance of embeddings in the dtype that they have: float16 ones are rounded to it."""
     return tolerance("l2.float16" if embeddings.dtype == np.float16 else usual)

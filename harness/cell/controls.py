@@ -1,14 +1,13 @@
-"""Controls: models with one fault, which every tolerance must detect."""
+"""Controls: the model in hand with one fault, which every tolerance must detect."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Dict, List, Tuple
+from typing import TYPE_CHECKING, Any, Dict, List, Optional, Tuple
 
-import numpy as np
 import torch
 
 from harness.cell import reference
-from harness.cell.comparison import unit_rows
+from harness.cell.comparison import find_distances, find_token_distances
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -16,15 +15,24 @@ if TYPE_CHECKING:
     from harness.cell.corpus import Sentence
 
 
-ROUNDED = {"float16-weights": torch.float16, "bfloat16-weights": torch.bfloat16}
-SLIGHTEST = {"float32": "float16-weights", "float16": "bfloat16-weights"}
-"""The smallest detectable fault for each output dtype; float16 output is rounded like float16 weights."""
+ROUNDED = ("float16-weights", "bfloat16-weights", "int8-weights")
+"""Faults of weights by size; where one changes nothing, as of a short checkpoint, the next stands in."""
 
-VOID = "the weights of this checkpoint are that short already: rounding them changes nothing"
-"""Why a control of shorter weights is skipped."""
+SLIGHTEST = ROUNDED[0]
+"""The smallest fault that has to be detected."""
 
-SEEN_FACTOR = 3.0
-"""Smallest ratio of a control to the tolerance; near the tolerance a detection would be luck."""
+VOID = "this fault changes nothing of this model"
+"""Why a control is skipped: a causal model ignores padding on the right, CLS pooling all other states."""
+
+NOISE = 1e-6
+"""Distance up to which two embeddings of one float32 model are equal."""
+
+SEEN_FACTOR = {"float32": 3.0, "float16": 2.0}
+"""Smallest ratio of a control to the tolerance of an output dtype; nearer, a detection would be luck.
+
+Rounding of float16 output adds to the distance of a fault as a random direction does: 1.3e-3 by a fault and
+3e-4 by rounding are 1.33e-3, so twice the tolerance is far enough.
+"""
 
 LONGEST = 300
 """Largest length of a sentence in controls, in characters: padding has an effect, at low cost."""
@@ -54,56 +62,63 @@ class Controls:
         self.sentences = sentences
         self._model = model
         self._tokens = reference.tokenize(model, [sentence.text for sentence in self.sentences])
-        self._known: Dict[str, NDArray] = {}
+        self._known: Dict[str, Tuple[NDArray, NDArray]] = {}
 
-    def hidden(self, fault: str = "") -> NDArray:
-        """Hidden states (n, t, h) of the model with a fault (default: none), zeros where masked.
+    def choose(self, fault: str) -> str:
+        """The fault that stands in for this one: itself, or for weights the next that changes the model.
 
-        Those for ``unmasked-pooling`` keep masked states.
+        Empty if none does.
         """
+        faults = ROUNDED[ROUNDED.index(fault) :] if fault in ROUNDED else (fault,)
+        return next((each for each in faults if self.measure_embeddings(each) > NOISE), "")
+
+    def embeddings(self, fault: str = "") -> NDArray:
+        """Embeddings (n, d) of the model with a fault (default: none), by its own pooling, not normalized."""
+        return self._compute(fault)[1]
+
+    def observe(
+        self, fault: str, allowed: float, output: str = "float32", *, states: bool = False
+    ) -> Optional[Dict[str, Any]]:
+        """The fields of an observation: how far a control is, and how far it has to be; None if it is void.
+
+        ``states`` compares hidden states instead of embeddings.
+        """
+        chosen = self.choose(fault)
+        if not chosen:
+            return None
+        return {
+            "value": self.measure_states(chosen) if states else self.measure_embeddings(chosen),
+            "unit": "distance",
+            "bound": "min",
+            "allowed": SEEN_FACTOR[output] * allowed,
+            "sample": "" if chosen == fault else f"{chosen} for {fault}, which change nothing of this model",
+            "facts": {"tolerance": allowed, "sentences": len(self.sentences), "control": chosen},
+        }
+
+    def measure_embeddings(self, fault: str) -> float:
+        """The largest distance of an embedding due to a fault."""
+        return float(find_distances(self.embeddings(fault), self.embeddings()).max())
+
+    def measure_states(self, fault: str) -> float:
+        """The largest distance of the state of a token due to a fault, relative to the state."""
+        return float(find_token_distances(self._compute(fault)[0], self._compute("")[0]).max())
+
+    def _compute(self, fault: str) -> Tuple[NDArray, NDArray]:
+        """Hidden states (n, t, h), zeros where masked, and embeddings (n, d)."""
         if fault not in self._known:
             self._known[fault] = self._infer(fault)
         return self._known[fault]
 
-    def embeddings(self, fault: str = "") -> NDArray:
-        """Mean-pooled unit vectors (n, h), float64, of the model with a fault."""
-        if fault == "unmasked-pooling":
-            return unit_rows(self.hidden(fault).mean(axis=1))
-        mask = self._tokens["attention_mask"].numpy()[:, :, None]
-        return unit_rows((self.hidden(fault) * mask).sum(axis=1) / np.maximum(mask.sum(axis=1), 1))
-
-    def is_void(self, fault: str) -> bool:
-        """Whether a fault changes nothing, because the weights of the checkpoint are that short already."""
-        if fault not in ROUNDED:
-            return False
-        transformer = reference.transformer_of(self._model)
-        shorter = {ROUNDED[fault], torch.bfloat16}  # what fits bfloat16 fits float16, but for its range
-        return any(reference.is_rounded(transformer, dtype) for dtype in shorter)
-
-    def apart(self, fault: str) -> Tuple[float, float]:
-        """Largest absolute difference due to the fault: of hidden states, of unit embeddings."""
-        hidden = 0.0 if fault == "unmasked-pooling" else np.abs(self.hidden(fault) - self.hidden()).max()
-        return float(hidden), float(np.abs(self.embeddings(fault) - self.embeddings()).max())
-
-    def _infer(self, fault: str) -> NDArray:
+    def _infer(self, fault: str) -> Tuple[NDArray, NDArray]:
+        mask = self._tokens["attention_mask"]
+        everything = torch.ones_like(mask)
         transformer = reference.transformer_of(self._model)
         if fault in ROUNDED:
-            rounded = reference.with_rounded_weights(transformer, ROUNDED[fault])
-            return reference.hidden_states(rounded, self._tokens)
-        if fault == "no-attention-mask":
-            everything = torch.ones_like(self._tokens["attention_mask"])
-            states = reference.hidden_states(transformer, {**self._tokens, "attention_mask": everything})
-            masked: NDArray = states * self._tokens["attention_mask"].numpy()[:, :, None]
-            return masked
-        if fault == "unmasked-pooling":
-            return self._unmasked()
-        if fault:
+            transformer = reference.with_rounded_weights(transformer, fault.partition("-")[0])
+        elif fault not in ("", "no-attention-mask", "unmasked-pooling"):
             raise KeyError(f"no control makes the fault {fault!r}")
-        return reference.hidden_states(transformer, self._tokens)
-
-    def _unmasked(self) -> NDArray:
-        """Hidden states including those of the padding, as in a mean without the mask."""
-        with torch.no_grad():
-            output = reference.transformer_of(self._model)(**self._tokens, return_dict=True)
-        states: NDArray = output.last_hidden_state.float().numpy()
-        return states
+        seen = everything if fault == "no-attention-mask" else mask
+        pooled = everything if fault == "unmasked-pooling" else mask
+        states = reference.infer(transformer, {**self._tokens, "attention_mask": seen})
+        embeddings = reference.pool(self._model, states, pooled)
+        return (states * mask[:, :, None]).numpy(), embeddings

@@ -102,29 +102,43 @@ def tokenize(model: SentenceTransformer, texts: List[str]) -> Dict[str, torch.Te
     return {name: features[name] for name in names if name in features and name in accepted}
 
 
-def hidden_states(transformer: Any, tokens: Dict[str, torch.Tensor]) -> NDArray:
-    """Last hidden states (n, t, h), float32, zeros where the mask is 0."""
+def infer(transformer: Any, tokens: Dict[str, torch.Tensor]) -> torch.Tensor:
+    """Last hidden states (n, t, h) in float32, those of padding included."""
     with torch.no_grad():
-        states = transformer(**tokens, return_dict=True).last_hidden_state
-    # NumPy has no bfloat16.
-    return (states.float() * tokens["attention_mask"][:, :, None]).numpy()
+        states: torch.Tensor = transformer(**tokens, return_dict=True).last_hidden_state
+    return states.float()  # NumPy has no bfloat16
 
 
 def hidden(model: SentenceTransformer, texts: List[str]) -> Tuple[NDArray, NDArray]:
     """Last hidden states (n, t, h) of the torch model, zeros where masked, and the mask (n, t)."""
     tokens = tokenize(model, texts)
-    return hidden_states(transformer_of(model), tokens), tokens["attention_mask"].numpy()
+    mask = tokens["attention_mask"]
+    return (infer(transformer_of(model), tokens) * mask[:, :, None]).numpy(), mask.numpy()
 
 
-def is_rounded(transformer: Any, dtype: torch.dtype) -> bool:
-    """Whether all weights are numbers of a shorter dtype already, as those of a checkpoint in it."""
-    return all(torch.equal(each, each.to(dtype).to(each.dtype)) for each in transformer.parameters())
+def pool(model: SentenceTransformer, states: torch.Tensor, mask: torch.Tensor) -> NDArray:
+    """Embeddings (n, d) of hidden states (n, t, h) by the modules of the model behind its transformer."""
+    features: Dict[str, Any] = {"token_embeddings": states, "attention_mask": mask}
+    with torch.no_grad():
+        for module in list(model.children())[1:]:
+            features = module(features)
+    embeddings: NDArray = features["sentence_embedding"].float().numpy()
+    return embeddings
 
 
-def with_rounded_weights(transformer: Any, dtype: torch.dtype) -> Any:
-    """A copy with weights rounded to a shorter dtype, the smallest difference of a control."""
+def with_rounded_weights(transformer: Any, kind: str) -> Any:
+    """A copy with weights rounded to ``float16``, ``bfloat16`` or, row by row, ``int8``."""
     rounded = copy.deepcopy(transformer)
     with torch.no_grad():
         for parameter in rounded.parameters():
-            parameter.copy_(parameter.to(dtype).to(parameter.dtype))
+            parameter.copy_(_round(parameter, kind))
     return rounded
+
+
+def _round(weights: torch.Tensor, kind: str) -> torch.Tensor:
+    if kind != "int8":
+        return weights.to(getattr(torch, kind)).to(weights.dtype)
+    if weights.dim() < 2:
+        return weights
+    scale = weights.abs().amax(dim=-1, keepdim=True).clamp(min=1e-30) / 127
+    return torch.round(weights / scale) * scale

@@ -33,6 +33,7 @@ def explain_sizes(findings: Sequence[Finding]) -> Iterator[Finding]:
         for each in findings
         if each.check.startswith(f"{CONTROL}/") and each.observation is not None
         for _, output, fault in [each.check.split("/")]
+        if each.observation.facts.get("control", fault) == fault  # else another one stands in for it
     }
     for each in findings:
         likely = _find_likely(each, controls)

@@ -78,7 +78,7 @@ def _margin(check: str, pairs: Sequence[tuple[Finding, Observation]]) -> Margin:
 Kind = Literal["within", "expected", "red"]
 """Within the tolerance; beyond it, but known, a limit or a note; beyond it and red."""
 
-_UNITS = {"abs", "ulp", "eps"}
+_UNITS = {"abs", "distance", "ulp", "eps"}
 """Units of differences; counts and yes-or-no answers have no distribution."""
 
 _STEPS = 10

@@ -8,13 +8,12 @@ import numpy as np
 import pytest
 
 from harness.cell.change import (
-    find_distances,
     measure_distances,
     measure_layout,
     measure_rankings,
     name_dtype,
 )
-from harness.cell.comparison import unit_rows
+from harness.cell.comparison import find_distances, unit_rows
 from harness.cell.corpus import Sentence
 
 TEXTS = [Sentence(f"text {number}", "plain") for number in range(12)]
@@ -83,7 +82,8 @@ def test_distances_do_not_depend_on_the_length_of_vectors(scale: float) -> None:
         ([[np.inf, 1.0]], [[np.inf, 1.0]], 0.0),
         ([[np.inf, 1.0]], [[-np.inf, 1.0]], np.inf),
         ([[0.0, 0.0]], [[0.0, 0.0]], 0.0),
-        ([[0.0, 0.5]], [[0.0, 0.0]], 0.5),
+        ([[0.0, 0.5]], [[0.0, 0.0]], np.hypot(1, 0.5)),
+        ([[0.0, 1e-20]], [[0.0, 0.0]], 1.0),  # a normalizer makes it a unit vector
     ],
 )
 def test_rows_without_a_length(now: list[Any], before: list[Any], apart: float) -> None:

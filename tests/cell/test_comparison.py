@@ -2,11 +2,23 @@
 
 from __future__ import annotations
 
+import tomllib
+from collections.abc import Callable
+
 import numpy as np
 import pytest
 
-from harness.cell.comparison import compare, differing_queries, name_worst, unit_rows
+from harness.cell.comparison import (
+    compare,
+    differing_queries,
+    find_distances,
+    find_token_distances,
+    name_worst,
+    unit_rows,
+)
 from harness.cell.corpus import Sentence
+from harness.cell.normalizers import manual, stable
+from harness.matrix.read import shipped_matrices
 
 SENTENCES = [Sentence(text, "plain") for text in ("one", "two", "three")]
 
@@ -48,6 +60,64 @@ def test_shapes_are_compared_first() -> None:
 
 def test_an_empty_batch_is_equal_to_itself() -> None:
     assert compare(np.zeros((0, 3)), np.zeros((0, 3))).worst == 0.0
+
+
+@pytest.mark.parametrize("width", [64, 384, 1024])
+def test_a_distance_depends_on_neither_width_nor_length_nor_the_largest_component(width: int) -> None:
+    drawn = np.random.default_rng(1).standard_normal((40, width))
+    outlier = drawn * np.where(np.arange(width) == 3, 30, 1)
+    for rows in (drawn, outlier, 10 * drawn):
+        lengths = np.linalg.norm(rows, axis=1, keepdims=True)
+        aside = rows[::-1] - rows * (rows[::-1] * rows).sum(axis=1, keepdims=True) / lengths**2
+        moved = rows + 1e-3 * lengths * aside / np.linalg.norm(aside, axis=1, keepdims=True)
+        assert find_distances(moved, rows) == pytest.approx(1e-3, rel=1e-3)
+
+
+@pytest.mark.parametrize(
+    ("dtype", "factor", "distance"),
+    [
+        (np.float32, 1 + 2**-11, 2**-11),
+        (np.float16, 1 + 2**-11, 0.0),  # the norm was rounded to float16
+        (np.float16, 1 + 2**-8, 2**-8 - 2**-10),
+    ],
+)
+def test_a_length_counts_beyond_the_rounding_of_a_float16_norm(
+    dtype: type, factor: float, distance: float
+) -> None:
+    rows = np.array([[0.5, 0.25], [0.25, 0.125]], dtype)
+    stretched = (rows.astype(np.float64) * factor).astype(np.float32)
+
+    assert find_distances(stretched, rows) == pytest.approx(distance, abs=1e-7)
+
+
+@pytest.mark.parametrize("width", [64, 384, 1024])
+@pytest.mark.parametrize("normalize", [manual, stable])
+def test_rounding_to_float16_is_told_from_float16_weights(
+    width: int, normalize: Callable[[np.ndarray], np.ndarray]
+) -> None:
+    allowed = tomllib.loads((shipped_matrices() / "tolerances.toml").read_text())["tolerance"]["l2.float16"][
+        "allowed"
+    ]
+    random = np.random.default_rng(width)
+    rows = random.standard_normal((2000, width)) * random.uniform(0.1, 1, (2000, 1))
+    units = unit_rows(rows)
+    aside = random.standard_normal((2000, width)) / width**0.5
+    rounded = normalize(rows.astype(np.float16))
+
+    assert find_distances(rounded, units).max() < allowed
+    wrong = normalize((units + 1.3e-3 * aside).astype(np.float16))
+    assert (find_distances(wrong, units) > allowed).all()
+
+
+def test_the_state_of_each_token_is_compared_by_itself() -> None:
+    states = np.array([[[3.0, 4.0], [0.0, 0.0]], [[30.0, 40.0], [1.0, 0.0]]])
+    moved = states.copy()
+    moved[0, 0] = [3.0, 4.0003]
+    moved[1, 1] = [1.0, 1e-3]
+
+    found = find_token_distances(moved, states)
+
+    assert found == pytest.approx(np.array([[6e-5, 0.0], [0.0, 1e-3]]), rel=0.01)
 
 
 def test_zero_rows_stay_zero() -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
 import numpy as np
@@ -87,8 +87,8 @@ DERIVED |= {
 }
 
 
-def limit_of(case: str) -> float:
-    limit = CHECKS[case.split("/", maxsplit=1)[0]].limit_of(case, {})
+def limit_of(case: str, tolerances: Mapping[str, float] | None = None) -> float:
+    limit = CHECKS[case.split("/", maxsplit=1)[0]].limit_of(case, tolerances or {})
     assert limit is not None
     assert limit.value is not None
     return limit.value
@@ -123,8 +123,14 @@ def read_constant(module: str, name: str) -> float:
 
 def test_limits_that_are_said_twice_are_the_same() -> None:
     assert limit_of("rt.memory/manual") == read_constant("suite/test_rt.py", "ALLOWED")
-    factors = {str(dict(CHECKS[id_].limits)["else"]).split()[0] for id_ in ("l1.control", "l2.control")}
-    assert {float(factor) for factor in factors} == {read_constant("controls.py", "SEEN_FACTOR")}
+    source = Path(oracle.__file__).parent.joinpath("controls.py").read_text("utf-8")
+    said = {output: float(factor) for output, factor in re.findall(r'"(float\d+)": ([\d.]+)', source)}
+    assert said == {"float32": 3.0, "float16": 2.0}
+    for check in ("l2", "gold"):
+        name = "l2" if check == "l2" else "before"
+        for output, factor in said.items():
+            case = f"{check}.control/{output}/bfloat16-weights"
+            assert limit_of(case, {f"{name}.{output}": 1e-3}) == factor * 1e-3
 
 
 def test_recorded_only_are_the_36_cases_that_measure_what_cannot_be_wrong() -> None:

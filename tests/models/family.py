@@ -19,7 +19,6 @@ class Member:
             ``max_seq_length``, None for none.
         head: modules after the pooling.
         weights: ``safetensors``, ``bin`` or ``shards``.
-        wide: a unit vector has components that are larger than the tolerance of float16 was derived for.
     """
 
     name: str
@@ -43,7 +42,6 @@ class Member:
     activation: str = "activation.Tanh"
     dtype: str = "float32"
     weights: str = "safetensors"
-    wide: bool = False
     distribution: str = ""
     sha256: str = ""
     folder: str = ""
@@ -91,7 +89,6 @@ FAMILY = (
         "Dense, LayerNorm, Dropout; lower case",
         head=("Dense", "LayerNorm", "Dropout"),
         activation="activation.GELU",
-        wide=True,
         uncased=False,
         lower_case=True,
     ),

@@ -82,13 +82,21 @@ class Controls:
     def __init__(self, sentences: list[Sentence]) -> None:
         self.sentences = sentences
 
-    def apart(self, fault: str) -> tuple[float, float]:
-        assert fault
-        return self.apart_by, self.apart_by
+    def choose(self, fault: str) -> str:
+        return fault
 
-    def is_void(self, fault: str) -> bool:
+    def measure_embeddings(self, fault: str) -> float:
         assert fault
-        return False
+        return self.apart_by
+
+    measure_states = measure_embeddings
+
+    def observe(self, fault: str, allowed: float, output: str = "float32", *, states: bool = False) -> Any:
+        """Observe what the real ones do."""
+        assert states in {True, False}
+        assert output in {"float32", "float16"}
+        least = {"bound": "min", "allowed": 3 * allowed, "unit": "distance"}
+        return {"value": self.apart_by, **least} if self.choose(fault) else None
 
     def embeddings(self, fault: str = "") -> Any:
         right = unit_rows(Embedder()([sentence.text for sentence in self.sentences]))

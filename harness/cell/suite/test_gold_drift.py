@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Callable, List
 
 import pytest
 
-from harness.cell.comparison import compare, name_worst, unit_rows
+from harness.cell.change import measure_distances
+from harness.cell.comparison import find_distances, unit_rows
 from harness.cell.controls import SLIGHTEST, Controls
 from harness.cell.corpus import Sentence
 from harness.cell.embedded import Answers
@@ -41,18 +42,10 @@ def test_drift(  # noqa: PLR0913, PLR0917 # fixtures are arguments
 ) -> None:
     """Compare directions with the golden ones; the drift of the reference is recorded as a fact."""
     allowed = tolerance(f"gold.{output}")
-    difference = compare(unit_rows(answers.embeddings(output)), golden.embeddings, allowed)
-    record(
-        value=difference.worst,
-        unit="abs",
-        bound="max",
-        allowed=allowed,
-        worst=difference.index,
-        share=difference.share,
-        sample=name_worst(difference.rows, corpus),
-        control=controls.apart(SLIGHTEST[output])[1],
-        facts={
-            "drift of the reference": compare(expected, golden.embeddings).worst,
-            "made with": ", ".join(f"{name} {version}" for name, version in golden.made_with.items()),
-        },
-    )
+    found = measure_distances(unit_rows(answers.embeddings(output)), golden.embeddings, corpus, allowed)
+    facts = {
+        **found.pop("facts"),
+        "drift of the reference": float(find_distances(expected, golden.embeddings).max()),
+        "made with": ", ".join(f"{name} {version}" for name, version in golden.made_with.items()),
+    }
+    record(**found, facts=facts, control=controls.measure_embeddings(SLIGHTEST))

@@ -8,9 +8,8 @@ from typing import TYPE_CHECKING, Callable, List, Optional, Tuple
 import numpy as np
 import pytest
 
-from harness.cell.change import find_distances
 from harness.cell.comparison import name_worst
-from harness.cell.controls import SEEN_FACTOR, VOID, Controls
+from harness.cell.controls import VOID, Controls
 from harness.cell.corpus import Sentence
 from harness.cell.embedded import Answers
 from harness.cell.golden import compute_key
@@ -76,26 +75,9 @@ def _hash_weights(model_dir: Path, corpus: List[Sentence]) -> str:
         return ""
 
 
-UNSEEN = {
-    ("float16", "float16-weights"): "float16 output is rounded as coarsely as these weights: it cannot tell"
-}
-
-
 @pytest.mark.check("gold.control")
 def test_distance_control(
     output: str, fault: str, controls: Controls, tolerance: Callable[[str], float], record: Record
 ) -> None:
     """Compare the tolerance of distances with a control."""
-    if (output, fault) in UNSEEN:
-        pytest.skip(UNSEEN[output, fault])
-    if controls.is_void(fault):
-        pytest.skip(VOID)
-    allowed = tolerance(f"before.{output}")
-    distances = find_distances(controls.embeddings(fault), controls.embeddings())
-    record(
-        value=distances.max(),
-        unit="distance",
-        bound="min",
-        allowed=SEEN_FACTOR * allowed,
-        facts={"tolerance": allowed, "texts": len(distances)},
-    )
+    record(**controls.observe(fault, tolerance(f"before.{output}"), output) or pytest.skip(VOID))

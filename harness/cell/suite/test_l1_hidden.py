@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any, Callable, List
 import numpy as np
 import pytest
 
-from harness.cell.comparison import compare, name_worst
-from harness.cell.controls import SEEN_FACTOR, VOID, Controls, choose_sentences
+from harness.cell.comparison import find_token_distances, name_worst
+from harness.cell.controls import SLIGHTEST, VOID, Controls, choose_sentences
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -28,7 +28,7 @@ def refuse_tokens(
     """Fail with the first sentence whose number of tokens differs between subject and reference."""
     row = int(np.argmax(counts != wanted))
     message = f"{counts[row]} tokens, but the reference has {wanted[row]}: {sentences[row].shown}"
-    record(value=np.inf, unit="abs", bound="max", allowed=allowed, worst=(row,), sample=message)
+    record(value=np.inf, unit="distance", bound="max", allowed=allowed, worst=(row,), sample=message)
 
 
 @pytest.mark.check("l1.hidden")
@@ -48,8 +48,6 @@ def test_hidden(  # noqa: PLR0913, PLR0917 # fixtures are arguments
     allowed = tolerance("l1.hidden")
     sentences = choose_for_hidden(corpus)
     rows: List[float] = []
-    shares: List[float] = []
-    largest = 0.0
     for part in (
         sentences[:-1],
         sentences[-1:],
@@ -60,21 +58,18 @@ def test_hidden(  # noqa: PLR0913, PLR0917 # fixtures are arguments
         if not np.array_equal(mask, wanted):
             refuse_tokens(mask.sum(axis=1), wanted.sum(axis=1), part, allowed, record)
             return
-        difference = compare(actual, states, allowed)
-        rows.extend(difference.rows)
-        shares.append(difference.share)
-        largest = max(largest, float(np.abs(states).max()))
+        rows.extend(find_token_distances(actual, states).max(axis=1))
     worst = int(np.argmax(rows))
     record(
         value=rows[worst],
-        unit="abs",
+        unit="distance",
         bound="max",
         allowed=allowed,
         worst=(worst,),
-        share=max(shares),
+        share=np.mean(np.array(rows) > allowed),
         sample=name_worst(np.array(rows), sentences),
-        control=controls.apart("float16-weights")[0],
-        facts={"sentences": len(sentences), "largest state": largest},
+        control=controls.measure_states(SLIGHTEST),
+        facts={"sentences": len(sentences)},
     )
 
 
@@ -83,13 +78,4 @@ def test_hidden_control(
     fault: str, controls: Controls, tolerance: Callable[[str], float], record: Record
 ) -> None:
     """Compare the tolerance with a control."""
-    if controls.is_void(fault):
-        pytest.skip(VOID)
-    allowed = tolerance("l1.hidden")
-    record(
-        value=controls.apart(fault)[0],
-        unit="abs",
-        bound="min",
-        allowed=SEEN_FACTOR * allowed,
-        facts={"tolerance": allowed, "sentences": len(controls.sentences)},
-    )
+    record(**controls.observe(fault, tolerance("l1.hidden"), states=True) or pytest.skip(VOID))

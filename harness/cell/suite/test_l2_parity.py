@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Callable, List
 import numpy as np
 import pytest
 
-from harness.cell.comparison import compare, cosines, name_worst
-from harness.cell.controls import SEEN_FACTOR, SLIGHTEST, VOID, Controls
+from harness.cell.change import measure_distances
+from harness.cell.comparison import compare, name_worst
+from harness.cell.controls import SLIGHTEST, VOID, Controls
 from harness.cell.corpus import Sentence
 from harness.cell.embedded import Answers
 
@@ -17,10 +18,6 @@ if TYPE_CHECKING:
 
     from harness.cell.interface import CellSpec
     from harness.cell.record import Record
-
-UNSEEN = {
-    ("float16", "float16-weights"): "float16 output is rounded as coarsely as these weights: it cannot tell"
-}
 
 
 def label(corpus: List[Sentence], role: str) -> List[Sentence]:
@@ -47,18 +44,8 @@ def test_parity(  # noqa: PLR0913, PLR0917 # fixtures are arguments
         corpus = [*label(corpus, "document"), *label(corpus, "query")]
         actual = np.concatenate([actual, normalize(answers.queries(output))])
         expected = np.concatenate([expected, expected_queries])
-    difference = compare(actual, expected, allowed)
-    record(
-        value=difference.worst,
-        unit="abs",
-        bound="max",
-        allowed=allowed,
-        worst=difference.index,
-        share=difference.share,
-        sample=name_worst(difference.rows, corpus),
-        control=controls.apart(SLIGHTEST[output])[1],
-        facts={"smallest cosine": float(cosines(actual, expected).min()), "sentences": len(corpus)},
-    )
+    found = measure_distances(actual, expected, corpus, allowed)
+    record(**found, control=controls.measure_embeddings(SLIGHTEST))
 
 
 COARSER = {"float32": 11, "float16": 8}
@@ -127,15 +114,4 @@ def test_parity_control(
     output: str, fault: str, controls: Controls, tolerance: Callable[[str], float], record: Record
 ) -> None:
     """Compare the tolerance with a control."""
-    if (output, fault) in UNSEEN:
-        pytest.skip(UNSEEN[output, fault])
-    if controls.is_void(fault):
-        pytest.skip(VOID)
-    allowed = tolerance(f"l2.{output}")
-    record(
-        value=controls.apart(fault)[1],
-        unit="abs",
-        bound="min",
-        allowed=SEEN_FACTOR * allowed,
-        facts={"tolerance": allowed, "sentences": len(controls.sentences)},
-    )
+    record(**controls.observe(fault, tolerance(f"l2.{output}"), output) or pytest.skip(VOID))

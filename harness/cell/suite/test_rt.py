@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any, Callable, List, Optional, Tuple
 import numpy as np
 import pytest
 
-from harness.cell.comparison import choose_allowed, compare, name_worst, unit_rows
+from harness.cell.change import measure_distances
+from harness.cell.comparison import choose_allowed, compare, find_distances, name_worst, unit_rows
 from harness.cell.controls import Controls
 from harness.cell.corpus import Sentence, load_corpus
 from harness.cell.facts import PeakUnknownError, measure_growth
@@ -54,19 +55,9 @@ def hold_to_tolerance(  # noqa: PLR0913, PLR0917 # two arrays, and what is fault
     controls: Controls,
     record: Record,
 ) -> None:
-    """Compare directions, which are independent of the normalizer."""
-    allowed = choose_allowed(tolerance, actual, "rt.float32")
-    difference = compare(unit_rows(actual), unit_rows(wanted), allowed)
-    record(
-        value=difference.worst,
-        unit="abs",
-        bound="max",
-        allowed=allowed,
-        worst=difference.index,
-        share=difference.share,
-        sample=name_worst(difference.rows, few),
-        control=controls.apart("no-attention-mask")[1],
-    )
+    """Compare embeddings before the normalizer."""
+    found = measure_distances(actual, wanted, few, choose_allowed(tolerance, actual, "rt.float32"))
+    record(**found, control=controls.measure_embeddings("no-attention-mask"))
 
 
 @pytest.mark.check("rt.batch-independence")
@@ -227,7 +218,7 @@ def test_threads(
         faults = []
         for _ in range(CALLS):
             try:
-                worst = compare(np.array(subject(batches[row])), wanted[row]).worst
+                worst = float(find_distances(np.array(subject(batches[row])), wanted[row]).max(initial=0))
             except Exception as error:  # noqa: BLE001 # whatever a runtime raises when two threads meet
                 faults.append((row, f"{type(error).__name__}: {error}"))
             else:
@@ -264,7 +255,7 @@ def ordinary_error(spec: CellSpec, subject: Any, reference_model: Any, shipped: 
 
     texts = [sentence.text for sentence in shipped if sentence.kind == ORDINARY]
     wanted = encode(reference_model, texts, normalize=True, role="document" if spec.query else "")
-    return compare(unit_rows(np.asarray(subject(texts))), wanted).worst
+    return float(find_distances(unit_rows(np.asarray(subject(texts))), wanted).max())
 
 
 def hold_empty_list(subject: Any, record: Record) -> None:
@@ -306,17 +297,7 @@ def test_texts(  # noqa: PLR0913, PLR0917 # fixtures are arguments
     allowed = choose_allowed(tolerance, embedded, "l2.float32")
     if not ordinary_error <= allowed:
         pytest.skip(f"ordinary texts differ from the reference too, by {ordinary_error:.2g}: see l2.parity")
-    difference = compare(unit_rows(embedded), wanted, allowed)
-    record(
-        value=difference.worst,
-        unit="abs",
-        bound="max",
-        allowed=allowed,
-        worst=difference.index,
-        share=difference.share,
-        sample=name_worst(difference.rows, sentences),
-        facts={"texts": len(texts)},
-    )
+    record(**measure_distances(unit_rows(embedded), wanted, sentences, allowed))
 
 
 ROWS, DIMENSION = 32768, 384

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any, Callable, List
 import numpy as np
 import pytest
 
-from harness.cell.comparison import choose_allowed, compare, name_worst, unit_rows
+from harness.cell.change import measure_distances
+from harness.cell.comparison import choose_allowed
 from harness.cell.controls import Controls
 from harness.cell.corpus import Sentence
 from harness.cell.fresh_process import FreshProcessError, embed_in_fresh_process
@@ -56,15 +57,5 @@ def test_fresh_process(  # noqa: PLR0913, PLR0917 # fixtures are arguments
     texts = [sentence.text for sentence in sentences]
     here = np.array(subject(texts))
     afresh = embed_afresh(texts[::-1])[::-1]
-    allowed = choose_allowed(tolerance, here, "rt.float32")
-    difference = compare(unit_rows(afresh), unit_rows(here), allowed)
-    record(
-        value=difference.worst,
-        unit="abs",
-        bound="max",
-        allowed=allowed,
-        worst=difference.index,
-        share=difference.share,
-        sample=name_worst(difference.rows, sentences),
-        control=controls.apart("no-attention-mask")[1],
-    )
+    found = measure_distances(afresh, here, sentences, choose_allowed(tolerance, here, "rt.float32"))
+    record(**found, control=controls.measure_embeddings("no-attention-mask"))
