@@ -316,6 +316,12 @@ def load_checks(path: Path = CHECKS_FILE) -> Tuple[Check, ...]:
         return tuple(_check(entry) for entry in tomllib.load(file)["check"])
 
 
+def list_features() -> Tuple[str, ...]:
+    """The functions of the library that ``[subject] relies-on`` can name."""
+    check = next(each for each in load_checks() if each.id == LIBRARY_CHECK)
+    return dict(check.values)[FEATURE]
+
+
 LENGTH_CHECK = "l2.unit-length"
 """The check of the lengths of final vectors, which has no meaning where a service does not normalize."""
 
@@ -331,6 +337,9 @@ def list_checks(
     asked = tuple(check for check in asked if stored or check.needs != "stored")
     return tuple(check for check in asked if normalized or check.id != LENGTH_CHECK)
 
+
+LIBRARY_CHECK, FEATURE = "api.library", "feature"
+"""The check of functions around the service, and its axis, whose values ``[subject] relies-on`` can name."""
 
 MARGIN_CHECK = "l0.margin"
 """The check that measures how far the embeddings are from norms at which a normalizer breaks."""

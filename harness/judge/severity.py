@@ -6,7 +6,7 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from harness.cell.interface import MARGIN_CHECK
+from harness.cell.interface import FEATURE, MARGIN_CHECK
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -31,6 +31,11 @@ class Served:
     dtypes: frozenset[str]
     strict: bool = False
     own_model: bool = False
+    relies_on: frozenset[str] = frozenset()
+
+    def relies(self, values: Mapping[str, str]) -> bool:
+        """Whether a case with these parameters is about a function of the library that the service uses."""
+        return values.get(FEATURE) in self.relies_on
 
     def covers(self, values: Mapping[str, str]) -> bool:
         """Whether a case with these parameters concerns what is served."""
@@ -56,6 +61,7 @@ def find_served(plan: Plan, results: Sequence[CellResult]) -> Served:
         frozenset(returned),
         strict=plan.service is not None and plan.service.strict,
         own_model=plan.service is not None and plan.service.own_model,
+        relies_on=frozenset(plan.service.relies_on if plan.service else ()),
     )
 
 
@@ -155,7 +161,7 @@ class Weights:
 
     def weigh(self, check: Check | None, case: str, seen: Observation | None) -> Severity:
         """The severity of a failure of this case."""
-        if check is None:
+        if check is None or self.served.relies(check.values_of(case)):
             return "breaks"
         if (
             check.severity == "notes"

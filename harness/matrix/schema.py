@@ -95,7 +95,8 @@ class Subject(Table, frozen=True, kw_only=True):
     A ``service`` is a function from texts to final vectors, in place of ``embedder`` and ``normalizer``;
     ``query`` and ``document`` are two of them; ``normalized`` says whether their vectors have length one.
     ``dtypes`` are those that the service returns (by default what its embedder returns); ``batch`` is the
-    number of texts in a call in production; ``requires`` are its requirements (PEP 508). ``env`` and
+    number of texts in a call in production; ``requires`` are its requirements (PEP 508). ``relies_on`` names
+    functions of the library (``api.library``) whose change breaks the service. ``env`` and
     ``pass_env`` add variables to the environment of a cell; ``setup`` and ``close`` are called in it.
     """
 
@@ -109,6 +110,7 @@ class Subject(Table, frozen=True, kw_only=True):
     batch: Batch | None = None
     search_path: tuple[FilePath, ...] = ()
     requires: Names = ()
+    relies_on: Names = ()
     env: dict[Variable, Annotated[str, msgspec.Meta(max_length=4000, description="a text")]] = {}
     pass_env: tuple[Variable, ...] = ()
     setup: DottedPath | None = None

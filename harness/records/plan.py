@@ -153,8 +153,8 @@ class Service(Record, frozen=True, kw_only=True):
     ``embedder`` and ``normalizer`` are dotted paths, ``model`` a distribution or a folder. ``service``, or
     ``query`` and ``document``, are in place of these two, and ``normalized`` is about their vectors.
     ``dtypes`` are the served ones; empty: those that the embedder returns. ``batch`` is that of production,
-    ``corpus`` the file of a team's own texts. ``strict`` makes limits red. ``own_model``: the model is not
-    that of the harness, with which the tolerances were measured.
+    ``corpus`` the file of a team's own texts. ``strict`` makes limits red. ``relies_on`` names functions of
+    the library that break the service where they change. ``own_model``: the model is not that of the harness.
     """
 
     embedder: str = ""
@@ -169,6 +169,7 @@ class Service(Record, frozen=True, kw_only=True):
     corpus: str = ""
     strict: bool = False
     own_model: bool = False
+    relies_on: tuple[str, ...] = ()
 
     @property
     def is_whole(self) -> bool:

@@ -160,6 +160,7 @@ def service_of(matrix: Matrix) -> Service:
         corpus=matrix.corpus or "",
         strict=matrix.strict,
         own_model=not is_shipped_model(model),
+        relies_on=subject.relies_on,
     )
 
 

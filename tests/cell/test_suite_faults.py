@@ -102,6 +102,15 @@ def utility(function: Callable[[Any], Any]) -> Plant:
     )
 
 
+def encode(function: Callable[..., Any]) -> Plant:
+    return lambda world, _: world.update(reference_model=cell_world.make_reference("float32", function))
+
+
+def _called(count: list[int] = [0]) -> int:  # noqa: B006 - it counts calls
+    count[0] += 1
+    return count[0]
+
+
 def norm(function: Callable[..., Any]) -> Plant:
     return lambda _, patch: patch.setattr(np.linalg, "norm", function)
 
@@ -171,6 +180,10 @@ FAULTS: dict[str, tuple[Plant, ...]] = {
     "api.norm-order": (norm(lambda *given, **more: NORM(*given, **more) * np.float32(1.0000002)),),
     "api.norm-dtype": (norm(lambda *given, **more: NORM(*given, **more).astype(np.float64)),),
     "api.norm-keepdims": (norm(lambda rows, axis, keepdims: NORM(rows, axis=axis)),),  # noqa: ARG005 - ignored
+    "api.library": (
+        encode(faults.unlike_numpy),
+        encode(lambda texts, **_: np.zeros((len(texts), _called()))),
+    ),
     "api.norm-scalar": (norm(lambda row: float(NORM(row))), norm(lambda row: NORM(row)[None])),
     "l0.typical": (normalize(faults.in_half), normalize(faults.upcast)),
     "l0.one-row": (normalize(lambda rows: stable(rows)[0]),),

@@ -136,6 +136,14 @@ def test_what_concerns_the_service_breaks(case: str, question: str) -> None:
     assert answers(judged) == YES | {question: "no"}
 
 
+def test_a_function_of_the_library_breaks_a_service_that_relies_on_it() -> None:
+    case = "api.library/cos_sim"
+    for relied, found, verdict in (((), "note", "pass"), (("cos_sim",), "fail", "regressed")):
+        judged = judge_service(fine, fails(case), *OWN, service={"relies_on": relied})
+        assert (outcome(judged, case)[0], judged.verdict) == (found, verdict)
+    assert answers(judged) == YES | {"stability": "no"}
+
+
 def test_a_served_dtype_is_declared_or_that_of_the_embedder_in_the_baseline() -> None:
     case = "l0.zero/subject/float16"
     declared = judge_service(fine, fails(case), *OWN, service={"dtypes": ("float16",)})
