@@ -387,8 +387,10 @@ DOTTED = 'a module and a name in it, such as "service.norm:normalize"'
         ('env = { A = "1" }\npass-env = ["A"]', "subject.pass-env: A has a value in env; delete one"),
         (
             'relies-on = ["cos_sim", "cosine_sim"]',
-            "subject.relies-on: 'cosine_sim' is no function that is tried (did you mean 'cos_sim'?); "
-            "see matrices/README.md",
+            (
+                "subject.relies-on: 'cosine_sim' is no function that is tried (did you mean 'cos_sim'?); "
+                "see matrices/README.md"
+            ),
         ),
         ("batch = 0", "subject.batch: expected a number of texts up to 4096, found 0"),
         ('setup = "start"', f"subject.setup: expected {DOTTED}, found 'start'"),
