@@ -10,7 +10,7 @@ import itertools
 import json
 from dataclasses import asdict, dataclass, field
 from fnmatch import fnmatchcase
-from functools import reduce
+from functools import lru_cache, reduce
 from pathlib import Path
 from typing import Any, Dict, List, Mapping, Optional, Sequence, Tuple, Union
 
@@ -312,8 +312,12 @@ def check_of(case: str) -> str:
 
 def load_checks(path: Path = CHECKS_FILE) -> Tuple[Check, ...]:
     """Every check of the suite, in the order of the file."""
-    with path.open("rb") as file:
-        return tuple(_check(entry) for entry in tomllib.load(file)["check"])
+    return _parse_checks(path.read_bytes())
+
+
+@lru_cache(maxsize=8)  # it takes 4 ms, and each cell of a run needs it several times
+def _parse_checks(content: bytes) -> Tuple[Check, ...]:
+    return tuple(_check(entry) for entry in tomllib.loads(content.decode())["check"])
 
 
 def list_features() -> Tuple[str, ...]:
