@@ -6,6 +6,7 @@ import os
 import shutil
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -19,10 +20,28 @@ if TYPE_CHECKING:
 HANGS_SECONDS = 3600
 """A search for a cause takes two minutes of two cores; a busy machine may take ten times as long."""
 
+FIRST = ("test_culprit", "test_planted_reference", "test_exit_codes")
+"""Files in the order in which two processes take them.
+
+A process takes a second file at once if its first has one or two tests, and keeps it until the first is done.
+So the search for a cause is followed by the file that runs no cell, and not by one that would wait for it.
+"""
+LAST = ("test_golden", "test_damage")
+"""Short ones, with which the process that is done first fills its time."""
+
 
 def pytest_itemcollected(item: pytest.Item) -> None:
     """Give every test an hour, after which it hangs for sure."""
     item.add_marker(pytest.mark.timeout(HANGS_SECONDS))
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Put the files in the order for two processes; those with neither place stay in that of their names."""
+    places = {name: place for place, name in enumerate((*FIRST, "", *LAST))}
+    real = [place for place, item in enumerate(items) if item.path.parent == Path(__file__).parent]
+    ordered = sorted(real, key=lambda place: places.get(items[place].path.stem, len(FIRST)))
+    for place, item in zip(real, [items[each] for each in ordered], strict=True):
+        items[place] = item
 
 
 @pytest.fixture(scope="session")
