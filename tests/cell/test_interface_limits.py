@@ -20,10 +20,14 @@ from harness.cell.normalization import (
     unit_length,
 )
 from harness.cell.normalizers import manual, stable
+from harness.cell.probable import bound_any, bound_formula
 
 CHECKS = {check.id: check for check in load_checks()}
 NORMALIZERS = {"manual": manual, "stable": stable}
 LAYOUTS = ("fortran", "strided", "reversed", "read-only")
+
+SOURCES = {"l0.reference/encode": bound_any(4096)}
+"""Other cases with a derived limit."""
 
 Rows = Callable[[str], Iterable[np.ndarray]]
 
@@ -59,6 +63,7 @@ def short(dtype: str) -> Iterable[np.ndarray]:
 VECTORS = ("typical", "one-row", "empty", "subnormal", "tiny", "huge", "mixed", "nan", "inf")
 DERIVED: dict[str, tuple[Rows, Callable[[str, np.ndarray], float]]] = {
     **{f"l0.{name}": (named(name), against_oracle) for name in VECTORS},
+    "l0.reference": (named("typical"), lambda _, rows: bound_formula(rows)),
     "l0.dimensions": (lengths, against_oracle),
     "l0.unit-length": (named("typical"), lambda n, rows: unit_length(n, NORMALIZERS[n], rows)["allowed"]),
     "l0.idempotent": (named("typical"), lambda n, rows: idempotence(n, NORMALIZERS[n], rows)["allowed"]),
@@ -106,6 +111,11 @@ def test_a_rounding_bound_is_the_limit(check: str, monkeypatch: pytest.MonkeyPat
         widest = max(derive(name, rows) for name in NORMALIZERS for rows in make_rows(dtype))
         assert widest <= limit * (1 + 1e-9)
         assert "layout" in check or limit <= widest * 1.001
+
+
+@pytest.mark.parametrize("case", SOURCES)
+def test_a_limit_of_rows_of_any_model_is_derived(case: str) -> None:
+    assert SOURCES[case] <= limit_of(case) <= SOURCES[case] * 1.001
 
 
 def test_every_numeric_limit_of_layer_l0_is_derived() -> None:

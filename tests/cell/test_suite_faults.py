@@ -185,6 +185,10 @@ FAULTS: dict[str, tuple[Plant, ...]] = {
         encode(lambda texts, **_: np.zeros((len(texts), _called()))),
     ),
     "api.norm-scalar": (norm(lambda row: float(NORM(row))), norm(lambda row: NORM(row)[None])),
+    "l0.reference": (
+        refer(lambda rows: stable(rows) * np.float32(1 + 1e-5)),
+        refer(lambda rows: np.roll(stable(rows), 1, axis=0)),
+    ),
     "l0.typical": (normalize(faults.in_half), normalize(faults.upcast)),
     "l0.one-row": (normalize(lambda rows: stable(rows)[0]),),
     "l0.empty": (normalize(lambda rows: rows.sum(axis=0)), normalize(faults.upcast)),

@@ -32,7 +32,13 @@ if TYPE_CHECKING:
 
 SUITE = Path(interface.__file__).with_name("suite")
 WIDTH = 16
-PREFERRED = {"normalizer": "subject", "dtype": "float32", "other": "max-eps", "feature": "convert_to_numpy"}
+PREFERRED = {
+    "normalizer": "subject",
+    "dtype": "float32",
+    "other": "max-eps",
+    "feature": "convert_to_numpy",
+    "source": "float32",
+}
 """Values of an axis that need no torch, or where a right normalizer equals a right reference."""
 
 
