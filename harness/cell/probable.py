@@ -4,9 +4,9 @@ The bound for certain grows with the number of terms, and would let a reference 
 Independent rounding errors mostly cancel (Higham and Mary, A New Approach to Probabilistic Rounding Error
 Analysis, 2019): a sum is off by the sum of its errors, each weighed by a partial sum. Uniform errors within u
 are sub-Gaussian with variance u**2 / 3, so the relative error exceeds ``CONFIDENCE * u * sqrt(weights / 3)``
-with a probability of at most 2 * exp(-CONFIDENCE**2 / 2) = 2.5e-14 a row. The weights are largest in the order
-of decreasing terms: in any order, pairwise ones included, the i-th largest partial sum holds no more terms
-than in that one, and no larger ones.
+with a probability of at most 2 * exp(-CONFIDENCE**2 / 2) = 2.5e-14 a row. The weights are largest in the
+order of decreasing terms: in any order, pairwise ones included, the i-th largest partial sum holds no more
+terms than in that one, and no larger ones.
 """
 
 from __future__ import annotations
