@@ -33,8 +33,11 @@ def call(normalize: Normalizer, rows: np.ndarray) -> Any:
 
 
 def in_order(rows: np.ndarray) -> bool:
-    """Whether rows are not contiguous, so sums run one element after the other."""
-    return bool(rows.flags.f_contiguous and not rows.flags.c_contiguous)
+    """Whether the elements of a row are farther apart than rows, so sums run one element after the other.
+
+    Strides tell it and flags do not: a slice of an array in Fortran order is not contiguous in either order.
+    """
+    return bool(min(rows.shape) > 1 and abs(rows.strides[0]) < abs(rows.strides[1]))
 
 
 def _extra(exact: oracle.Exact) -> float:

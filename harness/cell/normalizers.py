@@ -1,17 +1,26 @@
 """The two normalizers of the harness: the common manual formula, and the recommended ``stable``.
 
-The module needs NumPy only; ``stable`` and the two functions below it can be copied into a service.
+The module needs NumPy alone; without ``manual`` it can be pasted into a service.
 """
 
 from __future__ import annotations
 
 import math
+import sys
 from typing import Optional
 
 import numpy as np
 
-BLOCK = 256
-"""Rows per block in ``stable``, so intermediate arrays stay in the cache."""
+BLOCK = 2**20
+"""Elements per block in ``stable``, so intermediate arrays stay small."""
+
+HALVES = 2**16
+"""Elements per block of float16, whose intermediate arrays of 32 bits stay in the cache."""
+
+FEW_HALVES = 2**12
+"""Elements of float16 below which the casts of NumPy are faster than moving bits."""
+
+VECDOT = getattr(np, "vecdot", None)  # new in NumPy 2.0
 
 
 def manual(embeddings: np.ndarray) -> np.ndarray:
@@ -37,60 +46,123 @@ def stable(embeddings: np.ndarray) -> np.ndarray:
     """Normalize each row in its own dtype, right for rows of any norm: zero, subnormal, tiny, huge or mixed.
 
     float16 is computed in float32 and rounded once. Other dtypes use the plain sum of squares where it is
-    safe, at the cost of ``manual``; only the other rows are scaled by a power of two.
+    safe; only the other rows are scaled by a power of two. NumPy warns of nothing, whatever its settings.
 
     Args:
-        embeddings: array of shape (n, d), any real dtype; integers come back as float64. Never modified.
+        embeddings: array of shape (n, d), any real dtype and byte order; integers come back as float64. Never
+            modified. Where a thread flushes subnormals to zero, those of float32 and float64 count as zeros.
 
     Returns:
-        New array of the same shape and, for floats, the same dtype. Zero rows stay zero with their signs. A
-        NaN makes its row NaN; in a row with an infinity the infinities become NaN and the rest zero, as in
-        ``manual``. NumPy can warn of an overflow, as in ``manual`` (float32 norms beyond 1e19).
+        New array of the same shape and, for floats, the same dtype in native byte order. Zero rows stay zero
+        with their signs. A NaN makes its row NaN; in a row with an infinity the infinities become NaN and the
+        rest zero, as in ``manual``.
 
     Raises:
         numpy.exceptions.AxisError: not two dimensions.
-        TypeError: the dtype is not real.
+        TypeError: the dtype is not one of NumPy's real ones, or the array is masked.
     """
+    if isinstance(embeddings, np.ma.MaskedArray):
+        raise TypeError("the array is masked: fill or drop its masked elements first")
     given = np.asarray(embeddings)
     if given.ndim != 2:
         errors = getattr(np, "exceptions", np)  # their place in NumPy before 1.25
         raise errors.AxisError(1, given.ndim, "an array of shape (n, d) is needed")
+    if given.dtype.kind not in "fiub":
+        raise TypeError(f"the dtype is {given.dtype}, but should be a real one of NumPy: convert to float32")
     if given.dtype.kind != "f":
-        given = given.astype(np.float64, casting="same_kind")
-    if len(given) <= BLOCK:
-        return _unit_rows(given)
-    units = np.empty_like(given)
-    for start in range(0, len(given), BLOCK):
-        _unit_rows(given[start : start + BLOCK], units[start : start + BLOCK])
+        given = given.astype(np.float64)
+    elif not given.dtype.isnative:
+        given = given.astype(given.dtype.newbyteorder("="))
+    normalize, step = _unit_rows, BLOCK
+    if given.dtype == np.float16:
+        # Half of the smallest normal number is zero where the thread flushes subnormals.
+        usable = given.size >= FEW_HALVES and sys.float_info.min / 2 > 0
+        normalize, step = (_unit_halves, HALVES) if usable else (_unit_widened, BLOCK)
+    # In Fortran order a block of rows is scattered over the memory.
+    columns = given.strides[0] < given.strides[1]
+    step = len(given) if columns else max(1, step // max(1, given.shape[1]))
+    with np.errstate(all="ignore"):
+        if len(given) <= step:
+            return normalize(given)
+        units = np.empty_like(given)
+        for start in range(0, len(given), step):
+            normalize(given[start : start + step], units[start : start + step])
     return units
 
 
-def _unit_rows(given: np.ndarray, units: Optional[np.ndarray] = None) -> np.ndarray:
+def _sum_squares(rows: np.ndarray) -> np.ndarray:
+    """Sums of squares (k, 1) of rows (k, d), the same for a row in any batch; by BLAS if it can."""
+    if rows.strides[1] != rows.itemsize:
+        return np.asarray(np.add.reduce(rows * rows, axis=1, keepdims=True))
+    if len(rows) == 1:
+        return np.dot(rows, rows.T)
+    if VECDOT is not None:
+        return np.asarray(VECDOT(rows, rows)[:, None])
+    return np.asarray(np.matmul(rows[:, None, :], rows[:, :, None])[:, 0])
+
+
+def _unit_rows(rows: np.ndarray, units: Optional[np.ndarray] = None) -> np.ndarray:
     """Normalize rows (k, d) of floats, into ``units`` if given."""
-    rows = given.astype(np.float32) if given.dtype == np.float16 else given
-    squares = rows * rows
-    sums = np.add.reduce(squares, axis=1, keepdims=True)
-    if units is None:  # the memory of the squares is free again
-        units = squares if rows is given else np.empty_like(given)
+    sums = _sum_squares(rows)
     # Below the floor, underflow of squares would change the last bit of the norm.
-    floor = 1e-30 if sums.itemsize == 4 else 1e-290
+    floor = 1e-24 if sums.itemsize == 4 else 1e-290
     # argmin and argmax stop at a NaN, and take a tenth of the time of min and max on one row.
     if sums.size and floor < sums.item(sums.argmin()) and sums.item(sums.argmax()) < math.inf:
-        np.divide(rows, np.sqrt(sums), out=units, casting="same_kind")
-    else:
-        safe = (sums > floor) & (sums < math.inf)
-        np.divide(rows, np.sqrt(np.where(safe, sums, sums.dtype.type(1))), out=units, casting="same_kind")
-        unsafe = ~safe[:, 0]
-        units[unsafe] = _rescaled(rows[unsafe])
+        if units is None:
+            return np.asarray(rows / np.sqrt(sums))
+        return np.asarray(np.divide(rows, np.sqrt(sums), out=units, casting="same_kind"))
+    safe = (sums > floor) & (sums < math.inf)
+    norms = np.sqrt(np.where(safe, sums, sums.dtype.type(1)))
+    units = np.asarray(np.divide(rows, norms, out=units, casting="same_kind"))
+    unsafe = np.flatnonzero(~safe)
+    left = rows if len(unsafe) == len(rows) else rows[unsafe]
+    filled = (left != 0).any(axis=1)
+    if filled.any():
+        units[unsafe[filled]] = _rescaled(left[filled])
     return units
 
 
 def _rescaled(rows: np.ndarray) -> np.ndarray:
-    """Normalize rows (k, d) of any norm, each first scaled by a power of two to a peak of 0.5 to 1."""
-    with np.errstate(all="ignore"):
-        peak = np.abs(rows).max(axis=1, keepdims=True, initial=0)
-        exponent = np.frexp(np.where(np.isfinite(peak), peak, 1))[1]
-        scaled = np.ldexp(rows, -exponent)
-        norms = np.sqrt(np.add.reduce(scaled * scaled, axis=1, keepdims=True))
-        norms[norms == 0] = 1
-        return np.asarray(scaled / norms)
+    """Normalize rows (k, d) that are not zero, each first scaled by a power of two to a peak of 0.5 to 1."""
+    peaks = np.abs(rows).max(axis=1, keepdims=True)
+    exponents = np.frexp(np.where(np.isfinite(peaks), peaks, 1))[1]
+    scaled = np.ldexp(rows, -exponents)
+    norms = np.sqrt(_sum_squares(scaled))
+    norms[norms == 0] = 1  # subnormals that the thread flushes to zero
+    return np.asarray(scaled / norms)
+
+
+def _unit_widened(rows: np.ndarray, units: Optional[np.ndarray] = None) -> np.ndarray:
+    """Normalize rows (k, d) of float16 by the casts of NumPy."""
+    return _unit_rows(rows.astype(np.float32), np.empty_like(rows) if units is None else units)
+
+
+def _unit_halves(rows: np.ndarray, units: Optional[np.ndarray] = None) -> np.ndarray:
+    """Normalize rows (k, d) of float16 by moving their bits, ten times as fast as the casts of NumPy.
+
+    The bits of a half without its sign, 13 places to the left, are those of a float32 that is smaller by
+    2**112. On the way back, half of the last place is added before the others are dropped: a quotient just
+    between two halves is rounded up, where a cast rounds to the even one.
+    """
+    bits = rows.view(np.uint16)
+    magnitudes = bits & 0x7FFF
+    wide = magnitudes.astype(np.uint32)
+    wide <<= 13
+    numbers = wide.view(np.float32)
+    numbers *= np.float32(2.0**96)  # not 112, or the norm of large halves overflows below
+    norms = np.maximum(_sum_squares(numbers), np.float32(1e-30))  # that of the smallest half is 8e-25
+    np.sqrt(norms, out=norms)
+    norms *= np.float32(2.0**112)
+    numbers /= norms
+    wide += 0x1000
+    wide >>= 13
+    signed = bits & 0x8000
+    signed |= wide.astype(np.uint16)
+    found = signed.view(np.float16)
+    if magnitudes.size and magnitudes.item(magnitudes.argmax()) >= 0x7C00:  # NaN or inf
+        unusual = (magnitudes >= 0x7C00).any(axis=1)
+        found[unusual] = _unit_widened(rows[unusual])
+    if units is None:
+        return found
+    units[...] = found
+    return units

@@ -7,6 +7,9 @@ from typing import Callable, Dict
 
 import numpy as np
 
+TIMES = 40
+"""Repetitions of short vectors, for normalizers that compute large batches in another way than small ones."""
+
 WIDTH = 384
 """Elements per row, as in all-MiniLM-L6-v2."""
 
@@ -106,14 +109,14 @@ def _mixed(dtype: np.dtype) -> np.ndarray:
     for part in parts:
         rows[start : start + len(part), : part.shape[1]] = part
         start += len(part)
-    return rows
+    return np.tile(rows, (TIMES, 1))
 
 
 def _nan(dtype: np.dtype) -> np.ndarray:
     rows = _normal("nan", 8, 16).astype(dtype)
     rows[1, 3] = rows[4, 0] = rows[4, 15] = np.nan
     rows[6] = np.nan
-    return rows
+    return np.tile(rows, (TIMES, 1))
 
 
 def _inf(dtype: np.dtype) -> np.ndarray:
@@ -121,7 +124,7 @@ def _inf(dtype: np.dtype) -> np.ndarray:
     rows[1, 3], rows[3, 0], rows[4, 2] = np.inf, -np.inf, np.inf
     rows[4, 9] = -np.inf
     rows[6, 1], rows[6, 2] = np.inf, np.nan
-    return rows
+    return np.tile(rows, (TIMES, 1))
 
 
 VECTORS: Dict[str, Callable[[np.dtype], np.ndarray]] = {
