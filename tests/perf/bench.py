@@ -14,7 +14,7 @@ import msgspec
 
 from harness.errors import MachineError
 from harness.processes import run
-from harness.records import CellResult, Plan
+from harness.records import Cell, CellResult, Plan
 
 Read = TypeVar("Read")
 
@@ -50,8 +50,8 @@ class Bench:
             )
         return time.perf_counter() - begun
 
-    async def tell(self, argv: Sequence[str]) -> dict[str, float]:
-        """What a command that measures itself prints, as JSON.
+    async def tell(self, argv: Sequence[str], kind: type[Read]) -> Read:
+        """What a command that measures itself prints, as JSON of this kind.
 
         Raises:
             MachineError: it failed, or printed something else.
@@ -60,7 +60,7 @@ class Bench:
         if done.returncode != 0:
             raise MachineError(f"{' '.join(argv)}: exit {done.returncode}\n{done.stderr[-2000:]}")
         try:
-            return msgspec.json.decode(done.stdout, type=dict[str, float])
+            return msgspec.json.decode(done.stdout, type=kind)
         except msgspec.DecodeError as error:
             raise MachineError(f"{' '.join(argv)}: {error}: {done.stdout[:200]}") from error
 
@@ -90,11 +90,20 @@ class Bench:
         Raises:
             MachineError: there is no run to tell which it is.
         """
-        plan = _read(self.run / "plan.json", Plan)
-        digests = [each.lock.digest for each in plan.cells if each.cell.id == self.cell]
-        if not digests:
+        found = [environment for cell, environment in self.find_environments() if cell.id == self.cell]
+        if not found:
             raise MachineError(f"{self.run}: {self.cell} is not in the plan")
-        return self.scratch / "store" / "envs" / digests[0][:20]
+        return found[0]
+
+    def find_environments(self) -> list[tuple[Cell, Path]]:
+        """The cells of the newest run with their environments in the first store.
+
+        Raises:
+            MachineError: there is no run to tell which they are.
+        """
+        plan = _read(self.run / "plan.json", Plan)
+        envs = self.scratch / "store" / "envs"
+        return [(each.cell, envs / each.lock.digest[:20]) for each in plan.cells]
 
 
 def _read(path: Path, kind: type[Read]) -> Read:

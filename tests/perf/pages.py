@@ -22,7 +22,7 @@ async def measure_pages(bench: Bench, rounds: int) -> list[Figure]:
     for number in range(rounds):
         bench.say(f"the page and the terminal report of {CELLS} cells, {number + 1} of {rounds}")
         argv = (sys.executable, "-m", "perf.rendering", str(PUBLISHED), str(CELLS), str(RUNS))
-        told.append(await bench.tell(argv))
+        told.append(await bench.tell(argv, dict[str, float]))
     return [
         Figure(f"asking a history of {RUNS} runs", "s", tuple(each["history"] for each in told)),
         Figure(f"the page of {CELLS} cells", "s", tuple(each["page"] for each in told), "at most 3"),

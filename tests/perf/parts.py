@@ -20,6 +20,7 @@ from harness.sweep.limits import count_cores
 from perf.bench import Bench
 from perf.figures import Figure, compare
 from perf.newcomer import measure_newcomer
+from perf.normalizing import measure_normalizers
 from perf.pages import measure_pages
 
 
@@ -152,6 +153,7 @@ PARTS = {
     "pages": Part(measure_pages, needs_run=False),
     "environment": Part(_environments),
     "overhead": Part(_overhead),
+    "normalizers": Part(measure_normalizers, usual=False, needs_run=False),
     "cores": Part(_cores, usual=False),
     "plain": Part(_plain, usual=False),
     "sweep": Part(_sweeps, usual=False),

@@ -42,7 +42,8 @@ def test_a_broken_harness_is_not(tmp_path: Path, code: int) -> None:
 
 def test_what_a_command_tells_is_read(tmp_path: Path) -> None:
     bench = make_bench(tmp_path)
-    assert asyncio.run(Bench.tell(bench, (sys.executable, "-c", "print('{\"a\": 1.5}')"))) == {"a": 1.5}
+    command = (sys.executable, "-c", "print('{\"a\": 1.5}')")
+    assert asyncio.run(Bench.tell(bench, command, dict[str, float])) == {"a": 1.5}
     for script in ("print('words')", "raise SystemExit(3)"):
         with pytest.raises(MachineError):
-            asyncio.run(Bench.tell(bench, (sys.executable, "-c", script)))
+            asyncio.run(Bench.tell(bench, (sys.executable, "-c", script), dict[str, float]))

@@ -67,6 +67,9 @@ def test_every_part_in_its_order(tmp_path: Path) -> None:
             Figure("its suite by hand", "s", (10.0, 10.0)),
             Figure("through the harness / by hand", "x", (1.1, 1.1), "at most 1.10"),
         ),
+        "normalizers": (
+            Figure("numpy 2.4.6 float16 32 x 384: stable / torch", "x", (1.25, 1.5), "at most 1.5"),
+        ),
         "cores": (Figure("cores busy during the contract phase", "%", busy.values),),
         "plain": (
             Figure("a warm environment by nox, virtualenv and pip", "s", (90.0, 90.0)),
@@ -87,6 +90,7 @@ def test_every_part_in_its_order(tmp_path: Path) -> None:
     assert bench.ran == [
         *("sweep --only", "sweep --only --checks", "sweep --only --checks"),
         *("sweep --only --rerun", "by hand") * 2,
+        "sweep --checks",
         *("sweep --only --checks", "sweep --only --rerun"),
         *("sweep --only --checks", "plain") * 2,
         *("sweep --rerun", "sweep", "sweep"),

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import msgspec
-from perf.bench import Bench
+from perf.bench import Bench, Read
 from support.runs import make_plan, make_planned, make_result
 
 from harness.records import CellResult
@@ -34,11 +34,14 @@ class FakeBench(Bench):
             self.leave_run(f"run-{len(self.ran)}")
         return spent
 
-    async def tell(self, argv: Sequence[str]) -> dict[str, float]:
+    async def tell(self, argv: Sequence[str], kind: type[Read]) -> Read:
         self.cost(argv)
+        if "harness.cell.speed" in argv:
+            assert argv[1:] == ("-m", "harness.cell.speed", "--json", "--rounds", "42")
+            return msgspec.convert({"float16 32 x 384: stable / torch": [1.25, 1.5]}, kind)
         told = ("reports/openvino/results.json.gz", "200", "100")
         assert argv[1:] == ("-m", "perf.rendering", *told)
-        return {"history": 4.0, "page": 2.0, "terminal": 0.5, "bytes": 3_000_000.0}
+        return msgspec.convert({"history": 4.0, "page": 2.0, "terminal": 0.5, "bytes": 3_000_000.0}, kind)
 
     def leave_run(self, name: str) -> None:
         folder = self.scratch / "reports" / "runs" / name
