@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+import math
+from dataclasses import dataclass
 from typing import Dict, List, Literal, Optional, Tuple
 
 import numpy as np
@@ -29,18 +30,50 @@ KEPT: Dict[str, Tuple[List[List[float]], ...]] = {
 """Rows that failed once: those of the known divergences, and counterexamples of Hypothesis."""
 
 
+FILLED = 0.9
+"""Smallest share of examples with a row that is not zero; others test nothing but the guard."""
+
+
+def _shapes() -> st.SearchStrategy[Tuple[int, int]]:
+    return st.tuples(st.integers(1, 3), st.integers(1, 8))
+
+
 def finite_rows(dtype: str) -> st.SearchStrategy[np.ndarray]:
-    """Arrays of 1 to 3 rows and 1 to 8 columns with any finite numbers of the dtype."""
+    """Arrays of 1 to 3 rows and 1 to 8 columns with any finite numbers of the dtype, not all zero."""
     top = float(np.finfo(dtype).max)
     numbers = st.floats(-top, top, width=WIDTHS[dtype])
-    shapes = st.tuples(st.integers(1, 3), st.integers(1, 8))
 
     def _filled(shape: Tuple[int, int]) -> st.SearchStrategy[np.ndarray]:
         size = shape[0] * shape[1]
-        flat = st.lists(numbers, min_size=size, max_size=size)
+        flat = st.lists(numbers, min_size=size, max_size=size).filter(any)
         return flat.map(lambda drawn: np.array(drawn, dtype).reshape(shape))
 
-    return shapes.flatmap(_filled)
+    return _shapes().flatmap(_filled)
+
+
+def safe_rows(dtype: str) -> st.SearchStrategy[np.ndarray]:
+    """Arrays of 1 to 3 rows and 1 to 8 columns whose squares fit the dtype; only the first is never zero.
+
+    A row has numbers from -1 to 1, one of them at least a half, times a power of two.
+    """
+    low, high = oracle.safe_norms(dtype, 8)
+    scales = st.integers(math.ceil(math.log2(low)) + 1, math.floor(math.log2(high)) - 2)
+    numbers = st.floats(-1, 1, width=WIDTHS[dtype])
+    peaks = st.floats(0.5, 1, width=WIDTHS[dtype])
+
+    def _row(width: int) -> st.SearchStrategy[np.ndarray]:
+        rest = st.lists(numbers, min_size=width - 1, max_size=width - 1)
+        return st.builds(
+            lambda peak, others, place, scale: np.ldexp(np.insert(others, place % width, peak), scale),
+            *(peaks, rest, st.integers(0, 7), scales),
+        )
+
+    def _filled(shape: Tuple[int, int]) -> st.SearchStrategy[np.ndarray]:
+        row = _row(shape[1])
+        others = st.lists(row | st.just(np.zeros(shape[1])), min_size=shape[0] - 1, max_size=shape[0] - 1)
+        return st.builds(lambda first, more: np.array([first, *more], dtype), row, others)
+
+    return _shapes().flatmap(_filled)
 
 
 def safe(rows: np.ndarray) -> np.ndarray:
@@ -61,7 +94,8 @@ class Search:
     worst: Optional[Difference] = None
     rows: Optional[np.ndarray] = None
     examples: int = 0
-    broken: int = field(default=0)
+    filled: int = 0
+    broken: int = 0
 
     def try_rows(self, rows: np.ndarray) -> float:
         """Measure one example and return its error as a multiple of the bound."""
@@ -77,6 +111,7 @@ class Search:
                 found if zeros.within else Difference(np.inf, found.allowed, zeros.worst, 1.0, zeros.sample)
             )
         self.examples += 1
+        self.filled += bool(rows.any())
         self.broken += not found.within
         ratio = found.value / found.allowed
         if self.worst is None or ratio > self.worst.value / self.worst.allowed:
@@ -84,9 +119,19 @@ class Search:
         return min(ratio, 1e9)
 
     def fields(self) -> Fields:
-        """The worst example as fields of the ``record`` fixture."""
+        """The worst example as fields of the ``record`` fixture.
+
+        Raises:
+            RuntimeError: too few examples have a row that is not zero, so the search shows nothing.
+        """
         if self.worst is None or self.rows is None:
             raise RuntimeError("no example was tried")
+        if self.filled < FILLED * self.examples:
+            raise RuntimeError(f"only {self.filled} of {self.examples} examples have a row that is not zero")
         sample = f"{self.worst.sample} in {self.rows.tolist()}"
-        facts = {"examples": self.examples, "broken_examples": self.broken}
+        facts = {
+            "examples": self.examples,
+            "examples_with_a_row_that_is_not_zero": self.filled,
+            "broken_examples": self.broken,
+        }
         return fields(self.worst, sample=sample, share=self.broken / self.examples, facts=facts)

@@ -1,15 +1,15 @@
-"""Measurements of a normalizer: errors against oracle and reference, properties, other normalizers."""
+"""Measurements of the values of a normalizer: errors against oracle and reference, properties."""
 
 from __future__ import annotations
 
 import math
-from typing import Any, Callable, Dict, Iterable, List, Optional, Tuple
+from typing import Any, Callable, Dict, Optional, Tuple
 
 import numpy as np
 
 from harness.cell import oracle
 from harness.cell.oracle import Difference, compare, compare_zeros, element_errors
-from harness.cell.vectors import coarse, shifted, vectors
+from harness.cell.vectors import coarse, shifted
 
 Normalizer = Callable[[np.ndarray], Any]
 """A function from an array (n, d) to an array (n, d)."""
@@ -27,9 +27,17 @@ BLAME = {
 
 
 def call(normalize: Normalizer, rows: np.ndarray) -> Any:
-    """Normalize without the IEEE warnings of NumPy; the result is judged instead."""
+    """Normalize without the IEEE warnings of NumPy; the result is judged instead.
+
+    A normalizer that works in place has a result of its own, and the rows are put back.
+    """
+    before = rows.copy()
     with np.errstate(all="ignore"):
-        return normalize(rows)
+        result = normalize(rows)
+    if rows.tobytes() != before.tobytes():
+        result = np.array(result)
+        rows[...] = before
+    return result
 
 
 def in_order(rows: np.ndarray) -> bool:
@@ -225,9 +233,6 @@ def _first_broken(name: str, normalize: Normalizer, rows: np.ndarray, exponents:
 SHIFTS = {"float16": (-2, 3), "float32": (-20, 20), "float64": (-200, 200)}
 """Exponents of two that keep the squares of typical rows in the dtype; scaling changes no result."""
 
-SEEN = ("typical", "one-row", "empty", "mixed-zero", "tiny", "huge", "nan", "inf")
-"""The vectors of the checks of type, shape and side effects."""
-
 
 def unit_length(name: str, normalize: Normalizer, rows: np.ndarray) -> Fields:
     """Measure the distance of the norms of the results from 1, in eps of the dtype.
@@ -276,55 +281,12 @@ def scale_invariance(name: str, normalize: Normalizer, rows: np.ndarray) -> Fiel
     return fields(worst, facts={"power_of_two": shift})
 
 
-def _count(faults: List[str], looked_at: Iterable[str]) -> Fields:
-    return {
-        "value": len(faults),
-        "unit": "vectors",
-        "bound": "equal",
-        "allowed": 0,
-        "sample": "; ".join(faults),
-        "facts": {"vectors": ", ".join(looked_at)},
-    }
-
-
-def _form(result: Any) -> Tuple[str, Any, str]:
-    return type(result).__name__, getattr(result, "shape", None), str(getattr(result, "dtype", "none"))
-
-
-def form(normalize: Normalizer, dtype: str) -> Fields:
-    """Count vectors whose result is not an array of the same shape and dtype."""
-    faults = []
-    for vector in SEEN:
-        rows = vectors(vector, dtype)
-        result = call(normalize, rows)
-        if _form(result) != _form(rows):
-            faults.append(f"{vector}: {_form(result)} from {_form(rows)}")
-    return _count(faults, SEEN)
-
-
-def side_effects(normalize: Normalizer, dtype: str) -> Fields:
-    """Count vectors that were modified, or whose memory the result shares."""
-    faults = []
-    for vector in SEEN:
-        rows = vectors(vector, dtype)
-        before = rows.tobytes()
-        result = call(normalize, rows)
-        if rows.tobytes() != before:
-            faults.append(f"{vector}: the input was modified")
-        elif rows.size and np.shares_memory(result, rows):
-            faults.append(f"{vector}: the result shares the memory of the input")
-    return _count(faults, SEEN)
-
-
-# The reference utility and other common normalizers, as functions of an array (n, d)
+# The reference utility as a function of an array (n, d)
 #
-# Torch and scikit-learn are imported in the call, so a cell without them fails case by case.
-
-EPS = 1e-12
-"""The eps of torch, which is common in manual code."""
+# Torch is imported in the call, so a cell without it fails case by case.
 
 
-def _tensor(rows: np.ndarray) -> Any:
+def to_tensor(rows: np.ndarray) -> Any:
     """A tensor of a copy; torch rejects negative strides and warns about read-only memory."""
     import torch  # noqa: PLC0415 - see above
 
@@ -335,47 +297,4 @@ def reference(rows: np.ndarray) -> np.ndarray:
     """``sentence_transformers.util.normalize_embeddings`` on the tensor of the same numbers."""
     from sentence_transformers.util import normalize_embeddings  # noqa: PLC0415 - see above
 
-    return np.asarray(normalize_embeddings(_tensor(rows)).numpy())
-
-
-def torch_functional(rows: np.ndarray) -> np.ndarray:
-    """``torch.nn.functional.normalize`` with its defaults, which the reference calls."""
-    from torch.nn.functional import normalize  # noqa: PLC0415 - see above
-
-    return np.asarray(normalize(_tensor(rows), p=2, dim=1).numpy())
-
-
-def torch_norm_formula(rows: np.ndarray) -> np.ndarray:
-    """``t / t.norm(dim=1, keepdim=True)``, without a guard."""
-    tensor = _tensor(rows)
-    return np.asarray((tensor / tensor.norm(dim=1, keepdim=True)).numpy())
-
-
-def sklearn(rows: np.ndarray) -> np.ndarray:
-    """``sklearn.preprocessing.normalize``.
-
-    Raises:
-        ImportError: scikit-learn is not installed.
-    """
-    from sklearn.preprocessing import normalize  # noqa: PLC0415 - see above
-
-    return np.asarray(normalize(rows))
-
-
-def additive_eps(rows: np.ndarray) -> np.ndarray:
-    """``x / (norm + 1e-12)``."""
-    return np.asarray(rows / (np.linalg.norm(rows, axis=1, keepdims=True) + EPS))
-
-
-def max_eps(rows: np.ndarray) -> np.ndarray:
-    """``x / max(norm, 1e-12)``."""
-    return np.asarray(rows / np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), EPS))
-
-
-OTHERS: Dict[str, Callable[[np.ndarray], np.ndarray]] = {
-    "torch-functional": torch_functional,
-    "sklearn": sklearn,
-    "torch-norm-formula": torch_norm_formula,
-    "additive-eps": additive_eps,
-    "max-eps": max_eps,
-}
+    return np.asarray(normalize_embeddings(to_tensor(rows)).numpy())

@@ -13,8 +13,11 @@ TIMES = 40
 WIDTH = 384
 """Elements per row, as in all-MiniLM-L6-v2."""
 
-DIMENSIONS = (1, 2, 3, 7, 8, 9, 64, 127, 128, 129, 384, 1000, 4096)
-"""Row lengths on both sides of the blocks of summation (8, 128), a usual one and a long one."""
+DIMENSIONS = (
+    *(1, 2, 3, 7, 8, 9, 64, 127, 128, 129),
+    *(256, 384, 512, 768, 1000, 1024, 1536, 3072, 4096),
+)
+"""Row lengths on both sides of the blocks of summation (8, 128), those of usual models, and a long one."""
 
 
 def _normal(name: str, rows: int, d: int = WIDTH) -> np.ndarray:
@@ -46,9 +49,17 @@ def _mixed_zero(dtype: np.dtype) -> np.ndarray:
 
 
 def _many_rows(dtype: np.dtype) -> np.ndarray:
-    """More rows than a block of any normalizer, with zero rows at likely block boundaries."""
-    rows = _normal("many-rows", 600, 16).astype(dtype)
-    rows[[0, 127, 128, 255, 256, 511, 512, 599]] = 0
+    """More rows than a block of any normalizer, with zero rows at both ends and at likely seams."""
+    rows = _normal("many-rows", 5000, 16).astype(dtype)
+    seams = np.array([2**power for power in range(5, 13)])
+    rows[[0, *(seams - 1), *seams, 1000, 3000, 4999]] = 0
+    return rows
+
+
+def _unit(dtype: np.dtype) -> np.ndarray:
+    """Rows that are right as they are: one element is 1 or -1."""
+    rows = np.zeros((16, WIDTH), dtype)
+    rows[np.arange(16), np.arange(16)] = np.where(np.arange(16) % 2, -1, 1)
     return rows
 
 
@@ -136,6 +147,7 @@ VECTORS: Dict[str, Callable[[np.dtype], np.ndarray]] = {
     "many-rows": _many_rows,
     "signed-zero": _signed_zero,
     "single": _single,
+    "unit": _unit,
     "subnormal": _subnormal,
     "tiny": _tiny,
     "small": _small,

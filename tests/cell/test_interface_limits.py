@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from harness.cell import normalization, oracle, vectors
+from harness.cell.calls import KINDS
 from harness.cell.interface import load_checks, select_cases
 from harness.cell.normalization import (
     allowed,
@@ -31,6 +32,14 @@ SOURCES = {"l0.reference/encode": bound_any(4096)}
 """Other cases with a derived limit."""
 
 Rows = Callable[[str], Iterable[np.ndarray]]
+
+
+SEVERAL = {"l0.layout", "l0.parity-layout", "l0.input-kinds"}
+"""Checks whose inputs have bounds of their own, all below the limit."""
+
+
+def floats(rows: np.ndarray) -> np.ndarray:
+    return rows if rows.dtype.kind == "f" else rows.astype(np.float64)
 
 
 def named(*names: str) -> Rows:
@@ -82,6 +91,10 @@ DERIVED: dict[str, tuple[Rows, Callable[[str, np.ndarray], float]]] = {
     "l0.parity-dimensions": (lengths, parity),
 }
 DERIVED |= {
+    f"l0.input-kinds/{kind}": (lambda _, kind=kind: [floats(KINDS[kind]())], against_oracle)  # type: ignore[misc]
+    for kind in KINDS
+}
+DERIVED |= {
     f"{check}/{layout}": (lambda dtype, layout=layout: [vectors.laid_out(layout, dtype)], of)  # type: ignore[misc]
     for check, of in (("l0.layout", against_oracle), ("l0.parity-layout", parity))
     for layout in LAYOUTS
@@ -102,7 +115,7 @@ def limit_of(case: str, tolerances: Mapping[str, float] | None = None) -> float:
 
 @pytest.mark.parametrize("check", DERIVED)
 def test_a_rounding_bound_is_the_limit(check: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Rounded up, so at most a thousandth above the widest; a layout may be narrower than its check."""
+    """Rounded up, so at most a thousandth above the widest; one of several inputs may be narrower."""
     monkeypatch.setattr(
         normalization, "reference", lambda rows: rows
     )  # no torch here: what is allowed depends on rows
@@ -114,7 +127,7 @@ def test_a_rounding_bound_is_the_limit(check: str, monkeypatch: pytest.MonkeyPat
         widest[limit] = max(found, widest.get(limit, 0.0))
     for limit, found in widest.items():
         assert found <= limit * (1 + 1e-9)
-        assert "layout" in check or limit <= found * 1.001
+        assert check.split("/", maxsplit=1)[0] in SEVERAL or limit <= found * 1.001
 
 
 @pytest.mark.parametrize("case", SOURCES)
@@ -135,6 +148,13 @@ def read_constant(module: str, name: str) -> float:
     return float(re.findall(rf"^{name} = ([0-9.]+)$", source, re.MULTILINE)[0])
 
 
+def test_the_limit_of_a_large_batch_is_that_of_its_rows() -> None:
+    rows = np.ones((1, int(read_constant("suite/test_rt.py", "DIMENSION"))), np.float32)
+    for name in NORMALIZERS:
+        derived = allowed(name, rows, oracle.normalize(rows))
+        assert derived <= limit_of(f"rt.large-batch/{name}") * (1 + 1e-9) <= derived * 1.001
+
+
 def test_limits_that_are_said_twice_are_the_same() -> None:
     assert limit_of("rt.memory/manual") == read_constant("suite/test_rt.py", "ALLOWED")
     source = Path(oracle.__file__).parent.joinpath("controls.py").read_text("utf-8")
@@ -147,9 +167,9 @@ def test_limits_that_are_said_twice_are_the_same() -> None:
             assert limit_of(case, {f"{name}.{output}": 1e-3}) == factor * 1e-3
 
 
-def test_recorded_only_are_the_36_cases_that_measure_what_cannot_be_wrong() -> None:
+def test_recorded_only_are_the_99_cases_that_measure_what_cannot_be_wrong() -> None:
     unbound = [check for check in CHECKS.values() if check.bounds == (("else", "none"),)]
-    assert sum(len(check.cases(("manual", "stable"))) for check in unbound) == 36
+    assert sum(len(check.cases(("manual", "stable"))) for check in unbound) == 99
 
 
 def test_a_selection_with_a_limit_has_the_margins_that_its_severity_needs() -> None:

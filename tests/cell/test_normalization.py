@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from hypothesis.errors import UnsatisfiedAssumption
 
-from harness.cell import explored, normalization, vectors
+from harness.cell import calls, explored, normalization, vectors
 from harness.cell.normalizers import manual, stable
 
 if TYPE_CHECKING:
@@ -130,13 +130,11 @@ def test_invariants_see_their_fault() -> None:
     assert broken(normalization.unit_length("subject", visible_eps, rows))
     assert broken(normalization.idempotence("subject", visible_eps, rows))
     assert broken(normalization.scale_invariance("subject", visible_eps, rows))
-    assert normalization.form(upcast, "float32")["value"] == len(normalization.SEEN)
-    modified = normalization.side_effects(in_place, "float32")
+    assert calls.form(upcast, "float32")["value"] == len(calls.SEEN)
+    modified = calls.side_effects(in_place, "float32")
     assert modified["value"] > 0
     assert modified["sample"].startswith("typical: the input was modified; one-row: the input was modified")
-    assert normalization.side_effects(np.asarray, "float32")["sample"].startswith(
-        "typical: the result shares"
-    )
+    assert calls.side_effects(np.asarray, "float32")["sample"].startswith("typical: the result shares")
 
 
 @pytest.mark.parametrize("dtype", ["float16", "float32", "float64"])
@@ -147,8 +145,8 @@ def test_a_right_one_keeps_every_invariant(dtype: str) -> None:
         assert not broken(normalization.unit_length(name, function, rows))
         assert not broken(normalization.idempotence(name, function, rows))
         assert not broken(normalization.scale_invariance(name, function, rows))
-        assert normalization.form(function, dtype)["value"] == 0
-        assert normalization.side_effects(function, dtype)["value"] == 0
+        assert calls.form(function, dtype)["value"] == 0
+        assert calls.side_effects(function, dtype)["value"] == 0
 
 
 @pytest.mark.parametrize("dtype", ["float16", "float32", "float64"])

@@ -85,6 +85,12 @@ def test_the_chain_of_a_pairwise_sum(d: int, chain: int) -> None:
     assert oracle.pairwise_chain(d) == chain
 
 
+def test_the_chain_of_a_dot_product_is_that_of_its_kernel() -> None:
+    chains = {d: oracle.dot_chain("float32", d) for d in (0, 1, 8, 31, 32, 33, 384, 1000)}
+    assert chains == {0: 0, 1: 0, 8: 7, 31: 30, 32: 5, 33: 6, 384: 27, 1000: 73}
+    assert oracle.dot_chain("float64", 384) == 50
+
+
 def test_bounds_in_ulps() -> None:
     rounded = {
         (name, dtype): round(oracle.allowed(name, dtype, 384), 2)
@@ -95,5 +101,5 @@ def test_bounds_in_ulps() -> None:
         ("manual", "float16"): 3.03,
         ("manual", "float32"): 10.61,
         ("stable", "float16"): 0.51,
-        ("stable", "float32"): 10.61,
+        ("stable", "float32"): 16.16,
     }

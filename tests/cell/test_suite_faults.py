@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sys
 from collections.abc import Callable, Iterator
@@ -23,6 +24,7 @@ from harness.cell.normalizers import manual, stable
 from harness.cell.record import CheckFailedError
 
 CHECKS = {check.id: check for check in load_checks() if check.by == "cell"}
+LAYOUTS = ("fortran", "strided", "reversed", "read-only")
 RECORDED = {"api.promotion", "l0.margin", "l0.others", "l0.precision", "l0.precision-reference"}
 """Checks whose title says that they are recorded only."""
 
@@ -55,6 +57,20 @@ def derandomized() -> Iterator[None]:
 
 def normalize(function: Callable[[Any], Any]) -> Plant:
     return lambda world, _: world.update(normalize=function)
+
+
+def keep_arrays(function: Callable[[Any], Any]) -> Plant:
+    """Normalize so, the arrays of an embedder that returns them again."""
+
+    def plant(world: World, _: pytest.MonkeyPatch) -> None:
+        world["normalize"] = function
+        world["answers"].subject = faults.Keeping()
+
+    return plant
+
+
+def take(kind: str, function: Callable[[Any], Any]) -> Plant:
+    return lambda world, _: world.update(kind=kind, normalize=function)
 
 
 def refer(function: Callable[[Any], Any]) -> Plant:
@@ -194,7 +210,12 @@ FAULTS: dict[str, tuple[Plant, ...]] = {
     "l0.empty": (normalize(lambda rows: rows.sum(axis=0)), normalize(faults.upcast)),
     "l0.zero": (normalize(faults.without_guard),),
     "l0.mixed-zero": (normalize(faults.guard_for_all),),
-    "l0.many-rows": (normalize(faults.without_the_last_block),),
+    "l0.many-rows": (
+        normalize(faults.without_the_last_block),
+        normalize(faults.beyond(600)),
+        normalize(faults.beyond(4096)),
+        normalize(faults.in_chunks),
+    ),
     "l0.signed-zero": (normalize(lambda rows: stable(rows) + np.float32(0)),),
     "l0.single": (normalize(faults.by_reciprocal),),
     "l0.subnormal": (normalize(manual),),
@@ -206,15 +227,32 @@ FAULTS: dict[str, tuple[Plant, ...]] = {
         normalize(lambda rows: rows * rows.sum()),
     ),
     "l0.inf": (normalize(lambda rows: stable(np.nan_to_num(rows))),),
-    "l0.dimensions": (normalize(faults.without_the_odd_one),),
+    "l0.dimensions": (
+        normalize(faults.without_the_odd_one),
+        *(normalize(faults.at_width(width)) for width in (256, 384, 512, 768, 1024, 1536, 3072)),
+    ),
     "l0.layout": (normalize(faults.of_raw_memory),),
     "l0.integer": (normalize(lambda rows: stable(rows).astype(rows.dtype)),),
     "l0.dtype-shape": (normalize(faults.upcast), normalize(lambda rows: stable(rows)[:1])),
     "l0.unit-length": (normalize(faults.with_eps),),
     "l0.idempotent": (normalize(faults.with_eps),),
     "l0.scale-invariant": (normalize(faults.with_eps),),
-    "l0.input-unmodified": (normalize(faults.in_place), normalize(np.asarray)),
-    "l0.one-dimensional": (normalize(lambda rows: rows),),
+    "l0.input-unmodified": tuple(
+        keep_arrays(function) for function in (faults.in_place, np.asarray, faults.unless_unit)
+    ),
+    "l0.result-kept": (normalize(faults.into_a_buffer),),
+    "l0.result-memory": (normalize(faults.read_only), normalize(faults.upside_down)),
+    "l0.warnings": (normalize(faults.warning), normalize(faults.guarded_afterwards)),
+    "l0.input-kinds": (
+        take("list", lambda rows: stable(rows.astype(np.float64))),
+        take("byte-order", faults.of_little_endian),
+        take("uint8", faults.of_small_integers),
+        take("bool", faults.of_small_integers),
+    ),
+    "l0.one-dimensional": (
+        normalize(lambda rows: rows),
+        normalize(lambda rows: np.atleast_2d(stable(np.atleast_2d(rows)))),
+    ),
     "l0.property-safe": (normalize(faults.with_eps), normalize(faults.without_guard)),
     "l0.property-full": (normalize(manual),),
     "l0.parity-typical": (refer(faults.in_half), refer(faults.upcast), refer(faults.with_eps)),
@@ -253,6 +291,7 @@ FAULTS: dict[str, tuple[Plant, ...]] = {
     "rt.threads": (embed(faults.OneRequest()), embed(faults.TwoLimits())),
     "rt.again": (lambda world, _: world.update(started=(faults.raising, "float32")),),
     "rt.deterministic": (embed(faults.Counting()),),
+    "rt.large-batch": (normalize(faults.beyond(20_000)), normalize(faults.in_half)),
     "rt.memory": (normalize(faults.hoarding),),
     "rt.texts": (
         embed(faults.Shapeless()),
@@ -279,6 +318,76 @@ def test_every_check_has_a_fault_or_is_only_recorded() -> None:
 def test_a_check_passes_where_there_is_no_fault(suite: Suite, check: str) -> None:
     observed = World.of(CHECKS[check]).run(suite[check])
     assert (observed["bound"] == "none") == (check in RECORDED)
+
+
+def one_by_one(rows: Any) -> Any:
+    """The formula on each row, with a norm of one dimension."""
+    units = np.empty_like(rows)
+    for place, row in enumerate(rows):
+        norm = np.linalg.norm(row)
+        units[place] = row / np.where(norm == 0, 1, norm)
+    return units
+
+
+def refuse(rows: Any) -> Any:
+    if rows.ndim != 2:
+        raise ValueError("expected 2D array, got 1D array instead")
+    return manual(rows)
+
+
+def accept(rows: Any) -> Any:
+    return stable(np.atleast_2d(rows)).reshape(rows.shape)
+
+
+def in_place(rows: Any) -> Any:
+    norms = np.linalg.norm(rows, axis=1, keepdims=True)
+    norms[norms == 0] = 1
+    rows /= norms
+    return rows
+
+
+RIGHT = {
+    "manual": manual,
+    "additive-eps": lambda rows: rows / (np.linalg.norm(rows, axis=1, keepdims=True) + 1e-12),
+    "transposed": lambda rows: (rows.T / np.maximum(np.linalg.norm(rows, axis=1), 1e-12)).T,
+    **{function.__name__: function for function in (one_by_one, refuse, accept, in_place)},
+}
+"""Normalizers of services that are right, though none of them for rows of every norm."""
+
+BREAKING = [
+    check
+    for check, entry in CHECKS.items()
+    if "normalizer" in entry.over and entry.layer in {"L0", "RT"} and entry.severity == "breaks"
+]
+
+
+OF_HALVES = sorted(RIGHT.keys() - {"additive-eps", "transposed"})  # their eps is zero in float16
+
+
+@pytest.mark.parametrize(
+    ("dtype", "name"),
+    [*(("float32", name) for name in RIGHT), *(("float16", name) for name in OF_HALVES)],
+)
+def test_a_right_normalizer_passes_or_is_skipped_for_a_declared_reason(
+    suite: Suite, name: str, dtype: str
+) -> None:
+    for check in BREAKING:
+        layouts = LAYOUTS if "layout" in CHECKS[check].over else ("",)
+        for layout in layouts:
+            changes = {"normalize": RIGHT[name], "layout": layout, "dtype": dtype}
+            world = World(World.of(CHECKS[check]) | changes)
+            with (
+                contextlib.suppress(pytest.skip.Exception) if name == "in_place" else contextlib.nullcontext()
+            ):
+                world.run(suite[check])
+
+
+def test_working_in_place_is_a_declared_reason_for_a_skip(suite: Suite) -> None:
+    for check in ("l0.input-unmodified", "l0.layout", "l0.parity-layout"):
+        world = World(World.of(CHECKS[check]) | {"normalize": in_place, "layout": "read-only"})
+        with pytest.raises(pytest.skip.Exception) as skipped:
+            world.run(suite[check])
+        assert CHECKS[check].declares_skip(str(skipped.value.msg))
 
 
 PLANTED = [(check, index) for check, plants in FAULTS.items() for index in range(len(plants))]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+import warnings
 from typing import Any
 
 import numpy as np
@@ -58,6 +59,75 @@ def in_place(rows: Any) -> Any:
     return rows
 
 
+def beyond(limit: int) -> Any:
+    """Normalize the first rows only."""
+    return lambda rows: np.vstack([stable(rows[:limit]), rows[limit:]])
+
+
+def at_width(width: int) -> Any:
+    """Leave out the last element of rows of one width."""
+
+    def normalize(rows: Any) -> Any:
+        if rows.shape[1] != width:
+            return stable(rows)
+        return rows / np.linalg.norm(rows[:, :-1], axis=1, keepdims=True)
+
+    return normalize
+
+
+def in_chunks(rows: Any) -> Any:
+    """Guard zero norms for each chunk of 512 rows, and not for its last row."""
+    norms = np.linalg.norm(rows, axis=1, keepdims=True)
+    norms[(norms == 0) & (np.arange(len(rows)) % 512 != 511)[:, None]] = 1
+    return rows / norms
+
+
+BUFFERS: dict[str, Any] = {}
+
+
+def into_a_buffer(rows: Any) -> Any:
+    """Return a view of one array for every dtype."""
+    buffer = BUFFERS.setdefault(rows.dtype.name, np.empty((6000, 4096), rows.dtype))
+    buffer[: len(rows), : rows.shape[1]] = stable(rows)
+    return buffer[: len(rows), : rows.shape[1]]
+
+
+def read_only(rows: Any) -> Any:
+    units = stable(rows)
+    units.flags.writeable = False
+    return units
+
+
+def upside_down(rows: Any) -> Any:
+    return stable(rows)[::-1].copy()[::-1]
+
+
+def unless_unit(rows: Any) -> Any:
+    return rows if np.all(np.linalg.norm(rows, axis=1) == 1) else stable(rows)
+
+
+def warning(rows: Any) -> Any:
+    warnings.warn("normalize() is deprecated", DeprecationWarning, stacklevel=2)
+    return stable(rows)
+
+
+def guarded_afterwards(rows: Any) -> Any:
+    """Divide by zero, and replace the NaN."""
+    norms = np.linalg.norm(rows, axis=1, keepdims=True)
+    return np.where(norms == 0, rows, rows / norms)
+
+
+def of_small_integers(rows: Any) -> Any:
+    """Square integers as they are, so that they wrap."""
+    rows = np.asarray(rows)
+    return rows / np.sqrt((rows * rows).sum(axis=1, keepdims=True, dtype=rows.dtype) + 1e-12)
+
+
+def of_little_endian(rows: Any) -> Any:
+    """Read the bytes as if they were in the order of this machine."""
+    return stable(np.frombuffer(np.ascontiguousarray(rows).tobytes(), np.float32).reshape(rows.shape))
+
+
 def raising(_: Any) -> Any:
     raise RuntimeError("no integers")
 
@@ -93,6 +163,17 @@ class Aliasing(Embedder):
     def __call__(self, texts: list[str]) -> Any:
         self.buffer[: len(texts)] = super().__call__(texts)
         return self.buffer[: len(texts)]
+
+
+class Keeping(Embedder):
+    """Returns the same array for the same texts."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._kept: dict[tuple[str, ...], Any] = {}
+
+    def __call__(self, texts: list[str]) -> Any:
+        return self._kept.setdefault(tuple(texts), super().__call__(texts))
 
 
 class Overwriting(Embedder):

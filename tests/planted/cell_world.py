@@ -194,7 +194,10 @@ class World(dict[str, Any]):
         embedder = Embedder()
         embeddings = embedder([sentence.text for sentence in corpus])
         units = unit_rows(embeddings).astype(np.float32)
-        return cls(
+        answers = SimpleNamespace(
+            embeddings=embeddings.astype, returned=embeddings.copy, form=str, subject=embedder
+        )
+        world = cls(
             {"normalizer": "subject", **usual[0]},
             normalize=stable,
             spec=CellSpec("x", ("contract",), {}, "", ""),
@@ -207,9 +210,7 @@ class World(dict[str, Any]):
             started=(embedder, "float32"),
             alone=embeddings,
             embed_afresh=Embedder(),
-            answers=SimpleNamespace(
-                embeddings=embeddings.astype, returned=embeddings.copy, form=str, subject=embedder
-            ),
+            answers=answers,
             expected=units,
             expected_queries=units,
             golden=Golden(Key("a", "b", "c"), {}, units),
@@ -219,10 +220,14 @@ class World(dict[str, Any]):
             reference_model=make_reference("float32"),
             loaded_reference=make_reference("float32"),
             tolerance=lambda _: 1e-6,
-            batch=np.ones((2**16, 64), np.float32),
-            request=SimpleNamespace(getfixturevalue=lambda _: units),
+            batch=np.tile(np.random.RandomState(7).standard_normal((2**10, 64)), (2**6, 1)).astype(
+                np.float32
+            ),
             reference=1.0,
         )
+        asked = lambda name: world["answers"] if name == "answers" else units  # noqa: E731 - of one use
+        world["request"] = SimpleNamespace(getfixturevalue=asked)
+        return world
 
     def run(self, function: Callable[..., None]) -> dict[str, Any]:
         """Call a test with what it asks for; what it observed.

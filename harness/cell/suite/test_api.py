@@ -13,6 +13,7 @@ from typing import Any, Callable, Dict, Tuple, Type
 import numpy as np
 import pytest
 
+from harness.cell.recipes import RECIPES, AbsentError
 from harness.cell.record import Record, clean
 
 RAISES: Dict[str, Tuple[Type[Exception], ...]] = {
@@ -182,17 +183,29 @@ def test_norm_scalar(dtype: str, record: Record) -> None:
     )
 
 
-RECIPES: Dict[str, Callable[[Any], Any]] = {
-    "where-1d": lambda vector: np.where(np.linalg.norm(vector) == 0, 1, np.linalg.norm(vector)),
-    "divide-by-float64-scalar": lambda vector: vector / np.float64(np.linalg.norm(vector)),
+NORMS: Dict[str, Callable[[Any], Any]] = {
+    "where-1d": lambda rows: np.where(np.linalg.norm(rows[0]) == 0, 1, np.linalg.norm(rows[0])),
+    "divide-by-float64-scalar": lambda rows: rows[0] / np.float64(np.linalg.norm(rows[0])),
 }
+"""Parts of a recipe for one vector; the others are whole ones for rows."""
 
 
 @pytest.mark.check("api.promotion")
 def test_promotion(recipe: str, dtype: str, record: Record) -> None:
-    """Record the dtype: NumPy 1 used the value of a scalar, NumPy 2 uses its dtype."""
-    found = RECIPES[recipe](np.array(ROWS[0], dtype=dtype)).dtype
-    record(value=found.itemsize, unit="bytes an element", facts={"dtype": str(found), "input": dtype})
+    """Record the dtype and what a zero row becomes: NumPy 1 used the value of a scalar, NumPy 2 its dtype."""
+    rows = np.array([*ROWS, (0.0, 0.0, 0.0)], dtype=dtype)
+    try:
+        with np.errstate(all="ignore"):
+            found = np.asarray({**RECIPES, **NORMS}[recipe](rows))
+    except AbsentError as error:
+        pytest.skip(str(error))
+    except Exception as error:  # noqa: BLE001 - whatever a library raises is the observation
+        record(value=None, unit="bytes an element", facts={"raises": type(error).__name__, "input": dtype})
+        return
+    facts = {"dtype": str(found.dtype), "input": dtype}
+    if recipe not in NORMS:
+        facts["zeros"] = "NaN" if np.isnan(found[-1]).any() else "other" if found[-1].any() else "zeros"
+    record(value=found.itemsize, unit="bytes an element", facts=facts)
 
 
 def record_dtype(record: Record, found: Any, dtype: str) -> None:

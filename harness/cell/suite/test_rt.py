@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Callable, List, Optional, Tuple
 import numpy as np
 import pytest
 
+from harness.cell import normalization, oracle
 from harness.cell.change import measure_distances
 from harness.cell.comparison import choose_allowed, compare, find_distances, name_worst, unit_rows
 from harness.cell.controls import Controls
@@ -300,7 +301,8 @@ def test_texts(  # noqa: PLR0913, PLR0917 # fixtures are arguments
     record(**measure_distances(unit_rows(embedded), wanted, sentences, allowed))
 
 
-ROWS, DIMENSION = 32768, 384
+ROWS, TILE = 32768, 1024
+DIMENSION = 384
 ALLOWED = 3.0
 """Allowed memory in sizes of the input: the result, one temporary of squares, and one scaled copy.
 
@@ -312,8 +314,8 @@ copy needs 2. More means an unnecessary temporary. Norms, pages and pools of the
 @pytest.fixture(scope="module")
 def batch() -> Any:
     """Return about 50 MB of rows, float32; tiled, because their values do not matter."""
-    tile = np.random.default_rng(5).standard_normal((1024, DIMENSION)).astype(np.float32)
-    return np.tile(tile, (ROWS // len(tile), 1))
+    tile = np.random.default_rng(5).standard_normal((TILE, DIMENSION)).astype(np.float32)
+    return np.tile(tile, (ROWS // TILE, 1))
 
 
 @pytest.fixture(scope="module")
@@ -338,9 +340,24 @@ def measure(normalize: Callable[[Any], Any], rows: Any, size: int) -> float:
 def test_memory(batch: Any, reference: float, normalize: Callable[[Any], Any], record: Record) -> None:
     """Measure the peak memory; that of the reference is recorded as a fact."""
     record(
-        value=measure(normalize, batch, batch.nbytes),
+        value=measure(normalize, batch.copy(), batch.nbytes),  # a normalizer can work in place
         unit="times the input",
         bound="max",
         allowed=ALLOWED,
         facts={"reference": round(reference, 4), "input_bytes": batch.nbytes},
     )
+
+
+@pytest.mark.check("rt.large-batch")
+def test_large_batch(normalizer: str, batch: Any, normalize: Callable[[Any], Any], record: Record) -> None:
+    """Compare the first tile with the exact result, and each other one unless it equals the first."""
+    tile = batch[:TILE]
+    exact = oracle.normalize(tile)
+    allowed = normalization.allowed(normalizer, tile, exact)
+    units = normalize(batch.copy())
+    worst = oracle.compare(units[:TILE], exact, allowed)
+    for start in range(TILE, len(batch), TILE):
+        part = units[start : start + TILE]
+        if worst.within and not np.array_equal(part, units[:TILE]):
+            worst = max(worst, oracle.compare(part, exact, allowed), key=lambda found: found.value)
+    record(**normalization.fields(worst))
