@@ -78,6 +78,8 @@ def _distance(seen: Observation | None) -> float:
 # Differences between cells
 
 _SEEN = MEASURED | {"error"}
+PROMOTION_CHECK = "api.promotion"
+"""The check that records dtypes of common normalizers, which NumPy 2 changed (NEP 50)."""
 
 
 @dataclass(frozen=True)
@@ -98,7 +100,7 @@ class Difference:
 
 
 def find_differences(run: Run) -> list[Difference]:
-    """Find every case on which cells differ, in the order of the plan.
+    """Find every case on which cells differ: dtypes of common normalizers, then in the order of the plan.
 
     Numbers differ in their last digits everywhere, so only outcomes and recorded texts (such as types and
     messages of exceptions) are compared.
@@ -110,7 +112,9 @@ def find_differences(run: Run) -> list[Difference]:
         if finding.outcome in _SEEN:
             recorded = recorded_words(finding.observation) if finding.observation else ()
             cases[finding.check][finding.outcome, recorded].append(finding.cell)
-    return [found for case, seen in cases.items() if len(seen) > 1 and (found := _difference(case, seen))]
+    differing = [(case, seen) for case, seen in cases.items() if len(seen) > 1]
+    differing.sort(key=lambda pair: check_of(pair[0]) != PROMOTION_CHECK)
+    return [found for case, seen in differing if (found := _difference(case, seen))]
 
 
 def _difference(
