@@ -30,6 +30,24 @@ def _count(faults: List[str], looked_at: Iterable[str], **facts: Any) -> Fields:
     }
 
 
+REFUSABLE = ("empty", "nan", "inf")
+"""The vectors that scikit-learn refuses: ``l0.empty``, ``l0.nan`` and ``l0.inf`` tell of it."""
+
+
+def refuses(normalize: Normalizer, vector: str, dtype: str) -> bool:
+    """Whether a vector is refused, by any exception."""
+    try:
+        call(normalize, vectors(vector, dtype))
+    except Exception:  # noqa: BLE001 - any exception is a refusal
+        return True
+    return False
+
+
+def list_seen(normalize: Normalizer, dtype: str) -> List[str]:
+    """The vectors of the checks of form and side effects that the normalizer does not refuse."""
+    return [name for name in SEEN if name not in REFUSABLE or not refuses(normalize, name, dtype)]
+
+
 # The result
 
 
@@ -39,19 +57,19 @@ def _form(result: Any) -> Tuple[str, Any, str]:
 
 def form(normalize: Normalizer, dtype: str) -> Fields:
     """Count vectors whose result is not an array of the same shape and dtype."""
-    faults = []
-    for vector in SEEN:
+    faults, seen = [], list_seen(normalize, dtype)
+    for vector in seen:
         rows = vectors(vector, dtype)
         result = call(normalize, rows)
         if _form(result) != _form(rows):
             faults.append(f"{vector}: {_form(result)} from {_form(rows)}")
-    return _count(faults, SEEN)
+    return _count(faults, seen)
 
 
 def side_effects(normalize: Normalizer, dtype: str) -> Fields:
     """Count vectors that were modified, or whose memory the result shares."""
-    faults = []
-    for vector in SEEN:
+    faults, seen = [], list_seen(normalize, dtype)
+    for vector in seen:
         rows = vectors(vector, dtype)
         before = rows.tobytes()
         with np.errstate(all="ignore"):
@@ -60,7 +78,7 @@ def side_effects(normalize: Normalizer, dtype: str) -> Fields:
             faults.append(f"{vector}: the input was modified")
         elif rows.size and np.shares_memory(result, rows):
             faults.append(f"{vector}: the result shares the memory of the input")
-    return _count(faults, SEEN)
+    return _count(faults, seen)
 
 
 def is_input_unused(embed: Callable[[List[str]], Any], normalize: Normalizer, texts: List[str]) -> bool:

@@ -73,11 +73,11 @@ def openvino_graph(rows: np.ndarray) -> Any:
     Raises:
         AbsentError: openvino is not installed.
     """
-    return np.array(_compile_graph(rows.dtype.name, rows.shape[1])(rows)[0])
+    return np.array(_compile_graph(rows.dtype.name)(rows)[0])
 
 
 @lru_cache(maxsize=None)
-def _compile_graph(dtype: str, width: int) -> Any:
+def _compile_graph(dtype: str) -> Any:
     try:
         import openvino as ov  # noqa: PLC0415 - see above
 
@@ -87,7 +87,7 @@ def _compile_graph(dtype: str, width: int) -> Any:
             from openvino.runtime import opset8  # noqa: PLC0415
     except ImportError as error:
         raise AbsentError("openvino is not installed in this cell") from error
-    given = opset8.parameter([-1, width], np.dtype(dtype).type)
+    given = opset8.parameter([-1, -1], np.dtype(dtype).type)
     units = opset8.normalize_l2(given, np.array([1], np.int64), EPS, "max")
     return ov.Core().compile_model(ov.Model([units], [given]), "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
 

@@ -233,7 +233,11 @@ FAULTS: dict[str, tuple[Plant, ...]] = {
     ),
     "l0.layout": (normalize(faults.of_raw_memory),),
     "l0.integer": (normalize(lambda rows: stable(rows).astype(rows.dtype)),),
-    "l0.dtype-shape": (normalize(faults.upcast), normalize(lambda rows: stable(rows)[:1])),
+    "l0.dtype-shape": (
+        normalize(lambda rows: stable(rows) if len(rows) else np.array([])),
+        normalize(faults.upcast),
+        normalize(lambda rows: stable(rows)[:1]),
+    ),
     "l0.unit-length": (normalize(faults.with_eps),),
     "l0.idempotent": (normalize(faults.with_eps),),
     "l0.scale-invariant": (normalize(faults.with_eps),),
@@ -339,6 +343,12 @@ def accept(rows: Any) -> Any:
     return stable(np.atleast_2d(rows)).reshape(rows.shape)
 
 
+def refuse_like_sklearn(rows: Any) -> Any:
+    if not rows.size or not np.isfinite(rows).all():
+        raise ValueError("Found array with 0 sample(s), or NaN: as scikit-learn says")
+    return manual(rows)
+
+
 def in_place(rows: Any) -> Any:
     norms = np.linalg.norm(rows, axis=1, keepdims=True)
     norms[norms == 0] = 1
@@ -350,7 +360,10 @@ RIGHT = {
     "manual": manual,
     "additive-eps": lambda rows: rows / (np.linalg.norm(rows, axis=1, keepdims=True) + 1e-12),
     "transposed": lambda rows: (rows.T / np.maximum(np.linalg.norm(rows, axis=1), 1e-12)).T,
-    **{function.__name__: function for function in (one_by_one, refuse, accept, in_place)},
+    **{
+        function.__name__: function
+        for function in (one_by_one, refuse, refuse_like_sklearn, accept, in_place)
+    },
 }
 """Normalizers of services that are right, though none of them for rows of every norm."""
 
@@ -380,6 +393,13 @@ def test_a_right_normalizer_passes_or_is_skipped_for_a_declared_reason(
                 contextlib.suppress(pytest.skip.Exception) if name == "in_place" else contextlib.nullcontext()
             ):
                 world.run(suite[check])
+
+
+def test_a_refusal_of_no_rows_is_a_declared_reason_for_a_skip(suite: Suite) -> None:
+    check = CHECKS["l0.parity-typical"]
+    with pytest.raises(pytest.skip.Exception) as skipped:
+        World(World.of(check) | {"normalize": refuse_like_sklearn, "vectors": "empty"}).run(suite[check.id])
+    assert check.declares_skip(str(skipped.value.msg))
 
 
 def test_working_in_place_is_a_declared_reason_for_a_skip(suite: Suite) -> None:
