@@ -34,18 +34,18 @@ REFUSABLE = ("empty", "nan", "inf")
 """The vectors that scikit-learn refuses: ``l0.empty``, ``l0.nan`` and ``l0.inf`` tell of it."""
 
 
-def refuses(normalize: Normalizer, vector: str, dtype: str) -> bool:
-    """Whether a vector is refused, by any exception."""
+def refusal(normalize: Normalizer, vector: str, dtype: str) -> str:
+    """The exception by which a vector is refused; empty if it is not."""
     try:
         call(normalize, vectors(vector, dtype))
-    except Exception:  # noqa: BLE001 - any exception is a refusal
-        return True
-    return False
+    except Exception as error:  # noqa: BLE001 - any exception is a refusal
+        return f"{type(error).__name__}: {error}"
+    return ""
 
 
 def list_seen(normalize: Normalizer, dtype: str) -> List[str]:
     """The vectors of the checks of form and side effects that the normalizer does not refuse."""
-    return [name for name in SEEN if name not in REFUSABLE or not refuses(normalize, name, dtype)]
+    return [name for name in SEEN if name not in REFUSABLE or not refusal(normalize, name, dtype)]
 
 
 # The result

@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-import contextlib
-import os
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import settings
 from planted import cell_faults as faults
 from planted import cell_world
 from planted.cell_world import WIDTH, Embedder, World
 
-from harness.cell import facts, normalization, plugin
+from harness.cell import facts, normalization
 from harness.cell.corpus import Sentence
 from harness.cell.interface import TOLERANCES, load_checks
 from harness.cell.normalizers import manual, stable
@@ -30,29 +27,6 @@ RECORDED = {"api.promotion", "l0.margin", "l0.others", "l0.precision", "l0.preci
 
 Suite = dict[str, Callable[..., None]]
 Plant = Callable[[World, pytest.MonkeyPatch], object]
-
-
-@pytest.fixture
-def suite(monkeypatch: pytest.MonkeyPatch, pytestconfig: pytest.Config) -> Iterator[Suite]:
-    pytestconfig.addinivalue_line("markers", "check(id): in a cell its plugin declares it")
-    entered = cell_world.enter(monkeypatch)
-    next(entered)
-    from harness.cell import reference  # noqa: PLC0415 - imports torch, which is there only now
-
-    monkeypatch.setattr(reference, "hidden", lambda _, texts: Embedder().hidden(texts))
-    for name in tuple(os.environ):
-        if "TOKEN" in name.upper() or "PROXY" in name.upper():
-            monkeypatch.delenv(name)
-    monkeypatch.setattr(facts, "thread_pools", list)
-    yield cell_world.load_suite()
-    next(entered, None)
-
-
-@pytest.fixture(autouse=True)
-def derandomized() -> Iterator[None]:
-    plugin.load_profile(replace(World.of(CHECKS["env.versions"])["spec"], workdir="unused"))
-    yield
-    settings.load_profile("default")
 
 
 def normalize(function: Callable[[Any], Any]) -> Plant:
@@ -322,92 +296,6 @@ def test_every_check_has_a_fault_or_is_only_recorded() -> None:
 def test_a_check_passes_where_there_is_no_fault(suite: Suite, check: str) -> None:
     observed = World.of(CHECKS[check]).run(suite[check])
     assert (observed["bound"] == "none") == (check in RECORDED)
-
-
-def one_by_one(rows: Any) -> Any:
-    """The formula on each row, with a norm of one dimension."""
-    units = np.empty_like(rows)
-    for place, row in enumerate(rows):
-        norm = np.linalg.norm(row)
-        units[place] = row / np.where(norm == 0, 1, norm)
-    return units
-
-
-def refuse(rows: Any) -> Any:
-    if rows.ndim != 2:
-        raise ValueError("expected 2D array, got 1D array instead")
-    return manual(rows)
-
-
-def accept(rows: Any) -> Any:
-    return stable(np.atleast_2d(rows)).reshape(rows.shape)
-
-
-def refuse_like_sklearn(rows: Any) -> Any:
-    if not rows.size or not np.isfinite(rows).all():
-        raise ValueError("Found array with 0 sample(s), or NaN: as scikit-learn says")
-    return manual(rows)
-
-
-def in_place(rows: Any) -> Any:
-    norms = np.linalg.norm(rows, axis=1, keepdims=True)
-    norms[norms == 0] = 1
-    rows /= norms
-    return rows
-
-
-RIGHT = {
-    "manual": manual,
-    "additive-eps": lambda rows: rows / (np.linalg.norm(rows, axis=1, keepdims=True) + 1e-12),
-    "transposed": lambda rows: (rows.T / np.maximum(np.linalg.norm(rows, axis=1), 1e-12)).T,
-    **{
-        function.__name__: function
-        for function in (one_by_one, refuse, refuse_like_sklearn, accept, in_place)
-    },
-}
-"""Normalizers of services that are right, though none of them for rows of every norm."""
-
-BREAKING = [
-    check
-    for check, entry in CHECKS.items()
-    if "normalizer" in entry.over and entry.layer in {"L0", "RT"} and entry.severity == "breaks"
-]
-
-
-OF_HALVES = sorted(RIGHT.keys() - {"additive-eps", "transposed"})  # their eps is zero in float16
-
-
-@pytest.mark.parametrize(
-    ("dtype", "name"),
-    [*(("float32", name) for name in RIGHT), *(("float16", name) for name in OF_HALVES)],
-)
-def test_a_right_normalizer_passes_or_is_skipped_for_a_declared_reason(
-    suite: Suite, name: str, dtype: str
-) -> None:
-    for check in BREAKING:
-        layouts = LAYOUTS if "layout" in CHECKS[check].over else ("",)
-        for layout in layouts:
-            changes = {"normalize": RIGHT[name], "layout": layout, "dtype": dtype}
-            world = World(World.of(CHECKS[check]) | changes)
-            with (
-                contextlib.suppress(pytest.skip.Exception) if name == "in_place" else contextlib.nullcontext()
-            ):
-                world.run(suite[check])
-
-
-def test_a_refusal_of_no_rows_is_a_declared_reason_for_a_skip(suite: Suite) -> None:
-    check = CHECKS["l0.parity-typical"]
-    with pytest.raises(pytest.skip.Exception) as skipped:
-        World(World.of(check) | {"normalize": refuse_like_sklearn, "vectors": "empty"}).run(suite[check.id])
-    assert check.declares_skip(str(skipped.value.msg))
-
-
-def test_working_in_place_is_a_declared_reason_for_a_skip(suite: Suite) -> None:
-    for check in ("l0.input-unmodified", "l0.layout", "l0.parity-layout"):
-        world = World(World.of(CHECKS[check]) | {"normalize": in_place, "layout": "read-only"})
-        with pytest.raises(pytest.skip.Exception) as skipped:
-            world.run(suite[check])
-        assert CHECKS[check].declares_skip(str(skipped.value.msg))
 
 
 PLANTED = [(check, index) for check, plants in FAULTS.items() for index in range(len(plants))]
