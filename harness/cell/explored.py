@@ -54,24 +54,26 @@ def finite_rows(dtype: str) -> st.SearchStrategy[np.ndarray]:
 def safe_rows(dtype: str) -> st.SearchStrategy[np.ndarray]:
     """Arrays of 1 to 3 rows and 1 to 8 columns whose squares fit the dtype; only the first is never zero.
 
-    A row has numbers from -1 to 1, one of them at least a half, times a power of two.
+    A row has numbers from -1 to 1, the first of them at least a half, times a power of two.
     """
     low, high = oracle.safe_norms(dtype, 8)
     scales = st.integers(math.ceil(math.log2(low)) + 1, math.floor(math.log2(high)) - 2)
     numbers = st.floats(-1, 1, width=WIDTHS[dtype])
     peaks = st.floats(0.5, 1, width=WIDTHS[dtype])
 
-    def _row(width: int) -> st.SearchStrategy[np.ndarray]:
-        rest = st.lists(numbers, min_size=width - 1, max_size=width - 1)
-        return st.builds(
-            lambda peak, others, place, scale: np.ldexp(np.insert(others, place % width, peak), scale),
-            *(peaks, rest, st.integers(0, 7), scales),
-        )
-
     def _filled(shape: Tuple[int, int]) -> st.SearchStrategy[np.ndarray]:
-        row = _row(shape[1])
-        others = st.lists(row | st.just(np.zeros(shape[1])), min_size=shape[0] - 1, max_size=shape[0] - 1)
-        return st.builds(lambda first, more: np.array([first, *more], dtype), row, others)
+        count, width = shape
+        rest = st.lists(numbers, min_size=count * (width - 1), max_size=count * (width - 1))
+        filled, others = st.tuples(peaks, scales), st.none() | st.tuples(peaks, scales)
+        return st.tuples(rest, filled, *[others] * (count - 1)).map(lambda drawn: _scaled(shape, *drawn))
+
+    def _scaled(shape: Tuple[int, int], rest: List[float], *drawn: Optional[Tuple[float, int]]) -> np.ndarray:
+        rows = np.zeros(shape)
+        rows[:, 1:] = np.reshape(rest, (shape[0], shape[1] - 1))
+        for row, scaling in zip(rows, drawn):  # noqa: B905 - new in Python 3.10
+            row[0], scale = scaling or (0.0, 0)
+            row[:] = np.ldexp(row, scale) if scaling else 0.0
+        return rows.astype(dtype)
 
     return _shapes().flatmap(_filled)
 
