@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 from queue import Empty, LifoQueue
-from typing import TYPE_CHECKING, Any, Dict, Iterator, List, Optional, Tuple
+from typing import TYPE_CHECKING, Any, Dict, Iterable, Iterator, List, Optional, Tuple
 
 import numpy as np
 import openvino as ov
@@ -12,6 +12,7 @@ from openvino.preprocess import PrePostProcessor
 
 from harness.cell.model_folder import ModelFolder, find_limit
 from harness.cell.pooling import pool
+from harness.cell.subject import ResultShapeError
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -70,8 +71,9 @@ class OpenVinoEmbedder:
             None if self._head is None else _Requests(_compile(self._head, "float32", threads))
         )
 
-    def __call__(self, texts: List[str]) -> NDArray:
+    def __call__(self, texts: Iterable[str]) -> NDArray:
         """Embed texts: shape (n, d), dtype ``output``, not normalized; (0, d) for an empty list."""
+        texts = list(texts)
         embeddings: NDArray = np.zeros((len(texts), self.dimension), dtype=self.output)
         for rows, tokens in self._batches(texts):
             embeddings[rows] = self._finish(self.infer(tokens), tokens["attention_mask"])
@@ -104,12 +106,23 @@ class OpenVinoEmbedder:
         """Hidden states (n, t, h) of tokens in a new array; the arrays of the caller are unchanged.
 
         Thread-safe: each call has its own infer request.
+
+        Raises:
+            ResultShapeError: the runtime returns states for other tokens than those given.
         """
         ports = self._compiled.inputs
         names = {name for port in ports for name in port.get_names()}
         wanted = {name: array for name, array in tokens.items() if name in names or name not in OPTIONAL}
         inputs = {_port(ports, name): array for name, array in wanted.items()}
-        return np.array(self._requests.infer(inputs), dtype=self.output, copy=True)
+        states = np.array(self._requests.infer(inputs), dtype=self.output, copy=True)
+        given = tokens["attention_mask"].shape
+        if states.shape[:2] != given:
+            # ONEDNN_MAX_CPU_ISA=SSE41 makes OpenVINO 2026.4.1 return (0, 0, 384) without an error.
+            raise ResultShapeError(
+                f"OpenVINO {ov.__version__.partition('-')[0]} returns hidden states of shape {states.shape} "
+                f"for tokens of shape {given}"
+            )
+        return states
 
     def variant(self, output: str) -> OpenVinoEmbedder:
         """The same model with another output dtype, compiled again without conversion."""

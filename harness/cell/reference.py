@@ -102,6 +102,20 @@ def tokenize(model: SentenceTransformer, texts: List[str]) -> Dict[str, torch.Te
     return {name: features[name] for name in names if name in features and name in accepted}
 
 
+def count_tokens(model: SentenceTransformer, text: str, role: str = "") -> int:
+    """The number of tokens of a text as ``encode`` takes it, with prompt and special ones, without limit."""
+    known = getattr(model, "prompts", None) or {}
+    name = choose_encoder(model, role)[1].get("prompt_name", getattr(model, "default_prompt_name", None))
+    prompt = known.get(name) or ""
+    return len(model.tokenizer(prompt + text, truncation=False, verbose=False)["input_ids"])
+
+
+def find_limit(model: SentenceTransformer) -> int:
+    """The number of tokens at which ``encode`` cuts texts; a very large number where there is no limit."""
+    limit = model.max_seq_length
+    return int(model.tokenizer.model_max_length if limit is None else limit)
+
+
 def hidden_states(transformer: Any, tokens: Dict[str, torch.Tensor]) -> NDArray:
     """Last hidden states (n, t, h), float32, zeros where the mask is 0."""
     with torch.no_grad():

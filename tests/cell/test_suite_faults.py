@@ -96,6 +96,10 @@ def ask(change: Callable[[Any], Any]) -> Plant:
     return plant
 
 
+def strip(kind: str) -> Plant:
+    return lambda world, _: world.update(text=kind, subject=faults.Stripping())
+
+
 def utility(function: Callable[[Any], Any]) -> Plant:
     return lambda _, patch: patch.setattr(
         sys.modules["sentence_transformers.util"], "normalize_embeddings", function
@@ -232,15 +236,32 @@ FAULTS: dict[str, tuple[Plant, ...]] = {
     ),
     "rt.no-alias": (embed(faults.Aliasing()),),
     "rt.inputs-unchanged": (embed(faults.Overwriting()),),
-    "rt.many-texts": (embed(faults.Sorting()),),
-    "rt.threads": (embed(faults.OneRequest()), embed(faults.TwoLimits())),
+    "rt.many-texts": (
+        embed(faults.Sorting()),
+        embed(faults.SecondBatch()),
+        embed(faults.Unrepeated()),
+        *(embed(faults.Crowded(number)) for number in (2, 31, 32, 33, 64, 65, 75, 129)),
+    ),
+    "rt.lengths": (
+        *(embed(faults.LosingMask(length)) for length in (8, 16, 20, 24, 32, 40, 48, 64, 96, 128, 192)),
+        *(embed(faults.LosingMask(length)) for length in (256, 257, 512)),
+        embed(faults.Unlimited()),
+    ),
+    "rt.shape": (embed(faults.Emptied()), embed(faults.Stacked()), embed(faults.Refusing())),
+    "rt.containers": (
+        embed(faults.OnlyLists()),
+        lambda world, _: world.update(container="generator", subject=faults.OfTheBatch()),
+    ),
+    "rt.threads": (embed(faults.OneRequest()), embed(faults.TwoLimits()), embed(faults.Borrowed())),
+    "rt.normalizer-threads": (normalize(faults.sharing_a_buffer()),),
     "rt.again": (lambda world, _: world.update(started=(faults.raising, "float32")),),
     "rt.deterministic": (embed(faults.Counting()),),
     "rt.memory": (normalize(faults.hoarding),),
     "rt.texts": (
         embed(faults.Shapeless()),
         lambda world, _: world.update(text="too-long", subject=faults.Stripping()),
-        lambda world, _: world.update(text="emoji", subject=faults.Stripping()),
+        *(strip(kind) for kind in ("emoji", "full-width", "ligature", "superscript", "composed")),
+        *(strip(kind) for kind in ("words", "unbroken", "at-limit")),
     ),
     "gold.drift": (drift, answer(lambda rows: rows + np.float32(1e-3))),
     "gold.recorded": (

@@ -19,6 +19,7 @@ from harness.cell import interface, normalization
 from harness.cell.channel import Channel
 from harness.cell.comparison import unit_rows
 from harness.cell.corpus import Sentence, load_corpus
+from harness.cell.drawn import load_unusual
 from harness.cell.golden import Golden, Key
 from harness.cell.interface import CellSpec
 from harness.cell.normalizers import stable
@@ -60,7 +61,8 @@ class Embedder:
     def __init__(self, precision: str = "f32") -> None:
         self.compiled = Compiled(precision)
 
-    def __call__(self, texts: list[str]) -> Any:
+    def __call__(self, texts: Any) -> Any:
+        texts = list(texts)
         drawn = [np.random.RandomState(zlib.crc32(text.encode())).standard_normal(WIDTH) for text in texts]
         return np.array(drawn, np.float32).reshape(len(texts), WIDTH)
 
@@ -100,6 +102,11 @@ def make_reference(dtype: str, encode: Callable[..., Any] | None = None) -> Any:
     weights = SimpleNamespace(dtype=f"torch.{dtype}", is_floating_point=lambda: True)
     usual = lambda texts, **_: unit_rows(Embedder()(texts)).astype(np.float32)  # noqa: E731 - of one use
     return SimpleNamespace(encode=encode or usual, parameters=lambda: iter([weights]))
+
+
+def count_words(text: str) -> int:
+    """The tokens of a text: its words, and two special ones."""
+    return len(text.split()) + 2
 
 
 def reject(embeddings: Any) -> Any:
@@ -188,6 +195,9 @@ class World(dict[str, Any]):
             corpus=corpus,
             few=corpus,
             shipped=load_corpus(""),
+            unusual=load_unusual(count_words, 256),
+            count_tokens=count_words,
+            limit=256,
             ordinary_error=0.0,
             subject=embedder,
             started=(embedder, "float32"),
