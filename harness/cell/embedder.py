@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 from queue import Empty, LifoQueue
-from typing import TYPE_CHECKING, Any, Dict, Iterable, Iterator, List, Optional, Tuple
+from typing import TYPE_CHECKING, Any, Dict, Iterable, Iterator, List, Mapping, Optional, Tuple
 
 import numpy as np
 import openvino as ov
@@ -39,6 +39,7 @@ class OpenVinoEmbedder:
         output: str = "float32",
         threads: int = 1,
         batch_size: int = 32,
+        settings: Optional[Mapping[str, str]] = None,
         model: Any = None,
         head: Any = None,
     ) -> None:
@@ -49,6 +50,7 @@ class OpenVinoEmbedder:
             output: dtype of hidden states and embeddings, ``float32`` or ``float16``; inference is float32.
             threads: threads of one inference.
             batch_size: texts in one inference; longer lists are split by length.
+            settings: of the compilation, beside or instead of those that follow from the rest.
             model: an ``openvino.Model`` that is already converted.
             head: that of the modules after the pooling, if there are any.
 
@@ -61,14 +63,17 @@ class OpenVinoEmbedder:
         self.output = output
         self._threads = threads
         self._batch_size = batch_size
+        self._settings = dict(settings or {})
         self._tokenizer, self._limit = _load_tokenizer(self.folder)
         self._prompt_tokens = self._count_prompt()
         self._model = self._convert() if model is None else model
-        self._compiled = _compile(self._model, output, threads)
+        self._compiled = _compile(self._model, output, threads, self._settings)
         self._requests = _Requests(self._compiled)
         self._head = self._convert_head() if head is None and self.folder.head else head
         self._head_requests = (
-            None if self._head is None else _Requests(_compile(self._head, "float32", threads))
+            None
+            if self._head is None
+            else _Requests(_compile(self._head, "float32", threads, self._settings))
         )
 
     def __call__(self, texts: Iterable[str]) -> NDArray:
@@ -126,16 +131,18 @@ class OpenVinoEmbedder:
 
     def variant(self, output: str) -> OpenVinoEmbedder:
         """The same model with another output dtype, compiled again without conversion."""
-        if output == self.output:
-            return self
-        return OpenVinoEmbedder(
-            str(self.folder.root),
-            output=output,
-            threads=self._threads,
-            batch_size=self._batch_size,
-            model=self._model,
-            head=self._head,
-        )
+        return self if output == self.output else self._compile_again(output, self._settings)
+
+    def recompile(self, settings: Mapping[str, str]) -> OpenVinoEmbedder:
+        """The same model, compiled again without conversion, with settings beside or instead of its own."""
+        return self._compile_again(self.output, {**self._settings, **settings})
+
+    def release_memory(self) -> bool:
+        """Give the memory of inferences back, which no request may use then; False if OpenVINO cannot."""
+        release = getattr(self._compiled, "release_memory", None)
+        if release is not None:
+            release()
+        return release is not None
 
     @property
     def dimension(self) -> int:
@@ -154,6 +161,17 @@ class OpenVinoEmbedder:
     @property
     def _width(self) -> int:
         return _last_dimension(self._compiled.output(0))
+
+    def _compile_again(self, output: str, settings: Mapping[str, str]) -> OpenVinoEmbedder:
+        return OpenVinoEmbedder(
+            str(self.folder.root),
+            output=output,
+            threads=self._threads,
+            batch_size=self._batch_size,
+            settings=settings,
+            model=self._model,
+            head=self._head,
+        )
 
     def _encode(self, texts: List[str]) -> Dict[str, NDArray]:
         lowered = [text.lower() for text in texts] if self.folder.lower_case else texts
@@ -234,7 +252,7 @@ def _last_dimension(port: Any) -> int:
     return int(port.partial_shape[-1].get_length())
 
 
-def _compile(model: Any, output: str, threads: int) -> Any:
+def _compile(model: Any, output: str, threads: int, settings: Mapping[str, str]) -> Any:
     if output == "float16":
         steps = PrePostProcessor(model.clone())
         steps.output().tensor().set_element_type(ov.Type.f16)
@@ -244,6 +262,7 @@ def _compile(model: Any, output: str, threads: int) -> Any:
         "INFERENCE_PRECISION_HINT": "f32",
         "INFERENCE_NUM_THREADS": str(threads),
         "PERFORMANCE_HINT": "LATENCY",
+        **settings,
     }
     return ov.Core().compile_model(model, "CPU", config)
 

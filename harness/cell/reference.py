@@ -124,6 +124,12 @@ def hidden_states(transformer: Any, tokens: Dict[str, torch.Tensor]) -> NDArray:
     return (states.float() * tokens["attention_mask"][:, :, None]).numpy()
 
 
+def infer(model: SentenceTransformer, tokens: Dict[str, NDArray]) -> NDArray:
+    """Last hidden states (n, t, h), float32, zeros where masked, of tokens (n, t), int64."""
+    tensors = {name: torch.from_numpy(np.ascontiguousarray(array)) for name, array in tokens.items()}
+    return hidden_states(transformer_of(model), tensors)
+
+
 def hidden(model: SentenceTransformer, texts: List[str]) -> Tuple[NDArray, NDArray]:
     """Last hidden states (n, t, h) of the torch model, zeros where masked, and the mask (n, t)."""
     tokens = tokenize(model, texts)

@@ -15,6 +15,7 @@ from hypothesis import settings
 from planted import cell_faults as faults
 from planted import cell_world
 from planted.cell_world import WIDTH, Embedder, World
+from planted.runtime_plants import RUNTIME
 
 from harness.cell import facts, normalization, plugin
 from harness.cell.corpus import Sentence
@@ -38,6 +39,8 @@ def suite(monkeypatch: pytest.MonkeyPatch, pytestconfig: pytest.Config) -> Itera
     from harness.cell import reference  # noqa: PLC0415 - imports torch, which is there only now
 
     monkeypatch.setattr(reference, "hidden", lambda _, texts: Embedder().hidden(texts))
+    monkeypatch.setattr(reference, "tokenize", lambda _, texts: Embedder().tokenize(texts))
+    monkeypatch.setattr(reference, "infer", lambda _, tokens: Embedder().infer(tokens))
     for name in tuple(os.environ):
         if "TOKEN" in name.upper() or "PROXY" in name.upper():
             monkeypatch.delenv(name)
@@ -94,10 +97,6 @@ def ask(change: Callable[[Any], Any]) -> Plant:
         world["answers"].queries = lambda _: change(world["expected_queries"])
 
     return plant
-
-
-def strip(kind: str) -> Plant:
-    return lambda world, _: world.update(text=kind, subject=faults.Stripping())
 
 
 def utility(function: Callable[[Any], Any]) -> Plant:
@@ -236,33 +235,9 @@ FAULTS: dict[str, tuple[Plant, ...]] = {
     ),
     "rt.no-alias": (embed(faults.Aliasing()),),
     "rt.inputs-unchanged": (embed(faults.Overwriting()),),
-    "rt.many-texts": (
-        embed(faults.Sorting()),
-        embed(faults.SecondBatch()),
-        embed(faults.Unrepeated()),
-        *(embed(faults.Crowded(number)) for number in (2, 31, 32, 33, 64, 65, 75, 129)),
-    ),
-    "rt.lengths": (
-        *(embed(faults.LosingMask(length)) for length in (8, 16, 20, 24, 32, 40, 48, 64, 96, 128, 192)),
-        *(embed(faults.LosingMask(length)) for length in (256, 257, 512)),
-        embed(faults.Unlimited()),
-    ),
-    "rt.shape": (embed(faults.Emptied()), embed(faults.Stacked()), embed(faults.Refusing())),
-    "rt.containers": (
-        embed(faults.OnlyLists()),
-        lambda world, _: world.update(container="generator", subject=faults.OfTheBatch()),
-    ),
-    "rt.threads": (embed(faults.OneRequest()), embed(faults.TwoLimits()), embed(faults.Borrowed())),
-    "rt.normalizer-threads": (normalize(faults.sharing_a_buffer()),),
     "rt.again": (lambda world, _: world.update(started=(faults.raising, "float32")),),
     "rt.deterministic": (embed(faults.Counting()),),
     "rt.memory": (normalize(faults.hoarding),),
-    "rt.texts": (
-        embed(faults.Shapeless()),
-        lambda world, _: world.update(text="too-long", subject=faults.Stripping()),
-        *(strip(kind) for kind in ("emoji", "full-width", "ligature", "superscript", "composed")),
-        *(strip(kind) for kind in ("words", "unbroken", "at-limit")),
-    ),
     "gold.drift": (drift, answer(lambda rows: rows + np.float32(1e-3))),
     "gold.recorded": (
         normalize(lambda rows: rows * np.float32(np.nan)),
@@ -271,6 +246,7 @@ FAULTS: dict[str, tuple[Plant, ...]] = {
     "gold.control": (tolerate_ties,),
     "gold.stored": (normalize(lambda rows: stable(rows) + np.float32(1e-3)),),
     "gold.stored-ranking": (normalize(lambda rows: stable(rows)[::-1]),),
+    **RUNTIME,
 }
 
 

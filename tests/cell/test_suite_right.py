@@ -35,6 +35,8 @@ def suite(monkeypatch: pytest.MonkeyPatch, pytestconfig: pytest.Config) -> Itera
     from harness.cell import reference  # noqa: PLC0415 - imports torch, which is there only now
 
     monkeypatch.setattr(reference, "hidden", lambda _, texts: Embedder().hidden(texts))
+    monkeypatch.setattr(reference, "tokenize", lambda _, texts: Embedder().tokenize(texts))
+    monkeypatch.setattr(reference, "infer", lambda _, tokens: Embedder().infer(tokens))
     yield cell_world.load_suite()
     next(entered, None)
 
@@ -107,6 +109,44 @@ def test_hidden_states_may_be_padded_further(suite: Suite, side: str) -> None:
     World(World.of(CHECKS["l1.hidden"]) | {"subject": faults.Padded(side)}).run(suite["l1.hidden"])
 
 
+@pytest.mark.parametrize("runtime", ["openvino", "torch"])
+@pytest.mark.parametrize("padding", ["masked-rows", "multiple-of-8", "multiple-of-64", "left"])
+def test_tokens_may_be_padded_in_any_way(suite: Suite, padding: str, runtime: str) -> None:
+    World(World.of(CHECKS["rt.padding"]) | {"padding": padding, "runtime": runtime}).run(suite["rt.padding"])
+
+
+@pytest.mark.parametrize("condition", dict(CHECKS["rt.compilations"].values)["condition"])
+def test_nothing_disturbs_a_compiled_model(suite: Suite, condition: str) -> None:
+    class Strict(Embedder):
+        def infer(self, tokens: Any) -> Any:
+            if not tokens["attention_mask"].ndim:
+                raise ValueError("no batch")
+            return super().infer(tokens)
+
+    right = {"subject": Strict(), "compiled_again": Strict(), "condition": condition}
+    World(World.of(CHECKS["rt.compilations"]) | right).run(suite["rt.compilations"])
+
+
+@pytest.mark.parametrize(
+    ("check", "missing", "reason"),
+    [
+        ("rt.padding", "infer", "the embedder has no tokenize(texts) and infer(tokens)"),
+        ("rt.compilations", "release_memory", "this release of OpenVINO has no release_memory()"),
+    ],
+)
+def test_what_an_embedder_does_not_offer_is_skipped(
+    suite: Suite, monkeypatch: pytest.MonkeyPatch, check: str, missing: str, reason: str
+) -> None:
+    if missing == "infer":
+        monkeypatch.delattr(Embedder, missing)
+    else:
+        monkeypatch.setattr(Embedder, missing, lambda _: False)
+    with pytest.raises(pytest.skip.Exception) as skipped:
+        World(World.of(CHECKS[check]) | {"condition": "release-memory"}).run(suite[check])
+    assert str(skipped.value.msg) == reason
+    assert CHECKS[check].declares_skip(reason)
+
+
 @pytest.mark.parametrize(
     ("check", "subject", "message"),
     [
@@ -126,6 +166,11 @@ def test_hidden_states_may_be_padded_further(suite: Suite, side: str) -> None:
         ("rt.many-texts", faults.Unrepeated(), r"shape \(\d+, 16\) for 31 texts, but should be \(31, 16\)"),
         ("rt.many-texts", faults.Crowded(65), "sample: drawn in a list of 65 "),
         ("rt.lengths", faults.LosingMask(40), "beside 40 tokens"),
+        (
+            "rt.padding",
+            faults.Placed(),
+            "sample: rows whose mask is all 0 come out as NaN; the texts beside them are unchanged",
+        ),
         ("rt.containers", faults.OnlyLists(), "TypeError: not a list of texts"),
     ],
 )

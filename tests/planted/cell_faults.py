@@ -298,6 +298,48 @@ class Shapeless(Embedder):
         return super().__call__(texts) if texts else np.array([])
 
 
+class Placed(Embedder):
+    """Gives a token another state in each place, and none where a whole row is masked."""
+
+    def infer(self, tokens: Any) -> Any:
+        states = super().infer(tokens)
+        kept = tokens["attention_mask"].any(axis=1)[:, None, None]
+        return np.where(kept, states * np.arange(1, states.shape[1] + 1)[:, None], np.nan)
+
+
+class OfTheWidth(Embedder):
+    """Lets padding reach the states of other tokens."""
+
+    def infer(self, tokens: Any) -> Any:
+        states = super().infer(tokens)
+        return states + np.float32(states.shape[1] / 1e3)
+
+
+class Rebuilt(Embedder):
+    """Computes otherwise in every further compilation, and after every disturbance."""
+
+    def __init__(self, moved: float = 0.0) -> None:
+        super().__init__()
+        self._moved = moved
+
+    def __call__(self, texts: Any) -> Any:
+        self._moved += 1e-3 * (len(texts) == 1)
+        return super().__call__(texts) + np.float32(self._moved)
+
+    def infer(self, tokens: Any) -> Any:
+        self._moved += 1e-3
+        if not tokens["attention_mask"].ndim:
+            raise ValueError("no batch")
+        return super().infer(tokens)
+
+    def recompile(self, settings: Any) -> Any:
+        return Rebuilt(1e-3 * len(settings))
+
+    def release_memory(self) -> bool:
+        self._moved += 1e-3
+        return True
+
+
 class Padded(Embedder):
     """Pads to a multiple of 8, on one side or the other."""
 
