@@ -226,6 +226,13 @@ FAULTS: dict[str, tuple[Plant, ...]] = {
         answer(lambda rows: rows * np.float32(np.nan)),
         ask(lambda rows: rows[::-1]),
     ),
+    "l3.across": (
+        answer(lambda rows: rows[::-1]),
+        answer(lambda rows: rows * np.float32(np.nan)),
+        answer(lambda rows: np.where(np.arange(len(rows))[:, None] == 3, np.float32(np.nan), rows)),
+        answer(lambda rows: np.roll(rows, 1, axis=1)),  # the same ranking within itself
+        ask(lambda rows: rows[::-1]),
+    ),
     "l3.control": (tolerate_ties,),
     "rt.batch-independence": (embed(faults.OfTheBatch()),),
     "rt.order-independence": (embed(faults.OfThePlace()),),

@@ -1,4 +1,4 @@
-"""What is planted for the checks of lists, lengths, shapes, threads, texts and runtimes: check -> its faults."""
+"""What is planted for checks of lists, lengths, shapes, threads, texts and runtimes: check -> its faults."""
 
 from __future__ import annotations
 
