@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -102,6 +103,27 @@ def test_a_right_service_is_green(suite: Suite, check: str, service: type[Embedd
     subject = service()
     alone = np.concatenate([np.asarray(subject([each.text])) for each in world["few"]])
     World(world | {"subject": subject, "alone": alone, "tolerance": TOLERANCES.__getitem__}).run(suite[check])
+
+
+def test_a_slow_service_is_called_less_often(suite: Suite, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys.modules["harness.cell.suite.test_rt_threads"], "PATIENCE", 0.0)
+    observed = World.of(CHECKS["rt.threads"]).run(suite["rt.threads"])
+    assert observed["facts"]["calls"] == 64
+
+
+def test_a_race_of_microseconds_is_found(suite: Suite) -> None:
+    class Racing(Embedder):
+        """Cuts texts at a limit that another thread may change right before its use."""
+
+        def choose(self, texts: Any) -> None:
+            self.limit = 60 if all(len(text) <= 60 for text in texts) else 10_000
+
+        def __call__(self, texts: Any) -> Any:
+            self.choose(texts)
+            return super().__call__([text[: self.limit] for text in texts])
+
+    with pytest.raises(CheckFailedError, match="calls: other numbers than in one thread"):
+        World(World.of(CHECKS["rt.threads"]) | {"subject": Racing()}).run(suite["rt.threads"])
 
 
 @pytest.mark.parametrize("side", ["left", "right"])
