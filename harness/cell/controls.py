@@ -119,6 +119,6 @@ class Controls:
             raise KeyError(f"no control makes the fault {fault!r}")
         seen = everything if fault == "no-attention-mask" else mask
         pooled = everything if fault == "unmasked-pooling" else mask
-        states = reference.infer(transformer, {**self._tokens, "attention_mask": seen})
+        states = reference.compute_states(transformer, {**self._tokens, "attention_mask": seen})
         embeddings = reference.pool(self._model, states, pooled)
         return (states * mask[:, :, None]).numpy(), embeddings

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Dict, List
+from typing import TYPE_CHECKING, Any, Callable, Dict, Iterable, List
 
 import numpy as np
 import pytest
 
+from harness.cell.change import measure_distances
+from harness.cell.comparison import choose_allowed
 from harness.cell.corpus import Sentence, load_corpus
 from harness.cell.subject import describe_form
 
@@ -15,27 +17,63 @@ if TYPE_CHECKING:
 
     from harness.cell.controls import Controls
     from harness.cell.interface import CellSpec
+    from harness.cell.record import Record
 
 
 SLICE = 8
 """Texts in one call; padding all texts to the longest of the corpus would take seconds."""
 
+SEED = 20261129
 
-def order_by_length(texts: List[str]) -> List[int]:
-    """Indices of the texts, longest first."""
-    return sorted(range(len(texts)), key=lambda row: -len(texts[row]))
+
+def slice_texts(texts: List[str]) -> List[List[int]]:
+    """The rows of each call: texts of similar length and a short one, in mixed order, as a service gets them.
+
+    Padding costs an eighth more than in sorted slices, in which an ignored mask has little effect.
+    """
+    random = np.random.default_rng(SEED)
+    by_length = sorted(range(len(texts)), key=lambda row: -len(texts[row]))
+    others = by_length[: len(texts) - len(texts) // SLICE]
+    shortest = [by_length[len(others) + at] for at in random.permutation(len(texts) - len(others))]
+    slices = [others[start : start + SLICE - 1] for start in range(0, len(others), SLICE - 1)]
+    for part, short in zip(slices, shortest):  # noqa: B905 # strict is new in 3.10; there are no more short ones
+        part.append(short)
+    mixed = [[part[at] for at in random.permutation(len(part))] for part in slices]
+    return [mixed[at] for at in random.permutation(len(mixed))]
 
 
 def embed_in_slices(embedder: Any, texts: List[str]) -> NDArray:
     """Embed texts in slices of similar length; rows are in the order of ``texts``."""
-    order = order_by_length(texts)
-    slices = [order[start : start + SLICE] for start in range(0, len(order), SLICE)]
+    slices = slice_texts(texts)
     parts = [np.array(embedder([texts[row] for row in rows])) for rows in slices]
     stacked = np.concatenate(parts)
     if len(stacked) != len(texts):
         raise ValueError(f"the embedder returns {len(stacked)} rows for {len(texts)} texts")
-    restored: NDArray = stacked[np.argsort(order, kind="stable")]
+    restored: NDArray = stacked[np.argsort(np.concatenate(slices), kind="stable")]
     return restored
+
+
+def hold_to_tolerance(  # noqa: PLR0913, PLR0917 # two arrays, and what is faults of them
+    actual: NDArray,
+    wanted: NDArray,
+    few: List[Sentence],
+    tolerance: Callable[[str], float],
+    controls: Controls,
+    record: Record,
+) -> None:
+    """Compare embeddings before the normalizer; another shape is told as that."""
+    allowed = choose_allowed(tolerance, actual, "rt.float32")
+    if actual.shape != wanted.shape:
+        shapes = f"shape {actual.shape} for {len(few)} texts, but should be {wanted.shape}"
+        record(value=np.inf, unit="distance", bound="max", allowed=allowed, sample=shapes)
+        return
+    found = measure_distances(actual, wanted, few, allowed)
+    record(**found, control=controls.measure_embeddings("no-attention-mask"))
+
+
+def embed_alone(subject: Any, sentences: Iterable[Sentence]) -> NDArray:
+    """The embeddings (n, d) of texts, each embedded separately."""
+    return np.concatenate([np.array(subject([sentence.text])) for sentence in sentences])
 
 
 class Answers:
@@ -148,6 +186,34 @@ def few(spec: CellSpec, corpus: List[Sentence]) -> List[Sentence]:
     known = {sentence.text for sentence in own}
     shipped = choose_sentences(load_corpus("")) if spec.corpus else []
     return [*own, *(sentence for sentence in shipped if sentence.text not in known)]
+
+
+@pytest.fixture(scope="session")
+def alone(subject: Any, few: List[Sentence]) -> NDArray:
+    """Return the embeddings of the few, each embedded separately."""
+    return embed_alone(subject, few)
+
+
+@pytest.fixture(scope="session")
+def count_tokens(spec: CellSpec, reference_model: Any) -> Callable[[str], int]:
+    """Return the count of the tokens of a text in the reference; see ``reference.count_tokens``."""
+    from harness.cell.reference import count_tokens  # noqa: PLC0415 # torch
+
+    return lambda text: count_tokens(reference_model, text, "document" if spec.query else "")
+
+
+@pytest.fixture(scope="session")
+def limit(reference_model: Any) -> int:
+    """Return the number of tokens at which the reference cuts texts."""
+    from harness.cell.reference import find_limit  # noqa: PLC0415 # torch
+
+    return find_limit(reference_model)
+
+
+@pytest.fixture(scope="session")
+def shipped() -> List[Sentence]:
+    """Return the corpus of the harness, because a corpus of the user may lack kinds."""
+    return load_corpus("")
 
 
 @pytest.fixture(scope="session")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 from queue import Empty, LifoQueue
-from typing import TYPE_CHECKING, Any, Dict, Iterator, List, Optional, Tuple
+from typing import TYPE_CHECKING, Any, Dict, Iterable, Iterator, List, Mapping, Optional, Tuple
 
 import numpy as np
 import openvino as ov
@@ -12,6 +12,7 @@ from openvino.preprocess import PrePostProcessor
 
 from harness.cell.model_folder import ModelFolder, find_limit
 from harness.cell.pooling import pool
+from harness.cell.subject import ResultShapeError
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -38,6 +39,7 @@ class OpenVinoEmbedder:
         output: str = "float32",
         threads: int = 1,
         batch_size: int = 32,
+        settings: Optional[Mapping[str, str]] = None,
         model: Any = None,
         head: Any = None,
     ) -> None:
@@ -48,6 +50,7 @@ class OpenVinoEmbedder:
             output: dtype of hidden states and embeddings, ``float32`` or ``float16``; inference is float32.
             threads: threads of one inference.
             batch_size: texts in one inference; longer lists are split by length.
+            settings: of the compilation, beside or instead of those that follow from the rest.
             model: an ``openvino.Model`` that is already converted.
             head: that of the modules after the pooling, if there are any.
 
@@ -60,18 +63,22 @@ class OpenVinoEmbedder:
         self.output = output
         self._threads = threads
         self._batch_size = batch_size
+        self._settings = dict(settings or {})
         self._tokenizer, self._limit = _load_tokenizer(self.folder)
         self._prompt_tokens = self._count_prompt()
         self._model = self._convert() if model is None else model
-        self._compiled = _compile(self._model, output, threads)
+        self._compiled = _compile(self._model, output, threads, self._settings)
         self._requests = _Requests(self._compiled)
         self._head = self._convert_head() if head is None and self.folder.head else head
         self._head_requests = (
-            None if self._head is None else _Requests(_compile(self._head, "float32", threads))
+            None
+            if self._head is None
+            else _Requests(_compile(self._head, "float32", threads, self._settings))
         )
 
-    def __call__(self, texts: List[str]) -> NDArray:
+    def __call__(self, texts: Iterable[str]) -> NDArray:
         """Embed texts: shape (n, d), dtype ``output``, not normalized; (0, d) for an empty list."""
+        texts = list(texts)
         embeddings: NDArray = np.zeros((len(texts), self.dimension), dtype=self.output)
         for rows, tokens in self._batches(texts):
             embeddings[rows] = self._finish(self.infer(tokens), tokens["attention_mask"])
@@ -104,25 +111,38 @@ class OpenVinoEmbedder:
         """Hidden states (n, t, h) of tokens in a new array; the arrays of the caller are unchanged.
 
         Thread-safe: each call has its own infer request.
+
+        Raises:
+            ResultShapeError: the runtime returns states for other tokens than those given.
         """
         ports = self._compiled.inputs
         names = {name for port in ports for name in port.get_names()}
         wanted = {name: array for name, array in tokens.items() if name in names or name not in OPTIONAL}
         inputs = {_port(ports, name): array for name, array in wanted.items()}
-        return np.array(self._requests.infer(inputs), dtype=self.output, copy=True)
+        states = np.array(self._requests.infer(inputs), dtype=self.output, copy=True)
+        given = tokens["attention_mask"].shape
+        if states.shape[:2] != given:
+            # ONEDNN_MAX_CPU_ISA=SSE41 makes OpenVINO 2026.4.1 return (0, 0, 384) without an error.
+            raise ResultShapeError(
+                f"OpenVINO {ov.__version__.partition('-')[0]} returns hidden states of shape {states.shape} "
+                f"for tokens of shape {given}"
+            )
+        return states
 
     def variant(self, output: str) -> OpenVinoEmbedder:
         """The same model with another output dtype, compiled again without conversion."""
-        if output == self.output:
-            return self
-        return OpenVinoEmbedder(
-            str(self.folder.root),
-            output=output,
-            threads=self._threads,
-            batch_size=self._batch_size,
-            model=self._model,
-            head=self._head,
-        )
+        return self if output == self.output else self._compile_again(output, self._settings)
+
+    def recompile(self, settings: Mapping[str, str]) -> OpenVinoEmbedder:
+        """The same model, compiled again without conversion, with settings beside or instead of its own."""
+        return self._compile_again(self.output, {**self._settings, **settings})
+
+    def release_memory(self) -> bool:
+        """Give the memory of inferences back, which no request may use then; False if OpenVINO cannot."""
+        release = getattr(self._compiled, "release_memory", None)
+        if release is not None:
+            release()
+        return release is not None
 
     @property
     def dimension(self) -> int:
@@ -141,6 +161,17 @@ class OpenVinoEmbedder:
     @property
     def _width(self) -> int:
         return _last_dimension(self._compiled.output(0))
+
+    def _compile_again(self, output: str, settings: Mapping[str, str]) -> OpenVinoEmbedder:
+        return OpenVinoEmbedder(
+            str(self.folder.root),
+            output=output,
+            threads=self._threads,
+            batch_size=self._batch_size,
+            settings=settings,
+            model=self._model,
+            head=self._head,
+        )
 
     def _encode(self, texts: List[str]) -> Dict[str, NDArray]:
         lowered = [text.lower() for text in texts] if self.folder.lower_case else texts
@@ -221,7 +252,7 @@ def _last_dimension(port: Any) -> int:
     return int(port.partial_shape[-1].get_length())
 
 
-def _compile(model: Any, output: str, threads: int) -> Any:
+def _compile(model: Any, output: str, threads: int, settings: Mapping[str, str]) -> Any:
     if output == "float16":
         steps = PrePostProcessor(model.clone())
         steps.output().tensor().set_element_type(ov.Type.f16)
@@ -231,6 +262,7 @@ def _compile(model: Any, output: str, threads: int) -> Any:
         "INFERENCE_PRECISION_HINT": "f32",
         "INFERENCE_NUM_THREADS": str(threads),
         "PERFORMANCE_HINT": "LATENCY",
+        **settings,
     }
     return ov.Core().compile_model(model, "CPU", config)
 

@@ -102,18 +102,39 @@ def tokenize(model: SentenceTransformer, texts: List[str]) -> Dict[str, torch.Te
     return {name: features[name] for name in names if name in features and name in accepted}
 
 
-def infer(transformer: Any, tokens: Dict[str, torch.Tensor]) -> torch.Tensor:
+def count_tokens(model: SentenceTransformer, text: str, role: str = "") -> int:
+    """The number of tokens of a text as ``encode`` takes it, with prompt and special ones, without limit."""
+    known = getattr(model, "prompts", None) or {}
+    name = choose_encoder(model, role)[1].get("prompt_name", getattr(model, "default_prompt_name", None))
+    prompt = known.get(name) or ""
+    return len(model.tokenizer(prompt + text, truncation=False, verbose=False)["input_ids"])
+
+
+def find_limit(model: SentenceTransformer) -> int:
+    """The number of tokens at which ``encode`` cuts texts; a very large number where there is no limit."""
+    limit = model.max_seq_length
+    return int(model.tokenizer.model_max_length if limit is None else limit)
+
+
+def compute_states(transformer: Any, tokens: Dict[str, torch.Tensor]) -> torch.Tensor:
     """Last hidden states (n, t, h) in float32, those of padding included."""
     with torch.no_grad():
         states: torch.Tensor = transformer(**tokens, return_dict=True).last_hidden_state
     return states.float()  # NumPy has no bfloat16
 
 
+def infer(model: SentenceTransformer, tokens: Dict[str, NDArray]) -> NDArray:
+    """Last hidden states (n, t, h), float32, zeros where masked, of tokens (n, t), int64."""
+    tensors = {name: torch.from_numpy(np.ascontiguousarray(array)) for name, array in tokens.items()}
+    states = compute_states(transformer_of(model), tensors) * tensors["attention_mask"][:, :, None]
+    return states.numpy()
+
+
 def hidden(model: SentenceTransformer, texts: List[str]) -> Tuple[NDArray, NDArray]:
     """Last hidden states (n, t, h) of the torch model, zeros where masked, and the mask (n, t)."""
     tokens = tokenize(model, texts)
     mask = tokens["attention_mask"]
-    return (infer(transformer_of(model), tokens) * mask[:, :, None]).numpy(), mask.numpy()
+    return (compute_states(transformer_of(model), tokens) * mask[:, :, None]).numpy(), mask.numpy()
 
 
 def pool(model: SentenceTransformer, states: torch.Tensor, mask: torch.Tensor) -> NDArray:

@@ -31,6 +31,10 @@ class SubjectError(Exception):
     """The subject is not what the matrix says; one sentence with the key and the remedy."""
 
 
+class ResultShapeError(Exception):
+    """A runtime answers with an array of another shape than that of its inputs; with both shapes."""
+
+
 def make_subject(spec: CellSpec, role: str = "") -> Any:
     """The callable from texts to vectors; ``role`` is ``query`` for that of queries.
 

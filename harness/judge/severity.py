@@ -165,7 +165,7 @@ class Weights:
             return "breaks"
         if (
             check.severity == "notes"
-            or check.on == "library"
+            or check.on != "subject"
             or not self.served.covers(check.values_of(case))
         ):
             return "notes"

@@ -27,6 +27,8 @@ def suite(monkeypatch: pytest.MonkeyPatch, pytestconfig: pytest.Config) -> Itera
     from harness.cell import reference  # noqa: PLC0415 - imports torch, which is there only now
 
     monkeypatch.setattr(reference, "hidden", lambda _, texts: Embedder().hidden(texts))
+    monkeypatch.setattr(reference, "tokenize", lambda _, texts: Embedder().tokenize(texts))
+    monkeypatch.setattr(reference, "infer", lambda _, tokens: Embedder().infer(tokens))
     for name in tuple(os.environ):
         if "TOKEN" in name.upper() or "PROXY" in name.upper():
             monkeypatch.delenv(name)

@@ -13,6 +13,7 @@ import pytest
 from planted import cell_faults as faults
 from planted import cell_world
 from planted.cell_world import WIDTH, Embedder, World
+from planted.runtime_plants import RUNTIME
 
 from harness.cell import facts, normalization
 from harness.cell.corpus import Sentence
@@ -256,6 +257,13 @@ FAULTS: dict[str, tuple[Plant, ...]] = {
         answer(lambda rows: rows * np.float32(np.nan)),
         ask(lambda rows: rows[::-1]),
     ),
+    "l3.across": (
+        answer(lambda rows: rows[::-1]),
+        answer(lambda rows: rows * np.float32(np.nan)),
+        answer(lambda rows: np.where(np.arange(len(rows))[:, None] == 3, np.float32(np.nan), rows)),
+        answer(lambda rows: np.roll(rows, 1, axis=1)),  # the same ranking within itself
+        ask(lambda rows: rows[::-1]),
+    ),
     "l3.control": (tolerate_ties,),
     "rt.batch-independence": (embed(faults.OfTheBatch()),),
     "rt.order-independence": (embed(faults.OfThePlace()),),
@@ -265,17 +273,10 @@ FAULTS: dict[str, tuple[Plant, ...]] = {
     ),
     "rt.no-alias": (embed(faults.Aliasing()),),
     "rt.inputs-unchanged": (embed(faults.Overwriting()),),
-    "rt.many-texts": (embed(faults.Sorting()),),
-    "rt.threads": (embed(faults.OneRequest()), embed(faults.TwoLimits())),
     "rt.again": (lambda world, _: world.update(started=(faults.raising, "float32")),),
     "rt.deterministic": (embed(faults.Counting()),),
     "rt.large-batch": (normalize(faults.beyond(20_000)), normalize(faults.in_half)),
     "rt.memory": (normalize(faults.hoarding),),
-    "rt.texts": (
-        embed(faults.Shapeless()),
-        lambda world, _: world.update(text="too-long", subject=faults.Stripping()),
-        lambda world, _: world.update(text="emoji", subject=faults.Stripping()),
-    ),
     "gold.drift": (drift, answer(lambda rows: rows + np.float32(1e-3))),
     "gold.recorded": (
         normalize(lambda rows: rows * np.float32(np.nan)),
@@ -284,6 +285,7 @@ FAULTS: dict[str, tuple[Plant, ...]] = {
     "gold.control": (tolerate_ties,),
     "gold.stored": (normalize(lambda rows: stable(rows) + np.float32(1e-3)),),
     "gold.stored-ranking": (normalize(lambda rows: stable(rows)[::-1]),),
+    **RUNTIME,
 }
 
 

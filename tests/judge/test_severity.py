@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 from support.runs import make_case
 from support.services import RAISED, Change, broken, held, judge_service
 
+from harness.cell.interface import load_checks
 from harness.judge.gate_verdict import decide
-from harness.judge.severity import UNKNOWN_MARGIN
+from harness.judge.severity import UNKNOWN_MARGIN, Served, Weights
 from harness.records import CaseResult, Judgement
 
 OWN = ("subject", "manual", "stable")
@@ -100,6 +102,14 @@ def test_a_cell_without_margins_has_those_of_the_baseline() -> None:
     assert outcome(judged, TINY)[0] == "limit"
 
 
+@pytest.mark.parametrize("on", ["subject", "embedder", "library"])
+def test_only_what_the_check_runs_on_the_subject_can_break_it(on: str) -> None:
+    (check,) = [replace(each, severity="breaks", on=on) for each in load_checks() if each.id == "rt.padding"]
+    weights = Weights(Served("subject", frozenset({"float32"})), {})
+    wanted = "breaks" if on == "subject" else "notes"
+    assert weights.weigh(check, "rt.padding/left/torch", None) == wanted
+
+
 @pytest.mark.parametrize(
     ("case", "changes"),
     [
@@ -108,8 +118,20 @@ def test_a_cell_without_margins_has_those_of_the_baseline() -> None:
         ("l0.zero/subject/float16", {}),
         ("l0.parity-zero/zero/subject/float32", {"blame": "reference"}),
         ("l0.one-dimensional/subject/float32", {}),
+        ("rt.padding/masked-rows/openvino", {}),
+        ("rt.compilations/again", {}),
+        ("rt.containers/generator", {}),
     ],
-    ids=["library", "another-normalizer", "dtype-not-served", "reference-is-wrong", "note"],
+    ids=[
+        "library",
+        "another-normalizer",
+        "dtype-not-served",
+        "reference-is-wrong",
+        "note",
+        "padding-of-the-embedder",
+        "compilation-of-the-embedder",
+        "note-on-containers",
+    ],
 )
 def test_what_does_not_concern_the_service_is_a_note(case: str, changes: dict[str, Any]) -> None:
     judged = judge_service(fine, fails(case, **changes), *OWN)

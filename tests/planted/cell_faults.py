@@ -8,9 +8,10 @@ import warnings
 from typing import Any
 
 import numpy as np
-from planted.cell_world import WIDTH, Embedder
+from planted.cell_world import WIDTH, Embedder, count_words
 
 from harness.cell.normalizers import stable
+from harness.cell.subject import ResultShapeError
 
 
 def without_guard(rows: Any) -> Any:
@@ -228,6 +229,111 @@ class Sorting(Embedder):
         return super().__call__(sorted(texts, key=len) if len(texts) > 32 else texts)
 
 
+class SecondBatch(Embedder):
+    """Moves the rows beyond the first 32 texts."""
+
+    def __call__(self, texts: list[str]) -> Any:
+        rows = super().__call__(texts)
+        rows[32:] += np.float32(1e-3)
+        return rows
+
+
+class Unrepeated(Embedder):
+    """Embeds a text that comes twice in a list once."""
+
+    def __call__(self, texts: list[str]) -> Any:
+        return super().__call__(list(dict.fromkeys(texts)))
+
+
+class Crowded(Embedder):
+    """Loses the mask in lists of an exact number of texts."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__()
+        self._number = number
+
+    def __call__(self, texts: list[str]) -> Any:
+        return super().__call__(texts) + np.float32(1e-3 * (len(texts) == self._number))
+
+
+class LosingMask(Embedder):
+    """Sees the padding of a batch whose longest text has an exact number of tokens."""
+
+    def __init__(self, length: int) -> None:
+        super().__init__()
+        self._length = length
+
+    def __call__(self, texts: list[str]) -> Any:
+        lengths = np.array([count_words(text) for text in texts])
+        padded = (lengths < lengths.max()) & (lengths.max() == self._length)
+        return super().__call__(texts) + np.float32(1e-3) * padded[:, None]
+
+
+class Unlimited(Embedder):
+    """Takes more tokens than the limit where a text comes alone."""
+
+    def __call__(self, texts: list[str]) -> Any:
+        cut = [" ".join(text.split()[: 254 if len(texts) > 1 else 255]) for text in texts]
+        return super().__call__(cut)
+
+
+class Emptied(Embedder):
+    """Answers a few texts with no rows, as a runtime does that does not fit its CPU."""
+
+    def __call__(self, texts: list[str]) -> Any:
+        return super().__call__(texts)[: 0 if len(texts) > 1 else None]
+
+
+class Stacked(Embedder):
+    def __call__(self, texts: list[str]) -> Any:
+        return super().__call__(texts)[:, None]
+
+
+class Refusing(Embedder):
+    """Finds a shape that is wrong by itself."""
+
+    def __call__(self, texts: list[str]) -> Any:
+        raise ResultShapeError(f"states of shape (0, 0, 384) for {len(texts)} texts")
+
+
+class OnlyLists(Embedder):
+    def __call__(self, texts: list[str]) -> Any:
+        if not isinstance(texts, list):
+            raise TypeError("not a list of texts")
+        return super().__call__(texts)
+
+
+class Borrowed(Embedder):
+    """Raises in one of 25 calls that come from threads."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._drawn = np.random.default_rng(25)
+        self._lock = threading.Lock()
+
+    def __call__(self, texts: list[str]) -> Any:
+        with self._lock:
+            unlucky = (
+                threading.current_thread() is not threading.main_thread() and self._drawn.random() < 1 / 25
+            )
+        if unlucky:
+            raise RuntimeError("Already borrowed")
+        return super().__call__(texts)
+
+
+def sharing_a_buffer() -> Any:
+    """Make a normalizer that computes in memory that all its calls share."""
+    buffers: dict[Any, Any] = {}
+
+    def normalize(rows: Any) -> Any:
+        buffer = buffers.setdefault((rows.shape, rows.dtype), np.empty_like(rows))
+        buffer[...] = stable(rows)
+        time.sleep(0.0005)
+        return buffer.copy()
+
+    return normalize
+
+
 class Cached(Embedder):
     """Keeps vectors under the beginnings of their texts."""
 
@@ -271,6 +377,61 @@ class Shapeless(Embedder):
 
     def __call__(self, texts: list[str]) -> Any:
         return super().__call__(texts) if texts else np.array([])
+
+
+class Placed(Embedder):
+    """Gives a token another state in each place, and none where a whole row is masked."""
+
+    def infer(self, tokens: Any) -> Any:
+        states = super().infer(tokens)
+        kept = tokens["attention_mask"].any(axis=1)[:, None, None]
+        return np.where(kept, states * np.arange(1, states.shape[1] + 1)[:, None], np.nan)
+
+
+class OfTheWidth(Embedder):
+    """Lets padding reach the states of other tokens."""
+
+    def infer(self, tokens: Any) -> Any:
+        states = super().infer(tokens)
+        return states + np.float32(states.shape[1] / 1e3)
+
+
+class Rebuilt(Embedder):
+    """Computes otherwise in every further compilation, and after every disturbance."""
+
+    def __init__(self, moved: float = 0.0) -> None:
+        super().__init__()
+        self._moved = moved
+
+    def __call__(self, texts: Any) -> Any:
+        self._moved += 1e-3 * (len(texts) == 1)
+        return super().__call__(texts) + np.float32(self._moved)
+
+    def infer(self, tokens: Any) -> Any:
+        self._moved += 1e-3
+        if not tokens["attention_mask"].ndim:
+            raise ValueError("no batch")
+        return super().infer(tokens)
+
+    def recompile(self, settings: Any) -> Any:
+        return Rebuilt(1e-3 * len(settings))
+
+    def release_memory(self) -> bool:
+        self._moved += 1e-3
+        return True
+
+
+class Padded(Embedder):
+    """Pads to a multiple of 8, on one side or the other."""
+
+    def __init__(self, side: str) -> None:
+        super().__init__()
+        self._before = 7 if side == "left" else 0
+
+    def hidden(self, texts: list[str]) -> Any:
+        states, mask = super().hidden(texts)
+        widths = ((0, 0), (self._before, 7 - self._before))
+        return np.pad(states, (*widths, (0, 0)), constant_values=9), np.pad(mask, widths)
 
 
 class Cutting(Embedder):

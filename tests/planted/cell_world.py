@@ -19,6 +19,7 @@ from harness.cell import interface, normalization
 from harness.cell.channel import Channel
 from harness.cell.comparison import unit_rows
 from harness.cell.corpus import Sentence, load_corpus
+from harness.cell.drawn import load_unusual
 from harness.cell.golden import Golden, Key
 from harness.cell.interface import CellSpec
 from harness.cell.normalizers import stable
@@ -66,7 +67,8 @@ class Embedder:
     def __init__(self, precision: str = "f32") -> None:
         self.compiled = Compiled(precision)
 
-    def __call__(self, texts: list[str]) -> Any:
+    def __call__(self, texts: Any) -> Any:
+        texts = list(texts)
         drawn = [np.random.RandomState(zlib.crc32(text.encode())).standard_normal(WIDTH) for text in texts]
         return np.array(drawn, np.float32).reshape(len(texts), WIDTH)
 
@@ -74,10 +76,21 @@ class Embedder:
         return self(texts)[:, None, :], np.ones((len(texts), 1), np.int64)
 
     def tokenize(self, texts: list[str]) -> Any:
-        return {"input_ids": np.array([[zlib.crc32(text.encode())] for text in texts], np.int64)}
+        rows = [[1, *(zlib.crc32(word.encode()) % 9999 for word in text.split()), 2] for text in texts]
+        longest = max(map(len, rows))
+        mask = np.array([[1] * len(row) + [0] * (longest - len(row)) for row in rows], np.int64)
+        ids = np.array([row + [0] * (longest - len(row)) for row in rows], np.int64)
+        return {"input_ids": ids, "attention_mask": mask}
 
     def infer(self, tokens: Any) -> Any:
-        return tokens["input_ids"].astype(np.float32)
+        states = np.sin(tokens["input_ids"][:, :, None] * np.arange(1, WIDTH + 1)).astype(np.float32)
+        return states * tokens["attention_mask"][:, :, None]
+
+    def recompile(self, settings: Any) -> Any:
+        return type(self)() if settings else self
+
+    def release_memory(self) -> bool:
+        return True
 
 
 class Controls:
@@ -114,6 +127,11 @@ def make_reference(dtype: str, encode: Callable[..., Any] | None = None) -> Any:
     weights = SimpleNamespace(dtype=f"torch.{dtype}", is_floating_point=lambda: True)
     usual = lambda texts, **_: unit_rows(Embedder()(texts)).astype(np.float32)  # noqa: E731 - of one use
     return SimpleNamespace(encode=encode or usual, parameters=lambda: iter([weights]))
+
+
+def count_words(text: str) -> int:
+    """The tokens of a text: its words, and two special ones."""
+    return len(text.split()) + 2
 
 
 def reject(embeddings: Any) -> Any:
@@ -205,6 +223,9 @@ class World(dict[str, Any]):
             corpus=corpus,
             few=corpus,
             shipped=load_corpus(""),
+            unusual=load_unusual(count_words, 256),
+            count_tokens=count_words,
+            limit=256,
             ordinary_error=0.0,
             subject=embedder,
             started=(embedder, "float32"),
@@ -220,6 +241,7 @@ class World(dict[str, Any]):
             reference_model=make_reference("float32"),
             loaded_reference=make_reference("float32"),
             tolerance=lambda _: 1e-6,
+            compiled_again=embedder,
             batch=np.tile(np.random.RandomState(7).standard_normal((2**10, 64)), (2**6, 1)).astype(
                 np.float32
             ),

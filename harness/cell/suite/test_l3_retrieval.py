@@ -63,6 +63,46 @@ def test_top10(  # noqa: PLR0913, PLR0917 # fixtures are arguments
     )
 
 
+@pytest.mark.check("l3.across")
+def test_across(  # noqa: PLR0913, PLR0917 # fixtures are arguments
+    output: str,
+    normalize: Callable[[NDArray], NDArray],
+    answers: Answers,
+    expected: NDArray,
+    expected_queries: NDArray,
+    corpus: List[Sentence],
+    tolerance: Callable[[str], float],
+    record: Record,
+) -> None:
+    """Search the index of one side with the queries of the other, and compare with the reference alone."""
+    tie = tolerance(f"l3.tie.{output}")
+    index = normalize(answers.embeddings(output))
+    queries = index if expected_queries is expected else normalize(answers.queries(output))
+    ways = {
+        "index of the subject": differing_queries(
+            expected_queries, expected_queries, tie, DEPTH, index=index, expected_index=expected
+        ),
+        "queries of the subject": differing_queries(
+            queries, expected_queries, tie, DEPTH, index=expected, expected_index=expected
+        ),
+    }
+    way, swapped = max(ways.items(), key=lambda entry: int(np.count_nonzero(entry[1])))
+    named = name_worst(swapped, corpus)
+    record(
+        value=int(np.count_nonzero(swapped)),
+        unit="queries",
+        bound="max",
+        allowed=0,
+        share=np.count_nonzero(swapped) / len(swapped),
+        sample=f"{way}: {named}" if named else "",
+        facts={
+            "queries": len(swapped),
+            "tie tolerance": tie,
+            **{name: int(np.count_nonzero(found)) for name, found in ways.items()},
+        },
+    )
+
+
 @pytest.mark.check("l3.control")
 def test_top10_control(
     output: str, fault: str, controls: Controls, tolerance: Callable[[str], float], record: Record

@@ -1,9 +1,7 @@
-"""RT: batches, order, buffers, threads, odd texts and memory. By hand: ``--only 'rt.*'``."""
+"""RT: batches, order, buffers, odd texts and memory. By hand: ``--only 'rt.*'``."""
 
 from __future__ import annotations
 
-import threading
-from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any, Callable, List, Optional, Tuple
 
 import numpy as np
@@ -13,7 +11,9 @@ from harness.cell import normalization, oracle
 from harness.cell.change import measure_distances
 from harness.cell.comparison import choose_allowed, compare, find_distances, name_worst, unit_rows
 from harness.cell.controls import Controls
-from harness.cell.corpus import Sentence, load_corpus
+from harness.cell.corpus import Sentence
+from harness.cell.drawn import LONGEST, load_unusual
+from harness.cell.embedded import hold_to_tolerance
 from harness.cell.facts import PeakUnknownError, measure_growth
 from harness.cell.interface import CellSpec
 from harness.cell.record import Record
@@ -23,42 +23,10 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 
-# Calls: batches, order, buffers, threads
-
-THREADS = 8
-CALLS = 6
-"""Calls per thread; two threads seldom meet in so narrow a place as the change of a limit."""
-
-MANY = 150
-"""Texts of a long list: several batches of every usual size (8 to 64), with a rest."""
+# Calls: batches, order, buffers
 
 SAME_LENGTH = (["the red house"], ["two green cars"], ["a cold day"])
 """Texts of equal shape, for which a runtime reuses its buffer."""
-
-
-@pytest.fixture(scope="module")
-def shipped() -> List[Sentence]:
-    """Return the corpus of the harness, because a corpus of the user may lack kinds."""
-    return load_corpus("")
-
-
-@pytest.fixture(scope="module")
-def alone(subject: Any, few: List[Sentence]) -> NDArray:
-    """Return the embeddings of the few, each embedded separately."""
-    return np.concatenate([np.array(subject([sentence.text])) for sentence in few])
-
-
-def hold_to_tolerance(  # noqa: PLR0913, PLR0917 # two arrays, and what is faults of them
-    actual: NDArray,
-    wanted: NDArray,
-    few: List[Sentence],
-    tolerance: Callable[[str], float],
-    controls: Controls,
-    record: Record,
-) -> None:
-    """Compare embeddings before the normalizer."""
-    found = measure_distances(actual, wanted, few, choose_allowed(tolerance, actual, "rt.float32"))
-    record(**found, control=controls.measure_embeddings("no-attention-mask"))
 
 
 @pytest.mark.check("rt.batch-independence")
@@ -87,23 +55,8 @@ def test_order_independence(  # noqa: PLR0913, PLR0917 # fixtures are arguments
     """Embed in another order, and compare with separate embedding."""
     shuffled = np.random.default_rng(20261101).permutation(len(few))
     embedded = np.array(subject([few[row].text for row in shuffled]))
-    hold_to_tolerance(embedded[np.argsort(shuffled)], alone, few, tolerance, controls, record)
-
-
-@pytest.mark.check("rt.many-texts")
-def test_many_texts(  # noqa: PLR0913, PLR0917 # fixtures are arguments
-    subject: Any,
-    few: List[Sentence],
-    alone: NDArray,
-    controls: Controls,
-    tolerance: Callable[[str], float],
-    record: Record,
-) -> None:
-    """Embed a long list with repeated texts in mixed order, and compare with separate embedding."""
-    chosen = np.random.default_rng(20261129).permutation(np.arange(MANY) % len(few))
-    embedded = np.array(subject([few[row].text for row in chosen]))
-    sentences = [few[row] for row in chosen]
-    hold_to_tolerance(embedded, alone[chosen], sentences, tolerance, controls, record)
+    sentences = [few[row] for row in shuffled]
+    hold_to_tolerance(embedded, alone[shuffled], sentences, tolerance, controls, record)
 
 
 @pytest.mark.check("rt.no-alias")
@@ -186,60 +139,6 @@ def test_deterministic(subject: Any, few: List[Sentence], record: Record) -> Non
     )
 
 
-def split_work(few: List[Sentence], longest: str) -> List[List[str]]:
-    """Make one batch for each thread: small ones that all differ, single short texts, and the longest text.
-
-    A service may treat short and long texts differently, such as with two length limits.
-    """
-    texts = [sentence.text for sentence in few]
-    short = sorted(texts, key=len)
-    batches = [[texts[(row + step) % len(texts)] for step in (0, 5, 11)] for row in range(THREADS)]
-    for row in range(0, THREADS, 3):  # 0, 3, 6: the longest; 1, 4, 7: a short one
-        batches[row] = [longest]
-        batches[row + 1] = [short[row % len(short)]]
-    return batches
-
-
-@pytest.mark.check("rt.threads")
-def test_threads(
-    subject: Any,
-    few: List[Sentence],
-    shipped: List[Sentence],
-    tolerance: Callable[[str], float],
-    record: Record,
-) -> None:
-    """Embed from many threads, and compare with one thread."""
-    batches = split_work(few, max((sentence.text for sentence in shipped), key=len))
-    wanted = [np.array(subject(batch), copy=True) for batch in batches]
-    allowed = tolerance("rt.float32")
-    start = threading.Barrier(THREADS)
-
-    def embed(row: int) -> List[Tuple[int, str]]:
-        start.wait(timeout=60)
-        faults = []
-        for _ in range(CALLS):
-            try:
-                worst = float(find_distances(np.array(subject(batches[row])), wanted[row]).max(initial=0))
-            except Exception as error:  # noqa: BLE001 # whatever a runtime raises when two threads meet
-                faults.append((row, f"{type(error).__name__}: {error}"))
-            else:
-                if worst > allowed:
-                    faults.append((row, f"off by {worst:.2g}"))
-        return faults
-
-    with ThreadPoolExecutor(THREADS) as pool:
-        wrong = [entry for faults in pool.map(embed, range(THREADS)) for entry in faults]
-    record(
-        value=len(wrong),
-        unit="wrong results",
-        bound="max",
-        allowed=0,
-        share=len(wrong) / (THREADS * CALLS),
-        sample="; ".join(f"thread {row}: {what}" for row, what in wrong[:3]),
-        facts={"threads": THREADS, "calls": THREADS * CALLS},
-    )
-
-
 # Unusual texts: empty, too long, other scripts, emoji, control characters
 
 KINDS = {"empty-string": "empty"}
@@ -247,6 +146,12 @@ KINDS = {"empty-string": "empty"}
 
 ORDINARY = "plain"
 """The kind of texts that a service has to embed like the reference before odd ones tell anything."""
+
+
+@pytest.fixture(scope="module")
+def unusual(count_tokens: Callable[[str], int], limit: int) -> List[Sentence]:
+    """Return texts of further kinds, which golden embeddings do not cover."""
+    return load_unusual(count_tokens, limit)
 
 
 @pytest.fixture(scope="module")
@@ -281,6 +186,7 @@ def test_texts(  # noqa: PLR0913, PLR0917 # fixtures are arguments
     subject: Any,
     reference_model: Any,
     shipped: List[Sentence],
+    unusual: List[Sentence],
     ordinary_error: float,
     tolerance: Callable[[str], float],
     record: Record,
@@ -291,7 +197,11 @@ def test_texts(  # noqa: PLR0913, PLR0917 # fixtures are arguments
     if text == "empty-list":
         hold_empty_list(subject, record)
         return
-    sentences = [sentence for sentence in shipped if sentence.kind == KINDS.get(text, text)]
+    sentences = [sentence for sentence in [*shipped, *unusual] if sentence.kind == KINDS.get(text, text)]
+    if not sentences:
+        pytest.skip(
+            f"texts are not made as long as the limit of this model, if it is beyond {LONGEST} tokens"
+        )
     texts = [sentence.text for sentence in sentences]
     wanted = encode(reference_model, texts, normalize=True, role="document" if spec.query else "")
     embedded = np.asarray(subject(texts))
