@@ -60,8 +60,9 @@ def test_the_code_that_is_shown_works_as_it_stands() -> None:
     pasted: dict[str, Any] = {}
     exec(compile(code, "pasted", "exec"), pasted)  # noqa: S102 - it is our own, as a reader would paste it
     rows = np.array([[3e-30, 4e-30], [0, 0], [3e30, 4e30]], dtype=np.float32)
-    with np.errstate(over="ignore"):  # as the formula does, it finds out by overflowing
-        units = pasted["stable"](rows)
+    units = pasted["stable"](rows)
     assert units.dtype == np.float32
     np.testing.assert_allclose(units, [[0.6, 0.8], [0, 0], [0.6, 0.8]], rtol=1e-6, atol=0)
+    halves = np.resize(np.array([3e4, 4e4], np.float16), (4000, 2))
+    assert pasted["stable"](halves).tolist() == [[0.60009765625, 0.7998046875]] * 4000
     assert "manual(" not in code
