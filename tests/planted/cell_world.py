@@ -5,6 +5,7 @@ The functions of the suite are called as pytest would call them; what they ask f
 
 from __future__ import annotations
 
+import functools
 import importlib
 import inspect
 import sys
@@ -196,6 +197,15 @@ def enter(patch: pytest.MonkeyPatch) -> Iterator[None]:
             del sys.modules[name]
 
 
+@functools.cache
+def make_batch() -> Any:
+    """Make rows of more than 32 MB: smaller arrays may lie in memory that was freed and still counts."""
+    tile = np.random.RandomState(7).standard_normal((2**10, 64)).astype(np.float32)
+    batch = np.tile(tile, (130, 1))
+    batch.flags.writeable = False
+    return batch
+
+
 class World(dict[str, Any]):
     """Fixture or axis -> what a test function gets for it."""
 
@@ -242,9 +252,7 @@ class World(dict[str, Any]):
             loaded_reference=make_reference("float32"),
             tolerance=lambda _: 1e-6,
             compiled_again=embedder,
-            batch=np.tile(np.random.RandomState(7).standard_normal((2**10, 64)), (2**6, 1)).astype(
-                np.float32
-            ),
+            batch=make_batch(),
             reference=1.0,
         )
         asked = lambda name: world["answers"] if name == "answers" else units  # noqa: E731 - of one use
