@@ -6,6 +6,7 @@ The functions of the suite are called as pytest would call them; what they ask f
 from __future__ import annotations
 
 import functools
+import functools
 import importlib
 import inspect
 import sys
@@ -142,6 +143,11 @@ def reject(embeddings: Any) -> Any:
     return stable(np.asarray(embeddings)).view(Tensor)
 
 
+_ASIDE: dict[str, ModuleType] = {}
+"""Modules that have imported the made ones: the next test gets them again, because imports take its time."""
+
+
+@functools.cache
 def make_modules() -> dict[str, ModuleType]:
     """Make what the suite imports of the packages under test, as little as it takes."""
     contents: dict[str, dict[str, Any]] = {
@@ -172,6 +178,7 @@ def make_modules() -> dict[str, ModuleType]:
     return made
 
 
+@functools.cache
 def load_suite() -> dict[str, Callable[..., None]]:
     """Find the test function of each check."""
     found: dict[str, Callable[..., None]] = {}
@@ -185,16 +192,17 @@ def load_suite() -> dict[str, Callable[..., None]]:
 
 
 def enter(patch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Put the made modules in the place of the packages, and forget afterwards who has seen them."""
+    """Put the made modules in the place of the packages, and put aside afterwards who has seen them."""
     before = dict(sys.modules)
     for name, module in make_modules().items():
         patch.setitem(sys.modules, name, module)
+    sys.modules.update(_ASIDE)
     patch.setattr(normalization, "reference", stable)
     patch.setenv("HF_HUB_DISABLE_TELEMETRY", "1")
     yield
     for name in set(sys.modules) - set(before):
         if name.startswith("harness.cell."):
-            del sys.modules[name]
+            _ASIDE[name] = sys.modules.pop(name)
 
 
 @functools.cache
