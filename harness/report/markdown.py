@@ -16,6 +16,7 @@ from harness.report.latency_view import (
     show_seconds,
     summarize_latency,
 )
+from harness.report.notes import list_notes
 from harness.report.parity import find_margins
 from harness.report.precision import recommend
 from harness.report.questions import describe_service, list_limits, list_questions
@@ -71,6 +72,7 @@ def render_markdown(run: Run, earlier: Earlier = _FIRST) -> str:
         *_red(run),
         *_expectations(run),
         *_limits(run),
+        *_notes(run),
         *_latency(run),
         *_claims(run),
         *_margins(run),
@@ -180,6 +182,19 @@ def _limits(run: Run) -> Iterator[str]:
         for each in list_limits(run.judgement.findings)
     ]
     yield from _table("Limits: inputs far from the embeddings", ["limit", "checks", "cells"], rows)
+
+
+def _notes(run: Run) -> Iterator[str]:
+    rows = [
+        [
+            " ".join(code_span(case) for case in each.cases),
+            code_span(each.message),
+            f"{each.cells} of {each.measured}",
+            escape_markdown(each.where),
+        ]
+        for each in list_notes(run)
+    ]
+    yield from _table("Notes: recorded behaviour", ["cases", "what", "cells", "only with"], rows)
 
 
 def _latency(run: Run) -> Iterator[str]:

@@ -26,6 +26,7 @@ from harness.report.history.view import (
     number_runs,
 )
 from harness.report.latency_view import show_ratio, show_seconds
+from harness.report.notes import list_notes
 from harness.report.page.cell_details import view_cells, view_shared_facts
 from harness.report.page.findings import (
     view_claims,
@@ -231,6 +232,7 @@ def _view(run: Run, earlier: Earlier) -> dict[str, Any]:
         "stale": run.judgement.stale_expectations,
         "known": view_known(run),
         "limits": list_limits(run.judgement.findings),
+        "notes": list_notes(run),
         "recommended": recommend(run),
         "recommended_code": read_code(),
         "claims": view_claims(run),
@@ -285,6 +287,7 @@ def _sections(view: dict[str, Any]) -> list[tuple[str, str]]:
         ("layers", "Layers", True),
         ("expectations", "Expectations", view["stale"] or view["known"]),
         ("limits", "Limits", view["limits"]),
+        ("notes", "Notes", view["notes"]),
         ("precision", "Precision", view["recommended"].advice),
         ("recommended", "Recommended normalizer", view["recommended"].advice),
         ("parity", "Parity", True),
