@@ -6,7 +6,6 @@ The functions of the suite are called as pytest would call them; what they ask f
 from __future__ import annotations
 
 import functools
-import functools
 import importlib
 import inspect
 import sys
