@@ -27,7 +27,7 @@ def answer_questions(findings: Sequence[Finding], checks: Mapping[str, Check]) -
     """The answers of one cell, in the order of the questions; latency and memory are not asked here.
 
     Only findings of what is served count: those that break the service if they fail, controls excluded. A
-    note of a check that only records is the remark of its question.
+    note on the process, such as the dtype of the reference, is the remark of its question.
     """
     asked: dict[str, list[Finding]] = {question: [] for question in QUESTIONS if question != "cost"}
     remarks = dict.fromkeys(asked, "")
@@ -37,7 +37,7 @@ def answer_questions(findings: Sequence[Finding], checks: Mapping[str, Check]) -
             continue
         if each.severity == "breaks":
             asked[check.question].append(each)
-        elif each.outcome == "note" and check.severity == "notes" and each.observation is not None:
+        elif each.outcome == "note" and check.layer == "ENV" and each.observation is not None:
             remarks[check.question] = each.observation.sample
     return tuple(
         msgspec.structs.replace(_answer(question, found, checks), remark=remarks[question])
