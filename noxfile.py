@@ -112,6 +112,12 @@ def models(session: nox.Session) -> None:
     harness(session, *session.posargs, module="models")
 
 
+@nox.session(venv_backend="none", requires=["setup"], default=False)
+def kill(session: nox.Session) -> None:
+    """Planted faults, and what turns them red: `nox -s kill -- --only 'embedder.limit*'`; half an hour."""
+    harness(session, *session.posargs, module="kill")
+
+
 MEMORY = Path("/dev/shm")  # noqa: S108 - where Linux keeps files in memory; the folder in it is our own
 ROOM = 4 * 2**30
 QUICK = "not real"

@@ -44,8 +44,10 @@ def main(*, only: tuple[str, ...], folder: Path, store: Path | None, jobs: int, 
     absolute = folder.absolute()
     absolute.mkdir(parents=True, exist_ok=True)
 
+    place = Store.default() if store is None else Store(store.absolute())
+    place.refuse_foreign()
+
     async def work() -> None:
-        place = Store.default() if store is None else Store(store.absolute())
         settings = await read_pip_settings()
         say = lambda text: click.echo(text, err=True)  # noqa: E731 - of one use
         laboratory = Laboratory(absolute, place, settings, say, jobs)

@@ -30,7 +30,7 @@ class Shipped(OpenVinoEmbedder):
     """The shipped embedder, in one dtype as most services are."""
 
     options: dict[str, Any] = {}
-    variant = property()  # type: ignore[assignment] # hasattr says no
+    variant = property()  # hasattr says no
 
     def __init__(self, model_dir: str) -> None:
         super().__init__(model_dir, model=read_model(), **self.options)
@@ -84,7 +84,7 @@ class _LastBatch(Shipped):
 _vary(_LastBatch, "rest_lost", "size", {"16": 16, "32": 32, "64": 64})
 
 
-class unique_texts(Shipped):  # noqa: N801 - a name of the table
+class unique_texts(Shipped):
     """Drop doubled texts, and give their rows to those behind them."""
 
     def __call__(self, texts: list[str]) -> Any:
@@ -93,14 +93,14 @@ class unique_texts(Shipped):  # noqa: N801 - a name of the table
         return np.concatenate([rows, rows[: len(texts) - len(known)]])
 
 
-class sorted_texts_set(Shipped):  # noqa: N801
+class sorted_texts_set(Shipped):
     """Embed a sorted list, in the order of the alphabet."""
 
     def __call__(self, texts: list[str]) -> Any:
         return super().__call__(sorted(texts) if len(texts) > 1 else texts)
 
 
-class caller_sorted(Shipped):  # noqa: N801
+class caller_sorted(Shipped):
     """Sort the caller's list in its place."""
 
     def __call__(self, texts: list[str]) -> Any:
@@ -108,7 +108,7 @@ class caller_sorted(Shipped):  # noqa: N801
         return super().__call__(texts)
 
 
-class one_row_squeezed(Shipped):  # noqa: N801
+class one_row_squeezed(Shipped):
     def __call__(self, texts: list[str]) -> Any:
         return np.squeeze(super().__call__(texts))
 
@@ -148,32 +148,32 @@ class _Pooled(Shipped):
         raise NotImplementedError
 
 
-class unmasked_pooling(_Pooled):  # noqa: N801
+class unmasked_pooling(_Pooled):
     def pool(self, states: Any, mask: Any) -> Any:
         return states.mean(axis=1)
 
 
-class cls_pooling(_Pooled):  # noqa: N801
+class cls_pooling(_Pooled):
     def pool(self, states: Any, mask: Any) -> Any:
         return pool(states, mask, ("cls",))
 
 
-class max_pooling(_Pooled):  # noqa: N801
+class max_pooling(_Pooled):
     def pool(self, states: Any, mask: Any) -> Any:
         return pool(states, mask, ("max",))
 
 
-class last_pooling(_Pooled):  # noqa: N801
+class last_pooling(_Pooled):
     def pool(self, states: Any, mask: Any) -> Any:
         return pool(states, mask, ("lasttoken",))
 
 
-class weighted_pooling(_Pooled):  # noqa: N801
+class weighted_pooling(_Pooled):
     def pool(self, states: Any, mask: Any) -> Any:
         return pool(states, mask, ("weightedmean",))
 
 
-class without_special_tokens(_Pooled):  # noqa: N801
+class without_special_tokens(_Pooled):
     def pool(self, states: Any, mask: Any) -> Any:
         inner = mask.copy()
         inner[:, 0] = 0
@@ -181,25 +181,25 @@ class without_special_tokens(_Pooled):  # noqa: N801
         return pool(states, np.where(inner.any(axis=1, keepdims=True), inner, mask))
 
 
-class half_pooling(_Pooled):  # noqa: N801
+class half_pooling(_Pooled):
     def pool(self, states: Any, mask: Any) -> Any:
         kept = states.astype(np.float16) * mask[:, :, None].astype(np.float16)
         total = np.add.accumulate(kept, axis=1, dtype=np.float16)[:, -1]
         return (total / mask.sum(axis=1, keepdims=True).astype(np.float16)).astype(self.output)
 
 
-class bfloat_states(_Pooled):  # noqa: N801
+class bfloat_states(_Pooled):
     def pool(self, states: Any, mask: Any) -> Any:
         coarse = (np.ascontiguousarray(states).view(np.uint32) & np.uint32(0xFFFF0000)).view(np.float32)
         return pool(coarse, mask)
 
 
-class half_states(_Pooled):  # noqa: N801
+class half_states(_Pooled):
     def pool(self, states: Any, mask: Any) -> Any:
         return pool(states.astype(np.float16).astype(np.float32), mask)
 
 
-class count_of_the_batch(_Pooled):  # noqa: N801
+class count_of_the_batch(_Pooled):
     """Divide all sums by the largest count of the batch, which a normalizer undoes; leave out one token."""
 
     def pool(self, states: Any, mask: Any) -> Any:
@@ -208,7 +208,7 @@ class count_of_the_batch(_Pooled):  # noqa: N801
         return pool(states, kept)
 
 
-class short_mean(_Pooled):  # noqa: N801
+class short_mean(_Pooled):
     """Pool at most 128 tokens."""
 
     def pool(self, states: Any, mask: Any) -> Any:
@@ -272,7 +272,7 @@ _vary(_Padded, "padded_to", "multiple", {"8": 8, "64": 64})
 _vary(_Padded, "filled_to", "rows", {"16": 16, "32": 32})
 
 
-class fill_is_averaged(_Padded):  # noqa: N801
+class fill_is_averaged(_Padded):
     """Use the mean of the batch, rows that fill it included."""
 
     rows = 16
@@ -282,7 +282,7 @@ class fill_is_averaged(_Padded):  # noqa: N801
         return whole[:count, :length]
 
 
-class fill_shifts_rows(_Padded):  # noqa: N801
+class fill_shifts_rows(_Padded):
     """Keep the last rows of a filled batch."""
 
     rows = 16
@@ -299,14 +299,14 @@ class pads_left(Shipped):
         self._tokenizer.padding_side = "left"
 
 
-class pads_left_first_token(pads_left):  # noqa: N801
+class pads_left_first_token(pads_left):
     """Pad on the left and pool the first position."""
 
     def _finish(self, states: Any, mask: Any) -> Any:
         return states[:, 0] + 0 * mask[:, :1]
 
 
-class pads_to_the_limit(Shipped):  # noqa: N801
+class pads_to_the_limit(Shipped):
     def _encode(self, texts: list[str]) -> Any:
         encoded = self._tokenizer(
             texts, padding="max_length", truncation=True, max_length=self._limit, return_tensors="np"
@@ -314,7 +314,7 @@ class pads_to_the_limit(Shipped):  # noqa: N801
         return {name: np.ascontiguousarray(array, dtype=np.int64) for name, array in encoded.items()}
 
 
-class cut_to_the_shortest(Shipped):  # noqa: N801
+class cut_to_the_shortest(Shipped):
     def _encode(self, texts: list[str]) -> Any:
         tokens = super()._encode(texts)
         least = max(int(tokens["attention_mask"].sum(axis=1).min()), 3) if texts else 0
@@ -335,7 +335,7 @@ class _Limited(Shipped):
 _vary(_Limited, "limit", "limit", {"64": 64, "128": 128, "255": 255, "257": 257, "512": 512})
 
 
-class cut_from_the_left(Shipped):  # noqa: N801
+class cut_from_the_left(Shipped):
     def __init__(self, model_dir: str) -> None:
         super().__init__(model_dir)
         self._tokenizer.truncation_side = "left"
@@ -349,12 +349,12 @@ class _Tokens(Shipped):
         raise NotImplementedError
 
 
-class other_token_types(_Tokens):  # noqa: N801
+class other_token_types(_Tokens):
     def change(self, tokens: dict[str, Any]) -> dict[str, Any]:
         return {**tokens, "token_type_ids": tokens["attention_mask"].copy()}
 
 
-class without_last_token(_Tokens):  # noqa: N801
+class without_last_token(_Tokens):
     """Mask the separator."""
 
     def change(self, tokens: dict[str, Any]) -> dict[str, Any]:
@@ -363,7 +363,7 @@ class without_last_token(_Tokens):  # noqa: N801
         return {**tokens, "attention_mask": mask}
 
 
-class unknown_tokens(_Tokens):  # noqa: N801
+class unknown_tokens(_Tokens):
     """Take all tokens beyond 25,000 for unknown ones."""
 
     def change(self, tokens: dict[str, Any]) -> dict[str, Any]:
@@ -371,7 +371,7 @@ class unknown_tokens(_Tokens):  # noqa: N801
         return {**tokens, "input_ids": np.where(ids > 25_000, self._tokenizer.unk_token_id, ids)}
 
 
-class wrong_tokens(_Tokens):  # noqa: N801
+class wrong_tokens(_Tokens):
     """Another vocabulary: every tenth token is the next one."""
 
     def change(self, tokens: dict[str, Any]) -> dict[str, Any]:
@@ -483,7 +483,7 @@ class _Perturbed(_Weights):
 _vary(_Perturbed, "weights_moved", "size", {"1e4": 1e-4, "1e3": 1e-3, "1e2": 1e-2})
 
 
-class tanh_gelu(_Weights):  # noqa: N801
+class tanh_gelu(_Weights):
     def change(self, transformer: Any) -> Any:
         for layer in transformer.encoder.layer:
             layer.intermediate.intermediate_act_fn = torch.nn.GELU(approximate="tanh")
@@ -510,34 +510,34 @@ class _Epsilon(_Weights):
 _vary(_Epsilon, "layer_norm_eps", "eps", {"1e5": 1e-5, "1e6": 1e-6, "1e3": 1e-3})
 
 
-class one_layer_less(_Weights):  # noqa: N801
+class one_layer_less(_Weights):
     def change(self, transformer: Any) -> Any:
         transformer.encoder.layer = transformer.encoder.layer[:-1]
         return transformer
 
 
-class layers_swapped(_Weights):  # noqa: N801
+class layers_swapped(_Weights):
     def change(self, transformer: Any) -> Any:
         layers = list(transformer.encoder.layer)
         transformer.encoder.layer = torch.nn.ModuleList([layers[1], layers[0], *layers[2:]])
         return transformer
 
 
-class one_bias_lost(_Weights):  # noqa: N801
+class one_bias_lost(_Weights):
     def change(self, transformer: Any) -> Any:
         with torch.no_grad():
             transformer.encoder.layer[2].output.dense.bias.zero_()
         return transformer
 
 
-class one_head_lost(_Weights):  # noqa: N801
+class one_head_lost(_Weights):
     def change(self, transformer: Any) -> Any:
         with torch.no_grad():
             transformer.encoder.layer[0].attention.output.dense.weight[:, :32] = 0
         return transformer
 
 
-class positions_shifted(_Weights):  # noqa: N801
+class positions_shifted(_Weights):
     def change(self, transformer: Any) -> Any:
         with torch.no_grad():
             weights = transformer.embeddings.position_embeddings.weight
@@ -545,7 +545,7 @@ class positions_shifted(_Weights):  # noqa: N801
         return transformer
 
 
-class attention_scale(_Weights):  # noqa: N801
+class attention_scale(_Weights):
     def change(self, transformer: Any) -> Any:
         with torch.no_grad():
             for layer in transformer.encoder.layer:
@@ -553,13 +553,13 @@ class attention_scale(_Weights):  # noqa: N801
         return transformer
 
 
-class last_norm_lost(_Weights):  # noqa: N801
+class last_norm_lost(_Weights):
     def change(self, transformer: Any) -> Any:
         transformer.encoder.layer[-1].output.LayerNorm = torch.nn.Identity()
         return transformer
 
 
-class last_norm_x10(_Weights):  # noqa: N801
+class last_norm_x10(_Weights):
     """Ten times the states: the same directions."""
 
     def change(self, transformer: Any) -> Any:
@@ -616,12 +616,12 @@ class _Random(_Vectors):
 _vary(_Random, "random", "size", {"1e6": 1e-6, "1e4": 1e-4, "1e2": 1e-2})
 
 
-class components_rolled(_Vectors):  # noqa: N801
+class components_rolled(_Vectors):
     def change(self, rows: Any, texts: list[str]) -> Any:
         return np.roll(rows, 1, axis=1)
 
 
-class first_component_lost(_Vectors):  # noqa: N801
+class first_component_lost(_Vectors):
     def change(self, rows: Any, texts: list[str]) -> Any:
         rows[:, 0] = 0
         return rows
@@ -637,7 +637,7 @@ class truncated(_Vectors):
         return np.ascontiguousarray(rows[:, :256])
 
 
-class eight_bits(_Vectors):  # noqa: N801
+class eight_bits(_Vectors):
     def change(self, rows: Any, texts: list[str]) -> Any:
         scale = np.abs(rows).max(axis=1, keepdims=True, initial=1e-9) / 127
         return (np.round(rows / scale) * scale).astype(rows.dtype)
@@ -660,34 +660,34 @@ class lists(_Vectors):
         return rows.tolist()
 
 
-class three_dimensions(_Vectors):  # noqa: N801
+class three_dimensions(_Vectors):
     def change(self, rows: Any, texts: list[str]) -> Any:
         return rows[None]
 
 
-class empty_is_flat(_Vectors):  # noqa: N801
+class empty_is_flat(_Vectors):
     def change(self, rows: Any, texts: list[str]) -> Any:
         return rows if texts else np.array([])
 
 
-class empty_is_float64(_Vectors):  # noqa: N801
+class empty_is_float64(_Vectors):
     def change(self, rows: Any, texts: list[str]) -> Any:
         return rows if texts else rows.astype(np.float64)
 
 
-class blank_is_nan(_Vectors):  # noqa: N801
+class blank_is_nan(_Vectors):
     def change(self, rows: Any, texts: list[str]) -> Any:
         rows[[not text.strip() for text in texts]] = np.nan
         return rows
 
 
-class long_is_nan(_Vectors):  # noqa: N801
+class long_is_nan(_Vectors):
     def change(self, rows: Any, texts: list[str]) -> Any:
         rows[[len(text) > 2000 for text in texts]] = np.nan
         return rows
 
 
-class long_is_zero(_Vectors):  # noqa: N801
+class long_is_zero(_Vectors):
     def change(self, rows: Any, texts: list[str]) -> Any:
         rows[[len(text) > 8000 for text in texts]] = 0
         return rows
@@ -696,7 +696,7 @@ class long_is_zero(_Vectors):  # noqa: N801
 # Buffers, threads, state
 
 
-class one_buffer(_Vectors):  # noqa: N801
+class one_buffer(_Vectors):
     """Return views of one buffer."""
 
     _buffer: Any = None
@@ -708,7 +708,7 @@ class one_buffer(_Vectors):  # noqa: N801
         return self._buffer[: len(rows)]
 
 
-class inputs_overwritten(Shipped):  # noqa: N801
+class inputs_overwritten(Shipped):
     """Write into the token arrays of an earlier call."""
 
     _shared: Any = None
@@ -721,7 +721,7 @@ class inputs_overwritten(Shipped):  # noqa: N801
         return states
 
 
-class one_request(Shipped):  # noqa: N801
+class one_request(Shipped):
     """One infer request for all threads."""
 
     def __init__(self, model_dir: str) -> None:
@@ -734,7 +734,7 @@ class one_request(Shipped):  # noqa: N801
         return np.array(self._one.infer(given, share_inputs=False)[0])
 
 
-class two_limits(Shipped):  # noqa: N801
+class two_limits(Shipped):
     """Set the limit of the one tokenizer for each call: short for a single short text."""
 
     def _encode(self, texts: list[str]) -> Any:
@@ -745,7 +745,7 @@ class two_limits(Shipped):  # noqa: N801
         return super()._encode(texts)
 
 
-class shared_texts(Shipped):  # noqa: N801
+class shared_texts(Shipped):
     """Keep the texts of a call where all threads see them."""
 
     def __call__(self, texts: list[str]) -> Any:
@@ -776,20 +776,20 @@ class _Raises(Shipped):
 _vary(_Raises, "raises_every", "every", {"2": 2, "25": 25, "60": 60})
 
 
-class raises_on_empty_list(Shipped):  # noqa: N801
+class raises_on_empty_list(Shipped):
     def __call__(self, texts: list[str]) -> Any:
         assert texts
         return super().__call__(texts)
 
 
-class raises_on_empty_text(Shipped):  # noqa: N801
+class raises_on_empty_text(Shipped):
     def __call__(self, texts: list[str]) -> Any:
         if not all(texts):
             raise ValueError("empty text")
         return super().__call__(texts)
 
 
-class raises_on_long_text(Shipped):  # noqa: N801
+class raises_on_long_text(Shipped):
     def __call__(self, texts: list[str]) -> Any:
         if any(len(text) > 5000 for text in texts):
             raise ValueError("text too long")
@@ -812,7 +812,7 @@ class _Cached(Shipped):
         ).reshape(rows.shape)
 
 
-_KEYS = {
+_KEYS: dict[str, Any] = {
     "prefix_32": lambda text: text[:32],
     "prefix_64": lambda text: text[:64],
     "suffix_16": lambda text: text[-16:],
@@ -841,7 +841,7 @@ class _Call(_Vectors):
 _vary(_Call, "other_at_call", "calls", {"first": (1, 2), "later": tuple(range(20, 10_000))})
 
 
-class after_a_long_text(_Vectors):  # noqa: N801
+class after_a_long_text(_Vectors):
     """Another result for some calls after a very long text."""
 
     _left = 0
@@ -854,7 +854,7 @@ class after_a_long_text(_Vectors):  # noqa: N801
         return np.roll(rows, 1, axis=1) if self._left >= 0 else rows
 
 
-class after_an_exception(_Vectors):  # noqa: N801
+class after_an_exception(_Vectors):
     """Another result for a call after one that raised."""
 
     _failed = False
@@ -871,14 +871,14 @@ class after_an_exception(_Vectors):  # noqa: N801
         return rows
 
 
-class set_order(_Vectors):  # noqa: N801
+class set_order(_Vectors):
     """Add what depends on the hash seed of the process."""
 
     def change(self, rows: Any, texts: list[str]) -> Any:
         return rows * np.float32(1) + np.float32(hash("seed") % 7 * 1e-4)
 
 
-class moving_mean(_Vectors):  # noqa: N801
+class moving_mean(_Vectors):
     """Subtract a mean that every call changes."""
 
     _mean: Any = 0.0
@@ -899,7 +899,7 @@ def _sized(size: int) -> type:
 batch_1, batch_8, batch_64, batch_200 = (_sized(size) for size in (1, 8, 64, 200))
 
 
-class half_output(Shipped):  # noqa: N801
+class half_output(Shipped):
     """Serve float16 alone."""
 
     options = {"output": "float16"}
@@ -917,14 +917,14 @@ class locked(one_request):
             return super().infer(tokens)
 
 
-class sorts_and_restores(Shipped):  # noqa: N801
+class sorts_and_restores(Shipped):
     def __call__(self, texts: list[str]) -> Any:
         order = sorted(range(len(texts)), key=texts.__getitem__)
         rows = super().__call__([texts[row] for row in order])
         return rows[np.argsort(order, kind="stable")] if texts else rows
 
 
-class plain_function:  # noqa: N801
+class plain_function:
     """Nothing but a call: neither hidden states nor tokens."""
 
     def __init__(self, model_dir: str) -> None:
@@ -934,7 +934,7 @@ class plain_function:  # noqa: N801
         return self._embed(texts)
 
 
-class torch_itself:  # noqa: N801
+class torch_itself:
     """The reference as a service."""
 
     def __init__(self, model_dir: str) -> None:

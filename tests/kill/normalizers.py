@@ -5,7 +5,8 @@ from __future__ import annotations
 import threading
 import time
 import warnings
-from typing import Any, Callable
+from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 
@@ -82,7 +83,7 @@ def columns(rows: Any) -> Any:
 
 def whole_matrix(rows: Any) -> Any:
     norm = np.linalg.norm(rows)
-    return rows / (norm if norm else rows.dtype.type(1))
+    return rows / (norm or rows.dtype.type(1))
 
 
 def standardized(rows: Any) -> Any:

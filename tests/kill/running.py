@@ -36,7 +36,6 @@ from harness.sweep.planning import build_plan
 from kill.folders import make_folder
 from kill.registry import Place, Planted
 
-
 MATRIX = """schema = 1
 title = "planted faults"
 expected = "none.toml"
@@ -83,7 +82,7 @@ class Ran(Record, frozen=True, kw_only=True):
 
     made: str
     cases: tuple[CaseResult, ...] = ()
-    facts: dict[str, str] = {}
+    facts: dict[str, str] = {}  # noqa: RUF012 - msgspec copies it
     ended: str = ""
     seconds: float = 0.0
 

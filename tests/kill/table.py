@@ -35,10 +35,13 @@ def render(rows: Sequence[Row], wanted: Sequence[Planted]) -> str:
     faults, correct = split(rows)
     killed = [row for row in faults if row.is_killed]
     red = [row for row in correct if row.is_killed]
+    found = (
+        f"**{len(killed)} of {len(faults)} faults of {count_kinds(faults)} kinds are red, "
+        f"and {len(red)} of {len(correct)} correct variants.**"
+    )
     lines = [
         HEAD,
-        f"**{len(killed)} of {len(faults)} faults of {count_kinds(faults)} kinds are red; "
-        f"{len(red)} of {len(correct)} correct variants are.**",
+        found,
         *([] if len(rows) == len(wanted) else [f"{len(wanted) - len(rows)} have not run."]),
         "",
         *_list_survivors(faults),

@@ -1,4 +1,4 @@
-"""Run the suite for many planted faults: ``python worker.py jobs.json rows.jsonl``, in the environment of a cell.
+"""Run the suite for many planted faults in the environment of a cell: ``worker.py jobs.json rows.jsonl``.
 
 Imports take most of the time of a cell, so each fault runs in a fork of this process, which has made them.
 Variants of the machine need variables at the start, and get a process of their own. A row is written for each
@@ -108,7 +108,7 @@ def start_job(job: dict[str, Any], log: Path) -> dict[str, Any]:
     rows = log.with_suffix(".rows")
     rows.unlink(missing_ok=True)
     with log.open("ab") as file:
-        subprocess.run(  # noqa: S603 - this file again
+        subprocess.run(
             [sys.executable, __file__, str(alone), str(rows)],
             env={**os.environ, **job["variables"]},
             stdout=file,
