@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import json
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from contextlib import AsyncExitStack
@@ -63,7 +64,7 @@ NUMPY = "2.4.6"
 
 OF_EMBEDDERS = ("env.precision", "l[123].[!c]*", "rt.[!mf]*", "gold.[!c]*", "l0.margin*")
 ASKED: Mapping[Place, tuple[str, ...]] = {
-    "normalizer": ("l0.*subject*", "l2.[!c]*", "rt.memory*", "rt.normalizer*", "gold.recorded"),
+    "normalizer": ("l0.*subject*", "l2.[!c]*subject*", "rt.normalizer*", "rt.large*", "gold.recorded"),
     "embedder": OF_EMBEDDERS,
     "model": OF_EMBEDDERS,
     "reference": ("l0.parity*", "l0.reference*", "l[23].[!c]*", "gold.[!c]*", "api.util*", "env.ref*"),
@@ -71,8 +72,14 @@ ASKED: Mapping[Place, tuple[str, ...]] = {
 }
 """The cases that are run with a fault; a correct variant runs all."""
 
-STATEFUL = ("cached_by_*", "set_order", "moving_mean", "other_at_call_*")
-"""Faults for which a second process is started, which takes as long as all other cases."""
+MORE: Mapping[str, tuple[str, ...]] = {
+    **dict.fromkeys(("cached_by_*", "set_order", "moving_mean", "other_at_call_*"), ("rt.fresh-process",)),
+    "hoarding": ("rt.memory*",),
+}
+"""Faults for which cases are run that take as long as all others."""
+
+SHIPPED = "kill.embedders:Shipped"
+"""The shipped embedder, which reads the converted model."""
 
 SECONDS = 7200.0
 
@@ -128,8 +135,8 @@ def identify(planted: Planted) -> str:
 def _choose_cases(planted: Planted) -> tuple[str, ...]:
     if planted.correct:
         return ("*",)
-    more = ("rt.fresh-process",) if any(fnmatchcase(planted.name, glob) for glob in STATEFUL) else ()
-    return (*ASKED[planted.place], *more)
+    more = (cases for glob, cases in MORE.items() if fnmatchcase(planted.name, glob))
+    return (*ASKED[planted.place], *itertools.chain.from_iterable(more))
 
 
 def name_subject(planted: Planted) -> dict[str, str]:
@@ -202,7 +209,7 @@ class Laboratory:
             locked=locked,
             model_dir=str(model),
             workdir=str(workdir),
-            embedder=subject.get("embedder", DEFAULT_EMBEDDER),
+            embedder=subject.get("embedder", DEFAULT_EMBEDDER if planted.correct else SHIPPED),
             normalizer=subject.get("normalizer", DEFAULT_NORMALIZER),
             search_path=(str(ROOT / "tests"),),
             golden=str(ROOT / "reports/golden"),
