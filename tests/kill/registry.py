@@ -69,7 +69,6 @@ NORMALIZERS = {
     "one row becomes a vector": ("one_row_squeezed",),
     "no rows raise": ("empty_raises",),
     "rows of some lengths left": ("unit_rows_left", "short_rows_left"),
-    "input overwritten": ("in_place",),
     "input returned": ("unit_input_returned",),
     "result overwritten by the next call": ("buffer_reused",),
     "result read-only": ("read_only",),
@@ -186,7 +185,7 @@ CORRECT = {
         "another way to the norm": ("right", "by_einsum", "through_float64", "row_by_row"),
         "another guard": ("add_1e12", "at_least_1e12"),
         "vectors refused or taken": ("refuses_vectors", "takes_vectors"),
-        "in place of a copy": ("in_place_of_a_copy",),
+        "in place, in an array of its own": ("in_place", "in_place_of_a_copy"),
         "a library": ("by_scikit_learn",),
     },
     "embedder": {
