@@ -58,9 +58,9 @@ def render(rows: Sequence[Row], wanted: Sequence[Planted]) -> str:
     killed, told = [row for row in faults if row.is_killed], find_told(rows)
     red = [row for row in correct if row.is_killed]
     found = (
-        f"**{len(killed)} of {len(faults)} faults of {count_kinds(faults)} kinds are red, {len(told)} are "
-        f"told as a limit or a note, {len(find_survivors(rows))} survive. Red correct variants: {len(red)} of "
-        f"{len(correct)}.**"
+        f"**{len(killed)} of {len(faults)} faults of {count_kinds(faults)} kinds are red, {len(told)} "
+        f"are told as a limit or a note, {len(find_survivors(rows))} survive. Red "
+        f"correct variants: {len(red)} of {len(correct)}.**"
     )
     lines = [
         HEAD,
