@@ -103,7 +103,7 @@ EMBEDDERS = {
     "mask ignored at a padded length": _each(
         *("mask_ignored_at", 8, 16, 20, 24, 32, 40, 48, 64, 96, 128, 192, 256, "long", "any")
     ),
-    "mask ignored in large batches": _each("mask_ignored_in", 16, 32, 64),
+    "mask ignored in large batches": _each("mask_ignored_in", 16, 32),
     "rows mixed up at a padded length": _each("rows_mixed_at", 16, 40, 128),
     "rows that fill a batch are used": ("fill_is_averaged", "fill_shifts_rows"),
     "first position of texts padded on the left": ("pads_left_first_token",),

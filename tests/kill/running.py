@@ -62,7 +62,19 @@ weights-sha256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9
 
 NUMPY = "2.4.6"
 
-OF_EMBEDDERS = ("env.precision", "l[123].[!c]*", "rt.[!mf]*", "rt.many*", "gold.[!c]*", "l0.margin*")
+OF_EMBEDDERS = (
+    *(
+        "env.precision",
+        "l[123].[!c]*",
+        "gold.[!c]*",
+        "l0.margin*",
+        "rt.texts*",
+        "rt.lengths",
+        "rt.many-texts",
+    ),
+    *("rt.batch-independence", "rt.order-independence", "rt.shape", "rt.no-alias", "rt.inputs-unchanged"),
+    *("rt.again", "rt.deterministic"),
+)
 ASKED: Mapping[Place, tuple[str, ...]] = {
     "normalizer": ("l0.*subject*", "l2.[!c]*subject*", "rt.normalizer*", "rt.large*", "gold.recorded"),
     "embedder": OF_EMBEDDERS,
@@ -75,6 +87,8 @@ ASKED: Mapping[Place, tuple[str, ...]] = {
 MORE: Mapping[str, tuple[str, ...]] = {
     **dict.fromkeys(("cached_by_*", "set_order", "moving_mean", "other_at_call_*"), ("rt.fresh-process",)),
     "hoarding": ("rt.memory*",),
+    **dict.fromkeys(("one_request", "two_limits", "shared_texts", "raises_every_*"), ("rt.threads",)),
+    **dict.fromkeys(("after_*", "random_*", "inputs_overwritten"), ("rt.threads", "rt.compilations*")),
 }
 """Faults for which cases are run that take as long as all others."""
 
