@@ -39,17 +39,6 @@ def _shuffle_vocabulary(folder: Path) -> None:
     path.write_text(json.dumps(found), encoding="utf-8")
 
 
-def _tokenizer(change: Callable[[dict[str, Any]], None]) -> Change:
-    def edit(folder: Path) -> None:
-        path = folder / "tokenizer.json"
-        found = json.loads(path.read_text(encoding="utf-8"))
-        change(found)
-        path.unlink()
-        path.write_text(json.dumps(found), encoding="utf-8")
-
-    return edit
-
-
 FOLDERS: dict[str, Change] = {
     "cls": _pooling("cls_token"),
     "max": _pooling("max_tokens"),
@@ -62,10 +51,7 @@ FOLDERS: dict[str, Change] = {
     "five-layers": _edit("config.json", num_hidden_layers=5),
     "six-heads": _edit("config.json", num_attention_heads=6),
     "vocabulary": _shuffle_vocabulary,
-    "cased": _tokenizer(lambda found: found["normalizer"].update(lowercase=False)),
-    "accents": _tokenizer(lambda found: found["normalizer"].update(strip_accents=False)),
-    "controls-kept": _tokenizer(lambda found: found["normalizer"].update(clean_text=False)),
-    "no-special-tokens": _tokenizer(lambda found: found.update(post_processor=None)),
+    "cased": _edit("tokenizer_config.json", do_lower_case=False),
     "prompt": _edit(
         "config_sentence_transformers.json", prompts={"query": "query: "}, default_prompt_name="query"
     ),

@@ -115,8 +115,8 @@ EMBEDDERS = {
     "other scripts lost": _each("text", "ascii", "letters"),
     "lines and blanks": _each("text", "one_line", "blanks"),
     "text added": _each("text", "prefix_query", "prefix_blank_colon", "full_stop", "empty_is_blank"),
-    "characters cut": _each("text", "characters_512", "characters_1000", "characters_8000"),
-    "characters replaced": _each("text", "digits", "tags", "emoji", "marks", "full_width"),
+    "characters cut": _each("text", "characters_512", "characters_1000"),
+    "characters replaced": _each("text", "digits", "tags", "emoji", "full_width"),
     "Unicode normalized": _each("text", "compatibility", "decomposed"),
     "words left out": _each("text", "without_stop_words", "repeated_words", "long_words"),
     "executed in a shorter dtype": _each("hint", "bf16", "f16"),
@@ -176,7 +176,7 @@ MODELS = {
     "folder with another limit": ("limit-128", "limit-512"),
     "folder with another function": ("relu", "tanh-gelu", "eps"),
     "folder with other layers": ("five-layers", "six-heads"),
-    "folder with another tokenizer": ("vocabulary", "cased", "accents", "controls-kept", "no-special-tokens"),
+    "folder with another tokenizer": ("vocabulary", "cased"),
     "folder with a prompt": ("prompt",),
 }
 

@@ -92,6 +92,9 @@ MORE: Mapping[str, tuple[str, ...]] = {
 }
 """Faults for which cases are run that take as long as all others."""
 
+FLOAT32 = ("add_1e12", "at_least_1e12")
+"""Correct normalizers of float32 alone: their eps is zero in float16."""
+
 SHIPPED = "kill.embedders:Shipped"
 """The shipped embedder, which reads the converted model."""
 
@@ -138,10 +141,17 @@ class Row(Record, frozen=True, kw_only=True):
 
 def identify(planted: Planted) -> str:
     """The digest of all that a row depends on, but for the releases; it is judged each time it is read."""
-    own = [ROOT / "tests/kill" / name for name in ("worker.py", f"{planted.place}s.py", "embedders.py")]
+    files = (
+        "worker.py",
+        "embedders.py",
+        f"{planted.place}s.py",
+        *(["folders.py"] if planted.place == "model" else []),
+    )
+    own = [ROOT / "tests/kill" / name for name in files]
     own = [path for path in own if path.exists()]
     code = hash_tree(ROOT / "harness" / "cell", ROOT / "matrices/tolerances.toml", *own)
-    return digest_value([code, planted.id, dict(planted.variables), list(_choose_cases(planted))])[:20]
+    ingredients = [code, planted.id, dict(planted.variables), list(_choose_cases(planted))]
+    return digest_value([*ingredients, *(["float32"] if planted.name in FLOAT32 else [])])[:20]
 
 
 def _choose_cases(planted: Planted) -> tuple[str, ...]:
@@ -149,6 +159,10 @@ def _choose_cases(planted: Planted) -> tuple[str, ...]:
         return ("*",)
     more = (cases for glob, cases in MORE.items() if fnmatchcase(planted.name, glob))
     return (*ASKED[planted.place], *itertools.chain.from_iterable(more))
+
+
+def _choose_embedder(planted: Planted) -> str:
+    return DEFAULT_EMBEDDER if planted.correct and planted.name not in FLOAT32 else SHIPPED
 
 
 def name_subject(planted: Planted) -> dict[str, str]:
@@ -221,7 +235,7 @@ class Laboratory:
             locked=locked,
             model_dir=str(model),
             workdir=str(workdir),
-            embedder=subject.get("embedder", DEFAULT_EMBEDDER if planted.correct else SHIPPED),
+            embedder=subject.get("embedder", _choose_embedder(planted)),
             normalizer=subject.get("normalizer", DEFAULT_NORMALIZER),
             search_path=(str(ROOT / "tests"),),
             golden=str(ROOT / "reports/golden"),

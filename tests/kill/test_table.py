@@ -66,7 +66,7 @@ def test_the_table_has_a_row_for_each_fault_and_names_survivors() -> None:
 
 
 def test_a_note_that_right_ones_do_not_have_tells_of_a_fault() -> None:
-    usual = Row(id=table.USUAL_EMBEDDER, kind="a", correct=True, made="1", noted=("l0.tiny/subject/float32",))
+    usual = Row(id=table.USUAL_EMBEDDER, kind="a", correct=True, made="1", noted=SURVIVOR.noted[:1])
     text = render([SURVIVOR, usual], WANTED)
     assert "| `embedder.float64` | another form | 0 | told by l0.huge |  |" in text
     assert find_survivors([SURVIVOR, usual]) == []
