@@ -184,3 +184,24 @@ def test_what_an_embedder_does_not_offer_is_skipped(
 def test_a_message_names_the_fault(suite: Suite, check: str, subject: Embedder, message: str) -> None:
     with pytest.raises(CheckFailedError, match=message):
         World(World.of(CHECKS[check]) | {"subject": subject}).run(suite[check])
+
+
+@pytest.mark.parametrize(
+    ("dtype", "factor", "red"),
+    [(np.float32, 10.0, False), (np.float16, 1.0, False), (np.float16, 10.0, False), (np.float32, 1.0, True)],
+)
+def test_hidden_states_may_be_scaled_or_rounded_to_float16(
+    suite: Suite, dtype: type, factor: float, *, red: bool
+) -> None:
+    class Scaled(Embedder):
+        def hidden(self, texts: Any) -> Any:
+            states, mask = super().hidden(texts)
+            moved = states * factor + (1e-4 * np.abs(states).max() if red else 0)
+            return moved.astype(dtype), mask
+
+    world = World.of(CHECKS["l1.hidden"]) | {"subject": Scaled(), "tolerance": TOLERANCES.__getitem__}
+    if not red:
+        World(world).run(suite["l1.hidden"])
+        return
+    with pytest.raises(CheckFailedError):
+        World(world).run(suite["l1.hidden"])

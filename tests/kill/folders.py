@@ -39,6 +39,13 @@ def _shuffle_vocabulary(folder: Path) -> None:
     path.write_text(json.dumps(found), encoding="utf-8")
 
 
+def _keep_case(folder: Path) -> None:
+    """Keep upper case, in both places from which a tokenizer is made."""
+    _edit("tokenizer_config.json", do_lower_case=False)(folder)
+    normalizer = json.loads((folder / "tokenizer.json").read_text(encoding="utf-8"))["normalizer"]
+    _edit("tokenizer.json", normalizer=normalizer | {"lowercase": False})(folder)
+
+
 FOLDERS: dict[str, Change] = {
     "cls": _pooling("cls_token"),
     "max": _pooling("max_tokens"),
@@ -51,7 +58,7 @@ FOLDERS: dict[str, Change] = {
     "five-layers": _edit("config.json", num_hidden_layers=5),
     "six-heads": _edit("config.json", num_attention_heads=6),
     "vocabulary": _shuffle_vocabulary,
-    "cased": _edit("tokenizer_config.json", do_lower_case=False),
+    "cased": _keep_case,
     "prompt": _edit(
         "config_sentence_transformers.json", prompts={"query": "query: "}, default_prompt_name="query"
     ),

@@ -106,7 +106,7 @@ EMBEDDERS = {
     "mask ignored in large batches": _each("mask_ignored_in", 16, 32),
     "rows mixed up at a padded length": _each("rows_mixed_at", 16, 40, 128),
     "rows that fill a batch are used": ("fill_is_averaged", "fill_shifts_rows"),
-    "first position of texts padded on the left": ("pads_left_first_token",),
+    "padded on the left, where positions count": ("pads_left", "pads_left_first_token"),
     "texts cut to the shortest": ("cut_to_the_shortest",),
     "another length limit": _each("limit", 64, 128, 255, 257, 512),
     "cut on the left": ("cut_from_the_left",),
@@ -190,7 +190,7 @@ CORRECT = {
     },
     "embedder": {
         "another batch size": _each("batch", 1, 8, 64, 200),
-        "padding": ("padded_to_8", "padded_to_64", "pads_left", "pads_to_the_limit"),
+        "padding": ("padded_to_8", "padded_to_64", "pads_to_the_limit"),
         "float16 served": ("half_output",),
         "a lock": ("locked",),
         "sorted and restored": ("sorts_and_restores",),

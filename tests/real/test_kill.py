@@ -25,7 +25,7 @@ SAMPLE = {
 }
 """Fault -> a case that it turns red."""
 
-CORRECT = ("normalizer.row_by_row", "embedder.padded_to_64")
+CORRECT = ("normalizer.row_by_row", "embedder.half_output")
 
 
 @pytest.fixture(scope="module")
