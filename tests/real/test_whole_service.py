@@ -67,7 +67,8 @@ def test_lists_are_right_vectors_without_a_dtype(sweep: Sweep) -> None:
 
 def test_it_was_started_and_ended(sweep: Sweep, given: Bench) -> None:
     assert sweep.result(RELEASE).facts["subject.texts"] == "list of lists of floats"
-    assert (given.folder / "trace.txt").read_text("utf-8") == "start\nstop 1\n"
+    traced = (given.folder / "trace.txt").read_text("utf-8")
+    assert traced == "start\nstart\nstop 1\nstop 1\n", "the second process is beside the first"
 
 
 def test_its_variable_is_in_no_file(sweep: Sweep, given: Bench) -> None:
