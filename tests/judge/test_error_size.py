@@ -48,5 +48,18 @@ def test_an_error_of_another_size_has_the_usual_advice(error: float) -> None:
     assert advise(error).startswith("If l1.hidden and l0 pass, look at tokenization and pooling")
 
 
+def test_a_control_that_stands_in_for_another_explains_nothing() -> None:
+    def change(case: str) -> CaseResult | None:
+        if case == CASE:
+            return broken(case, value=1.25e-3)
+        if case.startswith("l2.control/float32/"):
+            return held(case, value=1.25e-3, facts={"control": "int8-weights"})
+        return None
+
+    judged = judge_service(change, change)
+    (found,) = [each for each in judged.findings if (each.cell, each.check) == ("candidate", CASE)]
+    assert not found.advice.startswith("As large as")
+
+
 def test_every_control_has_a_remedy() -> None:
     assert set(CAUSES) == set(CONTROLS)

@@ -102,7 +102,7 @@ def test_parity_of_each_layer_and_the_cells_that_agree() -> None:
         outcome: CheckOutcome = "pass" if value is not None and value <= 2 else "fail"
         return [
             make_case("l0.parity/float16", observation=seen(0.02, control=1.0)),
-            make_case("l2.parity/float32", outcome, observation=seen(value, unit="abs", control=20.0)),
+            make_case("l2.parity/float32", outcome, observation=seen(value, unit="distance", control=20.0)),
             make_case("l2.parity/float16", observation=seen(1.0, unit="abs", control=8.0)),
             make_case("l2.parity/zeros", observation=seen(1.0, allowed=0.0, unit="queries")),
         ]
