@@ -6,7 +6,7 @@ from collections import defaultdict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from harness.cell.interface import check_of, load_checks
+from harness.cell.interface import LIBRARY_CHECK, check_of, load_checks
 from harness.judge.outcomes import cell_versions
 
 if TYPE_CHECKING:
@@ -51,18 +51,26 @@ def list_notes(run: Run) -> list[NoteRow]:
     for each in run.judgement.findings:
         if check_of(each.check) in checks and each.outcome in {"pass", "note"}:
             by_case[each.check].append(each)
-    grouped: dict[tuple[str, frozenset[str], frozenset[str]], list[Finding]] = defaultdict(list)
+    grouped: dict[tuple[str, str, frozenset[str], frozenset[str]], list[Finding]] = defaultdict(list)
     for case, found in by_case.items():
         noted = frozenset(each.cell for each in found if each.outcome == "note")
         others = frozenset(each.cell for each in found) - noted
         if noted:
-            grouped[check_of(case), noted, others].append(next(e for e in found if e.outcome == "note"))
+            first = next(each for each in found if each.outcome == "note")
+            grouped[check_of(case), _name_kind(first), noted, others].append(first)
     versions = {each.cell.id: cell_versions(each) for each in run.plan.cells}
     rows = [
         (_rank(checks[check]), _make_row(found, noted, others, versions))
-        for (check, noted, others), found in grouped.items()
+        for (check, _, noted, others), found in grouped.items()
     ]
     return [row for _, row in sorted(rows, key=lambda entry: entry[0])]
+
+
+def _name_kind(finding: Finding) -> str:
+    """What tells notes of one check apart: each function of the library, but for those that are missing."""
+    if check_of(finding.check) != LIBRARY_CHECK:
+        return ""
+    return "missing" if "this release has no" in finding.message else finding.check
 
 
 def _rank(check: Check) -> int:

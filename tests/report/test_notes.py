@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import msgspec
 from support.runs import make_plan, make_planned, make_result, make_run
 from support.services import broken, held
 
@@ -53,3 +54,15 @@ def test_notes_are_shown_in_summary_and_page() -> None:
     none = make_noted((), ())
     assert "recorded behaviour" not in render_markdown(none)
     assert 'id="notes"' not in render_html(none)
+
+
+def test_functions_of_the_library_are_told_one_by_one_but_missing_ones_together() -> None:
+    cases = [f"api.library/{name}" for name in ("cos_sim", "normalize-3d", "similarity", "prompt")]
+    told = ["off by 1", "off by 2", "this release has no similarity", "this release has no prompt"]
+    found = [
+        msgspec.structs.replace(broken(case), message=message)
+        for case, message in zip(cases, told, strict=True)
+    ]
+    plan = make_plan(make_planned("one", cases=tuple(cases)))
+    rows = list_notes(make_run(plan, make_result("one", cases=found), checks=load_checks()))
+    assert [row.cases for row in rows] == [(cases[0],), (cases[1],), tuple(cases[2:])]
