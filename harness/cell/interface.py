@@ -167,20 +167,6 @@ AXES: Dict[str, Tuple[str, ...]] = {
     "output": ("float32", "float16"),
 }
 
-TOLERANCES: Dict[str, float] = {
-    "l1.hidden": 3e-5,
-    "l2.float32": 2e-6,
-    "l2.float16": 5e-4,
-    "unit.float32": 5e-7,
-    "unit.float16": 1.5e-3,
-    "rt.float32": 2e-6,
-    "gold.float32": 2e-6,
-    "gold.float16": 5e-4,
-    "before.float32": 1e-5,
-    "before.float16": 1.3e-3,
-}
-"""The value of runs whose plan has no such field, because it is of an older version."""
-
 ELSE = "else"
 
 
@@ -318,12 +304,6 @@ def load_checks(path: Path = CHECKS_FILE) -> Tuple[Check, ...]:
 @lru_cache(maxsize=8)  # it takes 4 ms, and each cell of a run needs it several times
 def _parse_checks(content: bytes) -> Tuple[Check, ...]:
     return tuple(_check(entry) for entry in tomllib.loads(content.decode())["check"])
-
-
-def list_features() -> Tuple[str, ...]:
-    """The functions of the library that ``[subject] relies-on`` can name."""
-    check = next(each for each in load_checks() if each.id == LIBRARY_CHECK)
-    return dict(check.values)[FEATURE]
 
 
 LENGTH_CHECK = "l2.unit-length"

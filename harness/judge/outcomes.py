@@ -12,11 +12,11 @@ import msgspec
 from packaging.specifiers import InvalidSpecifier, SpecifierSet
 from packaging.version import InvalidVersion, Version
 
-from harness.cell.interface import LAYERS, TOLERANCES, check_of
+from harness.cell.interface import LAYERS, check_of
 from harness.errors import UsageError
 from harness.judge.error_size import explain_sizes
 from harness.judge.severity import Weights, find_served, find_usual_margins
-from harness.records import Finding
+from harness.records import OLDER_TOLERANCES, Finding
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -176,12 +176,12 @@ class Rules:
     """The rules for every case: the catalogue of checks, and the tolerances of the plan."""
 
     checks: Mapping[str, Check] = field(default_factory=dict)
-    tolerances: Mapping[str, float] = field(default_factory=lambda: TOLERANCES)
+    tolerances: Mapping[str, float] = field(default_factory=lambda: OLDER_TOLERANCES)
 
     @classmethod
     def of(cls, plan: Plan, checks: Sequence[Check]) -> Rules:
         """Make the rules of a run; plans of earlier versions have no tolerances."""
-        return cls({check.id: check for check in checks}, plan.tolerances or TOLERANCES)
+        return cls({check.id: check for check in checks}, plan.tolerances or OLDER_TOLERANCES)
 
     def find_contradiction(self, case: CaseResult) -> str:
         """Describe why the outcome of a case is invalid; empty if it is valid."""

@@ -9,7 +9,7 @@ from pathlib import Path
 from packaging.utils import InvalidName, canonicalize_name
 from packaging.version import Version
 
-from harness.cell.interface import list_features
+from harness.cell.interface import FEATURE, LIBRARY_CHECK, load_checks
 from harness.files import fault_below
 from harness.input_files import input_fault
 from harness.matrix.expand import ROW_NOTES, axis_names, cell_id
@@ -212,11 +212,17 @@ def _subject_faults(subject: Subject) -> Iterator[str]:
             yield f"subject.{key}: {name} is set by the harness in every cell; choose another name"
     for name in sorted(set(subject.env) & set(subject.pass_env)):
         yield f"subject.pass-env: {name} has a value in env; delete one"
-    known = list_features() if subject.relies_on else ()
+    known = _list_features() if subject.relies_on else ()
     for name in subject.relies_on:
         if name not in known:
             near = suggest(name, known)
             yield f"subject.relies-on: {name!r} is no function that is tried{near}; see matrices/README.md"
+
+
+def _list_features() -> tuple[str, ...]:
+    """The functions of the library that ``[subject] relies-on`` can name."""
+    check = next(each for each in load_checks() if each.id == LIBRARY_CHECK)
+    return dict(check.values)[FEATURE]
 
 
 def _path_faults(file: MatrixFile, folder: Path) -> Iterator[str]:

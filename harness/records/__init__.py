@@ -61,6 +61,7 @@ from harness.records.judgement import (
 )
 from harness.records.plan import (
     MAX_NAME,
+    OLDER_TOLERANCES,
     SCHEMA,
     UNREADABLE,
     Cell,
@@ -97,6 +98,7 @@ __all__ = [
     "CANDIDATE",
     "CULPRIT_SECONDS",
     "MAX_NAME",
+    "OLDER_TOLERANCES",
     "SCHEMA",
     "UNREADABLE",
     "Answer",

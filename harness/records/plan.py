@@ -177,6 +177,21 @@ class Service(Record, frozen=True, kw_only=True):
         return bool(self.service or self.document)
 
 
+OLDER_TOLERANCES = {
+    "l1.hidden": 3e-5,
+    "l2.float32": 2e-6,
+    "l2.float16": 5e-4,
+    "unit.float32": 5e-7,
+    "unit.float16": 1.5e-3,
+    "rt.float32": 2e-6,
+    "gold.float32": 2e-6,
+    "gold.float16": 5e-4,
+    "before.float32": 1e-5,
+    "before.float16": 1.3e-3,
+}
+"""The tolerances of runs whose plan has none, because it is of an older version."""
+
+
 class Plan(Record, frozen=True, kw_only=True):
     """All cells and cases of a run; the judge walks the plan, so that a missing result is a finding."""
 

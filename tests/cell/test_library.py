@@ -12,13 +12,13 @@ import pytest
 
 from harness.cell import library
 from harness.cell.comparison import unit_rows
-from harness.cell.interface import LIBRARY_CHECK, list_features, load_checks
+from harness.cell.interface import FEATURE, LIBRARY_CHECK, load_checks
 from harness.cell.library import FEATURES, DifferentError
 
 
 def test_the_catalogue_names_what_is_tried() -> None:
     (check,) = (each for each in load_checks() if each.id == LIBRARY_CHECK)
-    assert list_features() == tuple(FEATURES)
+    assert dict(check.values)[FEATURE] == tuple(FEATURES)
     assert (check.severity, check.on) == ("notes", "library")
 
 

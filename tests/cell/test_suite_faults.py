@@ -14,10 +14,11 @@ from planted import cell_faults as faults
 from planted import cell_world
 from planted.cell_world import WIDTH, Embedder, World
 from planted.runtime_plants import RUNTIME
+from support.services import TOLERANCES
 
 from harness.cell import facts, normalization
 from harness.cell.corpus import Sentence
-from harness.cell.interface import TOLERANCES, load_checks
+from harness.cell.interface import load_checks
 from harness.cell.normalizers import manual, stable
 from harness.cell.record import CheckFailedError
 

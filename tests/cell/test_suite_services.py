@@ -10,8 +10,9 @@ import numpy as np
 import pytest
 from planted import cell_faults as faults
 from planted.cell_world import WIDTH, Embedder, World
+from support.services import TOLERANCES
 
-from harness.cell.interface import TOLERANCES, load_checks
+from harness.cell.interface import load_checks
 from harness.cell.record import CheckFailedError
 
 CHECKS = {check.id: check for check in load_checks() if check.by == "cell"}

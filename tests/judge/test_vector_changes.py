@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from support.services import TOLERANCES
 
 from harness.cell.comparison import unit_rows
 from harness.cell.corpus import Sentence
-from harness.cell.interface import TOLERANCES, list_measured_by, load_checks
+from harness.cell.interface import list_measured_by, load_checks
 from harness.cell.recorded import Recorded
 from harness.judge.vector_changes import compare_vectors
 
 CASES = list_measured_by("controller", [case for check in load_checks() for case in check.cases(("manual",))])
-LIMITS = {**TOLERANCES, "l3.tie.float32": 5e-6, "l3.tie.float16": 2e-3}
+LIMITS = TOLERANCES
 TEXTS = tuple(Sentence(f"text {number}", "plain") for number in range(12))
 ROWS = unit_rows(np.random.RandomState(7).standard_normal((12, 16))).astype(np.float32)
 BEFORE = Recorded(TEXTS, ROWS, ROWS)

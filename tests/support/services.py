@@ -8,11 +8,14 @@ from typing import Any
 import msgspec
 from support.runs import make_case, make_plan, make_planned, make_result
 
-from harness.cell.interface import TOLERANCES, list_measured_by, load_checks
+from harness.cell.interface import list_measured_by, load_checks
 from harness.judge.verdict import judge
-from harness.records import CaseResult, CellResult, Judgement, Observation, Service
+from harness.matrix.expected import allowed_values, read_tolerances
+from harness.matrix.read import shipped_matrices
+from harness.records import OLDER_TOLERANCES, CaseResult, CellResult, Judgement, Observation, Service
 
 CHECKS = load_checks()
+TOLERANCES = allowed_values(read_tolerances(shipped_matrices() / "tolerances.toml"))
 RAISED = "KeyError: '24' in embed.py, line 5"
 
 Change = Callable[[str], CaseResult | None]
@@ -25,9 +28,9 @@ def cases_of(*normalizers: str) -> list[str]:
 
 
 def held(case: str, **changes: Any) -> CaseResult:
-    """The result of a case that holds, or of a margin that is wide."""
+    """The result of a case that holds in a plan without tolerances, or of a margin that is wide."""
     check = next(each for each in CHECKS if each.id == case.split("/", maxsplit=1)[0])
-    limit = check.limit_of(case, TOLERANCES)
+    limit = check.limit_of(case, OLDER_TOLERANCES)
     facts: dict[str, Any] = {}
     if check.id == "l0.margin":
         facts = {"up": 32.0, "down": 512.0, "smallest norm": 3.0, "largest norm": 8.0, "served": "float32"}
