@@ -107,8 +107,8 @@ def test_another_width_fits_no_index() -> None:
 
 def test_float16_has_a_tolerance_of_its_own() -> None:
     half = Recorded(TEXTS, ROWS.astype(np.float16), ROWS)
-    near = Recorded(TEXTS, moved(9e-4).astype(np.float16), ROWS)
-    far = Recorded(TEXTS, moved(4e-3).astype(np.float16), ROWS)
+    near = Recorded(TEXTS, moved(1e-4).astype(np.float16), ROWS)
+    far = Recorded(TEXTS, moved(1.3e-3).astype(np.float16), ROWS)
     assert judged(near, half)["gold.vectors"] == GOOD
     assert judged(far, half)["gold.vectors"][0] == "fail"
 
