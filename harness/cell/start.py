@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import gc
 import importlib
 import os
 import sys
@@ -134,6 +135,7 @@ def pytest_arguments(spec: CellSpec, suite: Path) -> List[str]:
     arguments = [
         *(str(suite), "-c", str(ini), f"--rootdir={suite.parent}", f"--confcutdir={suite}"),
         *("-p", "no:cacheprovider", "-p", "no:unraisableexception"),  # it runs five garbage collections
+        *("-p", "no:logging"),  # no check reads logs, and its handlers come and go with each phase of a case
         *("--import-mode=importlib", "--strict-markers", "-ra", "--tb=short"),
         *("-p", "_hypothesis_pytestplugin", "-p", "pytest_benchmark.plugin"),
         *("--benchmark-disable-gc", f"--benchmark-storage=file://{Path(spec.workdir, 'benchmarks')}"),
@@ -175,6 +177,7 @@ def run(spec: CellSpec, channel: Channel) -> int:
         return 1
     if not import_modules(spec.paths, channel):
         return 1
+    gc.freeze()  # a collection takes half a second over what torch and transformers import and never free
     facts.apply_threads(spec.threads)
     channel.send("facts", facts={**facts.observe_process(), **before})
     from harness.cell.plugin import load_profile  # noqa: PLC0415 - imports hypothesis
