@@ -206,3 +206,21 @@ def test_hidden_states_may_be_scaled_or_rounded_to_float16(
         return
     with pytest.raises(CheckFailedError):
         World(world).run(suite["l1.hidden"])
+
+
+def test_a_service_that_raises_for_ever_after_an_exception_is_an_error(suite: Suite) -> None:
+    with pytest.raises(RuntimeError, match="the request is busy"):
+        World(World.of(CHECKS["rt.after-exception"]) | {"subject": faults.RaisingForEver()}).run(
+            suite["rt.after-exception"]
+        )
+
+
+def test_a_service_that_takes_every_text_has_no_exception_to_recover_from(suite: Suite) -> None:
+    class Tolerant(Embedder):
+        def __call__(self, texts: Any) -> Any:
+            return super().__call__([str(text).encode(errors="replace").decode() for text in texts])
+
+    with pytest.raises(pytest.skip.Exception, match="raises for none of the invalid lists"):
+        World(World.of(CHECKS["rt.after-exception"]) | {"subject": Tolerant()}).run(
+            suite["rt.after-exception"]
+        )

@@ -13,10 +13,7 @@ from harness.files import write_text
 from kill.registry import Planted
 from kill.running import Killed, Row
 
-EXPLAINED: dict[str, str] = {
-    "embedder.cached_by_words": "no two texts of the suite hold the same words in another order",
-    "embedder.after_an_exception": "the suite sends a service nothing at which it should raise",
-}
+EXPLAINED: dict[str, str] = {}
 """Id of a survivor -> why nothing turns it red; at most three."""
 
 HEAD = """# Planted faults, and what turns them red

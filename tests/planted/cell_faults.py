@@ -194,6 +194,32 @@ class Counting(Embedder):
         return super().__call__(texts) + np.float32(self.calls / 1e6)
 
 
+class AfterException(Embedder):
+    """Sets something before each call, and restores it where the call does not raise."""
+
+    moved = 0.0
+
+    def __call__(self, texts: Any) -> Any:
+        before, self.moved = self.moved, 1e-3
+        rows = super().__call__(texts) + np.float32(before)
+        self.moved = before
+        return rows
+
+
+class RaisingForEver(Embedder):
+    """Raises in each call after one that raised."""
+
+    broken = False
+
+    def __call__(self, texts: Any) -> Any:
+        if self.broken:
+            raise RuntimeError("the request is busy")
+        self.broken = True
+        rows = super().__call__(texts)
+        self.broken = False
+        return rows
+
+
 class OneRequest(Embedder):
     """Takes one call at a time, and raises where a second one comes."""
 

@@ -76,6 +76,7 @@ RUNTIME: dict[str, tuple[Plant, ...]] = {
             "hundred-calls",
         )
     ),
+    "rt.after-exception": (embed(faults.AfterException()),),
     "rt.normalizer-threads": (share_a_buffer,),
     "rt.texts": (
         embed(faults.Shapeless()),

@@ -1,8 +1,8 @@
-"""RT: a process that has embedded other texts, in another order. By hand: ``--only 'rt.fresh-process'``."""
+"""RT: what earlier texts, an exception or another process change. By hand: ``--only 'rt.[af]*'``."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Callable, List
+from typing import TYPE_CHECKING, Any, Callable, List, Tuple
 
 import numpy as np
 import pytest
@@ -26,8 +26,13 @@ ALIKE = (
     "Polish remover",
     f"{MINUTES} the chair asked for three new offers before the first of May.",
     f"{MINUTES} nobody has read them.",
+    "the dog bites the man",
+    "the man bites the dog",
 )
-"""Texts that a cache takes for one if its key is a beginning or a spelling without case."""
+"""Texts that a cache takes for one if its key is a beginning, a spelling without case or a set of words."""
+
+INVALID: Tuple[List[Any], ...] = (["half of a pair of surrogates: \ud83d"], [None])
+"""Lists at which tokenizers raise: text that cannot be encoded, as JSON can hold it, and no text."""
 
 
 @pytest.fixture(scope="session")
@@ -59,3 +64,30 @@ def test_fresh_process(  # noqa: PLR0913, PLR0917 # fixtures are arguments
     afresh = embed_afresh(texts[::-1])[::-1]
     found = measure_distances(afresh, here, sentences, choose_allowed(tolerance, here, "rt.float32"))
     record(**found, control=controls.measure_embeddings("no-attention-mask"))
+
+
+@pytest.mark.check("rt.after-exception")
+def test_after_exception(
+    subject: Any, few: List[Sentence], tolerance: Callable[[str], float], record: Record
+) -> None:
+    """Compare embeddings before a call that raised, and in the next one."""
+    texts = [sentence.text for sentence in few[::4]]
+    before = np.array(subject(texts))
+    for invalid in INVALID:
+        raised = name_exception(subject, [texts[0], *invalid])
+        if raised:
+            break
+    else:
+        pytest.skip("the embedder raises for none of the invalid lists")
+    after = np.array(subject(texts))
+    found = measure_distances(after, before, few[::4], choose_allowed(tolerance, before, "rt.float32"))
+    record(**{**found, "facts": {**found.get("facts", {}), "raised": raised}})
+
+
+def name_exception(subject: Any, texts: List[Any]) -> str:
+    """The name of the exception that a call raises; empty if it returns."""
+    try:
+        subject(texts)
+    except Exception as error:  # noqa: BLE001 # whatever a tokenizer raises
+        return type(error).__name__
+    return ""
