@@ -13,8 +13,8 @@ from harness.errors import UsageError
 from harness.gate.request import UpgradeRequest
 from harness.matrix.read import MATRICES, in_checkout, is_shipped, matrix_files
 from harness.matrix.schema import Matrix
+from harness.resolve.dependency_file import find_dependency_file
 from harness.resolve.merge_base import find_merge_base
-from harness.resolve.project_files import find_dependency_file
 
 
 async def complete_upgrade(

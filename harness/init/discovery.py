@@ -18,9 +18,8 @@ from harness.matrix.read import MATRICES, matrix_files
 from harness.matrix.requirement import parse_requirement
 from harness.matrix.schema import Model
 from harness.matrix.toml_file import suggest
-from harness.resolve.dependency_file import EnvironmentFile, read_environment_file
+from harness.resolve.dependency_file import EnvironmentFile, find_dependency_file, read_environment_file
 from harness.resolve.packages import Choice, FilePackage
-from harness.resolve.project_files import find_dependency_file
 
 Choose = Callable[[str, Sequence[str]], int | None]
 """Asks a person to choose one of several; None if nobody can be asked."""

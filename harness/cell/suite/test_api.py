@@ -13,6 +13,7 @@ from typing import Any, Callable, Dict, Tuple, Type
 import numpy as np
 import pytest
 
+from harness.cell.library import FEATURES, DifferentError
 from harness.cell.recipes import RECIPES, AbsentError
 from harness.cell.record import Record, clean
 
@@ -218,4 +219,28 @@ def record_dtype(record: Record, found: Any, dtype: str) -> None:
         allowed=1,
         sample="" if kept else f"{found}, but should be {dtype}",
         facts={"dtype": re.sub(r"\W", "", str(found))},
+    )
+
+
+# Functions around the service, tried on what they document
+
+
+@pytest.mark.check("api.library")
+def test_library(feature: str, reference_model: Any, record: Record) -> None:
+    """Call a function of the library; that it is missing, raises or returns something else is the result."""
+    facts: Dict[str, Any] = {}
+    told = ""
+    try:
+        FEATURES[feature](reference_model, facts)
+    except DifferentError as error:
+        told = str(error)
+    except Exception as error:  # noqa: BLE001 # whatever the library raises
+        told = f"raises {type(error).__name__}: {error}"
+    record(
+        value=int(not told),
+        unit="as documented",
+        bound="equal",
+        allowed=1,
+        sample=clean(told, 200),
+        facts={**facts, **({"does": clean(told, 200)} if told else {})},
     )

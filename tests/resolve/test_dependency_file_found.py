@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from harness.errors import UsageError
-from harness.resolve.project_files import find_dependency_file
+from harness.resolve.dependency_file import find_dependency_file
 
 
 def put(folder: Path, *names: str) -> None:
