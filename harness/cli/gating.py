@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Unpack
 
 import click
+import msgspec
 
 from harness.cli.earlier import record_finished
 from harness.cli.options import (
@@ -17,7 +18,6 @@ from harness.cli.options import (
     culprit_budget_option,
     describe_gate_command,
     is_default,
-    make_choice,
     make_request,
     matrix_option,
     parse_budget,
@@ -34,6 +34,7 @@ from harness.gate.run_gate import run_gate
 from harness.judge.verdict import exit_code
 from harness.records import Gate, Progress
 from harness.redaction import redact
+from harness.resolve.packages import Choice, make_choice
 from harness.resolve.pip_settings import read_pip_settings
 from harness.runs.folder import GATE_FILE
 from harness.sweep import run_sweep
@@ -64,7 +65,9 @@ def judge_upgrade(  # noqa: PLR0913 - one parameter an ingredient
         complete, note = await complete_upgrade(upgrade, base, found, Path.cwd())
         if note:
             screen.notify(Progress(cell="", stage="note", note=note))
-        arguments = _describe_arguments(complete, matrix, running, options)
+        # Without what the matrix chooses from a lock: the repeated command reads it there again.
+        named = msgspec.structs.replace(complete, choice=upgrade.choice)
+        arguments = _describe_arguments(named, matrix, running, options)
         return await _judge(request, complete, arguments, options, screen)
 
     judged, folder = run_interruptibly(complete_and_judge())
@@ -145,7 +148,7 @@ def _refuse_without_effect(faults: Mapping[str, object]) -> None:
 @click.option("--from", "from_file", metavar="FILE", help="The baseline.  [default: of the matrix]")
 @click.option("--to", "to_file", metavar="FILE", help="The candidate, instead of CHANGEs.")
 @click.option("--base", metavar="REV", help="Compare with this revision.  [default: the target branch]")
-@choice_options
+@choice_options("of the matrix")
 @matrix_option
 @click.option("--no-latency", is_flag=True, help="Judge correctness only.")
 @click.option("--quantities", multiple=True, metavar="GLOB", help="Measure only quantities whose id matches.")
@@ -190,11 +193,11 @@ def gate(  # noqa: PLR0913 - one parameter an option
     --base, else the target branch of the CI, else the default branch of the remote.
 
     A CHANGE is a requirement such as numpy==2.4.6. A FILE is a requirements file, the output of pip freeze,
-    a uv.lock or a pylock.toml, also of a git revision (main:requirements.txt). A lock counts without extras
-    and groups unless --extra or --group names them. Correctness comes first. Newly red cases run again in
-    fresh processes of both environments; those that do not come back are flaky and leave the gate
-    inconclusive. Latency and memory of the service are measured until each is decided or the budget is
-    spent, which leaves the gate inconclusive too.
+    a uv.lock or a pylock.toml, also of a git revision (main:requirements.txt). A lock counts with the
+    `extras` and `groups` that [gate] of the matrix names; --extra and --group replace them. Correctness comes
+    first. Newly red cases run again in fresh processes of both environments; those that do not come back are
+    flaky and leave the gate inconclusive. Latency and memory of the service are measured until each is
+    decided or the budget is spent, which leaves the gate inconclusive too.
     """
     upgrade = UpgradeRequest(
         changes=changes,
@@ -203,8 +206,8 @@ def gate(  # noqa: PLR0913 - one parameter an option
         choice=make_choice(extras, groups),
         allow_equal=allow_equal,
     )
-    if changes:
-        parse_changes(upgrade)  # before any file is read
+    if changes:  # before any file is read; which file the choice is from, the matrix may say
+        parse_changes(msgspec.structs.replace(upgrade, choice=Choice()))
     _refuse_without_effect(
         {
             "--base names the baseline, which goes with --to alone; remove it": base
@@ -230,7 +233,7 @@ def gate(  # noqa: PLR0913 - one parameter an option
 @click.command()
 @click.argument("package", metavar="NAME[SPECIFIER]")
 @click.option("--from", "from_file", metavar="FILE", help="The baseline.  [default: of the matrix]")
-@choice_options
+@choice_options("of the matrix")
 @matrix_option
 @click.option("--quantities", multiple=True, metavar="GLOB", help="Measure quantities whose id matches, too.")
 @click.option(
@@ -263,7 +266,7 @@ def bisect(  # noqa: PLR0913 - one parameter an option
     upgrade = UpgradeRequest(
         changes=(package,), from_file=from_file, choice=make_choice(extras, groups), allow_equal=True
     )
-    parse_changes(upgrade)  # before any file is read
+    parse_changes(msgspec.structs.replace(upgrade, choice=Choice()))  # before any file is read
     if budget is not None and not quantities:
         raise UsageError("--budget requires --quantities; add it")
     options = GateOptions(

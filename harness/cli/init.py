@@ -11,7 +11,7 @@ from typing import Literal, get_args
 
 import click
 
-from harness.cli.options import choice_options, make_choice, open_store, store_option
+from harness.cli.options import choice_options, open_store, store_option
 from harness.cli.screen import fit
 from harness.cli.workflow import PIPELINE_PYTHON, refuse_credentials
 from harness.errors import MachineError, UsageError
@@ -27,7 +27,7 @@ from harness.init.writing import NewFile, ignore_runs, refuse_existing, write_fi
 from harness.matrix.read import read_matrix
 from harness.report.escape import disarm_commands
 from harness.report.workflows import Pipeline, render_workflow
-from harness.resolve.packages import Choice
+from harness.resolve.packages import make_choice
 from harness.resolve.pip_settings import read_pip_settings
 from harness.store.models import make_installer
 from harness.sweep.interrupt import run_interruptibly
@@ -45,7 +45,7 @@ PIPELINES = {"github": (".github/workflows/gate.yml",), "gitlab": (".gitlab-ci.y
 @click.option("--normalizer", metavar="MODULE:NAME", help="Function that scales vectors, or none.")
 @click.option("--model", metavar="DIR|NAME==VERSION", help="The model folder, or a package that holds it.")
 @click.option("--file", metavar="FILE", help="The dependency file of the service.")
-@choice_options
+@choice_options()
 @click.option("--python", metavar="VERSION", help="Python of the service, such as 3.11.")
 @click.option("--requires", multiple=True, metavar="REQUIREMENT", help="Add a package to the environment.")
 @click.option("--name", default="service", show_default=True, help="Name of the matrix.")
@@ -114,15 +114,14 @@ async def _prepare(  # noqa: PLR0913 - one parameter an option
     upgrade = ""
     with contextlib.suppress(MachineError):  # the files are written; this is a proposal
         upgrade = await find_newest(today, settings, read_matrix(project.matrix))
-    _print([label("next", _describe_next(upgrade, project.choice))])
+    _print([label("next", _describe_next(upgrade))])
 
 
-def _describe_next(upgrade: str, choice: Choice) -> str:
+def _describe_next(upgrade: str) -> str:
     """The first question to ask; correctness takes minutes, latency as long as its budget."""
     if not upgrade:
         return "harness sweep"
-    asked = " ".join((upgrade, *choice.options))
-    return f"harness gate {asked} (with --no-latency: correctness alone, in a few minutes)"
+    return f"harness gate {upgrade} (with --no-latency: correctness alone, in a few minutes)"
 
 
 def _adapter_path(project: Project, form: SubjectForm) -> list[Path]:
@@ -153,8 +152,6 @@ def _settings_of(project: Project, install: str) -> Pipeline:
         matrix=matrix,
         install=install,
         python=max(project.python.value, PIPELINE_PYTHON, key=lambda text: int(text.split(".")[1])),
-        extras=project.choice.extras,
-        groups=project.choice.groups,
     )
 
 

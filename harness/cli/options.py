@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import inspect
 import re
-from collections.abc import Callable, Collection
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypedDict
 
 import click
-from packaging.utils import canonicalize_name
 
 from harness.errors import UsageError
 from harness.held import temporary_folder
@@ -19,7 +18,6 @@ from harness.matrix.read import default_matrix, describe_sweep, in_checkout
 from harness.matrix.schema import MAX_SECONDS, Matrix, parse_memory
 from harness.matrix.variables import find_variables
 from harness.records import CULPRIT_SECONDS
-from harness.resolve.packages import Choice
 from harness.runs.find import RUN_HELP
 from harness.store.clean import remove_leftovers
 from harness.store.store import Store
@@ -72,19 +70,18 @@ def cells_options(command: Command) -> Command:
     )
 
 
-def choice_options(command: Command) -> Command:
-    """Add ``--extra`` and ``--group``, which choose from a lock, to a command."""
-    group = click.option(
-        "--group", "groups", multiple=True, metavar="NAME", help="Add this dependency group of a lock."
-    )
-    extra = click.option("--extra", "extras", multiple=True, metavar="NAME", help="Add this extra of a lock.")
-    return extra(group(command))
+def choice_options(default: str = "") -> Callable[[Command], Command]:
+    """Add ``--extra`` and ``--group``, which choose from a lock, to a command; their help has the default."""
+    shown = f"  [default: {default}]" if default else ""
 
+    def add(command: Command) -> Command:
+        for name, what in (("group", "dependency group"), ("extra", "extra")):
+            text = f"Use this {what} of a lock.{shown}"
+            option = click.option(f"--{name}", f"{name}s", multiple=True, metavar="NAME", help=text)
+            command = option(command)
+        return command
 
-def make_choice(extras: Collection[str], groups: Collection[str]) -> Choice:
-    """The choice of these extras and groups, in any notation of their names."""
-    named = (tuple(dict.fromkeys(map(canonicalize_name, names))) for names in (extras, groups))
-    return Choice(*named)
+    return add
 
 
 def open_store(folder: Path | None) -> Store:

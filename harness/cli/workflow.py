@@ -11,10 +11,10 @@ from typing import get_args
 import click
 from packaging.version import Version
 
-from harness.cli.options import choice_options, make_choice, matrix_option
+from harness.cli.options import choice_options, matrix_option
 from harness.cli.screen import fit
 from harness.errors import UsageError
-from harness.gate.completion import dependency_file_of, refuse_foreign_matrix
+from harness.gate.completion import complete_choice, dependency_file_of, refuse_foreign_matrix
 from harness.gate.sides import refuse_unusable, side_of_pins
 from harness.init.installed import describe_installation
 from harness.matrix.schema import Matrix
@@ -22,7 +22,7 @@ from harness.redaction import redact
 from harness.report.escape import disarm_commands
 from harness.report.workflows import Forge, Pipeline, render_workflow
 from harness.resolve.dependency_file import read_environment_file
-from harness.resolve.packages import Choice
+from harness.resolve.packages import Choice, make_choice
 from harness.sweep.interrupt import run_interruptibly
 from harness.sweep.run_sweep import open_matrix
 
@@ -33,7 +33,7 @@ PIPELINE_PYTHON = "3.11"
 @click.command()
 @click.argument("forge", type=click.Choice(get_args(Forge)))
 @click.option("--file", metavar="FILE", help="The dependency file.  [default: of the matrix, else the one]")
-@choice_options
+@choice_options("of the matrix")
 @matrix_option
 @click.option(
     "--install",
@@ -79,7 +79,8 @@ def workflow(  # noqa: PLR0913 - one parameter an option
     refuse_credentials({"--install": install, "--file": file or "", "--matrix": matrix})
     found = open_matrix(matrix)
     refuse_foreign_matrix(found, Path.cwd(), alone=file is None)
-    choice = make_choice(extras, groups)
+    named = make_choice(extras, groups)
+    choice = complete_choice(named, found)
     pipeline = Pipeline(
         file=file or dependency_file_of(found, Path.cwd(), "--file"),
         matrix=matrix,
@@ -88,8 +89,8 @@ def workflow(  # noqa: PLR0913 - one parameter an option
         matrix_budget=budget_of(found),
         culprit_budget=culprit_budget,
         python=python or python_of(found),
-        extras=choice.extras,
-        groups=choice.groups,
+        extras=named.extras,  # the gate reads those of the matrix by itself
+        groups=named.groups,
         pass_env=found.subject.pass_env,
     )
     text = render_workflow(forge, pipeline)

@@ -15,6 +15,7 @@ from harness.matrix.read import MATRICES, in_checkout, is_shipped, matrix_files
 from harness.matrix.schema import Matrix
 from harness.resolve.dependency_file import find_dependency_file
 from harness.resolve.merge_base import find_merge_base
+from harness.resolve.packages import Choice, make_choice
 
 
 async def complete_upgrade(
@@ -27,12 +28,16 @@ async def complete_upgrade(
     """The request with both sides, and a note about what was completed; empty if nothing was.
 
     Without changes and files, the dependency file of the merge base is compared with that of the working
-    tree. Changes alter the dependency file that the matrix names.
+    tree. Changes alter the dependency file that the matrix names. Where a file is read, the matrix names the
+    extras and groups that the request leaves open.
 
     Raises:
         UsageError: there is no dependency file or no merge base, or the matrix is not that of the project.
         MachineError: git is missing or does not answer.
     """
+    if upgrade.changes and upgrade.from_file is None and matrix.gate_file is None:
+        return upgrade, ""  # both sides are versions of the matrix
+    upgrade = msgspec.structs.replace(upgrade, choice=complete_choice(upgrade.choice, matrix))
     if upgrade.changes:
         if upgrade.from_file is not None or matrix.gate_file is None:
             return upgrade, ""
@@ -45,6 +50,12 @@ async def complete_upgrade(
     path = posixpath.normpath(posixpath.join(found.prefix, file))
     note = f"{file} against that of {found.commit}, the merge base with {found.target}"
     return msgspec.structs.replace(upgrade, from_file=f"{found.commit}:{path}", to_file=file), note
+
+
+def complete_choice(named: Choice, matrix: Matrix) -> Choice:
+    """The extras and groups that a user names; where there are none of a kind, those of the matrix."""
+    own = make_choice(matrix.gate.extras, matrix.gate.groups)
+    return Choice(extras=named.extras or own.extras, groups=named.groups or own.groups)
 
 
 def dependency_file_of(matrix: Matrix, cwd: Path, option: str) -> str:

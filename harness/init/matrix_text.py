@@ -35,8 +35,8 @@ numpy = {numpy}
 {model}
 
 [gate]
-file = {file} # compared by {command}
-"""
+file = {file} # compared by `harness gate` without arguments
+{choice}"""
 
 
 def render_matrix(  # noqa: PLR0913 - one parameter an ingredient
@@ -71,14 +71,12 @@ def render_matrix(  # noqa: PLR0913 - one parameter an ingredient
         subject=_lines(subject),
         model=_lines(_model_keys(model, folder, path.parent)),
         file=_quote(_relative(file, path.parent)),
-        command=_describe_gate(choice),
+        choice="".join(
+            f"{key} = {_quote(list(names))}\n"
+            for key, names in (("extras", choice.extras), ("groups", choice.groups))
+            if names
+        ),
     )
-
-
-def _describe_gate(choice: Choice) -> str:
-    """The shortest command that compares the dependency file with that of the merge base."""
-    named = " ".join(("harness gate", *choice.options))
-    return f"`{named}`" if choice.options else f"`{named}` without arguments"
 
 
 def _model_keys(model: Model, folder: Path, base: Path) -> dict[str, object]:

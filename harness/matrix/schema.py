@@ -197,16 +197,31 @@ Threshold = Annotated[
 ]
 
 
+ChoiceName = Annotated[
+    str,
+    msgspec.Meta(
+        pattern=r"\A[A-Za-z0-9]([A-Za-z0-9._-]{0,98}[A-Za-z0-9])?\Z", description='a name such as "embedding"'
+    ),
+]
+ChoiceNames = Annotated[
+    tuple[ChoiceName, ...],
+    msgspec.Meta(max_length=MAX_VERSIONS, description=f"a list of at most {MAX_VERSIONS} names"),
+]
+
+
 class GateLimits(Table, frozen=True, kw_only=True):
     """The dependency file of a gate, and its thresholds as ratios of candidate to baseline.
 
-    ``file`` is the file that the service is installed from; a gate that names no file compares it.
+    ``file`` is the file that the service is installed from; a gate that names no file compares it. ``extras``
+    and ``groups`` are what the service uses of files that are locks.
 
     ``thresholds`` are exceptions: glob over ids of quantities -> ratio; the last match applies.
     ``budget_seconds`` bounds the sampling of latency.
     """
 
     file: FilePath | None = None
+    extras: ChoiceNames = ()
+    groups: ChoiceNames = ()
     latency: Threshold = 1.05
     memory: Threshold = 1.10
     budget_seconds: Annotated[

@@ -75,6 +75,30 @@ class Choice(msgspec.Struct, frozen=True):
         )
 
 
+_NAME = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)*")
+"""The normalized name of an extra or a group; the pattern of PEP 685 and PEP 735."""
+
+
+def make_choice(extras: Iterable[str], groups: Iterable[str]) -> Choice:
+    """The choice of these extras and groups, in any notation of their names.
+
+    Raises:
+        UsageError: one cannot be the name of an extra or a group.
+    """
+    return Choice(_normalize("--extra", extras), _normalize("--group", groups))
+
+
+def _normalize(option: str, names: Iterable[str]) -> tuple[str, ...]:
+    found = {canonicalize_name(name): name for name in names}
+    for normalized, name in found.items():
+        if not _NAME.fullmatch(normalized):
+            raise UsageError(
+                f"{option} {redact(name)[:MAX_SHOWN]!r}: expected a name such as embedding, of letters, "
+                "digits, - _ and ."
+            )
+    return tuple(found)
+
+
 class Found(msgspec.Struct, frozen=True, kw_only=True):
     """The content of a file: packages in its order, and notes about what is ignored.
 

@@ -15,6 +15,7 @@ from harness.gate.completion import complete_upgrade, refuse_foreign_matrix
 from harness.gate.request import UpgradeRequest, compare
 from harness.matrix.read import read_matrix, shipped_matrices
 from harness.matrix.schema import Matrix
+from harness.resolve.packages import Choice
 
 NAMED = PLAIN + '\n[gate]\nfile = "../requirements.txt"\n'
 
@@ -74,6 +75,30 @@ def test_files_that_are_named_stay(project: Path) -> None:
     assert same == (UpgradeRequest(from_file="main:a.txt", to_file="a.txt"), "")
     based, _ = complete(project, base="main", to_file="requirements.txt")
     assert based.from_file == f"{git(project, 'rev-parse', '--short', 'main')}:requirements.txt"
+
+
+@pytest.mark.parametrize(
+    ("named", "used"),
+    [
+        (Choice(), Choice(extras=("the-embedding",), groups=("serve",))),
+        (Choice(extras=("gpu",)), Choice(extras=("gpu",), groups=("serve",))),
+        (Choice(extras=("gpu",), groups=("dev",)), Choice(extras=("gpu",), groups=("dev",))),
+    ],
+)
+def test_the_matrix_chooses_from_a_lock_what_no_option_names(
+    project: Path, named: Choice, used: Choice
+) -> None:
+    text = f'{NAMED}extras = ["The_Embedding"]\ngroups = ["serve"]\n'
+    matrix = read_matrix(put_matrix(project / "matrices", text))
+    plain = read_matrix(put_matrix(project / "plain", text.replace("file =", "# file =")))
+    for asked in (
+        UpgradeRequest(choice=named),
+        UpgradeRequest(changes=("numpy==2.4.6",), choice=named),
+        UpgradeRequest(from_file="a.txt", to_file="b.txt", choice=named),
+    ):
+        assert asyncio.run(complete_upgrade(asked, "main", matrix, project, {}))[0].choice == used
+    changes = UpgradeRequest(changes=("numpy==2.4.6",))
+    assert asyncio.run(complete_upgrade(changes, None, plain, project, {})) == (changes, "")
 
 
 def test_without_a_dependency_file_nothing_is_compared(project: Path) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import msgspec
 import pytest
 from support.gate_sides import cell, gate
 from support.suite_front import Front, front_fixture, world_fixture  # noqa: F401 - fixtures
@@ -13,6 +14,7 @@ from harness.cli import gating
 from harness.gate import prepare
 from harness.gate.run_gate import _can_be_timed
 from harness.records import CellResult, Decision, LockChange
+from harness.report.gate.comment import marker
 from harness.resolve.pip_settings import IndexSettings
 
 Say = pytest.CaptureFixture[str]
@@ -100,6 +102,53 @@ def test_equal_environments_can_be_allowed_and_are_reported_as_such(front: Front
     front.does(candidate="failing")
     different = ("numpy==2.0.2", "--allow-equal", "--no-culprit")
     assert front.run(*different) == 1, "different environments are judged"
+
+
+LOCK = """\
+version = 1
+[[package]]
+name = "service"
+version = "0"
+source = { virtual = "." }
+dependencies = [{ name = "sentence-transformers" }]
+[package.optional-dependencies]
+new = [{ name = "numpy", version = "2.0.2" }]
+old = [{ name = "numpy", version = "1.26.2" }]
+"""
+LOCKED = '[[package]]\nname = "{}"\nversion = "{}"\nsource = {{ registry = "an-index" }}\n'
+VERSIONS = (("sentence-transformers", "3.3.1"), ("numpy", "1.26.2"), ("numpy", "2.0.2"))
+
+
+def lock(front: Front, keys: str) -> str:
+    """Write a lock, and use a matrix with these keys of ``[gate]``, beside that of the world; its path."""
+    text = LOCK + "".join(LOCKED.format(*each) for each in VERSIONS)
+    (front.folder / "uv.lock").write_text(text, encoding="utf-8")
+    path = front.matrix.path.with_name("locked.toml")
+    path.write_text(f"{front.matrix.path.read_text('utf-8')}\n[gate]\n{keys}\n", encoding="utf-8")
+    front.matrix = msgspec.structs.replace(front.matrix, path=path)
+    return str(path)
+
+
+def test_the_matrix_chooses_from_a_lock_and_an_option_replaces_that(front: Front, capsys: Say) -> None:
+    matrix, asked = lock(front, 'extras = ["new"]'), ("--to", "uv.lock")
+    assert front.run(*asked) == 0
+    found, folder = front.read(), front.runs[-1]
+    assert [(each.name, each.after) for each in found.question.diff.changes] == [("numpy", "2.0.2")]
+    assert "--extra" not in found.question.arguments  # as in the pipeline, by which it finds its comment
+    assert marker(matrix, "uv.lock") in (folder / "gate.md").read_text(encoding="utf-8")
+    capsys.readouterr()
+    assert front.run(*asked, "--extra", "old") == 2
+    assert "are the same environment" in capsys.readouterr().err
+
+
+def test_a_change_of_a_locked_service_may_come_with_its_extra(front: Front, capsys: Say) -> None:
+    """The matrix names the lock; without one, an extra chooses from nothing."""
+    change = ("numpy==2.0.2", "--extra", "old")
+    assert front.run(*change) == 2
+    assert "--extra old chooses from a lock; name it with --from or --to" in capsys.readouterr().err
+    lock(front, f'file = "{front.folder / "uv.lock"}"')
+    assert front.run(*change) == 0
+    assert "--extra" in front.read().question.arguments
 
 
 def test_finished_cells_are_reused_and_checks_can_be_selected(front: Front) -> None:

@@ -142,6 +142,14 @@ def test_subject_paths_are_relative_to_the_matrix(tmp_path: Path) -> None:
             PLAIN + 'weights-sha256 = "ABC"\n',
             "model.weights-sha256: expected a sha256: 64 hexadecimal digits, lower case, found 'ABC'",
         ),
+        (
+            PLAIN + '\n[gate]\nextras = ["embedding", "a;b"]\n',
+            "gate.extras[1]: expected a name such as \"embedding\", found 'a;b'",
+        ),
+        (
+            PLAIN + '\n[gate]\ngroups = "serve"\n',
+            "gate.groups: expected a list, found the text 'serve'; write a list, such as [\"serve\"]",
+        ),
     ],
     ids=[
         "key",
@@ -162,6 +170,8 @@ def test_subject_paths_are_relative_to_the_matrix(tmp_path: Path) -> None:
         "dotted-path",
         "memory",
         "sha256",
+        "extra",
+        "groups",
     ],
 )
 def test_wrong_form(tmp_path: Path, text: str, said: str) -> None:

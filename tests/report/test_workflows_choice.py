@@ -72,6 +72,17 @@ def test_the_gate_gets_the_choice_from_the_lock(forge: Forge) -> None:
     assert " --extra " not in render_workflow(forge, USUAL)
 
 
+@pytest.mark.parametrize("forge", FORGES)
+def test_what_the_matrix_chooses_is_no_option_of_the_gate(forge: Forge, project: Path) -> None:
+    put_matrix(project / "matrices", f'{PLAIN}\n[gate]\nextras = ["embedding"]\n')
+    done = ask(forge)
+    assert (done.exit_code, done.stderr) == (0, "")
+    assert " --extra " not in done.stdout
+    assert " --group local --" in gate_line(forge, ask(forge, "--group", "local").stdout)
+    put_matrix(project / "matrices", f'{PLAIN}\n[gate]\nextras = ["embeding"]\n')
+    assert "uv.lock: no extra 'embeding' (did you mean 'embedding'?)" in str(ask(forge).exception)
+
+
 @pytest.mark.usefixtures("project")
 @pytest.mark.parametrize(
     ("arguments", "said"),
