@@ -10,11 +10,10 @@ import click
 import msgspec
 
 from harness.cell.interface import load_checks
-from harness.cli.earlier import open_runs
+from harness.cli.earlier import open_history_of, open_runs
 from harness.cli.maintain import show_again
 from harness.cli.options import names_runs, reports_option
 from harness.errors import UsageError
-from harness.gate.run_gate import is_gate
 from harness.judge.acceptance import Proposal, is_accepted, list_unacceptable, matches, propose
 from harness.judge.gate_verdict import decide
 from harness.judge.outcomes import describe_expectation, describe_where, satisfies
@@ -24,10 +23,10 @@ from harness.matrix.expected import borrowed_for, expectations_for
 from harness.matrix.read import read_matrix
 from harness.matrix.schema import MAX_ROWS, Matrix
 from harness.matrix.toml_file import refuse_all
-from harness.records import Judgement, Plan
+from harness.records import BASELINE, CANDIDATE, Judgement, Plan
 from harness.redaction import redact
 from harness.report.escape import disarm_commands
-from harness.runs.folder import UNFINISHED, read_run, replace_expectations
+from harness.runs.folder import UNFINISHED, StoredRun, read_stored, replace_expectations
 
 _LISTED = 3
 """Checks of an expectation that a line lists."""
@@ -48,36 +47,41 @@ def accept(  # noqa: PLR0913 - one parameter an option
 
     They are appended to the expected.toml of its matrix, for the versions in which the run shows it, with
     what was measured; then the run is judged again. They are strict: where something is no longer red, the
-    next sweep is. Missing results and open questions cannot be accepted.
+    next sweep is. Missing results and open questions cannot be accepted. A published run, and a file of
+    results without its folder, stay as they are.
     """
-    folder = open_runs(reports).find_folder(run)
-    stored = read_run(folder)
+    place = open_runs(reports, open_history_of(reports)).find_stored(run)
+    stored = read_stored(place)
     found = _open_matrix(stored.plan, matrix)
     plan = _with_expectations(stored.plan, found)
     cases = {case for each in plan.cells for case in each.cases}
     unmatched = [each for each in checks if not fnmatch.filter(cases, each)]
-    refuse_all(folder, (f"--check {each}: matches no case of {plan.run}" for each in unmatched))
+    refuse_all(place, (f"--check {each}: matches no case of {plan.run}" for each in unmatched))
     judgement = judge(plan, stored.results, load_checks())
-    missing = [each for each in stored.problems if each not in _describe_planned(plan)]
-    if (folder / UNFINISHED).exists():
-        missing.append("the run was interrupted; the same command resumes it")
     path = find_file(found)
     scope = scope_of(found, path)
     proposals = propose(plan, judgement, redact(reason), checks=checks, link=redact(link), matrix=scope)
     added = tuple(each.expectation for each in proposals)
     under = msgspec.structs.replace(plan, expectations=(*plan.expectations, *added))
     after = judge(under, stored.results, load_checks())
-    faults = (*missing, *list_unacceptable(judgement, checks), *_list_ineffective(folder, after, checks))
-    refuse_all(folder, (f"{folder.name}: cannot be accepted: {fault}" for fault in dict.fromkeys(faults)))
+    missing = _list_missing(place, stored)
+    faults = (*missing, *list_unacceptable(judgement, checks), *_list_ineffective(plan, after, checks))
+    refuse_all(place, (f"{plan.run}: cannot be accepted: {fault}" for fault in dict.fromkeys(faults)))
     if proposals:
         append_expectations(path, [Entry(each.expectation, each.comment) for each in proposals])
         plan = _with_expectations(plan, found)
-    if plan != stored.plan:
-        replace_expectations(folder, plan.expectations, plan.borrowed)
-        show_again(folder, reports)
+    if plan != stored.plan and place.is_dir():
+        replace_expectations(place, plan.expectations, plan.borrowed)
+        show_again(place, reports)
     _describe(proposals, path)
-    for note in _list_notes(folder, proposals, found, judge(plan, stored.results, load_checks())):
+    if proposals and not place.is_dir():
+        click.echo(f"note: {place} stays as it is; the next sweep applies the expectations")
+    for note in _list_notes(proposals, found, plan, judge(plan, stored.results, load_checks())):
         click.echo(f"note: {note}")
+
+
+def _is_gate(plan: Plan) -> bool:
+    return {BASELINE, CANDIDATE} <= {each.cell.id for each in plan.cells}
 
 
 def _open_matrix(plan: Plan, named: str | None) -> Matrix:
@@ -98,17 +102,19 @@ def _with_expectations(plan: Plan, matrix: Matrix) -> Plan:
     return msgspec.structs.replace(plan, expectations=expectations, borrowed=borrowed)
 
 
-def _describe_planned(plan: Plan) -> set[str]:
-    """The problems of a run that are no loss: cells without a solution, or that share another's run."""
-    return {
-        f"{each.cell.id}: no result" for each in plan.cells if each.lock.reason or each.same_as is not None
-    }
+def _list_missing(place: Path, stored: StoredRun) -> Iterator[str]:
+    """What a run lost; cells without a solution, or that share another's run, have no results to lose."""
+    without = (each.cell.id for each in stored.plan.cells if each.lock.reason or each.same_as is not None)
+    planned = {f"{cell}: no result" for cell in without}
+    yield from (each for each in stored.problems if each not in planned)
+    if (place / UNFINISHED).exists():
+        yield "the run was interrupted; the same command resumes it"
 
 
-def _list_ineffective(folder: Path, after: Judgement, checks: Sequence[str]) -> Iterator[str]:
+def _list_ineffective(plan: Plan, after: Judgement, checks: Sequence[str]) -> Iterator[str]:
     """What stays red or open under the new expectations, such as a result that contradicts its check."""
     verdict, sentence = after.verdict, after.sentence
-    if is_gate(folder):
+    if _is_gate(plan):
         decision = decide(after, accept_known=True)
         verdict, sentence = decision.verdict, decision.sentence
     if verdict in {"inconclusive", "error"}:
@@ -136,10 +142,10 @@ def _describe(proposals: Sequence[Proposal], path: Path) -> None:
 
 
 def _list_notes(
-    folder: Path, proposals: Sequence[Proposal], matrix: Matrix, judgement: Judgement
+    proposals: Sequence[Proposal], matrix: Matrix, plan: Plan, judgement: Judgement
 ) -> Iterator[str]:
     """What the user of a gate should know about its expectations."""
-    if not is_gate(folder):
+    if not _is_gate(plan):
         return
     if decide(judgement).known:
         yield (

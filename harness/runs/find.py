@@ -91,6 +91,41 @@ class Runs:
             raise UsageError(f"{fault}, that of a run")
         return path.resolve()
 
+    def find_stored(self, name: str) -> Path:
+        """The folder of a run, or its file of results where that is all there is: published, or an artifact.
+
+        Raises:
+            UsageError: no run has this name, several have, or only the history has it.
+            HistoryError: the history cannot be read.
+        """
+        try:
+            path = self._find(name, lambda: _list_folders(self.reports)).path or Path(name)
+        except UsageError:
+            self._refuse_recorded(name)
+            raise
+        folder = path if path.is_dir() else path.parent
+        if (folder / PLAN).is_file() and (path == folder or path.name in {*RESULTS, GATE_FILE, PLAN}):
+            return folder.resolve()
+        if path == folder or path.name == GATE_FILE:
+            path = next((folder / each for each in RESULTS if (folder / each).is_file()), path)
+        if path.is_dir() or path.name == GATE_FILE:
+            raise UsageError(
+                f"{path}: expected the folder of a run, or a file of results such as {RESULTS[0]}"
+            )
+        return path.absolute()  # of a pipe there is no other path
+
+    def _refuse_recorded(self, name: str) -> None:
+        """Refuse a run that the history has, but no folder."""
+        try:
+            found = self._find(name, self._list_all)
+        except UsageError:
+            return  # it has none of this name either, or several
+        if found.path is None:
+            raise UsageError(
+                f"{found.run}: only the history has this run, without the results of its cases; name its "
+                f"folder or its {RESULTS[0]}"
+            )
+
     def read_snapshot(self, name: str) -> Snapshot:
         """The measurements of a run, from its folder or from the history.
 

@@ -152,6 +152,21 @@ def read_run(path: Path) -> StoredRun:
     return StoredRun(plan, tuple(results), tuple(problems), finished=not (path / UNFINISHED).exists())
 
 
+def read_stored(path: Path) -> StoredRun:
+    """Read the folder of a run, or a file of results without one.
+
+    Raises:
+        UsageError: as ``read_run``, or the file is not one of results.
+    """
+    if path.is_dir():
+        return read_run(path)
+    run = read_json(path)
+    known = {each.cell for each in run.results}
+    cells = (each.cell.id for each in run.plan.cells)
+    missing = tuple(f"{cell}: no result" for cell in cells if cell not in known)
+    return StoredRun(run.plan, run.results, missing, finished=True)
+
+
 def _read_plan(path: Path) -> Plan:
     try:
         data = read_input(path, MAX_RESULTS)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import msgspec
@@ -99,6 +100,71 @@ def test_a_red_run_is_accepted_and_passes_as_wrong(
         ("ok", False, False),
     ]
     assert command(monkeypatch, "report", "latest") == 0
+
+
+NAMES = ("latest", "20261120", "20261120-1-mine", "reports/runs/20261120-1-mine", "reports/runs/latest")
+FILES = ("results.json", "plan.json")
+
+
+@pytest.mark.parametrize("name", [*NAMES, *(f"{NAMES[-2]}/{file}" for file in FILES)])
+def test_a_run_has_the_names_that_other_commands_take(
+    name: str, place: Path, monkeypatch: pytest.MonkeyPatch, capsys: Say
+) -> None:
+    folder = put_sweep(place, lambda _: None, zeros_break)
+    assert command(monkeypatch, "accept", name, "--reason", "known") == 0
+    assert "wrote 1 expectation to " in capsys.readouterr().out
+    assert read_run_of(folder).judgement.verdict == "pass"
+
+
+@pytest.mark.parametrize("name", ["reports/mine", "reports/mine/results.json.gz", "down/artifact.json"])
+def test_a_file_of_results_is_accepted_and_stays_as_it_is(
+    name: str, place: Path, monkeypatch: pytest.MonkeyPatch, capsys: Say
+) -> None:
+    folder = put_sweep(place / "matrices", lambda _: None, zeros_break)
+    (place / "down").mkdir()
+    (place / "down" / "artifact.json").write_bytes((folder / "results.json").read_bytes())
+    assert command(monkeypatch, "publish", str(folder)) == 0
+    shutil.rmtree(place / "matrices" / "reports")
+    files = {path: path.read_bytes() for part in ("reports", "down") for path in (place / part).rglob("*.*")}
+    capsys.readouterr()
+    assert command(monkeypatch, "accept", name, "--reason", "known") == 0
+    said = capsys.readouterr().out
+    assert "wrote 1 expectation to " in said
+    assert " stays as it is; the next sweep applies the expectations\n" in said
+    assert {path: path.read_bytes() for path in files} == files
+    assert [each.checks for each in read_expected(place / "matrices" / "expected.toml")] == [ZEROS]
+    assert command(monkeypatch, "accept", name, "--reason", "known") == 0
+    assert capsys.readouterr().out == "nothing to accept: nothing is red that no expectation covers\n"
+
+
+def test_a_lost_cell_in_a_file_of_results_is_missing(
+    place: Path, monkeypatch: pytest.MonkeyPatch, capsys: Say
+) -> None:
+    folder = put_sweep(place, zeros_break, None)
+    (place / "artifact.json").write_bytes((folder / "results.json").read_bytes())
+    assert command(monkeypatch, "accept", "artifact.json", "--reason", "known") == 2
+    assert "cannot be accepted: numpy-2.4.6: no result" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("20261120-1-mine", "only the history has this run, without the results of its cases; name its"),
+        ("latest", "only the history has this run, without the results of its cases; name its"),
+        ("nope", "nope: no such run; run `harness sweep` first"),
+        ("reports", "reports: expected the folder of a run, or a file of results such as results.json"),
+        ("mine.toml", "mine.toml: incomplete or damaged file of a run"),
+    ],
+)
+def test_what_has_no_results_is_refused_with_what_to_name(
+    name: str, said: str, place: Path, monkeypatch: pytest.MonkeyPatch, capsys: Say
+) -> None:
+    folder = put_sweep(place, lambda _: None, zeros_break)
+    assert command(monkeypatch, "report", "latest") == 1  # which records it
+    shutil.rmtree(folder)
+    capsys.readouterr()
+    assert command(monkeypatch, "accept", name, "--reason", "known") == 2
+    assert said in capsys.readouterr().err
 
 
 def test_accepting_twice_changes_nothing(place: Path, monkeypatch: pytest.MonkeyPatch, capsys: Say) -> None:

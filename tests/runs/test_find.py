@@ -146,7 +146,7 @@ def test_a_run_is_pinned_by_its_path_and_only_where_the_history_has_it(known: Ru
         known.find_recorded("20261122-100000-compat-bbbb")
 
 
-@pytest.mark.parametrize("name", ["report", "publish", "compare", "export", "history"])
+@pytest.mark.parametrize("name", ["report", "publish", "compare", "export", "history", "accept", "canary"])
 def test_every_command_that_takes_a_run_explains_its_names(
     name: str, monkeypatch: pytest.MonkeyPatch, capsys: Output
 ) -> None:
