@@ -8,6 +8,15 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from harness.init.signatures import (
+    FOLDER,
+    Function,
+    Texts,
+    count_required,
+    read_folder,
+    read_texts,
+    returns_vectors,
+)
 from harness.init.source import Module
 
 TEXT_METHODS = (
@@ -25,25 +34,10 @@ ONE_METHODS = (
 
 _EMBEDS = re.compile(r"embed|encod|vectori[sz]e|featuri[sz]e", re.IGNORECASE)
 _MAKES = re.compile(r"(?:load|make|build|create|get|open|new)_?\w*(?:embed|encod|vectori)", re.IGNORECASE)
-_TEXTS = re.compile(
-    r"texts?|sentences?|documents?|docs|inputs?|passages?|strings|batch|queries", re.IGNORECASE
-)
-_ONE = re.compile(
-    r"text|sentence|document|doc|input|passage|string|query|phrase|prompt|title|content|txt|s|t",
-    re.IGNORECASE,
-)
-_STR = re.compile(r"(?:typing\.)?(?:str|str ?\| ?None|Optional\[str\])")
-_VECTORS = re.compile(r"array|tensor|float|vector|embedding|matrix|any", re.IGNORECASE)
-_NO_VECTORS = re.compile(r"\b(?:str|bytes|int|bool|None)\b")
-_MANY = re.compile(r"(?:list|List|Sequence|Iterable|Collection|tuple|Tuple)\[.*\bstr\b")
-_FOLDER = re.compile(r"model|path|dir|folder|checkpoint", re.IGNORECASE)
 _NORMALIZES = re.compile(r"normali[sz]|unit|l2", re.IGNORECASE)
 _OPENVINO = ("openvino", "optimum.intel")
 
-Function = ast.FunctionDef | ast.AsyncFunctionDef
 Kind = Literal["class", "function", "factory"]
-Texts = Literal["", "one", "either", "many"]
-"""What a parameter takes by its name and type: anything, one text, that or a list, or a list of texts."""
 
 
 @dataclass(frozen=True)
@@ -96,7 +90,7 @@ def find_normalizers(modules: Iterable[Module]) -> list[Candidate]:
     found = []
     for module in modules:
         for name, node in _functions(module.tree):
-            if _NORMALIZES.search(name) and _required(node) == 1 and _takes_norm(node):
+            if _NORMALIZES.search(name) and count_required(node) == 1 and _takes_norm(node):
                 reasons = ("its name", "computes the length of vectors")
                 alone = not _works_on_rows(node)
                 found.append(
@@ -145,12 +139,12 @@ def _embedders_of(module: Module) -> Iterator[Candidate]:
 def _class_candidate(node: ast.ClassDef, module: Module, method: str = "") -> Candidate:
     methods = {each.name: each for each in node.body if isinstance(each, ast.FunctionDef)}
     chosen = method or _choose_method(methods)
-    texts = _texts_of(methods[chosen], own=True) if chosen in methods else ""
+    texts = read_texts(methods[chosen], own=True) if chosen in methods else ""
     if chosen in ONE_METHODS and texts == "either":
         texts = "one"
     rank, reasons = _weigh(node, module, node.name, texts)
     folder = _folder_of_class(node, methods)
-    needed = _required(methods["__init__"], own=True) if "__init__" in methods else 0
+    needed = count_required(methods["__init__"], own=True) if "__init__" in methods else 0
     fault = ""
     if needed > (1 if folder else 0):
         fault = f"{node.name}() takes {needed} arguments, and the harness has the model folder only"
@@ -164,19 +158,19 @@ def _choose_method(methods: Mapping[str, ast.FunctionDef]) -> str:
     usable = [
         name
         for name in (*TEXT_METHODS, *ONE_METHODS)
-        if name in methods and _required(methods[name], own=True) == 1 and _returns_vectors(methods[name])
+        if name in methods and count_required(methods[name], own=True) == 1 and returns_vectors(methods[name])
     ]
-    many = (name for name in usable if name in TEXT_METHODS and _texts_of(methods[name], own=True) != "one")
+    many = (name for name in usable if name in TEXT_METHODS and read_texts(methods[name], own=True) != "one")
     return next(many, next(iter(usable), ""))
 
 
 def _function_candidate(name: str, node: Function, module: Module) -> Candidate:
-    folder = _folder_of(node.args.args)
-    texts = _texts_of(node)
+    folder = read_folder(node.args.args)
+    texts = read_texts(node)
     is_factory = bool(folder) and not texts and bool(_MAKES.search(name) or _EMBEDS.search(name))
     rank, reasons = _weigh(node, module, name, "many" if is_factory else texts)
     kind: Kind = "factory" if is_factory else "function"
-    fault = f"{name}() takes {_required(node)} arguments" if _required(node) > 1 else ""
+    fault = f"{name}() takes {count_required(node)} arguments" if count_required(node) > 1 else ""
     where = folder if is_factory else ""
     return Candidate(module, name, node.lineno, kind, "", where, texts, rank, reasons, fault)
 
@@ -232,41 +226,6 @@ def _functions(tree: ast.Module) -> Iterator[tuple[str, Function]]:
                     yield f"{node.name}.{each.name}", each
 
 
-def _required(node: Function, *, own: bool = False) -> int:
-    """The number of required arguments; of a method without ``self``."""
-    arguments = node.args
-    positional = len(arguments.posonlyargs) + len(arguments.args) - len(arguments.defaults) - own
-    return positional + sum(default is None for default in arguments.kw_defaults)
-
-
-def _texts_of(node: Function, *, own: bool = False) -> Texts:
-    """What a function takes; a singular name without a type is that of a text, or of a list."""
-    arguments = [*node.args.posonlyargs, *node.args.args][own:]
-    if not arguments or _required(node, own=own) > 1:
-        return ""
-    kind, name = _annotation(arguments[0]), arguments[0].arg
-    if _MANY.search(kind):
-        return "many"
-    if _STR.fullmatch(kind):
-        told = _ONE.fullmatch(name) or (node.returns and not _FOLDER.search(name) and _says_vectors(node))
-        return "one" if told and _returns_vectors(node) else ""
-    if name == "query" and _returns_vectors(node):
-        return "one"
-    if not _TEXTS.fullmatch(name):
-        return ""
-    return "either" if _ONE.fullmatch(name) else "many"
-
-
-def _returns_vectors(node: Function) -> bool:
-    """Whether the type of the result, if there is one, may be that of vectors; that of tokens is not."""
-    kind = "" if node.returns is None else ast.unparse(node.returns)
-    return bool(_VECTORS.search(kind)) or not _NO_VECTORS.search(kind)
-
-
-def _says_vectors(node: Function) -> bool:
-    return node.returns is not None and bool(_VECTORS.search(ast.unparse(node.returns)))
-
-
 def _works_on_rows(node: Function) -> bool:
     """Whether a normalizer names an axis, adds one, or walks over rows."""
     return any(
@@ -291,27 +250,9 @@ def _takes_norm(node: Function) -> bool:
 
 def _folder_of_class(node: ast.ClassDef, methods: dict[str, ast.FunctionDef]) -> Literal["", "str", "Path"]:
     if "__init__" in methods:
-        return _folder_of(methods["__init__"].args.args[1:])
+        return read_folder(methods["__init__"].args.args[1:])
     fields = [each for each in node.body if isinstance(each, ast.AnnAssign) and each.value is None]
     first = fields[0] if fields else None
-    if first is None or not isinstance(first.target, ast.Name) or not _FOLDER.search(first.target.id):
+    if first is None or not isinstance(first.target, ast.Name) or not FOLDER.search(first.target.id):
         return ""
     return "Path" if "Path" in ast.unparse(first.annotation) else "str"
-
-
-def _folder_of(arguments: Sequence[ast.arg]) -> Literal["", "str", "Path"]:
-    """The type of a first parameter that takes the model folder; empty if it takes something else."""
-    kind = _annotation(arguments[0]) if arguments else ""
-    if not arguments or _ONE.fullmatch(arguments[0].arg):
-        return ""
-    if not (_FOLDER.search(arguments[0].arg) or re.search(r"\b(?:str|Path|PathLike)\b", kind)):
-        return ""
-    return "Path" if "Path" in kind and "str" not in kind else "str"
-
-
-def _annotation(argument: ast.arg) -> str:
-    if argument.annotation is None:
-        return ""
-    if isinstance(argument.annotation, ast.Constant):
-        return str(argument.annotation.value)
-    return ast.unparse(argument.annotation)
