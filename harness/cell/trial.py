@@ -8,6 +8,7 @@ from __future__ import annotations
 import argparse
 import json
 import traceback
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Dict, List, Optional, Sequence, Tuple
 
@@ -15,10 +16,15 @@ from harness.cell.interface import DEFAULT_NORMALIZER, CellSpec, load_dotted
 from harness.cell.probe import make_embedder
 from harness.cell.record import clean
 from harness.cell.start import leave, settle
+from harness.cell.subject import describe_form, make_subject
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+
+TEXTS = "embed three texts"
+QUERIES = "embed three queries"
+"""The steps that fail for a service of another form."""
 
 LIMIT = 300
 """Characters of an error that are shown; that of a conversion can hold a whole tensor."""
@@ -33,28 +39,47 @@ class TrialError(Exception):
 
 
 def try_service(spec: CellSpec, texts: List[str]) -> Dict[str, Any]:
-    """Import, make and call the subject of a spec once.
+    """Import, make and call the subject of a spec once; of a service with queries, both of its functions.
 
     Returns:
         ``shape`` and ``dtype`` of the embeddings (n, d), ``norms`` of their rows, and ``dtype`` and ``norms``
-        after the normalizer as ``final-dtype`` and ``final-norms``.
+        after the normalizer as ``final-dtype`` and ``final-norms``; those of queries as ``query-dtype`` and
+        ``query-norms``. The dtype of lists is what they hold, such as ``list of lists of floats``.
 
     Raises:
-        TrialError: a step failed, or returned something else than an array (n, d) of floats.
+        TrialError: a step failed, or returned something else than vectors (n, d) of floats.
     """
     own = spec.search_path
-    _do("import", lambda: load_dotted(spec.embedder), own)
+    for path in spec.paths if spec.service else (spec.embedder,):
+        _do("import", partial(load_dotted, path), own)
     embedder = _do("make the embedder", lambda: make_embedder(spec), own)
     if not callable(embedder):
         raise TrialError("make the embedder", f"{spec.embedder} made a {_kind(embedder)}, not a callable")
-    made = _do("embed three texts", lambda: embedder(list(texts)), own)
-    vectors = _check("embed three texts", made, len(texts))
-    found = {"shape": list(vectors.shape), "dtype": str(vectors.dtype), "norms": _norms(vectors)}
+    made = _do(TEXTS, lambda: embedder(list(texts)), own)
+    vectors = _check(TEXTS, made, len(texts))
+    found = {"shape": list(vectors.shape), "dtype": describe_form(made), "norms": _norms(vectors)}
+    if spec.query:
+        found.update(_try_queries(spec, texts, vectors.shape[1]))
     if spec.normalizer != DEFAULT_NORMALIZER:
         normalize = _do("import", lambda: load_dotted(spec.normalizer), own)
-        units = _check("normalize", _do("normalize", lambda: normalize(vectors.copy()), own), len(texts))
+        listed = not isinstance(made, type(vectors))
+        step = f"normalize a {describe_form(made)}" if listed else "normalize"
+        units = _do(step, lambda: normalize(made if listed else vectors.copy()), own)
+        if isinstance(units, (list, tuple)):
+            raise TrialError(step, f"the result is a {_kind(units)}, but should be a NumPy array (n, d)")
+        units = _check(step, units, len(texts))
         found.update({"final-dtype": str(units.dtype), "final-norms": _norms(units)})
     return found
+
+
+def _try_queries(spec: CellSpec, texts: List[str], width: int) -> Dict[str, Any]:
+    """Embed the texts as queries, whose vectors have the width of those of documents."""
+    embedder = _do("make the embedder", lambda: make_subject(spec, "query"), spec.search_path)
+    made = _do(QUERIES, lambda: embedder(list(texts)), spec.search_path)
+    vectors = _check(QUERIES, made, len(texts))
+    if vectors.shape[1] != width:
+        raise TrialError(QUERIES, f"the vectors have {vectors.shape[1]} numbers, those of documents {width}")
+    return {"query-dtype": describe_form(made), "query-norms": _norms(vectors)}
 
 
 def _do(step: str, work: Any, folders: Tuple[str, ...]) -> Any:
@@ -72,15 +97,20 @@ def _do(step: str, work: Any, folders: Tuple[str, ...]) -> Any:
 def _check(step: str, found: Any, rows: int) -> NDArray:
     import numpy as np  # noqa: PLC0415 - only after the environment of the process is settled
 
-    if not isinstance(found, np.ndarray):
-        raise TrialError(step, f"the result is a {_kind(found)}, but should be a NumPy array (n, d)")
-    if found.ndim != 2 or len(found) != rows or found.dtype.kind != "f":
+    if not isinstance(found, (np.ndarray, list, tuple)):
+        wanted = "a NumPy array (n, d), or a list with a vector per text"
+        raise TrialError(step, f"the result is a {_kind(found)}, but should be {wanted}")
+    try:
+        vectors = np.asarray(found)
+    except (ValueError, TypeError):  # rows of different lengths, or no numbers
+        raise TrialError(step, f"the result is a {_kind(found)}, but not a vector per text") from None
+    if vectors.ndim != 2 or len(vectors) != rows or vectors.dtype.kind != "f":
         raise TrialError(
             step,
-            f"the result has shape {found.shape} and dtype {found.dtype}, but should have ({rows}, d) "
+            f"the result has shape {vectors.shape} and dtype {vectors.dtype}, but should have ({rows}, d) "
             "and float16 or float32",
         )
-    return found
+    return vectors
 
 
 def _norms(vectors: NDArray) -> List[float]:

@@ -42,6 +42,7 @@ PIPELINES = {"github": (".github/workflows/gate.yml",), "gitlab": (".gitlab-ci.y
 @click.option(
     "--embedder", metavar="MODULE:NAME", help="Class or function from texts, or one text, to vectors."
 )
+@click.option("--query", metavar="MODULE:NAME", help="Function of queries beside that of documents, or none.")
 @click.option("--normalizer", metavar="MODULE:NAME", help="Function that scales vectors, or none.")
 @click.option("--model", metavar="DIR|NAME==VERSION", help="The model folder, or a package that holds it.")
 @click.option("--file", metavar="FILE", help="The dependency file of the service.")

@@ -5,9 +5,10 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
+from harness.init.pairs import Pair, find_pair
 from harness.init.signatures import (
     FOLDER,
     Function,
@@ -49,12 +50,15 @@ class Candidate:
         name: its name in the module.
         line: of its definition.
         kind: a class, a function over texts or vectors, or a function that makes the embedder.
-        method: the method of a class that embeds texts.
+        method: the method that embeds texts, of a class or of what a factory makes; with queries, documents.
+        query: the method, or the function beside it, that embeds queries; empty where these are no others.
         folder: the type of its parameter for the model folder, ``str`` or ``Path``; empty without one.
         texts: what the function or the method takes.
+        query_texts: the same for queries.
         rank: how much speaks for it; the highest is the best.
         reasons: what speaks for it.
         fault: why the harness cannot make it; empty if it can.
+        note: why its function for queries is left out; empty if there is none, or if it is not.
         per_vector: a normalizer of one vector (d,), not of an array (n, d).
     """
 
@@ -69,6 +73,18 @@ class Candidate:
     reasons: tuple[str, ...] = ()
     fault: str = ""
     per_vector: bool = False
+    query: str = ""
+    query_texts: Texts = ""
+    note: str = ""
+
+    @property
+    def query_dotted(self) -> str:
+        """The full name of what embeds queries; empty without one."""
+        if not self.query:
+            return ""
+        return (
+            f"{self.module.name}:{self.query}" if self.kind == "function" else f"{self.dotted}.{self.query}"
+        )
 
     @property
     def dotted(self) -> str:
@@ -116,9 +132,11 @@ def find_named(dotted: str, modules: Iterable[Module]) -> Candidate | None:
         for node in module.tree.body:
             if isinstance(node, ast.ClassDef) and node.name == first:
                 return _class_candidate(node, module, method)
+        pair = find_pair(_list_public(module), own=False)
         for each, function in _functions(module.tree):
             if each == inner:
-                return _function_candidate(each, function, module)
+                found = _function_candidate(each, function, module)
+                return _add_pair(found, pair) if pair and pair.document == each else found
     return None
 
 
@@ -128,17 +146,36 @@ def _embedders_of(module: Module) -> Iterator[Candidate]:
             found = _class_candidate(node, module)
             if found.method and (_EMBEDS.search(node.name) or found.method != "__call__" or found.rank[2]):
                 yield found
-    for name, function in _functions(module.tree):
-        if "." in name or name.startswith("_") or isinstance(function, ast.AsyncFunctionDef):
+    public = _list_public(module)
+    pair = find_pair(public, own=False)
+    for name, function in public.items():
+        if isinstance(function, ast.AsyncFunctionDef) or (pair and pair.query == name):
             continue
         found = _function_candidate(name, function, module)
-        if _EMBEDS.search(name) and (found.kind == "factory" or found.texts):
+        if pair and pair.document == name:
+            yield _add_pair(found, pair)
+        elif _EMBEDS.search(name) and (found.kind == "factory" or found.texts):
             yield found
 
 
+def _list_public(module: Module) -> dict[str, Function]:
+    functions = dict(_functions(module.tree))
+    return {name: node for name, node in functions.items() if not ("." in name or name.startswith("_"))}
+
+
+def _add_pair(found: Candidate, pair: Pair) -> Candidate:
+    """The candidate with its function for queries, or with the reason why that is left out."""
+    if not pair.fault:
+        return replace(found, query=pair.query, query_texts=pair.query_texts)
+    left = replace(found, query=pair.query).query_dotted
+    return replace(found, note=f"{left} is left out, so documents alone are judged: {pair.fault}")
+
+
 def _class_candidate(node: ast.ClassDef, module: Module, method: str = "") -> Candidate:
+    """A class by its method for texts, or by two for documents and queries if no ``method`` is named."""
     methods = {each.name: each for each in node.body if isinstance(each, ast.FunctionDef)}
-    chosen = method or _choose_method(methods)
+    pair = None if method else find_pair(_list_methods(node), own=True)
+    chosen = method or (pair.document if pair else _choose_method(methods))
     texts = read_texts(methods[chosen], own=True) if chosen in methods else ""
     if chosen in ONE_METHODS and texts == "either":
         texts = "one"
@@ -150,7 +187,12 @@ def _class_candidate(node: ast.ClassDef, module: Module, method: str = "") -> Ca
         fault = f"{node.name}() takes {needed} arguments, and the harness has the model folder only"
     elif not chosen:
         fault = f"{node.name} has no method of one argument such as encode"
-    return Candidate(module, node.name, node.lineno, "class", chosen, folder, texts, rank, reasons, fault)
+    found = Candidate(module, node.name, node.lineno, "class", chosen, folder, texts, rank, reasons, fault)
+    return _add_pair(found, pair) if pair else found
+
+
+def _list_methods(node: ast.ClassDef) -> dict[str, Function]:
+    return {each.name: each for each in node.body if isinstance(each, Function)}
 
 
 def _choose_method(methods: Mapping[str, ast.FunctionDef]) -> str:
@@ -168,11 +210,28 @@ def _function_candidate(name: str, node: Function, module: Module) -> Candidate:
     folder = read_folder(node.args.args)
     texts = read_texts(node)
     is_factory = bool(folder) and not texts and bool(_MAKES.search(name) or _EMBEDS.search(name))
+    made = None if texts else _find_made(node, module)
+    inner = _class_candidate(made, module) if made else None
+    if inner and inner.method and (folder or (inner.fault and not count_required(node))):
+        method = "" if inner.method == "__call__" and not inner.query else inner.method
+        rank, reasons = _weigh(node, module, name, inner.texts)
+        note = inner.note.replace(inner.dotted, f"{module.name}:{name}")
+        made_by = Candidate(module, name, node.lineno, "factory", method, folder, inner.texts, rank, reasons)
+        return replace(made_by, query=inner.query, query_texts=inner.query_texts, note=note)
     rank, reasons = _weigh(node, module, name, "many" if is_factory else texts)
     kind: Kind = "factory" if is_factory else "function"
     fault = f"{name}() takes {count_required(node)} arguments" if count_required(node) > 1 else ""
     where = folder if is_factory else ""
     return Candidate(module, name, node.lineno, kind, "", where, texts, rank, reasons, fault)
+
+
+def _find_made(node: Function, module: Module) -> ast.ClassDef | None:
+    """The class of the module that a function makes, by its annotation or by what it returns."""
+    returned = [each.value for each in ast.walk(node) if isinstance(each, ast.Return)]
+    calls = [ast.unparse(each.func) for each in returned if isinstance(each, ast.Call)]
+    names = {*calls, ast.unparse(node.returns).strip("'\"") if node.returns else ""}
+    classes = (each for each in module.tree.body if isinstance(each, ast.ClassDef))
+    return next((each for each in classes if each.name in names), None)
 
 
 def _weigh(node: ast.AST, module: Module, name: str, texts: Texts) -> tuple[tuple[int, ...], tuple[str, ...]]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import msgspec
@@ -36,6 +37,7 @@ class InitOptions(msgspec.Struct, frozen=True, kw_only=True):
 
     name: str = "service"
     embedder: str | None = None
+    query: str | None = None
     normalizer: str | None = None
     model: str | None = None
     file: str | None = None
@@ -75,6 +77,8 @@ async def look_at(folder: Path, options: InitOptions, choose: Choose) -> Project
     file = await read_environment_file(name, python.value, folder, options.choice)
     modules = read_modules(folder)
     embedder = _find_embedder(modules, options.embedder, choose, folder)
+    if options.query is not None:
+        embedder = _take_query(embedder, options.query, modules)
     normalizer = _find_normalizer(modules, options.normalizer, choose)
     model = _find_model(folder, options.model, choose)
     used = [embedder, *([normalizer] if normalizer else [])]
@@ -163,6 +167,22 @@ def _take_named(option: str, named: str, modules: Sequence[Module], found: Seque
             "and name that"
         )
     return candidate
+
+
+def _take_query(embedder: Candidate, named: str, modules: Sequence[Module]) -> Candidate:
+    """The embedder with this function for queries, of the same class or module, or with ``none``."""
+    if named == "none":
+        return replace(embedder, query="", query_texts="", note="")
+    found = find_named(named, modules)
+    if found is not None and found.kind == embedder.kind and found.module.name == embedder.module.name:
+        if found.kind == "class" and found.name == embedder.name and found.method:
+            return replace(embedder, query=found.method, query_texts=found.texts, note="")
+        if found.kind == "function":
+            return replace(embedder, query=found.name, query_texts=found.texts, note="")
+    own = f"a method of it, such as {embedder.dotted}.embed_query"
+    beside = f"a function beside it, such as {embedder.module.name}:embed_query"
+    expected = own if embedder.kind == "class" else beside
+    raise UsageError(f"--query {named}: the embedder is {embedder.dotted}; name {expected}, or none")
 
 
 def _choose(what: str, option: str, found: Sequence[Candidate], choose: Choose) -> Candidate:

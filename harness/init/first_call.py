@@ -31,8 +31,8 @@ SECONDS = 600.0
 UNIT = 1e-2
 """Largest distance from 1 of the norm of a normalized vector, float16 included."""
 
-EMBED = "embed three texts"
-"""The step of a trial that fails for a service of another form."""
+EMBED, QUERIES = "embed three texts", "embed three queries"
+"""The steps of a trial that fail for a service of another form."""
 
 Say = Callable[[str], None]
 
@@ -40,7 +40,8 @@ Say = Callable[[str], None]
 class Trial(msgspec.Struct, frozen=True, kw_only=True, rename="kebab"):
     """The result of a trial; ``error`` is empty, or what happened at ``step``.
 
-    ``where`` is the line in the code of the service; ``missing`` is a module that is not installed.
+    The dtype of lists is what they hold, such as ``list of lists of floats``. ``where`` is the line in the
+    code of the service; ``missing`` is a module that is not installed.
     """
 
     shape: tuple[int, ...] = ()
@@ -48,6 +49,8 @@ class Trial(msgspec.Struct, frozen=True, kw_only=True, rename="kebab"):
     norms: tuple[float, ...] = ()
     final_dtype: str = ""
     final_norms: tuple[float, ...] = ()
+    query_dtype: str = ""
+    query_norms: tuple[float, ...] = ()
     step: str = ""
     error: str = ""
     where: str = ""
@@ -55,8 +58,13 @@ class Trial(msgspec.Struct, frozen=True, kw_only=True, rename="kebab"):
 
     @property
     def normalized(self) -> bool:
-        """Whether the embeddings had length one before any normalizer."""
-        return all(abs(norm - 1) <= UNIT for norm in self.norms)
+        """Whether the embeddings had length one before any normalizer, those of queries too."""
+        return all(abs(norm - 1) <= UNIT for norm in (*self.norms, *self.query_norms))
+
+    @property
+    def is_listed(self) -> bool:
+        """Whether vectors came as lists of numbers, which have no dtype."""
+        return any(" of " in dtype for dtype in (self.dtype, self.query_dtype))
 
 
 class Tried(msgspec.Struct, frozen=True, kw_only=True):
@@ -82,11 +90,32 @@ async def try_forms(  # noqa: PLR0913, PLR0917 - one parameter an ingredient
     """
     tried = [(forms[0], await try_service(forms[0], today, model, store, installer, say))]
     for form in forms[1:]:
-        if tried[-1][1].trial.step != EMBED:
-            break
-        say("it takes no list of texts, so it is called once per text")
+        before, failed = tried[-1][0], tried[-1][1].trial
+        if not _may_help(form, before, failed):
+            continue
+        say(_describe_change(form, before, failed))
         tried.append((form, await try_service(form, today, tried[0][1].model, store, installer, say)))
     return next((each for each in tried if not each[1].trial.error), tried[0])
+
+
+def _may_help(form: SubjectForm, before: SubjectForm, failed: Trial) -> bool:
+    """Whether a form differs from the one before in the part that failed, and in no other."""
+    if failed.step == QUERIES:
+        return form.each is before.each and (not form.query or form.query_each is not before.query_each)
+    alike = bool(form.query) is bool(before.query) and form.query_each is before.query_each
+    return failed.step == EMBED and alike and form.each is not before.each
+
+
+def _describe_change(form: SubjectForm, before: SubjectForm, failed: Trial) -> str:
+    if failed.step == EMBED:
+        return "it takes no list of texts, so it is called once per text"
+    if form.query:
+        return "queries are taken in no list, so they are embedded one by one"
+    where = f" ({failed.where})" if failed.where else ""
+    return (
+        f"{before.query_name} is left out, so documents alone are judged: it cannot {failed.step}: "
+        f"{failed.error}{where}"
+    )
 
 
 async def try_service(  # noqa: PLR0913, PLR0917 - one parameter an ingredient
@@ -117,11 +146,19 @@ async def try_service(  # noqa: PLR0913, PLR0917 - one parameter an ingredient
             suite=suite,
             identity={},
             model_dir=obtained.folder,
-            subject=Subject(embedder=form.embedder, normalizer=form.normalizer or DEFAULT_NORMALIZER),
+            subject=_name_subject(form),
             search_path=form.roots,
         )
         say("calling the service on three texts")
         return Tried(trial=await _call(form, inputs, today, python), model=chosen, folder=obtained.folder)
+
+
+def _name_subject(form: SubjectForm) -> Subject:
+    """What is called, with the normalizer apart, so that vectors are seen before and after it."""
+    normalizer = form.normalizer or DEFAULT_NORMALIZER
+    if form.query:
+        return Subject(query=form.query, document=form.embedder, normalizer=normalizer)
+    return Subject(embedder=form.embedder, normalizer=normalizer)
 
 
 async def _find_in_distribution(distribution: str, installer: Installer) -> Model:

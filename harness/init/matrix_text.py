@@ -56,7 +56,7 @@ def render_matrix(  # noqa: PLR0913 - one parameter an ingredient
     """
     pins = {"python": today.python, **{name: pin for name, pin in today.pins.items() if name != "numpy"}}
     roots = [_relative(root, path.parent) for root in form.roots] + (["."] if form.adapter else [])
-    subject: dict[str, object] = {**form.keys(), "search-path": roots}
+    subject = {**form.keys(), "search-path": roots}
     if form.each:
         subject["batch"] = 1  # as in production: more texts are more calls
     if today.requires:

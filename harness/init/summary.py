@@ -34,7 +34,12 @@ def label(name: str, text: str) -> str:
 
 def describe_project(project: Project) -> list[str]:
     """The parts of a service, with what speaks for each."""
-    lines = [label("embedder", _describe(project.embedder))]
+    embedder = project.embedder
+    lines = [label("documents" if embedder.query else "embedder", _describe(embedder))]
+    if embedder.query:
+        lines.append(label("queries", embedder.query_dotted))
+    if embedder.note:
+        lines.append(label("", embedder.note))
     if project.normalizer is not None:
         lines.append(label("normalizer", _describe(project.normalizer)))
     return lines
@@ -62,22 +67,44 @@ def describe_trial(tried: Tried, form: SubjectForm, folder: Path) -> list[str]:
     place = model.distribution or Path(os.path.relpath(tried.folder, folder)).as_posix()
     lines = [label("model", f"{place} ({model.folder})" if model.folder else place)]
     lines.append(label("returns", f"{rows} x {width}, {trial.dtype}, norms {_range(trial.norms)}"))
+    if form.query:
+        queries = f"queries: {rows} x {width}, {trial.query_dtype}, norms {_range(trial.query_norms)}"
+        lines.append(label("", queries))
     if form.each:
         lines.append(label("", "it takes one text, so the adapter calls it once per text; batch = 1"))
-    if form.normalizer:
-        after = f"norms {_range(trial.final_norms)} after {form.normalizer}, {trial.final_dtype}"
-        lines.append(label("", after))
-    elif trial.normalized:
-        lines.append(label("", "the service normalizes its vectors itself, so it is judged as a whole"))
-    else:
-        lines.append(
-            label(
-                "",
-                "no function that normalizes them was found, so the plain NumPy formula is under test; "
-                "name yours with --normalizer MODULE:NAME",
-            )
-        )
+    if form.query_each:
+        lines.append(label("", "it takes one query, so the adapter calls it once per query"))
+    if trial.is_listed:
+        lines.append(label("", _LISTED))
+    lines.append(label("", _describe_length(trial, form)))
     return lines
+
+
+_LISTED = (
+    'lists carry no dtype, so the question "Dtype and zero rows kept?" will be answered no, unless the '
+    "service returns an array, such as np.asarray(rows, dtype=np.float32)"
+)
+
+
+def _describe_length(trial: Trial, form: SubjectForm) -> str:
+    """What makes vectors of length one, and what is under test."""
+    if form.query and trial.normalized:
+        return "the service normalizes its vectors itself, so both functions are judged as a whole"
+    if form.query and form.normalizer:
+        return f"norms {_range(trial.final_norms)} after {form.normalizer}, which the adapter calls for both"
+    if form.query:
+        return (
+            "nothing normalizes them, so directions are compared (normalized = false); if the service does, "
+            "name its function with --normalizer MODULE:NAME"
+        )
+    if form.normalizer:
+        return f"norms {_range(trial.final_norms)} after {form.normalizer}, {trial.final_dtype}"
+    if trial.normalized:
+        return "the service normalizes its vectors itself, so it is judged as a whole"
+    return (
+        "no function that normalizes them was found, so the plain NumPy formula is under test; "
+        "name yours with --normalizer MODULE:NAME"
+    )
 
 
 def _range(norms: Sequence[float]) -> str:
@@ -113,6 +140,8 @@ def _advise(trial: Trial, project: Project) -> str:
             "the harness calls it with the model folder alone; write a function that makes it so, and name "
             "that: --embedder service.embed:make_embedder"
         )
+    if trial.step.startswith("normalize"):
+        return "correct it, or name another one with --normalizer MODULE:NAME, or none"
     return "correct it, or name another one, such as --embedder service.embed:Embedder"
 
 

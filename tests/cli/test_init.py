@@ -2,105 +2,12 @@
 
 from __future__ import annotations
 
-import contextlib
-import sys
-from collections.abc import AsyncIterator
-from pathlib import Path
-from types import SimpleNamespace
-from typing import Any
-
 import pytest
-from support.command_line import command
-from support.gate_world import make_world
+from support.init_projects import SERVICE, Project, project_fixture, settings_fixture  # noqa: F401 - fixtures
 from support.repositories import git
 
-from harness.cli import init
-from harness.init import first_call
 from harness.matrix.read import read_matrix
 from harness.matrix.schema import GateLimits
-from harness.resolve.pip_settings import IndexSettings
-
-SERVICE = """
-import numpy as np
-
-class Encoder:
-    def __init__(self, folder: str):
-        self.scale = float(open(folder + "/modules.json").read())
-
-    def compiled(self):
-        import openvino
-        return openvino.compile_model(self.scale)
-
-    def encode(self, texts: list[str]):
-        return np.array([[len(text), self.scale] for text in texts], dtype=np.float32)
-"""
-NORM = """
-import numpy as np
-
-def to_unit(m):
-    return m / np.linalg.norm(m, axis=1, keepdims=True)
-"""
-
-
-@pytest.fixture(scope="module")
-def settings(tmp_path_factory: pytest.TempPathFactory) -> IndexSettings:
-    return make_world(tmp_path_factory.mktemp("world"))[1]
-
-
-class Project:
-    """A project, and the command in it."""
-
-    def __init__(self, folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]):
-        self.folder, self.monkeypatch, self.capsys = folder, monkeypatch, capsys
-
-    def put(self, **files: str) -> None:
-        for name, text in files.items():
-            path = self.folder / f"{name}.py"
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_text(text, encoding="utf-8")
-
-    def init(self, *arguments: str) -> tuple[int, str, str]:
-        code = command(self.monkeypatch, "init", "--yes", "--store", str(self.folder / ".store"), *arguments)
-        said = self.capsys.readouterr()
-        return code, said.out, said.err
-
-    @property
-    def files(self) -> set[str]:
-        found = (path for path in self.folder.rglob("*") if path.is_file())
-        names = {path.relative_to(self.folder).as_posix() for path in found}
-        return {name for name in names if not name.startswith((".store", ".git/"))}
-
-
-@pytest.fixture
-def project(
-    tmp_path: Path,
-    settings: IndexSettings,
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
-) -> Project:
-    """A service, its dependency file and its model."""
-
-    async def read_settings() -> IndexSettings:
-        return settings
-
-    @contextlib.asynccontextmanager
-    async def use(*_: Any) -> AsyncIterator[Path]:
-        yield Path(sys.executable)
-
-    monkeypatch.setattr(init, "read_pip_settings", read_settings)
-    monkeypatch.setattr(first_call, "make_environments", lambda *_: SimpleNamespace(use=use))
-    folder = tmp_path / "project"
-    model = folder / "models" / "mine"
-    model.mkdir(parents=True)
-    (model / "modules.json").write_text("3.0", encoding="utf-8")
-    (model / "model.safetensors").touch()
-    (folder / "requirements.txt").write_text(
-        "numpy==1.26.2\ntransformers>=4,<5\nflask==3.0\nopenvino==2025.4\n", encoding="utf-8"
-    )
-    monkeypatch.chdir(folder)
-    made = Project(folder, monkeypatch, capsys)
-    made.put(**{"search/__init__": "", "search/vectors": SERVICE, "search/norm": NORM})
-    return made
 
 
 def test_a_project_gets_a_matrix(project: Project) -> None:
@@ -275,9 +182,19 @@ def test_two_candidates_are_listed(project: Project) -> None:
         ("import numpy as np", "import numpy as np, nothing_like_it", "cannot import: ModuleNotFoundError"),
         ("float(open", "int(open", "cannot make the embedder: ValueError: invalid literal"),
         (
-            "dtype=np.float32)",
-            "dtype=np.float32).tolist()",
-            "cannot embed three texts: the result is a list of list of float, but",
+            "np.array([[len(text), self.scale] for text in texts], dtype=np.float32)",
+            "[len(text) for text in texts]",
+            "cannot embed three texts: the result has shape (3,) and dtype int64, but should have (3, d)",
+        ),
+        (
+            "np.array([[len(text), self.scale] for text in texts], dtype=np.float32)",
+            "[[1.0] * len(text) for text in texts]",
+            "cannot embed three texts: the result is a list of list of float, but not a vector per text",
+        ),
+        (
+            "np.array([[len(text), self.scale] for text in texts], dtype=np.float32)",
+            "dict.fromkeys(texts)",
+            "cannot embed three texts: the result is a dict, but should be a NumPy array (n, d), or a list",
         ),
         ("self.scale] for", "texts[3]] for", "cannot embed three texts: IndexError: list index out of range"),
     ],
@@ -291,42 +208,6 @@ def test_a_service_that_fails_is_told_with_its_line(
     assert (code, project.files) == (2, there)
     assert error.startswith(f"harness: search.vectors:Encoder: {said}")
     assert "--requires nothing_like_it" in error or "ModuleNotFoundError" not in error
-
-
-EACH = """
-import numpy as np
-
-def compiled():
-    import openvino
-
-def embed(text{}):
-    if not isinstance(text, str):
-        raise TypeError("a text, please")
-    return np.array([len(text), 3.0], dtype=np.float32)
-"""
-
-
-@pytest.mark.parametrize("kind", [": str", ""])
-def test_a_service_of_one_text_is_called_once_per_text(project: Project, kind: str) -> None:
-    norm = "import numpy as np\ndef to_unit(v):\n    return v / np.linalg.norm(v)\n"
-    project.put(**{"search/vectors": EACH.format(kind), "search/norm": norm})
-    code, said, error = project.init("--forge", "none")
-    assert (code, error) == (0, "")
-    lines = " ".join(said.split())
-    assert "returns 3 x 2, float32, norms 13.34 to 44.1" in lines
-    assert "it takes one text, so the adapter calls it once per text; batch = 1" in lines
-    assert "norms 1 after harness_service:normalize_each, float32" in lines
-    assert ("note: it takes no list of texts, so it is called once per text" in lines) is (not kind)
-    subject = read_matrix(project.folder / "matrices" / "service.toml").subject
-    assert (subject.embedder, subject.batch) == ("harness_service:make_embed", 1)
-
-
-def test_a_service_that_fails_in_both_forms_is_told_with_the_first(project: Project) -> None:
-    broken = EACH.format("").replace('raise TypeError("a text, please")', "return texts")
-    project.put(**{"search/vectors": broken.replace("len(text)", "text.size")})
-    code, _, error = project.init("--forge", "none")
-    assert (code, (project.folder / "matrices").exists()) == (2, False)
-    assert "search.vectors:embed: cannot embed three texts: NameError: name 'texts' is not defined" in error
 
 
 def test_versions_that_exclude_each_other_have_no_solution(project: Project) -> None:

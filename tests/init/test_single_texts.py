@@ -7,17 +7,11 @@ from types import ModuleType
 
 import numpy as np
 import pytest
+from support.adapters import build, find
 
-from harness.init.candidates import Candidate, best_of, find_embedders, find_named, find_normalizers
+from harness.init.candidates import best_of, find_named, find_normalizers
 from harness.init.source import read_modules
-from harness.init.subject_form import SubjectForm, list_forms
-
-
-def find(folder: Path, **files: str) -> list[Candidate]:
-    for name, text in files.items():
-        (folder / f"{name}.py").write_text(text, encoding="utf-8")
-    return find_embedders(read_modules(folder))
-
+from harness.init.subject_form import list_forms
 
 ENCODER = "class Encoder:\n    def __init__(self, model_dir: str): ...\n    def {}: ...\n"
 
@@ -74,16 +68,6 @@ def test_a_function_of_lists_comes_first(tmp_path: Path) -> None:
     assert best_of(find(tmp_path, svc=ONE, plain="")) is not None
 
 
-def build(form: SubjectForm, **modules: ModuleType) -> ModuleType:
-    """The adapter as a module, with these modules to import from."""
-    with pytest.MonkeyPatch.context() as patch:
-        for name, module in modules.items():
-            patch.setitem(__import__("sys").modules, name, module)
-        made = ModuleType(form.adapter_name)
-        exec(compile(form.adapter, "adapter", "exec"), made.__dict__)  # noqa: S102 - what init writes
-    return made
-
-
 def make_service(row: object) -> ModuleType:
     """A service that returns the same memory for every text, as a model with shared outputs does."""
     module, memory = ModuleType("svc"), np.asarray(row)
@@ -123,7 +107,7 @@ def test_a_method_of_one_text_is_called_so_if_it_is_named(tmp_path: Path) -> Non
     named = find_named("svc:Encoder.one", read_modules(tmp_path))
     assert named is not None
     (form,) = list_forms(named, None, "mine")
-    assert "    embed_one = Encoder(Path(model_dir)).one\n" in form.adapter
+    assert "    return call_each(Encoder(Path(model_dir)).one)\n" in form.adapter
     imports = (
         "from copy import copy\nfrom pathlib import Path\n\nimport numpy as np\n\nfrom svc import Encoder\n"
     )
