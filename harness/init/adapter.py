@@ -44,7 +44,7 @@ ONCE = "; the service is called once per text"
 CALL_EACH = '''
 
 def call_each(embed_one):
-    """Make a callable from a list of texts of one from a single text."""
+    """Make a callable over a list of texts from a function of one text."""
 
     def embed_each(texts):
         rows = [copy(embed_one(text)) for text in texts or ["text"]]

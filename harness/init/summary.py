@@ -82,16 +82,20 @@ def describe_trial(tried: Tried, form: SubjectForm, folder: Path) -> list[str]:
 
 _LISTED = (
     'lists carry no dtype, so the question "Dtype and zero rows kept?" will be answered no, unless the '
-    "service returns an array, such as np.asarray(rows, dtype=np.float32)"
+    "service returns an array; `harness accept` makes that a known fault"
 )
 
 
 def _describe_length(trial: Trial, form: SubjectForm) -> str:
     """What makes vectors of length one, and what is under test."""
     if form.query and trial.normalized:
-        return "the service normalizes its vectors itself, so both functions are judged as a whole"
+        own = "the service normalizes its vectors itself, so both functions are judged as a whole"
+        return f"{own}, without {form.normalizer}" if form.normalizer else own
     if form.query and form.normalizer:
-        return f"norms {_range(trial.final_norms)} after {form.normalizer}, which the adapter calls for both"
+        return (
+            f"norms {_range(trial.final_norms)} after {form.normalizer}, which the adapter calls for both; "
+            "with --query none, documents alone are judged, and the normalizer by itself"
+        )
     if form.query:
         return (
             "nothing normalizes them, so directions are compared (normalized = false); if the service does, "

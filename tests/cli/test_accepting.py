@@ -152,7 +152,7 @@ def test_a_lost_cell_in_a_file_of_results_is_missing(
         ("20261120-1-mine", "only the history has this run, without the results of its cases; name its"),
         ("latest", "only the history has this run, without the results of its cases; name its"),
         ("nope", "nope: no such run; run `harness sweep` first"),
-        ("reports", "reports: expected the folder of a run, or a file of results: results.json"),
+        ("reports", "reports: expected the folder of a run, or a file of results such as results.json"),
         ("mine.toml", "mine.toml: incomplete or damaged file of a run"),
     ],
 )

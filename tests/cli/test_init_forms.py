@@ -89,6 +89,19 @@ def test_a_service_with_queries_gets_both_functions(project: Project) -> None:
     assert read_matrix(project.folder / "matrices" / "service.toml").subject.normalized is False
 
 
+def test_what_both_functions_normalize_is_not_normalized_again(project: Project) -> None:
+    units = BOTH.replace("[len(text), 3.0]", "[0.6, 0.8]").replace("[len(text), 4.0]", "[0.0, 1.0]")
+    project.put(**{"search/vectors": units})
+    code, said, _ = project.init("--forge", "none")
+    assert code == 0
+    lines = " ".join(said.split())
+    assert "so both functions are judged as a whole, without search.norm:to_unit" in lines
+    assert "to_unit" not in (project.folder / "matrices" / "harness_service.py").read_text(encoding="utf-8")
+    project.put(**{"search/vectors": units.replace("[0.0, 1.0]", "[0.0, 1.1]")})  # of queries alone
+    assert project.init("--forge", "none", "--force")[0] == 0
+    assert "to_unit" in (project.folder / "matrices" / "harness_service.py").read_text(encoding="utf-8")
+
+
 @pytest.mark.parametrize(
     ("before", "after", "said"),
     [
