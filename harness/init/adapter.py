@@ -48,7 +48,9 @@ def call_each(embed_one):
 
     def embed_each(texts):
         rows = [copy(embed_one(text)) for text in texts or ["text"]]
-        if not isinstance(rows[0], list):  # lists stay lists, which have no dtype
+        if isinstance(rows[0], list):  # lists stay lists, which have no dtype
+            rows = [row[0] if isinstance(row[0], list) else row for row in rows]
+        else:
             rows = np.concatenate([np.atleast_2d(row) for row in rows])
         return rows[: len(texts)]  # without texts, no row of the right width
 

@@ -92,11 +92,17 @@ def test_each_text_is_a_call_and_a_row(tmp_path: Path, row: np.ndarray) -> None:
     assert (vectors.dtype, embed([]).shape, embed([]).dtype) == (row.dtype, (0, 3), row.dtype)
 
 
-def test_lists_stay_lists(tmp_path: Path) -> None:
-    """As an array they would be float64, which the service does not return."""
+@pytest.mark.parametrize("in_a_list", [False, True])
+def test_lists_stay_lists(tmp_path: Path, *, in_a_list: bool) -> None:
+    """As an array they would be float64, which the service does not return; one row may be in a list."""
     (found,) = find(tmp_path, svc="def embed(text: str) -> list[float]: ...")
     module = ModuleType("svc")
-    module.embed = lambda text: [float(len(text)), 1.0]  # type: ignore[attr-defined]
+
+    def embed_one(text: str) -> list[object]:
+        row: list[object] = [float(len(text)), 1.0]
+        return [row] if in_a_list else row
+
+    module.embed = embed_one  # type: ignore[attr-defined]
     embed = build(list_forms(found, None, "mine")[0], svc=module).make_embed("model")
     assert (embed(["a", "bcd"]), embed([])) == ([[1.0, 1.0], [3.0, 1.0]], [])
 
