@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import sys
 from collections.abc import Callable
 from dataclasses import replace
@@ -20,7 +21,7 @@ from harness.cell import facts, normalization
 from harness.cell.corpus import Sentence
 from harness.cell.interface import load_checks
 from harness.cell.normalizers import manual, stable
-from harness.cell.record import CheckFailedError
+from harness.cell.record import CheckFailedError, Record
 
 CHECKS = {check.id: check for check in load_checks() if check.by == "cell"}
 LAYOUTS = ("fortran", "strided", "reversed", "read-only")
@@ -387,3 +388,18 @@ def test_a_service_that_has_never_answered_is_an_error_and_no_wrong_value(suite:
     world = World.of(CHECKS["rt.again"]) | {"started": (faults.raising, None)}
     with pytest.raises(RuntimeError, match="no integers"):
         World(world).run(suite["rt.again"])
+
+
+def test_texts_with_nan_are_counted_apart_from_infinite_ones(suite: Suite) -> None:
+    def break_rows(rows: np.ndarray) -> np.ndarray:
+        broken = rows.copy()
+        broken[:3], broken[3] = np.nan, np.inf
+        return broken
+
+    record = Record()
+    world = World.of(CHECKS["gold.recorded"]) | {"normalize": break_rows, "record": record}
+    asked = inspect.signature(suite["gold.recorded"]).parameters
+    with pytest.raises(CheckFailedError, match="4 texts"):
+        suite["gold.recorded"](**{name: world[name] for name in asked})
+    assert record.observation is not None
+    assert record.observation["facts"]["texts with NaN"] == 3

@@ -80,6 +80,7 @@ def test_recorded(  # noqa: PLR0913, PLR0917 # fixtures are arguments
         "service": f"{service.dtype} {service.shape}",
         "reference": told,
         "weights": _hash_weights(Path(spec.model_dir), corpus),
+        "texts with NaN": int((np.isnan(service) | np.isnan(recorded.asked)).any(axis=1).sum()),
     }
     broken = ~(np.isfinite(service) & np.isfinite(recorded.asked)).all(axis=1)
     record(
