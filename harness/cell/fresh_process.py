@@ -14,12 +14,12 @@ import sys
 import time
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, List, Optional, Sequence
+from typing import TYPE_CHECKING, Any, List, Optional, Sequence
 
 from harness.cell.interface import CellSpec, load_dotted
+from harness.cell.probe import HEAD_FILE, MODEL_FILE, make_embedder
 from harness.cell.record import clean
 from harness.cell.start import leave, settle
-from harness.cell.subject import make_subject
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -36,8 +36,11 @@ class FreshProcessError(Exception):
     """The new process returned no vectors, which a service that must run only once may do."""
 
 
-def embed_in_fresh_process(spec: CellSpec, texts: List[str]) -> NDArray:
+def embed_in_fresh_process(spec: CellSpec, texts: List[str], subject: Any = None) -> NDArray:
     """The vectors (n, d) of texts by the subject in a new process, which embeds them in one call.
+
+    The embedder of the harness hands its converted model over: a second conversion takes five seconds of CPU,
+    and that of each other cell is compared with that of the baseline anyway.
 
     Raises:
         FreshProcessError: it cannot be started beside this one, or did not end in time.
@@ -48,7 +51,10 @@ def embed_in_fresh_process(spec: CellSpec, texts: List[str]) -> NDArray:
     folder.mkdir(parents=True, exist_ok=True)
     given, out, error = folder / "texts.json", folder / "vectors.npy", folder / "error.txt"
     given.write_text(json.dumps(texts), encoding="utf-8")
-    replace(spec, workdir=str(folder)).write(folder / "spec.json")
+    converted = str(folder) if spec.is_shipped and subject is not None else None
+    if converted:
+        _save_models(subject, folder)
+    replace(spec, workdir=str(folder), converted=converted).write(folder / "spec.json")
     files = (folder / "spec.json", given, out, error)
     seconds = max(LEAST_SECONDS, PATIENCE * time.process_time())
     try:
@@ -68,12 +74,21 @@ def embed_in_fresh_process(spec: CellSpec, texts: List[str]) -> NDArray:
     return vectors
 
 
+def _save_models(embedder: Any, folder: Path) -> None:
+    """Write the models of the embedder of the harness as ``probe.make_embedder`` reads them."""
+    import openvino  # noqa: PLC0415 - as above
+
+    for model, name in ((embedder.model, MODEL_FILE), (embedder.head, HEAD_FILE)):
+        if model is not None:
+            openvino.save_model(model, str(folder / name), compress_to_fp16=False)
+
+
 def _embed(spec: CellSpec, texts: List[str], out: Path) -> None:
     import numpy as np  # noqa: PLC0415 - as above
 
     if spec.setup:
         load_dotted(spec.setup)()
-    np.save(str(out), np.array(make_subject(spec)(texts)))
+    np.save(str(out), np.array(make_embedder(spec)(texts)))
     if spec.close:
         load_dotted(spec.close)()
 

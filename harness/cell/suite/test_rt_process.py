@@ -36,12 +36,12 @@ INVALID: Tuple[List[Any], ...] = (["half of a pair of surrogates: \ud83d"], [Non
 
 
 @pytest.fixture(scope="session")
-def embed_afresh(spec: CellSpec) -> Callable[[List[str]], NDArray]:
+def embed_afresh(spec: CellSpec, subject: Any) -> Callable[[List[str]], NDArray]:
     """Return the embedding of texts in a new process; the case is skipped if there can be no second one."""
 
     def embed(texts: List[str]) -> NDArray:
         try:
-            return embed_in_fresh_process(spec, texts)
+            return embed_in_fresh_process(spec, texts, subject)
         except FreshProcessError as error:
             pytest.skip(str(error))
 
