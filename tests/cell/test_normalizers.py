@@ -20,6 +20,8 @@ def blocks(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> N
     """Run with the sizes of the blocks, and with small ones, so that every way is taken by few rows."""
     if request.param != "as shipped":
         monkeypatch.setattr(normalizers, "FEW_HALVES", 1)
+        monkeypatch.setattr(normalizers, "LONG", 16)
+        monkeypatch.setattr(normalizers, "MANY", 1)
     if request.param == "many blocks":
         monkeypatch.setattr(normalizers, "HALVES", 100)
         monkeypatch.setattr(normalizers, "BLOCK", 100)
@@ -126,6 +128,21 @@ def test_a_large_batch_is_normalized_as_its_rows_are(dtype: str, order: str) -> 
     whole = stable(rows)
     assert whole.dtype == rows.dtype
     np.testing.assert_allclose(whole, row_by_row, rtol=4 * np.finfo(dtype).eps, atol=6e-8)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_long_rows_are_divided_as_each_alone_and_the_buffer_stays(dtype: str) -> None:
+    """Rows above the sizes from which the buffer of NumPy is set for the division."""
+    count = 2 * normalizers.MANY // normalizers.LONG
+    rows = np.random.RandomState(2).standard_normal((count, normalizers.LONG + 1)).astype(dtype)
+    rows[[0, 7]] = 0
+    before = np.setbufsize(4096)
+    try:
+        whole = stable(rows)
+        assert np.getbufsize() == 4096
+    finally:
+        np.setbufsize(before)
+    np.testing.assert_array_equal(whole, np.vstack([stable(row[None]) for row in rows]))
 
 
 def test_every_half_is_right_beside_small_and_large_ones() -> None:
