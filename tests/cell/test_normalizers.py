@@ -200,3 +200,19 @@ def test_stable_warns_of_nothing() -> None:
             rows = vectors.vectors(name, dtype)
             with np.errstate(all="raise"):
                 stable(rows)
+
+
+def test_numpy_1_is_silenced_by_its_own_functions(monkeypatch: pytest.MonkeyPatch) -> None:
+    """They are made here of what NumPy 2 has, so the state is the dict of ``geterr``, and 0 ignores all."""
+    monkeypatch.setattr(normalizers, "GET_ERRORS", lambda: [np.getbufsize(), np.geterr(), None])
+    monkeypatch.setattr(normalizers, "SET_ERRORS", lambda state: np.seterr(**(state[1] or {"all": "ignore"})))
+    huge = vectors.vectors("huge", "float32")
+    with np.errstate(all="raise"):
+        before = np.geterr()
+        found = stable(huge)
+        assert np.geterr() == before
+        monkeypatch.setattr(normalizers, "_unit_rows", None)
+        with pytest.raises(TypeError, match="not callable"):
+            stable(huge)
+        assert np.geterr() == before
+    assert np.isfinite(found).all()
