@@ -88,6 +88,7 @@ def stable(embeddings: np.ndarray) -> np.ndarray:
         # Half of the smallest normal number is zero where the thread flushes subnormals.
         usable = given.size >= FEW_HALVES and sys.float_info.min / 2 > 0
         normalize, step = (_unit_halves, HALVES) if usable else (_unit_widened, BLOCK)
+    # Both put back the size of the buffer, too.
     silence: ContextManager[None] = _Silence() if GET_ERRORS else np.errstate(all="ignore")
     with silence:
         # In Fortran order a block of rows is scattered over the memory.
@@ -150,17 +151,16 @@ def _divided(rows: np.ndarray, norms: np.ndarray, units: Optional[np.ndarray]) -
     """Divide rows (k, d) by norms (k, 1), into ``units`` if given.
 
     Where rows are shorter than the buffer of NumPy (8192 elements), it writes each norm d times into the
-    buffer to divide several rows at once. That takes as long as the division.
+    buffer to divide several rows at once, which takes nearly as long as the division.
     """
-    if rows.size < MANY or rows.shape[1] < LONG or (units is not None and units.dtype != rows.dtype):
-        if units is None:
-            return np.asarray(rows / norms)
-        return np.asarray(np.divide(rows, norms, out=units, casting="same_kind"))
-    usual = np.setbufsize(LONG)  # of this thread alone
-    try:
-        return np.asarray(np.divide(rows, norms, out=units))
-    finally:
-        np.setbufsize(usual)
+    cast = units is not None and units.dtype != rows.dtype  # is made in the buffer
+    in_place = rows.size >= MANY and rows.shape[1] >= LONG and not cast
+    if in_place:
+        usual = np.setbufsize(LONG)  # of this thread
+    divided = np.divide(rows, norms, out=units, casting="same_kind")
+    if in_place:
+        np.setbufsize(usual)  # sums would be added in another order
+    return np.asarray(divided)
 
 
 def _rescaled(rows: np.ndarray) -> np.ndarray:
