@@ -20,6 +20,8 @@ def blocks(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> N
     """Run with the sizes of the blocks, and with small ones, so that every way is taken by few rows."""
     if request.param != "as shipped":
         monkeypatch.setattr(normalizers, "FEW_HALVES", 1)
+        monkeypatch.setattr(normalizers, "LONG", 16)
+        monkeypatch.setattr(normalizers, "MANY", 1)
     if request.param == "many blocks":
         monkeypatch.setattr(normalizers, "HALVES", 100)
         monkeypatch.setattr(normalizers, "BLOCK", 100)
@@ -128,6 +130,21 @@ def test_a_large_batch_is_normalized_as_its_rows_are(dtype: str, order: str) -> 
     np.testing.assert_allclose(whole, row_by_row, rtol=4 * np.finfo(dtype).eps, atol=6e-8)
 
 
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_long_rows_are_divided_as_each_alone_and_the_buffer_stays(dtype: str) -> None:
+    """Rows above the sizes from which the buffer of NumPy is set for the division."""
+    count = 2 * normalizers.MANY // normalizers.LONG
+    rows = np.random.RandomState(2).standard_normal((count, normalizers.LONG + 1)).astype(dtype)
+    rows[[0, 7]] = 0
+    before = np.setbufsize(4096)
+    try:
+        whole = stable(rows)
+        assert np.getbufsize() == 4096
+    finally:
+        np.setbufsize(before)
+    np.testing.assert_array_equal(whole, np.vstack([stable(row[None]) for row in rows]))
+
+
 def test_every_half_is_right_beside_small_and_large_ones() -> None:
     halves = np.arange(2**16, dtype=np.uint16).view(np.float16)
     for other in (0, 6e-8, 1e-3, 1, 300, 65504):
@@ -183,3 +200,19 @@ def test_stable_warns_of_nothing() -> None:
             rows = vectors.vectors(name, dtype)
             with np.errstate(all="raise"):
                 stable(rows)
+
+
+def test_numpy_1_is_silenced_by_its_own_functions(monkeypatch: pytest.MonkeyPatch) -> None:
+    """They are made here of what NumPy 2 has, so the state is the dict of ``geterr``, and 0 ignores all."""
+    monkeypatch.setattr(normalizers, "GET_ERRORS", lambda: [np.getbufsize(), np.geterr(), None])
+    monkeypatch.setattr(normalizers, "SET_ERRORS", lambda state: np.seterr(**(state[1] or {"all": "ignore"})))
+    huge = vectors.vectors("huge", "float32")
+    with np.errstate(all="raise"):
+        before = np.geterr()
+        found = stable(huge)
+        assert np.geterr() == before
+        monkeypatch.setattr(normalizers, "_unit_rows", None)
+        with pytest.raises(TypeError, match="not callable"):
+            stable(huge)
+        assert np.geterr() == before
+    assert np.isfinite(found).all()

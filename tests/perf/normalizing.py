@@ -1,4 +1,10 @@
-"""What normalizing costs: the normalizers of the harness against torch, on two releases of NumPy."""
+"""What normalizing costs: the normalizers of the harness against torch, on two releases of NumPy.
+
+The ratios are those of CPU time with one thread each; the second thread of torch is not in them. Neither is
+the allocator: up to 32 MiB no way of the two has page faults once its memory was used before. What float32
+leaves to gain is the iterator of NumPy, which takes about 40 ns a row more than the division of contiguous
+arrays; at 4096 x 384 the ratio differs between processes by more than that.
+"""
 
 from __future__ import annotations
 
