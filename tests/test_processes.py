@@ -27,6 +27,9 @@ print(child.pid, flush=True)
 """
 """A process that ends and leaves one in its group that has no environment."""
 
+LEAVE_DAEMON = LEAVE_CHILD.replace("env={}", "start_new_session=True")
+"""A process that ends and leaves one outside of its group that has its environment."""
+
 
 async def run_to_its_end(folder: Path, *code: str) -> Running:
     """A process that has ended and was waited for."""
@@ -71,6 +74,38 @@ def test_what_stays_in_the_group_of_a_process_that_was_waited_for_is_ended(tmp_p
         assert os.getpgid(child) == ended.pid
         await ended.end()
         return child
+
+    wait_for_end(asyncio.run(end()))
+
+
+def test_a_daemon_is_found_by_the_token_of_its_own_group_only(tmp_path: Path) -> None:
+    async def end() -> tuple[int, int]:
+        first, second = [await run_to_its_end(tmp_path, LEAVE_DAEMON) for _ in range(2)]
+        mine, other = map(int, (tmp_path / "log").read_text().split())
+        assert os.getpgid(mine) == mine
+        first.kill_remaining()
+        wait_for_end(mine)
+        assert psutil.Process(other).status() != psutil.STATUS_ZOMBIE
+        second.kill_remaining()
+        return mine, other
+
+    for pid in asyncio.run(end()):
+        wait_for_end(pid)
+
+
+def test_daemons_are_found_without_files_of_processes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As on macOS, where psutil alone knows the environments."""
+
+    def refuse(*_: object, **__: object) -> None:
+        raise FileNotFoundError
+
+    async def end() -> int:
+        ended = await run_to_its_end(tmp_path, LEAVE_DAEMON)
+        monkeypatch.setattr(processes, "open", refuse, raising=False)
+        ended.kill_remaining()
+        return int((tmp_path / "log").read_text())
 
     wait_for_end(asyncio.run(end()))
 
