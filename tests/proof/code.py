@@ -67,17 +67,20 @@ def find_closure(names: Iterable[str], folders: Mapping[str, Path]) -> dict[str,
     Raises:
         ValueError: there is no such module.
     """
+    find = functools.cache(
+        lambda name: _find_module(name, folders)
+    )  # hundreds of names, imported thousands of times
     found: dict[str, Path] = {}
     waiting = list(names)
     while waiting:
         name = waiting.pop()
         if name in found:
             continue
-        path = _find_module(name, folders)
+        path = find(name)
         if path is None:
             raise ValueError(f"{name}: no such module, but gates are measured or decided by it")
         found[name] = path
-        waiting += [each for each in _read_module(path.read_bytes()).imported if _find_module(each, folders)]
+        waiting += [each for each in _read_module(path.read_bytes()).imported if find(each)]
     return found
 
 
