@@ -8,6 +8,8 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from support.fake_channel import CHANNEL
+
 from harness.matrix.schema import Subject
 from harness.records import Cell, CellResult, Distribution, Lock, Plan, PlannedCell, Progress, ScenarioPlan
 from harness.runs.folder import RunFolder
@@ -23,25 +25,12 @@ if TYPE_CHECKING:
 
 CASES = ("l0.one", "l0.two")
 
-START = r"""
-import json, os, signal, socket, sys, time
-from pathlib import Path
-
-spec = json.loads(Path(sys.argv[1]).read_text())
+START = (
+    CHANNEL
+    + r"""
 name = spec["cell"].removeprefix("aa.")
 does = name.split("-")[0]
 control = spec["cell"].startswith("aa.")
-channel = socket.socket(fileno=int(os.environ.pop("HARNESS_CHANNEL_FD")))
-commands = channel.makefile("r")
-
-def send(event, **fields):
-    channel.sendall(json.dumps({"event": event, **fields}).encode() + b"\n")
-
-def hear():
-    line = commands.readline()
-    if not line:
-        sys.exit(7)
-    return json.loads(line)
 
 def case(id, outcome="pass"):
     told = {"message": "no kernel"} if outcome == "skip" else {"observation": {"value": 0.0, "unit": "ulp"}}
@@ -49,7 +38,8 @@ def case(id, outcome="pass"):
 
 def edit():
     # the time of change is set back
-    for name, old, new in json.loads(Path(spec["search_path"][0], "edits.json").read_text()):
+    from pathlib import Path
+    for name, old, new in load(place, "edits.json"):
         path = Path(name.replace("<suite>", os.environ["PYTHONPATH"]))
         before = path.stat()
         text = path.read_text().replace(old, new)
@@ -58,19 +48,23 @@ def edit():
         os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
 
 def misbehave():
+    if does in ("good", "failing", "skipping", "slow", "missing"):
+        return
+    import json, signal
+    from pathlib import Path
     if does == "printing":
         print("\x1b[31mnoise\x1b[0m" * 3, flush=True)
         os.write(2, b"\xff\x00 {\"event\": \"finished\"}\n")
     elif does == "editing":
         edit()
     elif does == "babbling":
-        channel.sendall(b"noise\n")
+        write(b"noise\n")
         time.sleep(60)
     elif does == "inventing":
         send("case", result={"id": "l0.one", "outcome": "perhaps"})
         time.sleep(60)
     elif does == "breaking":
-        channel.sendall(b'{"event": "ca')
+        write(b'{"event": "ca')
         os._exit(0)
     elif does == "exiting":
         print("first\n\x1b[1mlast\x1b[0m words\r\n")
@@ -86,7 +80,7 @@ def misbehave():
             heap.append(b"x" * 20_000_000)
             time.sleep(0.01)
     elif does == "starving":
-        events = Path(spec["search_path"][0], "cgroup", "memory.events")
+        events = Path(place, "cgroup", "memory.events")
         if events.exists():
             events.write_text("oom 1\noom_kill 1\n")
         os.kill(os.getpid(), signal.SIGKILL)
@@ -94,7 +88,8 @@ def misbehave():
         while True:
             print("flood " * 1000)
     elif does == "deserting":
-        channel.shutdown(socket.SHUT_RDWR)
+        import socket
+        socket.socket(fileno=channel).shutdown(socket.SHUT_RDWR)
         os._exit(0)
     elif does == "repeating":
         case("l0.one", "fail")
@@ -132,8 +127,8 @@ def misbehave():
         import subprocess
         sleep = [sys.executable, "-c", "import time; time.sleep(600)"]
         child = subprocess.Popen(sleep, start_new_session=True)
-        Path(spec["search_path"][0], "orphan.new").write_text(str(child.pid))
-        Path(spec["search_path"][0], "orphan.new").rename(Path(spec["search_path"][0], "orphan"))
+        Path(place, "orphan.new").write_text(str(child.pid))
+        Path(place, "orphan.new").rename(Path(place, "orphan"))
         signal.signal(signal.SIGTERM, signal.SIG_IGN)
         time.sleep(600)
     elif does == "leaking":
@@ -146,11 +141,14 @@ def misbehave():
         import subprocess
         sleep = [sys.executable, "-c", "import time; time.sleep(60)"]
         child = subprocess.Popen(sleep, start_new_session=True)
-        Path(spec["search_path"][0], "grandchild").write_text(str(child.pid))
+        Path(place, "grandchild").write_text(str(child.pid))
         os.fork() or time.sleep(60)
 
+def beside(name):
+    return os.path.join(os.path.dirname(spec["benchmark_json"]), name)
+
 def note_cores(when):
-    with open(Path(spec["benchmark_json"]).with_name("cores.txt"), "a") as file:
+    with open(beside("cores.txt"), "a") as file:
         file.write(f"{when} {sorted(os.sched_getaffinity(0))}\n")
 
 def measure(scenario):
@@ -164,7 +162,7 @@ def measure(scenario):
         send("calibrated", scenario=scenario, seconds=0.001)
         said = hear()
     rounds, iterations = said["rounds"], said["iterations"]
-    with open(Path(spec["benchmark_json"]).with_name("turns.txt"), "a") as file:
+    with open(beside("turns.txt"), "a") as file:
         for number in range(rounds):
             assert hear() == {"command": "turn", "round": number}
             note_cores("turn")
@@ -182,7 +180,7 @@ def measure(scenario):
 
 send("hello", pid=os.getpid(), schema=99 if does == "foreign" else 1)
 send("stage", name="imports")
-send("facts", facts={"numpy": "1", "environ": json.dumps(dict(os.environ)), "path": json.dumps(sys.path)})
+send("facts", facts={"numpy": "1", "environ": dumps(dict(os.environ)), "path": dumps(sys.path)})
 send("collected", cases=["l0.one", "l0.two"], scenarios=spec["scenarios"])
 if "contract" in spec["phases"]:
     send("stage", name="contract")
@@ -192,7 +190,7 @@ if "contract" in spec["phases"]:
         case("l0.two", {"failing": "fail", "skipping": "skip"}.get(does, "pass"))
     if does == "slow":
         time.sleep(0.5)
-    with open(Path(spec["search_path"][0], "contracts.txt"), "a") as file:
+    with open(place + "/contracts.txt", "a") as file:
         file.write(name + "\n")
     send("contract-done", peak_rss=1000, rss=900)
 if "latency" in spec["phases"]:
@@ -200,13 +198,15 @@ if "latency" in spec["phases"]:
     for scenario in spec["scenarios"]:
         measure(scenario)
         assert hear() == {"command": "next"}
-    Path(spec["benchmark_json"]).write_text("{}")
+    with open(spec["benchmark_json"], "w") as file:
+        file.write("{}")
 send("finished", peak_rss=2000)
 if does == "falling":
     sys.exit(1)
 if does == "staying":
     time.sleep(60)
 """
+)
 
 
 def make_suite(folder: Path) -> Path:

@@ -8,33 +8,22 @@ import statistics
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from support.fake_channel import CHANNEL
+
 from harness.records import Interval
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-PROBE = r"""
-import json, os, signal, socket, sys, time  # two thousand of these start: each import counts
-
-spec = json.load(open(sys.argv[1]))
-place = spec["search_path"][0]
+PROBE = (
+    CHANNEL
+    + r"""
 arm = spec["cell"]
-does = json.load(open(place + "/probes.json")).get(arm, "good")
-channel = socket.socket(fileno=int(os.environ.pop("HARNESS_CHANNEL_FD")))
-commands = channel.makefile("r")
+does = load(place, "probes.json").get(arm, "good")
 noise = os.getpid() * 7919 % 1000
 with open(place + "/probes.txt", "a") as file:
     file.write(f"{os.getpid()} {arm} {len(spec['scenarios'])} {spec['converted']}\n")
 blocks = sum(line.split()[1] == arm for line in open(place + "/probes.txt"))
-
-def send(event, **fields):
-    channel.sendall(json.dumps({"event": event, **fields}).encode() + b"\n")
-
-def hear():
-    line = commands.readline()
-    if not line:
-        sys.exit(7)
-    return json.loads(line)
 
 send("hello", pid=os.getpid(), schema=1)
 send("stage", name="imports")
@@ -64,13 +53,15 @@ for scenario in spec["scenarios"]:
         if does == "editing":
             open(os.environ["PYTHONPATH"] + "/harness/cell/planted.py", "w").close()
         if does == "hanging":
+            import signal
             signal.signal(signal.SIGTERM, signal.SIG_IGN)
             time.sleep(60)
         if does == "babbling":
-            channel.sendall(b"noise\n")
+            write(b"noise\n")
         if does == "dawdling":
             time.sleep(0.2)
         if does == "interrupting" and blocks == 5:
+            import signal
             signal.signal(signal.SIGTERM, signal.SIG_IGN)
             os.kill(os.getppid(), signal.SIGTERM)
             time.sleep(60)
@@ -81,6 +72,7 @@ for scenario in spec["scenarios"]:
 peak = 0 if does == "empty" else int(50_000_000 * (1.4 if does == "leaking" else 1) + noise)
 send("finished", peak_rss=peak)
 """
+)
 
 CONVERT = r"""
 import json, os, sys

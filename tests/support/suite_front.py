@@ -11,10 +11,10 @@ from support.gate_front import CommandLine, World, stand_in
 from support.gate_world import make_world
 
 BEHAVIOUR = """
-said = json.loads(Path(spec["search_path"][0], "does.json").read_text())[name].split(",")
-starts = Path(spec["search_path"][0], f"starts-{name}")
-started = len(starts.read_text()) if starts.exists() else 0
-starts.write_text("x" * (started + 1))
+said = load(place, "does.json")[name].split(",")
+with open(place + f"/starts-{name}", "a+") as starts:
+    starts.write("x")
+    started = starts.tell() - 1
 does = said[min(started, len(said) - 1)]
 """
 
