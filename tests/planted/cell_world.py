@@ -213,6 +213,12 @@ def make_batch() -> Any:
     return batch
 
 
+@functools.cache
+def load_texts() -> tuple[tuple[Sentence, ...], tuple[Sentence, ...]]:
+    """Load the shipped corpus and the unusual texts once: hundreds of worlds have both."""
+    return tuple(load_corpus("")), tuple(load_unusual(count_words, 256))
+
+
 class World(dict[str, Any]):
     """Fixture or axis -> what a test function gets for it."""
 
@@ -225,7 +231,8 @@ class World(dict[str, Any]):
             for case in cases
             if all(case[axis] == value for axis, value in PREFERRED.items() if axis in case)
         ]
-        corpus = load_corpus("")[:24]
+        shipped, unusual = map(list, load_texts())
+        corpus = shipped[:24]
         embedder = Embedder()
         embeddings = embedder([sentence.text for sentence in corpus])
         units = unit_rows(embeddings).astype(np.float32)
@@ -239,8 +246,8 @@ class World(dict[str, Any]):
             channel=Channel(None),
             corpus=corpus,
             few=corpus,
-            shipped=load_corpus(""),
-            unusual=load_unusual(count_words, 256),
+            shipped=shipped,
+            unusual=unusual,
             count_tokens=count_words,
             limit=256,
             ordinary_error=0.0,
