@@ -17,6 +17,7 @@ import pytest
 from planted.wheels import build_wheel
 from support.plan_texts import PLAIN, make_matrix
 from support.runs import CHECKS, make_plan, make_planned, make_result
+from support.stores import isolate_uv
 
 from harness.errors import StoreError
 from harness.judge.cell_verdicts import FULL_MESSAGE, advise_source, describe_install_error
@@ -41,8 +42,8 @@ class Place:
         return self.folder / "wheels"
 
     def installer(self, *index: str) -> Installer:
-        cache = (("UV_CACHE_DIR", str(self.folder / "cache")), ("UV_HTTP_RETRIES", "0"))
-        return Installer(index=index or ("--no-index", "--find-links", str(self.wheels)), variables=cache)
+        variables = (*isolate_uv(self.folder / "cache"), ("UV_HTTP_RETRIES", "0"))
+        return Installer(index=index or ("--no-index", "--find-links", str(self.wheels)), variables=variables)
 
     async def sync(self, installer: Installer, line: str, source: tuple[str, ...]) -> None:
         requirements = self.folder / "requirements.txt"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import os
 import sys
 from collections.abc import Callable
 from contextlib import AsyncExitStack
@@ -67,6 +68,15 @@ def lock_wheels(wheels: dict[str, Path], python: str = PYTHON) -> Lock:
     )
 
 
+def isolate_uv(cache: Path) -> tuple[tuple[str, str], ...]:
+    """Variables of a uv with a cache of its own.
+
+    It meets the Python of the tests first: it would start all others on the way, such as the shims of pyenv.
+    """
+    path = f"{Path(sys.base_prefix, 'bin')}{os.pathsep}{os.environ['PATH']}"
+    return ("UV_CACHE_DIR", str(cache)), ("PATH", path)
+
+
 @dataclass
 class Yard:
     """A store, a folder of wheels, and what was said."""
@@ -77,8 +87,8 @@ class Yard:
 
     @property
     def installer(self) -> Installer:
-        cache = (("UV_CACHE_DIR", str(self.folder / "cache")),)
-        return Installer(index=("--no-index", "--find-links", str(self.folder / "wheels")), variables=cache)
+        index = ("--no-index", "--find-links", str(self.folder / "wheels"))
+        return Installer(index=index, variables=isolate_uv(self.folder / "cache"))
 
     @property
     def store(self) -> Store:
