@@ -59,8 +59,12 @@ class Resolutions:
         if not kept.exists():
             done = await _run_uv(arguments, env=env, timeout=timeout)
             made = written.read_text("utf-8") if written is not None and written.exists() else None
-            outputs = (_leave_out(text, paths) for text in (done.stdout, done.stderr))
-            answer = Answer(done.returncode, *outputs, None if made is None else _leave_out(made, paths))
+            answer = Answer(
+                returncode=done.returncode,
+                stdout=_leave_out(done.stdout, paths),
+                stderr=_leave_out(done.stderr, paths),
+                written=None if made is None else _leave_out(made, paths),
+            )
             whole = kept.with_suffix(f".{os.getpid()}")
             whole.write_bytes(msgspec.json.encode(answer))
             whole.replace(kept)
@@ -69,8 +73,12 @@ class Resolutions:
         answer = msgspec.json.decode(kept.read_bytes(), type=Answer)
         if written is not None and answer.written is not None:
             written.write_text(_put_in(answer.written, paths), encoding="utf-8")
-        outputs = (_put_in(text, paths) for text in (answer.stdout, answer.stderr))
-        return Completed(tuple(uv.command(*texts)), answer.returncode, *outputs)
+        return Completed(
+            tuple(uv.command(*texts)),
+            answer.returncode,
+            _put_in(answer.stdout, paths),
+            _put_in(answer.stderr, paths),
+        )
 
 
 _run_uv = uv.run_uv

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -16,20 +17,22 @@ from harness.records import OLDER_TOLERANCES, CaseResult, CellResult, Judgement,
 
 CHECKS = load_checks()
 TOLERANCES = allowed_values(read_tolerances(shipped_matrices() / "tolerances.toml"))
+CHECK_OF = {check.id: check for check in CHECKS}
 RAISED = "KeyError: '24' in embed.py, line 5"
 
 Change = Callable[[str], CaseResult | None]
 """Case id -> another result of the case; None for the usual one."""
 
 
-def cases_of(*normalizers: str) -> list[str]:
+@functools.cache
+def cases_of(*normalizers: str) -> tuple[str, ...]:
     asked = [check for check in CHECKS if not check.needs]  # no vectors of an index
-    return [case for check in asked for case in check.cases(normalizers or ("manual", "stable"))]
+    return tuple(case for check in asked for case in check.cases(normalizers or ("manual", "stable")))
 
 
 def held(case: str, **changes: Any) -> CaseResult:
     """The result of a case that holds in a plan without tolerances, or of a margin that is wide."""
-    check = next(each for each in CHECKS if each.id == case.split("/", maxsplit=1)[0])
+    check = CHECK_OF[case.split("/", maxsplit=1)[0]]
     limit = check.limit_of(case, OLDER_TOLERANCES)
     facts: dict[str, Any] = {}
     if check.id == "l0.margin":
@@ -44,6 +47,10 @@ def held(case: str, **changes: Any) -> CaseResult:
     return make_case(case, observation=Observation(**(values | changes)))
 
 
+usual = functools.cache(held)
+"""The result of a case that holds, made once: a test has hundreds of cases, and changes a few."""
+
+
 def broken(case: str, **changes: Any) -> CaseResult:
     """The result of a case whose measurement breaks its bound."""
     seen = held(case).observation
@@ -56,7 +63,7 @@ def broken(case: str, **changes: Any) -> CaseResult:
 
 def result(cell: str, change: Change = lambda _: None, *normalizers: str) -> CellResult:
     """The result of a cell in which every case holds but those that ``change`` names."""
-    found = [change(case) or held(case) for case in cases_of(*normalizers)]
+    found = [change(case) or usual(case) for case in cases_of(*normalizers)]
     bad = any(case.outcome in {"fail", "error"} for case in found)
     return make_result(cell, status="failed" if bad else "ok", cases=found)
 
