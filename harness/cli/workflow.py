@@ -121,7 +121,7 @@ async def choose_home(forge: Forge, install: str, project: Path) -> tuple[Home |
     """
     home = find_home(forge, install)
     servers = await find_hosts(project) or (f"{forge}.com",)
-    if home is None or home.host in servers:
+    if home is None or home.host.partition(":")[0] in servers:
         return home, ""
     return None, (
         f"every step is printed, because the harness is on {home.host}, and a pipeline uses what is on "

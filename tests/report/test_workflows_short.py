@@ -320,7 +320,7 @@ def test_the_short_form_is_printed_where_it_can_work(project: Path) -> None:
     assert there.stderr.replace("\n", " ").startswith(
         "note: every step is printed, because the harness is on "
     )
-    assert "include:" in ask("gitlab", "git+https://code.example.org/team/harness@1f").stdout
+    assert "include:" in ask("gitlab", "git+https://code.example.org:8443/team/harness@1f").stdout
 
 
 def test_odd_settings_stay_what_they_are() -> None:
