@@ -42,6 +42,7 @@ MAY_IMPORT = {
     "seals": {"harness.errors", "harness.files", "harness.held"},
     "protection": {"harness.redaction"},
     "records": {"harness.records"},
+    "forge": set(),
     "cell": {"harness.cell"},
     "matrix": FOUNDATION | INTERFACE | {"harness.matrix"},
     "resolve": FOUNDATION | INTERFACE | {"harness.processes", "harness.matrix", "harness.resolve"},
@@ -52,7 +53,8 @@ MAY_IMPORT = {
     | MODEL_FOLDER
     | {"harness.processes", "harness.matrix", "harness.resolve", "harness.runs", "harness.store"},
     "report": INTERFACE
-    | {"harness.errors", "harness.records", "harness.redaction", "harness.judge", "harness.report"},
+    | {"harness.errors", "harness.forge", "harness.records", "harness.redaction"}
+    | {"harness.judge", "harness.report"},
 }
 TOWER = MAY_IMPORT["store"] | MAY_IMPORT["judge"] | {"harness.cell"}
 MAY_IMPORT |= {"sweep": TOWER | {"harness.sweep"}, "gate": TOWER | {"harness.sweep", "harness.gate"}}

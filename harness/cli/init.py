@@ -13,7 +13,7 @@ import click
 
 from harness.cli.options import choice_options, open_store, store_option
 from harness.cli.screen import fit
-from harness.cli.workflow import PIPELINE_PYTHON, refuse_credentials
+from harness.cli.workflow import PIPELINE_PYTHON, choose_home, refuse_credentials
 from harness.errors import MachineError, UsageError
 from harness.init.discovery import InitOptions, Project, look_at
 from harness.init.first_call import Tried, try_forms
@@ -26,7 +26,7 @@ from harness.init.versions import Today, find_newest, resolve_today
 from harness.init.writing import NewFile, ignore_runs, refuse_existing, write_files
 from harness.matrix.read import read_matrix
 from harness.report.escape import disarm_commands
-from harness.report.workflows import Pipeline, render_workflow
+from harness.report.workflows import Home, Pipeline, render_workflow
 from harness.resolve.packages import make_choice
 from harness.resolve.pip_settings import read_pip_settings
 from harness.store.models import make_installer
@@ -140,10 +140,11 @@ async def _plan_pipeline(project: Project, asked: ForgeOption | None, install: s
         return None
     places = [project.folder / name for name in PIPELINES[forge]]
     path = places[1] if len(places) > 1 and places[0].exists() else places[0]
-    return NewFile(path=path, text=render_workflow(forge, _settings_of(project, install)))
+    home, _ = await choose_home(forge, install, project.folder)
+    return NewFile(path=path, text=render_workflow(forge, _settings_of(project, install, home)))
 
 
-def _settings_of(project: Project, install: str) -> Pipeline:
+def _settings_of(project: Project, install: str, home: Home | None) -> Pipeline:
     """The settings of the pipeline of a project."""
     file, matrix = (
         Path(os.path.relpath(path, project.folder)).as_posix() for path in (project.file_path, project.matrix)
@@ -152,6 +153,7 @@ def _settings_of(project: Project, install: str) -> Pipeline:
         file=file,
         matrix=matrix,
         install=install,
+        home=home,
         python=max(project.python.value, PIPELINE_PYTHON, key=lambda text: int(text.split(".")[1])),
     )
 

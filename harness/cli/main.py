@@ -15,7 +15,7 @@ from typing import NoReturn
 
 import click
 
-from harness.cli import accepting, gating, init, look, maintain, sweeping, workflow
+from harness.cli import accepting, commenting, gating, init, look, maintain, sweeping, workflow
 from harness.cli.screen import tolerate_closed_pipes
 from harness.errors import ExitCode, HarnessError, UsageError
 from harness.files import describe_os_error
@@ -67,6 +67,7 @@ for command in (
     *init.COMMANDS,
     *sweeping.COMMANDS,
     *gating.COMMANDS,
+    *commenting.COMMANDS,
     *accepting.COMMANDS,
     *look.COMMANDS,
     *maintain.COMMANDS,

@@ -17,10 +17,11 @@ from harness.errors import UsageError
 from harness.gate.completion import complete_choice, dependency_file_of, refuse_foreign_matrix
 from harness.gate.sides import refuse_unusable, side_of_pins
 from harness.init.installed import describe_installation
+from harness.init.project import find_hosts
 from harness.matrix.schema import Matrix
 from harness.redaction import redact
 from harness.report.escape import disarm_commands
-from harness.report.workflows import Forge, Pipeline, render_workflow
+from harness.report.workflows import Forge, Home, Pipeline, find_home, render_workflow
 from harness.resolve.dependency_file import read_environment_file
 from harness.resolve.packages import Choice, make_choice
 from harness.sweep.interrupt import run_interruptibly
@@ -60,6 +61,11 @@ PIPELINE_PYTHON = "3.11"
     metavar="VERSION",
     help=f"Python of the harness.  [default: of the matrix, at least {PIPELINE_PYTHON}]",
 )
+@click.option(
+    "--inline",
+    is_flag=True,
+    help="Print every step, instead of using those of the repository of the harness.",
+)
 def workflow(  # noqa: PLR0913 - one parameter an option
     *,
     forge: Forge,
@@ -71,20 +77,27 @@ def workflow(  # noqa: PLR0913 - one parameter an option
     budget: str,
     culprit_budget: str,
     python: str | None,
+    inline: bool,
 ) -> None:
     """Print a CI pipeline that runs the gate when a dependency file changes and comments the result.
 
-    It refuses what the gate would refuse. Example: harness workflow github > .github/workflows/gate.yml
+    It refuses what the gate would refuse. Where the harness is installed from a git repository on the server
+    of the project, the pipeline is a few lines that use the action (or file) of that repository at that
+    commit; elsewhere, and with --inline, it holds every step itself.
+
+    Example: harness workflow github > .github/workflows/gate.yml
     """
     refuse_credentials({"--install": install, "--file": file or "", "--matrix": matrix})
     found = open_matrix(matrix)
     refuse_foreign_matrix(found, Path.cwd(), alone=file is None)
     named = make_choice(extras, groups)
     choice = complete_choice(named, found)
+    install = install or require_installation()
+    home, unused = (None, "") if inline else run_interruptibly(choose_home(forge, install, Path.cwd()))
     pipeline = Pipeline(
         file=file or dependency_file_of(found, Path.cwd(), "--file"),
         matrix=matrix,
-        install=install or require_installation(),
+        install=install,
         budget=budget,
         matrix_budget=budget_of(found),
         culprit_budget=culprit_budget,
@@ -92,11 +105,28 @@ def workflow(  # noqa: PLR0913 - one parameter an option
         extras=named.extras,  # the gate reads those of the matrix by itself
         groups=named.groups,
         pass_env=found.subject.pass_env,
+        home=home,
     )
     text = render_workflow(forge, pipeline)
-    for note in read_as_the_gate(found, pipeline.file, choice):
+    for note in filter(None, (*read_as_the_gate(found, pipeline.file, choice), unused)):
         click.echo(fit(disarm_commands(f"note: {note}"), sys.stderr), err=True)  # the text may go to a file
     click.echo(text, nl=False)
+
+
+async def choose_home(forge: Forge, install: str, project: Path) -> tuple[Home | None, str]:
+    """The repository of the harness, if a pipeline of this project can use it, else a note why not.
+
+    A pipeline reaches repositories on its own server only: that of the remotes of the project, or the public
+    one of the forge if there is no remote.
+    """
+    home = find_home(forge, install)
+    servers = await find_hosts(project) or (f"{forge}.com",)
+    if home is None or home.host.partition(":")[0] in servers:
+        return home, ""
+    return None, (
+        f"every step is printed, because the harness is on {home.host}, and a pipeline uses what is on "
+        f"{' or '.join(servers)} only"
+    )
 
 
 def read_as_the_gate(matrix: Matrix, file: str, choice: Choice) -> tuple[str, ...]:

@@ -121,14 +121,19 @@ ForgeName = Literal["github", "gitlab"]
 
 async def find_forge(project: Path) -> ForgeName | None:
     """The forge of a project by the host of its remotes, else by the files that it has for one."""
-    remotes = await ask_git(project, "remote", "-v")
-    hosts = " ".join(_hosts(remotes.stdout)) if remotes.returncode == 0 else ""
+    hosts = " ".join(await find_hosts(project))
     gitlab, github = "gitlab" in hosts, "github" in hosts
     if not gitlab and not github:
         gitlab, github = (project / ".gitlab-ci.yml").exists(), (project / ".github").is_dir()
     if gitlab is github:
         return None
     return "gitlab" if gitlab else "github"
+
+
+async def find_hosts(project: Path) -> tuple[str, ...]:
+    """The hosts of the remotes of a project."""
+    remotes = await ask_git(project, "remote", "-v")
+    return tuple(dict.fromkeys(filter(None, _hosts(remotes.stdout)))) if remotes.returncode == 0 else ()
 
 
 def _hosts(text: str) -> Iterator[str]:

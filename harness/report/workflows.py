@@ -13,8 +13,8 @@ from typing import Literal
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from harness.errors import UsageError
+from harness.forge import comment
 from harness.records import CULPRIT_SECONDS
-from harness.report.gate.comment import marker
 
 Forge = Literal["github", "gitlab"]
 
@@ -32,12 +32,18 @@ _DEPENDENCY_FILES = (
 _PIPELINES = {"github": ".github/workflows/gate.yml", "gitlab": ".gitlab-ci.yml"}
 _PATH = re.compile(r"[A-Za-z0-9_.][A-Za-z0-9_./ -]*")
 _REQUIREMENT = re.compile(r"[!-#%-,.-~][ -#%-~]*")  # one line of ASCII without '$' and a leading '-'
+_HOME = re.compile(
+    r"(?:[\w.-]+ *@ *)?git\+https://(?P<host>[A-Za-z0-9.-]+(?::[0-9]+)?)"
+    r"/(?P<path>[A-Za-z0-9_-][A-Za-z0-9_.-]*(?:/[A-Za-z0-9_-][A-Za-z0-9_.-]*)+)"
+    r"@(?P<ref>[A-Za-z0-9][A-Za-z0-9_./-]*)",
+    re.ASCII,
+)
 _BUDGET = re.compile(r"[1-9][0-9]{0,5}[sm]?")
 _PYTHON = re.compile(r"3\.[0-9]{1,2}")
 _CHOICE = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)*")  # a normalized name, which has no meaning in a shell
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _OWN_VARIABLES = {
-    "github": re.compile(r"FILE|MATRIX|MARKER|HARNESS|BUDGET|CULPRIT_BUDGET"),
+    "github": re.compile(r"FILE|MATRIX|HARNESS|BUDGET|CULPRIT_BUDGET|GATE_.*"),
     "gitlab": re.compile(r"GATE_.*|GIT_DEPTH|UV_CACHE_DIR|RUNNER_.*_TIMEOUT"),
 }
 """Variables of the pipeline itself, which a variable of the matrix would replace."""
@@ -50,6 +56,28 @@ _SUITE_MINUTES = 10
 
 
 @dataclass(frozen=True, kw_only=True)
+class Home:
+    """The repository of the harness on the server of a forge, at the commit or branch ``ref``."""
+
+    host: str
+    path: str
+    ref: str
+
+    @property
+    def place(self) -> str:
+        """The address of the repository."""
+        return f"https://{self.host}/{self.path}"
+
+
+def find_home(forge: Forge, install: str) -> Home | None:
+    """The repository in a requirement for pip; None if it is none that a pipeline of this forge can name."""
+    found = _HOME.fullmatch(install)
+    if found is None or ".." in found["ref"] or (forge == "github" and found["path"].count("/") != 1):
+        return None
+    return Home(host=found["host"], path=found["path"].removesuffix(".git"), ref=found["ref"])
+
+
+@dataclass(frozen=True, kw_only=True)
 class Pipeline:
     """The settings of a pipeline.
 
@@ -58,7 +86,8 @@ class Pipeline:
     latency and memory; if empty, the budget of the matrix holds, and ``matrix_budget`` is its current
     value, for the timeout. ``culprit_budget`` limits the search for the cause. ``extras`` and ``groups`` are
     the normalized names of what is chosen from a lock. ``pass_env`` are the names of the variables that a
-    cell gets from the environment.
+    cell gets from the environment. ``home`` is the repository of the harness, if the pipeline uses what is
+    there; without one, it holds every step itself.
     """
 
     file: str
@@ -71,6 +100,7 @@ class Pipeline:
     extras: tuple[str, ...] = ()
     groups: tuple[str, ...] = ()
     pass_env: tuple[str, ...] = ()
+    home: Home | None = None
 
     @property
     def choice(self) -> tuple[str, ...]:
@@ -97,12 +127,16 @@ def render_workflow(forge: Forge, pipeline: Pipeline) -> str:
         trim_blocks=True,
         keep_trailing_newline=True,
     )
-    script = (_TEMPLATES / f"{forge}_comment.py").read_text(encoding="utf-8")
-    return environment.get_template(f"{forge}.yml.j2").render(
+    inputs = _list_inputs(forge, pipeline)
+    script = Path(comment.__file__).read_text(encoding="utf-8")
+    return environment.get_template(f"{forge}_short.yml.j2" if pipeline.home else f"{forge}.yml.j2").render(
+        home=pipeline.home,
+        gate=[(name, json.dumps(value)) for name, value in inputs.items()],
+        comment=[(name, json.dumps(value)) for name, value in inputs.items() if name in _OF_COMMENT],
         file=json.dumps(pipeline.file),
         group=_name_group(pipeline),
         matrix=json.dumps(pipeline.matrix),
-        marker=json.dumps(marker(pipeline.matrix, pipeline.file, pipeline.choice)),
+        lost=comment.LOST,
         install=json.dumps(pipeline.install),
         budget=json.dumps(pipeline.budget) if pipeline.budget else "",
         culprit_budget=json.dumps(pipeline.culprit_budget),
@@ -115,6 +149,42 @@ def render_workflow(forge: Forge, pipeline: Pipeline) -> str:
         hashed=f"'{pipeline.file}'",
         script=textwrap.indent(script.rstrip(), " " * (10 if forge == "github" else 6)),
     )
+
+
+_OF_COMMENT = ("file", "matrix", "extras", "groups")
+"""What the marker of a comment is made of."""
+
+
+def _list_inputs(forge: Forge, pipeline: Pipeline) -> dict[str, str]:
+    """The inputs of the shared action or file; those with the value of their default are left out."""
+    minutes, folder = _gate_minutes(pipeline), PurePosixPath(pipeline.matrix).parent
+    given = {
+        "file": pipeline.file,
+        "matrix": pipeline.matrix,
+        "extras": " ".join(pipeline.extras),
+        "groups": " ".join(pipeline.groups),
+        "budget": pipeline.budget,
+        "culprit-budget": pipeline.culprit_budget,
+        "python": pipeline.python,
+    }
+    if forge == "github":
+        given |= {"minutes": str(minutes), "pass-env": " ".join(_list_variables(forge, pipeline))}
+    else:
+        given |= {"limit": f"{minutes + 5}m", "timeout": f"{minutes + 15} minutes"}
+        if f"{folder}/*.toml" in _paths(forge, pipeline):
+            given |= {"also": f"{folder}/*.toml"}
+    return {name: value for name, value in given.items() if value != _DEFAULTS.get(name, "")}
+
+
+_DEFAULTS = {
+    "culprit-budget": "20m",
+    "python": "3.11",
+    "minutes": "55",
+    "limit": "60m",
+    "timeout": "70 minutes",
+    "also": "matrices/*.toml",
+}
+"""Defaults of the inputs in .github/actions/gate/action.yml and .gitlab/gate.yml; others are empty."""
 
 
 def _name_group(pipeline: Pipeline) -> str:

@@ -83,7 +83,7 @@ def test_the_extra_of_a_lock_stands_in_the_matrix_that_gates_read(project: Proje
     gate = read_matrix(project.folder / "matrices" / "service.toml").gate
     assert gate == GateLimits(file="../uv.lock", extras=("embedding",), groups=("more",))
     pipeline = {"github": ".github/workflows/gate.yml", "gitlab": ".gitlab-ci.yml"}[forge]
-    assert "--extra" not in (project.folder / pipeline).read_text(encoding="utf-8")
+    assert "--extra embedding" not in (project.folder / pipeline).read_text(encoding="utf-8")
     assert "next harness gate numpy==2.4.6 (with" in " ".join(said.split())
 
 
@@ -225,3 +225,12 @@ def test_the_forge_of_the_remote_gets_its_pipeline(project: Project) -> None:
     code, said, _ = project.init("--install", "h==1")
     assert (code, (project.folder / ".gitlab" / "gate.yml").exists()) == (0, True)
     assert "add to .gitlab-ci.yml: include: [{local: .gitlab/gate.yml}]" in " ".join(said.split())
+
+
+def test_the_pipeline_uses_the_harness_on_the_server_of_the_project(project: Project) -> None:
+    git(project.folder, "init", "--quiet")
+    git(project.folder, "remote", "add", "origin", "https://github.com/a/b")
+    code, _, error = project.init("--install", "git+https://github.com/team/harness@0123abc")
+    assert (code, error) == (0, "")
+    text = (project.folder / ".github" / "workflows" / "gate.yml").read_text(encoding="utf-8")
+    assert "      - uses: team/harness/.github/actions/gate@0123abc\n" in text

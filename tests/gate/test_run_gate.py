@@ -11,10 +11,10 @@ from support.gate_sides import cell, gate
 from support.suite_front import Front, front_fixture, world_fixture  # noqa: F401 - fixtures
 
 from harness.cli import gating
+from harness.forge.comment import marker
 from harness.gate import prepare
 from harness.gate.run_gate import _can_be_timed
 from harness.records import CellResult, Decision, LockChange
-from harness.report.gate.comment import marker
 from harness.resolve.pip_settings import IndexSettings
 
 Say = pytest.CaptureFixture[str]

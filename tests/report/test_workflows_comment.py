@@ -2,62 +2,84 @@
 
 from __future__ import annotations
 
-import re
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
+from typing import Literal
 
 import pytest
-from ruamel.yaml import YAML
 from support.fake_forge import MARKER, THEM, TOKEN, US, FakeForge, forge_fixture  # noqa: F401 - fixtures
+from support.pipelines import ACTIONS, HOME, USUAL, include_gitlab, parse, read_action, scripts
 
-from harness.report.gate.comment import marker
+from harness.forge.comment import LOST, marker
 from harness.report.workflows import Forge, Pipeline, render_workflow
 
 OLD, NEW = f"**PASS**: before\n\n{MARKER}", f"**REGRESSED**: now\n\n{MARKER}"
-PIPELINE = Pipeline(file="requirements.txt", matrix="compat", install="x")
+Form = Literal["inline", "short"]
 
 
-def script_of(kind: Forge) -> str:
-    """The Python that the pipeline holds."""
-    document = YAML(typ="safe").load(render_workflow(kind, PIPELINE))
-    if kind == "github":
-        return str(document["jobs"]["comment"]["steps"][-1]["run"])
-    (note,) = (job for name, job in document.items() if name.endswith("-note"))
-    found = re.fullmatch(r"python -I - <<'END'\n(.*\n)END\n?", note["script"][0], re.DOTALL)
-    assert found is not None
-    return found[1]
+def script_of(kind: Forge, form: Form, pipeline: Pipeline) -> str:
+    """The script that posts: in the printed pipeline, or in what the short one uses."""
+    if form == "short" and kind == "github":
+        return str(read_action("comment")["runs"]["steps"][-1]["run"])
+    text = render_workflow(kind, replace(pipeline, home=HOME if form == "short" else None))
+    (found,) = (
+        each
+        for each in scripts(kind, include_gitlab(text) if form == "short" else parse(text))
+        if "urllib" in each
+    )
+    return found
 
 
-def keep_comment(
-    kind: Forge, forge: FakeForge, folder: Path, body: str | None = NEW, **variables: str
+def variables_of(kind: Forge, address: str) -> dict[str, str]:
+    """What the forge sets in a job for a pull request, and the pipeline in this step."""
+    own = {"FILE": "requirements.txt", "MATRIX": "compat"}
+    return {f"GATE_{name}": value for name, value in own.items()} | {
+        "github": {
+            **own,
+            "GATE_AUTHOR": "github-actions[bot]",
+            "GITHUB_ACTION_PATH": str(ACTIONS["comment"].parent),
+            "GITHUB_ACTIONS": "true",
+            "GITHUB_API_URL": address,
+            "GITHUB_REF": "refs/pull/12/merge",
+            "GITHUB_REPOSITORY": "team/service",
+            "GITHUB_TOKEN": TOKEN,
+        },
+        "gitlab": {
+            "CI_API_V4_URL": address,
+            "CI_MERGE_REQUEST_PROJECT_ID": "3",
+            "CI_MERGE_REQUEST_IID": "12",
+            "GATE_TOKEN": TOKEN,
+            "GITLAB_CI": "true",
+        },
+    }[kind]
+
+
+def keep_comment(  # noqa: PLR0917 - what the tests change, in the order of how often
+    kind: Forge,
+    forge: FakeForge,
+    folder: Path,
+    body: str | None = NEW,
+    form: Form = "inline",
+    pipeline: Pipeline = USUAL,
+    **variables: str,
 ) -> subprocess.CompletedProcess[str]:
-    report = folder / ("gate.md" if kind == "github" else "harness-gate/gate.md")
+    report = folder / "harness-gate" / "gate.md"
     report.parent.mkdir(exist_ok=True)
     if body is not None:
         report.write_text(f"{body}\n", encoding="utf-8")
-    (folder / "json.py").write_text("raise SystemExit('hijacked')")  # what an artifact might bring along
-    values = {
-        "github": {
-            "GITHUB_API_URL": forge.address,
-            "GITHUB_REPOSITORY": "team/service",
-            "GITHUB_TOKEN": TOKEN,
-            "MARKER": MARKER,
-            "PULL_REQUEST": "12",
-        },
-        "gitlab": {
-            "CI_API_V4_URL": forge.address,
-            "CI_MERGE_REQUEST_PROJECT_ID": "3",
-            "CI_MERGE_REQUEST_IID": "12",
-            "GATE_MARKER": MARKER,
-            "GATE_TOKEN": TOKEN,
-        },
-    }[kind]
+    for place in (folder, report.parent):  # what an artifact might bring along
+        (place / "json.py").write_text("raise SystemExit('hijacked')")
     return subprocess.run(
-        [sys.executable, "-I", "-"],
-        input=script_of(kind),
+        ["bash", "-e", "-c", script_of(kind, form, pipeline)],
         cwd=folder,
-        env=values | {"no_proxy": "127.0.0.1"} | variables,
+        env={
+            "PATH": f"{Path(sys.executable).parent}:/usr/bin:/bin",
+            "no_proxy": "127.0.0.1",
+            **variables_of(kind, forge.address),
+            **variables,
+        },
         capture_output=True,
         text=True,
         timeout=60,
@@ -70,10 +92,14 @@ PLACES = {"github": "/repos/team/service/issues/12/comments", "gitlab": "/projec
 both = pytest.mark.parametrize("kind", KINDS)
 
 
+both_forms = pytest.mark.parametrize("form", ["inline", "short"])
+
+
 @both
-def test_the_first_comment_is_made(kind: Forge, forge: FakeForge, tmp_path: Path) -> None:
-    found = keep_comment(kind, forge, tmp_path)
-    assert (found.returncode, found.stdout, found.stderr) == (0, "", "")
+@both_forms
+def test_the_first_comment_is_made(kind: Forge, form: Form, forge: FakeForge, tmp_path: Path) -> None:
+    found = keep_comment(kind, forge, tmp_path, form=form)
+    assert (found.returncode, found.stdout, found.stderr) == (0, "the comment was created\n", "")
     assert forge.bodies == [NEW]
     assert forge.asked[-1] == f"POST {PLACES[kind]}"
 
@@ -107,7 +133,7 @@ def test_a_comment_on_a_later_page_is_found(kind: Forge, forge: FakeForge, tmp_p
         (f"> {MARKER}\n\nwhat does this mean?", THEM),
         (f"look:\n{MARKER}", THEM),
         (f"quoted {MARKER} in the middle\n\nby the bot for something else", US),
-        (f"**PASS**: of another matrix\n\n{marker('openvino')}", US),
+        (f"**PASS**: of another matrix\n\n{marker('openvino', 'requirements.txt')}", US),
         ("", US),
         (None, US),
     ],
@@ -144,20 +170,32 @@ def test_a_report_that_no_gate_writes_is_refused(
 ) -> None:
     found = keep_comment(kind, forge, tmp_path, body)
     assert (found.returncode, said in found.stderr) == (1, True)
+    assert found.stderr.count("\n") == 1
     assert (forge.bodies, forge.asked) == ([], [])
 
 
 @both
+@both_forms
+def test_another_choice_from_a_lock_is_another_comment(
+    kind: Forge, form: Form, forge: FakeForge, tmp_path: Path
+) -> None:
+    chosen = replace(USUAL, extras=("cpu", "new-2"), groups=("serve",))
+    body = f"fine\n\n{marker(chosen.matrix, chosen.file, chosen.choice)}"
+    names = {"GATE_EXTRAS": "cpu new-2", "GATE_GROUPS": "serve"}
+    assert keep_comment(kind, forge, tmp_path, body, form).returncode == 1
+    assert keep_comment(kind, forge, tmp_path, body, form, chosen, **names).returncode == 0
+    assert forge.bodies == [body]
+
+
+@both
+@both_forms
 def test_a_gate_that_left_nothing_leaves_no_older_verdict(
-    kind: Forge, forge: FakeForge, tmp_path: Path
+    kind: Forge, form: Form, forge: FakeForge, tmp_path: Path
 ) -> None:
     """A runner that dies, or a limit: the verdict that stands there is of another commit."""
     forge.add(OLD)
-    assert keep_comment(kind, forge, tmp_path, None).returncode == 0
-    (body,) = forge.bodies
-    assert body is not None
-    assert body.startswith("**ERROR**: the gate was interrupted and reached no verdict")
-    assert body.endswith(f"\n\n{MARKER}")
+    assert keep_comment(kind, forge, tmp_path, None, form).returncode == 0
+    assert forge.bodies == [f"{LOST}\n\n{MARKER}"]
 
 
 @both
@@ -187,6 +225,9 @@ def test_a_refusal_is_said_and_tells_nothing_of_the_token(
 
 @both
 def test_a_number_that_is_none_asks_nobody(kind: Forge, forge: FakeForge, tmp_path: Path) -> None:
-    bad = {"github": {"PULL_REQUEST": "1/../2"}, "gitlab": {"CI_MERGE_REQUEST_IID": "1/../2"}}[kind]
-    assert keep_comment(kind, forge, tmp_path, **bad).returncode == 1
+    name, value = {
+        "github": ("GITHUB_REF", "refs/pull/1/../2/merge"),
+        "gitlab": ("CI_MERGE_REQUEST_IID", "1/../2"),
+    }[kind]
+    assert keep_comment(kind, forge, tmp_path, NEW, "inline", USUAL, **{name: value}).returncode == 1
     assert forge.asked == []

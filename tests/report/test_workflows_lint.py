@@ -2,13 +2,29 @@
 
 from __future__ import annotations
 
+import json
+import re
 import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
-from support.pipelines import FORGES, ODD, USUAL, parse, scripts
+from support.pipelines import (
+    ACTIONS,
+    FORGES,
+    GITLAB_FILE,
+    HOME,
+    ODD,
+    SHORT,
+    SHORT_ODD,
+    USUAL,
+    include_gitlab,
+    parse,
+    read_action,
+    scripts,
+    step_of,
+)
 
 from harness.report.workflows import Forge, Pipeline, render_workflow
 
@@ -33,6 +49,9 @@ LINTERS: dict[str, tuple[str, ...]] = {
 }
 
 
+SCHEMA_OF_ACTIONS = ("check-jsonschema", "--builtin-schema", "vendor.github-actions")
+
+
 def write(folder: Path, text: str) -> Path:
     path = folder / ".github" / "workflows" / "gate.yml"  # where linters know what it is
     path.parent.mkdir(parents=True)
@@ -47,6 +66,65 @@ def test_the_github_workflow_is_clean(linter: str, pipeline: Pipeline, tmp_path:
     assert found.returncode == 0, found.stdout + found.stderr
 
 
+def write_local(folder: Path, text: str) -> Path:
+    """A short workflow beside the actions, which it uses from its own repository: linters read them there."""
+    path = write(folder, re.sub(rf"team/harness/(\S+)@{HOME.ref}", r"./\1", text))
+    for name, action in ACTIONS.items():
+        place = folder / ".github" / "actions" / name
+        place.mkdir(parents=True)
+        shutil.copy(action, place)
+    (folder / ".git").mkdir()  # the root of a repository
+    return path
+
+
+@pytest.mark.parametrize("linter", LINTERS)
+@pytest.mark.parametrize("pipeline", [SHORT, SHORT_ODD])
+def test_the_short_workflow_is_clean(linter: str, pipeline: Pipeline, tmp_path: Path) -> None:
+    text = render_workflow("github", pipeline)
+    path = write_local(tmp_path, text) if linter == "actionlint" else write(tmp_path, text)
+    found = run(*LINTERS[linter], path)
+    assert found.returncode == 0, found.stdout + found.stderr
+
+
+@pytest.mark.parametrize("name", ACTIONS)
+def test_the_actions_are_clean(name: str) -> None:
+    for words in (LINTERS["zizmor"], SCHEMA_OF_ACTIONS):
+        found = run(*words, ACTIONS[name])
+        assert found.returncode == 0, found.stdout + found.stderr
+    scripts_of_it = [step["run"] for step in read_action(name)["runs"]["steps"] if "run" in step]
+    assert [check_shell("bash", each) for each in scripts_of_it] == [""] * len(scripts_of_it)
+
+
+@pytest.mark.parametrize(
+    ("linter", "old", "new"),
+    [
+        ("zizmor", '"$GITHUB_ACTION_PATH/../../.."', "${{ inputs.artifact }}"),
+        ("zizmor", "upload-artifact@b7c566a772e6b6bfb58ed0dc250532a479d7789f", "upload-artifact@v6"),
+        ("schema", "using: composite", "using: composit"),
+        ("schema", "      shell: bash\n      run: python", "      run: python"),
+        ("shellcheck", '"${GATE_MINUTES}m"', "${GATE_MINUTES}m"),
+    ],
+)
+def test_the_linters_see_a_fault_in_an_action(linter: str, old: str, new: str, tmp_path: Path) -> None:
+    text = ACTIONS["gate"].read_text(encoding="utf-8")
+    assert old in text
+    path = tmp_path / "action.yml"
+    path.write_text(text.replace(old, new), encoding="utf-8")
+    if linter == "shellcheck":
+        steps = parse(path.read_text(encoding="utf-8"))["runs"]["steps"]
+        assert check_shell("bash", step_of(steps, "Gate")["run"])
+    else:
+        found = run(*(LINTERS["zizmor"] if linter == "zizmor" else SCHEMA_OF_ACTIONS), path)
+        assert found.returncode not in {0, 2}, found.stdout + found.stderr
+
+
+@pytest.mark.parametrize(("old", "new"), [("file:", "fiel:"), ("          matrix:", "          # matrix:")])
+def test_an_input_that_an_action_does_not_have_is_seen(old: str, new: str, tmp_path: Path) -> None:
+    text = render_workflow("github", SHORT)
+    assert old in text
+    assert run(*LINTERS["actionlint"], write_local(tmp_path, text.replace(old, new))).returncode == 1
+
+
 @pytest.mark.parametrize("linter", LINTERS)
 @pytest.mark.parametrize("path", WORKFLOWS, ids=lambda path: path.name)
 def test_our_own_workflows_are_clean(linter: str, path: Path) -> None:
@@ -58,7 +136,7 @@ def test_our_own_workflows_are_clean(linter: str, path: Path) -> None:
     ("linter", "old", "new"),
     [
         ("actionlint", "needs: gate", "needs: gaet"),
-        ("actionlint", '[ -n "$found" ]', "[ -f $MARKER ]"),
+        ("actionlint", '[ -n "$found" ]', "[ -f $MATRIX ]"),
         ("zizmor", "  pull_request:\n", "  pull_request_target:\n"),
         ("zizmor", 'pip install "$HARNESS"', "pip install ${{ github.head_ref }}"),
         ("zizmor", "persist-credentials: false", "persist-credentials: true"),
@@ -73,33 +151,52 @@ def test_the_linters_see_a_fault(linter: str, old: str, new: str, tmp_path: Path
     assert found.returncode not in {0, 2}, found.stdout + found.stderr
 
 
+GITLAB = ("check-jsonschema", "--builtin-schema", "vendor.gitlab-ci", "--data-transform", "gitlab-ci")
+
+
 def test_the_gitlab_pipeline_is_what_its_schema_says(tmp_path: Path) -> None:
     path = tmp_path / ".gitlab-ci.yml"
-    check = (
-        "check-jsonschema",
-        "--builtin-schema",
-        "vendor.gitlab-ci",
-        "--data-transform",
-        "gitlab-ci",
-        path,
-    )
-    for pipeline in (USUAL, ODD):
+    for pipeline in (USUAL, ODD, SHORT, SHORT_ODD):
         path.write_text(render_workflow("gitlab", pipeline), encoding="utf-8")
-        found = run(*check)
+        found = run(*GITLAB, path)
         assert found.returncode == 0, found.stdout + found.stderr
-    path.write_text(render_workflow("gitlab", USUAL).replace("when: always", "when: sometimes"))
-    assert run(*check).returncode == 1
+    for pipeline, old, new in ((USUAL, "when: always", "when: sometimes"), (SHORT, "inputs:", "input:")):
+        path.write_text(render_workflow("gitlab", pipeline).replace(old, new))
+        assert run(*GITLAB, path).returncode == 1
+
+
+@pytest.mark.parametrize("pipeline", [SHORT, SHORT_ODD])
+def test_the_file_of_gitlab_is_what_its_schema_says(pipeline: Pipeline, tmp_path: Path) -> None:
+    """Its head, and its body with the inputs of a pipeline."""
+    path = tmp_path / "pipeline.json"
+    jobs = include_gitlab(render_workflow("gitlab", pipeline))
+    head = parse(GITLAB_FILE.read_text(encoding="utf-8").split("\n---\n")[0])
+    for document in (head, jobs):
+        path.write_text(json.dumps(document), encoding="utf-8")
+        found = run(*GITLAB, path)
+        assert found.returncode == 0, found.stdout + found.stderr
+    known = {"description", "default", "regex"}  # the schema lets others pass
+    assert [name for name, each in head["spec"]["inputs"].items() if set(each) - known] == []
+    assert [check_shell("sh", each) for each in scripts("gitlab", jobs)] == [""] * 5
+    for wrong in (
+        {"spec": {"inputs": {"file": {"type": "text"}}}},
+        jobs | {"gate": {"script": ["true"], "environment": {"name": "gate-note", "action": "acces"}}},
+    ):
+        path.write_text(json.dumps(wrong), encoding="utf-8")
+        assert run(*GITLAB, path).returncode == 1
+
+
+def check_shell(shell: str, script: str) -> str:
+    """What shellcheck says about a script."""
+    tool = shutil.which("shellcheck", path=str(Path(sys.executable).parent))
+    if tool is None:
+        pytest.skip("shellcheck is not installed beside Python")
+    command = [tool, "-s", shell, "-"]
+    return subprocess.run(command, input=script, capture_output=True, text=True, check=False).stdout
 
 
 @pytest.mark.parametrize("forge", FORGES)
 def test_shellcheck_finds_nothing(forge: Forge) -> None:
     texts = [render_workflow(forge, pipeline) for pipeline in (USUAL, ODD)]
     for script in (each for text in texts for each in scripts(forge, parse(text))):
-        if "urllib" not in script:
-            tool = shutil.which("shellcheck", path=str(Path(sys.executable).parent))
-            if tool is None:
-                pytest.skip("shellcheck is not installed beside Python")
-            found = subprocess.run(
-                [tool, "-s", "sh", "-"], input=script, capture_output=True, text=True, check=False
-            )
-            assert found.returncode == 0, found.stdout
+        assert check_shell("sh", script) == ""

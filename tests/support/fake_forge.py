@@ -12,11 +12,21 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
-from harness.report.gate.comment import marker
+from harness.forge.comment import marker
 
-MARKER = marker("compat")
+MARKER = marker("compat", "requirements.txt")
 TOKEN = "the token"  # noqa: S105 - of a server that this test plays
 US, THEM = 7, 8
+
+
+@dataclass
+class Trouble:
+    """What happens to the next request with this method; status 0 ends the connection without an answer."""
+
+    method: str
+    status: int
+    headers: dict[str, str] = field(default_factory=dict)
+    done: bool = False  # whether it has its effect nevertheless
 
 
 @dataclass
@@ -26,6 +36,8 @@ class FakeForge:
     comments: list[dict[str, Any]] = field(default_factory=list)
     refuse: int = 0
     asked: list[str] = field(default_factory=list)
+    troubles: list[Trouble] = field(default_factory=list)
+    text: bytes = b""
     address: str = ""
 
     def add(self, body: str | None, author: int = US) -> None:
@@ -61,11 +73,22 @@ def handler_of(forge: FakeForge) -> type[BaseHTTPRequestHandler]:
             length = int(self.headers.get("Content-Length") or 0)
             content = json.loads(self.rfile.read(length)) if length else None
             known = TOKEN in {self.headers.get("PRIVATE-TOKEN"), str(self.headers.get("Authorization"))[7:]}
-            status = forge.refuse or (200 if known else 401)
-            answer = forge.answer(self.command, self.path, content) if status == 200 else {}
+            trouble = next((each for each in forge.troubles if each.method == self.command), None)
+            if trouble is not None:
+                forge.troubles.remove(trouble)
+                status, done = trouble.status, trouble.done
+            else:
+                status = forge.refuse or (200 if known else 401)
+                done = status == 200
+            answer = forge.answer(self.command, self.path, content) if done else {}
+            if status == 0:
+                self.close_connection = True
+                return
             self.send_response(status)
+            for name, value in (trouble.headers if trouble else {}).items():
+                self.send_header(name, value)
             self.end_headers()
-            self.wfile.write(json.dumps(answer).encode())
+            self.wfile.write(forge.text or json.dumps(answer).encode())
 
         do_GET = do_POST = do_PATCH = do_PUT = answer  # noqa: N815 - the names that the server looks for
 

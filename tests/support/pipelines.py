@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
 from typing import Any, get_args
 
 from ruamel.yaml import YAML
 
-from harness.report.workflows import Forge, Pipeline
+from harness.report.workflows import Forge, Home, Pipeline
 
 FORGES: tuple[Forge, ...] = get_args(Forge)
 USUAL = Pipeline(file="requirements.txt", matrix="compat", install="git+https://example.org/x@0123456")
@@ -22,6 +25,47 @@ ODD = Pipeline(
     pass_env=("TEAM_TOKEN", "NO", "GITHUB_TOKEN", "GITHUB_SHA", "CI_JOB_TOKEN"),
 )
 """``NO`` is a truth value in YAML."""
+
+
+ROOT = Path(__file__).parents[2]
+ACTIONS = {name: ROOT / ".github" / "actions" / name / "action.yml" for name in ("gate", "comment")}
+GITLAB_FILE = ROOT / ".gitlab" / "gate.yml"
+HOME = Home(host="github.com", path="team/harness", ref="0123456789abcdef0123456789abcdef01234567")
+SHORT = replace(USUAL, home=HOME)
+SHORT_ODD = replace(ODD, install=f"git+https://gitlab.com/team/harness@{HOME.ref}", home=HOME)
+
+
+def read_action(name: str) -> Any:
+    return parse(ACTIONS[name].read_text(encoding="utf-8"))
+
+
+def step_of(steps: list[dict[str, Any]], name: str) -> dict[str, Any]:
+    """The step with this name."""
+    (found,) = (each for each in steps if each.get("name") == name)
+    return found
+
+
+def include_gitlab(text: str) -> Any:
+    """The pipeline that GitLab makes of a short one: the shared file with its inputs filled in."""
+    (include,) = parse(text)["include"]
+    head, body = GITLAB_FILE.read_text(encoding="utf-8").split("\n---\n")
+    inputs = parse(head)["spec"]["inputs"]
+    given = include["inputs"]
+    assert set(given) <= set(inputs)
+    values = {name: given.get(name, each.get("default")) for name, each in inputs.items()}
+    assert [name for name, value in values.items() if value is None] == []
+    for name, each in inputs.items():
+        assert re.fullmatch(each.get("regex", ".*"), values[name]), name
+    return fill(parse(body), values)
+
+
+def fill(node: Any, values: dict[str, str]) -> Any:
+    """A parsed document with its inputs replaced by values."""
+    if isinstance(node, str):
+        return re.sub(r"\$\[\[ inputs\.([a-z-]+) \]\]", lambda found: values[found[1]], node)
+    if isinstance(node, dict):
+        return {fill(name, values): fill(each, values) for name, each in node.items()}
+    return [fill(each, values) for each in node] if isinstance(node, list) else node
 
 
 def parse(text: str) -> Any:

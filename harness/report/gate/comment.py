@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import hashlib
 import itertools
-import re
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
+from harness.forge.comment import LIMIT, marker
 from harness.report.escape import code_span, disarm_commands, escape_prose
 from harness.report.gate.markdown import (
     Room,
@@ -163,9 +162,6 @@ def _left_out(gate: Gate, room: Room) -> Iterator[Section]:
         yield Section(f"Notes: {len(question.notes)}", (*notes, *left), folded=True)
 
 
-LIMIT = 65_536
-"""Largest comment that GitHub accepts, in characters; counted in bytes, which are never fewer."""
-
 ROOMS = tuple(Room(*rows) for rows in ((25, 25), (25, 10), (25, 3), (25, 0), (10, 0), (3, 0), (0, 0)))
 """Numbers of table rows to try, in order: for new findings, and for the rest, which is cut first."""
 
@@ -182,17 +178,6 @@ def render_gate_markdown(gate: Gate, limit: int = LIMIT) -> str:
         if len(text.encode()) <= limit:
             break
     return text
-
-
-def marker(matrix: str, file: str = "", choice: Sequence[str] = ()) -> str:
-    """The hidden line by which a bot finds its comment: one for each matrix, dependency file and choice.
-
-    ``choice`` are the options that choose from a lock, such as ``--extra cpu``. A digest keeps apart names
-    that look alike after shortening.
-    """
-    asked = re.sub(r"[^a-z0-9_.]+", "-", " ".join(filter(None, (matrix, file, *choice))).lower())
-    digest = hashlib.sha256("\0".join((matrix, file, *choice)).encode()).hexdigest()[:8]
-    return f"<!-- harness-gate:{asked}-{digest} -->"
 
 
 def _lines(gate: Gate, room: Room, cut: str) -> Iterator[str]:

@@ -7,8 +7,9 @@ import re
 import pytest
 from support.gate_samples import EVIL, REPLACE, finding, make_gate, make_question, quantity
 
+from harness.forge.comment import LIMIT, marker
 from harness.records import Decision, Gate, LockChange, Speed
-from harness.report.gate.comment import LIMIT, ROOMS, marker, render_gate_markdown
+from harness.report.gate.comment import ROOMS, render_gate_markdown
 from harness.report.gate.markdown import Room
 from harness.report.gate.terminal import render_gate_text
 
@@ -163,6 +164,8 @@ def test_two_files_of_a_matrix_have_a_comment_each() -> None:
     assert last_line(*asked, *chosen) == marker("compat", "deps/a.txt", ("--extra cpu", "--group a"))
     assert "--" not in last_line(*asked, *chosen)[5:-4]
     assert last_line("numpy==2.4.6") == marker("compat")
+    # A gate with the only matrix of its project does not name it, and its pipeline names the path.
+    assert last_line(*asked) == marker("matrices/compat.toml", "deps/a.txt")
     found = {
         last_line("--to", file, *(("--matrix", matrix) if matrix else ()))
         for file in ("requirements-dev.txt", "requirements/dev.txt")

@@ -1,0 +1,1 @@
+"""What a forge is sent: the comment of a gate."""
