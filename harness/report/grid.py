@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 
 from packaging.version import InvalidVersion, Version
@@ -107,23 +108,54 @@ class CellNames:
         return cls({each.cell.id: each.cell.axes for each in run.plan.cells if each.cell.id in ran})
 
     def describe(self, cells: Sequence[str]) -> str:
-        """Describe a group: all cells, all with some version of one axis, or their names."""
+        """Describe a group: all cells, those with some versions of one or more axes, or their names."""
         named = set(cells)
         if len(named) > 1 and named == self.axes.keys():
             return f"all {len(named)} cells that ran"
-        if len(named) > 2 and named < self.axes.keys() and (versions := self._versions(named)):
+        if len(named) > 2 and (versions := self.name_versions(named)):
             return f"{versions} ({len(named)} cells)"
         if len(cells) <= _NAMED:
             return ", ".join(cells)
         return f"{', '.join(cells[:_NAMED])} and {len(cells) - _NAMED} more"
 
-    def _versions(self, named: set[str]) -> str:
-        """The versions of one axis that exactly these cells have; empty without such an axis."""
-        for axis in _unique(axis for cell in named for axis in self.axes[cell]):
-            values = {self.axes[cell].get(axis, "") for cell in named}
-            if named == {cell for cell, versions in self.axes.items() if versions.get(axis, "") in values}:
-                return f"{axis} {', '.join(sorted(values, key=order_version))}"
-        return ""
+    def name_versions(self, cells: AbstractSet[str]) -> str:
+        """The versions that exactly these cells have: ``torch 2.2 with numpy up to 2.0.2``.
+
+        Empty if cells with the same versions are not among them, or if all cells are.
+        """
+        if not cells <= self.axes.keys() or cells == self.axes.keys():
+            return ""
+        chosen = self.find_versions(cells)
+        if {cell for cell in self.axes if self._has(cell, chosen)} != cells:
+            return ""
+        ordered = sorted(chosen, key=lambda axis: (len(chosen[axis]) > 1, -len(self._all_versions(axis))))
+        return " with ".join(f"{axis} {self._name(axis, chosen[axis])}" for axis in ordered)
+
+    def find_versions(self, cells: AbstractSet[str]) -> dict[str, frozenset[str]]:
+        """The versions of a group by axis, without axes that tell nothing: those of which it has all."""
+        found = {}
+        for axis in _unique(axis for cell in cells for axis in self.axes[cell]):
+            values = frozenset(self.axes[cell].get(axis, "") for cell in cells)
+            if values != self._all_versions(axis):
+                found[axis] = values
+        return found
+
+    def _has(self, cell: str, versions: Mapping[str, frozenset[str]]) -> bool:
+        return all(self.axes[cell].get(axis, "") in values for axis, values in versions.items())
+
+    def _all_versions(self, axis: str) -> set[str]:
+        return {versions.get(axis, "") for versions in self.axes.values()}
+
+    def _name(self, axis: str, values: Collection[str]) -> str:
+        """Versions in words, as a range where none between them is left out."""
+        order = _in_order(self._all_versions(axis))
+        places = [order.index(value) for value in _in_order(values)]
+        first, last = order[places[0]], order[places[-1]]
+        if len(places) < 2 or places != list(range(places[0], places[-1] + 1)):
+            return ", ".join(_in_order(values))
+        if not places[0]:
+            return f"up to {last}"
+        return f"from {first}" if places[-1] == len(order) - 1 else f"{first} to {last}"
 
 
 @dataclass(frozen=True)

@@ -178,11 +178,33 @@ def test_many_cells_in_few_words() -> None:
     assert names.describe(list(axes)) == "all 9 cells that ran"
     assert names.describe(["1.26.2-2.2", "1.26.2-2.3", "1.26.2-2.4"]) == "numpy 1.26.2 (3 cells)"
     newer = [cell for cell in axes if not cell.startswith("1")]
-    assert names.describe(newer) == "numpy 2.0.2, 2.10.0 (6 cells)"
+    assert names.describe(newer) == "numpy from 2.0.2 (6 cells)"
+    outer = [cell for cell in axes if "2.0.2-" not in cell]
+    assert names.describe(outer) == "numpy 1.26.2, 2.10.0 (6 cells)"
+    corner = [cell for cell in newer if not cell.endswith("2.4")]
+    assert names.describe(corner) == "numpy from 2.0.2 with torch up to 2.3 (4 cells)"
+    assert (
+        names.describe([cell for cell in corner if cell != "2.0.2-2.3"])
+        == "2.0.2-2.2, 2.10.0-2.2, 2.10.0-2.3"
+    )
     assert names.describe(["1.26.2-2.2", "2.0.2-2.3"]) == "1.26.2-2.2, 2.0.2-2.3"
     assert CellNames({str(number): {} for number in range(30)}).describe(
         [str(number) for number in range(14)]
     ) == ("0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11 and 2 more")
+
+
+def test_a_single_version_is_named_before_a_range() -> None:
+    axes = {
+        f"{openvino}-{torch}": {"openvino": openvino, "torch": torch}
+        for openvino in ("2024.6", "2025.0", "2025.2", "2025.4")
+        for torch in ("3.3", "6.2")
+    }
+    cells = {cell for cell in axes if cell.endswith("6.2") and not cell.startswith("2025.4")}
+    assert CellNames(axes).name_versions(cells) == "torch 6.2 with openvino up to 2025.2"
+    middle = {cell for cell in axes if cell.startswith(("2025.0", "2025.2"))}
+    assert CellNames(axes).name_versions(middle) == "openvino 2025.0 to 2025.2"
+    assert CellNames(axes).name_versions(axes.keys()) == ""
+    assert CellNames(axes).name_versions({"not-run"}) == ""
 
 
 def test_cells_that_did_not_run_are_not_counted_as_all() -> None:
