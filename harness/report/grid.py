@@ -126,8 +126,11 @@ class CellNames:
         if not cells <= self.axes.keys() or cells == self.axes.keys():
             return ""
         chosen = self.find_versions(cells)
-        if {cell for cell in self.axes if self._has(cell, chosen)} != cells:
+        if self._select(chosen) != cells:
             return ""
+        for axis in list(chosen):  # such as a version that runs with none of the others
+            fewer = {name: values for name, values in chosen.items() if name != axis}
+            chosen = fewer if fewer and self._select(fewer) == cells else chosen
         ordered = sorted(chosen, key=lambda axis: (len(chosen[axis]) > 1, -len(self._all_versions(axis))))
         return " with ".join(f"{axis} {self._name(axis, chosen[axis])}" for axis in ordered)
 
@@ -140,8 +143,13 @@ class CellNames:
                 found[axis] = values
         return found
 
-    def _has(self, cell: str, versions: Mapping[str, frozenset[str]]) -> bool:
-        return all(self.axes[cell].get(axis, "") in values for axis, values in versions.items())
+    def _select(self, versions: Mapping[str, frozenset[str]]) -> set[str]:
+        """The cells with these versions."""
+        return {
+            cell
+            for cell, own in self.axes.items()
+            if all(own.get(axis, "") in values for axis, values in versions.items())
+        }
 
     def _all_versions(self, axis: str) -> set[str]:
         return {versions.get(axis, "") for versions in self.axes.values()}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import statistics
 from collections import Counter, defaultdict
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
@@ -108,6 +109,23 @@ def _measure_cost(run: Run) -> QuestionRow:
         f"of the latency of the baseline ({noise}), {cells} cell{'' if cells == 1 else 's'}; no limit is set",
         measured=f"{show_ratio(min(ratios))} to {show_ratio(max(ratios))}",
     )
+
+
+def range_of_cost(run: Run) -> dict[str, float]:
+    """Cell -> the latency of a text to its vector as a ratio to the baseline, the median over the batches.
+
+    Cells whose embeddings differ from those of the baseline have none, nor has the baseline itself.
+    """
+    served = {
+        name
+        for name in _served_scenarios(run)
+        if (scenario := read_scenario(name)) is not None and scenario.kind == "embed"
+    }
+    ratios: dict[str, list[float]] = defaultdict(list)
+    for row in right_rows(run):
+        if row.ratio is not None and row.cell != run.plan.baseline and row.scenario in served:
+            ratios[row.cell].append(row.ratio)
+    return {cell: statistics.median(found) for cell, found in ratios.items()}
 
 
 def _served_scenarios(run: Run) -> set[str]:
