@@ -112,7 +112,7 @@ class CellNames:
         named = set(cells)
         if len(named) > 1 and named == self.axes.keys():
             return f"all {len(named)} cells that ran"
-        if len(named) > 2 and (versions := self.name_versions(named)):
+        if len(named) > 1 and (versions := self.name_versions(named)):
             return f"{versions} ({len(named)} cells)"
         if len(cells) <= _NAMED:
             return ", ".join(cells)

@@ -37,9 +37,12 @@ EXIT_CODES: dict[Verdict, str] = {
     "error": "exit code 5",
 }
 
+PARITY_CHECK = "l2.parity"
+"""The check of vectors against the reference, end to end."""
+
 SYMPTOMS = {
-    "before": "other vectors",
-    "reference": "vectors",
+    "before": "vectors differ",
+    "reference": "vectors differ",
     "ranking": "ranking",
     "dtype": "dtype",
     "stability": "unstable",
@@ -62,10 +65,13 @@ def name_symptom(cell: CellVerdict, findings: Sequence[Finding]) -> str:
     wrong = [each.question for each in cell.answers if each.answer == "no"]
     if not wrong:
         return ""
-    recorded = next((each for each in findings if each.check == RECORDED_CHECK), None)
-    if recorded is not None and recorded.observation is not None and recorded.observation.value:
-        nan = recorded.observation.facts.get("texts with NaN", "unknown")
+    seen = {each.check: each.observation for each in findings if each.observation is not None}
+    recorded = seen.get(RECORDED_CHECK)
+    if recorded is not None and recorded.value:
+        nan = recorded.facts.get("texts with NaN", "unknown")
         return {"unknown": "not finite", "0": "infinite"}.get(str(nan), "NaN")
+    if any(found.value is None for check, found in seen.items() if check_of(check) == PARITY_CHECK):
+        return "not finite"
     return SYMPTOMS[wrong[0]]
 
 
@@ -247,7 +253,7 @@ def _describe_worst(run: Run) -> str:
     shares = [
         seen.value / seen.allowed
         for each in run.judgement.findings
-        if each.cell in usable and each.outcome == "pass" and check_of(each.check) == "l2.parity"
+        if each.cell in usable and each.outcome == "pass" and check_of(each.check) == PARITY_CHECK
         if (seen := each.observation) is not None and seen.value is not None and seen.allowed
     ]
     return f"largest difference {max(shares):.0%} of the tolerance".replace("%", " %") if shares else ""
@@ -268,7 +274,11 @@ def _view_cost(run: Run) -> Tile:
     if not costs:
         why = "" if run.plan.scenarios else "latency is switched off"
         return Tile("\N{EN DASH}", "latency not measured", "; ".join(filter(None, (why, peak))))
-    floors = [row.floor for row in run.judgement.latency if row.floor is not None]
+    floors = [
+        row.floor
+        for row in run.judgement.latency
+        if row.floor is not None and row.cell in costs and row.scenario.startswith("embed.")
+    ]
     noise = f"noise \N{PLUS-MINUS SIGN}{round(100 * (max(floors) - 1))} %" if floors else "noise unknown"
     return Tile(
         _show_range(list(costs.values())),

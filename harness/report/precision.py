@@ -134,13 +134,36 @@ def _landmarks(dtype: str) -> tuple[Landmark, ...]:
     )
 
 
+SUPERSCRIPTS = dict(zip("-0123456789", "\N{SUPERSCRIPT MINUS}⁰¹²³⁴⁵⁶⁷⁸⁹", strict=True))
+
+
+def show_power(exponent: int) -> str:
+    """A power of two with a superscript exponent: ``2⁻²⁰``."""
+    return "2" + "".join(SUPERSCRIPTS[each] for each in str(exponent))
+
+
+def show_number(value: float) -> str:
+    """A number with three digits; from 10,000 on with a power of ten: ``1.68 x 10⁷``."""
+    if value < 1e4:
+        return f"{value:.3g}" if value < 100 else f"{value:.0f}"
+    digits, _, exponent = f"{value:.2e}".partition("e")
+    raised = "".join(SUPERSCRIPTS[each] for each in str(int(exponent)))
+    return f"{digits} \N{MULTIPLICATION SIGN} 10{raised}"
+
+
+def describe_landmarks(precision: Precision) -> str:
+    """Describe the numbered lines of the plot of a dtype."""
+    named = (f"{number} {each.name}" for number, each in enumerate(precision.landmarks, 1))
+    return f"Dotted lines: {', '.join(named)}."
+
+
 def describe(series: Series) -> str:
     """Describe a series in one sentence, as an alternative to the plot."""
     if series.holds is None:
         return f"{series.formula}: no finite number at norm 1."
     low, high = series.holds
     within = [point for point in series.points if low <= point[0] <= high]
-    text = f"{series.formula}: {_worst(within)} for norms from 2^{low} to 2^{high}"
+    text = f"{series.formula}: {_worst(within)} for norms from {show_power(low)} to {show_power(high)}"
     beyond = (
         ("below", [point for point in series.points if point[0] < low]),
         ("above", [point for point in series.points if point[0] > high]),
@@ -152,7 +175,7 @@ def describe(series: Series) -> str:
 def _worst(points: Sequence[Point]) -> str:
     if any(value is None for _, value in points):
         return "no finite number"
-    return f"up to {max(value or 0.0 for _, value in points):.3g} ULP"
+    return f"up to {show_number(max(value or 0.0 for _, value in points))} ULP"
 
 
 # Recommended normalizer

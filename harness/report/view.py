@@ -41,6 +41,15 @@ LEGEND: dict[SignKind, str] = {
     "none": "not asked or not run",
 }
 
+MAP_LEGEND: dict[SignKind, str] = {
+    "pass": "right, with the change of latency to the baseline",
+    "note": "right, and a layer has a note that the baseline has not",
+    "red": "wrong vectors, ranking or dtype, unstable, or an unexpected fault",
+    "missing": "not measured",
+    "none": "cannot be installed or imported, or did not run",
+}
+"""What the colours and signs of the map mean."""
+
 _BREAKS = ("fail", "error", "xpass")
 
 

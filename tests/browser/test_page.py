@@ -215,7 +215,7 @@ def test_filters(opener: Opener) -> None:
     assert page.locator(".slot:visible").count() == 8
     page.get_by_role("combobox", name="openvino").select_option("2024.6.0")
     assert shown.count() == 2
-    page.get_by_role("button", name="Show all").click()
+    page.get_by_role("button", name="Clear").click()
     page.wait_for_function("document.querySelector('#filter output').textContent === 'all 36 cells'")
     assert shown.count() == 36
 
@@ -237,7 +237,7 @@ def test_without_a_script_everything_is_there(opener: Opener) -> None:
 def test_the_keyboard_reaches_the_filter_and_the_map(opener: Opener) -> None:
     page = opener(render("every-status")).page
     page.keyboard.press("Tab")
-    assert page.evaluate("document.activeElement.textContent") == "Skip to the cells"
+    assert page.evaluate("document.activeElement.textContent") == "Skip to the map"
     page.keyboard.press("Enter")
     reached = []
     for _ in range(12):

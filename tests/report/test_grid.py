@@ -1,9 +1,8 @@
 from __future__ import annotations
 
 import msgspec
-from support.runs import make_case, make_full_run, make_plan, make_planned, make_result, make_run
+from support.runs import make_full_run, make_plan, make_planned, make_result, make_run
 
-from harness.records import Expectation
 from harness.report.checks import LockStep, Nearest, find_nearest
 from harness.report.grid import CellMap, CellNames, Facet, Row, VersionNames, lay_out
 from harness.report.page.findings import view_map
@@ -74,32 +73,6 @@ def test_no_cell_is_lost_in_the_grid() -> None:
         for cell in slot
     ]
     assert sorted(seen) == sorted(cell.cell for cell in run.judgement.cells)
-
-
-def test_the_map_tells_where_a_cell_is_red_or_diverges_more_than_the_baseline() -> None:
-    cases = ("l0.parity/manual/float16", "l2.end-to-end/float32")
-    red = [make_case(cases[0], "fail"), make_case(cases[1])]
-    more = [make_case(cases[0], "fail"), make_case(cases[1], "fail")]
-    run = make_run(
-        make_plan(
-            make_planned("base", cases=cases, baseline=True, axes={"numpy": "1.26.2"}),
-            make_planned("diverges", cases=cases, axes={"numpy": "1.27"}),
-            make_planned("red", cases=cases, axes={"numpy": "2.0"}),
-            expectations=[
-                Expectation(check=cases[0], where={"numpy": "<2"}, reason="known"),
-                Expectation(check=cases[1], where={"numpy": "==1.27"}, reason="known there"),
-            ],
-        ),
-        make_result("base", cases=red),
-        make_result("diverges", cases=more),
-        make_result("red", cases=red, status="failed"),
-    )
-    slots = [slot[0] for row in view_map(run)["facets"][0]["rows"] for slot in row["slots"]]
-    assert [(slot["id"], slot["kind"], slot["where"]) for slot in slots] == [
-        ("base", "pass", ""),
-        ("diverges", "xfail", "L2"),
-        ("red", "red", "L0"),
-    ]
 
 
 def nearest_of(*locks: tuple[str, dict[str, str], bool]) -> dict[str, Nearest]:

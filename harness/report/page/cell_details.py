@@ -6,12 +6,13 @@ from collections import Counter, defaultdict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from harness.cell.interface import LAYERS, check_of
+from harness.cell.interface import LAYERS, QUESTIONS, check_of
 from harness.judge.outcomes import is_red
 from harness.report.checks import CheckRow, Nearest, find_nearest, list_checks
 from harness.report.escape import scrub, shorten
 from harness.report.latency_view import show_seconds
 from harness.report.view import (
+    SignKind,
     axis_names,
     findings_by_cell,
     only_command,
@@ -25,10 +26,32 @@ from harness.report.view import (
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from harness.records import CellResult, CellVerdict, Finding, Observation, PlannedCell, Run
+    from harness.records import Answered, CellResult, CellVerdict, Finding, Observation, PlannedCell, Run
 
 
-# Checks of a cell
+# Answers and checks of a cell
+
+ANSWER_KINDS: dict[Answered, SignKind] = {
+    "yes": "pass",
+    "no": "red",
+    "not measured": "missing",
+    "not asked": "none",
+}
+
+
+def view_answers(cell: CellVerdict) -> list[dict[str, str]]:
+    """View the answers of a cell to the questions, without those that it was not asked."""
+    return [
+        {
+            "title": QUESTIONS[each.question],
+            "kind": ANSWER_KINDS[each.answer],
+            "answer": each.answer,
+            "because": shorten("; ".join(filter(None, (each.remark, each.because))), 200),
+        }
+        for each in cell.answers
+        if each.answer != "not asked"
+    ]
+
 
 _CELLS_IN_FULL = 100
 """Number of cells above which the page shows only checks that differ from the baseline."""
@@ -182,6 +205,7 @@ def view_cells(run: Run) -> list[dict[str, Any]]:
             "command": only_command(run, cell.cell),
             "baseline": cell.cell == run.plan.baseline,
             **_verdict(cell),
+            "answers": view_answers(cell),
             **view_cases(cell, findings.get(cell.cell, []), room.cases),
             **_process(
                 results.get(cell.cell),

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from harness.cell.interface import LAYERS
+from harness.cell.interface import check_of
 from harness.judge.claims import summarize_claim
-from harness.report.checks import OUTCOME_KINDS, find_differences
+from harness.report.checks import OUTCOME_KINDS, Seen, find_differences
 from harness.report.escape import shorten
 from harness.report.grid import CellNames, lay_out, order_version
+from harness.report.headline import view_slots
 from harness.report.page.cell_details import anchor_cells
 from harness.report.view import (
     SignKind,
@@ -20,16 +22,18 @@ from harness.report.view import (
     known_divergences,
     list_red_checks,
     only_command,
-    sign_cell,
-    sign_layer,
     status_word,
 )
 
 if TYPE_CHECKING:
-    from harness.records import CellVerdict, Claim, Run
+    from collections.abc import Mapping, Sequence
+
+    from harness.records import Claim, Run
 
 
-_DIFFERENCES_SHOWN = 150
+_GROUPS_SHOWN, _ROWS_SHOWN = 30, 25
+"""Limits of the groups of cells that differ, and of the rows of each."""
+
 _CHECKS_IN_ALL = 1000
 """Limit of red checks over all groups; with individual messages there are as many groups as cells."""
 
@@ -108,26 +112,55 @@ def _claim(run: Run, claim: Claim, names: CellNames) -> dict[str, Any]:
 
 
 def view_differences(run: Run) -> dict[str, Any]:
-    """View cases on which cells differ, and the number of omitted ones."""
-    found, names = find_differences(run), CellNames.of(run)
+    """View the checks on which cells differ, grouped by the cells in which they do."""
+    names, numbers = CellNames.of(run), {cell.cell: at for at, cell in enumerate(run.judgement.cells)}
+    groups: dict[frozenset[str], dict[tuple[Seen, Seen], list[str]]] = defaultdict(lambda: defaultdict(list))
+    for difference in find_differences(run):
+        most = max(difference.values, key=lambda seen: len(seen.cells))
+        for seen in difference.values:
+            if seen is not most:
+                alike = _without_cells(seen), _without_cells(most)
+                groups[frozenset(seen.cells)][alike].append(difference.case)
+    ordered = sorted(groups.items(), key=lambda item: -sum(map(len, item[1].values())))
     return {
         "differences": [
             {
-                "case": difference.case,
-                "seen": [
-                    {
-                        "kind": OUTCOME_KINDS[seen.outcome],
-                        "outcome": seen.outcome,
-                        "sample": seen.sample,
-                        "cells": names.describe(seen.cells),
-                    }
-                    for seen in difference.values
-                ],
+                **_view_group(names, cells, rows),
+                "numbers": " ".join(str(numbers[cell]) for cell in sorted(cells, key=numbers.__getitem__)),
             }
-            for difference in found[:_DIFFERENCES_SHOWN]
-        ],
-        "differences_left": max(0, len(found) - _DIFFERENCES_SHOWN),
+            for cells, rows in ordered[:_GROUPS_SHOWN]
+        ]
     }
+
+
+def _without_cells(seen: Seen) -> Seen:
+    return replace(seen, cells=())
+
+
+def _view_group(
+    names: CellNames, cells: frozenset[str], rows: Mapping[tuple[Seen, Seen], Sequence[str]]
+) -> dict[str, Any]:
+    """View the checks that differ in one group of cells; cases with the same results share a row."""
+    shown = [
+        {
+            "checks": list(dict.fromkeys(check_of(case) for case in cases)),
+            "here": _view_seen(here),
+            "there": _view_seen(there),
+        }
+        for (here, there), cases in rows.items()
+    ]
+    checks = len({check for row in shown for check in row["checks"]})
+    cases = sum(map(len, rows.values()))
+    return {
+        "where": names.describe(sorted(cells)),
+        "title": f"{cases} case{'' if cases == 1 else 's'} of {checks} check{'' if checks == 1 else 's'}",
+        "rows": shown[:_ROWS_SHOWN],
+        "left": max(0, len(shown) - _ROWS_SHOWN),
+    }
+
+
+def _view_seen(seen: Seen) -> dict[str, str]:
+    return {"kind": OUTCOME_KINDS[seen.outcome], "outcome": seen.outcome, "sample": seen.sample}
 
 
 # Grid and filters
@@ -135,17 +168,14 @@ def view_differences(run: Run) -> dict[str, Any]:
 
 def view_map(run: Run) -> dict[str, Any]:
     """View the grids with the cells of each slot."""
-    anchors = anchor_cells(run)
-    base = next((cell for cell in run.judgement.cells if cell.cell == run.plan.baseline), None)
+    anchors, shown = anchor_cells(run), view_slots(run)
     slots = {
         cell.cell: {
             "id": cell.cell,
             "number": number,
             "anchor": anchors[cell.cell],
-            "kind": sign_cell(cell),
-            "status": status_word(cell),
-            "where": _where(cell, base),
-            "baseline": cell.cell == run.plan.baseline,
+            "kind": shown[cell.cell].kind,
+            "text": shown[cell.cell].text,
         }
         for number, cell in enumerate(run.judgement.cells)
     }
@@ -168,19 +198,6 @@ def view_map(run: Run) -> dict[str, Any]:
             for facet in found.facets
         ],
     }
-
-
-def _where(cell: CellVerdict, base: CellVerdict | None) -> str:
-    """The layers of a cell that are red, or diverge in more cases than in the baseline."""
-    if cell.status not in {"ok", "failed"}:
-        return ""
-    signs = {layer: sign_layer(cell, layer) for layer in LAYERS}
-    red = [layer for layer, sign in signs.items() if sign.kind in {"red", "missing"}]
-    if red or base is None:
-        return " ".join(red)
-    return " ".join(
-        layer for layer, sign in signs.items() if sign.kind == "xfail" and sign != sign_layer(base, layer)
-    )
 
 
 def view_filter(run: Run) -> dict[str, Any]:

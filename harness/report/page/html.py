@@ -12,6 +12,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from harness.cell.interface import LAYERS
 from harness.records import Earlier
 from harness.report.escape import scrub, shorten
+from harness.report.headline import find_headline, view_tiles
 from harness.report.history.view import (
     TITLES,
     TREND_TEXTS,
@@ -27,7 +28,7 @@ from harness.report.history.view import (
 )
 from harness.report.latency_view import show_ratio, show_seconds
 from harness.report.notes import list_notes
-from harness.report.page.cell_details import view_cells, view_shared_facts
+from harness.report.page.cell_details import ANSWER_KINDS, view_cells, view_shared_facts
 from harness.report.page.findings import (
     view_claims,
     view_differences,
@@ -40,12 +41,12 @@ from harness.report.page.latency import view_latency, view_parity, view_plot, vi
 from harness.report.parity import find_margins
 from harness.report.plots.trends import plot_trends
 from harness.report.precision import read_code, recommend
-from harness.report.questions import count_wrong, describe_service, list_limits, list_questions
+from harness.report.questions import describe_service, list_limits, list_questions
 from harness.report.view import (
     LAYER_TITLES,
     LEGEND,
+    MAP_LEGEND,
     SIGNS,
-    SignKind,
     count_kinds,
     count_verdicts,
     describe_locks,
@@ -54,7 +55,7 @@ from harness.report.view import (
 )
 
 if TYPE_CHECKING:
-    from harness.records import Answered, ChangePoint, Comparison, Run, Trend, Trends, Verdict
+    from harness.records import ChangePoint, Comparison, Run, Trend, Trends
     from harness.report.history.view import DifferenceGroup, ScenarioTrend
 
 
@@ -175,28 +176,10 @@ def _scenario(scenario: ScenarioTrend) -> dict[str, Any]:
 _PAGE = Path(__file__).parent / "templates"
 _FIRST = Earlier()
 
-VERDICT_KINDS: dict[Verdict, SignKind] = {
-    "pass": "pass",
-    "failing, nothing new": "xfail",
-    "failing": "red",
-    "regressed": "red",
-    "inconclusive": "missing",
-    "unsatisfiable": "xfail",
-    "error": "red",
-}
-
-
-ANSWER_KINDS: dict[Answered, SignKind] = {
-    "yes": "pass",
-    "no": "red",
-    "not measured": "missing",
-    "not asked": "none",
-}
-
 
 def render_html(run: Run, earlier: Earlier = _FIRST) -> str:
     """Render a judged run as one page of HTML, with the comparison with ``earlier`` runs."""
-    style, script = ((_PAGE / name).read_text(encoding="utf-8") for name in ("page.css", "filter.js"))
+    style, script = ((_PAGE / name).read_text(encoding="utf-8") for name in ("page.css", "page.js"))
     environment = Environment(
         loader=FileSystemLoader(_PAGE), autoescape=True, undefined=StrictUndefined, finalize=_clean
     )
@@ -257,7 +240,9 @@ def _top(run: Run) -> dict[str, Any]:
         "legend": LEGEND,
         "layers": LAYERS,
         "layer_titles": LAYER_TITLES,
-        "verdict": _headline(run),
+        "headline": find_headline(run),
+        "tiles": view_tiles(run),
+        "map_legend": MAP_LEGEND,
         "service": describe_service(run.plan.service),
         "questions": [(ANSWER_KINDS[row.answer], row) for row in list_questions(run)],
         "red_kinds": count_kinds(run),
@@ -267,35 +252,20 @@ def _top(run: Run) -> dict[str, Any]:
     }
 
 
-def _headline(run: Run) -> dict[str, str]:
-    """The verdict; where it passes over known wrong vectors, these come first."""
-    judgement, (wrong, asked) = run.judgement, count_wrong(run)
-    word, sentence = judgement.verdict.upper(), shorten(judgement.sentence, 600)
-    kind = VERDICT_KINDS[judgement.verdict]
-    if judgement.verdict == "pass" and wrong:
-        sentence = f"{word}, nothing new: {sentence}"
-        kind, word = "red", f"{wrong} of {asked} combinations return wrong vectors"
-    return {"kind": kind, "word": word, "sentence": sentence}
+SECTIONS = (
+    ("map", "Map"),
+    ("answers", "Answers"),
+    ("changes", "Since the last run"),
+    ("breaks", "What breaks"),
+    ("latency", "Cost"),
+    ("trends", "Trends"),
+    ("normalizers", "Normalizers"),
+    ("method", "Method"),
+    ("details", "Every cell"),
+)
+"""Anchors and titles of the sections, by question; those of other runs are there if these are."""
 
 
 def _sections(view: dict[str, Any]) -> list[tuple[str, str]]:
     """The anchors and titles of the sections of this page."""
-    links = (
-        ("changes", "Since the last run", view["changes"]),
-        ("cells", "Compatibility", True),
-        ("red", "Red", view["red"]),
-        ("layers", "Layers", True),
-        ("expectations", "Expectations", view["stale"] or view["known"]),
-        ("limits", "Limits", view["limits"]),
-        ("notes", "Notes", view["notes"]),
-        ("precision", "Precision", view["recommended"].advice),
-        ("recommended", "Recommended normalizer", view["recommended"].advice),
-        ("parity", "Parity", True),
-        ("margins", "Margins", view["margins"]),
-        ("differences", "Differences", view["differences"]),
-        ("claims", "Claims", view["claims"]),
-        ("latency", "Latency", True),
-        ("trends", "Trends", view["trends"]),
-        ("details", "Each cell", True),
-    )
-    return [(anchor, title) for anchor, title, there in links if there]
+    return [(anchor, title) for anchor, title in SECTIONS if view.get(anchor, True)]

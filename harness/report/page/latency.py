@@ -26,7 +26,14 @@ from harness.report.plots.draw import Spec, draw
 from harness.report.plots.latency import choose_cells, count_clamped, plot_family, plot_rounds
 from harness.report.plots.precision import name_series, plot_parity, plot_precision
 from harness.report.plots.scaling import name_against, plot_against, plot_scaling
-from harness.report.precision import Precision, describe, find_precision
+from harness.report.precision import (
+    Precision,
+    describe,
+    describe_landmarks,
+    find_precision,
+    show_number,
+    show_power,
+)
 from harness.report.view import SignKind
 
 if TYPE_CHECKING:
@@ -66,8 +73,10 @@ def _precision(run: Run, precision: Precision) -> dict[str, Any]:
         "dtype": precision.dtype,
         "names": names,
         "sentences": sentences,
+        "landmarks": describe_landmarks(precision),
         "rows": [
-            (power, [_ulp(each[power]) if power in each else "" for each in values]) for power in powers
+            (show_power(power), [_ulp(each[power]) if power in each else "" for each in values])
+            for power in powers
         ],
         "plot": view_plot(
             plot_precision(precision),
@@ -79,7 +88,7 @@ def _precision(run: Run, precision: Precision) -> dict[str, Any]:
 
 
 def _ulp(value: float | None) -> str:
-    return "not finite" if value is None else f"{value:.3g}"
+    return "not finite" if value is None else show_number(value)
 
 
 def view_parity(run: Run) -> dict[str, Any]:

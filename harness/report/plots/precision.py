@@ -6,6 +6,7 @@ import math
 from typing import TYPE_CHECKING
 
 from harness.report.plots.draw import Spec, ink
+from harness.report.precision import SUPERSCRIPTS
 from harness.report.view import LAYER_TITLES
 
 if TYPE_CHECKING:
@@ -109,8 +110,8 @@ def plot_precision(precision: Precision, *, width: int = 470, height: int = 230)
     ]
     powers = [power for each in precision.series for power, _ in each.points]
     marks = [
-        {"power": each.power, "name": each.name, "top": top}
-        for each in precision.landmarks
+        {"power": each.power, "name": str(number), "top": top}
+        for number, each in enumerate(precision.landmarks, 1)
         if min(powers) <= each.power <= max(powers)
     ]
     y = {
@@ -118,7 +119,11 @@ def plot_precision(precision: Precision, *, width: int = 470, height: int = 230)
         "type": "quantitative",
         "title": "worst error, ULP",
         "scale": {"type": "log", "domain": [_LOWEST_ULP, top]},
-        "axis": {"labelExpr": "format(datum.value, '~e')", "values": _powers_of_ten(top), "grid": False},
+        "axis": {
+            "labelExpr": _superscript(10, "log(datum.value) / LN10"),
+            "values": _powers_of_ten(top),
+            "grid": False,
+        },
     }
     return {
         "width": width,
@@ -143,12 +148,20 @@ def name_series(precision: Precision) -> list[str]:
     ]
 
 
+def _superscript(base: int, exponent: str) -> str:
+    """A Vega expression for a power with a superscript exponent."""
+    digits = f"toString(round({exponent}))"
+    for digit, raised in SUPERSCRIPTS.items():
+        digits = f"replace({digits}, /{digit}/g, '{raised}')"
+    return f"'{base}' + {digits}"
+
+
 def _x() -> Spec:
     return {
         "field": "power",
         "type": "quantitative",
         "title": "norm of the row",
-        "axis": {"labelExpr": "'2^' + datum.value", "grid": False, "tickCount": 8},
+        "axis": {"labelExpr": _superscript(2, "datum.value"), "grid": False, "tickCount": 8},
     }
 
 
@@ -159,16 +172,8 @@ def _landmarks(marks: Sequence[Spec]) -> Spec:
         "layer": [
             {"mark": {"type": "rule", "color": ink("soft"), "strokeDash": [2, 3]}},
             {
-                "mark": {
-                    "type": "text",
-                    "angle": 270,
-                    "align": "right",
-                    "dx": -4,
-                    "dy": -4,
-                    "color": ink("soft"),
-                    "baseline": "bottom",
-                },
-                "encoding": {"text": {"field": "name"}, "y": {"value": 45}},
+                "mark": {"type": "text", "color": ink("soft"), "baseline": "bottom"},
+                "encoding": {"text": {"field": "name"}, "y": {"value": -3}},
             },
         ],
     }

@@ -141,5 +141,8 @@ def test_known_wrong_vectors_are_the_headline_of_a_page_that_passes() -> None:
     assert exit_code(run.judgement.verdict) == ExitCode.PASS
     page = render_html(run)
     assert '<div class="verdict red">' in page
-    assert "1 of 2 combinations return wrong vectors</h1>" in page
-    assert "PASS, nothing new: 1 of 2 combinations are usable; 1 returns wrong vectors, as expected." in page
+    assert "1 of 2 runnable combinations returns wrong vectors</h1>" in page
+    assert (
+        "PASS (exit code 0, nothing new): "
+        "1 of 2 combinations are usable; 1 returns wrong vectors, as expected."
+    ) in page

@@ -103,7 +103,7 @@ def test_what_changed_since_the_last_run_stands_at_the_top() -> None:
     assert view_changes(None) is None
     assert 'id="changes"' not in render_html(make_full_run())
     page = render_html(make_full_run(), Earlier(since=compare(past("run-1"), past("run-2"))))
-    assert page.index('id="changes"') < page.index('id="cells"')
+    assert page.index('href="#changes"') < page.index('id="map"')
     assert "Nothing got worse, nothing differs." in page
     worse = compare(past("run-1"), past("run-2", cell("a", case(outcome="fail"), status="failed", red=True)))
     page = render_html(make_full_run(), Earlier(since=worse))
