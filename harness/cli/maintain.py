@@ -18,6 +18,7 @@ from harness.cli.options import (
     parse_size,
     reports_option,
     store_option,
+    verbose_option,
 )
 from harness.cli.publishing import make_golden, write_canary
 from harness.cli.publishing import publish as publish_sweep
@@ -106,21 +107,22 @@ async def _write_locks(matrix: Matrix, settings: IndexSettings) -> None:
 @click.command()
 @click.argument("run", default=LATEST, metavar="[RUN]")
 @click.option("--open", "show", is_flag=True, help="Open the page in a browser.")
+@verbose_option
 @names_runs
 @reports_option
-def report(*, run: str, show: bool, reports: Path) -> int:
+def report(*, run: str, show: bool, verbose: bool, reports: Path) -> int:
     """Judge and render a run again.
 
     The default is `latest`.
     """
     folder = open_runs(reports).find_folder(run)
-    code = show_again(folder, reports)
+    code = show_again(folder, reports, verbose=verbose)
     if show:
         webbrowser.open((folder / ("gate.md" if is_gate(folder) else "index.html")).as_uri())
     return code
 
 
-def show_again(folder: Path, reports: Path) -> int:
+def show_again(folder: Path, reports: Path, *, verbose: bool = False) -> int:
     """Judge, render and show the run in a folder again; returns the exit code of its verdict."""
     if is_gate(folder):
         problems = find_problems(folder)
@@ -135,7 +137,7 @@ def show_again(folder: Path, reports: Path) -> int:
     earlier = make_renderer(reports)(judged, folder)
     for problem in stored.problems:
         click.echo(disarm_commands(f"note: {problem}"))
-    Screen(plain=True).show(judged, folder, earlier)
+    Screen(plain=True).show(judged, folder, earlier, verbose=verbose)
     _record_again(folder, reports)
     return exit_code(judged.judgement.verdict)
 

@@ -53,6 +53,9 @@ max_cells_option = click.option(
     show_default=True,
     help="Refuse a matrix with more cells.",
 )
+verbose_option = click.option(
+    "-v", "--verbose", is_flag=True, help="Show known divergences, limits and claims, too."
+)
 plain_option = click.option("--plain", is_flag=True, help="Print plain lines instead of a live board.")
 
 

@@ -149,11 +149,13 @@ class Screen:
         """Render the planned cells for this screen."""
         return render_cells(plan, width=self.width, color=self.color, unicode=self.unicode)
 
-    def show(self, run: Run, folder: Path, earlier: Earlier) -> None:
+    def show(self, run: Run, folder: Path, earlier: Earlier, *, verbose: bool = False) -> None:
         """Print the result of a run, the changes since the last one, and the path of the page."""
-        text = render_text(run, earlier, width=self.width, color=self.color, unicode=self.unicode)
+        text = render_text(
+            run, earlier, width=self.width, color=self.color, unicode=self.unicode, verbose=verbose
+        )
         click.echo(text, color=self.color)
-        click.echo(f"the page: {folder / 'index.html'}")
+        click.echo(f"The page: {folder / 'index.html'}")
 
     def show_gate(self, gate: Gate, folder: Path) -> None:
         """Print the decision of a gate and the path of its comment."""

@@ -18,6 +18,7 @@ from harness.cli.options import (
     matrix_option,
     max_cells_option,
     running_options,
+    verbose_option,
 )
 from harness.cli.screen import Screen
 from harness.errors import UsageError
@@ -38,6 +39,7 @@ from harness.sweep.interrupt import run_interruptibly
 @click.option(
     "--rounds", type=click.IntRange(1, MAX_ROUNDS), help="Latency rounds.  [default: of the matrix]"
 )
+@verbose_option
 @running_options
 def sweep(  # noqa: PLR0913 - one parameter an option
     *,
@@ -46,6 +48,7 @@ def sweep(  # noqa: PLR0913 - one parameter an option
     skip: tuple[str, ...],
     latency: bool,
     rounds: int | None,
+    verbose: bool,
     plain: bool,
     **running: Unpack[Running],
 ) -> int:
@@ -56,7 +59,7 @@ def sweep(  # noqa: PLR0913 - one parameter an option
     screen = Screen(plain=plain)
     run, earlier = run_interruptibly(_sweep(request, screen, make_renderer(running["reports"])))
     folder = running["reports"] / "runs" / run.plan.run
-    screen.show(run, folder, earlier)
+    screen.show(run, folder, earlier, verbose=verbose)
     record_finished(folder, running["reports"])
     return exit_code(run.judgement.verdict)
 

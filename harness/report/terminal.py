@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import TYPE_CHECKING
 
 from rich.console import Group, RenderableType
@@ -9,11 +10,13 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from harness.cell.interface import LAYERS
+from harness.cell.interface import LAYERS, QUESTIONS
 from harness.judge.claims import summarize_claim
+from harness.judge.outcomes import is_red
 from harness.records import Earlier
 from harness.report.console import STYLES, Alphabet, print_to_text
 from harness.report.escape import shorten
+from harness.report.headline import find_headline
 from harness.report.history.terminal import draw_group
 from harness.report.history.view import describe_compared, describe_comparison, describe_run, list_worse
 from harness.report.latency_view import (
@@ -24,7 +27,7 @@ from harness.report.latency_view import (
     summarize_families,
 )
 from harness.report.precision import recommend
-from harness.report.questions import count_wrong, describe_service, list_limits, list_questions
+from harness.report.questions import describe_service, list_limits, list_questions
 from harness.report.view import (
     LEGEND,
     axis_names,
@@ -124,10 +127,21 @@ ANSWER_STYLES: dict[Answered, str] = {
 }
 
 
-def render_text(
-    run: Run, earlier: Earlier = _FIRST, *, width: int = 80, color: bool = False, unicode: bool = True
+_TITLES = max(map(len, QUESTIONS.values()))
+_GROUPS_SHOWN = 2
+"""Groups of wrong cells in the last screen; the page has all."""
+
+
+def render_text(  # noqa: PLR0913 - by keyword only
+    run: Run,
+    earlier: Earlier = _FIRST,
+    *,
+    width: int = 80,
+    color: bool = False,
+    unicode: bool = True,
+    verbose: bool = False,
 ) -> str:
-    """Render a judged run for a terminal.
+    """Render a judged run for a terminal; what decides is in the last screen of 24 lines.
 
     Args:
         run: the judged run.
@@ -135,9 +149,10 @@ def render_text(
         width: columns of the terminal.
         color: whether to use escape sequences for colours.
         unicode: whether the encoding supports more than ASCII.
+        verbose: whether to show known divergences, limits, claims and the recommended normalizer, too.
     """
     writer = _Writer(run, earlier, Alphabet(unicode), width)
-    return print_to_text(Group(*writer.parts()), width=width, color=color, unicode=unicode)
+    return print_to_text(Group(*writer.parts(verbose=verbose)), width=width, color=color, unicode=unicode)
 
 
 class _Writer:
@@ -149,18 +164,13 @@ class _Writer:
         self._alphabet = alphabet
         self._width = width
 
-    def parts(self) -> Iterator[RenderableType]:
-        """Draw every part in order, the verdict first and last."""
-        run, verdict = self._run, self._verdict()
-        plan = run.plan
-        yield verdict
-        yield self._alphabet.text(f"Under test: {shorten(describe_service(plan.service))}")
-        yield self._alphabet.text(f"{plan.title}; matrix {plan.matrix}, run {plan.run}", "dim")
-        yield from self._questions()
+    def parts(self, *, verbose: bool) -> Iterator[RenderableType]:
+        """Draw every part in order; the last one says what to decide from."""
+        run = self._run
+        yield self._alphabet.text(f"{run.plan.title}; matrix {run.plan.matrix}, run {run.plan.run}", "dim")
         yield Text()
         yield draw_map(run, self._alphabet, self._width)
         yield self._legend()
-        yield self._alphabet.text(self._counts())
         if locks := describe_locks(run):
             yield self._alphabet.text(locks)
         yield from self._changes()
@@ -169,50 +179,65 @@ class _Writer:
             yield from self._heading("Red cells")
             for group in red:
                 yield from self._red_cells(group)
-        yield from self._expectations()
-        yield from self._limits()
+        yield from self._stale()
         yield from self._latency()
-        yield from self._claims()
-        yield from self._recommended()
+        if verbose:
+            yield from self._known()
+            yield from self._limits()
+            yield from self._claims()
+            yield from self._recommended()
         yield Text()
-        yield verdict
+        yield from self._decision(red)
+
+    def _decision(self, red: Sequence[Sequence[CellVerdict]]) -> Iterator[RenderableType]:
+        """Draw the last screen: headline, what is new, what is under test, answers, and what to do."""
+        found, run = find_headline(self._run), self._run
+        style = "bold red" if found.kind == "red" else VERDICT_STYLES[run.judgement.verdict]
+        yield self._alphabet.text(f"{self._alphabet.sign(found.kind)} {found.statement}", style)
+        for group in found.groups[:_GROUPS_SHOWN]:
+            remedy = f" To do: {group.remedy}." if group.remedy else ""
+            yield self._alphabet.text(f"{shorten(group.where, 200)}: {group.symptom}.{remedy}")
+        yield self._alphabet.text(shorten(found.news, 240))
+        yield self._alphabet.text(f"Under test: {shorten(describe_service(run.plan.service), 150)}")
+        yield from self._questions()
+        if red and red[0][0].advice:
+            yield self._alphabet.text(f"To do: {shorten(red[0][0].advice, 150)}", "bold")
+        yield Text()
+        yield self._alphabet.text(self._counts())
 
     def _heading(self, text: str) -> Iterator[RenderableType]:
         yield Text()
         yield self._alphabet.text(text, "bold")
 
-    def _verdict(self) -> Text:
-        judgement = self._run.judgement
-        return self._alphabet.text(
-            f"{judgement.verdict.upper()}: {shorten(judgement.sentence, 600)}",
-            "bold red" if count_wrong(self._run)[0] else VERDICT_STYLES[judgement.verdict],
-        )
-
     def _questions(self) -> Iterator[RenderableType]:
+        """Draw one line for each question; a reason that does not fit is left to the page."""
         rows = list_questions(self._run)
-        if not rows:
-            return
-        yield Text()
-        table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False, show_header=False)
-        table.add_column(no_wrap=True)
-        table.add_column(overflow="fold")
+        if rows:
+            yield Text()
+        room = max(0, self._width - _TITLES - 2)
         for row in rows:
-            style = ANSWER_STYLES[row.answer]
-            shown = self._alphabet.text(row.show(), style)
-            table.add_row(row.title, shown.append(f"  {shorten(row.because, 200)}", "dim"))
-        yield table
+            line = self._alphabet.text(f"{row.title.ljust(_TITLES)}  ")
+            line.append(self._alphabet.text(row.show(), ANSWER_STYLES[row.answer]))
+            left = room - len(row.show()) - 2
+            if len(row.because) <= left or (row.answer != "yes" and len(row.counts) == 1 and left > 0):
+                line.append(self._alphabet.text(f"  {shorten(row.because, left)}", "dim"))
+            yield line
 
     def _legend(self) -> Text:
         entries = (f"{self._alphabet.sign(kind)} {word}" for kind, word in LEGEND.items())
         return self._alphabet.text("   ".join(entries), "dim")
 
     def _counts(self) -> str:
-        counts, total = count_verdicts(self._run), len(self._run.judgement.cells)
-        parts = [f"{counts['ok']} of {total} cells ok"]
-        parts += [f"{counts[kind]} {kind}" for kind in ("expected", "red", "reused") if counts[kind]]
-        parts += filter(None, [describe_skipped(self._run)])
+        """Count the cases, and name the option that shows the known ones."""
+        outcomes = Counter(each.outcome for each in self._run.judgement.findings)
+        known = outcomes["xfail"] + outcomes["limit"] + outcomes["note"]
+        red = sum(count for outcome, count in outcomes.items() if is_red(outcome))
+        parts = [f"{outcomes['pass']} cases pass", f"{known} known or noted (-v shows them)" if known else ""]
+        parts += [f"{red} red" if red else "", describe_skipped(self._run)]
+        reused = count_verdicts(self._run)["reused"]
+        parts += [f"{reused} of {len(self._run.judgement.cells)} cells reused" if reused else ""]
         spent = self._run.seconds.get("total", sum(self._run.seconds.values()))
-        return ", ".join(parts) + (f"; {show_seconds(spent)}" if spent else "")
+        return ", ".join(filter(None, parts)) + (f"; {show_seconds(spent)}" if spent else "")
 
     def _changes(self) -> Iterator[RenderableType]:
         """Draw the changes since the last run: worse ones in full, the others as a number."""
@@ -244,12 +269,14 @@ class _Writer:
             yield self._alphabet.indent(text, 4)
         yield self._alphabet.indent(only_command(self._run, shorten(first.cell)), 4, "dim")
 
-    def _expectations(self) -> Iterator[RenderableType]:
+    def _stale(self) -> Iterator[RenderableType]:
         stale = self._run.judgement.stale_expectations
         if stale:
             yield from self._heading("Expectations that match nothing (remove them)")
             for each in stale:
                 yield self._alphabet.indent(f"{self._alphabet.sign('red')} {shorten(each)}", style="red")
+
+    def _known(self) -> Iterator[RenderableType]:
         known = known_divergences(self._run)
         if known:
             yield from self._heading("Diverges as expected")

@@ -48,7 +48,7 @@ def test_nothing_is_said_that_was_not_measured() -> None:
 
 def test_every_rendering_for_people_says_where_it_is() -> None:
     run = make_measured()
-    for text in (render_html(run), render_markdown(run), render_text(run, width=200)):
+    for text in (render_html(run), render_markdown(run), render_text(run, width=200, verbose=True)):
         assert "harness.cell.normalizers:stable" in text
         assert "harness/cell/normalizers.py" in text
         assert "it passes 1 of 1 cases" in text

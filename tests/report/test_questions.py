@@ -177,7 +177,7 @@ def test_limits_are_grouped_by_their_margin_and_shown_everywhere() -> None:
     decision = decide(run.judgement)
     assert list_limits(decision.limits) == [replace(each, cells=1) for each in LIMITS]
     gate = msgspec.structs.replace(make_gate(), decision=decision)
-    texts = (render_text(run, width=200), render_markdown(run), render_html(run))
+    texts = (render_text(run, width=200, verbose=True), render_markdown(run), render_html(run))
     for text in (*texts, render_gate_markdown(gate), render_gate_text(gate, width=200)):
         assert "breaks at norm 256 in float32; the embeddings reach 8 (factor 32)" in text
 

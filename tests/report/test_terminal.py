@@ -12,22 +12,7 @@ from harness.report.markdown import render_markdown
 from harness.report.page.html import render_html
 from harness.report.terminal import render_text
 
-
-def test_every_rendering_counts_the_cases_that_were_skipped() -> None:
-    for render in (render_text, render_markdown, render_html):
-        assert "2 cases skipped" in render(make_small_run())
-        assert "cases skipped" not in render(make_run(make_plan(make_planned()), make_result()))
-
-
-def test_text_tells_the_whole_story_in_ascii_too() -> None:
-    told = render_text(make_small_run(), unicode=False)
-    story, claims = told.split("\nDocumented claims\n")
-    assert (
-        story
-        == """\
-REGRESSED: 1 of 2 cells is red: new.
-Under test: service.embed:Embedder, the manual normalizer of the harness, model
-model
+STORY = """\
 NumPy x sentence-transformers; matrix compat, run run-1
 
 cell status   ENV API L0 L1 L2 L3 RT GOLD
@@ -35,7 +20,6 @@ base + ok     +   .   ~1 .  -  .  .  .
 new  x failed +   .   x1 .  -  .  .  .
 + all pass   * pass, with limits or notes   ~ diverges as expected   x red   ?
 missing   - skipped   . not asked or not run
-1 of 2 cells ok, 1 red, 2 cases skipped; 61 s
 
 Red cells
   x failed: new
@@ -44,15 +28,45 @@ Red cells
     Advice: Use the stable normalizer.
     nox -s compat -- --only new
 
-Diverges as expected
-  ~ sums in float16 [l0.parity: 1 in 1 of the cells]
-
 Latency, ratio to the baseline (informative; noise floor 1.10x)
   scenarios                 batches  lowest  highest  noise
   normalize.manual.float32  32        2.00x    2.00x  1.10x
 """
-    )
-    assert claims.endswith("\n\nREGRESSED: 1 of 2 cells is red: new.\n")
+
+DECISION = """
+x REGRESSED
+REGRESSED (exit code 1): 1 of 2 cells is red: new.
+Under test: service.embed:Embedder, the manual normalizer of the harness, model
+model
+To do: Use the stable normalizer.
+
+4 cases pass, 1 known or noted (-v shows them), 1 red, 2 cases skipped; 61 s
+"""
+
+
+def test_every_rendering_counts_the_cases_that_were_skipped() -> None:
+    for render in (render_text, render_markdown, render_html):
+        assert "2 cases skipped" in render(make_small_run())
+        assert "cases skipped" not in render(make_run(make_plan(make_planned()), make_result()))
+
+
+def test_text_tells_the_whole_story_in_ascii_too() -> None:
+    told = render_text(make_small_run(), unicode=False, verbose=True)
+    story, rest = told.split("\nDiverges as expected\n")
+    assert story == STORY
+    known, _, claims = rest.partition("\nDocumented claims\n")
+    assert known == "  ~ sums in float16 [l0.parity: 1 in 1 of the cells]\n"
+    assert claims.endswith(DECISION)
+
+
+def test_what_is_known_is_shown_only_where_it_is_asked_for() -> None:
+    assert render_text(make_small_run(), unicode=False) == f"{STORY}{DECISION}"
+
+
+def test_what_decides_fits_into_a_screen_of_24_lines() -> None:
+    lines = render_text(make_full_run("a b" * 99), unicode=False).splitlines()
+    first = next(number for number, line in enumerate(lines) if line.startswith("x REGRESSED"))
+    assert len(lines) - first <= 22  # and the path of the page, and the prompt
 
 
 @pytest.mark.parametrize("width", [40, 80, 200])
@@ -74,7 +88,7 @@ def test_text_puts_axes_in_columns_where_ids_are_too_long() -> None:
 def test_text_has_colour_only_where_it_is_asked_for() -> None:
     run = make_small_run()
     coloured, plain = render_text(run, color=True), render_text(run)
-    assert "\x1b[1;31mREGRESSED" in coloured
+    assert "\x1b[1;31m✗ REGRESSED" in coloured
     assert re.sub(r"\x1b\[[0-9;]*m", "", coloured).split() == plain.split()
 
 
