@@ -1,4 +1,4 @@
-"""The commands ``history``, ``compare``, ``export`` and ``trends``, which read earlier runs."""
+"""The commands that show what is there: earlier runs, and what a word of the harness means."""
 
 from __future__ import annotations
 
@@ -9,14 +9,17 @@ from pathlib import Path
 import click
 import msgspec
 
+from harness.cell.interface import load_checks
 from harness.cli.earlier import MAX_RUNS, make_trends, open_history_of, open_runs, show_note
 from harness.cli.options import names_runs, reports_option
-from harness.cli.screen import Screen
+from harness.cli.screen import Screen, fit
 from harness.errors import ExitCode, UsageError
 from harness.files import write_output
 from harness.judge.compare import DEFAULT_MOVED
 from harness.judge.compare import compare as compare_snapshots
+from harness.matrix.read import find_documents
 from harness.redaction import redact
+from harness.report.explain import find_explanations, list_explanations, render_explanations, suggest_subjects
 from harness.report.history.markdown import render_comparison_json, render_comparison_markdown
 from harness.report.history.terminal import render_comparison_text, render_history_text, render_trends_text
 from harness.report.measurements import render_measurements_of
@@ -181,4 +184,29 @@ def trends(*, matrix: str | None, everything: bool, as_json: bool, reports: Path
     click.echo(text, color=screen.color, nl=False)
 
 
-COMMANDS = (history, compare, export, trends)
+@click.command()
+@click.argument("subject")
+def explain(*, subject: str) -> None:
+    """Explain a check, an exit code, a key of a matrix or a term.
+
+    Examples: `harness explain l2.parity`, `harness explain 4`, `harness explain pass-env`.
+    """
+    known = list_explanations(load_checks(), find_documents())
+    found = find_explanations(subject, known)
+    if not found:
+        near = suggest_subjects(subject, known)
+        similar = (
+            f"; similar: {', '.join(near)}" if near else "; `harness schema` lists every key of a result"
+        )
+        raise UsageError(f"{subject!r} is no check, exit code, key of a matrix or term{similar}")
+    if len(found) > _MOST:
+        names = ", ".join(each.names[0] for each in found)
+        click.echo(fit(f"{subject} is a part of {len(found)} names; give one of them:\n{names}", sys.stdout))
+        return
+    click.echo(fit(render_explanations(found, width=Screen(plain=True).width), sys.stdout))
+
+
+_MOST = 6
+"""Explanations that are printed at most; more are listed by name."""
+
+COMMANDS = (history, compare, export, trends, explain)

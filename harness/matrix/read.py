@@ -115,11 +115,27 @@ def _included(entry: dict[str, str | tuple[str, ...]], row: dict[str, str]) -> M
 
 PACKAGE = Path(__file__).resolve().parents[1]
 
+DOCUMENTS = {
+    "README": "README.md",
+    "CONTRIBUTING": "CONTRIBUTING.md",
+    "matrices": "matrices/README.md",
+    "reports": "reports/README.md",
+}
+"""Name -> path in a checkout, of documents that ``harness explain`` quotes."""
+
 
 def shipped_matrices() -> Path:
     """The folder of the shipped matrices, in the wheel or in the checkout."""
     installed = PACKAGE / "data" / "matrices"
     return installed if installed.is_dir() else PACKAGE.parent / "matrices"
+
+
+def find_documents() -> dict[str, Path]:
+    """The documents of the project by name, in the wheel or in the checkout."""
+    installed = PACKAGE / "data" / "documents"
+    if installed.is_dir():
+        return {name: installed / f"{name}.md" for name in DOCUMENTS}
+    return {name: PACKAGE.parent / path for name, path in DOCUMENTS.items()}
 
 
 def is_shipped(matrix: Matrix) -> bool:

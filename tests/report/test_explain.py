@@ -1,0 +1,74 @@
+"""Explanations of checks, exit codes, keys and terms, from the documents as they are."""
+
+from __future__ import annotations
+
+import pytest
+
+from harness.cell.interface import load_checks
+from harness.errors import ExitCode
+from harness.matrix.read import find_documents
+from harness.report.explain import (
+    Explanation,
+    explain_keys,
+    explain_table,
+    find_explanations,
+    list_explanations,
+    render_explanations,
+    suggest_subjects,
+)
+
+KNOWN = list_explanations(load_checks(), find_documents())
+
+
+@pytest.mark.parametrize(
+    ("subject", "names", "kind"),
+    [
+        ("l2.parity/manual/float32", ("l2.parity",), "check of layer L2"),
+        ("RT.THREADS", ("rt.threads",), "check of layer RT"),
+        ("4", ("4",), "exit code"),
+        ("pass-env", ("subject.pass-env", "pass-env"), "key in [subject] of a matrix"),
+        ("subject.pass-env", ("subject.pass-env", "pass-env"), "key in [subject] of a matrix"),
+        ("corpus", ("corpus",), "key of a matrix"),
+        ("drift", ("drift",), "term"),
+        ("a/a", ("baseline", "candidate", "A/A"), "term"),
+        ("GOLD", ("GOLD",), "layer of checks"),
+    ],
+)
+def test_a_subject_is_found_by_its_name(subject: str, names: tuple[str, ...], kind: str) -> None:
+    found = find_explanations(subject, KNOWN)
+    assert (found[0].names, found[0].kind) == (names, kind)
+    assert all(found[0].text)
+
+
+def test_every_exit_code_is_explained() -> None:
+    codes = {name for each in KNOWN if each.kind == "exit code" for name in each.names}
+    assert {str(int(code)) for code in ExitCode if code != ExitCode.INTERRUPTED} <= codes
+
+
+def test_a_part_of_a_name_finds_all_that_have_it() -> None:
+    found = {each.names[0] for each in find_explanations("parity", KNOWN)}
+    assert {"l2.parity", "l0.parity-zero"} <= found
+    assert find_explanations("nonsense", KNOWN) == ()
+    assert suggest_subjects("l2.partiy", KNOWN)[0] == "l2.parity"
+
+
+def test_a_table_ends_where_another_begins() -> None:
+    first = "| word | means |\n| --- | --- |\n| `a`, b | one; two |\n"
+    document = f"{first}\n| x | y | z |\n| --- | --- | --- |\n| 1 | 2 | 3 |\n"
+    assert list(explain_table(document, "word", "term")) == [Explanation(("a", "b"), "term", ("one; two",))]
+    assert list(explain_table(document, "other", "term")) == []
+
+
+def test_keys_are_those_of_the_commented_example() -> None:
+    document = 'Text.\n```toml\ntitle = "x"   # shown first\n\n[gate]   # limits\nlatency = 1.05\n```\n'
+    assert list(explain_keys(document)) == [
+        Explanation(("title",), "key of a matrix", ("Shown first", 'Example: title = "x"')),
+        Explanation(("gate", "[gate]"), "table of a matrix", ("limits",)),
+        Explanation(("gate.latency", "latency"), "key in [gate] of a matrix", ("Example: latency = 1.05",)),
+    ]
+
+
+def test_an_explanation_fits_a_terminal() -> None:
+    text = render_explanations(find_explanations("l2.parity", KNOWN))
+    assert max(map(len, text.splitlines())) <= 80
+    assert text.startswith("l2.parity (check of layer L2)\n")
