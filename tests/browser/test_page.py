@@ -184,6 +184,63 @@ def test_a_link_from_outside_opens_its_cell(opener: Opener) -> None:
     page.locator("#cell-7").wait_for(state="visible")
 
 
+def test_a_cell_opens_beside_the_map_and_closes_by_escape_and_back(opener: Opener) -> None:
+    page = opener(render("every-status")).page
+    slot, panel = page.locator(".slot[href='#cell-2']"), page.locator("#panel")
+    assert not panel.is_visible()
+    slot.click()
+    assert panel.is_visible()
+    assert (panel.locator("strong").first.inner_text(), panel.locator("#cell-2").count()) == ("red", 1)
+    assert page.evaluate("location.hash") == "#cell-2"
+    assert slot.get_attribute("aria-current") == "true"
+    page.keyboard.press("Escape")
+    assert not panel.is_visible()
+    assert page.evaluate("document.activeElement.getAttribute('href')") == "#cell-2"
+    assert page.locator("details[data-cell='2'] #cell-2").count() == 1
+    slot.click()
+    page.locator(".slot[href='#cell-7']").click()
+    assert panel.locator("#cell-7").count() == 1
+    page.go_back()
+    assert panel.locator("#cell-2").count() == 1
+    page.get_by_role("button", name="Close").click()
+    assert not panel.is_visible()
+
+
+def test_a_filter_is_in_the_address_and_comes_back_with_it(opener: Opener) -> None:
+    page = opener(render("every-status")).page
+    page.get_by_role("searchbox", name="Text").fill("last words")
+    assert page.evaluate("location.hash") == "#?text=last+words"
+    page.locator(".slot:visible").first.click()
+    assert page.evaluate("location.hash") == "#cell-2?text=last+words"
+    page.reload()
+    assert page.locator("#panel #cell-2").count() == 1
+    assert page.locator("#filter output").inner_text().startswith("1 of ")
+    page.get_by_role("searchbox", name="Text").fill("no such thing")
+    assert page.locator("#filter output").inner_text() == "nothing matches: clear the filter"
+    page.get_by_role("button", name="Clear").click()
+    page.wait_for_function("document.querySelector('#filter output').textContent.startsWith('all ')")
+    assert page.evaluate("location.hash") == "#cell-2"
+
+
+def test_a_filter_finds_the_words_of_the_map_and_of_known_divergences(opener: Opener) -> None:
+    page = opener(render("real")).page
+    for text, count in (("not finite", 6), ("l2.parity", 6), ("no install", 8), ("openvino up to 2025.2", 6)):
+        page.get_by_role("searchbox", name="Text").fill(text)
+        assert (text, page.locator("#cell-table tr[data-cell]:visible").count()) == (text, count)
+
+
+@pytest.mark.parametrize(("width", "height"), [(1440, 900), (390, 844)])
+def test_the_first_viewport_says_what_to_do(opener: Opener, width: int, height: int) -> None:
+    page = opener(render("real")).page
+    page.set_viewport_size({"width": width, "height": height})
+    wanted = [page.locator("h1"), page.locator(".news"), *page.locator(".tiles li").all()]
+    if width == 1440:
+        wanted += [page.locator("nav"), *page.locator(".facets .slot").all()]
+    lowest = max(each.bounding_box()["y"] + each.bounding_box()["height"] for each in wanted)  # type: ignore[index]
+    assert lowest <= height
+    assert "6 of 28 runnable combinations return wrong vectors" in page.locator("h1").inner_text()
+
+
 def test_every_link_leads_somewhere(look: Look) -> None:
     page = look("real").page
     lost = page.evaluate(
