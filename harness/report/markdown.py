@@ -8,6 +8,8 @@ from harness.cell.interface import LAYERS
 from harness.judge.claims import summarize_claim
 from harness.records import Earlier
 from harness.report.escape import code_span, disarm_commands, escape_markdown, fit_rows
+from harness.report.grid import lay_out
+from harness.report.headline import Headline, Slot, find_headline, view_slots
 from harness.report.history.markdown import render_since
 from harness.report.latency_view import (
     describe_wrong,
@@ -38,7 +40,7 @@ from harness.report.view import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from harness.records import Run
 
@@ -59,8 +61,12 @@ def render_markdown(run: Run, earlier: Earlier = _FIRST) -> str:
         f"{code_span(run.plan.run, table=False)}: {total} cells, {counts['ok']} ok, {known} otherwise "
         f"as expected, {counts['red']} red, {counts['reused']} reused{', ' if skipped else ''}{skipped}."
     )
+    found = find_headline(run)
     lines = [
-        f"**{judgement.verdict.upper()}**: {escape_markdown(judgement.sentence, 600)}",
+        f"**{SIGNS[found.kind][0]} {found.statement}**",
+        "",
+        *_wrong(found),
+        f"{escape_markdown(found.news, 640)}",
         "",
         f"Under test: {code_span(describe_service(run.plan.service), table=False)}.",
         *_questions(run),
@@ -68,6 +74,7 @@ def render_markdown(run: Run, earlier: Earlier = _FIRST) -> str:
         summary,
         *(f"{locks}." for locks in filter(None, [describe_locks(run)])),
         *(render_since(earlier.since) if earlier.since is not None else ()),
+        *_compatible(run),
         *_map(run),
         *_red(run),
         *_expectations(run),
@@ -79,6 +86,31 @@ def render_markdown(run: Run, earlier: Earlier = _FIRST) -> str:
         *_recommended(run),
     ]
     return disarm_commands("\n".join(lines) + "\n")
+
+
+def _wrong(found: Headline) -> Iterator[str]:
+    """The groups of cells with wrong vectors, with what to do."""
+    for group in found.groups:
+        remedy = escape_markdown(f"To do: {group.remedy}.") if group.remedy else ""
+        yield f"- {code_span(group.where, 300)}: {group.symptom}. {remedy}".rstrip()
+    if found.groups:
+        yield ""
+
+
+def _compatible(run: Run) -> Iterator[str]:
+    """The map of versions, a table for each facet, with what the page shows in each cell."""
+    slots, found = view_slots(run), lay_out(run)
+    for facet in found.facets:
+        header = [f"{found.row_axis} \\ {found.column_axis}".rstrip(" \\"), *map(code_span, facet.columns)]
+        rows = [
+            [code_span(row.value), *(_show_slot(slot, slots) for slot in row.slots)] for row in facet.rows
+        ]
+        title = f"Compatible versions, {facet.title}" if facet.title else "Compatible versions"
+        yield from _table(escape_markdown(title), header, rows)
+
+
+def _show_slot(cells: Sequence[str], slots: Mapping[str, Slot]) -> str:
+    return ", ".join(f"{SIGNS[slots[cell].kind][0]} {slots[cell].text}" for cell in cells if cell in slots)
 
 
 def _questions(run: Run) -> Iterator[str]:

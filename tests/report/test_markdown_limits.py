@@ -34,7 +34,7 @@ def test_a_summary_that_is_too_large_is_cut_and_says_so() -> None:
     assert sum(len(each.message) for each in run.judgement.findings) > SUMMARY_BYTES
     assert len(told.encode()) < SUMMARY_BYTES
     assert " of 6000 rows are cut off here; the page and results.json have all.**" in told
-    assert told.startswith("**REGRESSED**: 60 of 60 cells are red")
+    assert told.startswith("**✗ REGRESSED**\n\nREGRESSED (exit code 1): 60 of 60 cells are red")
 
 
 def test_a_summary_that_fits_is_whole() -> None:

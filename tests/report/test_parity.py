@@ -57,11 +57,11 @@ def test_precision_of_each_formula_and_the_cells_that_agree_on_it() -> None:
     )
     assert [describe(each) for each in found.series] == [
         (
-            "manual: up to 0.7 ULP for norms from 2^0 to 2^0; "
-            "below that up to 2e+03 ULP, above that up to 2e+03 ULP."
+            "manual: up to 0.7 ULP for norms from 2⁰ to 2⁰; "
+            "below that up to 2000 ULP, above that up to 2000 ULP."
         ),
-        "manual: up to 0.7 ULP for norms from 2^0 to 2^14; below that up to 2e+03 ULP.",
-        "reference: up to 0.8 ULP for norms from 2^-14 to 2^0; above that no finite number.",
+        "manual: up to 0.7 ULP for norms from 2⁰ to 2¹⁴; below that up to 2000 ULP.",
+        "reference: up to 0.8 ULP for norms from 2⁻¹⁴ to 2⁰; above that no finite number.",
     ]
 
 
