@@ -79,7 +79,12 @@ def _judge(
     ran = bool(measured) or any(cell.status in _DIED for cell in cells)
     red = [cell for cell in cells if cell.red]
     baseline = next((cell for cell in cells if cell.cell == plan.baseline), None)
-    broken = [cell for cell in red if _is_regression(cell) and not _is_unmeasured(cell, baseline, findings)]
+    wrong = {each.cell for each in findings if each.outcome in {"fail", "xpass"}}
+    broken = [
+        cell
+        for cell in red
+        if _is_regression(cell) and (cell.cell in wrong or not _is_unmeasured(cell, baseline))
+    ]
     comparison, failing = _explain(baseline, broken, findings)
     regressed = _list_red(len(plan.cells), broken, stale, comparison)
     if ran and not any(each.outcome == "pass" for each in measured):
@@ -104,11 +109,10 @@ def _judge_environments(red: Sequence[CellVerdict]) -> tuple[Verdict, str] | Non
     return None
 
 
-def _is_unmeasured(cell: CellVerdict, baseline: CellVerdict | None, findings: Sequence[Finding]) -> bool:
-    """Whether a red cell has no wrong value but open questions, which are open in the baseline too."""
-    mine = [each for each in findings if each.cell == cell.cell and is_red(each.outcome)]
+def _is_unmeasured(cell: CellVerdict, baseline: CellVerdict | None) -> bool:
+    """Whether a cell without a wrong value is red for open questions, which are open in the baseline too."""
     open_questions = _list_unanswered(cell)
-    if not open_questions or any(each.outcome in {"fail", "xpass"} for each in mine):
+    if not open_questions:
         return False
     open_there = _list_unanswered(baseline, "not measured", "not asked") if baseline else set()
     return baseline is None or not baseline.answers or open_questions <= open_there

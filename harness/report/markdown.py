@@ -30,6 +30,7 @@ from harness.report.view import (
     count_verdicts,
     describe_locks,
     describe_skipped,
+    findings_by_cell,
     group_red,
     known_divergences,
     list_red_checks,
@@ -167,6 +168,7 @@ def _map(run: Run) -> Iterator[str]:
 
 
 def _red(run: Run) -> Iterator[str]:
+    findings = findings_by_cell(run)
     rows = [
         [
             " ".join(code_span(cell.cell) for cell in group),
@@ -187,7 +189,7 @@ def _red(run: Run) -> Iterator[str]:
             escape_markdown(each.advice),
         ]
         for group in group_red(run)
-        for each in list_red_checks(run, group[0].cell)
+        for each in list_red_checks(findings.get(group[0].cell, []))
     ]
     header = ["cell", "layer", "check", "cases", "first case", "advice"]
     yield from _table("Every red check", header, checks if len(checks) > len(rows) else [])

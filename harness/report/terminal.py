@@ -35,6 +35,7 @@ from harness.report.view import (
     count_verdicts,
     describe_locks,
     describe_skipped,
+    findings_by_cell,
     group_red,
     known_divergences,
     list_red_checks,
@@ -160,6 +161,7 @@ class _Writer:
 
     def __init__(self, run: Run, earlier: Earlier, alphabet: Alphabet, width: int) -> None:
         self._run = run
+        self._findings = findings_by_cell(run)
         self._since = earlier.since
         self._alphabet = alphabet
         self._width = width
@@ -264,7 +266,7 @@ class _Writer:
         yield self._alphabet.indent(shorten(first.reason, 400), 4)
         if first.advice:
             yield self._alphabet.indent(f"Advice: {shorten(first.advice, 400)}", 4)
-        for each in list_red_checks(self._run, first.cell)[1:]:
+        for each in list_red_checks(self._findings.get(first.cell, []))[1:]:
             text = f"{each.layer} {each.check}, cases: {each.cases}; {shorten(each.message, 160)}"
             yield self._alphabet.indent(text, 4)
         yield self._alphabet.indent(only_command(self._run, shorten(first.cell)), 4, "dim")

@@ -244,13 +244,13 @@ class RedCheck:
     advice: str
 
 
-def list_red_checks(run: Run, cell: str) -> list[RedCheck]:
-    """List the red checks of a cell, the lowest layer first; none if the cell is red as a whole.
+def list_red_checks(findings: Sequence[Finding]) -> list[RedCheck]:
+    """List the red checks among the findings of a cell, the lowest layer first; none if it is red as a whole.
 
     Checks that end in the same exception are one entry: there is one cause behind them.
     """
     grouped: dict[str, list[Finding]] = defaultdict(list)
-    for finding in sort_by_layer(broken_findings(findings_by_cell(run).get(cell, []))):
+    for finding in sort_by_layer(broken_findings(findings)):
         grouped[find_exception(finding) or check_of(finding.check)].append(finding)
     return [
         RedCheck(

@@ -52,7 +52,7 @@ def sweep(
                 results.append(result(name, changes.get(name, lambda _: None)))
             else:
                 results.append(make_result(name, cases=(), status=status))
-    wrong = [case for case in (PARITY, "gold.recorded") if changes]
+    wrong = tuple(case for case in (PARITY, "gold.recorded") if changes)
     expectations = [
         Expectation(check=wrong, reason="NaN", where=KNOWN.where)
     ] if known and wrong else []  # fmt: skip

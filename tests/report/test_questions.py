@@ -30,7 +30,7 @@ from harness.report.questions import (
     list_questions,
 )
 from harness.report.terminal import render_text
-from harness.report.view import group_red, list_red_checks
+from harness.report.view import findings_by_cell, group_red, list_red_checks
 
 
 @pytest.mark.parametrize(
@@ -287,7 +287,7 @@ def test_one_exception_behind_many_answers_is_told_once() -> None:
     told = [row.because for row in list_questions(run)[:-1]]
     assert [text for text in told if "KeyError" in text] == told[:1]
     assert all(text.startswith("the same reason (") for text in told[1:])
-    assert list_red_checks(run, "candidate")[1:] == []
+    assert list_red_checks(findings_by_cell(run)["candidate"])[1:] == []
     gate = msgspec.structs.replace(make_gate(), decision=decide(run.judgement))
     assert [row.because for row in list_gate_questions(gate)[:-1]] == told
     assert len(group_findings(gate.decision.before)) == 1

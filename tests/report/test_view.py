@@ -5,14 +5,14 @@ from support.runs import CASES, make_case, make_plan, make_planned, make_result,
 from harness.report.markdown import render_markdown
 from harness.report.page.html import render_html
 from harness.report.terminal import render_text
-from harness.report.view import RedCheck, describe_machine, list_red_checks
+from harness.report.view import RedCheck, describe_machine, findings_by_cell, list_red_checks
 
 
 def test_every_red_check_is_told_and_not_only_the_first() -> None:
     cases = [make_case(case, "fail", message="is off") for case in CASES[1:]]
     result = make_result("a", cases=[make_case(CASES[0]), *cases], status="failed")
     run = make_run(make_plan(make_planned("a")), result)
-    assert list_red_checks(run, "a") == [
+    assert list_red_checks(findings_by_cell(run)["a"]) == [
         RedCheck(
             check="l0.parity",
             layer="L0",

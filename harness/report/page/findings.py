@@ -18,6 +18,7 @@ from harness.report.view import (
     axis_names,
     claim_example,
     claim_kind,
+    findings_by_cell,
     group_red,
     known_divergences,
     list_red_checks,
@@ -46,11 +47,11 @@ _HOLDS: dict[bool | None, tuple[SignKind, str]] = {
 
 def view_red(run: Run) -> list[dict[str, Any]]:
     """View the red cells, grouped by reason."""
-    anchors, groups = anchor_cells(run), group_red(run)
+    anchors, groups, findings = anchor_cells(run), group_red(run), findings_by_cell(run)
     room = max(3, _CHECKS_IN_ALL // max(1, len(groups)))
     found = []
     for group in groups:
-        checks = list_red_checks(run, group[0].cell)[1:]
+        checks = list_red_checks(findings.get(group[0].cell, []))[1:]
         found.append(
             {
                 "status": group[0].status,
