@@ -179,17 +179,19 @@ _FIRST = Earlier()
 
 def render_html(run: Run, earlier: Earlier = _FIRST) -> str:
     """Render a judged run as one page of HTML, with the comparison with ``earlier`` runs."""
-    style, script = ((_PAGE / name).read_text(encoding="utf-8") for name in ("page.css", "page.js"))
+    script = (_PAGE / "page.js").read_text(encoding="utf-8")
+    return render_template(
+        "index.html.j2", script=script, script_hash=hash_source(script), **_view(run, earlier)
+    )
+
+
+def render_template(name: str, **view: object) -> str:
+    """Render a template with the style sheet of all pages; every text is scrubbed and escaped."""
+    style = (_PAGE / "page.css").read_text(encoding="utf-8")
     environment = Environment(
         loader=FileSystemLoader(_PAGE), autoescape=True, undefined=StrictUndefined, finalize=_clean
     )
-    return environment.get_template("index.html.j2").render(
-        style=style,
-        style_hash=hash_source(style),
-        script=script,
-        script_hash=hash_source(script),
-        **_view(run, earlier),
-    )
+    return environment.get_template(name).render(style=style, style_hash=hash_source(style), **view)
 
 
 def hash_source(text: str) -> str:

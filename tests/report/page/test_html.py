@@ -1,9 +1,9 @@
 from __future__ import annotations
 
 import re
-from html.parser import HTMLParser
 from xml.etree import ElementTree
 
+from support.pages import read_page
 from support.runs import make_case, make_full_run, make_plan, make_planned, make_result, make_run
 from support.services import CHECKS, broken, cases_of, result
 
@@ -20,37 +20,6 @@ EVIL = (
     "<script>alert(1)</script> | `tick` ]]> \x1b[31m\x00 </td></table>\n::set-output name=x::y\n"
     "##[command] @everyone {{ 7*7 }} \u202e & 'quote\" \ud800"
 )
-
-
-class _Page(HTMLParser):
-    """Gathers the tags, what they refer to, and the text of a page."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.tags: set[str] = set()
-        self.links: list[str] = []
-        self.anchors: set[str] = set()
-        self.text = ""
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.tags.add(tag)
-        for name, value in attrs:
-            assert not name.startswith("on")
-            assert name != "style"
-            if name in {"src", "href", "action", "data", "srcset"}:
-                self.links.append(value or "")
-            if name == "id":
-                self.anchors.add(value or "")
-
-    def handle_data(self, data: str) -> None:
-        self.text += data
-
-
-def read_page(text: str) -> _Page:
-    page = _Page()
-    page.feed(text)
-    page.close()
-    return page
 
 
 def test_html_is_self_contained_and_says_everything() -> None:
