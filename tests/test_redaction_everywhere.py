@@ -57,7 +57,14 @@ def test_a_gate_leaves_no_credential(front: Front, capsys: pytest.CaptureFixture
     assert leaks(front.folder / "reports") + leaks(front.folder / "store") == []
     note = "requirements.txt:1: -ihttps://redacted@index.example/simple is ignored: pip's settings apply"
     assert note in front.read().question.notes
-    for name in ("gate.json", "gate.md", "results.json", "junit.xml", "cells/candidate/log.txt"):
+    for name in (
+        "gate.json",
+        "gate.md",
+        "index.html",
+        "results.json",
+        "junit.xml",
+        "cells/candidate/log.txt",
+    ):
         assert "index.example" in (front.runs[-1] / name).read_text(encoding="utf-8"), name
     assert (front.folder / "reports/runs/history.sqlite3").exists()
     assert front.command("report", str(front.runs[-1])) == 1

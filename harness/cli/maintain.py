@@ -22,7 +22,7 @@ from harness.cli.options import (
 )
 from harness.cli.publishing import make_golden, write_canary
 from harness.cli.publishing import publish as publish_sweep
-from harness.cli.rendering import render_gate
+from harness.cli.rendering import find_page, render_gate
 from harness.cli.screen import Screen
 from harness.errors import ExitCode, UsageError
 from harness.gate.run_gate import decide_again, find_problems, is_gate
@@ -118,7 +118,7 @@ def report(*, run: str, show: bool, verbose: bool, reports: Path) -> int:
     folder = open_runs(reports).find_folder(run)
     code = show_again(folder, reports, verbose=verbose)
     if show:
-        webbrowser.open((folder / ("gate.md" if is_gate(folder) else "index.html")).as_uri())
+        webbrowser.open(find_page(folder).as_uri())
     return code
 
 

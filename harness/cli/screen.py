@@ -15,6 +15,7 @@ import click
 from rich.console import Console, RenderableType
 from rich.live import Live
 
+from harness.cli.rendering import find_page
 from harness.records import Earlier, Gate, Plan, Progress, Run
 from harness.redaction import redact
 from harness.report.console import BoardState, draw_board, plain_line, render_cells
@@ -158,7 +159,9 @@ class Screen:
         click.echo(f"The page: {folder / 'index.html'}")
 
     def show_gate(self, gate: Gate, folder: Path) -> None:
-        """Print the decision of a gate and the path of its comment."""
+        """Print the decision of a gate and the paths of its comment and page."""
         text = render_gate_text(gate, width=self.width, color=self.color, unicode=self.unicode)
         click.echo(text, color=self.color)
-        click.echo(f"the comment: {folder / 'gate.md'}")
+        click.echo(f"The comment: {folder / 'gate.md'}")
+        if (page := find_page(folder)).name != "gate.md":
+            click.echo(f"The page: {page}")

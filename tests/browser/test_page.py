@@ -17,11 +17,14 @@ from perf.pasts import write_history
 from perf.rendering import multiply
 from planted.command import ROOT
 from playwright.sync_api import Browser, Page
+from support.gate_samples import make_culprit, make_gate
+from support.pages import far, make_compared, make_cost
 from support.runs import make_full_run, make_plan, make_run
 
 from harness.cli.earlier import find_earlier
 from harness.judge.snapshot import take_snapshot
 from harness.records import Earlier, PlannedCell, Run
+from harness.report.gate.html import render_gate_html
 from harness.report.page.html import render_html
 from harness.runs.database import FILE
 from harness.runs.documents import read_json
@@ -30,7 +33,7 @@ from harness.runs.recording import History
 pytestmark = pytest.mark.browser
 
 EVIL = "<img src=https://example.invalid/x onerror=alert(1)><script>alert(2)</script> ]]> \x1b[31m &amp;"
-PAGES = ("real", "every-status", "evil", "empty", "large")
+PAGES = ("real", "every-status", "evil", "empty", "large", "gate", "evil-gate")
 
 
 @cache
@@ -40,6 +43,9 @@ def render(name: str) -> str:
         return render_html(make_run(make_plan()))
     if name in {"every-status", "evil"}:
         return render_html(make_full_run(EVIL if name == "evil" else ""))
+    if name in {"gate", "evil-gate"}:
+        compared = make_compared(far, speed=make_cost(slower=True), culprit=make_culprit())
+        return render_gate_html(*(compared if name == "gate" else (make_gate(EVIL), None)))
     published = read_json(ROOT / PUBLISHED)
     counts = {"large": 101, "small": 2}  # a page of more than 100 cells shows the differences only
     if name not in counts:
@@ -131,7 +137,7 @@ def violations(page: Page, **options: object) -> list[tuple[str, str, str]]:
     ]
 
 
-@pytest.mark.parametrize("name", ["small", "every-status", "empty"])
+@pytest.mark.parametrize("name", ["small", "every-status", "empty", "gate", "evil-gate"])
 def test_accessibility_in_light_and_dark(opener: Opener, name: str) -> None:
     page = opener(render(name)).page
     page.evaluate("document.querySelectorAll('details').forEach((each) => { each.open = true; })")
@@ -159,7 +165,7 @@ def test_accessibility_can_fail(opener: Opener) -> None:
     assert [rule for rule, *_ in violations(page, runOnly=[CONTRAST])] == [CONTRAST]
 
 
-@pytest.mark.parametrize("name", ["real", "every-status", "empty", "large"])
+@pytest.mark.parametrize("name", ["real", "every-status", "empty", "large", "gate", "evil-gate"])
 def test_a_phone_scrolls_in_one_direction(look: Look, name: str) -> None:
     page = look(name).page
     page.set_viewport_size({"width": 390, "height": 900})
@@ -321,3 +327,25 @@ def test_print_opens_what_is_red_and_is_never_dark(opener: Opener) -> None:
     assert not page.locator("#filter").is_visible()
     assert page.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(255, 255, 255)"
     assert page.evaluate("getComputedStyle(document.querySelector('.slot.red')).color") == "rgb(155, 20, 32)"
+
+
+def test_a_phone_has_the_plot_of_a_gate_that_fits(opener: Opener) -> None:
+    page = opener(render("gate"), width=390).page
+    wide, narrow = page.locator(".on-wide svg"), page.locator(".on-narrow svg")
+    assert (wide.is_visible(), narrow.is_visible()) == (False, True)
+    box = narrow.bounding_box()
+    assert box is not None
+    assert box["x"] + box["width"] <= 390
+    page.set_viewport_size({"width": 1280, "height": 900})
+    assert (wide.is_visible(), narrow.is_visible()) == (True, False)
+
+
+def test_the_first_viewport_of_a_gate_says_what_to_do(opener: Opener) -> None:
+    page = opener(render("gate")).page
+    answers = page.locator("dl.questions").bounding_box()
+    assert answers is not None
+    assert answers["y"] + answers["height"] <= 900
+    page.set_viewport_size({"width": 390, "height": 844})
+    card = page.locator(".verdict").bounding_box()
+    assert card is not None
+    assert card["y"] + card["height"] <= 844

@@ -29,11 +29,29 @@ def test_a_good_upgrade_passes(front: Front, capsys: Say) -> None:
     )
     said = capsys.readouterr().out
     assert "Correctness only; latency was not judged." in said
-    assert f"the comment: {front.runs[0] / 'gate.md'}" in said
+    assert said.splitlines()[-2:] == [
+        f"The comment: {front.runs[0] / 'gate.md'}",
+        f"The page: {front.runs[0] / 'index.html'}",
+    ]
     assert {path.name for path in front.runs[0].iterdir()} == {
         *("cells", "plan.json", "plan.json.seal", "results.json"),
-        *("gate.json", "gate.md", "gate-schema.json", "junit.xml", "measurements.csv"),
+        *("gate.json", "gate.md", "gate-schema.json", "index.html", "junit.xml", "measurements.csv"),
     }
+
+
+def test_a_gate_without_a_page_is_rendered_again_and_opened(
+    front: Front, monkeypatch: pytest.MonkeyPatch, capsys: Say
+) -> None:
+    opened: list[str] = []
+    monkeypatch.setattr("webbrowser.open", opened.append)
+    assert front.run("numpy==2.0.2") == 0
+    page = front.runs[0] / "index.html"
+    text = page.read_text(encoding="utf-8")
+    page.unlink()
+    assert front.command("report", str(front.runs[0]), "--open") == 0
+    assert page.read_text(encoding="utf-8") == text
+    assert capsys.readouterr().out.splitlines()[-1] == f"The page: {page}"
+    assert opened == [page.resolve().as_uri()]
 
 
 def test_the_judged_commit_is_recorded(front: Front, monkeypatch: pytest.MonkeyPatch) -> None:

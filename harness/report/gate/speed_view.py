@@ -57,6 +57,31 @@ def show_interval(interval: Interval | None) -> str:
     return "-" if interval is None else f"{interval.low:.3f} to {interval.high:.3f}"
 
 
+def show_percents(ratio: float) -> str:
+    """Format a ratio as a change in percent: ``+6.1 %``, ``\u22123.0 %``, ``0.0 %``."""
+    percents = f"{100 * (ratio - 1):+.1f}"
+    return f"{'0.0' if percents in {'+0.0', '-0.0'} else percents} %".replace("-", "\N{MINUS SIGN}")
+
+
+def show_limit(decision: QuantityDecision) -> str:
+    """Format the threshold of a quantity as the largest allowed change: ``+5 %``."""
+    return f"{100 * (decision.quantity.threshold - 1):+.4g} %"
+
+
+def show_noise(control: Interval | None) -> str:
+    """Format the noise floor in percent: ``\u00b11.2 %``."""
+    if control is None or control.low <= 0 or not math.isfinite(control.high):
+        return "-"
+    return f"\N{PLUS-MINUS SIGN}{100 * (max(control.high, 1 / control.low) - 1):.1f} %"
+
+
+def show_percent_interval(interval: Interval | None) -> str:
+    """Format the interval of a ratio in percent: ``+5.2 % to +6.9 %``."""
+    if interval is None or not (math.isfinite(interval.low) and math.isfinite(interval.high)):
+        return "-" if interval is None else show_interval(interval)
+    return f"{show_percents(interval.low)} to {show_percents(interval.high)}"
+
+
 def show_threshold(decision: QuantityDecision) -> str:
     """Format the largest allowed ratio of a quantity."""
     return f"{decision.quantity.threshold:g}x"

@@ -13,10 +13,13 @@ import pytest
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
 from support.gate_samples import EVIL, make_gate
+from support.pages import read_page
+from support.runs import make_full_run
 
 from harness.records import Gate
 from harness.report.escape import escape_prose
 from harness.report.gate.comment import render_gate_markdown
+from harness.report.gate.html import render_gate_html
 from harness.report.gate.junit import render_gate_junit
 from harness.report.gate.terminal import render_gate_text
 
@@ -116,6 +119,27 @@ def test_all_of_it_at_once_has_the_same_shape() -> None:
     assert [each.type for each in MarkdownIt("commonmark").enable("table").parse(evil)] == [
         each.type for each in MarkdownIt("commonmark").enable("table").parse(plain)
     ]
+
+
+def test_a_page_has_the_same_tags_whatever_is_written(tags: list[str]) -> None:
+    page = render_gate_html(spoil_all(), make_full_run(EVIL))
+    assert read_page(page).order == tags
+    assert not re.search(r"[\x00-\x08\x0b-\x1f\x7f\u202e\ud800]", page)
+    assert "<b>@team</b>" in read_page(page).text, "it stands there as text"
+
+
+@pytest.fixture(name="tags")
+def tags_fixture() -> list[str]:
+    """The tags of the page of a gate with harmless text in the same places."""
+    return read_page(render_gate_html(spoil_all("x"), make_full_run("x"))).order
+
+
+def spoil_all(text: str = EVIL) -> Gate:
+    """The gate with a text in every place that takes one."""
+    gate = make_gate()
+    for path in places(plain_of(gate)):
+        gate = with_text(gate, path, text) or gate
+    return gate
 
 
 @pytest.mark.parametrize(
