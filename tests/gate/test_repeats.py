@@ -103,7 +103,8 @@ def test_every_output_tells_how_often_a_case_was_red(front: Front, capsys: Say) 
     assert "Not confirmed in fresh processes: 1\n  error l0.two [1 of 3 runs, flaky]" in said
     assert "without stored results: harness gate numpy==2.0.2" in said
     comment = (folder / "gate.md").read_text(encoding="utf-8")
-    assert comment.startswith("**INCONCLUSIVE**: 1 newly red case is flaky: red in 1 of 3 runs")
+    assert comment.startswith("### ⚠️ Not decided: ")
+    assert "INCONCLUSIVE (exit code 4): 1 newly red case is flaky: red in 1 of 3 runs" in comment
     assert "| `l0.two` | 1 | 1 of 3 runs, flaky |" in comment
     root = ElementTree.parse(folder / "junit.xml").getroot()  # noqa: S314 - our own file
     assert [each.get("message") for each in root.findall(".//failure")] == []

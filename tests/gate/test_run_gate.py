@@ -110,7 +110,8 @@ def test_equal_environments_can_be_allowed_and_are_reported_as_such(front: Front
     assert f"PASS: {sentence}" in said
     assert "No cell was judged." in said
     comment = (folder / "gate.md").read_text(encoding="utf-8")
-    assert comment.startswith(f"**PASS**: {sentence}")
+    assert comment.startswith("### ✅ Nothing to judge: ")
+    assert f"PASS (exit code 0, nothing new): {sentence}." in comment
     assert 'tests="1" errors="0" failures="0"' in (folder / "junit.xml").read_text(encoding="utf-8")
     assert not (folder / "cells").exists()
     assert front.lab.contracts() == []

@@ -1,13 +1,15 @@
-"""The comment of a gate on a pull request: the verdict in its first line, details folded."""
+"""The comment of a gate on a pull request: what to do in its first line, details folded."""
 
 from __future__ import annotations
 
 import itertools
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from harness.forge.comment import LIMIT, marker
 from harness.report.escape import code_span, disarm_commands, escape_prose
+from harness.report.gate.headline import AnswerRow, Step, find_headline, view_questions
 from harness.report.gate.markdown import (
     Room,
     Section,
@@ -36,10 +38,12 @@ from harness.report.gate.view import (
     name_note,
     name_red,
 )
-from harness.report.questions import describe_service, list_gate_questions, list_limits
+from harness.report.headline import EXIT_CODES
+from harness.report.questions import describe_service, list_limits
 
 if TYPE_CHECKING:
     from harness.records import Culprit, Finding, Gate
+    from harness.report.view import SignKind
 
 
 # Folded sections: lock diff, known divergences, earlier findings, excluded packages
@@ -180,22 +184,56 @@ def render_gate_markdown(gate: Gate, limit: int = LIMIT) -> str:
     return text
 
 
+EMOJI: dict[SignKind, str] = {
+    "pass": "\N{WHITE HEAVY CHECK MARK}",
+    "note": "\N{WHITE HEAVY CHECK MARK}",
+    "red": "\N{CROSS MARK}",
+    "xfail": "\N{WARNING SIGN}\N{VARIATION SELECTOR-16}",
+    "missing": "\N{WARNING SIGN}\N{VARIATION SELECTOR-16}",
+    "none": "\N{HEAVY MINUS SIGN}",
+    "skip": "\N{HEAVY MINUS SIGN}",
+}
+"""Kind of an answer -> an emoji, which forges show in colour."""
+
+
 def _lines(gate: Gate, room: Room, cut: str) -> Iterator[str]:
-    decision = gate.decision
-    because = f": {code_span(decision.because, 400, table=False)}" if decision.because else ""
-    yield f"**{decision.verdict.upper()}**: {escape_prose(decision.sentence)}{because}"
-    yield from ("", f"Under test: {span(describe_service(gate.question.service))}.")
-    yield from ("", _origin(gate))
-    if rows := list_gate_questions(gate):
-        shown = [[each.title, each.baseline, each.candidate, code_span(each.because, 200)] for each in rows]
-        yield from ("", *draw_table(("question", "baseline", "candidate", "because"), shown, len(shown)))
+    yield from _head(gate)
     for section in _sections(gate, room):
-        yield from section.lines()
+        yield from replace(section, folded=True).lines()
     yield from _again(gate)
     if cut:
         yield from ("", cut)
     matrix = _asked(gate, "--matrix") or gate.matrix
     yield from ("", marker(matrix, _asked(gate, "--to"), _list_choice(gate)))
+
+
+def _head(gate: Gate) -> Iterator[str]:
+    """What decides, in at most twelve lines: action, what is under test, answers, cause, what to do."""
+    found, decision = find_headline(gate), gate.decision
+    yield f"### {EMOJI[found.kind]} {found.action}: {span(found.upgrade)}"
+    yield from ("", f"Under test: {span(describe_service(gate.question.service))}.")
+    if rows := view_questions(gate):
+        shown = [[each.title, _show_answer(each), code_span(each.because, 160)] for each in rows]
+        yield from ("", *draw_table(("question", "answer", "because"), shown, len(shown)))
+    cause = describe_culprits(gate, span, "→")
+    todo = "; ".join(_show_step(each) for each in found.steps)
+    parts = [f"**Cause:** {cause}." if cause else "", f"**To do:** {todo}." if todo else ""]
+    if any(parts):
+        yield from ("", " ".join(filter(None, parts)))
+    because = f": {code_span(decision.because, 400, table=False)}" if decision.because else ""
+    sentence = escape_prose(decision.sentence).removesuffix(".")
+    verdict = f"{decision.verdict.upper()} ({EXIT_CODES[decision.verdict]}): {sentence}{because}."
+    yield from ("", f"{verdict} {_origin(gate)}")
+
+
+def _show_answer(row: AnswerRow) -> str:
+    """The answer of the candidate, with that of the baseline where it differs."""
+    before = f" (before: {row.before})" if row.before not in {"", row.answer} else ""
+    return f"{EMOJI[row.kind]} {row.answer}{before}"
+
+
+def _show_step(step: Step) -> str:
+    return span(step.text, 200) + (f": {quote_command(step.command)}" if step.command else "")
 
 
 def _asked(gate: Gate, option: str) -> str:
@@ -215,8 +253,6 @@ def _origin(gate: Gate) -> str:
     parts = [f"From {span(question.baseline)} to {span(question.candidate)}"]
     if question.diff.changes:
         parts.append(f" ({count_changes(gate)})")
-    if cause := describe_culprits(gate, span, "→"):
-        parts.append(f"; cause: **{cause}**")
     return f"{''.join(parts)}. {describe_judged(gate)}"
 
 
@@ -234,10 +270,12 @@ def _sections(gate: Gate, room: Room) -> Iterator[Section]:
 
 def _again(gate: Gate) -> Iterator[str]:
     """Commands that repeat the whole gate, and the red checks only."""
-    yield from ("", "### Reproduce", "", f"Whole gate: {quote_command(gate_command(gate))}")
+    yield from ("", "<details><summary>Reproduce</summary>", "")
+    yield f"Whole gate: {quote_command(gate_command(gate))}"
     groups = group_findings(fresh_findings(gate))
     if groups:
         command = checks_command(gate, [glob for each in groups[:MOST_CHECKS] for glob in each.globs])
         yield from ("", f"{name_red(groups)}: {quote_command(command)}")
     commit = f", commit {span(gate.commit)}" if gate.commit else ""
     yield from ("", f"Matrix {span(gate.matrix)}, run {span(gate.run)}, {span(gate.created)}{commit}.")
+    yield from ("", "</details>")

@@ -5,7 +5,16 @@ from __future__ import annotations
 import re
 
 import pytest
-from support.gate_samples import EVIL, REPLACE, finding, make_gate, make_question, quantity
+from support.gate_samples import (
+    EVIL,
+    REPLACE,
+    finding,
+    make_culprit,
+    make_gate,
+    make_question,
+    quantity,
+)
+from support.pages import far, make_compared, make_cost, make_decided, near
 
 from harness.forge.comment import LIMIT, marker
 from harness.records import Decision, Gate, LockChange, Speed
@@ -21,28 +30,55 @@ def headings(text: str) -> list[str]:
 def test_the_comment_says_first_what_matters_first() -> None:
     text = render_gate_markdown(make_gate())
     lines = text.splitlines()
-    assert lines[0] == ("**REGRESSED**: 1 case is newly red in the candidate, in L0: `l0.zero/manual: 9 ULP`")
+    assert lines[0] == "### ❌ Do not merge: `numpy 1.26.2 → 2.4.6`"
     assert lines[2] == (
         "Under test: `service.embed:Embedder, the stable normalizer of the harness, float32, model m`."
     )
     assert lines[4] == (
-        "From `base` to `base with numpy==2.4.6` (1 direct, 1 transitive); "
-        "cause: **`numpy` `1.26.2` → `2.4.6`**. Judged: correctness, latency and memory."
+        "**Cause:** `numpy` `1.26.2` → `2.4.6`. **To do:** `stay at numpy 1.26.4`; "
+        "`upgrade openvino to 2 or newer, too`; `accept the known divergences`: "
+        "`harness gate numpy==2.4.6 --from 'a b.txt' --accept-known`."
+    )
+    assert lines[6] == (
+        "REGRESSED (exit code 1): 1 case is newly red in the candidate, in L0: `l0.zero/manual: 9 ULP`. "
+        "From `base` to `base with numpy==2.4.6` (1 direct, 1 transitive). "
+        "Judged: correctness, latency and memory."
     )
     assert lines[-1] == marker("compat")
+
+
+def test_at_most_twelve_lines_stand_before_the_first_fold() -> None:
+    changed, _ = make_compared(far, speed=make_cost(slower=True), culprit=make_culprit())
+    for gate in (make_gate(), changed, make_compared(near)[0], make_decided("inconclusive")):
+        head = render_gate_markdown(gate).split("<details>")[0]
+        assert len([line for line in head.splitlines() if line]) <= 12
+
+
+def test_each_question_has_a_line_with_the_answer_of_the_candidate() -> None:
+    gate, _ = make_compared(far, speed=make_cost(slower=True))
+    rows = [line.split(" | ")[:2] for line in render_gate_markdown(gate).splitlines()[6:12]]
+    assert rows == [
+        ["| Same vectors as before?", "❌ no"],
+        ["| Same vectors as the reference?", "✅ yes"],
+        ["| Same ranking?", "❌ no (before: yes)"],
+        ["| Dtype and zero rows kept?", "✅ yes"],
+        ["| Does it hold up?", "✅ yes"],
+        ["| Cost within the limits?", "❌ no"],
+    ]
 
 
 def test_the_comment_has_what_decides_first_and_folds_the_rest() -> None:
     text = render_gate_markdown(make_gate())
     lines = text.splitlines()
     assert headings(text) == [
-        "### Upgrades that make it possible",
-        "### New in the candidate: 1 case",
-        "### Known divergences new in the candidate: 1 case",
+        "### ❌ Do not merge: `numpy 1.26.2 → 2.4.6`",
+        "<details><summary>Upgrades that make it possible</summary>",
+        "<details><summary>New in the candidate: 1 case</summary>",
+        "<details><summary>Known divergences new in the candidate: 1 case</summary>",
         "<details><summary>Every new case: 2</summary>",
-        "### Slower, or larger: 1",
-        "### Cause",
-        "### Undecided: 3",
+        "<details><summary>Slower, or larger: 1</summary>",
+        "<details><summary>Cause</summary>",
+        "<details><summary>Undecided: 3</summary>",
         (
             "<details><summary>Latency and memory: 1 regressed, 1 control-failed, 1 unmeasured, 1 undecided, "
             "2 passed</summary>"
@@ -54,7 +90,7 @@ def test_the_comment_has_what_decides_first_and_folds_the_rest() -> None:
         "<details><summary>Trials of the search for the cause: 4</summary>",
         "<details><summary>Excluded packages: 1</summary>",
         "<details><summary>Notes: 1</summary>",
-        "### Reproduce",
+        "<details><summary>Reproduce</summary>",
     ]
     for line in (
         "| `openvino==1` | `openvino>=2` | `3` |",
@@ -80,9 +116,10 @@ def test_the_comment_of_a_gate_that_passed_is_short() -> None:
     speed = Speed(quantities=(quantity(),), confidence=0.99, spent=61, budget=600)
     gate = make_gate(decision=decision, question=question, speed=speed, culprit=None)
     assert headings(render_gate_markdown(gate)) == [
+        "### ✅ Merge: `numpy 1.26.2 → 2.4.6`",
         "<details><summary>Latency and memory: 1 passed</summary>",
         "<details><summary>Changes of the upgrade: 1 direct, 1 transitive</summary>",
-        "### Reproduce",
+        "<details><summary>Reproduce</summary>",
     ]
 
 
@@ -137,7 +174,7 @@ def test_the_rest_gives_way_before_what_is_new() -> None:
     gate = make_gate(decision=REPLACE(decision, new=decision.new[:3], known=()))
     text = render_gate_markdown(gate)
     assert text.count("| `l0.zero") >= 3
-    assert "### New in the candidate: 3 cases" in text
+    assert "<summary>New in the candidate: 3 cases</summary>" in text
 
 
 @pytest.mark.parametrize("room", ROOMS)

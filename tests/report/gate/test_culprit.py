@@ -40,7 +40,7 @@ def test_what_does_nothing_alone_is_not_asked_for_alone(alone: str | None) -> No
 
 def test_nobody_to_blame_says_why() -> None:
     gate = make_gate(culprit=Culprit(sentence="No part of it does it again"))
-    assert "### Cause\n\nNo part of it does it again\n" in render_gate_markdown(gate)
+    assert "<summary>Cause</summary>\n\nNo part of it does it again\n" in render_gate_markdown(gate)
     assert "  No part of it does it again" in render_gate_text(gate).splitlines()
     assert "No part of it does it again" in render_gate_junit(gate)
 
