@@ -18,7 +18,7 @@ sys.path.insert(0, str(ROOT))  # the nox script does not put the project's folde
 from harness.matrix.expand import cell_id, expand  # noqa: E402 - needs the line above
 
 nox.needs_version = ">=2026.8.10"  # allow_parallel=
-nox.options.sessions = ["lint", "tests", "compat"]
+nox.options.sessions = ["lint", "overview"]
 nox.options.reuse_venv = "yes"
 
 PYTHON = None if sys.version_info >= (3, 11) else "3.11"  # nox itself may live in an older one (pipx)
@@ -36,13 +36,28 @@ def harness(session: nox.Session, *arguments: str, module: str = "harness") -> N
     session.run(str(folder / "python"), "-m", module, *arguments, external=True, env=env)
 
 
+OVERVIEW = """
+check an upgrade      nox -s gate -- numpy==2.4.6
+sweep versions        nox -s compat, nox -s compat -- --matrix smoke (two cells)
+look at results       nox -s report -- --open
+test the harness      nox -s tests, nox -s tests -- -n auto -m "not real" (the quick half)
+all sessions          nox -l
+"""
+
+
+@nox.session(venv_backend="none")
+def overview(session: nox.Session) -> None:
+    """Say what else there is: `nox` alone checks style and types, then prints this."""
+    session.log(OVERVIEW)
+
+
 @nox.session(python=PYTHON, default=False)
 def setup(session: nox.Session) -> None:
     """Make the environment that every other session runs the harness in."""
     session.install(*PROJECT["project"]["dependencies"])
 
 
-@nox.session(venv_backend="none", requires=["setup"])
+@nox.session(venv_backend="none", requires=["setup"], default=False)
 def compat(session: nox.Session) -> None:
     """Sweep a matrix: `nox -s compat -- --matrix openvino --jobs 2`."""
     harness(session, "sweep", *session.posargs)
@@ -141,7 +156,7 @@ def files_in_memory(arguments: Sequence[str]) -> Iterator[dict[str, str]]:
         yield variables
 
 
-@nox.session(python=PYTHON, allow_parallel=True)
+@nox.session(python=PYTHON, default=False, allow_parallel=True)
 def tests(session: nox.Session) -> None:
     """Test the harness itself, planted faults included; `-- -n auto -m "not real"` is the quick half."""
     session.install(*PROJECT["project"]["dependencies"], *PROJECT["dependency-groups"]["tests"])

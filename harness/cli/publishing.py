@@ -60,7 +60,7 @@ def publish(folder: Path, reports: Path) -> tuple[Path, ...]:
     portable = msgspec.structs.replace(run, plan=plan)
     earlier = Earlier(since=_compare_published(target, portable))
     contents = {
-        "index.html": redact(render_html(portable, earlier)).encode(),
+        "index.html": redact(render_html(portable, earlier, ("summary.md", _RESULTS))).encode(),
         "summary.md": redact(render_markdown(portable, earlier)).encode(),
         _RESULTS: gzip.compress(redact(render_json(portable)).encode(), mtime=0),  # reproducible bytes
     }

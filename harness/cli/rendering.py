@@ -19,11 +19,14 @@ from harness.report.page.html import render_html
 PAGE = "index.html"
 """The file name of the page, of a sweep and of a gate."""
 
+BESIDE = ("summary.md", "results.json", "measurements.csv", "junit.xml")
+"""The files of a sweep to which its page links."""
+
 RENDERINGS: dict[str, Callable[[Run, Earlier], str]] = {
     "summary.md": render_markdown,
     "junit.xml": lambda run, _: render_junit(run),
     "measurements.csv": lambda run, _: render_measurements(run),
-    PAGE: render_html,
+    PAGE: lambda run, earlier: render_html(run, earlier, BESIDE),
 }
 """File name -> renderer of a sweep, which takes the run and the comparison with earlier runs."""
 

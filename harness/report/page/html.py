@@ -55,6 +55,8 @@ from harness.report.view import (
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from harness.records import ChangePoint, Comparison, Run, Trend, Trends
     from harness.report.history.view import DifferenceGroup, ScenarioTrend
 
@@ -177,11 +179,17 @@ _PAGE = Path(__file__).parent / "templates"
 _FIRST = Earlier()
 
 
-def render_html(run: Run, earlier: Earlier = _FIRST) -> str:
-    """Render a judged run as one page of HTML, with the comparison with ``earlier`` runs."""
+def render_html(run: Run, earlier: Earlier = _FIRST, files: Sequence[str] = ()) -> str:
+    """Render a judged run as one page of HTML.
+
+    Args:
+        run: the judged run.
+        earlier: the comparison with earlier runs.
+        files: names of the files beside the page, to which it links.
+    """
     script = (_PAGE / "page.js").read_text(encoding="utf-8")
     return render_template(
-        "index.html.j2", script=script, script_hash=hash_source(script), **_view(run, earlier)
+        "index.html.j2", script=script, script_hash=hash_source(script), files=files, **_view(run, earlier)
     )
 
 

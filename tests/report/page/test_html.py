@@ -115,3 +115,25 @@ def test_known_wrong_vectors_are_the_headline_of_a_page_that_passes() -> None:
         "PASS (exit code 0, nothing new): "
         "1 of 2 combinations are usable; 1 returns wrong vectors, as expected."
     ) in page
+
+
+def test_the_page_links_to_the_files_beside_it_and_to_issues_only() -> None:
+    case = "l2.parity/manual/float32"
+    links = ("https://example.org/issue/1", "javascript:alert(1)")
+    known = [
+        Expectation(check=case, reason=f"fault {number}", where={"numpy": version}, link=link)
+        for number, (link, version) in enumerate(zip(links, ("<2", ">=2"), strict=True))
+    ]
+    cells = [
+        make_planned(name, cases=cases_of(), axes={"numpy": version}, baseline=name == "base")
+        for name, version in (("base", "1.26.2"), ("new", "2.4.6"))
+    ]
+    results = [result(name, lambda each: broken(each) if each == case else None) for name in ("base", "new")]
+    run = make_run(make_plan(*cells, expectations=known), *results, checks=CHECKS)
+    page = read_page(render_html(run, files=("results.json", "junit.xml")))
+    assert [link for link in page.links if not link.startswith("#")] == [
+        "results.json",
+        "junit.xml",
+        links[0],
+    ]
+    assert links[1] in page.text
