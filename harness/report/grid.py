@@ -108,12 +108,14 @@ class CellNames:
         return cls({each.cell.id: each.cell.axes for each in run.plan.cells if each.cell.id in ran})
 
     def describe(self, cells: Sequence[str]) -> str:
-        """Describe a group: all cells, those with some versions of one or more axes, or their names."""
+        """Describe a group: all cells, those with some versions, all but such ones, or their names."""
         named = set(cells)
         if len(named) > 1 and named == self.axes.keys():
             return f"all {len(named)} cells that ran"
         if len(named) > 1 and (versions := self.name_versions(named)):
             return f"{versions} ({len(named)} cells)"
+        if len(named) > 1 and (others := self.name_versions(self.axes.keys() - named)):
+            return f"all but {others} ({len(named)} cells)"
         if len(cells) <= _NAMED:
             return ", ".join(cells)
         return f"{', '.join(cells[:_NAMED])} and {len(cells) - _NAMED} more"

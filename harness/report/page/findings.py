@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from harness.cell.interface import check_of
+from harness.cell.interface import QUESTIONS, check_of
 from harness.judge.claims import summarize_claim
 from harness.report.checks import OUTCOME_KINDS, Seen, find_differences
 from harness.report.escape import shorten
 from harness.report.grid import CellNames, lay_out, order_version
 from harness.report.headline import view_slots
-from harness.report.page.cell_details import anchor_cells
+from harness.report.page.cell_details import ANSWER_KINDS, anchor_cells
 from harness.report.view import (
     SignKind,
     axis_names,
@@ -29,7 +30,7 @@ from harness.report.view import (
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from harness.records import Claim, Run
+    from harness.records import Answered, Claim, Run
 
 
 _GROUPS_SHOWN, _ROWS_SHOWN = 30, 25
@@ -132,6 +133,36 @@ def view_differences(run: Run) -> dict[str, Any]:
             for cells, rows in ordered[:_GROUPS_SHOWN]
         ]
     }
+
+
+STORED = ("before", "ranking")
+"""The questions on which an index depends that was made before an upgrade."""
+
+
+def view_stored(run: Run) -> list[dict[str, Any]]:
+    """View what becomes of an index: the answers to the questions on it, each with the cells that have it."""
+    names = CellNames.of(run)
+    grouped: dict[tuple[str, Answered, str], list[str]] = defaultdict(list)
+    for cell in run.judgement.cells:
+        for each in cell.answers:
+            if each.question in STORED and each.answer != "not asked":
+                told = "; ".join(filter(None, (each.remark, each.because)))
+                grouped[each.question, each.answer, _COUNT.sub("", shorten(told, 240))].append(cell.cell)
+    order = sorted(grouped.items(), key=lambda item: (STORED.index(item[0][0]), item[0][1] == "yes"))
+    return [
+        {
+            "title": QUESTIONS[question],
+            "kind": ANSWER_KINDS[answer],
+            "answer": answer,
+            "because": because,
+            "cells": names.describe(cells),
+        }
+        for (question, answer, because), cells in order[:_GROUPS_SHOWN]
+    ]
+
+
+_COUNT = re.compile(r",? \d+(?:\.\d+)?(?:e-?\d+)? of \S+ distance allowed|,? \d+ cases?$")
+"""Numbers that differ from cell to cell in an answer that is the same."""
 
 
 def _without_cells(seen: Seen) -> Seen:

@@ -36,6 +36,7 @@ from harness.report.page.findings import (
     view_known,
     view_map,
     view_red,
+    view_stored,
 )
 from harness.report.page.latency import view_latency, view_parity, view_plot, view_precision
 from harness.report.parity import find_margins
@@ -228,6 +229,7 @@ def _view(run: Run, earlier: Earlier) -> dict[str, Any]:
         "notes": list_notes(run),
         "recommended": recommend(run),
         "recommended_code": read_code(),
+        "stored": view_stored(run),
         "claims": view_claims(run),
         "margins": find_margins(run),
         "precision": view_precision(run),
@@ -267,6 +269,7 @@ SECTIONS = (
     ("answers", "Answers"),
     ("changes", "Since the last run"),
     ("breaks", "What breaks"),
+    ("stored", "Ranking and stored vectors"),
     ("latency", "Cost"),
     ("trends", "Trends"),
     ("normalizers", "Normalizers"),

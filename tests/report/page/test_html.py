@@ -13,6 +13,7 @@ from harness.records import Expectation
 from harness.report.console import render_cells
 from harness.report.junit import render_junit
 from harness.report.markdown import render_markdown
+from harness.report.page.findings import view_stored
 from harness.report.page.html import hash_source, render_html
 from harness.report.terminal import render_text
 
@@ -137,3 +138,23 @@ def test_the_page_links_to_the_files_beside_it_and_to_issues_only() -> None:
         links[0],
     ]
     assert links[1] in page.text
+
+
+def test_what_becomes_of_an_index_is_told_by_groups_of_cells() -> None:
+    versions = ("1.26.2", "2.0.2", "2.4.6")
+    cells = [
+        make_planned(name, cases=cases_of(), axes={"numpy": name}, baseline=name == versions[0])
+        for name in versions
+    ]
+    results = [
+        result(
+            name, lambda each, name=name: broken(each) if name == "2.4.6" and each == "gold.ranking" else None
+        )
+        for name in versions
+    ]
+    found = view_stored(make_run(make_plan(*cells), *results, checks=CHECKS))
+    assert [(row["title"], row["answer"], row["cells"]) for row in found if row["answer"] == "no"] == [
+        ("Same ranking?", "no", "2.4.6")
+    ]
+    ranked = {row["cells"] for row in found if row["title"] == "Same ranking?"}
+    assert ranked == {"2.4.6", "numpy up to 2.0.2 (2 cells)"}
