@@ -102,7 +102,8 @@ def _compatible(run: Run) -> Iterator[str]:
     """The map of versions, a table for each facet, with what the page shows in each cell."""
     slots, found = view_slots(run), lay_out(run)
     for facet in found.facets:
-        header = [f"{found.row_axis} \\ {found.column_axis}".rstrip(" \\"), *map(code_span, facet.columns)]
+        columns = map(code_span, facet.columns) if found.column_axis else ("result",)
+        header = [f"{found.row_axis} \\ {found.column_axis}".rstrip(" \\"), *columns]
         rows = [
             [code_span(row.value), *(_show_slot(slot, slots) for slot in row.slots)] for row in facet.rows
         ]

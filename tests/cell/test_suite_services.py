@@ -25,6 +25,8 @@ OF_TEXTS = (
     "rt.threads",
 )
 
+FEW = 5
+
 Suite = dict[str, Callable[..., None]]
 
 
@@ -108,8 +110,15 @@ def test_a_race_of_microseconds_is_found(suite: Suite) -> None:
             self.choose(texts)
             return super().__call__([text[: self.limit] for text in texts])
 
-    with pytest.raises(CheckFailedError, match="calls: other numbers than in one thread"):
-        World(World.of(CHECKS["rt.threads"]) | {"subject": Racing()}).run(suite["rt.threads"])
+    def find() -> str:
+        try:
+            World(World.of(CHECKS["rt.threads"]) | {"subject": Racing()}).run(suite["rt.threads"])
+        except CheckFailedError as error:
+            return str(error)
+        return ""
+
+    found = next(filter(None, (find() for _ in range(FEW))), "")  # on a busy core one run may miss it
+    assert "calls: other numbers than in one thread" in found
 
 
 @pytest.mark.parametrize("side", ["left", "right"])

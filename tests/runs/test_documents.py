@@ -26,11 +26,20 @@ def test_markdown_begins_with_the_verdict() -> None:
     assert (
         told
         == """\
-**REGRESSED**: 1 of 2 cells is red: new.
+**✗ REGRESSED**
+
+REGRESSED (exit code 1): 1 of 2 cells is red: new.
 
 Under test: `service.embed:Embedder, the manual normalizer of the harness, model model`.
 
 NumPy x sentence-transformers. Matrix `compat`, run `run-1`: 2 cells, 1 ok, 0 otherwise as expected, 1 red, 0 reused, 2 cases skipped.
+
+### Compatible versions
+
+| numpy | result |
+| --- | --- |
+| `1.26.2` | ? not measured |
+| `2.4.6` | ? not measured |
 
 ### Cells
 
