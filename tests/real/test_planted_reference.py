@@ -194,7 +194,7 @@ def test_a_bad_release_fails_and_the_check_is_named(front: Front) -> None:
     assert any(fnmatch(each.check, "l2.parity/manual/float32") for each in gate.decision.new)
     assert "L1" not in {each.layer for each in gate.decision.new}  # hidden states are not normalized
     assert [each.name for each in gate.question.diff.changes] == ["sentence-transformers"]
-    assert comment.startswith("**REGRESSED**: ")
+    assert comment.startswith("### ❌ Do not merge: ")
     assert all(f"`{each.check}`" in comment for each in gate.decision.new[:3])
 
 
