@@ -7,7 +7,7 @@ import io
 import shutil
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
@@ -18,7 +18,7 @@ from rich.live import Live
 from harness.cli.rendering import find_page
 from harness.records import Earlier, Gate, Plan, Progress, Run
 from harness.redaction import redact
-from harness.report.console import BoardState, draw_board, plain_line, render_cells
+from harness.report.console import BoardState, draw_board, plain_line, render_cells, show_clock
 from harness.report.escape import disarm_commands, to_ascii
 from harness.report.gate.terminal import render_gate_text
 from harness.report.terminal import render_text
@@ -131,10 +131,18 @@ class Screen:
             click.echo(fit(f"resolving {progress.cell}", sys.stdout))
 
     @contextlib.contextmanager
-    def board(self, plan: Plan) -> Iterator[None]:
-        """Show the plan, then the progress of every cell while the block runs."""
+    def board(self, plan: Plan, usual: Mapping[str, float] | None = None, jobs: int = 1) -> Iterator[None]:
+        """Show the plan, then the progress of every cell while the block runs.
+
+        ``usual`` are the seconds that the checks of cells took before, ``jobs`` how many run at once.
+        """
         click.echo(self.render_plan(plan), color=self.color)
-        self._state = BoardState.of(plan, time.monotonic())
+        self._state = BoardState.of(plan, time.monotonic(), usual, jobs)
+        eta = self._state.eta(time.monotonic())
+        if eta is not None and not self._live:
+            click.echo(
+                f"the checks take at most about {show_clock(eta)}, by earlier runs; unchanged cells none"
+            )
         if not self._live:
             yield
             return

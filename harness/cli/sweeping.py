@@ -27,6 +27,7 @@ from harness.matrix.schema import MAX_ROUNDS
 from harness.records import Earlier, Plan, Run, discard
 from harness.report.console import render_cells_json
 from harness.resolve.pip_settings import read_pip_settings
+from harness.runs.find import read_durations
 from harness.store.store import Store
 from harness.sweep import run_sweep
 from harness.sweep.interrupt import run_interruptibly
@@ -67,7 +68,8 @@ def sweep(  # noqa: PLR0913 - one parameter an option
 async def _sweep(request: run_sweep.Request, screen: Screen, render: run_sweep.Render) -> tuple[Run, Earlier]:
     settings = await read_pip_settings()
     plan = await run_sweep.make_plan(request, settings, screen.notify)
-    with screen.board(plan):
+    usual = read_durations(request.reports, [planned.cell.id for planned in plan.cells])
+    with screen.board(plan, usual, request.options.jobs):
         return await run_sweep.run_plan(request, plan, settings, screen.notify, render)
 
 

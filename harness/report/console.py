@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import io
+import statistics
 from collections import Counter
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, get_args
 
 import msgspec
@@ -19,7 +20,7 @@ from harness.report.escape import disarm_commands, scrub, shorten, to_ascii
 from harness.report.view import SIGNS
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from rich.console import RenderableType
 
@@ -168,6 +169,7 @@ class BoardState:
     """The last progress of every cell, and the start time (seconds on any clock).
 
     ``reported`` also holds the A/A arm, which is not planned: it is shown while active and never counted.
+    ``usual`` are the seconds that the checks of cells took in earlier runs, ``jobs`` how many run at once.
     """
 
     cells: tuple[str, ...]
@@ -175,11 +177,16 @@ class BoardState:
     reported: dict[str, Progress]
     ended: dict[str, float]
     checked: dict[str, float]  # time at which the checks of a cell ended
+    usual: Mapping[str, float] = field(default_factory=dict)
+    jobs: int = 1
 
     @classmethod
-    def of(cls, plan: Plan, started: float) -> BoardState:
+    def of(
+        cls, plan: Plan, started: float, usual: Mapping[str, float] | None = None, jobs: int = 1
+    ) -> BoardState:
         """The board at the start."""
-        return cls(tuple(planned.cell.id for planned in plan.cells), started, {}, {}, {})
+        cells = tuple(planned.cell.id for planned in plan.cells)
+        return cls(cells, started, {}, {}, {}, usual or {}, jobs)
 
     def apply(self, progress: Progress, now: float) -> BoardState:
         """The board after a progress report; a final cell keeps its first time."""
@@ -228,9 +235,17 @@ class BoardState:
             self.checked[cell] for cell in self.cells if self.checked.get(cell, 0.0) - self.started > 1.0
         ]
         if not measured:
-            return None
+            return self._usual_eta(now)
         per_cell = (max(measured) - self.started) / len(measured)
         return max(0.0, per_cell * len(self.unchecked) - (now - max(measured)))
+
+    def _usual_eta(self, now: float) -> float | None:
+        """Estimate from earlier runs; a cell that never ran counts as the median of the others."""
+        if not self.usual:
+            return None
+        middle = statistics.median(self.usual.values())
+        left = sum(self.usual.get(cell, middle) for cell in self.unchecked)
+        return max(0.0, left / min(self.jobs, len(self.unchecked)) - (now - self.started))
 
     def _latency_eta(self, now: float) -> float | None:
         """Estimate from the share of finished scenarios; cells take turns, so all are in the same one."""

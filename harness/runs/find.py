@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -210,6 +211,32 @@ class Runs:
 
     def _advise(self) -> str:
         return f"run `{self.advice}` first"
+
+
+CHECKS = ("environment", "imports", "contract")
+"""Stages of a cell before latency, which takes turns."""
+
+
+class _Spent(msgspec.Struct):
+    """The part of a result that an estimate needs."""
+
+    seconds: dict[str, float] = {}
+
+
+def read_durations(reports: Path, cells: Sequence[str]) -> dict[str, float]:
+    """Cell -> seconds that its checks took in the newest run that has a result of it."""
+    found: dict[str, float] = {}
+    for known in _list_folders(reports):
+        for cell in cells:
+            path = reports / "runs" / known.run / "cells" / cell / "result.json"
+            if cell in found or not path.is_file():
+                continue
+            with contextlib.suppress(UsageError, OSError, *UNREADABLE):
+                spent = msgspec.json.decode(read_input(path, MAX_RESULTS), type=_Spent).seconds
+                found[cell] = sum(spent.get(stage, 0.0) for stage in CHECKS)
+        if len(found) == len(cells):
+            break
+    return found
 
 
 def _list_folders(reports: Path) -> list[KnownRun]:

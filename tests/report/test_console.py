@@ -54,6 +54,15 @@ def test_it_shows_what_each_active_cell_does_and_what_became_of_the_others() -> 
     ]
 
 
+def test_before_the_first_cell_ends_earlier_runs_say_how_long_it_takes() -> None:
+    state = BoardState.of(PLAN, 100.0, {"a": 30.0, "b": 50.0, "c": 40.0}, jobs=2)
+    assert state.eta(100.0) == 80.0  # 120 s and the median for d, two at once
+    assert state.eta(170.0) == 10.0
+    assert state.eta(500.0) == 0.0
+    assert draw(state, 100.0).splitlines()[0].endswith("about 1:20 of checks left")
+    assert state.apply(at("a", "ok"), 130.0).eta(130.0) == 90.0  # from now on by what was measured
+
+
 def test_reused_cells_do_not_make_the_rest_look_quick() -> None:
     state = play((100.1, at("a", "ok")), (100.2, at("b", "ok")), (140.0, at("c", "ok")))
     assert state.eta(140.0) == 40.0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -10,7 +11,7 @@ from support.histories import ids, make_world, put_run, runs
 
 from harness.cli.main import cli
 from harness.errors import UsageError
-from harness.runs.find import RUN_HELP, Runs
+from harness.runs.find import RUN_HELP, Runs, read_durations
 from harness.runs.folder import GATE_FILE, LATEST, PLAN, UNFINISHED, RunFolder
 from harness.runs.recording import History
 
@@ -154,3 +155,20 @@ def test_every_command_that_takes_a_run_explains_its_names(
     assert RUN_HELP in str(cli.commands[name].help)
     assert command(monkeypatch, name, "--help") == 0
     assert "the beginning of an id" in " ".join(capsys.readouterr().out.split())
+
+
+def test_the_duration_of_a_cell_is_that_of_its_newest_result(tmp_path: Path) -> None:
+    stages = {"environment": 1.0, "imports": 2.0, "contract": 30.0, "latency": 500.0}
+    for run, cell, seconds in (
+        ("20261120-100000-compat-aaaa", "a", stages),
+        ("20261121-100000-compat-bbbb", "a", {**stages, "contract": 40.0}),
+        ("20261120-100000-compat-aaaa", "b", stages),
+    ):
+        folder = tmp_path / "runs" / run
+        (folder / "cells" / cell).mkdir(parents=True)
+        (folder / PLAN).touch()
+        (folder / "cells" / cell / "result.json").write_text(json.dumps({"cell": cell, "seconds": seconds}))
+    (tmp_path / "runs" / "20261121-100000-compat-bbbb" / "cells" / "b").mkdir()
+    (tmp_path / "runs" / "20261121-100000-compat-bbbb" / "cells" / "b" / "result.json").write_text("{")
+    assert read_durations(tmp_path, ["a", "b", "new"]) == {"a": 43.0, "b": 33.0}
+    assert read_durations(tmp_path / "none", ["a"]) == {}
