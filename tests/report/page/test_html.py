@@ -150,12 +150,7 @@ def test_what_becomes_of_an_index_is_told_by_groups_of_cells() -> None:
         make_planned(name, cases=cases_of(), axes={"numpy": name}, baseline=name == versions[0])
         for name in versions
     ]
-    results = [
-        result(
-            name, lambda each, name=name: broken(each) if name == "2.4.6" and each == "gold.ranking" else None
-        )
-        for name in versions
-    ]
+    results = [*(result(name) for name in versions[:2]), result("2.4.6", _rank_anew)]
     found = view_stored(make_run(make_plan(*cells), *results, checks=CHECKS))
     assert [(row["title"], row["answer"], row["cells"]) for row in found if row["answer"] == "no"] == [
         ("Same ranking?", "no", "2.4.6")
