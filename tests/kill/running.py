@@ -14,6 +14,7 @@ from pathlib import Path
 import msgspec
 from planted.command import ROOT
 
+from harness.cell.facts import cpu_facts
 from harness.cell.interface import (
     DEFAULT_EMBEDDER,
     DEFAULT_NORMALIZER,
@@ -133,6 +134,7 @@ class Row(Record, frozen=True, kw_only=True):
     cases: int = 0
     ended: str = ""
     seconds: float = 0.0
+    void: str = ""  # why this machine cannot show the fault
 
     @property
     def is_killed(self) -> bool:
@@ -310,7 +312,21 @@ class Laboratory:
             cases=len(ran.cases),
             ended=ran.ended,
             seconds=ran.seconds,
+            void="" if red else find_void(planted.name, cpu_facts()["cpu.flags"].split()),
         )
+
+
+SHORT_HINT = ("hint_bf16", "hint_f16", "half_hint_f16")
+"""Faults of a precision hint; with rounded weights the same errors are planted on every machine."""
+
+SHORT_FLAGS = frozenset({"avx512_bf16", "amx_bf16"})
+
+
+def find_void(name: str, flags: Sequence[str]) -> str:
+    """Why a fault changes nothing on a CPU with these flags; empty if it does."""
+    if name in SHORT_HINT and not SHORT_FLAGS & {*flags}:
+        return "the CPU executes neither bfloat16 nor float16, so OpenVINO ignores the hint"
+    return ""
 
 
 def _find(planted: Planted, ran: Ran, plan: Plan, matrix: Matrix) -> tuple[Finding, ...]:

@@ -47,9 +47,9 @@ def find_told(rows: Sequence[Row]) -> dict[str, list[str]]:
 
 
 def find_survivors(rows: Sequence[Row]) -> list[Row]:
-    """The faults that are neither red nor told."""
+    """The faults that are neither red nor told, although the machine can show them."""
     told = find_told(rows)
-    return [row for row in rows if not (row.correct or row.is_killed or row.id in told)]
+    return [row for row in rows if not (row.correct or row.is_killed or row.id in told or row.void)]
 
 
 def render(rows: Sequence[Row], wanted: Sequence[Planted]) -> str:
@@ -68,6 +68,7 @@ def render(rows: Sequence[Row], wanted: Sequence[Planted]) -> str:
         *([] if len(rows) == len(wanted) else [f"{len(wanted) - len(rows)} have not run."]),
         "",
         *_list_survivors(find_survivors(rows)),
+        *_list_void(faults),
         "## Faults",
         "",
         "| fault | kind | red cases | by | times |",
@@ -106,6 +107,13 @@ def _list_survivors(survivors: Sequence[Row]) -> Iterator[str]:
     yield ""
 
 
+def _list_void(faults: Sequence[Row]) -> Iterator[str]:
+    if any(row.void for row in faults):
+        yield from ("Faults that the machine of this table cannot show:", "")
+        yield from (f"- `{row.id}`: {row.void}" for row in faults if row.void)
+        yield ""
+
+
 def name_checks(cases: Sequence[str]) -> list[str]:
     """The checks of cases, each once, in their order."""
     return list(dict.fromkeys(check_of(case) for case in cases))
@@ -116,7 +124,7 @@ def _render_fault(row: Row, told: Sequence[str]) -> str:
         return f"| `{row.id}` | {row.kind} | {len(row.red)} | {_escape(row.ended)} | |"
     checks = name_checks([each.case for each in row.red])
     shown = ", ".join(checks[:4]) + (f" and {len(checks) - 4} more" if len(checks) > 4 else "")
-    shown = shown or (f"told by {', '.join(told)}" if told else "")
+    shown = shown or (f"told by {', '.join(told)}" if told else "") or ("no effect here" if row.void else "")
     return f"| `{row.id}` | {row.kind} | {len(row.red)} | {shown or '**nothing**'} | {_measure(row.red)} |"
 
 

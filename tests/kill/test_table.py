@@ -11,7 +11,7 @@ from harness.cell.interface import load_checks
 from kill import table
 from kill.__main__ import PUBLISHED
 from kill.registry import Planted, list_faults, list_planted
-from kill.running import Killed, Row
+from kill.running import SHORT_HINT, Killed, Row, find_void
 from kill.table import EXPLAINED, count_kinds, find_failures, find_survivors, publish, render
 
 ROOT = Path(__file__).parents[2]
@@ -95,6 +95,17 @@ def test_survivors_red_variants_and_what_has_not_run_fail(monkeypatch: pytest.Mo
     assert find_failures([KILLED, SURVIVOR, GREEN], WANTED) == ["embedder.limit_64: explained, but found"]
 
 
+def test_a_fault_that_the_machine_cannot_show_is_no_survivor() -> None:
+    why = find_void("hint_bf16", ["avx2", "avx512f"])
+    assert why.startswith("the CPU executes neither bfloat16 nor float16")
+    assert [find_void("hint_f16", ["avx2", "amx_bf16"]), find_void("limit_64", ["avx2"])] == ["", ""]
+    void = msgspec.structs.replace(SURVIVOR, noted=(), void=why)
+    assert find_survivors([KILLED, void]) == []
+    text = render([KILLED, void, GREEN], WANTED)
+    assert f"cannot show:\n\n- `embedder.float64`: {why}\n" in text
+    assert "| `embedder.float64` | another form | 0 | no effect here |  |" in text
+
+
 def test_what_is_published_can_be_read(tmp_path: Path) -> None:
     _, whole = publish([KILLED, SURVIVOR, GREEN], WANTED, tmp_path)
     assert msgspec.json.decode(whole.read_bytes(), type=list[Row]) == [KILLED, SURVIVOR, GREEN]
@@ -117,6 +128,7 @@ def test_at_most_three_published_survivors_and_no_red_variant() -> None:
     assert survivors == set(EXPLAINED)
     assert len(survivors) <= 3
     assert [row.id for row in rows if row.correct and row.is_killed] == []
+    assert {row.id for row in rows if row.void} <= {f"embedder.{name}" for name in SHORT_HINT}
     assert count_kinds([row for row in rows if not row.correct]) == len(
         {(each.place, each.kind) for each in list_faults()}
     )
