@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import re
+import textwrap
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -136,8 +137,6 @@ def explain_keys(document: str) -> Iterator[Explanation]:
 
 def render_explanations(found: Sequence[Explanation], *, width: int = 80) -> str:
     """Render explanations for a terminal, each below its names."""
-    import textwrap  # noqa: PLC0415 - needed here only
-
     parts = []
     for each in found:
         paragraphs = [
