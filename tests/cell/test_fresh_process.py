@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
+from types import ModuleType, SimpleNamespace
 
 import numpy as np
 import pytest
@@ -12,6 +14,7 @@ import pytest
 from harness.cell import fresh_process
 from harness.cell.fresh_process import FreshProcessError, embed_in_fresh_process
 from harness.cell.interface import CellSpec, load_checks
+from harness.cell.probe import HEAD_FILE, MODEL_FILE
 
 TEXTS = ["red houses", "red cars", "a blue boat"]
 
@@ -130,3 +133,30 @@ def test_a_service_that_runs_only_once_is_told_and_skipped(
     (check,) = (each for each in load_checks() if each.id == "rt.fresh-process")
     assert check.declares_skip(told)
     assert "team" not in sys.modules
+
+
+def test_the_embedder_of_the_harness_hands_its_converted_models_over(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Without them the second process could not start, and the check would be skipped in every cell."""
+    saved: dict[str, str] = {}
+    vino = ModuleType("openvino")
+    vars(vino)["save_model"] = lambda model, path, *, compress_to_fp16: saved.update(
+        {Path(path).name: f"{model}, float16: {compress_to_fp16}"}
+    )
+    started: list[CellSpec] = []
+
+    def start(argv: list[str], **_: object) -> SimpleNamespace:
+        started.append(CellSpec.read(Path(argv[3])))
+        np.save(argv[5], np.zeros((1, 8), np.float32))
+        return SimpleNamespace(returncode=0)
+
+    monkeypatch.setitem(sys.modules, "openvino", vino)
+    monkeypatch.setattr("harness.cell.fresh_process.subprocess.run", start)
+    spec = CellSpec("x", ("contract",), {}, "the folder", str(tmp_path))
+    embed_in_fresh_process(spec, TEXTS[:1], SimpleNamespace(model="the model", head="the head"))
+    assert saved == {MODEL_FILE: "the model, float16: False", HEAD_FILE: "the head, float16: False"}
+    assert started[0].converted == started[0].workdir
+
+    embed_in_fresh_process(replace(spec, embedder="team:Embedder"), TEXTS[:1], SimpleNamespace())
+    assert started[1].converted is None
