@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
-from hypothesis.errors import UnsatisfiedAssumption
 
 from harness.cell import calls, explored, normalization, vectors
 from harness.cell.normalizers import manual, stable
@@ -176,17 +175,6 @@ def test_the_series_of_errors_shows_where_the_formula_breaks() -> None:
     ]
     fine = normalization.measure_series(stable, "float16").values()
     assert all(error is not None and error <= 0.51 for error in fine)
-
-
-def test_a_normalizer_that_rejects_examples_of_hypothesis_is_no_right_one() -> None:
-    def reject_large(rows: np.ndarray) -> np.ndarray:
-        if np.abs(rows).max() > 1:
-            raise UnsatisfiedAssumption  # what hypothesis.reject() does while examples are drawn
-        return rows
-
-    search = explored.Search("subject", reject_large, 0.0)
-    with pytest.raises(RuntimeError, match="the normalizer rejects the example"):
-        search.try_rows(np.array([[3.0, 4.0]]))
 
 
 ROWS = np.random.default_rng(7).standard_normal((20, 384)).astype(np.float32) * np.float32(0.35)

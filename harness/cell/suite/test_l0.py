@@ -6,12 +6,11 @@ from typing import TYPE_CHECKING, Dict, Union
 
 import numpy as np
 import pytest
-from hypothesis import example, given
 
 from harness.cell import normalization, oracle, vectors
 from harness.cell import vectors as inputs
 from harness.cell.calls import refusal
-from harness.cell.explored import KEPT, Search, finite_rows, safe, safe_rows
+from harness.cell.explored import Search, draw_examples, finite_rows, safe, safe_rows
 from harness.cell.oracle import compare
 from harness.cell.recipes import RECIPES, AbsentError
 from harness.cell.suite.test_l0_calls import skip_in_place
@@ -290,16 +289,9 @@ def test_scale_invariant(normalizer: str, dtype: str, normalize: Normalizer, rec
 @pytest.mark.check("l0.property-safe")
 def test_property_safe(normalizer: str, dtype: str, normalize: Normalizer, record: Record) -> None:
     """Rows whose squares fit, which every formula must normalize."""
-    extra = 0.0 if normalizer == "stable" else oracle.SAFE_UNDERFLOW
-    search = Search(normalizer, normalize, extra)
-
-    @given(safe_rows(dtype))
-    def explore(rows: np.ndarray) -> None:
+    search = Search(normalizer, normalize, 0.0 if normalizer == "stable" else oracle.SAFE_UNDERFLOW)
+    for rows in draw_examples(safe_rows, dtype):
         search.try_rows(safe(rows))
-
-    for kept in KEPT[dtype]:
-        explore = example(np.array(kept, dtype))(explore)
-    explore()
     record(**search.fields())
 
 
@@ -307,14 +299,8 @@ def test_property_safe(normalizer: str, dtype: str, normalize: Normalizer, recor
 def test_property_full(normalizer: str, dtype: str, normalize: Normalizer, record: Record) -> None:
     """Any finite rows, which a right normalizer must normalize."""
     search = Search(normalizer, normalize, 0.0)
-
-    @given(finite_rows(dtype))
-    def explore(rows: np.ndarray) -> None:
-        search.try_rows(rows)
-
-    for kept in KEPT[dtype]:
-        explore = example(np.array(kept, dtype))(explore)
-    explore()
+    for rows in draw_examples(finite_rows, dtype):
+        search.try_rows(rows.copy())
     record(**search.fields())
 
 
