@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import threading
 import time
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from pathlib import Path
 from types import CodeType, FrameType
-from typing import TYPE_CHECKING, Any, Callable, Dict, Iterator, List, Tuple
+from typing import TYPE_CHECKING, Any, Callable, Dict, Iterator, List, Sequence, Tuple
 
 import numpy as np
 import pytest
@@ -21,6 +23,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from harness.cell.corpus import Sentence
+    from harness.cell.interface import CellSpec
     from harness.cell.record import Record
 
 THREADS = 8
@@ -39,22 +42,24 @@ PATIENCE, FEWEST = 20.0, 8
 A service that takes a tenth of a second for a call would take minutes; the facts have the number of calls.
 """
 
-PAUSE = 1e-3
-"""Seconds of a pause where a function has returned, in which other threads come in between.
+PAUSE, LONGEST_PAUSE = 1e-3, 20e-3
+"""Seconds of a pause where a function has returned, and how long it waits for another thread to begin a call.
 
-Between the choice of a limit and its use lie microseconds: two such races were found in 0 and 1 of six runs
-without pauses, in 2 and 5 with them (tokenizers 0.23, which raises no exception). Every other thread pauses,
-at the 1st, 2nd, 4th, 8th, ... return at one place of the code, so loops cost no time. With transformers 4.57
-such a service raised in 4 to 23 of 240 calls.
+Between the choice of a limit and its use lie microseconds. Every other thread pauses, at the 1st, 2nd, 4th,
+8th, ... return at one place of the code, so loops cost no time. In the code of the subject the pause lasts
+until another thread has begun a call; elsewhere that would take too long. A service that sets the limit of
+its tokenizer and uses it in the next line (tokenizers 0.23, which raises no exception) was found in 12 of 12
+runs, and in 5 of 16 where all pauses were short.
 """
 
 SWITCH = 1e-5
 """Seconds after which Python lets another thread run, instead of 5e-3."""
 
-LONG_CALLS = 2
-"""Calls of each thread with the longest text, which costs as much as twenty short ones.
+LONG_CALLS = ((0, 1), (1, 3), (3, 7), (0, 7))
+"""Numbers of the calls with the longest text in each thread that pauses, as costly as twenty short ones.
 
-While it is tokenized other threads run, and it is cut where a limit that was set for short texts is used.
+It is cut where another thread has set the limit for short texts. The thread pauses in these calls wherever it
+passes once in a call, and their numbers differ by thread. The other threads have two such calls anywhere.
 """
 
 
@@ -69,42 +74,59 @@ def switching_often() -> Iterator[None]:
         sys.setswitchinterval(usual)
 
 
-@contextmanager
-def pausing(thread: int) -> Iterator[None]:
-    """Let other threads come between the steps of this one, if its number is even."""
-    returns: Dict[Tuple[CodeType, int], int] = {}
+class Together:
+    """Calls from several threads at once, of which every other one pauses between its steps.
 
-    def pause(frame: FrameType, event: str, _: Any) -> None:
-        if event in ("return", "c_return"):
+    ``folders`` hold the code of the subject; ``call(thread, number)`` says what is wrong, or nothing.
+    """
+
+    def __init__(self, call: Callable[[int, int], str], folders: Sequence[str]) -> None:
+        self._call = call
+        self._folders = tuple(folders)
+        self._begun = 0  # calls in all threads
+        self._hasty = THREADS // 2  # threads that do not pause and have calls left
+        self._start = threading.Barrier(THREADS)
+
+    def run(self) -> List[str]:
+        """What all calls say."""
+        with switching_often(), ThreadPoolExecutor(THREADS) as pool:
+            return [said for all_said in pool.map(self._repeat, range(THREADS)) for said in all_said]
+
+    def _repeat(self, thread: int) -> List[str]:
+        said: List[str] = []
+        self._start.wait(timeout=60)
+        end = time.monotonic() + PATIENCE
+        usual, pauses = sys.getprofile(), thread % 2 == 0
+        if pauses:
+            sys.setprofile(self._make_pause())
+        try:
+            while len(said) < (CALLS if time.monotonic() < end else FEWEST):
+                self._begun += 1
+                said.append(self._call(thread, len(said)))
+        finally:
+            sys.setprofile(usual)
+            self._hasty -= not pauses
+        return said
+
+    def _make_pause(self) -> Callable[[FrameType, str, Any], None]:
+        returns: Dict[Tuple[CodeType, int], int] = {}
+
+        def pause(frame: FrameType, event: str, _: Any) -> None:
+            if event not in ("return", "c_return"):
+                return
             place = (frame.f_code, frame.f_lasti)
             returns[place] = count = returns.get(place, 0) + 1
             if count & (count - 1) == 0:  # a power of two
+                if frame.f_code.co_filename.startswith(self._folders):
+                    self._wait_for_another()
                 time.sleep(PAUSE)
 
-    usual = sys.getprofile()
-    if thread % 2 == 0:
-        sys.setprofile(pause)
-    try:
-        yield
-    finally:
-        sys.setprofile(usual)
+        return pause
 
-
-def run_together(call: Callable[[int, int], str]) -> List[str]:
-    """What ``call(thread, number)`` says in all threads at once: empty, or what is wrong."""
-    start = threading.Barrier(THREADS)
-
-    def repeat(thread: int) -> List[str]:
-        said: List[str] = []
-        start.wait(timeout=60)
-        end = time.monotonic() + PATIENCE
-        with pausing(thread):
-            while len(said) < (CALLS if time.monotonic() < end else FEWEST):
-                said.append(call(thread, len(said)))
-        return said
-
-    with switching_often(), ThreadPoolExecutor(THREADS) as pool:
-        return [said for all_said in pool.map(repeat, range(THREADS)) for said in all_said]
+    def _wait_for_another(self) -> None:
+        begun, end = self._begun, time.monotonic() + LONGEST_PAUSE
+        while self._begun == begun and self._hasty and time.monotonic() < end:
+            time.sleep(PAUSE)
 
 
 def find_fault(call: Callable[[], Any], wanted: NDArray, allowed: float) -> str:
@@ -150,8 +172,10 @@ def make_work(few: List[Sentence], longest: str) -> Tuple[List[List[str]], List[
     usual = list(range(1, len(lists)))
     turns = []
     for thread in range(THREADS):
-        mine = [usual[(thread + at) % len(usual)] for at in range(CALLS - LONG_CALLS)]
-        turns.append([int(at) for at in random.permutation([*mine, *[0] * LONG_CALLS])])
+        mine = random.permutation([usual[(thread + at) % len(usual)] for at in range(CALLS)])
+        anywhere = random.choice(CALLS, 2, replace=False)
+        mine[anywhere if thread % 2 else list(LONG_CALLS[thread // 2])] = 0
+        turns.append([int(at) for at in mine])
     return lists, turns
 
 
@@ -173,8 +197,16 @@ def embed(subject: Any, texts: List[str]) -> NDArray:
     return unit_rows(vectors) if vectors.ndim == 2 else vectors
 
 
+def find_folders(spec: CellSpec) -> List[str]:
+    """The folders of the modules under test."""
+    modules = (sys.modules.get(path.partition(":")[0]) for path in spec.paths)
+    files = [module.__file__ for module in modules if module is not None and module.__file__]
+    return [f"{Path(file).parent}{os.sep}" for file in files]
+
+
 @pytest.mark.check("rt.threads")
-def test_threads(
+def test_threads(  # noqa: PLR0913, PLR0917 # fixtures are arguments
+    spec: CellSpec,
     subject: Any,
     few: List[Sentence],
     shipped: List[Sentence],
@@ -190,7 +222,7 @@ def test_threads(
         at = turns[thread][number]
         return find_fault(lambda: embed(subject, lists[at]), wanted[at], allowed) if at in wanted else ""
 
-    record_faults(run_together(call), record, lists=len(wanted))
+    record_faults(Together(call, find_folders(spec)).run(), record, lists=len(wanted))
 
 
 ROWS = (1, 32, 64)
@@ -199,7 +231,7 @@ ROWS = (1, 32, 64)
 
 @pytest.mark.check("rt.normalizer-threads")
 def test_normalizer_threads(
-    normalize: Callable[[Any], Any], tolerance: Callable[[str], float], record: Record
+    spec: CellSpec, normalize: Callable[[Any], Any], tolerance: Callable[[str], float], record: Record
 ) -> None:
     """Normalize different rows from many threads, in float32 and float16, and compare with one thread."""
     random = np.random.default_rng(20261129)
@@ -217,4 +249,4 @@ def test_normalizer_threads(
         allowed = choose_allowed(tolerance, batches[at], "rt.float32")
         return find_fault(lambda: np.array(normalize(batches[at].copy())), wanted[at], allowed)
 
-    record_faults(run_together(call), record)
+    record_faults(Together(call, find_folders(spec)).run(), record)
