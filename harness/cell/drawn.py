@@ -91,7 +91,7 @@ def load_unusual(count: Callable[[str], int], limit: int) -> List[Sentence]:
         *load_corpus(str(UNUSUAL)),
         *(Sentence(" ".join(part), "words") for part in parts),
         *(
-            Sentence((text * UNBROKEN)[:UNBROKEN], "unbroken")
+            Sentence((text * (UNBROKEN // len(text) + 1))[:UNBROKEN], "unbroken")
             for text in ("".join(words), "図書館は午後閉館")
         ),
         *(Sentence(make_text_of(length, count).text, "at-limit") for length in list_ends(limit)),

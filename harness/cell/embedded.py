@@ -87,6 +87,7 @@ class Answers:
         self.query_subject = subject if query_subject is None else query_subject
         self._texts = texts
         self._known: Dict[str, NDArray] = {}
+        self._variants: Dict[str, Any] = {}
 
     def variant(self, output: str) -> Any:
         """The subject with this output dtype; the case is skipped if there is none.
@@ -94,7 +95,9 @@ class Answers:
         A subject without ``variant`` is judged in the dtype that it returns.
         """
         if hasattr(self.subject, "variant"):
-            return self.subject.variant(output)
+            if output not in self._variants:  # making one can compile a model
+                self._variants[output] = self.subject.variant(output)
+            return self._variants[output]
         returned = str(np.asarray(self.subject(["a text"])).dtype)
         if returned != output and returned in ("float32", "float16"):
             pytest.skip(f"the embedder returns {returned} and has no variant() for {output}")

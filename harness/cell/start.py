@@ -136,7 +136,12 @@ def pytest_arguments(spec: CellSpec, suite: Path) -> List[str]:
         *(str(suite), "-c", str(ini), f"--rootdir={suite.parent}", f"--confcutdir={suite}"),
         *("-p", "no:cacheprovider", "-p", "no:unraisableexception"),  # it runs five garbage collections
         *("-p", "no:logging"),  # no check reads logs, and its handlers come and go with each phase of a case
-        *("--import-mode=importlib", "--strict-markers", "-ra", "--tb=short"),
+        *(
+            "--import-mode=importlib",
+            "--strict-markers",
+            "-ra",
+            "--tb=native",
+        ),  # other styles parse the source
         *("-p", "_hypothesis_pytestplugin", "-p", "pytest_benchmark.plugin"),
         *("--benchmark-disable-gc", f"--benchmark-storage=file://{Path(spec.workdir, 'benchmarks')}"),
         "--continue-on-collection-errors",
