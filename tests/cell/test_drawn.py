@@ -72,6 +72,11 @@ def test_unusual_texts_are_those_that_the_check_asks_for() -> None:
     assert not kinds & {each.kind for each in load_corpus("")}
 
 
+def test_texts_end_at_the_limit_one_token_beyond_it_and_twice_as_far() -> None:
+    ends = [each.text for each in load_unusual(count_words, 256) if each.kind == "at-limit"]
+    assert [count_words(text) for text in ends] == [256, 257, 512]
+
+
 def test_unusual_texts_are_unusual() -> None:
     texts = {
         kind: [each.text for each in load_unusual(count_words, 256) if each.kind == kind]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import re
 import sys
 from collections.abc import Callable
 from dataclasses import replace
@@ -349,6 +350,16 @@ def test_float16_is_held_to_its_own_rounding_and_float32_is_not(suite: Suite, ch
             continue
         with pytest.raises(CheckFailedError):
             World(world).run(suite[check])
+
+
+@pytest.mark.parametrize("kind", ["emoji", "script", "words"])
+def test_every_text_of_a_kind_is_embedded(suite: Suite, kind: str) -> None:
+    world = World.of(CHECKS["rt.texts"]) | {"text": kind}
+    texts = [each for each in [*world["shipped"], *world["unusual"]] if each.kind == kind]
+    assert len(texts) > 1
+    for each in texts:
+        with pytest.raises(CheckFailedError, match=re.escape(each.shown)):
+            World(world | {"subject": faults.WrongFor(each.text)}).run(suite["rt.texts"])
 
 
 def test_odd_texts_tell_nothing_of_a_service_that_differs_on_ordinary_ones(suite: Suite) -> None:

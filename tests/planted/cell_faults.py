@@ -380,6 +380,17 @@ class Stripping(Embedder):
         return super().__call__([text.encode("ascii", "ignore").decode()[:1] for text in texts])
 
 
+class WrongFor(Embedder):
+    """Wrong for one text."""
+
+    def __init__(self, wrong: str) -> None:
+        super().__init__()
+        self._wrong = wrong
+
+    def __call__(self, texts: list[str]) -> Any:
+        return super().__call__([text[::-1] + "?" if text == self._wrong else text for text in texts])
+
+
 class Coarse(Embedder):
     """Weights of half the bits."""
 
