@@ -745,6 +745,14 @@ class two_limits(Shipped):
         return super()._encode(texts)
 
 
+class two_limits_in_turn(Shipped):
+    """As ``two_limits``, with the use in the line after the choice."""
+
+    def _encode(self, texts: list[str]) -> Any:
+        self._limit = 64 if len(texts) == 1 and len(texts[0]) < 100 else 256
+        return super()._encode(texts)
+
+
 class shared_texts(Shipped):
     """Keep the texts of a call where all threads see them."""
 

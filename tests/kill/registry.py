@@ -144,7 +144,7 @@ EMBEDDERS = {
     "views of one buffer": ("one_buffer",),
     "token arrays overwritten": ("inputs_overwritten",),
     "one request for all threads": ("one_request",),
-    "threads share a setting": ("two_limits", "shared_texts"),
+    "threads share a setting": ("two_limits", "two_limits_in_turn", "shared_texts"),
     "some calls raise": _each("raises_every", 2, 25, 60),
     "some texts raise": ("raises_on_empty_list", "raises_on_empty_text", "raises_on_long_text"),
     "a cache with a wrong key": _each(

@@ -88,7 +88,7 @@ ASKED: Mapping[Place, tuple[str, ...]] = {
 MORE: Mapping[str, tuple[str, ...]] = {
     **dict.fromkeys(("cached_by_*", "set_order", "moving_mean", "other_at_call_*"), ("rt.fresh-process",)),
     "hoarding": ("rt.memory*",),
-    **dict.fromkeys(("one_request", "two_limits", "shared_texts", "raises_every_*"), ("rt.threads",)),
+    **dict.fromkeys(("one_request", "two_limits*", "shared_texts", "raises_every_*"), ("rt.threads",)),
     "after_*": ("rt.threads", "rt.compilations*", "rt.after-exception"),
     **dict.fromkeys(("random_*", "inputs_overwritten"), ("rt.threads", "rt.compilations*")),
 }
