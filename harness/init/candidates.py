@@ -8,12 +8,13 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from harness.init.pairs import Pair, find_pair
 from harness.init.signatures import (
     FOLDER,
     Function,
+    Pair,
     Texts,
     count_required,
+    find_pair,
     read_folder,
     read_texts,
     returns_vectors,

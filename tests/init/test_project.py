@@ -9,6 +9,7 @@ import pytest
 from support.repositories import git
 
 from harness.errors import UsageError
+from harness.init.files import NewFile, ignore_runs, refuse_existing
 from harness.init.project import (
     RUNNING,
     Chosen,
@@ -18,7 +19,6 @@ from harness.init.project import (
     find_model_folders,
     find_python,
 )
-from harness.init.writing import NewFile, ignore_runs, refuse_existing
 
 REQUIRES = '[project]\nname = "a"\nrequires-python = "{}"\n'
 
