@@ -260,7 +260,7 @@ def test_trends_tell_of_the_runs_before(look: Look) -> None:
     page = look("large").page
     section = page.locator("section:has(#trends)")
     assert "101 sessions timed" in section.inner_text()
-    assert section.locator("svg.plot").is_visible()
+    assert section.locator("svg.plot").first.is_visible()
     commands = section.locator("td code", has_text="harness compare")
     assert commands.count() > 0
     assert commands.first.is_visible()
@@ -294,7 +294,7 @@ def test_without_a_script_everything_is_there(opener: Opener) -> None:
     page = opener(render("real"), scripts=False).page
     assert not page.locator("#filter").is_visible()
     assert page.locator("#cell-table tr[data-cell]:visible").count() == 36
-    assert page.locator("svg.plot").count() == 16
+    assert page.locator("figure").count() == 18
 
 
 def test_the_keyboard_reaches_the_filter_and_the_map(opener: Opener) -> None:
@@ -329,15 +329,64 @@ def test_print_opens_what_is_red_and_is_never_dark(opener: Opener) -> None:
     assert page.evaluate("getComputedStyle(document.querySelector('.slot.red')).color") == "rgb(155, 20, 32)"
 
 
-def test_a_phone_has_the_plot_of_a_gate_that_fits(opener: Opener) -> None:
-    page = opener(render("gate"), width=390).page
-    wide, narrow = page.locator(".on-wide svg"), page.locator(".on-narrow svg")
-    assert (wide.is_visible(), narrow.is_visible()) == (False, True)
-    box = narrow.bounding_box()
-    assert box is not None
-    assert box["x"] + box["width"] <= 390
+@pytest.mark.parametrize("width", [390, 768, 1440])
+@pytest.mark.parametrize("name", ["real", "gate", "large"])
+def test_plots_have_readable_text_and_fill_the_column(look: Look, name: str, width: int) -> None:
+    page = look(name).page
+    page.set_viewport_size({"width": width, "height": 900})
+    found = page.evaluate(PLOTS)
     page.set_viewport_size({"width": 1280, "height": 900})
-    assert (wide.is_visible(), narrow.is_visible()) == (True, False)
+    assert found["drawings"] > (0 if name == "gate" else 30)
+    assert (found["smallest"], found["beyond"]) == ("13", [])
+    assert all(share > 0.9 for share in found["shares"])
+
+
+PLOTS = """() => {
+  for (const each of document.querySelectorAll("details:has(figure)")) each.open = true;
+  const drawings = [...document.querySelectorAll("figure svg:not(.key)")];
+  const texts = [...document.querySelectorAll("figure svg text")];
+  const scale = (each) => each.ownerSVGElement.getScreenCTM().a;
+  const sizes = texts.map((each) => parseFloat(getComputedStyle(each).fontSize) * scale(each));
+  const groups = [...document.querySelectorAll("figure > .panels, .plots")];
+  return {
+    drawings: drawings.length,
+    smallest: Math.min(...sizes).toFixed(0),
+    beyond: texts.filter((each) => each.getBoundingClientRect().right > innerWidth).map((each) => each.textContent),
+    shares: groups.map((each) => each.clientWidth / each.closest("section, details > div").clientWidth),
+  };
+}"""
+
+
+def test_a_plot_of_small_text_is_seen(opener: Opener) -> None:
+    planted = render("gate").replace("</head>", "<style>.rows { font-size: 10px }</style></head>")
+    planted = planted.replace("style-src", "style-src 'unsafe-inline'; x-src")
+    assert opener(planted).page.evaluate(PLOTS)["smallest"] == "10"
+
+
+def test_every_row_and_mark_tells_its_values(look: Look) -> None:
+    page = look("real").page
+    rows, marks = page.locator(".rows svg[role=img] > title"), page.locator("svg.plot title")
+    assert rows.count() == page.locator(".rows tbody tr").count() > 900
+    assert marks.count() > 100
+    told = " ".join(rows.all_text_contents() + marks.all_text_contents())
+    for words in (
+        "quartiles",
+        "noise 0.",
+        "median",
+        "middle half",
+        "of the tolerance",
+        " ULP",
+        "in the baseline",
+    ):
+        assert words in told
+
+
+def test_a_filter_acts_on_the_rows_of_latency(opener: Opener) -> None:
+    page = opener(render("real")).page
+    page.get_by_role("combobox", name="numpy").select_option("2.0.2")
+    shown = page.locator("details:has(.rows)[open] .rows tbody tr:visible th").all_inner_texts()
+    assert shown
+    assert all(" · 2.0.2 · " in each for each in shown)
 
 
 def test_the_first_viewport_of_a_gate_says_what_to_do(opener: Opener) -> None:

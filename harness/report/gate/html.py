@@ -45,7 +45,6 @@ from harness.report.gate.view import (
 )
 from harness.report.headline import STATUS_WORDS
 from harness.report.page.html import render_template
-from harness.report.page.latency import view_plot
 from harness.report.plots.intervals import NARROWEST, count_clamped, plot_intervals
 from harness.report.questions import describe_service, list_limits
 from harness.report.view import SIGNS, SignKind, describe_machine
@@ -170,19 +169,10 @@ def view_cost(gate: Gate) -> dict[str, Any] | None:
         return None
     decisions = worst_first(speed)
     measured = [each for each in decisions if each.change is not None]
-    counted = count_outcomes(decisions)
-    title, summary = "Change of each quantity with its interval, noise and limit", f"{counted}."
     return {
-        "counted": counted,
+        "counted": count_outcomes(decisions),
         "effort": describe_effort(speed),
-        "plots": [
-            (
-                where,
-                view_plot(plot_intervals(measured, narrow=narrow), title=title, key=where, summary=summary),
-            )
-            for where, narrow in (("on-wide", False), ("on-narrow", True))
-            if measured
-        ],
+        "plot": plot_intervals(measured, key="cost-plot") if measured else None,
         "clamped": count_clamped(measured),
         "edge": f"{show_percents(NARROWEST)} and {show_percents(1 / NARROWEST)}",
         "rows": [_quantity(each) for each in decisions],

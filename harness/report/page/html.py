@@ -40,7 +40,7 @@ from harness.report.page.findings import (
 )
 from harness.report.page.latency import view_latency, view_parity, view_plot, view_precision
 from harness.report.parity import find_margins
-from harness.report.plots.trends import plot_trends
+from harness.report.plots.trends import plot_trend
 from harness.report.precision import read_code, recommend
 from harness.report.questions import describe_service, list_limits, list_questions
 from harness.report.view import (
@@ -131,15 +131,20 @@ def view_trends(trends: Trends | None) -> dict[str, Any] | None:
         "reference": trends.reference,
         "pinned": trends.pinned,
         "notes": [note.split("`") for note in trends.notes],  # text and commands alternate
-        "plot": view_plot(
-            plot_trends(scenarios, numbers, numbers.get(trends.reference)),
-            title="Ratio to the baseline by session, each scenario", key="trends", summary=sentence,
-        ),
+        "plots": [
+            view_plot(
+                plot_trend(each, numbers, numbers.get(trends.reference)),
+                title=each.scenario,
+                key=f"trend-{place}",
+                summary="Ratio to the baseline by session.",
+            )
+            for place, each in enumerate(scenarios)
+        ],
         "hidden": sum(each.left for each in scenarios),
         "moved": [_moved(each) for each in moved[:_ROWS_SHOWN]],
         "left": max(0, len(moved) - _ROWS_SHOWN),
         "scenarios": [_scenario(each) for each in scenarios if each.levels],
-    }  # fmt: skip
+    }
 
 
 def _moved(trend: Trend) -> dict[str, Any]:
