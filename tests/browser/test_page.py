@@ -351,7 +351,7 @@ PLOTS = """() => {
   return {
     drawings: drawings.length,
     smallest: Math.min(...sizes).toFixed(0),
-    beyond: texts.filter((each) => each.getBoundingClientRect().right > innerWidth).map((each) => each.textContent),
+    beyond: texts.filter((each) => each.getBoundingClientRect().right > innerWidth).map(String),
     shares: groups.map((each) => each.clientWidth / each.closest("section, details > div").clientWidth),
   };
 }"""
@@ -366,7 +366,7 @@ def test_a_plot_of_small_text_is_seen(opener: Opener) -> None:
 def test_every_row_and_mark_tells_its_values(look: Look) -> None:
     page = look("real").page
     rows, marks = page.locator(".rows svg[role=img] > title"), page.locator("svg.plot title")
-    assert rows.count() == page.locator(".rows tbody tr").count() > 900
+    assert rows.count() == page.locator(".rows tbody tr").count() > 800
     assert marks.count() > 100
     told = " ".join(rows.all_text_contents() + marks.all_text_contents())
     for words in (
