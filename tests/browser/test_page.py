@@ -21,9 +21,11 @@ from support.gate_samples import make_culprit, make_gate
 from support.pages import far, make_compared, make_cost
 from support.runs import make_full_run, make_plan, make_run
 
+from harness.cell.interface import load_checks
 from harness.cli.earlier import find_earlier
 from harness.judge.snapshot import take_snapshot
 from harness.records import Earlier, PlannedCell, Run
+from harness.report.explain import explain_check
 from harness.report.gate.html import render_gate_html
 from harness.report.page.html import render_html
 from harness.runs.database import FILE
@@ -247,13 +249,30 @@ def test_the_first_viewport_says_what_to_do(opener: Opener, width: int, height: 
     assert "6 of 28 runnable combinations return wrong vectors" in page.locator("h1").inner_text()
 
 
-def test_every_link_leads_somewhere(look: Look) -> None:
-    page = look("real").page
+@pytest.mark.parametrize("name", ["real", "every-status", "gate"])
+def test_every_link_leads_somewhere(look: Look, name: str) -> None:
+    page = look(name).page
     lost = page.evaluate(
         "[...document.querySelectorAll('a[href]')].map((each) => each.getAttribute('href'))"
         ".filter((href) => !document.getElementById(href.slice(1)))"
     )
     assert lost == []
+
+
+@pytest.mark.parametrize(("name", "least"), [("real", 60), ("every-status", 1), ("gate", 1)])
+def test_every_check_that_is_named_leads_to_its_explanation(look: Look, name: str, least: int) -> None:
+    page = look(name).page
+    known = {check.id: explain_check(check) for check in load_checks()}
+    named = page.evaluate(
+        "[...document.querySelectorAll('code:not(dt > code), td')].map((each) =>"
+        " [each.textContent.split('/')[0], each.querySelector('a')?.getAttribute('href')])"
+    )
+    links = {check: href for check, href in named if check in known}
+    assert len(links) >= least
+    assert links == {check: f"#{check}" for check in links}
+    for check in links:
+        entry = page.evaluate("(id) => document.getElementById(id).nextSibling.innerText", check)
+        assert entry.split() == " ".join(known[check].text).replace("`", "").split()
 
 
 def test_trends_tell_of_the_runs_before(look: Look) -> None:

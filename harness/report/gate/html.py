@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 from harness.report.checks import OUTCOME_KINDS
 from harness.report.escape import shorten
+from harness.report.explain import explain_named
 from harness.report.gate.cause_view import view_cause
 from harness.report.gate.drift import list_distances, list_rankings
 from harness.report.gate.headline import find_headline, view_questions, view_tiles
@@ -52,7 +54,16 @@ from harness.report.view import SIGNS, SignKind, describe_machine
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from harness.records import Finding, Gate, LockChange, QuantityDecision, QuantityOutcome, Run, Speed
+    from harness.records import (
+        Decision,
+        Finding,
+        Gate,
+        LockChange,
+        QuantityDecision,
+        QuantityOutcome,
+        Run,
+        Speed,
+    )
 
 QUANTITY_KINDS: dict[QuantityOutcome, SignKind] = {
     "passed": "pass",
@@ -74,14 +85,15 @@ SECTIONS = (
     ("drift", "Drift of the vectors"),
     ("cost", "Latency and memory"),
     ("upgrade", "Changes of the upgrade"),
+    ("method", "Method"),
     ("reproduce", "Reproduce"),
 )
-"""Anchors and titles of the sections; ``cause`` is there if it was searched."""
+"""Anchors and titles of the sections; ``cause`` is there if searched, ``method`` if checks are named."""
 
 
 def render_gate_html(gate: Gate, run: Run | None) -> str:
     """Render a gate as one page of HTML; ``run`` has the measurements of both cells, if any was judged."""
-    cause = view_cause(gate)
+    cause, explained = view_cause(gate), explain_named(_list_cases(gate.decision))
     return render_template(
         "gate.html.j2",
         gate=gate,
@@ -99,8 +111,20 @@ def render_gate_html(gate: Gate, run: Run | None) -> str:
         cost=view_cost(gate),
         upgrade=view_upgrade(gate),
         commands=list(list_commands(gate)),
-        sections=[each for each in SECTIONS if each[0] != "cause" or cause is not None],
+        explained=explained,
+        sections=[
+            each
+            for each in SECTIONS
+            if not (each[0] == "cause" and cause is None) and not (each[0] == "method" and not explained)
+        ],
     )
+
+
+def _list_cases(decision: Decision) -> Iterator[str]:
+    """The cases that the page names."""
+    lists = (decision.new, decision.unconfirmed, decision.known, decision.unchecked, decision.before)
+    for each in (*chain(*lists, decision.gone, decision.limits), *decision.notes):
+        yield each.check
 
 
 # Findings: what decides, then what does not

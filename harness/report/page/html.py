@@ -12,6 +12,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from harness.cell.interface import LAYERS
 from harness.records import Earlier
 from harness.report.escape import scrub, shorten
+from harness.report.explain import explain_named
 from harness.report.headline import find_headline, view_tiles
 from harness.report.history.view import (
     TITLES,
@@ -235,6 +236,7 @@ def _view(run: Run, earlier: Earlier) -> dict[str, Any]:
         "recommended": recommend(run),
         "recommended_code": read_code(),
         "stored": view_stored(run),
+        "explained": explain_named(each.check for each in run.judgement.findings),
         "claims": view_claims(run),
         "margins": find_margins(run),
         "precision": view_precision(run),
