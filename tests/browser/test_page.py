@@ -338,14 +338,71 @@ def test_plots_follow_light_and_dark(look: Look) -> None:
     assert (light, dark) == ("rgb(27, 31, 36)", "rgb(228, 232, 236)")
 
 
-def test_print_opens_what_is_red_and_is_never_dark(opener: Opener) -> None:
+def test_print_opens_all_but_cells_without_a_fault_and_is_never_dark(opener: Opener) -> None:
     page = opener(render("every-status"), dark=True).page
     page.emulate_media(media="print")
     red, green = page.locator("#cell-2"), page.locator("#cell-0")
     assert (red.is_visible(), green.is_visible()) == (True, False)
+    closed = page.locator("details:not(.fold[data-cell], .fold[data-cell] *) > :not(summary)")
+    assert closed.count() > 5
+    assert all(each.is_visible() for each in closed.all())
     assert not page.locator("#filter").is_visible()
     assert page.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(255, 255, 255)"
     assert page.evaluate("getComputedStyle(document.querySelector('.slot.red')).color") == "rgb(155, 20, 32)"
+
+
+PAPER = 718
+"""Width of a sheet of A4 without its margins, in pixels."""
+
+CUT = """() => {
+  const shown = [...document.querySelectorAll("main *, header *")].filter((each) =>
+    each.checkVisibility() && !each.closest(".away, svg, .skip-link"));
+  const cut = shown.filter((each) => each.getBoundingClientRect().right > document.body.clientWidth + 1);
+  const broken = [], range = document.createRange();
+  const texts = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
+  for (let text = texts.nextNode(); text; text = texts.nextNode()) {
+    const within = text.parentElement;
+    if (!within.checkVisibility() || within.closest(".away, svg, script, pre, .text")) continue;
+    for (const word of text.data.matchAll(/[\\w.]+/g)) {
+      range.setStart(text, word.index);
+      range.setEnd(text, word.index + word[0].length);
+      const lines = new Set([...range.getClientRects()].map((each) => Math.round(each.top)));
+      if (lines.size > 1) broken.push(word[0]);
+    }
+  }
+  return { cut: cut.map((each) => each.outerHTML.slice(0, 80)), broken };
+}"""
+"""Elements beyond the right edge, and words on two lines; texts of packages and logs may break anywhere."""
+
+
+@pytest.mark.parametrize("name", ["real", "every-status", "large", "gate"])
+def test_print_cuts_nothing_and_breaks_no_word(look: Look, name: str) -> None:
+    page = look(name).page
+    page.set_viewport_size({"width": PAPER, "height": 900})
+    page.emulate_media(media="print")
+    found = page.evaluate(CUT)
+    page.emulate_media(media="screen")
+    page.set_viewport_size({"width": 1280, "height": 900})
+    assert found == {"cut": [], "broken": []}
+
+
+def test_what_print_would_cut_or_break_is_seen(opener: Opener) -> None:
+    long, wide = "w" * 300, '<div style="width: 2000px">x</div>'
+    planted = render("empty").replace("</main>", f"<p>{long}</p>{wide}</main>")
+    page = opener(planted.replace("style-src", "style-src 'unsafe-inline'; x-src"), width=PAPER).page
+    page.emulate_media(media="print")
+    found = page.evaluate(CUT)
+    assert found == {"cut": [wide], "broken": [long]}
+
+
+def test_a_wide_table_scrolls_with_a_shadow(look: Look) -> None:
+    page = look("gate").page
+    page.set_viewport_size({"width": 390, "height": 900})
+    table = page.get_by_role("region", name="Distances of the vectors")
+    scrolls = table.evaluate("(each) => each.scrollWidth > each.clientWidth")
+    shadow = table.evaluate("(each) => getComputedStyle(each).backgroundAttachment")
+    page.set_viewport_size({"width": 1280, "height": 900})
+    assert (scrolls, shadow) == (True, "local, local, scroll, scroll")
 
 
 @pytest.mark.parametrize("width", [390, 768, 1440])

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
 
 from harness.cell.interface import LAYERS
 from harness.records import Earlier
@@ -206,7 +208,16 @@ def render_template(name: str, **view: object) -> str:
     environment = Environment(
         loader=FileSystemLoader(_PAGE), autoescape=True, undefined=StrictUndefined, finalize=_clean
     )
+    environment.filters["breakable"] = _allow_breaks
     return environment.get_template(name).render(style=style, style_hash=hash_source(style), **view)
+
+
+def _allow_breaks(name: str) -> Markup:
+    """Let a long id break after its separators, so that no word of it is broken."""
+    return Markup("<wbr>").join(part for part in _SEPARATORS.split(scrub(name)) if part)
+
+
+_SEPARATORS = re.compile(r"(?<=[_/])")
 
 
 def hash_source(text: str) -> str:

@@ -192,10 +192,11 @@ def _family(run: Run, named: VersionNames, place: int, family: Family) -> dict[s
         "left": len(family.cells) - shown,
         "clamped": count_clamped(family),
         "plot": plot_family(family, named, numbers, key=f"family-{place}"),
+        "axes": " · ".join(named.axes) or "cell",
         "batches": family.batches,
         "rows": [
             {
-                "cell": cell,
+                "cell": named.names[cell],
                 "number": numbers[cell],
                 "values": [_numbers(rows.get((cell, batch))) for batch in family.batches],
             }
