@@ -99,7 +99,7 @@ def explain_check(check: Check) -> Explanation:
 def describe_bound(check: Check) -> str:
     """Describe what a check allows, for each value of a case that has a limit of its own."""
     bounds = dict(check.bounds)
-    parts = []
+    parts: list[str] = []
     for case, limit in check.limits:
         factor, _, name = str(limit).rpartition(" ")
         amount = f"{limit:g}" if not isinstance(limit, str) else f"the tolerance {name}"

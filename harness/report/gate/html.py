@@ -120,11 +120,18 @@ def render_gate_html(gate: Gate, run: Run | None) -> str:
     )
 
 
-def _list_cases(decision: Decision) -> Iterator[str]:
+def _list_cases(decision: Decision) -> list[str]:
     """The cases that the page names."""
-    lists = (decision.new, decision.unconfirmed, decision.known, decision.unchecked, decision.before)
-    for each in (*chain(*lists, decision.gone, decision.limits), *decision.notes):
-        yield each.check
+    findings = chain(
+        decision.new,
+        decision.unconfirmed,
+        decision.known,
+        decision.unchecked,
+        decision.before,
+        decision.gone,
+        decision.limits,
+    )
+    return [*(each.check for each in findings), *(each.check for each in decision.notes)]
 
 
 # Findings: what decides, then what does not

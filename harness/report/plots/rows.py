@@ -108,18 +108,22 @@ class RowPlot:
 
     @property
     def size(self) -> Literal["short", "middle", "long", "longest"]:
-        """How long the names are, on which the width of a panel depends."""
-        most = max(len(row.name) for panel in self.panels for row in panel.rows)
-        return next(size for limit, size in _SIZES if most <= limit)
+        """How long the names are, on which the width of a panel depends.
+
+        A phone has the longest names above their rows, and the long ones of a few rows, too.
+        """
+        names = [row.name for panel in self.panels for row in panel.rows]
+        most = max(map(len, names), default=0)
+        if most > _LONG or (most > _MIDDLE and len(names) <= _FEW):
+            return "longest"
+        return "long" if most > _MIDDLE else "middle" if most > _SHORT else "short"
 
 
-_SIZES: tuple[tuple[float, Literal["short", "middle", "long", "longest"]], ...] = (
-    (12, "short"),
-    (18, "middle"),
-    (26, "long"),
-    (math.inf, "longest"),
-)
-"""Up to so many characters, the size; a phone has the longest above their rows."""
+_SHORT, _MIDDLE, _LONG = 12, 18, 26
+"""Characters of a name up to which it is short, middle or long."""
+
+_FEW = 20
+"""Rows of a plot that may be twice as high on a phone."""
 
 _RATIOS = (
     (1.4, (0.8, 0.85, 0.9, 0.95, 1, 1.05, 1.1, 1.15, 1.2, 1.25)),

@@ -53,8 +53,9 @@ def plot_trend(
 
 def _layers(x: Spec, y: Spec, kinds: Collection[str]) -> list[Spec]:
     labels, colours = zip(*_KINDS.values(), strict=True)
-    color = {"field": "kind", "type": "nominal", "scale": {"domain": labels, "range": colours}}
-    color["legend"] = {"values": [label for label in labels if label in kinds]} if kinds else None
+    legend = {"values": [label for label in labels if label in kinds]} if kinds else None
+    scale = {"domain": labels, "range": colours}
+    color = {"field": "kind", "type": "nominal", "scale": scale, "legend": legend}
     return [
         {
             "transform": [{"filter": "datum.part === 'level'"}],

@@ -53,8 +53,16 @@ def test_a_scale_ends_at_its_bounds() -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "size"),
-    [("2.4.6", "short"), ("2.4.6 · 6.2.0", "middle"), ("x" * 26, "long"), ("x" * 27, "longest")],
+    ("characters", "rows", "size"),
+    [
+        (12, 2, "short"),
+        (18, 2, "middle"),
+        (19, 2, "longest"),
+        (19, 21, "long"),
+        (26, 21, "long"),
+        (27, 21, "longest"),
+    ],
 )
-def test_the_width_of_a_panel_follows_its_longest_name(name: str, size: str) -> None:
-    assert RowPlot("t", "k", SCALE, (Panel("", (Row("a", ""), Row(name, ""))),), ()).size == size
+def test_the_width_of_a_panel_follows_its_longest_name(characters: int, rows: int, size: str) -> None:
+    names = ["x" * characters, *["a"] * (rows - 1)]
+    assert RowPlot("t", "k", SCALE, (Panel("", tuple(Row(each, "") for each in names)),), ()).size == size
