@@ -457,6 +457,25 @@ def test_every_row_and_mark_tells_its_values(look: Look) -> None:
         assert words in told
 
 
+def test_values_are_shown_by_arrow_keys_and_by_a_tap(look: Look) -> None:
+    page = look("real").page
+    figure = page.locator("figure:has(.rows)").first
+    rows = figure.locator("title").all_text_contents()
+    figure.locator(".panels").focus()
+    shown = []
+    for key in ("ArrowDown", "ArrowDown", "ArrowUp", "ArrowUp"):
+        page.keyboard.press(key)
+        shown.append(figure.locator("output").inner_text())
+    assert shown == [rows[0], rows[1], rows[0], rows[-1]]
+    figure.locator("tbody tr").nth(2).click()
+    assert figure.locator("output").inner_text() == rows[2]
+    curve = page.locator("figure:has(svg.plot)").first
+    mark = curve.locator("svg.plot :has(> title)").first
+    mark.click(force=True)
+    assert curve.locator("output").inner_text() == mark.locator("title").text_content()
+    assert curve.locator(".current").count() == 1
+
+
 def test_a_filter_acts_on_the_rows_of_latency(opener: Opener) -> None:
     page = opener(render("real")).page
     page.get_by_role("combobox", name="numpy").select_option("2.0.2")
