@@ -94,7 +94,6 @@ def _theme() -> Spec:
                 "domainColor": ink("soft"),
                 "tickColor": ink("soft"),
             },
-            "header": {**labels, "labelLimit": 0, **plain},
             "legend": {
                 **labels,
                 "labelLimit": 0,
