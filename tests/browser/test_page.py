@@ -457,6 +457,21 @@ def test_every_row_and_mark_tells_its_values(look: Look) -> None:
         assert words in told
 
 
+def test_a_plot_of_curves_names_each_of_them(look: Look) -> None:
+    page = look("real").page
+    named = {
+        each.locator("figcaption").inner_text(): set(each.locator("svg text").all_text_contents())
+        for each in page.locator("figure:has(svg.plot)").all()
+    }
+    normalizers, embedders = {"manual", "stable", "reference"}, {"openvino", "sentence-transformers"}
+    dtypes = ("float16", "float32", "float64")
+    assert {title: texts & (normalizers | embedders) for title, texts in named.items()} == {
+        **dict.fromkeys(("normalize, float32", "normalize, float16"), normalizers),
+        "embed, float32": embedders,
+        **{f"{dtype}: error by norm of the row": normalizers for dtype in dtypes},
+    }
+
+
 def test_values_are_shown_by_arrow_keys_and_by_a_tap(look: Look) -> None:
     page = look("real").page
     figure = page.locator("figure:has(.rows)").first

@@ -174,14 +174,13 @@ def _landmarks(marks: Sequence[Spec], x: Spec) -> Spec:
 
 def _lines(rows: Sequence[Spec], names: Sequence[str], x: Spec, y: Spec) -> list[Spec]:
     count = len(names)
-    kinds = {"field": "formula", "type": "nominal"}
+    kinds = {"field": "formula", "type": "nominal", "legend": {"symbolStrokeWidth": 0}}
     encoding = {
         "x": x,
         "y": y,
         "color": {**kinds, "scale": {"domain": list(names), "range": _cycle(COLOURS, count)}},
         "strokeDash": {
             **kinds,
-            "legend": None,
             "scale": {"domain": list(names), "range": _cycle(_DASHES, count)},
         },
         "shape": {**kinds, "scale": {"domain": list(names), "range": _cycle(SHAPES, count)}},
