@@ -32,10 +32,11 @@ from harness.gate.prepare import GateOptions, prepare_gate
 from harness.gate.request import UpgradeRequest, parse_changes
 from harness.gate.run_gate import run_gate
 from harness.judge.verdict import exit_code
-from harness.records import Gate, Progress
+from harness.records import Acknowledgements, Gate, Progress
 from harness.redaction import redact
 from harness.resolve.packages import Choice, make_choice
 from harness.resolve.pip_settings import read_pip_settings
+from harness.runs.documents import read_document
 from harness.runs.folder import GATE_FILE
 from harness.sweep import run_sweep
 from harness.sweep.interrupt import run_interruptibly
@@ -132,6 +133,17 @@ def _describe_arguments(
     return tuple(map(redact, words))
 
 
+def read_acknowledgements(file: Path | None) -> Acknowledgements:
+    """Read what people accepted; nothing without a file.
+
+    Raises:
+        UsageError: the file is missing, or none of ``harness acknowledged``.
+    """
+    if file is None:
+        return Acknowledgements()
+    return read_document(file, Acknowledgements, "the acknowledgements of a pull request")
+
+
 def _refuse_without_effect(faults: Mapping[str, object]) -> None:
     """Refuse options that contradict each other: message -> whether it applies.
 
@@ -162,6 +174,12 @@ def _refuse_without_effect(faults: Mapping[str, object]) -> None:
     is_flag=True,
     help="Accept known divergences and checks that no longer run.",
 )
+@click.option(
+    "--acknowledged",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="What people accepted in the pull request, as `harness acknowledged` wrote it.",
+)
 @click.option("--no-culprit", is_flag=True, help="Skip the search for the cause.")
 @culprit_budget_option
 @click.option("--allow-equal", is_flag=True, help="Pass if both environments are equal.")
@@ -180,6 +198,7 @@ def gate(  # noqa: PLR0913 - one parameter an option
     quantities: tuple[str, ...],
     budget: str | None,
     accept_known: bool,
+    acknowledged: Path | None,
     no_culprit: bool,
     culprit_budget: str | None,
     allow_equal: bool,
@@ -224,6 +243,7 @@ def gate(  # noqa: PLR0913 - one parameter an option
         budget=None if budget is None else parse_budget(budget),
         quantities=quantities,
         culprit_budget=parse_culprit_budget(culprit_budget),
+        acknowledgements=read_acknowledgements(acknowledged),
     )
     judged = judge_upgrade(upgrade, matrix, options, running, Screen(plain=plain), base=base)
     allowed = allow_inconclusive and judged.decision.verdict == "inconclusive"

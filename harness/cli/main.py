@@ -31,7 +31,7 @@ MAX_SAID = 500
 
 
 PURPOSES: dict[str, tuple[str, ...]] = {
-    "Check an upgrade": ("init", "gate", "accept", "bisect", "workflow", "comment", "canary"),
+    "Check an upgrade": ("init", "gate", "accept", "bisect", "workflow", "acknowledged", "comment", "canary"),
     "Sweep versions": ("sweep", "cells", "lock"),
     "Look at results": ("report", "history", "compare", "trends", "export", "explain"),
 }
