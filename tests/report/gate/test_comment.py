@@ -78,6 +78,7 @@ def test_the_comment_has_what_decides_first_and_folds_the_rest() -> None:
         "<details><summary>Every new case: 2</summary>",
         "<details><summary>Slower, or larger: 1</summary>",
         "<details><summary>Cause</summary>",
+        "<details><summary>How to accept this</summary>",
         "<details><summary>Undecided: 3</summary>",
         (
             "<details><summary>Latency and memory: 1 regressed, 1 control-failed, 1 unmeasured, 1 undecided, "
