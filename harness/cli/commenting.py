@@ -72,7 +72,7 @@ def acknowledged(*, file: Path) -> None:
         click.echo(f"nothing counts, the pull request was not read: {error.why}", err=True)
     found = msgspec.convert(lines, Acknowledgements)
     write_output(file, render_document(found).encode())
-    click.echo(f"{len(found.counted)} lines count, {len(found.disregarded)} do not")
+    click.echo(f"counted: {len(found.counted)}, without effect: {len(found.disregarded)}")
 
 
 COMMANDS = (comment, acknowledged)

@@ -152,10 +152,8 @@ def _describe_unmatched(line: Acknowledgement, found: Sequence[Acceptable], deci
     same = [each for each in found if each.word == line.question]
     if not same:
         return f"nothing of {line.question} is red"
-    names = dict.fromkeys(name for each in same for name in (*sorted(each.packages), each.subjects[-1]))
-    return (
-        f"nothing of {line.question} that is red is of {line.subject}; it is of {', '.join(list(names)[:4])}"
-    )
+    names = list(dict.fromkeys(name for each in same for name in (*sorted(each.packages), each.subjects[-1])))
+    return f"what is red of {line.question} is not of {line.subject}, but of {', '.join(names[:MOST_NAMED])}"
 
 
 def without_quantities(speed: Speed | None, accepted: frozenset[str]) -> Speed | None:

@@ -89,7 +89,7 @@ def accepted_questions(gate: Gate) -> set[str]:
     """The questions of which everything that is red was accepted."""
     words = {each.acknowledgement.question for each in gate.decision.acknowledged if not each.unmatched}
     words -= {each.word for each in _list_open(gate)}
-    return {question for word in words for question in WORDS[word]}
+    return {question for word in words for question in WORDS.get(word, ())}
 
 
 def _list_open(gate: Gate) -> Iterator[Acceptable]:

@@ -12,11 +12,12 @@ import msgspec
 import pytest
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
+from support.accepted_gates import SLOWER, accept, make_accepted
 from support.gate_samples import EVIL, make_gate
-from support.pages import read_page
+from support.pages import far, read_page
 from support.runs import make_full_run
 
-from harness.records import Gate
+from harness.records import Disregarded, Gate
 from harness.report.escape import escape_prose
 from harness.report.gate.comment import render_gate_markdown
 from harness.report.gate.html import render_gate_html
@@ -53,9 +54,19 @@ def with_text(gate: Gate, path: tuple[Any, ...], text: str) -> Gate | None:
         return None
 
 
+def make_acknowledged() -> Gate:
+    """A gate with lines that have an effect, and others that have none."""
+    lines = (accept("vectors", "numpy"), accept("cost", "numpy"), accept("dtype", "numpy"))
+    other = Disregarded(line="harness: accept", why="it is quoted", author="bob")
+    return make_accepted(*lines, candidate=far, speed=SLOWER, disregarded=(other,))[0]
+
+
 def spoiled() -> Iterator[tuple[str, Gate]]:
-    gate = make_gate()
-    for path in places(plain_of(gate)):
+    usual, acknowledged = make_gate(), make_acknowledged()
+    chosen = [(usual, path) for path in places(plain_of(usual))]
+    of_lines = {"acknowledged", "acknowledgements"}
+    chosen += [(acknowledged, path) for path in places(plain_of(acknowledged)) if of_lines & {*path}]
+    for gate, path in chosen:
         found = with_text(gate, path, EVIL)
         if found is not None:
             yield ".".join(map(str, path)), found
@@ -97,6 +108,9 @@ def test_the_places_are_many() -> None:
         "question.arguments.2",
         "speed.quantities.4.because",
         "culprit.releases.0.tried.1.version",
+        "decision.acknowledged.0.acknowledgement.reason",
+        "decision.acknowledged.0.findings.0.message",
+        "question.acknowledgements.disregarded.0.line",
     } <= set(SPOILED)
     assert len(SPOILED) > 100
 
