@@ -34,7 +34,8 @@ UNREAD = Disregarded(line="", why="GET returned 403")
 
 
 def gate_with(*lines: Any, **changes: Any) -> tuple[Gate, Run]:
-    return make_accepted(*lines, **({"candidate": far, "speed": SLOWER} | changes))
+    given: dict[str, Any] = {"candidate": far, "speed": SLOWER} | changes
+    return make_accepted(*lines, **given)
 
 
 def test_the_comment_names_first_who_accepted_what() -> None:
@@ -184,7 +185,7 @@ def test_a_gate_without_a_comparison_accepts_nothing() -> None:
         make_gate().question, acknowledgements=Acknowledgements(counted=(VECTORS,), disregarded=OTHERS)
     )
     for verdict in ("unsatisfiable", "pass"):
-        found = accept_nothing(Decision(verdict=verdict, sentence="s"), question)  # type: ignore[arg-type]
+        found = accept_nothing(Decision(verdict=verdict, sentence="s"), question)
         assert [(each.acknowledgement, each.unmatched) for each in found.acknowledged] == [
             (VECTORS, f"the verdict is {verdict}, and only what is red can be accepted")
         ]
