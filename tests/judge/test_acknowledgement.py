@@ -2,16 +2,31 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 from support.accepted_gates import SLOW, SLOWER, accept, make_accepted
-from support.gate_samples import NUMPY, REPLACE, make_culprit, quantity
+from support.gate_samples import NUMPY, REPLACE, make_culprit, make_question, quantity
+from support.gate_sides import GOOD, cell
 from support.pages import far, near
-from support.runs import make_case
-from support.services import broken
+from support.runs import CASES, make_case, make_plan, make_planned
+from support.runs import CHECKS as FEW_CHECKS
+from support.services import CHECKS, broken
 
-from harness.records import CaseResult, Confirmation, Decision, LockChange
+from harness.cell.interface import Check
+from harness.judge.acknowledgement import decide_acknowledged
+from harness.judge.verdict import judge
+from harness.records import (
+    Acknowledgements,
+    CaseResult,
+    Confirmation,
+    Decision,
+    Expectation,
+    Judgement,
+    LockChange,
+    Question,
+)
 
 HUB = LockChange(name="Hub_X", kind="changed", asked=True, before="1", after="2")
 VECTORS, RANKING, COST = accept("vectors", "numpy"), accept("ranking", "numpy"), accept("cost", "numpy")
@@ -169,3 +184,34 @@ def test_a_case_without_a_result_cannot_be_accepted() -> None:
         return make_case(name, "skip", message="no kernel") if name == "gold.vectors" else far(name)
 
     assert decided(VECTORS, RANKING, candidate=gone).verdict != "pass"
+
+
+def decide_with(judgement: Judgement, question: Question, checks: tuple[Check, ...]) -> Decision:
+    return decide_acknowledged(
+        judgement, None, question, None, accept_known=False, confirmations=(), checks=checks
+    )
+
+
+def test_a_red_cell_with_another_reason_than_its_cases_is_not_accepted() -> None:
+    gate, run = make_accepted(VECTORS, RANKING, candidate=far)
+    cells = tuple(REPLACE(each, reason="its files have changed") for each in run.judgement.cells)
+    found = decide_with(REPLACE(run.judgement, cells=cells), gate.question, tuple(CHECKS))
+    assert (gate.decision.verdict, found.verdict) == ("pass", "regressed")
+    assert found.because == "its files have changed"
+
+
+def test_a_known_divergence_that_only_the_candidate_has_can_be_accepted() -> None:
+    known = Expectation(check=CASES[1], where={"numpy": ">=2"}, reason="sums in float16")
+    plan = make_plan(
+        make_planned("baseline", axes={"numpy": "1.26.2"}, baseline=True),
+        make_planned("candidate", axes={"numpy": "2.4.6"}),
+        expectations=(known,),
+        subset=True,
+    )
+    judgement = judge(plan, (GOOD, cell("candidate", "pass", "fail", "pass", "pass")), FEW_CHECKS)
+    asked = tuple(replace(each, question="dtype") for each in FEW_CHECKS)
+    for lines, verdict, known_left in (((), "regressed", 1), ((accept("dtype", "numpy"),), "pass", 0)):
+        question = make_question(acknowledgements=Acknowledgements(counted=lines))
+        found = decide_with(judgement, question, asked)
+        assert (found.verdict, len(found.known), len(found.acknowledged)) == (verdict, known_left, len(lines))
+    assert found.sentence.endswith("apart from it, no case is newly red in the candidate (3 cases)")
