@@ -170,6 +170,16 @@ def test_a_failure_that_passes_is_tried_again(kind: str, change: FakeChange) -> 
     assert len(read(kind, change)["counted"]) == 1
 
 
+@both
+def test_a_permission_that_cannot_be_read_is_no_answer(kind: str, change: FakeChange) -> None:
+    """Only what the forge does not know is one: nobody with this name may write."""
+    change.body = LINE
+    before = [Trouble("GET", 200, done=True)] * {"github": 1, "gitlab": 2}[kind]
+    change.troubles = [*before, Trouble("GET", 403)]
+    with pytest.raises(CommentError, match=r"GET returned 403$"):
+        read(kind, change)
+
+
 # The command
 
 
