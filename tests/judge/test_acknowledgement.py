@@ -7,15 +7,15 @@ from typing import Any
 
 import pytest
 from support.accepted_gates import SLOW, SLOWER, accept, make_accepted
-from support.gate_samples import NUMPY, REPLACE, make_culprit, make_question, quantity
+from support.gate_samples import NUMPY, REPLACE, finding, make_culprit, make_question, quantity
 from support.gate_sides import GOOD, cell
 from support.pages import far, near
-from support.runs import CASES, make_case, make_plan, make_planned
+from support.runs import CASES, make_plan, make_planned
 from support.runs import CHECKS as FEW_CHECKS
 from support.services import CHECKS, broken
 
 from harness.cell.interface import Check
-from harness.judge.acknowledgement import decide_acknowledged
+from harness.judge.acknowledgement import decide_acknowledged, list_acceptable
 from harness.judge.verdict import judge
 from harness.records import (
     Acknowledgements,
@@ -179,11 +179,13 @@ def test_what_is_not_confirmed_cannot_be_accepted() -> None:
     assert [each.check for each in found.unconfirmed] == ["gold.vectors"]
 
 
-def test_a_case_without_a_result_cannot_be_accepted() -> None:
-    def gone(name: str) -> CaseResult | None:
-        return make_case(name, "skip", message="no kernel") if name == "gold.vectors" else far(name)
-
-    assert decided(VECTORS, RANKING, candidate=gone).verdict != "pass"
+@pytest.mark.parametrize(("outcome", "count"), [("fail", 1), ("error", 1), ("missing", 0)])
+def test_a_case_without_a_result_cannot_be_accepted(outcome: Any, count: int) -> None:
+    new = (finding("l0.zero/manual/float32", outcome=outcome),)
+    for verdict in ("regressed", "inconclusive"):
+        decision = Decision(verdict=verdict, sentence="s", new=new)  # type: ignore[arg-type]
+        found = list(list_acceptable(decision, None, make_question(), None, CHECKS))
+        assert len(found) == (count if verdict == "regressed" else 0)
 
 
 def decide_with(judgement: Judgement, question: Question, checks: tuple[Check, ...]) -> Decision:
