@@ -162,6 +162,8 @@ def test_a_package_among_several_needs_the_cause() -> None:
     cause = REPLACE(make_culprit(), looked_for=(SLOW,))
     assert decided(COST, culprit=cause, **both).verdict == "pass"
     assert decided(accept("cost", "hub-x"), culprit=cause, **both).verdict == "regressed"
+    unrelated = REPLACE(cause, looked_for=("l0.zero/manual",))
+    assert decided(COST, culprit=unrelated, **both).verdict == "regressed"
     other = REPLACE(cause, changes=(HUB,), looked_for=("l0.zero/manual",))
     assert decided(COST, culprit=other, **both).verdict == "regressed"
     further = REPLACE(other, further=(cause,))
@@ -183,7 +185,7 @@ def test_what_is_not_confirmed_cannot_be_accepted() -> None:
 def test_a_case_without_a_result_cannot_be_accepted(outcome: Any, count: int) -> None:
     new = (finding("l0.zero/manual/float32", outcome=outcome),)
     for verdict in ("regressed", "inconclusive"):
-        decision = Decision(verdict=verdict, sentence="s", new=new)  # type: ignore[arg-type]
+        decision = Decision(verdict=verdict, sentence="s", new=new)
         found = list(list_acceptable(decision, None, make_question(), None, CHECKS))
         assert len(found) == (count if verdict == "regressed" else 0)
 
