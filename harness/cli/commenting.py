@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 import msgspec
 
+from harness.cli.help import Command
 from harness.cli.options import choice_options
 from harness.errors import MachineError, UsageError
 from harness.files import write_output
@@ -26,7 +27,7 @@ VARIABLES = (
 """Variables of a job that both commands read; the process keeps them out of its own environment."""
 
 
-@click.command()
+@click.command(cls=Command, examples=("reports/runs/latest --matrix matrices/service.toml",))
 @click.argument("report", type=click.Path(path_type=Path))
 @click.option("--matrix", default="", metavar="NAME|FILE", help="The matrix that the gate must have had.")
 @click.option("--file", default="", metavar="FILE", help="The dependency file that it must have had.")

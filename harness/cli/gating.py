@@ -12,6 +12,7 @@ import click
 import msgspec
 
 from harness.cli.earlier import record_finished
+from harness.cli.help import FOUND, VERDICT, Command
 from harness.cli.options import (
     Running,
     choice_options,
@@ -155,7 +156,7 @@ def _refuse_without_effect(faults: Mapping[str, object]) -> None:
             raise UsageError(message)
 
 
-@click.command()
+@click.command(cls=Command, examples=("numpy==2.4.6", "--to requirements.txt --no-latency"), codes=VERDICT)
 @click.argument("changes", nargs=-1, metavar="[CHANGE]...")
 @click.option("--from", "from_file", metavar="FILE", help="The baseline.  [default: of the matrix]")
 @click.option("--to", "to_file", metavar="FILE", help="The candidate, instead of CHANGEs.")
@@ -250,7 +251,7 @@ def gate(  # noqa: PLR0913 - one parameter an option
     return ExitCode.PASS if allowed else exit_code(judged.decision.verdict)
 
 
-@click.command()
+@click.command(cls=Command, examples=("numpy", "'numpy<2.3'"), codes=FOUND)
 @click.argument("package", metavar="NAME[SPECIFIER]")
 @click.option("--from", "from_file", metavar="FILE", help="The baseline.  [default: of the matrix]")
 @choice_options("of the matrix")
@@ -276,11 +277,10 @@ def bisect(  # noqa: PLR0913 - one parameter an option
     plain: bool,
     **running: Unpack[Running],
 ) -> int:
-    """Find the first bad release of a package: `harness bisect numpy`, `harness bisect 'numpy<2.3'`.
+    """Find the first bad release of a package.
 
     The baseline is compared with the newest compatible release that the specifier allows. If that is red,
     releases in between are tried with the failed checks only; packages that have to change too are listed.
-    Exit code 0: every release is good. Exit code 1: the first bad release was found or narrowed down.
     """
     # Equal environments pass: there may be no newer release.
     upgrade = UpgradeRequest(

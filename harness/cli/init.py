@@ -11,6 +11,7 @@ from typing import Literal, get_args
 
 import click
 
+from harness.cli.help import RESOLVED, Command
 from harness.cli.options import choice_options, open_store, store_option
 from harness.cli.screen import fit
 from harness.cli.workflow import PIPELINE_PYTHON, choose_home, refuse_credentials
@@ -36,7 +37,9 @@ PIPELINES = {"github": (".github/workflows/gate.yml",), "gitlab": (".gitlab-ci.y
 """Where the pipeline of a forge goes: the second where the project has the first."""
 
 
-@click.command()
+@click.command(
+    cls=Command, examples=("--yes", "--embedder service.embed:Embedder --normalizer none"), codes=RESOLVED
+)
 @click.option("--yes", is_flag=True, help="Ask nothing: take the single best, or refuse with a list.")
 @click.option(
     "--embedder", metavar="MODULE:NAME", help="Class or function from texts, or one text, to vectors."

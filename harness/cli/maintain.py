@@ -10,6 +10,7 @@ from typing import get_args
 import click
 
 from harness.cli.earlier import make_renderer, open_runs, record_finished
+from harness.cli.help import DONE, VERDICT, Command
 from harness.cli.options import (
     matrix_option,
     max_cells_option,
@@ -42,7 +43,9 @@ from harness.sweep import run_sweep
 from harness.sweep.interrupt import run_interruptibly
 
 
-@click.command()
+@click.command(
+    cls=Command, examples=("", "--check --matrix compat"), codes={**DONE, 1: "with --check: a lock is stale"}
+)
 @click.option(
     "--matrix", "names", multiple=True, metavar="NAME|FILE", help="The matrix.  [default: all in matrices/]"
 )
@@ -104,7 +107,7 @@ async def _write_locks(matrix: Matrix, settings: IndexSettings) -> None:
     click.echo(f"{matrix.name}: {len(changes)} locks, {totals}")
 
 
-@click.command()
+@click.command(cls=Command, examples=("", "latest --open"), codes=VERDICT)
 @click.argument("run", default=LATEST, metavar="[RUN]")
 @click.option("--open", "show", is_flag=True, help="Open the page in a browser.")
 @verbose_option
@@ -148,7 +151,7 @@ def _record_again(folder: Path, reports: Path) -> None:
         record_finished(folder, reports)
 
 
-@click.command()
+@click.command(cls=Command, examples=("", "latest"))
 @click.argument("run", default=LATEST, metavar="[RUN]")
 @names_runs
 @reports_option
@@ -161,7 +164,7 @@ def publish(*, run: str, reports: Path) -> None:
         click.echo(path)
 
 
-@click.command()
+@click.command(cls=Command, examples=("--matrix compat",))
 @matrix_option
 @click.option(
     "--out",
@@ -184,7 +187,7 @@ def golden(*, matrix: str, out: Path, store: Path | None) -> None:
     click.echo(run_interruptibly(make()))
 
 
-@click.command()
+@click.command(cls=Command, examples=("service/canary", "service/canary latest"))
 @click.argument("out", type=click.Path(file_okay=False, path_type=Path))
 @click.argument("run", default=LATEST, metavar="[RUN]")
 @click.option("--cell", default="", metavar="ID", help="The cell.  [default: the baseline]")
@@ -200,7 +203,7 @@ def canary(*, out: Path, run: str, cell: str, reports: Path) -> None:
         click.echo(path)
 
 
-@click.command()
+@click.command(cls=Command, examples=("--max-size 20GiB",))
 @click.option(
     "--max-size", metavar="SIZE", help="Keep at most this size, such as 20GiB; the oldest go first."
 )
@@ -217,7 +220,7 @@ def clean(*, max_size: str | None, store: Path | None) -> None:
     click.echo(f"removed {removed.entries} entries, {removed.freed / 1024**2:.0f} MiB, from {found.root}")
 
 
-@click.command()
+@click.command(cls=Command, examples=("", "--gate"))
 @click.option("--gate", "of_gate", is_flag=True, help="Print the schema of gate.json instead.")
 def schema(*, of_gate: bool) -> None:
     """Print the JSON schema of results.json."""

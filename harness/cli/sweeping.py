@@ -10,6 +10,7 @@ from typing import Unpack
 import click
 
 from harness.cli.earlier import make_renderer, record_finished
+from harness.cli.help import VERDICT, Command
 from harness.cli.options import (
     Running,
     cells_options,
@@ -33,12 +34,15 @@ from harness.sweep import run_sweep
 from harness.sweep.interrupt import run_interruptibly
 
 
-@click.command()
+@click.command(cls=Command, examples=("--matrix smoke", "--only 'numpy-2*' --no-latency"), codes=VERDICT)
 @matrix_option
 @cells_options
 @click.option("--latency/--no-latency", default=True, help="Measure latency.  [default: latency]")
 @click.option(
-    "--rounds", type=click.IntRange(1, MAX_ROUNDS), help="Latency rounds.  [default: of the matrix]"
+    "--rounds",
+    type=click.IntRange(1, MAX_ROUNDS),
+    metavar="NUMBER",
+    help="Latency rounds.  [default: of the matrix]",
 )
 @verbose_option
 @running_options
@@ -73,7 +77,7 @@ async def _sweep(request: run_sweep.Request, screen: Screen, render: run_sweep.R
         return await run_sweep.run_plan(request, plan, settings, screen.notify, render)
 
 
-@click.command()
+@click.command(cls=Command, examples=("--matrix compat",))
 @matrix_option
 @cells_options
 @max_cells_option
