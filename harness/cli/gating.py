@@ -64,6 +64,7 @@ def judge_upgrade(  # noqa: PLR0913 - one parameter an ingredient
     request = make_request(found, running, command=describe_gate_command(), latency=False)
 
     async def complete_and_judge() -> tuple[Gate, Path]:
+        screen.wait("git and the dependency files")
         complete, note = await complete_upgrade(upgrade, base, found, Path.cwd())
         if note:
             screen.notify(Progress(cell="", stage="note", note=note))
@@ -85,6 +86,7 @@ async def _judge(
     options: GateOptions,
     screen: Screen,
 ) -> tuple[Gate, Path]:
+    screen.wait("the settings of pip")
     settings = await read_pip_settings()
     prepared = await prepare_gate(request, upgrade, arguments, settings, screen.notify, options=options)
     if prepared.runs_nothing:

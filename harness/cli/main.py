@@ -17,7 +17,8 @@ import click
 
 from harness.cli import accepting, commenting, gating, init, look, maintain, sweeping, workflow
 from harness.cli.help import Commands
-from harness.cli.screen import tolerate_closed_pipes
+from harness.cli.screen import print_aside, tolerate_closed_pipes
+from harness.cli.waiting import Waiting
 from harness.errors import ExitCode, HarnessError, UsageError
 from harness.files import describe_os_error
 from harness.matrix.read import PACKAGE
@@ -42,7 +43,8 @@ def _read_version() -> str:
 
 @click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
 @click.version_option(_read_version(), message="%(version)s")
-def cli() -> None:
+@click.pass_context
+def cli(context: click.Context) -> None:
     """Compare an OpenVINO embedding plus manual NumPy normalization with sentence-transformers.
 
     In a repository with a service: `harness init`, then `harness gate numpy==2.4.6`.
@@ -50,6 +52,8 @@ def cli() -> None:
     Exit codes: 0 pass, 1 regressed, 2 invalid usage or configuration, 3 unsatisfiable, 4 inconclusive,
     5 error of the harness or the machine. `harness COMMAND --help` has those of each command.
     """
+    context.obj = context.with_resource(Waiting(print_aside).watch())
+    context.obj.begin(f"harness {context.invoked_subcommand}")
 
 
 for command in (

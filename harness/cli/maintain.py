@@ -25,13 +25,14 @@ from harness.cli.publishing import make_golden, write_canary
 from harness.cli.publishing import publish as publish_sweep
 from harness.cli.rendering import find_page, render_gate
 from harness.cli.screen import Screen
+from harness.cli.waiting import find_waiting
 from harness.errors import ExitCode, UsageError
 from harness.gate.run_gate import decide_again, find_problems, is_gate
 from harness.judge.verdict import exit_code
 from harness.matrix.cells import cells_of
 from harness.matrix.read import find_matrix, matrix_files, read_matrix
 from harness.matrix.schema import Matrix
-from harness.records import Progress
+from harness.records import Notify
 from harness.report.escape import disarm_commands
 from harness.resolve.indexes import check_indexes
 from harness.resolve.locks import ChangeKind, check_locks, check_locks_by_resolving, lock_matrix
@@ -60,16 +61,18 @@ def lock(*, names: tuple[str, ...], check: bool, max_cells: int, resolve: bool) 
     if check and not resolve:
         return _describe_findings([found.message for matrix in matrices for found in check_locks(matrix)])
 
+    screen = Screen(plain=True, aside=True)
+
     async def work() -> int:
+        screen.wait("the package indexes")
         settings = await check_indexes(await read_pip_settings(), cells_of(matrices[0]))  # once for all
         if check:
             checked = [
-                await check_locks_by_resolving(matrix, settings, notify=_describe_resolving)
-                for matrix in matrices
+                await check_locks_by_resolving(matrix, settings, notify=screen.notify) for matrix in matrices
             ]
             return _describe_findings([found.message for findings in checked for found in findings])
         for matrix in matrices:
-            await _write_locks(matrix, settings)
+            await _write_locks(matrix, settings, screen.notify)
         return ExitCode.PASS
 
     return run_interruptibly(work())
@@ -83,11 +86,6 @@ def _open_matrices(names: tuple[str, ...], max_cells: int) -> list[Matrix]:
     return [read_matrix(path, max_cells=max_cells) for path in found]
 
 
-def _describe_resolving(progress: Progress) -> None:
-    if progress.stage == "resolving":
-        click.echo(f"resolving {progress.cell}", err=True)
-
-
 def _describe_findings(messages: list[str]) -> int:
     for message in messages:
         click.echo(message)
@@ -96,8 +94,8 @@ def _describe_findings(messages: list[str]) -> int:
     return ExitCode.REGRESSED if messages else ExitCode.PASS
 
 
-async def _write_locks(matrix: Matrix, settings: IndexSettings) -> None:
-    changes = await lock_matrix(matrix, settings, notify=_describe_resolving)
+async def _write_locks(matrix: Matrix, settings: IndexSettings, notify: Notify) -> None:
+    changes = await lock_matrix(matrix, settings, notify=notify)
     counts = Counter(change.kind for change in changes)
     for change in changes:
         if change.kind != "unchanged":
@@ -184,6 +182,7 @@ def golden(*, matrix: str, out: Path, store: Path | None) -> None:
     async def make() -> Path:
         return await make_golden(request, await read_pip_settings(), out)
 
+    find_waiting().begin("the embeddings of the reference")
     click.echo(run_interruptibly(make()))
 
 

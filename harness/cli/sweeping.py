@@ -25,7 +25,7 @@ from harness.cli.screen import Screen
 from harness.errors import UsageError
 from harness.judge.verdict import exit_code
 from harness.matrix.schema import MAX_ROUNDS
-from harness.records import Earlier, Plan, Run, discard
+from harness.records import Earlier, Plan, Run
 from harness.report.console import render_cells_json
 from harness.resolve.pip_settings import read_pip_settings
 from harness.runs.find import read_durations
@@ -70,7 +70,9 @@ def sweep(  # noqa: PLR0913 - one parameter an option
 
 
 async def _sweep(request: run_sweep.Request, screen: Screen, render: run_sweep.Render) -> tuple[Run, Earlier]:
+    screen.wait("the settings of pip")
     settings = await read_pip_settings()
+    screen.wait("the plan")
     plan = await run_sweep.make_plan(request, settings, screen.notify)
     usual = read_durations(request.reports, [planned.cell.id for planned in plan.cells])
     with screen.board(plan, usual, request.options.jobs):
@@ -95,7 +97,8 @@ def cells(
     )
 
     async def plan() -> Plan:
-        return await run_sweep.make_plan(request, await read_pip_settings(), discard)
+        screen = Screen(plain=True, aside=True)
+        return await run_sweep.make_plan(request, await read_pip_settings(), screen.notify)
 
     found = run_interruptibly(plan())
     click.echo(render_cells_json(found) if as_json else Screen(plain=True).render_plan(found), nl=False)

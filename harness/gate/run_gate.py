@@ -252,6 +252,7 @@ async def run_gate(
     )
     if quantities and _can_be_timed(decide(run.judgement, accept_known=True)):
         known = write(speed=planned_speed)  # correctness is kept even if measuring fails
+        notify(Progress(cell="", stage="waiting", note="environments and models for latency"))
         try:
             speed = await measure_speed(
                 plan, request, quantities, settings, notify, budget=budget, folder=folder
