@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 import pytest
+from support.comments import read_comment
 from support.gate_samples import (
     EVIL,
     REPLACE,
@@ -50,8 +51,19 @@ def test_the_comment_says_first_what_matters_first() -> None:
 def test_at_most_twelve_lines_stand_before_the_first_fold() -> None:
     changed, _ = make_compared(far, speed=make_cost(slower=True), culprit=make_culprit())
     for gate in (make_gate(), changed, make_compared(near)[0], make_decided("inconclusive")):
-        head = render_gate_markdown(gate).split("<details>")[0]
-        assert len([line for line in head.splitlines() if line]) <= 12
+        comment = read_comment(render_gate_markdown(gate))
+        assert 3 <= comment.above <= 12
+        assert comment.faults == []
+
+
+def test_tables_and_folds_are_what_the_comment_means() -> None:
+    text = render_gate_markdown(make_gate())
+    comment = read_comment(text)
+    assert not re.search(r"[|<`]|\*\*", comment.prose), "nothing stands there as it was written"
+    assert comment.summaries == re.findall("<summary>(.*?)</summary>", text)
+    assert comment.order.count("details") == len(comment.summaries) > 10
+    assert comment.order.count("table") == len(re.findall(r"(?m)^\| ---", text)) > 10
+    assert comment.order.count("tr") == len(re.findall(r"(?m)^\| (?!---)", text))
 
 
 def test_each_question_has_a_line_with_the_answer_of_the_candidate() -> None:
