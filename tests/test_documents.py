@@ -73,6 +73,10 @@ def test_every_example_of_a_help_can_be_typed(commands: Commands) -> None:
     assert list_faults(commands, iter(examples)) == []
 
 
+def test_the_readme_is_short(root: Path) -> None:
+    assert len((root / "README.md").read_text(encoding="utf-8").split()) <= 700
+
+
 def test_every_link_leads_somewhere(root: Path) -> None:
     for name in DOCUMENTS:
         folder, text = (root / name).parent, (root / name).read_text(encoding="utf-8")
@@ -100,6 +104,7 @@ def test_no_illustration_is_left_over(root: Path) -> None:
         ("    nox -s tests -- --num 2 --colour", "--colour"),
         ("    bash .ci/walk", "no file ['.ci/walk']"),
         ("    chromium --headless --screenshot=a/b.png file://$PWD/README.md", "no file ['a/b.png']"),
+        ("    PYTHONPATH=tests python -m support.no_picture x", "no file ['tests/support/no_picture.py']"),
         ("    make all", "neither a command"),
         ("```\nmake all\n```", "neither a command"),
         ("use `harness gate --bas main`", "No such option '--bas'"),

@@ -18,6 +18,7 @@ from cmarkgfm import github_flavored_markdown_to_html
 from harness.cli.main import cli
 
 _CODE = re.compile(r'<pre(?: lang="(\w+)")?><code>(.*?)</code></pre>|<code>(.*?)</code>', re.DOTALL)
+_MODULE = re.compile(r"PYTHONPATH=tests python -m ([\w.]+)")
 _PATH = re.compile(r"(?:harness|tests|matrices|reports|\.github|\.gitlab|\.ci)/[\w./-]+")
 
 
@@ -58,6 +59,8 @@ class Commands:
     def find_fault(self, quoted: Quoted) -> str | None:
         """Why a line cannot be typed; None if it can, or is a span that is no command."""
         program = quoted.text.split(" ")[0]
+        if found := _MODULE.match(quoted.text):
+            return self._find_missing([f"tests/{found[1].replace('.', '/')}.py"])
         if program not in {"harness", "nox", "bash", "chromium"}:
             return self._find_word_fault(quoted.text) if quoted.span else UNKNOWN
         words = shlex.split(quoted.text, comments=True)[1:]
@@ -101,7 +104,9 @@ class Commands:
 
     def _find_missing(self, words: Sequence[str]) -> str | None:
         named = [word.rpartition("=")[2].removeprefix("file://$PWD/") for word in words if "/" in word]
-        missing = [path for path in named if not (self._root / path).exists()]
+        missing = [
+            path for path in named if not path.startswith("build/") and not (self._root / path).exists()
+        ]
         return f"no file {missing}" if missing or not named else None
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 import pytest
+from support.comment_picture import make_published_gate, render_page
 from support.comments import read_comment
 from support.gate_samples import (
     EVIL,
@@ -15,7 +16,7 @@ from support.gate_samples import (
     make_question,
     quantity,
 )
-from support.pages import far, make_compared, make_cost, make_decided, near
+from support.pages import far, make_compared, make_cost, make_decided, near, read_page
 
 from harness.forge.comment import LIMIT, marker
 from harness.records import Decision, Gate, LockChange, Speed
@@ -54,6 +55,17 @@ def test_at_most_twelve_lines_stand_before_the_first_fold() -> None:
         comment = read_comment(render_gate_markdown(gate))
         assert 3 <= comment.above <= 12
         assert comment.faults == []
+
+
+def test_the_comment_in_the_readme_says_no() -> None:
+    text = render_gate_markdown(make_published_gate())
+    comment = read_comment(text)
+    assert text.startswith("### ❌ Do not merge: `sentence-transformers 3.3.1 → 6.2.0`\n")
+    assert comment.above <= 12
+    assert comment.faults == []
+    shown = read_page(render_page(text)).text
+    assert "✗ no (before: yes)" in shown
+    assert not set(shown) & set("❌✅➖⚠"), "every sign has one in the picture"  # noqa: RUF001
 
 
 def test_tables_and_folds_are_what_the_comment_means() -> None:
