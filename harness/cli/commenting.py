@@ -9,6 +9,7 @@ import msgspec
 
 from harness.cli.help import Command
 from harness.cli.options import choice_options
+from harness.cli.waiting import find_waiting
 from harness.errors import MachineError, UsageError
 from harness.files import write_output
 from harness.forge.acknowledged import describe_unread, find_pull_request, read_acknowledgements
@@ -50,6 +51,7 @@ def comment(  # noqa: PLR0913 - one parameter an option
         raise UsageError("--file, --extra and --group go with --matrix; add it")
     choice = make_choice(extras, groups)
     own = make_marker(matrix, file, choice.extras, choice.groups)
+    find_waiting().begin("the forge")
     try:
         click.echo(post_report(report, own, read_variables(VARIABLES), author))
     except CommentError as error:

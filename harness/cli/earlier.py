@@ -212,7 +212,6 @@ def show_note(text: str) -> None:
 
 def record_finished(folder: Path, reports: Path) -> None:
     """Record a finished sweep or gate in the history; a failure to do so is a note."""
-    find_waiting().begin("the history of runs")
     try:
         history = open_history_of(reports)
     except UsageError as error:
@@ -247,6 +246,7 @@ def open_history_of(reports: Path) -> History:
     Raises:
         UsageError: ``HARNESS_KEEP_RUNS`` is not a number, or the history is not a file.
     """
+    find_waiting().begin("the history of runs")
     named, keep = os.environ.get(FILE_VARIABLE), os.environ.get(KEEP_VARIABLE)
     history = History.beside(reports)
     if named:

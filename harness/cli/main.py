@@ -53,7 +53,6 @@ def cli(context: click.Context) -> None:
     5 error of the harness or the machine. `harness COMMAND --help` has those of each command.
     """
     context.obj = context.with_resource(Waiting(print_aside).watch())
-    context.obj.begin(f"harness {context.invoked_subcommand}")
 
 
 for command in (

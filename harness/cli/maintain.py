@@ -125,6 +125,7 @@ def report(*, run: str, show: bool, verbose: bool, reports: Path) -> int:
 
 def show_again(folder: Path, reports: Path, *, verbose: bool = False) -> int:
     """Judge, render and show the run in a folder again; returns the exit code of its verdict."""
+    find_waiting().begin("the results of the run, which are judged again")
     if is_gate(folder):
         problems = find_problems(folder)
         gate = decide_again(folder, render_gate)
@@ -215,6 +216,7 @@ def clean(*, max_size: str | None, store: Path | None) -> None:
     """
     found = open_store(store)
     limit = None if max_size is None else parse_size(max_size)
+    find_waiting().begin("other processes that use the store")
     removed = run_interruptibly(clean_store(found, limit))
     click.echo(f"removed {removed.entries} entries, {removed.freed / 1024**2:.0f} MiB, from {found.root}")
 

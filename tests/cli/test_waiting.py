@@ -6,10 +6,12 @@ import threading
 
 import click
 import pytest
+from support.command_line import command
 from support.runs import make_plan, make_planned
 
+from harness.cli import maintain
 from harness.cli.screen import Screen, print_aside
-from harness.cli.waiting import PERIOD, QUIET, Waiting
+from harness.cli.waiting import PERIOD, QUIET, Waiting, find_waiting
 from harness.records import Progress
 from harness.report.console import BoardState
 
@@ -103,6 +105,23 @@ def test_it_is_said_while_the_command_computes() -> None:
         assert heard.wait(LONG)
     assert said[0] == "waiting (0:04): a computation"
     assert "waiting" not in {thread.name for thread in threading.enumerate()}
+
+
+def test_every_command_is_watched_while_it_runs(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def look() -> str:
+        waiting, clock = find_waiting(), Clock()
+        assert "waiting" in {thread.name for thread in threading.enumerate()}
+        waiting.clock = clock
+        waiting.begin("the schema")
+        clock.now += QUIET
+        waiting.tick()
+        return "{}"
+
+    monkeypatch.setattr(maintain, "render_schema", look)
+    assert command(monkeypatch, "schema") == 0
+    assert capsys.readouterr() == ("{}", "waiting (0:04): the schema\n")
 
 
 def test_the_longest_running_cell_is_waited_for(bench: Bench, screen: Screen) -> None:
