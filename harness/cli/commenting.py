@@ -58,7 +58,7 @@ def comment(  # noqa: PLR0913 - one parameter an option
         raise MachineError(str(error)) from None
 
 
-@click.command()
+@click.command(cls=Command, examples=("acknowledged.json",))
 @click.argument("file", type=click.Path(path_type=Path))
 def acknowledged(*, file: Path) -> None:
     """Write what people accepted in the pull request of this CI job to FILE, for a gate.
@@ -68,6 +68,7 @@ def acknowledged(*, file: Path) -> None:
     scenario, a check or a case. The token in GITHUB_TOKEN or GATE_READ_TOKEN needs to read only. If the pull
     request cannot be read, nothing counts, and FILE and the gate say why.
     """
+    find_waiting().begin("the forge")
     try:
         lines = read_acknowledgements(find_pull_request(read_variables(VARIABLES)))
     except CommentError as error:
