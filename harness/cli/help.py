@@ -10,7 +10,7 @@ import click
 
 PURPOSES: dict[str, tuple[str, ...]] = {
     "Check an upgrade": ("init", "gate", "accept", "bisect", "workflow", "acknowledged", "comment", "canary"),
-    "Sweep versions": ("sweep", "cells", "lock"),
+    "Sweep versions": ("sweep", "cells", "lock", "matrix"),
     "Look at results": ("report", "history", "compare", "trends", "export", "explain"),
 }
 """What a person wants -> the commands for it, in the order in which they are needed; the others maintain."""

@@ -15,7 +15,7 @@ from typing import NoReturn
 
 import click
 
-from harness.cli import accepting, commenting, gating, init, look, maintain, sweeping, workflow
+from harness.cli import accepting, commenting, gating, init, look, maintain, selecting, sweeping, workflow
 from harness.cli.help import Commands
 from harness.cli.screen import print_aside, tolerate_closed_pipes
 from harness.cli.waiting import Waiting
@@ -63,6 +63,7 @@ for command in (
     *accepting.COMMANDS,
     *look.COMMANDS,
     *maintain.COMMANDS,
+    *selecting.COMMANDS,
     *workflow.COMMANDS,
 ):
     cli.add_command(command)

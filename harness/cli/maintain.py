@@ -30,7 +30,7 @@ from harness.errors import ExitCode, UsageError
 from harness.gate.run_gate import decide_again, find_problems, is_gate
 from harness.judge.verdict import exit_code
 from harness.matrix.cells import cells_of
-from harness.matrix.read import find_matrix, matrix_files, read_matrix
+from harness.matrix.read import MATRICES, find_matrix, matrix_files, read_matrix
 from harness.matrix.schema import Matrix
 from harness.records import Notify
 from harness.report.escape import disarm_commands
@@ -57,7 +57,7 @@ def lock(*, names: tuple[str, ...], check: bool, max_cells: int, resolve: bool) 
     """Resolve every cell and write the locks, or check the locks."""
     if resolve and not check:
         raise UsageError("--resolve requires --check; `harness lock` alone resolves and writes")
-    matrices = _open_matrices(names, max_cells)
+    matrices = [read_matrix(path, max_cells=max_cells) for path in find_matrices(names)]
     if check and not resolve:
         return _describe_findings([found.message for matrix in matrices for found in check_locks(matrix)])
 
@@ -72,18 +72,22 @@ def lock(*, names: tuple[str, ...], check: bool, max_cells: int, resolve: bool) 
             ]
             return _describe_findings([found.message for findings in checked for found in findings])
         for matrix in matrices:
-            await _write_locks(matrix, settings, screen.notify)
+            await write_locks(matrix, settings, screen.notify)
         return ExitCode.PASS
 
     return run_interruptibly(work())
 
 
-def _open_matrices(names: tuple[str, ...], max_cells: int) -> list[Matrix]:
-    """Open the named matrices, by default all in ``matrices``."""
-    found = [find_matrix(name, Path.cwd()) for name in names] or list(matrix_files(Path("matrices")))
+def find_matrices(names: tuple[str, ...]) -> list[Path]:
+    """The files of the named matrices, by default of all in ``matrices``.
+
+    Raises:
+        UsageError: there is none.
+    """
+    found = [find_matrix(name, Path.cwd()) for name in names] or list(matrix_files(MATRICES))
     if not found:
-        raise UsageError(f"{Path('matrices').absolute()}: no matrix there; name one with --matrix FILE")
-    return [read_matrix(path, max_cells=max_cells) for path in found]
+        raise UsageError(f"{MATRICES.absolute()}: no matrix there; name one with --matrix FILE")
+    return found
 
 
 def _describe_findings(messages: list[str]) -> int:
@@ -94,8 +98,11 @@ def _describe_findings(messages: list[str]) -> int:
     return ExitCode.REGRESSED if messages else ExitCode.PASS
 
 
-async def _write_locks(matrix: Matrix, settings: IndexSettings, notify: Notify) -> None:
-    changes = await lock_matrix(matrix, settings, notify=notify)
+async def write_locks(
+    matrix: Matrix, settings: IndexSettings, notify: Notify, *, keep: bool = False
+) -> None:
+    """Lock a matrix and list what changed; ``keep`` leaves locks that belong to their cells."""
+    changes = await lock_matrix(matrix, settings, notify=notify, keep=keep)
     counts = Counter(change.kind for change in changes)
     for change in changes:
         if change.kind != "unchanged":

@@ -107,7 +107,9 @@ def _axes(document: Mapping[str, Any], file: str, max_cells: int) -> Mapping[str
     combinations = 1
     for name, versions in axes.items():
         if not versions:
-            raise UsageError(f"{file}: axes.{name} has no versions; list at least one, or delete the axis")
+            ruled = name in document.get("select", {})
+            remedy = "run `harness matrix update`" if ruled else "list at least one, or delete the axis"
+            raise UsageError(f"{file}: axes.{name} has no versions; {remedy}")
         combinations = min(combinations * len(versions), max_cells * MAX_EXPANDED + 1)
     if combinations > max_cells and not document.get("exclude"):
         raise UsageError(_too_many(file, max_cells))

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Literal
 
 import msgspec
+from packaging.version import Version
 
 from harness.errors import UsageError
 from harness.matrix.cells import cells_of
@@ -78,22 +79,30 @@ class LockFinding(msgspec.Struct, frozen=True):
 
 
 async def lock_matrix(
-    matrix: Matrix, settings: IndexSettings, *, jobs: int = 3, notify: Notify = discard
+    matrix: Matrix,
+    settings: IndexSettings,
+    *,
+    jobs: int = 3,
+    notify: Notify = discard,
+    keep: bool = False,
 ) -> tuple[LockFileChange, ...]:
     """Resolve every cell of a matrix and write its locks for the running platform.
 
-    Nothing is written before every cell is resolved; lock files of removed cells are deleted.
+    Nothing is written before every cell is resolved; lock files of removed cells are deleted. With ``keep``
+    a lock that belongs to its cell stays as it is.
 
     Raises:
         UsageError, MachineError: as ``resolve_all``, or a lock lacks a distribution that the suite needs; the
             committed locks are unchanged then.
     """
-    settings = await check_indexes(settings, cells_of(matrix))
-    locks = await resolve_all(cells_of(matrix), matrix, settings, jobs=jobs, notify=notify)
-    refuse_lacking(matrix, locks)
     folder = locks_folder(matrix, platform_tag())
+    every = cells_of(matrix)
+    cells = [cell for cell in every if not (keep and _is_current(folder, cell, matrix))]
+    settings = await check_indexes(settings, cells)
+    locks = await resolve_all(cells, matrix, settings, jobs=jobs, notify=notify)
+    refuse_lacking(matrix, locks)
     changes = [_write(lock, folder / f"{lock.cell}.txt") for lock in locks]
-    for path in _orphans(folder, {lock.cell for lock in locks}):
+    for path in _orphans(folder, {cell.id for cell in every}):
         path.unlink()  # its header shows that the harness wrote it
         changes.append(LockFileChange("removed", path, "no cell of this id"))
     return tuple(changes)
@@ -165,6 +174,17 @@ def staleness(lock: Lock, cell: Cell, matrix: Matrix, *, platform: str) -> str:
     if lock.inputs != inputs_digest(cell, matrix.resolve, platform):
         return f"{matrix.name} has changed since {cell.id} was locked; {advice}"
     return ""
+
+
+def _is_current(folder: Path, cell: Cell, matrix: Matrix) -> bool:
+    """Whether a cell has a lock that belongs to it; the files of a nightly release are replaced daily."""
+    if any(Version(version).is_devrelease for version in cell.axes.values()):
+        return False
+    try:
+        lock = read_lock(folder / f"{cell.id}.txt")
+    except UsageError:
+        return False
+    return not staleness(lock, cell, matrix, platform=folder.parent.name)
 
 
 def _write(lock: Lock, path: Path) -> LockFileChange:
