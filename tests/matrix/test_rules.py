@@ -57,7 +57,7 @@ def read_with(folder: Path, rules: str, text: str = PLAIN) -> str:
         ),
         (
             '[select]\nnumpy = { select = "minors", support = "two years" }',
-            "select.numpy.support: expected an age such as \"24 months\" or \"7 days\", found 'two years'",
+            'select.numpy.support: expected an age such as "24 months" or "7 days", found \'two years\'',
         ),
         (
             '[select]\nnumpy = { select = "minors", cooldwn = "7 days" }',

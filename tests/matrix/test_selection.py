@@ -205,7 +205,8 @@ def test_support_counts_from_the_first_release_of_a_minor_even_if_it_was_yanked(
 
 
 @pytest.mark.parametrize(
-    ("rule", "key"), [(Rule(select="all", support="2 years"), "support"), (Rule(cooldown="1 day"), "cooldown")]
+    ("rule", "key"),
+    [(Rule(select="all", support="2 years"), "support"), (Rule(cooldown="1 day"), "cooldown")],
 )
 def test_an_age_needs_upload_times(rule: Rule, key: str) -> None:
     usable = [*HISTORY, Release(version="3.0"), Release(version="4.0", fault="yanked")]
