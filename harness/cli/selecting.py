@@ -33,9 +33,10 @@ from harness.matrix.review import Review
 from harness.matrix.schema import Matrix
 from harness.matrix.toml_file import parse_toml
 from harness.report.escape import disarm_commands
+from harness.resolve.listing import Source, open_source
 from harness.resolve.lockfile import locks_folder, platform_tag
 from harness.resolve.pip_settings import read_pip_settings
-from harness.resolve.selecting import Reviewed, Source, review_matrix
+from harness.resolve.selecting import Reviewed, review_matrix
 from harness.sweep.interrupt import run_interruptibly
 
 matrices_option = click.option(
@@ -59,10 +60,11 @@ def check(*, names: tuple[str, ...]) -> int:
     Exit code 1: `harness matrix update` would change versions. For versions without a rule, newer releases
     are notes.
     """
+    paths = find_matrices(names)
 
     async def work() -> int:
-        source = await _make_source()
-        changed = [await _check(path, source) for path in find_matrices(names)]
+        source = await _open_source()
+        changed = [await _check(path, source) for path in paths]
         return ExitCode.REGRESSED if any(changed) else ExitCode.PASS
 
     return run_interruptibly(work())
@@ -77,18 +79,19 @@ def update(*, names: tuple[str, ...], max_cells: int) -> None:
     Everything else in the file stays, comments included. The version of the baseline stays in its axis.
     Locks are written where the matrix has locks for this platform.
     """
+    paths = find_matrices(names)
 
     async def work() -> None:
-        source = await _make_source()
-        for path in find_matrices(names):
+        source = await _open_source()
+        for path in paths:
             await _update(path, source, max_cells)
 
     run_interruptibly(work())
 
 
-async def _make_source() -> Source:
+async def _open_source() -> Source:
     kept = Path(platformdirs.user_cache_dir("embedding-parity-harness-releases"))
-    return Source(settings=await read_pip_settings(), kept=kept, now=datetime.datetime.now(datetime.UTC))
+    return await open_source(await read_pip_settings(), kept, datetime.datetime.now(datetime.UTC))
 
 
 async def _check(path: Path, source: Source) -> bool:

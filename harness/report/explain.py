@@ -136,7 +136,7 @@ def _cells(row: str) -> list[str]:
     return [cell.strip().replace("`", "") for cell in row.strip().strip("|").split("|")]
 
 
-_SECTION = re.compile(r"^\[+(?P<name>[\w-]+)\]+\s*(?:#\s*(?P<what>.*))?$")
+_SECTION = re.compile(r"^\[+(?P<name>[\w.-]+)\]+\s*(?:#\s*(?P<what>.*))?$")
 _KEY = re.compile(r"^(?P<name>[\w-]+) = (?P<example>.*?)(?:\s+# (?P<what>.*))?$")
 
 
@@ -151,7 +151,8 @@ def explain_keys(document: str) -> Iterator[Explanation]:
         elif key := _KEY.match(line):
             names = (f"{table}.{key['name']}", key["name"]) if table else (key["name"],)
             where = f"key in [{table}] of a matrix" if table else "key of a matrix"
-            what = (key["what"] or "").capitalize()
+            what = key["what"] or ""
+            what = what[:1].upper() + what[1:]  # names of variables stay as they are
             yield Explanation(
                 names, where, tuple(filter(None, (what, f"Example: {key['name']} = {key['example']}")))
             )

@@ -61,27 +61,40 @@ class Listing(msgspec.Struct, frozen=True, kw_only=True):
     files: tuple[ListedFile, ...]
 
 
-async def list_files(
-    project: str, settings: IndexSettings, folder: Path, *, now: datetime.datetime
-) -> Listing:
+class Source(msgspec.Struct, frozen=True, kw_only=True):
+    """Where releases are listed: the settings and their places, the folder of kept listings, the present."""
+
+    settings: IndexSettings
+    places: tuple[Place, ...]
+    kept: Path
+    now: datetime.datetime
+
+
+async def open_source(settings: IndexSettings, kept: Path, now: datetime.datetime) -> Source:
+    """The source of releases with these index settings; ``now`` is in UTC.
+
+    Raises:
+        UsageError, MachineError: as ``list_places``.
+    """
+    return Source(settings=settings, places=await list_places(settings), kept=kept, now=now)
+
+
+async def list_files(project: str, source: Source) -> Listing:
     """The files of a project on every index and page of find-links.
 
-    What a place answers is kept in ``folder``, and used again for an hour, or offline for ever.
+    What a place answers is kept, and used again for an hour, or offline for ever.
 
     Raises:
         IndexUnavailableError: a place gives no valid page; it is named by its host.
         MachineError: offline, and no listing is kept.
     """
-    places = await list_places(settings)
-    parts = await asyncio.gather(*(_list_place(place, project, settings, folder, now) for place in places))
+    parts = await asyncio.gather(*(_list_place(place, project, source) for place in source.places))
     files = tuple(file for part in parts for file in part.files)
-    return Listing(read=min((part.read for part in parts), default=now), files=files)
+    return Listing(read=min((part.read for part in parts), default=source.now), files=files)
 
 
-async def _list_place(
-    place: Place, project: str, settings: IndexSettings, folder: Path, now: datetime.datetime
-) -> Listing:
-    nightly = settings.nightly is not None and place.url.rstrip("/") == settings.nightly.rstrip("/")
+async def _list_place(place: Place, project: str, source: Source) -> Listing:
+    now, nightly = source.now, _same(place.url, source.settings.nightly)
 
     def choose(files: Iterable[ListedFile]) -> Listing:
         own = (file for file in files if (parsed := parse_file(file.name)) and parsed[0] == project)
@@ -90,7 +103,7 @@ async def _list_place(
     if is_local(place.url):
         return choose(_list_folder(local_path(place.url), project))
     digest = hashlib.sha256(f"{place.url}\n{nightly}".encode()).hexdigest()[:16]
-    path = folder / f"{project}-{digest}.json"
+    path = source.kept / f"{project}-{digest}.json"
     kept = _read_kept(path)
     if kept is not None and (uv.is_offline() or now - FRESH <= kept.read <= now):
         return kept
@@ -98,10 +111,14 @@ async def _list_place(
         raise MachineError(
             f"the releases of {project} on {place.shown} are unknown offline (UV_OFFLINE); none are kept"
         )
-    listing = choose(await _list_page(place, project, settings))
+    listing = choose(await _list_page(place, project, source.settings))
     with contextlib.suppress(OSError):  # a cache that cannot be written costs a request
         write_whole(path, msgspec.json.encode(listing))
     return listing
+
+
+def _same(url: str, other: str | None) -> bool:
+    return other is not None and url.rstrip("/") == other.rstrip("/")
 
 
 def _read_kept(path: Path) -> Listing | None:

@@ -17,17 +17,9 @@ from harness.matrix.rules import NIGHTLY_VARIABLE, describe_rule, lower_bound
 from harness.matrix.schema import MatrixFile, Rule
 from harness.matrix.selection import Release, Selection, select
 from harness.resolve.dependency_file import read_environment_file
-from harness.resolve.listing import list_files, list_releases
+from harness.resolve.listing import Source, list_files, list_releases
 from harness.resolve.packages import make_choice
 from harness.resolve.pip_settings import IndexSettings
-
-
-class Source(msgspec.Struct, frozen=True, kw_only=True):
-    """Where releases come from: the index settings, the folder of kept listings, and the present (UTC)."""
-
-    settings: IndexSettings
-    kept: Path
-    now: datetime.datetime
 
 
 class Reviewed(msgspec.Struct, frozen=True):
@@ -96,7 +88,7 @@ class _Reviewer:
         self, name: str, place: str, written: tuple[str, ...]
     ) -> tuple[Review, datetime.datetime]:
         """Review one package; returns also when its releases were listed."""
-        listing = await list_files(name, self.source.settings, self.source.kept, now=self.source.now)
+        listing = await list_files(name, self.source)
         kept = {self.file.baseline[name]: "the baseline"} if name in self.file.baseline else {}
         texts = {Version(text): text for text in (*kept, *written)}
         until = self._until(name)
@@ -143,6 +135,8 @@ class _Reviewer:
             )
         except UsageError as error:
             raise UsageError(f"{where}.{error}") from None
+        if bound is not None and not any(bound.contains(version) for version in selection.versions):
+            raise UsageError(f"{where}.oldest: no release is allowed by {bound}; correct the bounds")
         if not selection.versions.keys() - kept.keys():
             reasons = [f"{each.version}: {selection.others[each.version]}" for each in releases[-1:]]
             raise UsageError("; ".join((f"{where}: no release matches ({describe_rule(rule)})", *reasons)))

@@ -129,7 +129,7 @@ def test_update_changes_the_versions_and_nothing_else(
 
 
 def test_update_locks_new_cells_and_keeps_the_locks_of_the_others(
-    project: Path, wheels: Path, monkeypatch: pytest.MonkeyPatch, capsys: Say
+    project: Path, monkeypatch: pytest.MonkeyPatch, capsys: Say
 ) -> None:
     path = project / "matrices" / "mine.toml"
     path.write_text(RULED.replace(', "2.1.0"', ""), encoding="utf-8")  # a yanked one has no solution

@@ -5,7 +5,7 @@ from __future__ import annotations
 import tomllib
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from packaging.version import Version
 
@@ -54,6 +54,7 @@ VERSIONS = st.lists(st.integers(0, 9).map(lambda each: f"{each}.0"), unique=True
 LAYOUTS = st.sampled_from([("[", ", ", "]"), ("[ ", " ,", ", ]"), ("[\n  ", ",  # why\n  ", "\n]")])
 
 
+@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])  # on a busy machine
 @given(before=VERSIONS, after=VERSIONS, layout=LAYOUTS, end=st.sampled_from(["\n", "\r\n"]))
 def test_only_the_axis_changes(
     before: list[str], after: list[str], layout: tuple[str, str, str], end: str

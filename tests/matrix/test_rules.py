@@ -6,7 +6,7 @@ import datetime
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from support.plan_texts import PLAIN, put_matrix
 
@@ -61,13 +61,17 @@ def read_with(folder: Path, rules: str, text: str = PLAIN) -> str:
         ),
         (
             '[select]\nnumpy = { select = "minors", cooldwn = "7 days" }',
-            "select.numpy.cooldwn: unknown key (did you mean 'cooldown'?); known here: select, since, last, "
-            "support, latest, oldest, prereleases, nightly, cooldown",
+            (
+                "select.numpy.cooldwn: unknown key (did you mean 'cooldown'?); known here: select, since, "
+                "last, support, latest, oldest, prereleases, nightly, cooldown"
+            ),
         ),
         (
             "[select]\nnumpy = { nightly = true }",
-            "select.numpy.nightly: resolve.exclude-newer hides nightly releases; "
-            "list 'numpy' in resolve.undated, or delete exclude-newer",
+            (
+                "select.numpy.nightly: resolve.exclude-newer hides nightly releases; "
+                "list 'numpy' in resolve.undated, or delete exclude-newer"
+            ),
         ),
     ],
 )
@@ -95,6 +99,7 @@ def test_a_rule_in_words() -> None:
 DAYS = st.dates(datetime.date(2000, 1, 1), datetime.date(2100, 12, 31))
 
 
+@settings(deadline=None)
 @given(day=DAYS, number=st.integers(1, 999))
 def test_an_age_in_months_ends_on_the_same_day_or_the_last_of_a_shorter_month(
     day: datetime.date, number: int
@@ -105,6 +110,7 @@ def test_an_age_in_months_ends_on_the_same_day_or_the_last_of_a_shorter_month(
     assert add_age(day, f"{number} years") == add_age(day, f"{12 * number} months")
 
 
+@settings(deadline=None)
 @given(day=DAYS, number=st.integers(1, 999))
 def test_an_age_in_days(day: datetime.date, number: int) -> None:
     assert (add_age(day, f"{number} days") - day).days == number

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from packaging.specifiers import SpecifierSet
 from packaging.version import Version
@@ -17,6 +17,7 @@ from harness.matrix.rules import add_age
 from harness.matrix.schema import Rule
 from harness.matrix.selection import Release, select
 
+CALM = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])  # on a busy machine
 TODAY = datetime.date(2026, 11, 1)
 KEPT = {"1.1.1": "the baseline"}
 BOUND = SpecifierSet(">=1.1")
@@ -115,6 +116,7 @@ def define(rule: Rule, releases: Sequence[Release]) -> set[str]:
     return {each.version for each in (*taken, *added)} | KEPT.keys()
 
 
+@CALM
 @given(rule=RULES, releases=draw_releases())
 def test_a_rule_selects_what_its_definition_says(rule: Rule, releases: list[Release]) -> None:
     found = select(rule, releases, today=TODAY, bound=BOUND if rule.oldest else None, kept=KEPT)
@@ -126,6 +128,7 @@ def test_a_rule_selects_what_its_definition_says(rule: Rule, releases: list[Rele
     assert select(rule, releases[::-1], today=TODAY, bound=BOUND if rule.oldest else None, kept=KEPT) == found
 
 
+@CALM
 @given(rule=RULES, releases=draw_releases())
 def test_a_version_is_selected_until_its_end_and_not_on_it(rule: Rule, releases: list[Release]) -> None:
     """Without a new release; the versions after it can only be the next to go."""

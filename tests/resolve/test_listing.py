@@ -18,7 +18,7 @@ from planted.wheels import build_wheel
 from harness.errors import MachineError
 from harness.matrix.selection import Release
 from harness.resolve.indexes import IndexUnavailableError
-from harness.resolve.listing import FRESH, ListedFile, Listing, list_files, list_releases
+from harness.resolve.listing import FRESH, ListedFile, Listing, list_files, list_releases, open_source
 from harness.resolve.lockfile import platform_tag
 from harness.resolve.pip_settings import IndexSettings
 
@@ -42,7 +42,10 @@ def _bare(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def listed(settings: IndexSettings, kept: Path, now: datetime.datetime = NOW) -> Listing:
-    return asyncio.run(list_files("numpy", settings, kept, now=now))
+    async def work() -> Listing:
+        return await list_files("numpy", await open_source(settings, kept, now))
+
+    return asyncio.run(work())
 
 
 def as_json(*files: Mapping[str, object]) -> Reply:
@@ -68,7 +71,7 @@ JSON = as_json(
 HTML = Reply(
     (
         f"<!DOCTYPE html><html><body><a href='../../files/{WHEEL}#sha256=1' data-requires-python='&gt;=3.9' "
-        f'data-yanked="it &lt;broke&gt; &amp; fell">{WHEEL}</a><br/><a href="/files/{SOURCE}" data-yanked>x</a>'
+        f'data-yanked="it &lt;broke&gt; &amp; fell">{WHEEL}</a><a href="/files/{SOURCE}" data-yanked>x</a>'
         + "".join(f'<a href="{name}">{name}</a>' for name in OTHERS)
     ).encode()
 )
