@@ -74,7 +74,7 @@ def replace_versions(text: str, versions: Mapping[str, Sequence[str]]) -> str:
     document = tomlkit.parse(text)
     wanted = tomllib.loads(text)
     for axis, chosen in versions.items():
-        _change(document["axes"][axis], chosen)  # type: ignore[index, arg-type]
+        _change(document["axes"][axis], chosen)
         wanted["axes"][axis] = list(chosen)
     after = tomlkit.dumps(document)
     if tomllib.loads(after) != wanted:

@@ -153,6 +153,32 @@ def test_update_locks_new_cells_and_keeps_the_locks_of_the_others(
     assert [found for found in check_locks(matrix) if found.path.parent == folder] == []
 
 
+def test_a_nightly_release_is_locked_from_its_index(
+    project: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    text = CALM.replace('["1.26.2", "2.4.6"]', '["1.26.2"]').replace('["3.3.1", "6.2.0"]', '["3.3.1"]')
+    text = text.replace("[resolve]", '[resolve]\nundated = ["numpy"]')
+    path = put_matrix(project / "matrices", f"{text}\n[select]\nnumpy = {{ nightly = true }}\n")
+    folder = path.parent / "locks" / platform_tag() / "mine"
+    folder.mkdir(parents=True)
+    nightly = tmp_path / "nightly"
+    nightly.mkdir()
+    build_wheel(nightly, "numpy", "2.6.0.dev1+g2", {"numpy.py": ""})
+    build_wheel(nightly, "torch", "3.0.dev1", {"torch.py": ""})
+    with serve(list_wheels(nightly)) as index:
+        monkeypatch.setenv("HARNESS_NIGHTLY_INDEX", index.url)
+        assert command(monkeypatch, "matrix", "update") == 0
+        first = {file.name: file.read_bytes() for file in folder.iterdir()}
+        build_wheel(nightly, "numpy", "2.6.0.dev1+g2", {"numpy.py": "new = True"})  # as every night
+        assert command(monkeypatch, "matrix", "update") == 0
+    assert 'numpy = ["1.26.2", "2.6.0.dev1+g2"]' in path.read_text(encoding="utf-8")
+    (lock,) = folder.glob("numpy-2.6.0*.txt")
+    text = lock.read_text(encoding="utf-8")
+    assert [line for line in ("numpy==2.6.0.dev1+g2 ", "torch==2.13.0 ") if line not in text] == []
+    changed = [file.name for file in folder.iterdir() if file.read_bytes() != first[file.name]]
+    assert changed == [lock.name]
+
+
 def test_nothing_is_written_where_a_lock_fails(
     project: Path, monkeypatch: pytest.MonkeyPatch, capsys: Say
 ) -> None:
