@@ -64,8 +64,11 @@ def check(*, names: tuple[str, ...]) -> int:
 
     async def work() -> int:
         source = await _open_source()
-        changed = [await _check(path, source) for path in paths]
-        return ExitCode.REGRESSED if any(changed) else ExitCode.PASS
+        changed = False
+        for path in paths:
+            _print(*([""] if path != paths[0] else []))
+            changed |= await _check(path, source)
+        return ExitCode.REGRESSED if changed else ExitCode.PASS
 
     return run_interruptibly(work())
 
@@ -84,6 +87,7 @@ def update(*, names: tuple[str, ...], max_cells: int) -> None:
     async def work() -> None:
         source = await _open_source()
         for path in paths:
+            _print(*([""] if path != paths[0] else []))
             await _update(path, source, max_cells)
 
     run_interruptibly(work())
@@ -106,7 +110,12 @@ async def _check(path: Path, source: Source) -> bool:
         named = ", ".join(each.name for each in changed)
         _print("", f"out of date: {named}; run `{describe_update(path)}`")
     else:
-        _print("", "every rule selects the written versions" if rules else "no rules: see [select]")
+        _print(
+            "",
+            "every rule selects the written versions"
+            if rules
+            else "no rules; the versions are chosen by hand",
+        )
     return bool(changed)
 
 
@@ -121,11 +130,11 @@ async def _update(path: Path, source: Source, max_cells: int) -> None:
     before = decode_text(read_input(path), path)
     after, matrix = _change(before, path, changed, max_cells)
     _print(_describe_head(path, reviewed))
+    for review in changed:
+        _print("", *_describe(review))
     if has_locks := locks_folder(matrix, platform_tag()).is_dir():  # before the file: a lock can fail
         await write_locks(matrix, source.settings, keep=True)
     _write(path, before, after)
-    for review in changed:
-        _print("", *_describe(review))
     click.echo(fit(disarm_commands(_diff(before, after, path)), sys.stdout), nl=False)
     _print(*([] if changed else ["every rule selects the written versions"]))
     _print(*([] if has_locks else [f"no locks here; `{describe_lock(matrix.path)}` makes them"]))

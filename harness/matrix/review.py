@@ -111,7 +111,7 @@ def _describe_unreachable(releases: Sequence[Release]) -> Iterator[str]:
     """The newest release, if no cell can have it."""
     finals = _finals(releases)
     if finals and finals[-1].fault:
-        yield f"{finals[-1].version} is newer, but cannot be selected: {finals[-1].fault}"
+        yield f"{finals[-1].version} is newer, but no cell can have it: {finals[-1].fault}"
 
 
 def _describe_hidden(releases: Sequence[Release], hidden: Sequence[Release]) -> Iterator[str]:

@@ -226,7 +226,7 @@ def test_a_matrix_without_rules_has_notes(
         "\ntorch (pin): 2.12.0\n"
         "  2.12.0: no index has it\n"
         "  2.13.0 is the newest release (2026-01-01)\n"
-        "\nno rules: see [select]\n"
+        "\nno rules; the versions are chosen by hand\n"
     )
     assert command(monkeypatch, "matrix", "update") == 0
     assert capsys.readouterr().out == (
