@@ -55,10 +55,10 @@ def matrix_group() -> None:
 @matrix_group.command()
 @matrices_option
 def check(*, names: tuple[str, ...]) -> int:
-    """Say which versions are out of date, and what drops out of support next.
+    """Say which versions are out of date.
 
-    Exit code 1: `harness matrix update` would change versions. For versions without a rule, newer releases
-    are notes.
+    And what drops out of support next. Exit code 1: `harness matrix update` would change versions. For
+    versions without a rule, newer releases are notes.
     """
     paths = find_matrices(names)
 
@@ -77,10 +77,10 @@ def check(*, names: tuple[str, ...]) -> int:
 @matrices_option
 @max_cells_option
 def update(*, names: tuple[str, ...], max_cells: int) -> None:
-    """Write the versions that the rules select, and the locks of new cells.
+    """Write the versions that rules select.
 
-    Everything else in the file stays, comments included. The version of the baseline stays in its axis.
-    Locks are written where the matrix has locks for this platform.
+    New cells are locked, if the matrix has locks for this platform. Everything else in the file stays,
+    comments included. The version of the baseline stays in its axis.
     """
     paths = find_matrices(names)
 
