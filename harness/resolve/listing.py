@@ -11,9 +11,11 @@ import contextlib
 import datetime
 import functools
 import hashlib
+import textwrap
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from html.parser import HTMLParser
 from pathlib import Path
+from typing import Annotated
 from urllib.parse import unquote, urlsplit
 
 import msgspec
@@ -39,6 +41,9 @@ LIMIT_SECONDS = 60.0
 """For one page; that of a package with thousands of files has some megabytes."""
 
 MOST_BYTES = 64 * 2**20
+
+MAX_REASON = 200
+"""Characters of the reason of a yank in a message."""
 
 FRESH = datetime.timedelta(hours=1)
 """Age up to which a kept listing is used again."""
@@ -163,7 +168,7 @@ async def _list_page(place: Place, project: str, settings: IndexSettings) -> Ite
 
 class _JsonFile(msgspec.Struct, rename="kebab"):
     filename: str
-    upload_time: datetime.datetime | None = None
+    upload_time: Annotated[datetime.datetime, msgspec.Meta(tz=True)] | None = None
     yanked: bool | str = False
     requires_python: str | None = None
 
@@ -206,10 +211,18 @@ def _parse_html(text: str) -> Iterator[ListedFile]:
     anchors.feed(text)
     for each in anchors.found:
         yield ListedFile(
-            name=unquote(urlsplit(each.get("href") or "").path).rpartition("/")[2],
+            name=_last_part(each.get("href") or ""),
             yanked=(each["data-yanked"] or "") if "data-yanked" in each else None,
             requires_python=each.get("data-requires-python") or "",
         )
+
+
+def _last_part(href: str) -> str:
+    """The last part of the path of a link; empty for a link that cannot be read."""
+    try:
+        return unquote(urlsplit(href).path).rpartition("/")[2]
+    except ValueError:
+        return ""
 
 
 def parse_file(name: str) -> tuple[str, Version, frozenset[Tag] | None] | None:
@@ -262,7 +275,7 @@ def _find_fault(files: Sequence[ListedFile], accepted: Mapping[str, frozenset[Ta
     usable = [file for file in files if file.yanked is None]
     if not usable:
         reason = next((file.yanked for file in files if file.yanked), "")
-        return f"yanked: {' '.join(reason.split())}" if reason else "yanked"
+        return f"yanked: {textwrap.shorten(reason, MAX_REASON)}" if reason else "yanked"
     for python, tags in accepted.items():
         fitting = [file for file in usable if _allows(file.requires_python, python)]
         if not fitting:

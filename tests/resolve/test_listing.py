@@ -26,7 +26,7 @@ HERE = next(platform_tags())
 NOW = datetime.datetime(2026, 11, 30, 12, tzinfo=datetime.UTC)
 MORNING = datetime.datetime(2026, 10, 1, 9, 59, 47, 575602, tzinfo=datetime.UTC)
 WHEEL, SOURCE = "numpy-2.4.6-py3-none-any.whl", "numpy-2.4.6.tar.gz"
-OTHERS = ("numpy-2.4.6.exe", "numpy_stubs-1.0-py3-none-any.whl", "notes.txt")
+OTHERS = ("http://[bad/numpy-2.4.6.zip", "numpy-2.4.6.exe", "numpy_stubs-1.0-py3-none-any.whl", "notes.txt")
 FILES = (
     ListedFile(name=WHEEL, uploaded=MORNING, yanked="it <broke> & fell", requires_python=">=3.9"),
     ListedFile(name=SOURCE, uploaded=MORNING, yanked="", requires_python=""),
@@ -153,8 +153,12 @@ def test_a_listing_is_used_for_an_hour_and_offline_for_ever(
             "it answered with status 403 (Forbidden): credentials are missing or not accepted",
         ),
         (as_json({"name": WHEEL}), "JSON that is no project page (PEP 691)"),
+        (
+            as_json({"filename": WHEEL, "upload-time": "2026-10-01T09:59:47"}),
+            "JSON that is no project page (PEP 691)",
+        ),
     ],
-    ids=["login", "403", "other-json"],
+    ids=["login", "403", "other-json", "time-without-zone"],
 )
 def test_an_index_that_gives_no_page_is_named(reply: Reply, fault: str, tmp_path: Path) -> None:
     with serve(lambda _: reply) as index, pytest.raises(IndexUnavailableError) as told:
