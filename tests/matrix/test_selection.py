@@ -17,7 +17,9 @@ from harness.matrix.rules import add_age
 from harness.matrix.schema import Rule
 from harness.matrix.selection import Release, select
 
-CALM = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])  # on a busy machine
+CALM = settings(
+    max_examples=300, deadline=None, suppress_health_check=[HealthCheck.too_slow]
+)  # on a busy machine
 TODAY = datetime.date(2026, 11, 1)
 KEPT = {"1.1.1": "the baseline"}
 BOUND = SpecifierSet(">=1.1")
@@ -31,9 +33,14 @@ def release(version: str, uploaded: str = "2026-01-01", **more: Any) -> Release:
 def draw_releases(draw: st.DrawFn) -> list[Release]:
     numbers = draw(
         st.lists(
-            st.tuples(*[st.integers(0, 2)] * 3, st.sampled_from(["", "", "", "rc1", ".dev0"])),
+            st.tuples(
+                st.integers(0, 1),
+                st.integers(0, 2),
+                st.integers(0, 2),
+                st.sampled_from(["", "", "", "rc1", ".dev0", ".dev1"]),
+            ),
             unique=True,
-            max_size=20,
+            max_size=30,
         )
     )
     return [
@@ -41,7 +48,7 @@ def draw_releases(draw: st.DrawFn) -> list[Release]:
             version=f"{major}.{minor}.{patch}{suffix}",
             uploaded=TODAY - datetime.timedelta(days=draw(st.integers(0, 60))),
             fault=draw(st.sampled_from(["", "", "", "yanked"])),
-            nightly=suffix == ".dev0" and draw(st.booleans()),
+            nightly=suffix.startswith(".dev") and draw(st.booleans()),
         )
         for major, minor, patch, suffix in numbers
     ]
@@ -147,6 +154,7 @@ HISTORY = [
     release("1.26.4", "2024-02-05"),
     release("2.0.0", "2024-06-16"),
     release("2.0.2", "2024-08-26"),
+    release("2.1.0rc1", "2024-10-20"),  # before its final release, from which support counts
     release("2.1.0", "2024-12-01", fault="yanked: wrong metadata"),
     release("2.1.3", "2025-01-10"),
     release("2.2.0rc1", "2026-09-01"),
@@ -154,7 +162,8 @@ HISTORY = [
     release("2.2.1", "2026-10-30"),
     release("2.3.0", "2026-10-31", fault="needs Python >=3.12"),
     release("2.4.0rc1", "2026-10-01"),
-    release("2.5.0.dev0", "2026-10-31", nightly=True),
+    release("2.5.0.dev1", "2026-10-31", nightly=True),
+    release("2.5.0.dev0", "2026-10-30", nightly=True),
 ]
 
 
@@ -180,7 +189,7 @@ def test_single_releases() -> None:
         "2.0.0": "the oldest that <3,>=2 allows",
         "2.2.1": "the newest release",
         "2.4.0rc1": "the newest pre-release",
-        "2.5.0.dev0": "the newest nightly release",
+        "2.5.0.dev1": "the newest nightly release",
     }
 
 
@@ -191,6 +200,7 @@ def test_every_other_release_has_its_reason() -> None:
     assert found.others == {
         "2.0.0": "24 months of 2.0 ended on 2026-06-16",
         "2.0.2": "24 months of 2.0 ended on 2026-06-16",
+        "2.1.0rc1": "a pre-release",
         "2.1.0": "yanked: wrong metadata",
         "2.1.3": "not among the last 1 minors",
         "2.2.0rc1": "a pre-release",
@@ -198,6 +208,7 @@ def test_every_other_release_has_its_reason() -> None:
         "2.3.0": "needs Python >=3.12",
         "2.4.0rc1": "a pre-release",
         "2.5.0.dev0": "a nightly release",
+        "2.5.0.dev1": "a nightly release",
     }
     assert found.ends == {}
 
