@@ -64,13 +64,18 @@ def review_rule(  # noqa: PLR0913, PLR0917 - one parameter a side of the compari
         why=gone | selection.versions,
         notes=(
             *(
-                f"next: {version} drops out on {end}, {rule.support} after its minor"
+                f"next: {version} drops out on {end}, {rule.support} after the first {_minor(version)}"
                 for version, end in ends[:1]
             ),
             *_describe_unreachable(releases),
             *_describe_hidden(releases, hidden),
         ),
     )
+
+
+def _minor(version: str) -> str:
+    number = Version(version)
+    return f"{number.major}.{number.minor}"
 
 
 def review_written(

@@ -45,7 +45,7 @@ def test_a_rule_with_what_comes_goes_and_ends() -> None:
         "2.1.0": "the newest of 2.1",
         "2.2.0": "the newest of 2.2",
     }
-    assert found.notes == ("next: 2.0.2 drops out on 2026-12-01, 24 months after its minor", *NOTES)
+    assert found.notes == ("next: 2.0.2 drops out on 2026-12-01, 24 months after the first 2.0", *NOTES)
 
 
 def test_versions_of_a_person_stay_whatever_is_newer() -> None:
