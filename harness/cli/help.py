@@ -71,10 +71,11 @@ class Command(click.Command):
         *arguments: Any,
         examples: Sequence[str] = ("",),
         codes: Mapping[int, str] = DONE,
+        group: str = "harness",
         **others: Any,
     ) -> None:
         super().__init__(*arguments, **others)
-        self.examples = tuple(f"harness {self.name} {example}".strip() for example in examples)
+        self.examples = tuple(f"{group} {self.name} {example}".strip() for example in examples)
         self.codes = codes
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:

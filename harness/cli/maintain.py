@@ -98,9 +98,7 @@ def _describe_findings(messages: list[str]) -> int:
     return ExitCode.REGRESSED if messages else ExitCode.PASS
 
 
-async def write_locks(
-    matrix: Matrix, settings: IndexSettings, notify: Notify, *, keep: bool = False
-) -> None:
+async def write_locks(matrix: Matrix, settings: IndexSettings, notify: Notify, *, keep: bool = False) -> None:
     """Lock a matrix and list what changed; ``keep`` leaves locks that belong to their cells."""
     changes = await lock_matrix(matrix, settings, notify=notify, keep=keep)
     counts = Counter(change.kind for change in changes)

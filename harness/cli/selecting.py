@@ -14,9 +14,11 @@ import click
 import platformdirs
 from packaging.version import Version
 
+from harness.cli.help import DONE, RESOLVED, Command
 from harness.cli.maintain import find_matrices, write_locks
 from harness.cli.options import max_cells_option
 from harness.cli.screen import Screen, fit
+from harness.cli.waiting import find_waiting
 from harness.errors import ExitCode, UsageError
 from harness.files import write_whole
 from harness.input_files import decode_text, is_descriptor, read_input
@@ -52,7 +54,12 @@ def matrix_group() -> None:
     """
 
 
-@matrix_group.command()
+@matrix_group.command(
+    cls=Command,
+    group="harness matrix",
+    examples=("--matrix compat",),
+    codes={**DONE, 0: "nothing is out of date", 1: "`harness matrix update` would change versions"},
+)
 @matrices_option
 def check(*, names: tuple[str, ...]) -> int:
     """Say which versions are out of date.
@@ -73,7 +80,7 @@ def check(*, names: tuple[str, ...]) -> int:
     return run_interruptibly(work())
 
 
-@matrix_group.command()
+@matrix_group.command(cls=Command, group="harness matrix", examples=("--matrix compat",), codes=RESOLVED)
 @matrices_option
 @max_cells_option
 def update(*, names: tuple[str, ...], max_cells: int) -> None:
@@ -94,6 +101,7 @@ def update(*, names: tuple[str, ...], max_cells: int) -> None:
 
 
 async def _open_source() -> Source:
+    find_waiting().begin("the package indexes")
     kept = Path(platformdirs.user_cache_dir("embedding-parity-harness-releases"))
     return await open_source(await read_pip_settings(), kept, datetime.datetime.now(datetime.UTC))
 
@@ -133,7 +141,7 @@ async def _update(path: Path, source: Source, max_cells: int) -> None:
     for review in changed:
         _print("", *_describe(review))
     if has_locks := locks_folder(matrix, platform_tag()).is_dir():  # before the file: a lock can fail
-        await write_locks(matrix, source.settings, keep=True)
+        await write_locks(matrix, source.settings, Screen(plain=True, aside=True).notify, keep=True)
     _write(path, before, after)
     click.echo(fit(disarm_commands(_diff(before, after, path)), sys.stdout), nl=False)
     _print(*([] if changed else ["every rule selects the written versions"]))
