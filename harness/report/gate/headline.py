@@ -108,7 +108,7 @@ def find_headline(gate: Gate) -> GateHeadline:
     """The headline of a gate."""
     decision = gate.decision
     verdict = decision.verdict
-    because = f": {shorten(decision.because, 300)}" if decision.because else ""
+    because = f": {_without_sample(decision.because)}" if decision.because else ""
     accepted = verdict in PASSES and list_accepted(gate)
     return GateHeadline(
         kind="xfail" if accepted else VERDICT_KINDS[verdict],
@@ -119,6 +119,11 @@ def find_headline(gate: Gate) -> GateHeadline:
         steps=tuple(_list_steps(gate)),
         news=f"{show_verdict(gate)}: {shorten(decision.sentence, 600)}{because}",
     )
+
+
+def _without_sample(message: str) -> str:
+    """A failure without the texts in which it was seen, which its own entry names."""
+    return shorten(message.partition("; sample: ")[0], 200)
 
 
 def show_verdict(gate: Gate) -> str:
@@ -282,7 +287,7 @@ def view_questions(gate: Gate) -> list[AnswerRow]:
             answer=each.candidate,
             before="" if each.baseline == "not asked" else each.baseline,
             before_kind=_kind_of(each.baseline),
-            because=shorten(each.because, 260),
+            because=_without_sample(each.because),
         )
         for each in list_gate_questions(gate)
     ]
