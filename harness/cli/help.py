@@ -10,7 +10,7 @@ import click
 
 PURPOSES: dict[str, tuple[str, ...]] = {
     "Check an upgrade": ("init", "gate", "accept", "bisect", "workflow", "acknowledged", "comment", "canary"),
-    "Sweep versions": ("sweep", "cells", "lock", "matrix"),
+    "Sweep versions": ("sweep", "merge", "cells", "lock", "matrix"),
     "Look at results": ("report", "history", "compare", "trends", "export", "explain"),
 }
 """What a person wants -> the commands for it, in the order in which they are needed; the others maintain."""
@@ -22,6 +22,7 @@ HEADINGS: dict[str, tuple[str, ...]] = {
     "Pipeline": ("--forge", "--install", "--inline", "--author"),
     "Expectation": ("--reason", "--check", "--link"),
     "Cells and checks": ("--matrix", "--only", "--skip", "--checks", "--max-cells", "--golden"),
+    "Several machines": ("--shard", "--durations"),
     "Measuring": ("--latency", "--no-latency", "--rounds", "--quantities", "--budget", "--jobs"),
     "Cause": ("--no-culprit", "--culprit-budget"),
     "Verdict": ("--accept-known", "--acknowledged", "--allow-inconclusive"),

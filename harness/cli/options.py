@@ -73,6 +73,34 @@ def cells_options(command: Command) -> Command:
     )
 
 
+class ShardType(click.ParamType):
+    """The number of a shard and that of all, such as ``2/8``."""
+
+    name = "K/N"
+
+    def convert(
+        self, value: object, param: click.Parameter | None, ctx: click.Context | None
+    ) -> tuple[int, int]:
+        """Convert a text to both numbers, or refuse it."""
+        found = re.fullmatch(r"([0-9]{1,6})/([0-9]{1,6})", str(value))
+        number, count = (int(found[1]), int(found[2])) if found else (0, 0)
+        if not 1 <= number <= count:
+            self.fail(f"{value!r} is not the number of a shard and that of all, such as 2/8", param, ctx)
+        return number, count
+
+
+def shard_options(command: Command) -> Command:
+    """Add ``--shard`` and ``--durations`` to a command."""
+    durations = click.option(
+        "--durations",
+        metavar="RUN",
+        help="Balance the shards by what cells took in this run.  [default: the published sweep]",
+    )
+    return click.option(
+        "--shard", type=ShardType(), help="Only shard K of N, and the baseline; see `merge`."
+    )(durations(command))
+
+
 def choice_options(default: str = "") -> Callable[[Command], Command]:
     """Add ``--extra`` and ``--group``, which choose from a lock, to a command; their help has the default."""
     shown = f"  [default: {default}]" if default else ""

@@ -1,15 +1,18 @@
-"""The commands ``sweep`` and ``cells``, which plan and run a matrix."""
+"""The commands ``sweep``, ``merge`` and ``cells``, which plan and run a matrix."""
 
 from __future__ import annotations
 
+import contextlib
 import shlex
+import sys
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Unpack
 
 import click
 
-from harness.cli.earlier import make_renderer, record_finished
+from harness.cli.earlier import make_renderer, open_runs, record_finished, show_note
 from harness.cli.help import VERDICT, Command
 from harness.cli.options import (
     Running,
@@ -18,20 +21,26 @@ from harness.cli.options import (
     make_request,
     matrix_option,
     max_cells_option,
+    reports_option,
     running_options,
+    shard_options,
     verbose_option,
 )
-from harness.cli.screen import Screen
+from harness.cli.screen import Screen, fit
 from harness.errors import UsageError
 from harness.judge.verdict import exit_code
 from harness.matrix.schema import MAX_ROUNDS
-from harness.records import Earlier, Plan, Run
+from harness.records import Earlier, Plan, Run, describe_machine, discard
 from harness.report.console import render_cells_json
+from harness.report.escape import disarm_commands
 from harness.resolve.pip_settings import read_pip_settings
 from harness.runs.find import read_durations
+from harness.runs.folder import RESULTS, read_stored
+from harness.runs.merging import Part, merge_shards, read_shards, write_merged
 from harness.store.store import Store
 from harness.sweep import run_sweep
 from harness.sweep.interrupt import run_interruptibly
+from harness.sweep.shards import measure_durations
 
 
 @click.command(cls=Command, examples=("--matrix smoke", "--only 'numpy-2*' --no-latency"), codes=VERDICT)
@@ -44,6 +53,7 @@ from harness.sweep.interrupt import run_interruptibly
     metavar="NUMBER",
     help="Latency rounds.  [default: of the matrix]",
 )
+@shard_options
 @verbose_option
 @running_options
 def sweep(  # noqa: PLR0913 - one parameter an option
@@ -53,14 +63,20 @@ def sweep(  # noqa: PLR0913 - one parameter an option
     skip: tuple[str, ...],
     latency: bool,
     rounds: int | None,
+    shard: tuple[int, int] | None,
+    durations: str | None,
     verbose: bool,
     plain: bool,
     **running: Unpack[Running],
 ) -> int:
-    """Run every cell of a matrix and judge the results."""
+    """Run every cell of a matrix and judge the results.
+
+    Several machines share a matrix by `--shard 1/8` to `--shard 8/8`; `harness merge` joins their runs.
+    """
     found = run_sweep.open_matrix(matrix, rounds=rounds, max_cells=running["max_cells"])
     request = make_request(found, running, command=describe_command(matrix), latency=latency)
-    request = replace(request, only=only, skip=skip)
+    known = read_weights(found.name, shard, durations, running["reports"])
+    request = replace(request, only=only, skip=skip, shard=shard, durations=known)
     screen = Screen(plain=plain)
     run, earlier = run_interruptibly(_sweep(request, screen, make_renderer(running["reports"])))
     folder = running["reports"] / "runs" / run.plan.run
@@ -79,21 +95,89 @@ async def _sweep(request: run_sweep.Request, screen: Screen, render: run_sweep.R
         return await run_sweep.run_plan(request, plan, settings, screen.notify, render)
 
 
+def read_weights(
+    matrix: str, shard: tuple[int, int] | None, named: str | None, reports: Path
+) -> Mapping[str, float]:
+    """What cells took in the named run, by default the published sweep, which all machines have; or nothing.
+
+    Raises:
+        UsageError: there is no such run, it has no durations, or there is no shard to balance.
+    """
+    if named is None:
+        published = reports / matrix / RESULTS[-1]
+        if shard is None or not published.is_file():
+            return {}
+        with contextlib.suppress(UsageError):  # of another version: the same on all machines
+            return measure_durations(read_stored(published).results)
+        return {}
+    if shard is None:
+        raise UsageError("--durations balances shards; name one of them with --shard 1/8")
+    found = measure_durations(read_stored(open_runs(reports).find_stored(named)).results)
+    if not found:
+        raise UsageError(f"--durations {named}: no cell of this run has a duration; name another run")
+    return found
+
+
+@click.command(cls=Command, examples=("downloaded-shards",), codes=VERDICT)
+@click.argument("folders", nargs=-1, required=True, metavar="DIR...", type=click.Path(path_type=Path))
+@verbose_option
+@reports_option
+def merge(*, folders: tuple[Path, ...], verbose: bool, reports: Path) -> int:
+    """Merge the shards of a sweep into one run, and judge it like a whole.
+
+    A DIR is the folder of a shard that `harness sweep --shard 2/8` wrote, or holds such folders. Exit 4 if
+    one is missing.
+    """
+    parts = read_shards(folders)
+    for part in parts:
+        _describe_part(part)
+    run, homes, notes = merge_shards(parts)
+    for note in notes:
+        show_note(note)
+    folder = write_merged(run, homes, reports / "runs")
+    earlier = make_renderer(reports)(run, folder.path)
+    folder.finish()
+    Screen(plain=True).show(run, folder.path, earlier, verbose=verbose)
+    record_finished(folder.path, reports)
+    return exit_code(run.judgement.verdict)
+
+
+def _describe_part(part: Part) -> None:
+    cells = f"{len(part.stored.results)} of {len(part.plan.cells)} cells"
+    text = f"shard {part.name}: {cells}, {describe_machine(part.plan.machine)}"
+    click.echo(fit(disarm_commands(text), sys.stdout))
+    for problem in part.stored.problems:
+        show_note(problem)
+
+
 @click.command(cls=Command, examples=("--matrix compat",))
 @matrix_option
 @cells_options
+@shard_options
 @max_cells_option
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
-def cells(
-    *, matrix: str, only: tuple[str, ...], skip: tuple[str, ...], max_cells: int, as_json: bool
+@reports_option
+def cells(  # noqa: PLR0913 - one parameter an option
+    *,
+    matrix: str,
+    only: tuple[str, ...],
+    skip: tuple[str, ...],
+    shard: tuple[int, int] | None,
+    durations: str | None,
+    max_cells: int,
+    as_json: bool,
+    reports: Path,
 ) -> None:
     """Show the cells of a matrix and their locks, without running them."""
+    found = run_sweep.open_matrix(matrix, max_cells=max_cells)
     request = run_sweep.Request(
-        matrix=run_sweep.open_matrix(matrix, max_cells=max_cells),
+        matrix=found,
         store=Store.default(),
-        reports=Path(),
+        reports=reports,
         only=only,
         skip=skip,
+        shard=shard,
+        durations=read_weights(found.name, shard, durations, reports),
     )
 
     async def plan() -> Plan:
@@ -111,4 +195,4 @@ def measure(*, arguments: tuple[str, ...]) -> None:
     raise UsageError(f"harness perf: use `nox -s perf -- {shlex.join(arguments)}` in a checkout instead")
 
 
-COMMANDS = (sweep, cells, measure)
+COMMANDS = (sweep, merge, cells, measure)

@@ -239,6 +239,8 @@ def _judge(
     expectations: Sequence[Expectation],
 ) -> CellVerdict:
     status, reason = _determine_status(planned, result, findings)
+    if status == "missing" and (shard := plan.name_shard(planned.cell.id)):
+        reason = f"shard {shard} has no result of this cell, or was not merged"
     wanted = [each for each in filter_for_cell(expectations, planned) if each.status is not None]
     if result is not None and result.edited:  # no expectation excuses edited files
         wanted = []

@@ -136,10 +136,7 @@ def _describe_unmeasured(cells: Sequence[CellVerdict]) -> str:
 
 def _judge_rest(plan: Plan, cells: Sequence[CellVerdict], red: Sequence[CellVerdict]) -> tuple[Verdict, str]:
     if red:
-        return (
-            "inconclusive",
-            f"{_list_cells([cell.cell for cell in red])}: results are missing; run again to continue.",
-        )
+        return "inconclusive", _describe_missing(plan, [cell.cell for cell in red])
     baseline = [cell for cell in cells if cell.cell == plan.baseline]
     if any(cell.status != "ok" for cell in baseline):
         return (
@@ -153,6 +150,18 @@ def _judge_rest(plan: Plan, cells: Sequence[CellVerdict], red: Sequence[CellVerd
     asked = any(cell.usable is not None for cell in cells)
     hold = "combinations are usable" if asked else "cells hold"
     return "pass", f"{len(cells) - len(others)} of {len(cells)} {hold}{expected}."
+
+
+def _describe_missing(plan: Plan, cells: Sequence[str]) -> str:
+    """Name the cells without a result and, in a merged run, their shards."""
+    shards = list(dict.fromkeys(filter(None, map(plan.name_shard, cells))))
+    if not shards:
+        return f"{_list_cells(cells)}: results are missing; run again to continue."
+    noun, them = ("shard", "it") if len(shards) == 1 else ("shards", "them")
+    return (
+        f"Results of {noun} {_list_cells(shards)} are missing, of {_list_cells(cells)}; "
+        f"sweep {them} and merge again."
+    )
 
 
 def _count_others(cells: Sequence[CellVerdict]) -> str:

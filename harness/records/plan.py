@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping
 from typing import Literal
 
 import msgspec
@@ -192,6 +193,16 @@ OLDER_TOLERANCES = {
 """The tolerances of runs whose plan has none, because it is of an older version."""
 
 
+class Shard(Record, frozen=True, kw_only=True):
+    """The cells of one of several sweeps that share a matrix, and their weight when the cells were divided.
+
+    The weight is in seconds where past durations are known, else the number of runs.
+    """
+
+    cells: tuple[str, ...]
+    weight: float
+
+
 class Plan(Record, frozen=True, kw_only=True):
     """All cells and cases of a run; the judge walks the plan, so that a missing result is a finding."""
 
@@ -213,11 +224,37 @@ class Plan(Record, frozen=True, kw_only=True):
     baseline_cell: PlannedCell | None = None  # the baseline, if the selection excludes it
     service: Service | None = None  # None: the plan is of an earlier version
     tolerances: dict[str, float] = {}  # name -> allowed value; the judge rejects larger ones
+    shards: tuple[Shard, ...] = ()  # how the cells are divided among machines; empty: they are not
+    shard: int = 0  # the number of this shard; 0: the plan is whole
+    whole: Plan | None = None  # of a shard: the plan of all shards, of which the cells here are a part
 
     def __post_init__(self) -> None:
-        """Refuse a run that is not a valid folder name, and two cells of one id."""
+        """Refuse a run that is not a valid folder name, two cells of one id, and a shard of nothing."""
         if self.run and (fault := name_fault(self.run)):
             raise ValueError(f"run: {fault}")
         ids = [planned.cell.id for planned in self.cells]
-        if twice := {name for name in ids if ids.count(name) > 1}:
-            raise ValueError(f"cells: {min(twice)} is there twice")
+        if len({*ids}) < len(ids):
+            raise ValueError(f"cells: {min(name for name in ids if ids.count(name) > 1)} is there twice")
+        if not 0 <= self.shard <= (len(self.whole.shards) if self.whole else 0):
+            raise ValueError(f"shard: {self.shard} is none of those that the plan has")
+
+    def name_shard(self, cell: str) -> str:
+        """The shard of a cell, such as ``2/8``; empty if the plan is not divided."""
+        found = (number for number, shard in enumerate(self.shards, 1) if cell in shard.cells)
+        return next((f"{number}/{len(self.shards)}" for number in found), "")
+
+
+def describe_machine(facts: Mapping[str, str]) -> str:
+    """Describe the machine of a run, or the machines; latency is compared within one machine class only."""
+    parts = [facts.get(name, "") for name in ("system", "architecture", "cpu")]
+    if cores := facts.get("cores"):
+        parts.append(f"{cores} cores")
+    if facts.get("memory_bytes", "").isdecimal():
+        parts.append(f"{int(facts['memory_bytes']) / 1024**3:.0f} GiB")
+    if classes := facts.get("classes"):
+        parts.append(f"{classes} machine classes")
+    elif machine_class := facts.get("class"):
+        parts.append(f"machine class {machine_class[:8]}")
+    if shards := facts.get("shards"):
+        parts.append(f"{shards} shard{'' if shards == '1' else 's'}")
+    return ", ".join(filter(None, parts))

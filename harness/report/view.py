@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
@@ -291,7 +290,7 @@ def _count(number: int, noun: str) -> str:
     return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 
-# Titles of layers, description of the machine
+# Titles of layers
 
 LAYER_TITLES = {
     "ENV": "process environment",
@@ -304,15 +303,3 @@ LAYER_TITLES = {
     "GOLD": "drift since the golden embeddings",
 }
 """Layer -> title, in the order of the report."""
-
-
-def describe_machine(facts: Mapping[str, str]) -> str:
-    """Describe the machine of a run; latency is compared within one machine class only."""
-    parts = [facts.get(name, "") for name in ("system", "architecture", "cpu")]
-    if cores := facts.get("cores"):
-        parts.append(f"{cores} cores")
-    if facts.get("memory_bytes", "").isdecimal():
-        parts.append(f"{int(facts['memory_bytes']) / 1024**3:.0f} GiB")
-    if machine_class := facts.get("class"):
-        parts.append(f"machine class {machine_class[:8]}")
-    return ", ".join(filter(None, parts))

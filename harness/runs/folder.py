@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import datetime
+import secrets
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -35,6 +37,9 @@ RESULTS = (RESULTS_FILE, "results.json.gz")
 
 VECTORS = "vectors.npz"
 """The file of vectors in the folder of a cell; see ``harness.cell.recorded``."""
+
+KEPT = ("log.txt", "benchmark.json", VECTORS)
+"""The files of a cell, besides its result, that move with it: into the store, and into a merged run."""
 
 REPEATS_FOLDER = "repeats"
 """Within the folder of a gate: one folder for each repeat of its newly red cases."""
@@ -87,6 +92,11 @@ class RunFolder:
             link = making / LATEST
             link.symlink_to(self.path.name, target_is_directory=True)  # relative to the folder of the link
             link.replace(latest)
+
+
+def name_run(matrix: str) -> str:
+    """A new id of a run: the time (UTC), the matrix and a random suffix."""
+    return f"{datetime.datetime.now(datetime.UTC):%Y%m%d-%H%M%S}-{matrix}-{secrets.token_hex(2)}"
 
 
 def name_result(run: str, cell: str) -> str:
@@ -267,7 +277,7 @@ def judge_again(folder: Path) -> tuple[Run, StoredRun]:
     if change := find_change(path, f"{stored.plan.run}/{RESULTS_FILE}") if path.exists() else "":
         problem = f"{change}; it is rebuilt from the results of the cells"
         stored = replace(stored, problems=(*stored.problems, problem))
-    kept = _read_kept(path)
+    kept = read_kept(path)
     return assemble(stored.plan, stored.results, reused=kept.reused, seconds=kept.seconds), stored
 
 
@@ -291,18 +301,19 @@ def replace_expectations(
         sealer.seal(path, name)
 
 
-class _Kept(msgspec.Struct, frozen=True):
+class Kept(msgspec.Struct, frozen=True):
     """The fields of ``results.json`` that cannot be rebuilt from the folders of the cells."""
 
     reused: tuple[str, ...] = ()
     seconds: dict[str, float] = {}
 
 
-def _read_kept(path: Path) -> _Kept:
+def read_kept(path: Path) -> Kept:
+    """The fields of a ``results.json`` that its cells do not have; empty for an interrupted run."""
     try:
-        return msgspec.json.decode(read_input(path, MAX_RESULTS), type=_Kept)
+        return msgspec.json.decode(read_input(path, MAX_RESULTS), type=Kept)
     except (UsageError, *UNREADABLE):  # the run was interrupted before it, or the file is rebuilt now
-        return _Kept()
+        return Kept()
 
 
 def read_folder(path: Path) -> Snapshot:

@@ -16,7 +16,7 @@ from harness.files import copy_whole, describe_os_error, find_no_space, inside, 
 from harness.held import mark
 from harness.records import CellResult, ScenarioPlan, digest_value
 from harness.redaction import NO_SECRETS, Secrets
-from harness.runs.folder import VECTORS, read_result
+from harness.runs.folder import KEPT, read_result
 from harness.seals import FAULTS, Sealer, load_sealer
 from harness.store.store import Store
 
@@ -25,9 +25,6 @@ FINISHED = frozenset({"ok", "failed", "import-error"})
 
 _BYTECODE = re.compile(r"marshal data|EOF read where|Non-code object in")
 """Import errors caused by truncated or damaged bytecode."""
-
-KEPT = ("log.txt", "benchmark.json", VECTORS)
-"""Files of a cell's folder that are stored with its result."""
 
 Warn = Callable[[str], None]
 

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import datetime
 import difflib
 import fnmatch
-import secrets
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -28,18 +26,22 @@ from harness.matrix.subject_code import check_subject
 from harness.records import Earlier, Notify, Plan, PlannedCell, Progress, Run
 from harness.resolve.pip_settings import IndexSettings
 from harness.resolve.revisions import read_revision
-from harness.runs.folder import UNFINISHED, RunFolder, assemble, write_results
+from harness.runs.folder import UNFINISHED, RunFolder, assemble, name_run, write_results
 from harness.store.models import make_environments, make_installer, prepare_inputs, refuse_unsupported
 from harness.store.result_store import ResultStore
 from harness.store.store import Store
 from harness.sweep.limits import Options, read_machine
 from harness.sweep.planning import PlanOptions, build_plan
 from harness.sweep.schedule import Supplies, sweep
+from harness.sweep.shards import cut_shard
 
 
 @dataclass(frozen=True)
 class Request:
-    """The request of the user: matrix, cells by globs over their ids, checks by globs over case ids."""
+    """The request of the user: matrix, cells by globs over their ids, checks by globs over case ids.
+
+    ``shard`` is the number of a shard and that of all, ``durations`` the seconds by which they are balanced.
+    """
 
     matrix: Matrix
     store: Store
@@ -47,6 +49,8 @@ class Request:
     only: tuple[str, ...] = ()
     skip: tuple[str, ...] = ()
     checks: tuple[str, ...] = ()
+    shard: tuple[int, int] | None = None
+    durations: Mapping[str, float] = field(default_factory=dict)
     golden: Path | None = None
     command: str = "harness sweep"
     python_downloads: bool = False
@@ -105,21 +109,18 @@ async def make_plan(request: Request, settings: IndexSettings, notify: Notify) -
     """The plan of a run; its id consists of the time (UTC), the matrix and a random suffix.
 
     Raises:
-        UsageError: a glob matches nothing, or a file of the matrix is invalid.
+        UsageError: a glob matches nothing, a file of the matrix is invalid, or there are more shards than
+            cells.
         MachineError: uv or the network failed.
     """
     find_golden(request.golden)  # report a misspelt path at once
-    now = datetime.datetime.now(datetime.UTC)
-    chosen = PlanOptions(
-        run_id=f"{now:%Y%m%d-%H%M%S}-{request.matrix.name}-{secrets.token_hex(2)}",
-        only=request.only,
-        skip=request.skip,
-    )
+    chosen = PlanOptions(run_id=name_run(request.matrix.name), only=request.only, skip=request.skip)
     plan = await build_plan(request.matrix, settings, chosen, machine=read_machine(), notify=notify)
     plan = msgspec.structs.replace(plan, command=request.command, commit=await read_revision(Path.cwd()))
     if not request.options.latency:
         plan = msgspec.structs.replace(plan, scenarios=())  # a plan lists what will be measured
-    return narrow_checks(plan, request.checks) if request.checks else plan
+    plan = narrow_checks(plan, request.checks) if request.checks else plan
+    return cut_shard(plan, *request.shard, request.durations) if request.shard else plan
 
 
 def narrow_checks(plan: Plan, globs: Sequence[str]) -> Plan:

@@ -2,10 +2,11 @@ from __future__ import annotations
 
 from support.runs import CASES, make_case, make_plan, make_planned, make_result, make_run
 
+from harness.records import describe_machine
 from harness.report.markdown import render_markdown
 from harness.report.page.html import render_html
 from harness.report.terminal import render_text
-from harness.report.view import RedCheck, describe_machine, findings_by_cell, list_red_checks
+from harness.report.view import RedCheck, findings_by_cell, list_red_checks
 
 
 def test_every_red_check_is_told_and_not_only_the_first() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from itertools import chain
 from typing import TYPE_CHECKING, Any
 
+from harness.records import describe_machine
 from harness.report.checks import OUTCOME_KINDS
 from harness.report.escape import shorten
 from harness.report.explain import explain_named
@@ -50,7 +51,7 @@ from harness.report.headline import STATUS_WORDS
 from harness.report.page.html import render_template
 from harness.report.plots.intervals import NARROWEST, count_clamped, plot_intervals
 from harness.report.questions import describe_service, list_limits
-from harness.report.view import SIGNS, SignKind, describe_machine
+from harness.report.view import SIGNS, SignKind
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

@@ -12,7 +12,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from harness.cell.interface import LAYERS
-from harness.records import Earlier
+from harness.records import Earlier, describe_machine
 from harness.report.escape import scrub, shorten
 from harness.report.explain import explain_named
 from harness.report.headline import find_headline, view_tiles
@@ -54,7 +54,6 @@ from harness.report.view import (
     count_kinds,
     count_verdicts,
     describe_locks,
-    describe_machine,
     describe_skipped,
 )
 

@@ -1,0 +1,122 @@
+"""The commands of several machines: which cells a shard has, and one run of all."""
+
+from __future__ import annotations
+
+import gzip
+import json
+from pathlib import Path
+
+import msgspec
+import pytest
+from support.command_line import command
+from support.shards import CELLS, SHARDS, cut, sweep
+
+from harness.matrix.read import find_matrix
+from harness.runs.database import FILE
+from harness.runs.documents import read_json, render_json
+from harness.runs.folder import RESULTS
+
+Say = pytest.CaptureFixture[str]
+
+
+@pytest.fixture(scope="module")
+def shards(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
+    """The folders of all shards, without latency."""
+    root = tmp_path_factory.mktemp("shards")
+    plans = {number: cut(number, scenarios=()) for number in range(1, SHARDS + 1)}
+    return [sweep(root / f"m{number}", plan) for number, plan in plans.items()]
+
+
+def read_cells(monkeypatch: pytest.MonkeyPatch, capsys: Say, *arguments: str) -> list[str]:
+    assert command(monkeypatch, "cells", "--json", *arguments) == 0
+    return [line["id"] for line in json.loads(capsys.readouterr().out)]
+
+
+def test_every_machine_sees_the_same_shards(
+    root: Path, monkeypatch: pytest.MonkeyPatch, capsys: Say, tmp_path: Path
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    matrix = str(find_matrix("openvino", root))
+    whole = read_cells(monkeypatch, capsys, "--matrix", matrix)
+    published = ("--matrix", matrix, "--reports", str(root / "reports"))
+    found = [read_cells(monkeypatch, capsys, *published, "--shard", f"{number}/4") for number in range(1, 5)]
+    (baseline,) = set.intersection(*map(set, found))
+    assert sorted(cell for cells in found for cell in cells) == sorted([*whole, *[baseline] * 3])
+    named = ("--matrix", matrix, "--durations", str(root / "reports" / "openvino" / RESULTS[1]))
+    assert read_cells(monkeypatch, capsys, *named, "--shard", "2/4") == found[1]
+    assert read_cells(monkeypatch, capsys, "--matrix", matrix, "--shard", "2/4") != found[1]
+
+
+def test_a_published_sweep_of_another_version_balances_nothing(
+    root: Path, monkeypatch: pytest.MonkeyPatch, capsys: Say, tmp_path: Path
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    asked = ("--matrix", str(find_matrix("openvino", root)), "--shard", "2/4")
+    equal = read_cells(monkeypatch, capsys, *asked)
+    (tmp_path / "reports" / "openvino").mkdir(parents=True)
+    (tmp_path / "reports" / "openvino" / RESULTS[1]).write_bytes(gzip.compress(b'{"schema": 0}'))
+    assert read_cells(monkeypatch, capsys, *asked) == equal
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("--shard", "3/2"), "'3/2' is not the number of a shard and that of all, such as 2/8"),
+        (("--shard", "0/2"), "'0/2' is not the number of a shard"),
+        (("--shard", "2"), "'2' is not the number of a shard"),
+        (("--shard", "1/3"), "--shard: 3 shards, but the sweep has 2 cells"),
+        (("--durations", "smoke"), "--durations balances shards; name one of them with --shard 1/8"),
+        (("--shard", "1/2", "--durations", "nowhere"), "nowhere: no such run"),
+    ],
+)
+def test_a_shard_that_cannot_be_is_exit_2(
+    arguments: tuple[str, ...], said: str, root: Path, monkeypatch: pytest.MonkeyPatch, capsys: Say
+) -> None:
+    matrix = str(find_matrix("smoke", root))
+    assert command(monkeypatch, "cells", "--matrix", matrix, *arguments) == 2
+    assert said in capsys.readouterr().err
+
+
+def test_durations_of_a_run_without_any_are_refused(
+    root: Path, shards: list[Path], monkeypatch: pytest.MonkeyPatch, capsys: Say, tmp_path: Path
+) -> None:
+    run = msgspec.structs.replace(read_json(shards[0] / RESULTS[0]), results=())
+    (tmp_path / "r.json").write_text(render_json(run), encoding="utf-8")
+    asked = ("--matrix", str(find_matrix("smoke", root)), "--shard", "1/2")
+    assert command(monkeypatch, "cells", *asked, "--durations", str(tmp_path / "r.json")) == 2
+    assert "r.json: no cell of this run has a duration; name another run" in capsys.readouterr().err
+
+
+def test_merge_leaves_an_ordinary_run(
+    shards: list[Path], monkeypatch: pytest.MonkeyPatch, capsys: Say, tmp_path: Path
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert command(monkeypatch, "merge", *map(str, shards)) == 1
+    said = capsys.readouterr().out
+    assert "shard 2/3: 3 of 3 cells, Xeon, 2 cores, machine class class-2\n" in said
+    (folder,) = (tmp_path / "reports" / "runs").glob("2*")
+    assert {"index.html", "summary.md", "results.json", "plan.json"} <= {
+        each.name for each in folder.iterdir()
+    }
+    assert not (folder / "unfinished").exists()
+    assert "2 machine classes, 3 shards" in (folder / "index.html").read_text(encoding="utf-8")
+    assert (tmp_path / "reports" / "runs" / FILE).exists()
+    assert command(monkeypatch, "report") == 1
+    assert command(monkeypatch, "publish") == 0
+    assert (tmp_path / "reports" / "fake" / RESULTS[1]).exists()
+
+
+def test_merge_without_a_shard_is_inconclusive(
+    monkeypatch: pytest.MonkeyPatch, capsys: Say, tmp_path: Path
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    second = sweep(tmp_path / "m2", cut(2, 2, cells=CELLS[:2], scenarios=()))
+    assert command(monkeypatch, "merge", str(second.parent)) == 4
+    assert "shard 1/2" in " ".join(capsys.readouterr().out.split())
+    assert command(monkeypatch, "merge", str(tmp_path)) == 2
+    assert "expected a run, or a folder of runs" in capsys.readouterr().err
+
+
+def test_a_shard_is_not_published(shards: list[Path], monkeypatch: pytest.MonkeyPatch, capsys: Say) -> None:
+    assert command(monkeypatch, "publish", str(shards[0])) == 2
+    assert "the run has only some cells of its matrix; publish a whole sweep" in capsys.readouterr().err
