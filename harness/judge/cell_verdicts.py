@@ -239,8 +239,6 @@ def _judge(
     expectations: Sequence[Expectation],
 ) -> CellVerdict:
     status, reason = _determine_status(planned, result, findings)
-    if status == "missing" and (shard := plan.name_shard(planned.cell.id)):
-        reason = f"shard {shard} has no result of this cell, or was not merged"
     wanted = [each for each in filter_for_cell(expectations, planned) if each.status is not None]
     if result is not None and result.edited:  # no expectation excuses edited files
         wanted = []
@@ -250,6 +248,9 @@ def _judge(
     advice = "" if not red else usual or STATUS_ADVICE.get(status) or _find_first_advice(findings)
     if status == "install-error" and (diagnosis := describe_install_error(reason)):
         reason, advice = diagnosis.sentence, advice and diagnosis.advice
+    if status == "missing" and (shard := plan.name_shard(planned.cell.id)):
+        reason = f"shard {shard} has no result of this cell, or was not merged"
+        advice = f"Run `{plan.command} --shard {shard}`, then merge all shards."
     if wanted and not covering and status != "missing":
         red = True
         reason = f"expected {wanted[0].status}, but the cell is {status}" + (f": {reason}" if reason else "")

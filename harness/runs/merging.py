@@ -15,11 +15,12 @@ from harness.files import copy_whole, inside
 from harness.records import CellResult, Plan, Run, describe_machine, digest_value
 from harness.runs.folder import (
     KEPT,
+    PLAN,
     RESULTS_FILE,
     RunFolder,
     StoredRun,
     assemble,
-    find_folders,
+    is_run,
     name_run,
     read_kept,
     read_stored,
@@ -60,12 +61,12 @@ class Part:
 
 
 def read_shards(folders: Sequence[Path]) -> tuple[Part, ...]:
-    """Read shards, ordered by their number; a folder is that of a shard, or holds the folders of several.
+    """Read shards, ordered by their number; a folder is that of a shard, or has those of several below it.
 
     Raises:
         UsageError: one is no shard, a shard is there twice, or they are not of the same sweep.
     """
-    parts = [_read_shard(path) for folder in folders for path in find_folders(folder)]
+    parts = [_read_shard(path) for folder in folders for path in _find_runs(folder)]
     parts.sort(key=lambda part: part.plan.shard)
     for part in parts[1:]:
         _refuse_another_sweep(part, parts[0])
@@ -73,6 +74,20 @@ def read_shards(folders: Sequence[Path]) -> tuple[Part, ...]:
         if before.plan.shard == after.plan.shard:
             raise UsageError(f"{before.path} and {after.path} are both shard {after.name}; merge one of them")
     return tuple(parts)
+
+
+def _find_runs(folder: Path) -> Sequence[Path]:
+    """The folder itself, or a file of results, else every run below it: a job puts artifacts into subfolders.
+
+    Raises:
+        UsageError: there is none.
+    """
+    if not folder.is_dir() or is_run(folder):
+        return (folder,)
+    found = sorted(path.parent for path in folder.rglob(PLAN))
+    if not found:
+        raise UsageError(f"{folder}: no run in it; name the folders that `harness sweep --shard 1/2` wrote")
+    return found
 
 
 def _read_shard(path: Path) -> Part:

@@ -111,10 +111,21 @@ def test_merge_without_a_shard_is_inconclusive(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     second = sweep(tmp_path / "m2", cut(2, 2, cells=CELLS[:2], scenarios=()))
-    assert command(monkeypatch, "merge", str(second.parent)) == 4
-    assert "shard 1/2" in " ".join(capsys.readouterr().out.split())
-    assert command(monkeypatch, "merge", str(tmp_path)) == 2
-    assert "expected a run, or a folder of runs" in capsys.readouterr().err
+    assert command(monkeypatch, "merge", str(second.parents[1])) == 4
+    said = " ".join(capsys.readouterr().out.split())
+    assert "Results of shard 1/2 are missing, of good-1; sweep it and merge again." in said
+    assert "Run `nox -s compat -- --shard 1/2`, then merge all shards." in said
+    (tmp_path / "empty").mkdir()
+    assert command(monkeypatch, "merge", "empty") == 2
+    assert "no run in it; name the folders that `harness sweep --shard 1/2` wrote" in capsys.readouterr().err
+
+
+def test_the_page_of_a_shard_names_it(
+    shards: list[Path], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert command(monkeypatch, "report", str(shards[1])) == 1
+    assert "3 combinations, shard 2/3" in (shards[1] / "index.html").read_text(encoding="utf-8")
 
 
 def test_a_shard_is_not_published(shards: list[Path], monkeypatch: pytest.MonkeyPatch, capsys: Say) -> None:

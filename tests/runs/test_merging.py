@@ -71,7 +71,7 @@ def test_a_merged_run_says_what_a_whole_sweep_says(shards: list[Path], whole: Ru
     assert outcomes(run) == outcomes(whole)
     assert run.judgement.verdict == "regressed"
     assert run.plan.cells == whole.plan.cells
-    assert not run.plan.subset
+    assert (run.plan.subset, run.plan.created) == (False, "2026-11-22T01:00:00+00:00")
     assert run.plan.whole is None
     assert run.reused == ()
 

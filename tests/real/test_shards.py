@@ -1,0 +1,78 @@
+"""Two machines, each with a store of its own, sweep a shard each; merged they say what one machine says."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from planted.bench import read_run
+
+from harness.errors import ExitCode
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from planted.bench import Bench
+
+    from harness.records import Run
+
+pytestmark = pytest.mark.real
+
+SHARDS = 2
+
+
+def sweep(bench: Bench, machine: str, *options: str) -> tuple[Path, Run]:
+    """Sweep the smoke matrix on a machine of this name."""
+    reports, store = bench.folder / machine / "reports", bench.folder / machine / "store"
+    places = ("--matrix", "smoke", "--plain", "--reports", reports, "--store", store)
+    done = bench.harness.run("sweep", *places, *options)
+    assert done.returncode == ExitCode.PASS, done.stdout + done.stderr
+    (folder,) = reports.glob("runs/2*smoke*")
+    return read_run(folder)
+
+
+@pytest.fixture(scope="module")
+def shards(bench: Bench) -> list[tuple[Path, Run]]:
+    """The shards, with few rounds of latency."""
+    numbers = range(1, SHARDS + 1)
+    return [
+        sweep(bench, f"machine-{number}", "--shard", f"{number}/{SHARDS}", "--rounds", "2")
+        for number in numbers
+    ]
+
+
+@pytest.fixture(scope="module")
+def merged(bench: Bench, shards: list[tuple[Path, Run]]) -> Run:
+    """Both shards in one run."""
+    done = bench.harness.run("merge", *(folder for folder, _ in shards), "--reports", bench.folder / "merged")
+    assert done.returncode == ExitCode.PASS, done.stdout + done.stderr
+    (folder,) = bench.folder.glob("merged/runs/2*smoke*")
+    return read_run(folder)[1]
+
+
+def outcomes(run: Run) -> dict[str, Any]:
+    """What a run says of its cells and cases."""
+    return {
+        "verdict": (run.judgement.verdict, run.judgement.sentence),
+        "cells": [(each.cell, each.status, each.red, each.usable) for each in run.judgement.cells],
+        "cases": [(each.cell, each.check, each.outcome, each.severity) for each in run.judgement.findings],
+        "answers": [
+            (each.cell, one.question, one.answer) for each in run.judgement.cells for one in each.answers
+        ],
+    }
+
+
+def test_shards_say_what_a_whole_sweep_says(bench: Bench, merged: Run) -> None:
+    _, whole = sweep(bench, "machine-1-again", "--no-latency")
+    assert outcomes(merged) == outcomes(whole)
+    assert len(merged.plan.cells) == SHARDS
+
+
+def test_every_shard_measures_the_baseline_and_its_noise(shards: list[tuple[Path, Run]], merged: Run) -> None:
+    for _, run in shards:
+        (baseline,) = [each for each in run.results if each.cell == run.plan.baseline]
+        assert len(baseline.timings) == len(run.plan.scenarios) > 0
+        assert all(timing.control for timing in baseline.timings)
+    sessions = {each.cell: {timing.session for timing in each.timings} for each in merged.results}
+    assert all(len(names) == 1 for names in sessions.values())
+    assert all(row.ratio and row.floor for row in merged.judgement.latency)
