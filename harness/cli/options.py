@@ -73,22 +73,6 @@ def cells_options(command: Command) -> Command:
     )
 
 
-class ShardType(click.ParamType):
-    """The number of a shard and that of all, such as ``2/8``."""
-
-    name = "K/N"
-
-    def convert(
-        self, value: object, param: click.Parameter | None, ctx: click.Context | None
-    ) -> tuple[int, int]:
-        """Convert a text to both numbers, or refuse it."""
-        found = re.fullmatch(r"([0-9]{1,6})/([0-9]{1,6})", str(value))
-        number, count = (int(found[1]), int(found[2])) if found else (0, 0)
-        if not 1 <= number <= count:
-            self.fail(f"{value!r} is not the number of a shard and that of all, such as 2/8", param, ctx)
-        return number, count
-
-
 def shard_options(command: Command) -> Command:
     """Add ``--shard`` and ``--durations`` to a command."""
     durations = click.option(
@@ -96,9 +80,9 @@ def shard_options(command: Command) -> Command:
         metavar="RUN",
         help="Balance the shards by what cells took in this run.  [default: the published sweep]",
     )
-    return click.option(
-        "--shard", type=ShardType(), help="Only shard K of N, and the baseline; see `merge`."
-    )(durations(command))
+    return click.option("--shard", metavar="K/N", help="Only shard K of N, and the baseline; see `merge`.")(
+        durations(command)
+    )
 
 
 def choice_options(default: str = "") -> Callable[[Command], Command]:
@@ -250,6 +234,21 @@ def _keep_golden(named: Path | None) -> Path | None:
     kept = folder / "golden.json"
     kept.write_bytes(read_input(named, MAX_RESULTS))
     return kept
+
+
+def parse_shard(text: str | None) -> tuple[int, int] | None:
+    """Parse the number of a shard and that of all, such as ``2/8``; None without one.
+
+    Raises:
+        UsageError: the text is something else, or there are fewer shards.
+    """
+    if text is None:
+        return None
+    found = re.fullmatch(r"([0-9]{1,6})/([0-9]{1,6})", text.strip())
+    number, count = (int(found[1]), int(found[2])) if found else (0, 0)
+    if not 1 <= number <= count:
+        raise UsageError(f"--shard {text!r} is not the number of a shard and that of all, such as 2/8")
+    return number, count
 
 
 def parse_budget(text: str, option: str = "--budget") -> float:

@@ -21,6 +21,7 @@ from harness.cli.options import (
     make_request,
     matrix_option,
     max_cells_option,
+    parse_shard,
     reports_option,
     running_options,
     shard_options,
@@ -63,7 +64,7 @@ def sweep(  # noqa: PLR0913 - one parameter an option
     skip: tuple[str, ...],
     latency: bool,
     rounds: int | None,
-    shard: tuple[int, int] | None,
+    shard: str | None,
     durations: str | None,
     verbose: bool,
     plain: bool,
@@ -75,8 +76,8 @@ def sweep(  # noqa: PLR0913 - one parameter an option
     """
     found = run_sweep.open_matrix(matrix, rounds=rounds, max_cells=running["max_cells"])
     request = make_request(found, running, command=describe_command(matrix), latency=latency)
-    known = read_weights(found.name, shard, durations, running["reports"])
-    request = replace(request, only=only, skip=skip, shard=shard, durations=known)
+    request = replace(request, only=only, skip=skip)
+    request = add_shard(request, shard, durations)
     screen = Screen(plain=plain)
     run, earlier = run_interruptibly(_sweep(request, screen, make_renderer(running["reports"])))
     folder = running["reports"] / "runs" / run.plan.run
@@ -95,27 +96,24 @@ async def _sweep(request: run_sweep.Request, screen: Screen, render: run_sweep.R
         return await run_sweep.run_plan(request, plan, settings, screen.notify, render)
 
 
-def read_weights(
-    matrix: str, shard: tuple[int, int] | None, named: str | None, reports: Path
-) -> Mapping[str, float]:
-    """What cells took in the named run, by default the published sweep, which all machines have; or nothing.
+def add_shard(request: run_sweep.Request, shard: str | None, named: str | None) -> run_sweep.Request:
+    """Ask for a shard, balanced by the named run or else by the published sweep, which all machines have.
 
     Raises:
-        UsageError: there is no such run, it has no durations, or there is no shard to balance.
+        UsageError: the shard is none, there is no such run, it has no durations, or nothing is to balance.
     """
-    if named is None:
-        published = reports / matrix / RESULTS[-1]
-        if shard is None or not published.is_file():
-            return {}
-        with contextlib.suppress(UsageError):  # of another version: the same on all machines
-            return measure_durations(read_stored(published).results)
-        return {}
-    if shard is None:
+    if shard is None and named is not None:
         raise UsageError("--durations balances shards; name one of them with --shard 1/8")
-    found = measure_durations(read_stored(open_runs(reports).find_stored(named)).results)
-    if not found:
-        raise UsageError(f"--durations {named}: no cell of this run has a duration; name another run")
-    return found
+    published = request.reports / request.matrix.name / RESULTS[-1]
+    durations: Mapping[str, float] = {}
+    if named is not None:
+        stored = read_stored(open_runs(request.reports).find_stored(named))
+        if not (durations := measure_durations(stored.results)):
+            raise UsageError(f"--durations {named}: no cell of this run has a duration; name another run")
+    elif shard is not None and published.is_file():
+        with contextlib.suppress(UsageError):  # of another version: the same on all machines
+            durations = measure_durations(read_stored(published).results)
+    return replace(request, shard=parse_shard(shard), durations=durations)
 
 
 @click.command(cls=Command, examples=("downloaded-shards",), codes=VERDICT)
@@ -131,10 +129,10 @@ def merge(*, folders: tuple[Path, ...], verbose: bool, reports: Path) -> int:
     parts = read_shards(folders)
     for part in parts:
         _describe_part(part)
-    run, homes, notes = merge_shards(parts)
-    for note in notes:
+    merged = merge_shards(parts)
+    for note in merged.notes:
         show_note(note)
-    folder = write_merged(run, homes, reports / "runs")
+    run, folder = merged.run, write_merged(merged, reports / "runs")
     earlier = make_renderer(reports)(run, folder.path)
     folder.finish()
     Screen(plain=True).show(run, folder.path, earlier, verbose=verbose)
@@ -162,23 +160,21 @@ def cells(  # noqa: PLR0913 - one parameter an option
     matrix: str,
     only: tuple[str, ...],
     skip: tuple[str, ...],
-    shard: tuple[int, int] | None,
+    shard: str | None,
     durations: str | None,
     max_cells: int,
     as_json: bool,
     reports: Path,
 ) -> None:
     """Show the cells of a matrix and their locks, without running them."""
-    found = run_sweep.open_matrix(matrix, max_cells=max_cells)
     request = run_sweep.Request(
-        matrix=found,
+        matrix=run_sweep.open_matrix(matrix, max_cells=max_cells),
         store=Store.default(),
         reports=reports,
         only=only,
         skip=skip,
-        shard=shard,
-        durations=read_weights(found.name, shard, durations, reports),
     )
+    request = add_shard(request, shard, durations)
 
     async def plan() -> Plan:
         screen = Screen(plain=True, aside=True)

@@ -60,6 +60,15 @@ class Part:
         return f"{self.plan.shard}/{len(self.whole.shards)}"
 
 
+@dataclass(frozen=True)
+class Merged:
+    """The run of all shards, the shard of each cell that has a result, and what to know about both."""
+
+    run: Run
+    homes: dict[str, Part]
+    notes: tuple[str, ...]
+
+
 def read_shards(folders: Sequence[Path]) -> tuple[Part, ...]:
     """Read shards, ordered by their number; a folder is that of a shard, or has those of several below it.
 
@@ -122,8 +131,8 @@ def _describe_difference(field: str, first: Any, other: Any) -> str:
     return "their cells are divided differently" if field == "shards" else f"their {field} differ"
 
 
-def merge_shards(parts: Sequence[Part]) -> tuple[Run, dict[str, Part], tuple[str, ...]]:
-    """Merge shards into one judged run; also returns the shard of each cell, and notes.
+def merge_shards(parts: Sequence[Part]) -> Merged:
+    """Merge shards into one judged run.
 
     A cell of several shards, the baseline, counts once: the result in which the fewest cases pass, so that
     no failure is lost. The run is as old as its oldest shard, and took as long as its slowest.
@@ -140,7 +149,7 @@ def merge_shards(parts: Sequence[Part]) -> tuple[Run, dict[str, Part], tuple[str
     reused = tuple(result.cell for result in results if result.run != plan.run)
     phases = dict.fromkeys(phase for part in parts for phase in part.seconds)
     seconds = {phase: max(part.seconds.get(phase, 0.0) for part in parts) for phase in phases}
-    return assemble(plan, results, reused=reused, seconds=seconds), homes, notes
+    return Merged(assemble(plan, results, reused=reused, seconds=seconds), homes, notes)
 
 
 def _choose_results(
@@ -151,6 +160,8 @@ def _choose_results(
         for result in part.stored.results:
             found.setdefault(result.cell, []).append((part, result))
     chosen, notes = {}, []
+    if parts[0].whole.commit.endswith("+changes"):
+        notes.append("files differed from the commit; they may have differed between the shards, too")
     for cell, several in found.items():
         chosen[cell] = min(several, key=lambda each: _count_passes(each[1]))
         if differing := _find_differing([result for _, result in several]):
@@ -203,20 +214,20 @@ def _adopt(part: Part, result: CellResult, plan: Plan) -> CellResult:
     )
 
 
-def write_merged(run: Run, homes: Mapping[str, Part], runs: Path) -> RunFolder:
+def write_merged(merged: Merged, runs: Path) -> RunFolder:
     """Write a merged run into a folder of its own; it stays marked as unfinished until it is rendered.
 
     Raises:
         OSError: the folder cannot be written.
         UsageError: the folder of a cell is a link that leads out of its shard.
     """
-    folder = RunFolder.create(runs, run.plan)
-    for result in run.results:
-        source = homes[result.cell].path
+    folder = RunFolder.create(runs, merged.run.plan)
+    for result in merged.run.results:
+        source = merged.homes[result.cell].path
         if source.is_dir():
             cell = inside(source / "cells", result.cell, f"{source}: the id of a cell")
             for name in KEPT:
                 copy_whole(cell / name, folder.cell(result.cell) / name)
         folder.write_result(result)
-    write_results(run, folder.path)
+    write_results(merged.run, folder.path)
     return folder

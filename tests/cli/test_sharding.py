@@ -11,7 +11,8 @@ import pytest
 from support.command_line import command
 from support.shards import CELLS, SHARDS, cut, sweep
 
-from harness.matrix.read import find_matrix
+from harness.matrix.cells import cells_of
+from harness.matrix.read import find_matrix, read_matrix
 from harness.runs.database import FILE
 from harness.runs.documents import read_json, render_json
 from harness.runs.folder import RESULTS
@@ -36,26 +37,20 @@ def test_every_machine_sees_the_same_shards(
     root: Path, monkeypatch: pytest.MonkeyPatch, capsys: Say, tmp_path: Path
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    matrix = str(find_matrix("openvino", root))
-    whole = read_cells(monkeypatch, capsys, "--matrix", matrix)
-    published = ("--matrix", matrix, "--reports", str(root / "reports"))
-    found = [read_cells(monkeypatch, capsys, *published, "--shard", f"{number}/4") for number in range(1, 5)]
-    (baseline,) = set.intersection(*map(set, found))
-    assert sorted(cell for cells in found for cell in cells) == sorted([*whole, *[baseline] * 3])
-    named = ("--matrix", matrix, "--durations", str(root / "reports" / "openvino" / RESULTS[1]))
-    assert read_cells(monkeypatch, capsys, *named, "--shard", "2/4") == found[1]
-    assert read_cells(monkeypatch, capsys, "--matrix", matrix, "--shard", "2/4") != found[1]
-
-
-def test_a_published_sweep_of_another_version_balances_nothing(
-    root: Path, monkeypatch: pytest.MonkeyPatch, capsys: Say, tmp_path: Path
-) -> None:
-    monkeypatch.chdir(tmp_path)
-    asked = ("--matrix", str(find_matrix("openvino", root)), "--shard", "2/4")
-    equal = read_cells(monkeypatch, capsys, *asked)
-    (tmp_path / "reports" / "openvino").mkdir(parents=True)
-    (tmp_path / "reports" / "openvino" / RESULTS[1]).write_bytes(gzip.compress(b'{"schema": 0}'))
-    assert read_cells(monkeypatch, capsys, *asked) == equal
+    path, published = find_matrix("compat", root), root / "reports" / "compat" / RESULTS[1]
+    asked = ("--matrix", str(path))
+    there = ("--reports", str(root / "reports"))
+    first, second = (read_cells(monkeypatch, capsys, *asked, *there, "--shard", f"{n}/2") for n in (1, 2))
+    whole = [cell.id for cell in cells_of(read_matrix(path))]
+    (baseline,) = {*first} & {*second}
+    assert sorted([*first, *second]) == sorted([*whole, baseline])
+    named = ("--durations", str(published), "--shard", "2/2")
+    assert read_cells(monkeypatch, capsys, *asked, *named) == second
+    equal = read_cells(monkeypatch, capsys, *asked, "--shard", "2/2")
+    assert equal != second
+    (tmp_path / "reports" / "compat").mkdir(parents=True)
+    (tmp_path / "reports" / "compat" / RESULTS[1]).write_bytes(gzip.compress(b'{"schema": 0}'))
+    assert read_cells(monkeypatch, capsys, *asked, "--shard", "2/2") == equal  # of another version
 
 
 @pytest.mark.parametrize(

@@ -41,7 +41,7 @@ def shards(swept: list[Path], tmp_path: Path) -> list[Path]:
 
 
 def merge(folders: Sequence[Path]) -> Run:
-    return merge_shards(read_shards(folders))[0]
+    return merge_shards(read_shards(folders)).run
 
 
 def edit(folder: Path, cell: str, **changes: Any) -> None:
@@ -85,10 +85,11 @@ def test_the_baseline_counts_once_and_by_its_worst_result(shards: list[Path]) ->
     result = msgspec.json.decode(path.read_bytes(), type=CellResult)
     first = msgspec.structs.replace(result.cases[0], outcome="fail", message="worse there")
     edit(shards[1], "good-0", status="failed", cases=(first, *result.cases[1:]))
-    run, homes, notes = merge_shards(read_shards(shards))
+    merged = merge_shards(read_shards(shards))
+    run = merged.run
     assert [each.cell for each in run.results].count("good-0") == 1
-    assert homes["good-0"].name == "2/3"
-    (note,) = notes
+    assert merged.homes["good-0"].name == "2/3"
+    (note,) = merged.notes
     assert note == (
         f"good-0 differs between the shards in 1 of its cases, first in {first.id}; "
         "that of shard 2/3 counts, where the fewest cases pass"
@@ -168,7 +169,15 @@ def test_the_same_shard_twice_is_refused(shards: list[Path], tmp_path: Path) -> 
     assert str(raised.value) == f"{shards[1]} and {again} are both shard 2/3; merge one of them"
 
 
-OTHER = {
+def test_changes_that_are_in_no_commit_are_told(tmp_path: Path) -> None:
+    plan = msgspec.structs.replace(make_whole(), commit="c0ffee+changes")
+    folder = RunFolder.create(tmp_path, cut_shard(plan, 1, SHARDS, {})).path
+    assert merge_shards(read_shards([folder])).notes == (
+        "files differed from the commit; they may have differed between the shards, too",
+    )
+
+
+OTHER: dict[str, tuple[dict[str, Any], str]] = {
     "commit": ({"commit": "decade"}, "commit c0ffee and decade; sweep every shard at the same commit"),
     "lock": (
         {"cells": (*CELLS[:-1], plan_cell("never", reason="another"))},
@@ -215,8 +224,8 @@ def test_a_run_that_is_no_shard_is_refused(tmp_path: Path) -> None:
 
 
 def test_a_merged_run_is_an_ordinary_run(shards: list[Path], tmp_path: Path) -> None:
-    run, homes, _ = merge_shards(read_shards(shards))
-    folder = write_merged(run, homes, tmp_path / "runs")
+    merged = merge_shards(read_shards(shards))
+    run, folder = merged.run, write_merged(merged, tmp_path / "runs")
     folder.finish()
     again, stored = judge_again(folder.path)
     assert (again.judgement, again.results, stored.problems) == (run.judgement, run.results, ())
