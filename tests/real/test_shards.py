@@ -19,13 +19,15 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.real
 
 SHARDS = 2
+CHECKS = ("--checks", "l0.typical/*", "--checks", "l2.*", "--checks", "gold.vectors")
+"""A few of each kind: in a cell alone, with the reference, and with the baseline of the same shard."""
 
 
 def sweep(bench: Bench, machine: str, *options: str) -> tuple[Path, Run]:
     """Sweep the smoke matrix on a machine of this name."""
     reports, store = bench.folder / machine / "reports", bench.folder / machine / "store"
     places = ("--matrix", "smoke", "--plain", "--reports", reports, "--store", store)
-    done = bench.harness.run("sweep", *places, *options)
+    done = bench.harness.run("sweep", *places, *CHECKS, *options)
     assert done.returncode == ExitCode.PASS, done.stdout + done.stderr
     (folder,) = reports.glob("runs/2*smoke*")
     return read_run(folder)
@@ -36,7 +38,7 @@ def shards(bench: Bench) -> list[tuple[Path, Run]]:
     """The shards, with few rounds of latency."""
     numbers = range(1, SHARDS + 1)
     return [
-        sweep(bench, f"machine-{number}", "--shard", f"{number}/{SHARDS}", "--rounds", "2")
+        sweep(bench, f"machine-{number}", "--shard", f"{number}/{SHARDS}", "--rounds", "1")
         for number in numbers
     ]
 
@@ -66,6 +68,8 @@ def test_shards_say_what_a_whole_sweep_says(bench: Bench, merged: Run) -> None:
     _, whole = sweep(bench, "machine-1-again", "--no-latency")
     assert outcomes(merged) == outcomes(whole)
     assert len(merged.plan.cells) == SHARDS
+    compared = [each for each in merged.judgement.findings if each.check.startswith("gold.vectors")]
+    assert [each.outcome for each in compared] == ["pass"] * len(compared) != []
 
 
 def test_every_shard_measures_the_baseline_and_its_noise(shards: list[tuple[Path, Run]], merged: Run) -> None:
