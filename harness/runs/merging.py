@@ -15,6 +15,7 @@ from harness.files import copy_whole, inside
 from harness.records import CellResult, Plan, Run, describe_machine, digest_value
 from harness.runs.folder import (
     KEPT,
+    LATEST,
     PLAN,
     RESULTS_FILE,
     RunFolder,
@@ -88,12 +89,14 @@ def read_shards(folders: Sequence[Path]) -> tuple[Part, ...]:
 def _find_runs(folder: Path) -> Sequence[Path]:
     """The folder itself, or a file of results, else every run below it: a job puts artifacts into subfolders.
 
+    The link to the latest run is left out; some uploads replace it by a copy.
+
     Raises:
         UsageError: there is none.
     """
     if not folder.is_dir() or is_run(folder):
         return (folder,)
-    found = sorted(path.parent for path in folder.rglob(PLAN))
+    found = sorted(path.parent for path in folder.rglob(PLAN) if path.parent.name != LATEST)
     if not found:
         raise UsageError(f"{folder}: no run in it; name the folders that `harness sweep --shard 1/2` wrote")
     return found

@@ -76,8 +76,9 @@ def test_a_merged_run_says_what_a_whole_sweep_says(shards: list[Path], whole: Ru
     assert run.reused == ()
 
 
-def test_a_folder_of_shards_is_as_good_as_each(shards: list[Path]) -> None:
-    assert [part.path for part in read_shards([shards[0].parent])] == shards
+def test_shards_are_found_in_subfolders_without_copies_of_the_latest(shards: list[Path]) -> None:
+    shutil.copytree(shards[2], shards[2].with_name("latest"))
+    assert [part.path for part in read_shards([shards[0].parents[1]])] == shards
 
 
 def test_the_baseline_counts_once_and_by_its_worst_result(shards: list[Path]) -> None:
