@@ -162,7 +162,9 @@ def _choose_results(
     for part in parts:
         for result in part.stored.results:
             found.setdefault(result.cell, []).append((part, result))
-    chosen, notes = {}, []
+    chosen, there = {}, {part.plan.shard for part in parts}
+    count = len(parts[0].whole.shards)
+    notes = [f"shard {number}/{count} is missing" for number in range(1, count + 1) if number not in there]
     if parts[0].whole.commit.endswith("+changes"):
         notes.append("files differed from the commit; they may have differed between the shards, too")
     for cell, several in found.items():
