@@ -31,7 +31,7 @@ from harness.cli.screen import Screen, fit
 from harness.errors import UsageError
 from harness.judge.verdict import exit_code
 from harness.matrix.schema import MAX_ROUNDS
-from harness.records import Earlier, Plan, Run, describe_machine, discard
+from harness.records import Earlier, Plan, Run, describe_machine
 from harness.report.console import render_cells_json
 from harness.report.escape import disarm_commands
 from harness.resolve.pip_settings import read_pip_settings
