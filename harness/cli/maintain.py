@@ -53,7 +53,7 @@ def lock(*, names: tuple[str, ...], check: bool, max_cells: int, resolve: bool) 
     """Resolve every cell and write the locks, or check the locks."""
     if resolve and not check:
         raise UsageError("--resolve requires --check; `harness lock` alone resolves and writes")
-    matrices = _open_matrices(names, max_cells)
+    matrices = _open_matrices(names, max_cells, array=check)
     if check and not resolve:
         return _describe_findings([found.message for matrix in matrices for found in check_locks(matrix)])
 
@@ -72,12 +72,12 @@ def lock(*, names: tuple[str, ...], check: bool, max_cells: int, resolve: bool) 
     return run_interruptibly(work())
 
 
-def _open_matrices(names: tuple[str, ...], max_cells: int) -> list[Matrix]:
+def _open_matrices(names: tuple[str, ...], max_cells: int, *, array: bool) -> list[Matrix]:
     """Open the named matrices, by default all in ``matrices``."""
     found = [find_matrix(name, Path.cwd()) for name in names] or list(matrix_files(Path("matrices")))
     if not found:
         raise UsageError(f"{Path('matrices').absolute()}: no matrix there; name one with --matrix FILE")
-    return [read_matrix(path, max_cells=max_cells) for path in found]
+    return [read_matrix(path, max_cells=max_cells, array=array) for path in found]
 
 
 def _describe_resolving(progress: Progress) -> None:
