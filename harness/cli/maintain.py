@@ -28,6 +28,7 @@ from harness.errors import ExitCode, UsageError
 from harness.gate.run_gate import decide_again, find_problems, is_gate
 from harness.judge.verdict import exit_code
 from harness.matrix.cells import cells_of
+from harness.matrix.expand import ArrayError
 from harness.matrix.read import find_matrix, matrix_files, read_matrix
 from harness.matrix.schema import Matrix
 from harness.records import Progress
@@ -53,7 +54,10 @@ def lock(*, names: tuple[str, ...], check: bool, max_cells: int, resolve: bool) 
     """Resolve every cell and write the locks, or check the locks."""
     if resolve and not check:
         raise UsageError("--resolve requires --check; `harness lock` alone resolves and writes")
-    matrices = _open_matrices(names, max_cells, array=check)
+    try:
+        matrices = _open_matrices(names, max_cells, array=check)
+    except ArrayError as error:
+        return _describe_findings([str(error)])
     if check and not resolve:
         return _describe_findings([found.message for matrix in matrices for found in check_locks(matrix)])
 

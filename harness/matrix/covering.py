@@ -54,13 +54,14 @@ def _to_condition(ruled_out: RuledOut) -> dict[str, object]:
 def drop_redundant(axes: Axes, strength: int, rows: Sequence[Row], always: Collection[Row] = ()) -> list[Row]:
     """The rows without those whose combinations all occur in others; the last ones go first."""
     counts = Counter(each for row in rows for each in _combinations_in(row, axes, strength))
-    left = list(rows)
+    left: list[Row] = []
     for row in reversed(rows):
         own = list(_combinations_in(row, axes, strength))
-        if row not in always and all(counts[each] > 1 for each in own):
-            left.remove(row)
+        if row in always or any(counts[each] == 1 for each in own):
+            left.append(row)
+        else:
             counts.subtract(own)
-    return left
+    return left[::-1]
 
 
 def is_ruled_out(row: Mapping[str, str], ruled_out: Iterable[RuledOut]) -> bool:

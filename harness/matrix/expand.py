@@ -109,7 +109,7 @@ def read_array(path: Path, document: Mapping[str, Any]) -> list[Row]:
     wanted = array_inputs(document)
     for key, value in wanted.items():
         if made_for[key] != value or (key == "axes" and order != list(value)):
-            raise ArrayError(f"{path}: the covering array was made for another {key} than the matrix has now")
+            raise ArrayError(f"{path}: the matrix has other {_NOUNS[key]} than its covering array")
     axes: dict[str, list[str]] = wanted["axes"]
     if not isinstance(rows, list) or not all(_fits(row, axes) for row in rows):
         raise ArrayError(f"{path}: damaged: a row names no version of each axis")
@@ -117,6 +117,9 @@ def read_array(path: Path, document: Mapping[str, Any]) -> list[Row]:
     if any(_is_excluded(row, excluded_versions(document)) for row in found_rows):
         raise ArrayError(f"{path}: damaged: the matrix excludes one of its rows")
     return found_rows
+
+
+_NOUNS = {"cover": "values of cover", "axes": "axes", "exclude": "exclude rows"}
 
 
 def _fits(row: object, axes: Mapping[str, Sequence[str]]) -> bool:

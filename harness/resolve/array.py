@@ -98,19 +98,20 @@ class _Search:
     async def run(self, earlier: ArrayFile | None) -> list[Row]:
         """The rows of the array, in the order of the product."""
         axes = self.matrix.axes
-        rows: list[Row] = []
+        stay = self.always
         if earlier is not None:
             found = [dict(zip(earlier.axes, row, strict=True)) for row in earlier.rows]
-            rows = [row for row in found if self._fits(row)]
+            stay = [*stay, *(row for row in found if self._fits(row))]
             await self._confirm(earlier.no_solution)
+        rows: list[Row] = []
         while True:
-            first = [row for row in (*self.always, *rows) if not self._is_known(row)]
+            first = [row for row in (*stay, *rows) if not self._is_known(row)]
             rows = make_rows(axes, self.strength, list_ruled_out(self.matrix, self.no_solution), first)
             known = len(self.no_solution)
             for start in range(0, len(rows), self.jobs):
                 await self._resolve(rows[start : start + self.jobs])
             if len(self.no_solution) == known:
-                return sort_rows(drop_redundant(axes, self.strength, rows, self.always), axes)
+                return sort_rows(drop_redundant(axes, self.strength, rows, stay), axes)
 
     def _fits(self, versions: Mapping[str, str], *, whole: bool = True) -> bool:
         """Whether the axes of the matrix have these versions; with ``whole``, a version of every axis."""

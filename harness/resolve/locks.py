@@ -105,7 +105,7 @@ async def lock_matrix(
     locks = [found[cell.id] for cell in cells_of(matrix)]
     refuse_lacking(matrix, locks)
     folder = locks_folder(matrix, platform_tag())
-    changes = [] if made is None else [_write_array(made)]
+    changes = _drop_array(matrix) if made is None else [_write_array(made)]
     changes += [_write(lock, folder / f"{lock.cell}.txt") for lock in locks]
     for path in _orphans(folder, {lock.cell for lock in locks}):
         path.unlink()  # its header shows that the harness wrote it
@@ -146,10 +146,14 @@ async def check_locks_by_resolving(
 
 
 def _check_array(matrix: Matrix) -> list[LockFinding]:
+    path = array_path(matrix.path)
+    if matrix.cover is None and path.exists():
+        message = f"{path}: {matrix.name} has no key cover; run `{describe_lock(matrix.path)}`"
+        return [LockFinding("orphaned", path, message)]
     try:
         find_coverage(matrix, {})
     except UsageError as error:
-        return [LockFinding("stale", array_path(matrix.path), str(error))]
+        return [LockFinding("stale", path, str(error))]
     return []
 
 
@@ -194,6 +198,14 @@ def staleness(lock: Lock, cell: Cell, matrix: Matrix, *, platform: str) -> str:
 
 def _is_lock_of(lock: Lock | None, cell: Cell, matrix: Matrix) -> bool:
     return lock is not None and not staleness(lock, cell, matrix, platform=platform_tag())
+
+
+def _drop_array(matrix: Matrix) -> list[LockFileChange]:
+    path = array_path(matrix.path)
+    if not path.is_file():
+        return []
+    path.unlink()
+    return [LockFileChange("removed", path, "the matrix has no key cover")]
 
 
 def _write_array(made: MadeArray) -> LockFileChange:
