@@ -18,7 +18,14 @@ from rich.live import Live
 from harness.cli.rendering import find_page
 from harness.records import Earlier, Gate, Plan, Progress, Run
 from harness.redaction import redact
-from harness.report.console import BoardState, draw_board, plain_line, render_cells, show_clock
+from harness.report.console import (
+    BoardState,
+    draw_board,
+    plain_line,
+    render_cells,
+    render_coverage,
+    show_clock,
+)
 from harness.report.escape import disarm_commands, to_ascii
 from harness.report.gate.terminal import render_gate_text
 from harness.report.terminal import render_text
@@ -157,6 +164,10 @@ class Screen:
     def render_plan(self, plan: Plan) -> str:
         """Render the planned cells for this screen."""
         return render_cells(plan, width=self.width, color=self.color, unicode=self.unicode)
+
+    def render_coverage(self, plan: Plan) -> str:
+        """Render the combinations of a covering array for this screen; empty without one."""
+        return render_coverage(plan, width=self.width, color=self.color, unicode=self.unicode)
 
     def show(self, run: Run, folder: Path, earlier: Earlier, *, verbose: bool = False) -> None:
         """Print the result of a run, the changes since the last one, and the path of the page."""
