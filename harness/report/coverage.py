@@ -6,8 +6,10 @@ import itertools
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from harness.judge.array_cause import find_deciding_rows, find_explanations
+
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Collection, Mapping, Sequence
 
     from harness.records import Combination, Coverage, Plan
     from harness.report.view import SignKind
@@ -111,3 +113,33 @@ def list_ruled_out(plan: Plan) -> list[RuledOutRow]:
 def _describe(versions: Mapping[str, Sequence[str]]) -> str:
     """Versions in words: ``numpy 2.3.5 or 2.4.6 with openvino 2024.6.0``."""
     return " with ".join(f"{axis} {' or '.join(texts)}" for axis, texts in versions.items())
+
+
+_EXPLANATIONS = 3
+"""Explanations that a sentence names at most."""
+
+
+def describe_cause(plan: Plan, wrong: Collection[str], right: Collection[str]) -> str:
+    """Which versions explain wrong cells of a covering array, and which further cells decide what is left.
+
+    Empty for cells that are no covering array, and where nothing is right.
+    """
+    coverage = plan.coverage
+    if coverage is None or not right:
+        return ""
+    cells = {planned.cell.id: planned.cell.axes for planned in plan.cells}
+    found = find_explanations(cells, wrong, right, coverage.strength)
+    if not found:
+        return f"No versions of {coverage.strength} axes explain all {len(wrong)}"
+    names = [_describe(each) for each in found]
+    shown = "; or ".join(names[:_EXPLANATIONS])
+    more = f"; or {len(names) - _EXPLANATIONS} more" if len(names) > _EXPLANATIONS else ""
+    count = "the only wrong cell" if len(wrong) == 1 else f"all {len(wrong)}"
+    text = f"In {count} and in no right one: {shown}{more}"
+    rows = find_deciding_rows(found, [cells[cell] for cell in cells if cell in right], coverage.ruled_out)
+    if not rows:
+        return text
+    shown_rows = "; ".join(
+        ", ".join(f'{axis} = "{version}"' for axis, version in row.items()) for row in rows[:_EXPLANATIONS]
+    )
+    return f"{text}. To decide, add as [[include]], lock, and run `{plan.command}`: {shown_rows}"

@@ -95,6 +95,8 @@ def _wrong(found: Headline) -> Iterator[str]:
     for group in found.groups:
         remedy = escape_markdown(f"To do: {group.remedy}.") if group.remedy else ""
         yield f"- {code_span(group.where, 300)}: {group.symptom}. {remedy}".rstrip()
+        if group.cause:
+            yield f"  {escape_markdown(f'{group.cause}.', 600)}"
     if found.groups:
         yield ""
 

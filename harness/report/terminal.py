@@ -202,6 +202,8 @@ class _Writer:
         for group in found.groups[:_GROUPS_SHOWN]:
             remedy = f" To do: {group.remedy}." if group.remedy else ""
             yield self._alphabet.text(f"{shorten(group.where, 200)}: {group.symptom}.{remedy}")
+            if group.cause:
+                yield self._alphabet.indent(f"{group.cause}.")
         yield self._alphabet.text(shorten(found.news, 240))
         yield self._alphabet.text(f"Under test: {shorten(describe_service(run.plan.service), 150)}")
         yield from self._questions()

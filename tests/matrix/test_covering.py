@@ -110,9 +110,9 @@ def test_rows_have_all_that_trying_every_row_finds_and_the_proof_says_so(
                 assert World(world.axes, world.strength, rest).has(each.versions)
 
     for lost in rows:  # none is redundant, so without one the proof fails
-        rest = number([row for row in rows if row != lost])
+        others = number([row for row in rows if row != lost])
         with pytest.raises(UsageError, match="the covering array lacks"):
-            prove_coverage(world.axes, world.strength, world.ruled_out, rest)
+            prove_coverage(world.axes, world.strength, world.ruled_out, others)
 
 
 @given(worlds())

@@ -10,7 +10,7 @@ from support.runs import make_full_run, make_plan, make_planned
 
 from harness.records import Combination, Coverage, Plan, RuledOut
 from harness.report.console import render_cells, render_coverage
-from harness.report.coverage import describe_coverage, list_grids
+from harness.report.coverage import describe_cause, describe_coverage, list_grids
 from harness.report.markdown import render_markdown
 from harness.report.page.html import render_html
 from harness.report.terminal import render_text
@@ -119,7 +119,7 @@ def test_page_and_reports_of_a_run_have_it() -> None:
     cells = tuple(each.cell.id for each in run.plan.cells[:2])
     covered = msgspec.structs.replace(
         run,
-        plan=msgspec.structs.replace(run.plan, coverage=cover(cells=cells)),  # type: ignore[arg-type]
+        plan=msgspec.structs.replace(run.plan, coverage=cover(cells=cells)),
     )
     html = render_html(covered)
     page = read_page(html)
@@ -130,3 +130,27 @@ def test_page_and_reports_of_a_run_have_it() -> None:
     for text in (html, render_text(covered, width=200), render_markdown(covered)):
         assert "have all 4 possible pairs of versions" in text.replace("\\", "")
     assert "coverage" not in read_page(render_html(run)).anchors
+
+
+AXES = {
+    "a": {"numpy": "2", "torch": "2", "hub": "2"},
+    "b": {"numpy": "2", "torch": "1", "hub": "1"},
+    "c": {"numpy": "1", "torch": "2", "hub": "1"},
+    "d": {"numpy": "1", "torch": "1", "hub": "2"},
+}
+
+
+def test_the_cause_of_wrong_cells_is_a_sentence_with_what_decides() -> None:
+    cells = [make_planned(cell, axes=axes) for cell, axes in AXES.items()]
+    covered = make_plan(*cells, coverage=cover(ruled_out=()))
+    assert describe_cause(covered, ["a", "b"], {"c", "d"}) == "In all 2 and in no right one: numpy 2"
+    assert describe_cause(covered, ["a", "d"], {"b", "c"}) == "In all 2 and in no right one: hub 2"
+    assert describe_cause(covered, ["a"], {"b", "c", "d"}) == (
+        "In the only wrong cell and in no right one: numpy 2 with torch 2; or numpy 2 with hub 2; or torch 2 "
+        'with hub 2. To decide, add as [[include]], lock, and run `nox -s compat --`: numpy = "2", '
+        'torch = "2", hub = "1"; numpy = "2", torch = "1", hub = "2"'
+    )
+    none = make_plan(*cells, make_planned("e", axes=dict.fromkeys(AXES["a"], "1")), coverage=cover())
+    assert describe_cause(none, ["a", "e"], {"b", "c", "d"}) == "No versions of 2 axes explain all 2"
+    assert describe_cause(covered, ["a"], set()) == ""
+    assert describe_cause(make_plan(*cells), ["a"], {"b"}) == ""
