@@ -214,7 +214,8 @@ def _write_array(made: MadeArray) -> LockFileChange:
     if kind == "changed" and path.read_bytes() == text:
         return LockFileChange("unchanged", path)
     write_whole(path, text)
-    return LockFileChange(kind, path, f"{len(made.file.rows)} rows")
+    note = f"{len(made.file.rows)} rows; sets of versions without a solution: {len(made.file.no_solution)}"
+    return LockFileChange(kind, path, note)
 
 
 def _write(lock: Lock, path: Path) -> LockFileChange:

@@ -7,7 +7,7 @@ import itertools
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from harness.judge.array_cause import find_deciding_rows, find_explanations
+from harness.judge.array_cause import Explanation, find_deciding_rows, find_explanations
 from harness.records import RuledOut
 
 CELLS = {
@@ -17,7 +17,11 @@ CELLS = {
     "d": {"numpy": "1", "torch": "1", "hub": "2"},
 }
 TWO = ("2",)
-PAIRS = ({"numpy": TWO, "torch": TWO}, {"numpy": TWO, "hub": TWO}, {"torch": TWO, "hub": TWO})
+PAIRS: tuple[Explanation, ...] = (
+    {"numpy": TWO, "torch": TWO},
+    {"numpy": TWO, "hub": TWO},
+    {"torch": TWO, "hub": TWO},
+)
 
 
 def test_one_version_that_all_wrong_cells_have_and_no_right_one() -> None:
@@ -64,7 +68,7 @@ AXES = {"a": "123", "b": "12", "c": "123", "d": "12"}
 ROWS = [dict(zip(AXES, texts, strict=True)) for texts in itertools.product(*AXES.values())]
 
 
-def contains(explanation: dict[str, tuple[str, ...]], row: dict[str, str]) -> bool:
+def contains(explanation: Explanation, row: dict[str, str]) -> bool:
     return all(row[axis] in texts for axis, texts in explanation.items())
 
 
@@ -73,7 +77,7 @@ def contains(explanation: dict[str, tuple[str, ...]], row: dict[str, str]) -> bo
 def test_the_true_cause_is_always_among_the_explanations(
     row: dict[str, str], axes: set[str], data: st.DataObject
 ) -> None:
-    cause = {axis: (row[axis],) for axis in axes}
+    cause: Explanation = {axis: (row[axis],) for axis in axes}
     ran = data.draw(st.lists(st.sampled_from(ROWS), min_size=1, max_size=12, unique_by=str))
     cells = {str(place): each for place, each in enumerate([row, *ran])}
     wrong = [cell for cell, each in cells.items() if contains(cause, each)]
