@@ -99,13 +99,14 @@ def _describe_findings(messages: list[str]) -> int:
 
 async def _write_locks(matrix: Matrix, settings: IndexSettings) -> None:
     changes = await lock_matrix(matrix, settings, notify=_describe_resolving)
-    counts = Counter(change.kind for change in changes)
+    locks = [change for change in changes if change.path.suffix == ".txt"]  # and not a covering array
+    counts = Counter(change.kind for change in locks)
     for change in changes:
         if change.kind != "unchanged":
             click.echo(f"{change.kind} {change.path.name}: {change.note or 'locked'}")
     kinds: tuple[ChangeKind, ...] = get_args(ChangeKind)
     totals = ", ".join(f"{counts[kind]} {kind}" for kind in kinds)
-    click.echo(f"{matrix.name}: {len(changes)} locks, {totals}")
+    click.echo(f"{matrix.name}: {len(locks)} locks, {totals}")
 
 
 @click.command()
