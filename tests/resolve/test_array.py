@@ -175,6 +175,8 @@ def test_a_row_that_is_lost_and_other_pins_are_refused(tmp_path: Path, locked: P
     path = copy_locked(locked, tmp_path / "pins", TEXT.replace('version = "1.0"', 'version = ">=1"'))
     with pytest.raises(UsageError, match="has changed since its covering array was made; run `"):
         asyncio.run(build_plan(read_matrix(path), IndexSettings(no_index=True), machine={}))
+    (found,) = (each for each in locking.check_locks(read_matrix(path)) if each.kind == "stale")
+    assert "has changed since its covering array was made; run `" in found.message
 
 
 def test_a_cell_without_a_solution_here_is_no_proof(locked: Path) -> None:
