@@ -144,19 +144,23 @@ def prove_coverage(
         elif cell:
             found.append(Combination(versions=versions, cell=cell, unresolved=cell in unresolved))
         else:
-            lacking.append(describe_versions(versions))
-    if lacking:
-        more = f" and {len(lacking) - _NAMED} more" if len(lacking) > _NAMED else ""
-        raise UsageError(
-            f"the covering array lacks {'; '.join(lacking[:_NAMED])}{more}: no cell has these versions, and "
-            "nothing rules them out"
-        )
+            lacking.append(versions)
+    _refuse_lacking(lacking)
     return Coverage(
         strength=strength,
         product=math.prod(map(len, axes.values())),
         combinations=tuple(found),
         ruled_out=tuple(ruled_out),
     )
+
+
+def _refuse_lacking(combinations: Sequence[Row]) -> None:
+    if combinations:
+        shown = "; ".join(map(describe_versions, combinations[:_NAMED]))
+        more = f" and {len(combinations) - _NAMED} more" if len(combinations) > _NAMED else ""
+        raise UsageError(
+            f"the covering array lacks {shown}{more}: no cell has these versions, and nothing rules them out"
+        )
 
 
 def describe_versions(versions: Mapping[str, str]) -> str:

@@ -56,7 +56,6 @@ async def build_plan(
     apart = () if baseline is None or baseline in chosen else (baseline,)
     expectations, borrowed = expectations_for(matrix), borrowed_for(matrix)  # before any network access
     locks = await locks_for((*chosen, *apart), matrix, settings, options, notify=notify)
-    planned = planned_cells(chosen, locks[: len(chosen)], cases_of(matrix))
     return Plan(
         run=options.run_id,
         matrix=matrix.name,
@@ -65,7 +64,7 @@ async def build_plan(
         created=datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
         machine=dict(machine),
         baseline=None if baseline is None else baseline.id,
-        cells=planned,
+        cells=planned_cells(chosen, locks[: len(chosen)], cases_of(matrix)),
         scenarios=scenarios_of(matrix),
         expectations=expectations,
         borrowed=borrowed,
