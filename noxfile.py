@@ -109,6 +109,12 @@ def lock(session: nox.Session) -> None:
 
 
 @nox.session(venv_backend="none", requires=["setup"], default=False)
+def matrix(session: nox.Session) -> None:
+    """Versions by rule: `nox -s matrix -- check`, or `-- update` (changes the tree)."""
+    harness(session, "matrix", *session.posargs)
+
+
+@nox.session(venv_backend="none", requires=["setup"], default=False)
 def publish(session: nox.Session) -> None:
     """Copy a finished run to reports/, where it is committed (changes the tree)."""
     harness(session, "publish", *session.posargs)

@@ -42,7 +42,7 @@ MAY_IMPORT = {
     "seals": {"harness.errors", "harness.files", "harness.held"},
     "protection": {"harness.redaction"},
     "records": {"harness.records"},
-    "forge": set(),
+    "forge": {"harness.forge"},
     "cell": {"harness.cell"},
     "matrix": FOUNDATION | INTERFACE | {"harness.matrix"},
     "resolve": FOUNDATION | INTERFACE | {"harness.processes", "harness.matrix", "harness.resolve"},

@@ -11,6 +11,7 @@ import msgspec
 
 from harness.cell.interface import load_checks
 from harness.cli.earlier import open_history_of, open_runs
+from harness.cli.help import Command
 from harness.cli.maintain import show_again
 from harness.cli.options import names_runs, reports_option
 from harness.errors import UsageError
@@ -32,7 +33,9 @@ _LISTED = 3
 """Checks of an expectation that a line lists."""
 
 
-@click.command()
+@click.command(
+    cls=Command, examples=("latest --reason 'float16 overflows'", "latest --check 'l1.*' --reason 'known'")
+)
 @click.argument("run", metavar="RUN")
 @click.option("--reason", required=True, metavar="TEXT", help="Why this is expected; it stands in the file.")
 @click.option("--check", "checks", multiple=True, metavar="GLOB", help="Accept only cases whose id matches.")

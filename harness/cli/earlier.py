@@ -6,16 +6,14 @@ import math
 import os
 import re
 import sqlite3
-import sys
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import click
-
 from harness.cli.rendering import render_run
-from harness.cli.screen import fit
+from harness.cli.screen import print_aside
+from harness.cli.waiting import find_waiting
 from harness.errors import MachineError, UsageError
 from harness.input_files import exists, input_fault
 from harness.judge.compare import compare
@@ -31,7 +29,6 @@ from harness.judge.trend_verdict import (
 )
 from harness.matrix.read import describe_sweep
 from harness.records import Earlier, PastRun, Run, Snapshot, TrendPoint, Trends
-from harness.report.escape import disarm_commands
 from harness.runs.database import Say, read_history
 from harness.runs.find import Runs
 from harness.runs.past_runs import Timed, count_rebased, find_last, list_before, list_runs, read_series
@@ -210,7 +207,7 @@ KEEP_VARIABLE = "HARNESS_KEEP_RUNS"
 
 def show_note(text: str) -> None:
     """Print a note on standard error; standard output may be read by a program."""
-    click.echo(fit(disarm_commands(f"note: {text}"), sys.stderr), err=True)
+    print_aside(f"note: {text}")
 
 
 def record_finished(folder: Path, reports: Path) -> None:
@@ -249,6 +246,7 @@ def open_history_of(reports: Path) -> History:
     Raises:
         UsageError: ``HARNESS_KEEP_RUNS`` is not a number, or the history is not a file.
     """
+    find_waiting().begin("the history of runs")
     named, keep = os.environ.get(FILE_VARIABLE), os.environ.get(KEEP_VARIABLE)
     history = History.beside(reports)
     if named:

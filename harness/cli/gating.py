@@ -12,6 +12,7 @@ import click
 import msgspec
 
 from harness.cli.earlier import record_finished
+from harness.cli.help import FOUND, VERDICT, Command
 from harness.cli.options import (
     Running,
     choice_options,
@@ -32,10 +33,11 @@ from harness.gate.prepare import GateOptions, prepare_gate
 from harness.gate.request import UpgradeRequest, parse_changes
 from harness.gate.run_gate import run_gate
 from harness.judge.verdict import exit_code
-from harness.records import Gate, Progress
+from harness.records import Acknowledgements, Gate, Progress
 from harness.redaction import redact
 from harness.resolve.packages import Choice, make_choice
 from harness.resolve.pip_settings import read_pip_settings
+from harness.runs.documents import read_document
 from harness.runs.folder import GATE_FILE
 from harness.sweep import run_sweep
 from harness.sweep.interrupt import run_interruptibly
@@ -62,6 +64,7 @@ def judge_upgrade(  # noqa: PLR0913 - one parameter an ingredient
     request = make_request(found, running, command=describe_gate_command(), latency=False)
 
     async def complete_and_judge() -> tuple[Gate, Path]:
+        screen.wait("git and the dependency files")
         complete, note = await complete_upgrade(upgrade, base, found, Path.cwd())
         if note:
             screen.notify(Progress(cell="", stage="note", note=note))
@@ -83,6 +86,7 @@ async def _judge(
     options: GateOptions,
     screen: Screen,
 ) -> tuple[Gate, Path]:
+    screen.wait("the settings of pip")
     settings = await read_pip_settings()
     prepared = await prepare_gate(request, upgrade, arguments, settings, screen.notify, options=options)
     if prepared.runs_nothing:
@@ -132,6 +136,17 @@ def _describe_arguments(
     return tuple(map(redact, words))
 
 
+def read_acknowledgements(file: Path | None) -> Acknowledgements:
+    """Read what people accepted; nothing without a file.
+
+    Raises:
+        UsageError: the file is missing, or none of ``harness acknowledged``.
+    """
+    if file is None:
+        return Acknowledgements()
+    return read_document(file, Acknowledgements, "the acknowledgements of a pull request")
+
+
 def _refuse_without_effect(faults: Mapping[str, object]) -> None:
     """Refuse options that contradict each other: message -> whether it applies.
 
@@ -143,7 +158,7 @@ def _refuse_without_effect(faults: Mapping[str, object]) -> None:
             raise UsageError(message)
 
 
-@click.command()
+@click.command(cls=Command, examples=("numpy==2.4.6", "--to requirements.txt --no-latency"), codes=VERDICT)
 @click.argument("changes", nargs=-1, metavar="[CHANGE]...")
 @click.option("--from", "from_file", metavar="FILE", help="The baseline.  [default: of the matrix]")
 @click.option("--to", "to_file", metavar="FILE", help="The candidate, instead of CHANGEs.")
@@ -161,6 +176,12 @@ def _refuse_without_effect(faults: Mapping[str, object]) -> None:
     "--accept-known",
     is_flag=True,
     help="Accept known divergences and checks that no longer run.",
+)
+@click.option(
+    "--acknowledged",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="What people accepted in the pull request, as `harness acknowledged` wrote it.",
 )
 @click.option("--no-culprit", is_flag=True, help="Skip the search for the cause.")
 @culprit_budget_option
@@ -180,6 +201,7 @@ def gate(  # noqa: PLR0913 - one parameter an option
     quantities: tuple[str, ...],
     budget: str | None,
     accept_known: bool,
+    acknowledged: Path | None,
     no_culprit: bool,
     culprit_budget: str | None,
     allow_equal: bool,
@@ -224,13 +246,14 @@ def gate(  # noqa: PLR0913 - one parameter an option
         budget=None if budget is None else parse_budget(budget),
         quantities=quantities,
         culprit_budget=parse_culprit_budget(culprit_budget),
+        acknowledgements=read_acknowledgements(acknowledged),
     )
     judged = judge_upgrade(upgrade, matrix, options, running, Screen(plain=plain), base=base)
     allowed = allow_inconclusive and judged.decision.verdict == "inconclusive"
     return ExitCode.PASS if allowed else exit_code(judged.decision.verdict)
 
 
-@click.command()
+@click.command(cls=Command, examples=("numpy", "'numpy<2.3'"), codes=FOUND)
 @click.argument("package", metavar="NAME[SPECIFIER]")
 @click.option("--from", "from_file", metavar="FILE", help="The baseline.  [default: of the matrix]")
 @choice_options("of the matrix")
@@ -256,11 +279,10 @@ def bisect(  # noqa: PLR0913 - one parameter an option
     plain: bool,
     **running: Unpack[Running],
 ) -> int:
-    """Find the first bad release of a package: `harness bisect numpy`, `harness bisect 'numpy<2.3'`.
+    """Find the first bad release of a package.
 
     The baseline is compared with the newest compatible release that the specifier allows. If that is red,
     releases in between are tried with the failed checks only; packages that have to change too are listed.
-    Exit code 0: every release is good. Exit code 1: the first bad release was found or narrowed down.
     """
     # Equal environments pass: there may be no newer release.
     upgrade = UpgradeRequest(

@@ -11,8 +11,10 @@ from typing import Literal, get_args
 
 import click
 
+from harness.cli.help import RESOLVED, Command
 from harness.cli.options import choice_options, open_store, store_option
 from harness.cli.screen import fit
+from harness.cli.waiting import find_waiting
 from harness.cli.workflow import PIPELINE_PYTHON, choose_home, refuse_credentials
 from harness.errors import MachineError, UsageError
 from harness.init.discovery import InitOptions, Project, look_at
@@ -36,7 +38,9 @@ PIPELINES = {"github": (".github/workflows/gate.yml",), "gitlab": (".gitlab-ci.y
 """Where the pipeline of a forge goes: the second where the project has the first."""
 
 
-@click.command()
+@click.command(
+    cls=Command, examples=("--yes", "--embedder service.embed:Embedder --normalizer none"), codes=RESOLVED
+)
 @click.option("--yes", is_flag=True, help="Ask nothing: take the single best, or refuse with a list.")
 @click.option(
     "--embedder", metavar="MODULE:NAME", help="Class or function from texts, or one text, to vectors."
@@ -87,7 +91,8 @@ async def _prepare(  # noqa: PLR0913 - one parameter an option
     downloads: bool,
 ) -> None:
     """Look, resolve, try, and write."""
-    folder = Path.cwd()
+    folder, wait = Path.cwd(), find_waiting().begin
+    wait("the files of the project")
     project = await look_at(folder, options, _choose if ask else lambda *_: None)
     forms = list_forms(project.embedder, project.normalizer, options.name)
     install = install or describe_installation()
@@ -96,21 +101,25 @@ async def _prepare(  # noqa: PLR0913 - one parameter an option
     planned = [project.matrix, *dict.fromkeys(adapters), *([pipeline.path] if pipeline else [])]
     refuse_existing(planned, folder, force=options.force)
     _print(describe_project(project))
+    wait("the resolver, for the versions of the dependency file")
     settings = await read_pip_settings()
     today = await resolve_today(
         project.file, project.needed, options.requires, project.python, settings, project.matrix
     )
     _print(describe_versions(today))
     installer = make_installer(settings, downloads=downloads)
+    wait("the environment and the model of the trial")
     form, tried = await try_forms(forms, today, project.model, open_store(store), installer, _note)
     refuse_failed(tried.trial, project)
     _print(describe_trial(tried, form, folder))
     form = complete_form(form, normalized=tried.trial.normalized)
     files = tuple(_render(project, form, today, tried, pipeline))
+    wait("")  # for an answer
     if ask and not click.confirm(f"write {_listed(files, folder)}?", default=True):
         raise UsageError("nothing was written")
     write_files(files)
     _print([label("written", _listed(files, folder)), *_describe_pipeline(pipeline, forge, install)])
+    wait("the index, for a newer release")
     upgrade = ""
     with contextlib.suppress(MachineError):  # the files are written; this is a proposal
         upgrade = await find_newest(today, settings, read_matrix(project.matrix))
@@ -193,6 +202,7 @@ def _describe_pipeline(pipeline: NewFile | None, forge: ForgeOption | None, inst
 
 
 def _choose(question: str, lines: Sequence[str]) -> int | None:
+    find_waiting().begin("")  # for an answer
     _print([question, *(f"  {number}  {line}" for number, line in enumerate(lines, start=1))])
     return int(click.prompt("number", type=click.IntRange(1, len(lines)))) - 1
 
@@ -202,6 +212,7 @@ def _listed(files: Sequence[NewFile], folder: Path) -> str:
 
 
 def _note(text: str) -> None:
+    find_waiting().begin(text)
     _print([f"note: {text}"])
 
 

@@ -11,6 +11,7 @@ import msgspec
 
 from harness.cell.interface import load_checks
 from harness.cli.earlier import MAX_RUNS, make_trends, open_history_of, open_runs, show_note
+from harness.cli.help import DONE, Command
 from harness.cli.options import names_runs, reports_option
 from harness.cli.screen import Screen, fit
 from harness.errors import ExitCode, UsageError
@@ -30,7 +31,7 @@ from harness.runs.past_runs import list_runs, read_snapshot
 from harness.runs.recording import History, keep_newest, pin_run, record_runs
 
 
-@click.command()
+@click.command(cls=Command, examples=("--limit 10", "--pin latest"))
 @click.option("--matrix", metavar="NAME", help="List only runs of this matrix.")
 @click.option("--limit", type=click.IntRange(1, MAX_RUNS), help="List at most this number of runs.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
@@ -96,7 +97,9 @@ def _import(folders: tuple[str, ...], place: History) -> None:
     click.echo(f"recorded {taken} run{'' if taken == 1 else 's'}")
 
 
-@click.command()
+@click.command(
+    cls=Command, examples=("previous latest", "--markdown"), codes={**DONE, 1: "something got worse"}
+)
 @click.argument("before", metavar="[RUN]", default=PREVIOUS)
 @click.argument("after", metavar="[RUN]", default=LATEST)
 @click.option(
@@ -113,7 +116,7 @@ def _import(folders: tuple[str, ...], place: History) -> None:
 def compare(*, before: str, after: str, moved: float, form: str | None, reports: Path) -> int:
     """Show what changed between two runs, with the likely causes.
 
-    The default is `previous latest`. Exit 1 if something got worse.
+    The default is `previous latest`.
     """
     if math.isnan(moved):  # FloatRange accepts it
         raise UsageError("--moved nan: expected a number from 0 to 1e9")
@@ -131,7 +134,7 @@ def compare(*, before: str, after: str, moved: float, form: str | None, reports:
     return ExitCode.REGRESSED if found.worse else ExitCode.PASS
 
 
-@click.command()
+@click.command(cls=Command, examples=("--out latest.csv", "--all"))
 @click.argument("runs", nargs=-1, metavar="[RUN]...")
 @click.option("--all", "everything", is_flag=True, help="Export every run of the history.")
 @click.option(
@@ -162,7 +165,7 @@ def export(*, runs: tuple[str, ...], everything: bool, out: str, reports: Path) 
         write_output(Path(out), redact(text).encode())
 
 
-@click.command()
+@click.command(cls=Command, examples=("", "--matrix service --all"))
 @click.option("--matrix", metavar="NAME", help="The matrix.  [default: the one swept last]")
 @click.option("--all", "everything", is_flag=True, help="Show steady series too.")
 @click.option("--json", "as_json", is_flag=True, help="Print every series with all its runs as JSON.")
@@ -184,13 +187,10 @@ def trends(*, matrix: str | None, everything: bool, as_json: bool, reports: Path
     click.echo(text, color=screen.color, nl=False)
 
 
-@click.command()
+@click.command(cls=Command, examples=("l2.parity", "4"))
 @click.argument("subject")
 def explain(*, subject: str) -> None:
-    """Explain a check, an exit code, a key of a matrix or a term.
-
-    Examples: `harness explain l2.parity`, `harness explain 4`, `harness explain pass-env`.
-    """
+    """Explain a check, an exit code, a key of a matrix or a term."""
     known = list_explanations(load_checks(), find_documents())
     found = find_explanations(subject, known)
     if not found:

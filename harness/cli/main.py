@@ -15,8 +15,10 @@ from typing import NoReturn
 
 import click
 
-from harness.cli import accepting, commenting, gating, init, look, maintain, sweeping, workflow
-from harness.cli.screen import tolerate_closed_pipes
+from harness.cli import accepting, commenting, gating, init, look, maintain, selecting, sweeping, workflow
+from harness.cli.help import Commands
+from harness.cli.screen import print_aside, tolerate_closed_pipes
+from harness.cli.waiting import Waiting
 from harness.errors import ExitCode, HarnessError, UsageError
 from harness.files import describe_os_error
 from harness.matrix.read import PACKAGE
@@ -30,32 +32,6 @@ MAX_SAID = 500
 """Largest length of an internal error on the terminal, in characters."""
 
 
-PURPOSES: dict[str, tuple[str, ...]] = {
-    "Check an upgrade": ("init", "gate", "accept", "bisect", "workflow", "comment", "canary"),
-    "Sweep versions": ("sweep", "cells", "lock"),
-    "Look at results": ("report", "history", "compare", "trends", "export", "explain"),
-}
-"""What a person wants -> the commands for it, in the order in which they are needed; the others maintain."""
-
-
-class Commands(click.Group):
-    """A group that lists its commands by purpose, each with its whole first sentence."""
-
-    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """Write a section for each purpose; click would write one list, and truncate the sentences."""
-        named = [name for names in PURPOSES.values() for name in names]
-        others = tuple(name for name in self.list_commands(ctx) if name not in named)
-        for purpose, names in {**PURPOSES, "Maintain": others}.items():
-            entries = [
-                (name, command.get_short_help_str(limit=sys.maxsize))
-                for name in names
-                if (command := self.get_command(ctx, name)) is not None and not command.hidden
-            ]
-            if entries:
-                with formatter.section(purpose):
-                    formatter.write_dl(entries)
-
-
 def _read_version() -> str:
     """The installed version, or that of the checkout that nox runs."""
     try:
@@ -67,14 +43,16 @@ def _read_version() -> str:
 
 @click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
 @click.version_option(_read_version(), message="%(version)s")
-def cli() -> None:
+@click.pass_context
+def cli(context: click.Context) -> None:
     """Compare an OpenVINO embedding plus manual NumPy normalization with sentence-transformers.
 
     In a repository with a service: `harness init`, then `harness gate numpy==2.4.6`.
 
     Exit codes: 0 pass, 1 regressed, 2 invalid usage or configuration, 3 unsatisfiable, 4 inconclusive,
-    5 error of the harness or the machine.
+    5 error of the harness or the machine. `harness COMMAND --help` has those of each command.
     """
+    context.obj = context.with_resource(Waiting(print_aside).watch())
 
 
 for command in (
@@ -85,6 +63,7 @@ for command in (
     *accepting.COMMANDS,
     *look.COMMANDS,
     *maintain.COMMANDS,
+    *selecting.COMMANDS,
     *workflow.COMMANDS,
 ):
     cli.add_command(command)

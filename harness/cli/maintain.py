@@ -10,6 +10,7 @@ from typing import get_args
 import click
 
 from harness.cli.earlier import make_renderer, open_runs, record_finished
+from harness.cli.help import DONE, VERDICT, Command
 from harness.cli.options import (
     matrix_option,
     max_cells_option,
@@ -24,14 +25,15 @@ from harness.cli.publishing import make_golden, write_canary
 from harness.cli.publishing import publish as publish_sweep
 from harness.cli.rendering import find_page, render_gate
 from harness.cli.screen import Screen
+from harness.cli.waiting import find_waiting
 from harness.errors import ExitCode, UsageError
 from harness.gate.run_gate import decide_again, find_problems, is_gate
 from harness.judge.verdict import exit_code
 from harness.matrix.cells import cells_of
 from harness.matrix.expand import ArrayError
-from harness.matrix.read import find_matrix, matrix_files, read_matrix
+from harness.matrix.read import MATRICES, find_matrix, matrix_files, read_matrix
 from harness.matrix.schema import Matrix
-from harness.records import Progress
+from harness.records import Notify
 from harness.report.escape import disarm_commands
 from harness.resolve.indexes import check_indexes
 from harness.resolve.locks import ChangeKind, check_locks, check_locks_by_resolving, lock_matrix
@@ -43,7 +45,9 @@ from harness.sweep import run_sweep
 from harness.sweep.interrupt import run_interruptibly
 
 
-@click.command()
+@click.command(
+    cls=Command, examples=("", "--check --matrix compat"), codes={**DONE, 1: "with --check: a lock is stale"}
+)
 @click.option(
     "--matrix", "names", multiple=True, metavar="NAME|FILE", help="The matrix.  [default: all in matrices/]"
 )
@@ -55,38 +59,39 @@ def lock(*, names: tuple[str, ...], check: bool, max_cells: int, resolve: bool) 
     if resolve and not check:
         raise UsageError("--resolve requires --check; `harness lock` alone resolves and writes")
     try:
-        matrices = _open_matrices(names, max_cells, array=check)
+        matrices = [read_matrix(path, max_cells=max_cells, array=check) for path in find_matrices(names)]
     except ArrayError as error:
         return _describe_findings([str(error)])
     if check and not resolve:
         return _describe_findings([found.message for matrix in matrices for found in check_locks(matrix)])
 
+    screen = Screen(plain=True, aside=True)
+
     async def work() -> int:
+        screen.wait("the package indexes")
         settings = await check_indexes(await read_pip_settings(), cells_of(matrices[0]))  # once for all
         if check:
             checked = [
-                await check_locks_by_resolving(matrix, settings, notify=_describe_resolving)
-                for matrix in matrices
+                await check_locks_by_resolving(matrix, settings, notify=screen.notify) for matrix in matrices
             ]
             return _describe_findings([found.message for findings in checked for found in findings])
         for matrix in matrices:
-            await _write_locks(matrix, settings)
+            await write_locks(matrix, settings, screen.notify)
         return ExitCode.PASS
 
     return run_interruptibly(work())
 
 
-def _open_matrices(names: tuple[str, ...], max_cells: int, *, array: bool) -> list[Matrix]:
-    """Open the named matrices, by default all in ``matrices``."""
-    found = [find_matrix(name, Path.cwd()) for name in names] or list(matrix_files(Path("matrices")))
+def find_matrices(names: tuple[str, ...]) -> list[Path]:
+    """The files of the named matrices, by default of all in ``matrices``.
+
+    Raises:
+        UsageError: there is none.
+    """
+    found = [find_matrix(name, Path.cwd()) for name in names] or list(matrix_files(MATRICES))
     if not found:
-        raise UsageError(f"{Path('matrices').absolute()}: no matrix there; name one with --matrix FILE")
-    return [read_matrix(path, max_cells=max_cells, array=array) for path in found]
-
-
-def _describe_resolving(progress: Progress) -> None:
-    if progress.stage == "resolving":
-        click.echo(f"resolving {progress.cell}", err=True)
+        raise UsageError(f"{MATRICES.absolute()}: no matrix there; name one with --matrix FILE")
+    return found
 
 
 def _describe_findings(messages: list[str]) -> int:
@@ -97,8 +102,9 @@ def _describe_findings(messages: list[str]) -> int:
     return ExitCode.REGRESSED if messages else ExitCode.PASS
 
 
-async def _write_locks(matrix: Matrix, settings: IndexSettings) -> None:
-    changes = await lock_matrix(matrix, settings, notify=_describe_resolving)
+async def write_locks(matrix: Matrix, settings: IndexSettings, notify: Notify, *, keep: bool = False) -> None:
+    """Lock a matrix and list what changed; ``keep`` leaves locks that belong to their cells."""
+    changes = await lock_matrix(matrix, settings, notify=notify, keep=keep)
     locks = [change for change in changes if change.path.suffix == ".txt"]  # and not a covering array
     counts = Counter(change.kind for change in locks)
     for change in changes:
@@ -109,7 +115,7 @@ async def _write_locks(matrix: Matrix, settings: IndexSettings) -> None:
     click.echo(f"{matrix.name}: {len(locks)} locks, {totals}")
 
 
-@click.command()
+@click.command(cls=Command, examples=("", "latest --open"), codes=VERDICT)
 @click.argument("run", default=LATEST, metavar="[RUN]")
 @click.option("--open", "show", is_flag=True, help="Open the page in a browser.")
 @verbose_option
@@ -129,6 +135,7 @@ def report(*, run: str, show: bool, verbose: bool, reports: Path) -> int:
 
 def show_again(folder: Path, reports: Path, *, verbose: bool = False) -> int:
     """Judge, render and show the run in a folder again; returns the exit code of its verdict."""
+    find_waiting().begin("the results of the run, which are judged again")
     if is_gate(folder):
         problems = find_problems(folder)
         gate = decide_again(folder, render_gate)
@@ -153,7 +160,7 @@ def _record_again(folder: Path, reports: Path) -> None:
         record_finished(folder, reports)
 
 
-@click.command()
+@click.command(cls=Command, examples=("", "latest"))
 @click.argument("run", default=LATEST, metavar="[RUN]")
 @names_runs
 @reports_option
@@ -166,7 +173,7 @@ def publish(*, run: str, reports: Path) -> None:
         click.echo(path)
 
 
-@click.command()
+@click.command(cls=Command, examples=("--matrix compat",))
 @matrix_option
 @click.option(
     "--out",
@@ -186,10 +193,11 @@ def golden(*, matrix: str, out: Path, store: Path | None) -> None:
     async def make() -> Path:
         return await make_golden(request, await read_pip_settings(), out)
 
+    find_waiting().begin("the embeddings of the reference")
     click.echo(run_interruptibly(make()))
 
 
-@click.command()
+@click.command(cls=Command, examples=("service/canary", "service/canary latest"))
 @click.argument("out", type=click.Path(file_okay=False, path_type=Path))
 @click.argument("run", default=LATEST, metavar="[RUN]")
 @click.option("--cell", default="", metavar="ID", help="The cell.  [default: the baseline]")
@@ -205,7 +213,7 @@ def canary(*, out: Path, run: str, cell: str, reports: Path) -> None:
         click.echo(path)
 
 
-@click.command()
+@click.command(cls=Command, examples=("--max-size 20GiB",))
 @click.option(
     "--max-size", metavar="SIZE", help="Keep at most this size, such as 20GiB; the oldest go first."
 )
@@ -218,11 +226,12 @@ def clean(*, max_size: str | None, store: Path | None) -> None:
     """
     found = open_store(store)
     limit = None if max_size is None else parse_size(max_size)
+    find_waiting().begin("other processes that use the store")
     removed = run_interruptibly(clean_store(found, limit))
     click.echo(f"removed {removed.entries} entries, {removed.freed / 1024**2:.0f} MiB, from {found.root}")
 
 
-@click.command()
+@click.command(cls=Command, examples=("", "--gate"))
 @click.option("--gate", "of_gate", is_flag=True, help="Print the schema of gate.json instead.")
 def schema(*, of_gate: bool) -> None:
     """Print the JSON schema of results.json."""

@@ -42,15 +42,15 @@ reports_option = click.option(
 matrix_option = click.option(
     "--matrix",
     default=lambda: default_matrix(Path.cwd()),
-    show_default="the one in matrices, else compat",
     metavar="NAME|FILE",
-    help="The matrix.",
+    help="The matrix.  [default: the one in matrices, else compat]",
 )
 max_cells_option = click.option(
     "--max-cells",
     type=click.IntRange(1, 1_000_000),
     default=MAX_CELLS,
     show_default=True,
+    metavar="NUMBER",
     help="Refuse a matrix with more cells.",
 )
 verbose_option = click.option(
@@ -166,7 +166,12 @@ def running_options(command: Command) -> Command:
     options = (
         max_cells_option,
         click.option("--checks", multiple=True, metavar="GLOB", help="Run only cases whose id matches."),
-        click.option("--jobs", type=click.IntRange(1, 1024), help="Parallel cells.  [default: one per core]"),
+        click.option(
+            "--jobs",
+            type=click.IntRange(1, 1024),
+            metavar="NUMBER",
+            help="Parallel cells.  [default: one per core]",
+        ),
         click.option("--fresh", is_flag=True, help="Start a new run instead of resuming an unfinished one."),
         click.option("--rerun", is_flag=True, help="Run finished cells again."),
         click.option("--golden", type=click.Path(path_type=Path), help="File of golden embeddings."),

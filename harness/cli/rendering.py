@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
+from harness.cli.waiting import find_waiting
 from harness.files import write_text
 from harness.judge.snapshot import take_snapshot
 from harness.records import CANDIDATE, Earlier, Gate, Run
@@ -37,6 +38,7 @@ def render_run(run: Run, folder: Path, earlier: Earlier) -> None:
     Raises:
         OSError: a file cannot be written.
     """
+    find_waiting().begin("the page and the other files of the run")
     for name, render in RENDERINGS.items():
         write_text(folder / name, render(run, earlier))
 
@@ -47,6 +49,7 @@ def render_gate(gate: Gate, run: Run | None, folder: Path) -> None:
     Raises:
         OSError: a file cannot be written.
     """
+    find_waiting().begin("the page and the comment")
     found = () if run is None else tuple(each for each in run.judgement.findings if each.cell == CANDIDATE)
     write_text(folder / "gate.md", render_gate_markdown(gate))
     write_text(folder / PAGE, render_gate_html(gate, run))

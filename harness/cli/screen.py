@@ -12,15 +12,19 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
 import click
-from rich.console import Console, RenderableType
+from rich.console import Console, Group, RenderableType
 from rich.live import Live
+from rich.text import Text
 
 from harness.cli.rendering import find_page
+from harness.cli.waiting import find_waiting
 from harness.records import Earlier, Gate, Plan, Progress, Run
 from harness.redaction import redact
 from harness.report.console import (
     BoardState,
+    describe_wait,
     draw_board,
+    find_busy,
     plain_line,
     render_cells,
     render_coverage,
@@ -73,6 +77,11 @@ def fit(text: str, stream: TextIO | None) -> str:
     return text if supports_unicode(stream) else to_ascii(text)
 
 
+def print_aside(line: str) -> None:
+    """Print a line on standard error, so that what a command prints can go to a file."""
+    click.echo(fit(disarm_commands(line), sys.stderr), err=True)
+
+
 def _reopen(stream: TextIO) -> TextIO:
     """The stream over a descriptor that discards after close; streams without a descriptor are unchanged."""
     if not isinstance(stream, io.TextIOWrapper):
@@ -91,19 +100,28 @@ def _reopen(stream: TextIO) -> TextIO:
     )
 
 
+def _say_resolved(progress: Progress) -> str | None:
+    return disarm_commands(f"resolving {progress.cell}") if progress.stage == "resolving" else None
+
+
 LOG_WIDTH = 100
 
 
 class Screen:
-    """Shows progress on a terminal as a board, elsewhere as one line for each change of stage."""
+    """Shows progress on a terminal as a board, elsewhere as one line for each change of stage.
 
-    def __init__(self, *, plain: bool) -> None:
+    With ``aside`` progress goes to standard error, because standard output has the result.
+    """
+
+    def __init__(self, *, plain: bool, aside: bool = False) -> None:
         self._console = Console(stderr=False, highlight=False, soft_wrap=True)
         # FORCE_COLOR makes rich treat a log as a terminal.
         self._terminal = sys.stdout is not None and sys.stdout.isatty()
         drawn = self._console.is_terminal and self._console.is_interactive  # False if TERM is dumb
         self._live = self._terminal and drawn and not plain
-        self._state: BoardState | None = None
+        self._aside = aside
+        self._waiting = find_waiting()
+        self._state = BoardState((), time.monotonic(), {}, {}, {})  # before the plan: what is resolved
 
     @property
     def width(self) -> int:
@@ -124,18 +142,20 @@ class Screen:
         """Show the progress of a cell."""
         now = time.monotonic()
         if progress.stage == "note":
-            click.echo(fit(disarm_commands(f"note: {progress.note}"), sys.stdout))
-        elif self._state is None:
-            self._describe_resolved(progress)
-        else:
-            line = plain_line(self._state, progress, now)
+            self._print(disarm_commands(f"note: {progress.note}"))
+        elif progress.cell:
+            line = plain_line(self._state, progress, now) if self._state.cells else _say_resolved(progress)
             self._state = self._state.apply(progress, now)
             if line is not None and not self._live:
-                click.echo(fit(line, sys.stdout))
+                self._print(line)
+        self._waiting.begin(*describe_wait(self._state, progress))
 
-    def _describe_resolved(self, progress: Progress) -> None:
-        if progress.stage == "resolving" and not self._live:
-            click.echo(fit(f"resolving {progress.cell}", sys.stdout))
+    def wait(self, what: str) -> None:
+        """Wait for something that no cell does."""
+        self.notify(Progress(cell="", stage="waiting", note=what))
+
+    def _print(self, line: str) -> None:
+        click.echo(fit(line, sys.stderr if self._aside else sys.stdout), err=self._aside)
 
     @contextlib.contextmanager
     def board(self, plan: Plan, usual: Mapping[str, float] | None = None, jobs: int = 1) -> Iterator[None]:
@@ -150,16 +170,23 @@ class Screen:
             click.echo(
                 f"the checks take at most about {show_clock(eta)}, by earlier runs; unchanged cells none"
             )
+        self.wait("the model and the suite")
         if not self._live:
             yield
             return
         with Live(get_renderable=self._draw, console=self._console, refresh_per_second=4, transient=True):
-            yield
+            self._waiting.drawn = True
+            try:
+                yield
+            finally:
+                self._waiting.drawn = False
 
     def _draw(self) -> RenderableType:
-        assert self._state is not None  # noqa: S101 - set before the board is drawn
         height = shutil.get_terminal_size((80, 24)).lines
-        return draw_board(self._state, time.monotonic(), height=height - 1, unicode=self.unicode)
+        board = draw_board(self._state, time.monotonic(), height=height - 2, unicode=self.unicode)
+        if find_busy(self._state):
+            return board
+        return Group(board, Text(fit(self._waiting.describe(), sys.stdout), no_wrap=True, overflow="crop"))
 
     def render_plan(self, plan: Plan) -> str:
         """Render the planned cells for this screen."""

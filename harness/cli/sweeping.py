@@ -10,6 +10,7 @@ from typing import Unpack
 import click
 
 from harness.cli.earlier import make_renderer, record_finished
+from harness.cli.help import VERDICT, Command
 from harness.cli.options import (
     Running,
     cells_options,
@@ -24,7 +25,7 @@ from harness.cli.screen import Screen
 from harness.errors import UsageError
 from harness.judge.verdict import exit_code
 from harness.matrix.schema import MAX_ROUNDS
-from harness.records import Earlier, Plan, Run, discard
+from harness.records import Earlier, Plan, Run
 from harness.report.console import render_cells_json
 from harness.resolve.pip_settings import read_pip_settings
 from harness.runs.find import read_durations
@@ -33,12 +34,15 @@ from harness.sweep import run_sweep
 from harness.sweep.interrupt import run_interruptibly
 
 
-@click.command()
+@click.command(cls=Command, examples=("--matrix smoke", "--only 'numpy-2*' --no-latency"), codes=VERDICT)
 @matrix_option
 @cells_options
 @click.option("--latency/--no-latency", default=True, help="Measure latency.  [default: latency]")
 @click.option(
-    "--rounds", type=click.IntRange(1, MAX_ROUNDS), help="Latency rounds.  [default: of the matrix]"
+    "--rounds",
+    type=click.IntRange(1, MAX_ROUNDS),
+    metavar="NUMBER",
+    help="Latency rounds.  [default: of the matrix]",
 )
 @verbose_option
 @running_options
@@ -66,14 +70,16 @@ def sweep(  # noqa: PLR0913 - one parameter an option
 
 
 async def _sweep(request: run_sweep.Request, screen: Screen, render: run_sweep.Render) -> tuple[Run, Earlier]:
+    screen.wait("the settings of pip")
     settings = await read_pip_settings()
+    screen.wait("the plan")
     plan = await run_sweep.make_plan(request, settings, screen.notify)
     usual = read_durations(request.reports, [planned.cell.id for planned in plan.cells])
     with screen.board(plan, usual, request.options.jobs):
         return await run_sweep.run_plan(request, plan, settings, screen.notify, render)
 
 
-@click.command()
+@click.command(cls=Command, examples=("--matrix compat",))
 @matrix_option
 @cells_options
 @max_cells_option
@@ -91,7 +97,8 @@ def cells(
     )
 
     async def plan() -> Plan:
-        return await run_sweep.make_plan(request, await read_pip_settings(), discard)
+        screen = Screen(plain=True, aside=True)
+        return await run_sweep.make_plan(request, await read_pip_settings(), screen.notify)
 
     found = run_interruptibly(plan())
     if as_json:

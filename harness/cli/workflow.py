@@ -11,6 +11,7 @@ from typing import get_args
 import click
 from packaging.version import Version
 
+from harness.cli.help import Command
 from harness.cli.options import choice_options, matrix_option
 from harness.cli.screen import fit
 from harness.errors import UsageError
@@ -31,7 +32,7 @@ PIPELINE_PYTHON = "3.11"
 """The oldest Python that the harness itself runs on."""
 
 
-@click.command()
+@click.command(cls=Command, examples=("github > .github/workflows/gate.yml", "gitlab > .gitlab-ci.yml"))
 @click.argument("forge", type=click.Choice(get_args(Forge)))
 @click.option("--file", metavar="FILE", help="The dependency file.  [default: of the matrix, else the one]")
 @choice_options("of the matrix")
@@ -84,8 +85,6 @@ def workflow(  # noqa: PLR0913 - one parameter an option
     It refuses what the gate would refuse. Where the harness is installed from a git repository on the server
     of the project, the pipeline is a few lines that use the action (or file) of that repository at that
     commit; elsewhere, and with --inline, it holds every step itself.
-
-    Example: harness workflow github > .github/workflows/gate.yml
     """
     refuse_credentials({"--install": install, "--file": file or "", "--matrix": matrix})
     found = open_matrix(matrix)

@@ -20,7 +20,9 @@ import urllib.request
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
-from typing import Any
+from typing import Any, TypeVar
+
+T = TypeVar("T")
 
 LIMIT = 65_536
 """Bytes of the largest report of a gate, and of the largest comment."""
@@ -33,22 +35,24 @@ NO_NOTE = "no note: no GATE_TOKEN with the environment scope gate-note"
 BOT = "github-actions[bot]"
 """The account of a workflow token."""
 
-_PAGE = 100
+PAGE = 100
 _WAITS = (2.0, 10.0)
 """Seconds before the second and the third attempt, where the forge names none."""
 _LONGEST_WAIT = 60.0
 _PASSING = {429, 500, 502, 503, 504}
 """Refusals that may not last."""
-_MARKER = re.compile(r"<!-- harness-gate:[a-z0-9_.-]+-[0-9a-f]{8} -->")
-_ADDRESS = re.compile(r"https?://[A-Za-z0-9.-]+(?::[0-9]+)?(?:/[A-Za-z0-9_.~/-]*)?")
-_NUMBER = re.compile(r"[0-9]{1,20}")
+MARKER = re.compile(r"<!-- harness-gate:[a-z0-9_.-]+-[0-9a-f]{8} -->")
+ADDRESS = re.compile(r"https?://[A-Za-z0-9.-]+(?::[0-9]+)?(?:/[A-Za-z0-9_.~/-]*)?")
+NUMBER = re.compile(r"[0-9]{1,20}")
 
 
 class CommentError(Exception):
-    """The comment was not written; the message is one sentence without credentials."""
+    """The comment was not written; the message is one sentence without credentials, and ends with ``why``."""
 
-    def __init__(self, why: str) -> None:
+    def __init__(self, why: str, status: int = 0) -> None:
         super().__init__(f"the comment was not written: {why}")
+        self.why = why
+        self.status = status
 
 
 class PassingError(CommentError):
@@ -57,6 +61,14 @@ class PassingError(CommentError):
     def __init__(self, why: str, after: float | None = None) -> None:
         super().__init__(why)
         self.after = after
+
+
+@dataclass(frozen=True)
+class Access:
+    """The headers with the token for the API of a forge, and the certificates of a server of one's own."""
+
+    token: Mapping[str, str] = field(repr=False)
+    certificates: str = ""
 
 
 @dataclass(frozen=True)
@@ -69,7 +81,7 @@ class Forge:
     order: str
     author: tuple[str, str]
     account: str | int
-    token: Mapping[str, str] = field(repr=False)
+    access: Access
     links: tuple[tuple[str, str], ...] = ()
     who: str = ""  # asked for the account, where that is not known
 
@@ -112,10 +124,11 @@ def find_forge(variables: Mapping[str, str], report: Path, author: str = BOT) ->
 
 
 def _find_github(variables: Mapping[str, str], author: str) -> Forge:
-    number = _read(variables, "GITHUB_REF", re.compile(r"refs/pull/([0-9]{1,20})/(?:merge|head)"))
-    repository = _read(variables, "GITHUB_REPOSITORY", re.compile(r"([A-Za-z0-9_.-]+/[A-Za-z0-9_.-]+)"))
-    issues = f"{_read_address(variables, 'GITHUB_API_URL')}/repos/{repository}/issues"
-    token = f"Bearer {_read_token(variables, 'GITHUB_TOKEN')}"
+    number = read_variable(variables, "GITHUB_REF", re.compile(r"refs/pull/([0-9]{1,20})/(?:merge|head)"))
+    repository = read_variable(
+        variables, "GITHUB_REPOSITORY", re.compile(r"([A-Za-z0-9_.-]+/[A-Za-z0-9_.-]+)")
+    )
+    issues = f"{read_address(variables, 'GITHUB_API_URL')}/repos/{repository}/issues"
     return Forge(
         comments=f"{issues}/{number}/comments",
         one=f"{issues}/comments",
@@ -123,23 +136,23 @@ def _find_github(variables: Mapping[str, str], author: str) -> Forge:
         order="",
         author=("user", "login"),
         account=author,
-        token={"Accept": "application/vnd.github+json", "Authorization": token},
+        access=find_access(variables, "GITHUB_TOKEN"),
         links=tuple(_link_github(variables, repository)),
     )
 
 
 def _link_github(variables: Mapping[str, str], repository: str) -> Iterator[tuple[str, str]]:
     server, number = variables.get("GITHUB_SERVER_URL", ""), variables.get("GITHUB_RUN_ID", "")
-    if _ADDRESS.fullmatch(server) and _NUMBER.fullmatch(number):
+    if ADDRESS.fullmatch(server) and NUMBER.fullmatch(number):
         run = f"{server}/{repository}/actions/runs/{number}"
         yield from (("run", run), ("report and its files", f"{run}#artifacts"))
 
 
 def _find_gitlab(variables: Mapping[str, str], report: Path) -> Forge:
-    number = re.compile(f"({_NUMBER.pattern})")
-    api = _read_address(variables, "CI_API_V4_URL")
-    project = _read(variables, "CI_MERGE_REQUEST_PROJECT_ID", number)
-    request = _read(variables, "CI_MERGE_REQUEST_IID", number)
+    number = re.compile(f"({NUMBER.pattern})")
+    api = read_address(variables, "CI_API_V4_URL")
+    project = read_variable(variables, "CI_MERGE_REQUEST_PROJECT_ID", number)
+    request = read_variable(variables, "CI_MERGE_REQUEST_IID", number)
     notes = f"{api}/projects/{project}/merge_requests/{request}/notes"
     return Forge(
         comments=notes,
@@ -148,7 +161,7 @@ def _find_gitlab(variables: Mapping[str, str], report: Path) -> Forge:
         order="sort=asc&",
         author=("author", "id"),
         account="",
-        token={"PRIVATE-TOKEN": _read_token(variables, "GATE_TOKEN")},
+        access=find_access(variables, "GATE_TOKEN"),
         links=tuple(_link_gitlab(variables, report)),
         who=f"{api}/user",
     )
@@ -159,13 +172,13 @@ def _link_gitlab(variables: Mapping[str, str], report: Path) -> Iterator[tuple[s
     server, pipeline, project = (
         variables.get(name, "") for name in ("CI_SERVER_URL", "CI_PIPELINE_URL", "CI_PROJECT_URL")
     )
-    if not _ADDRESS.fullmatch(server):
+    if not ADDRESS.fullmatch(server):
         return
-    if _ADDRESS.fullmatch(pipeline) and pipeline.startswith(f"{server}/"):
+    if ADDRESS.fullmatch(pipeline) and pipeline.startswith(f"{server}/"):
         yield "pipeline", pipeline
     folder = report if report.suffix != ".md" else report.parent
     number = _read_number(folder / "job")
-    if number and _ADDRESS.fullmatch(project) and project.startswith(f"{server}/"):
+    if number and ADDRESS.fullmatch(project) and project.startswith(f"{server}/"):
         job = f"{project}/-/jobs/{number}"
         yield from (("job", job), ("report and its files", f"{job}/artifacts/browse"))
         if (folder / "index.html").is_file() and re.fullmatch(r"[A-Za-z0-9_.-]+", folder.name):
@@ -179,27 +192,36 @@ def _read_number(path: Path) -> str:
             found = file.read(32).decode("ascii", "replace").strip()
     except OSError:
         return ""
-    return found if _NUMBER.fullmatch(found) else ""
+    return found if NUMBER.fullmatch(found) else ""
 
 
-def _read(variables: Mapping[str, str], name: str, pattern: re.Pattern[str]) -> str:
+def find_access(variables: Mapping[str, str], name: str) -> Access:
+    """The access that the token in a variable gives.
+
+    Raises:
+        CommentError: it is not set, or no token.
+    """
+    token = variables.get(name, "").strip()
+    if not token or not (token.isascii() and token.isprintable()):
+        raise CommentError(f"{name} is not set, or is no token")
+    if name == "GITHUB_TOKEN":
+        return Access({"Accept": "application/vnd.github+json", "Authorization": f"Bearer {token}"})
+    return Access({"PRIVATE-TOKEN": token}, variables.get("CI_SERVER_TLS_CA_FILE", ""))
+
+
+def read_variable(variables: Mapping[str, str], name: str, pattern: re.Pattern[str]) -> str:
+    """The group of a pattern in a variable of a job for a pull request, or a CommentError that names it."""
     found = pattern.fullmatch(variables.get(name, ""))
     if found is None:
         raise CommentError(f"{name} is not that of a job for a pull request")
     return found[1]
 
 
-def _read_address(variables: Mapping[str, str], name: str) -> str:
+def read_address(variables: Mapping[str, str], name: str) -> str:
+    """The address in a variable, without a slash at its end, or a CommentError that names it."""
     found = variables.get(name, "").rstrip("/")
-    if not _ADDRESS.fullmatch(found):
+    if not ADDRESS.fullmatch(found):
         raise CommentError(f"{name} is no address")
-    return found
-
-
-def _read_token(variables: Mapping[str, str], name: str) -> str:
-    found = variables.get(name, "").strip()
-    if not found or not (found.isascii() and found.isprintable()):
-        raise CommentError(f"{name} is not set, or is no token")
     return found
 
 
@@ -232,7 +254,7 @@ def read_report(path: Path, own: str = "") -> tuple[str, str]:
     except UnicodeDecodeError:
         raise CommentError(f"{found} is not UTF-8 text") from None
     last = ["", *text.splitlines()][-1]
-    if last != own if own else not _MARKER.fullmatch(last):
+    if last != own if own else not MARKER.fullmatch(last):
         raise CommentError(f"the last line of {found} is not {own or 'the marker of a gate'}")
     return text, last
 
@@ -255,20 +277,19 @@ class _StayHere(urllib.request.HTTPRedirectHandler):
         """Refuse, which makes the redirect an error."""
 
 
-def _ask(forge: Forge, method: str, url: str, content: Mapping[str, str] | None = None) -> Any:
+def ask(access: Access, method: str, url: str, content: Mapping[str, str] | None = None) -> Any:
     """Send a request to the API and return the response.
 
     Raises:
         CommentError: the forge refuses it, does not answer, or answers with something else.
     """
-    headers = {**forge.token, "Content-Type": "application/json", "User-Agent": "harness-gate"}
+    headers = {**access.token, "Content-Type": "application/json", "User-Agent": "harness-gate"}
     data = None if content is None else json.dumps(content).encode()
     request = urllib.request.Request(url, data, headers, method=method)  # noqa: S310 - checked: http, https
-    own = os.environ.get("CI_SERVER_TLS_CA_FILE", "")  # the certificates of a GitLab of one's own
     try:
         context = ssl.create_default_context()
-        if own:
-            context.load_verify_locations(own)
+        if access.certificates:
+            context.load_verify_locations(access.certificates)
         opener = urllib.request.build_opener(_StayHere, urllib.request.HTTPSHandler(context=context))
         with opener.open(request, timeout=60) as answer:
             return json.load(answer)
@@ -279,7 +300,7 @@ def _ask(forge: Forge, method: str, url: str, content: Mapping[str, str] | None 
             raise PassingError(
                 f"{method} returned {error.code}", float(after) if after.isdecimal() else None
             ) from None
-        raise CommentError(f"{method} returned {error.code}") from None
+        raise CommentError(f"{method} returned {error.code}", error.code) from None
     except ValueError:
         raise CommentError(f"{method} returned something else than JSON") from None
     except (OSError, http.client.HTTPException) as error:
@@ -296,13 +317,13 @@ def _is_ours(comment: Mapping[str, Any], forge: Forge, account: str | int, own: 
 
 def _find_comment(forge: Forge, own: str) -> int | None:
     """The id of the comment to update, None if there is none yet."""
-    account = _ask(forge, "GET", forge.who)["id"] if forge.who else forge.account
+    account = ask(forge.access, "GET", forge.who)["id"] if forge.who else forge.account
     number = 1
     while True:
-        address = f"{forge.comments}?{forge.order}per_page={_PAGE}&page={number}"
-        comments = _ask(forge, "GET", address)
+        address = f"{forge.comments}?{forge.order}per_page={PAGE}&page={number}"
+        comments = ask(forge.access, "GET", address)
         ours = [int(each["id"]) for each in comments if _is_ours(each, forge, account, own)]
-        if ours or len(comments) < _PAGE:
+        if ours or len(comments) < PAGE:
             return ours[0] if ours else None
         number += 1
 
@@ -313,35 +334,40 @@ def _write(forge: Forge, text: str, own: str) -> str:
     except (AttributeError, KeyError, TypeError):
         raise CommentError("GET returned something else than comments") from None
     if found is None:
-        _ask(forge, "POST", forge.comments, {"body": text})
+        ask(forge.access, "POST", forge.comments, {"body": text})
         return "the comment was created"
-    _ask(forge, forge.change, f"{forge.one}/{found}", {"body": text})
+    ask(forge.access, forge.change, f"{forge.one}/{found}", {"body": text})
     return "the comment was updated"
 
 
+def attempt(do: Callable[[], T], wait: Callable[[float], None] = time.sleep) -> T:
+    """Do something on a forge in up to three attempts; the last error is raised."""
+    for seconds in _WAITS:
+        try:
+            return do()
+        except PassingError as error:
+            wait(min(seconds if error.after is None else error.after, _LONGEST_WAIT))
+    return do()
+
+
 def keep_comment(forge: Forge, text: str, own: str, wait: Callable[[float], None] = time.sleep) -> str:
-    """Create the comment, or update the one with this marker, in up to three attempts; what was done.
+    """Create the comment, or update the one with this marker; what was done.
 
     Each attempt looks for the comment first, so that one whose answer was lost is not created twice.
 
     Raises:
         CommentError: the forge refuses, or does not answer.
     """
-    for seconds in _WAITS:
-        try:
-            return _write(forge, text, own)
-        except PassingError as error:
-            wait(min(seconds if error.after is None else error.after, _LONGEST_WAIT))
-    return _write(forge, text, own)
+    return attempt(lambda: _write(forge, text, own), wait)
 
 
-def post_report(report: Path, own: str, author: str = BOT) -> str:
+def post_report(report: Path, own: str, variables: Mapping[str, str], author: str = BOT) -> str:
     """Post the report of a gate with links to its run, and return what was done.
 
     Raises:
         CommentError: the report, the job or the forge does not allow it.
     """
-    forge = find_forge(os.environ, report, author)
+    forge = find_forge(variables, report, author)
     if forge is None:
         return NO_NOTE
     text, found = read_report(report, own)
@@ -360,7 +386,7 @@ def main(words: Sequence[str]) -> int:
     asked = parser.parse_args(words)
     try:
         own = make_marker(asked.matrix, asked.file, asked.extra, asked.group)
-        done = post_report(asked.report, own, asked.author)
+        done = post_report(asked.report, own, os.environ, asked.author)
     except CommentError as error:
         sys.stderr.write(f"{error}\n")
         return 1

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime
 import secrets
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import msgspec
@@ -18,6 +18,7 @@ from harness.records import (
     BASELINE,
     CANDIDATE,
     CULPRIT_SECONDS,
+    Acknowledgements,
     Cell,
     Expectation,
     Lock,
@@ -46,6 +47,7 @@ class GateOptions:
         budget: seconds for latency and memory; None for the budget of the matrix.
         quantities: globs over the quantities to measure; empty for all.
         culprit_budget: seconds for the search for the cause.
+        acknowledgements: those of the pull request.
     """
 
     latency: bool = True
@@ -54,6 +56,7 @@ class GateOptions:
     budget: float | None = None
     quantities: tuple[str, ...] = ()
     culprit_budget: float = CULPRIT_SECONDS
+    acknowledgements: Acknowledgements = field(default_factory=Acknowledgements)
 
 
 @dataclass(frozen=True)
@@ -107,6 +110,7 @@ async def prepare_gate(  # noqa: PLR0913 - one parameter an input
     comparison = await compare(upgrade, matrix, settings, Path.cwd())
     plan = await _make_plan(comparison, request, known)
     question = await _make_question(comparison, request, arguments, settings, notify)
+    question = msgspec.structs.replace(question, acknowledgements=options.acknowledgements)
     if options.latency and options.quantities:
         only = f"only quantities that match {', '.join(options.quantities)}"
         question = msgspec.structs.replace(question, notes=(only, *question.notes))

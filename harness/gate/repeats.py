@@ -81,9 +81,11 @@ async def repeat_new_cases(  # noqa: PLR0913 - one parameter an ingredient
             part = PartFolder(folder / REPEATS_FOLDER / str(number), plan.run)
             part.begin(plan)
             for arm in (CANDIDATE, BASELINE):
+                wait = f"repeat {number} of {REPEATS}, {arm}"
+                notify(Progress(cell="", stage="waiting", note=wait))
                 one = msgspec.structs.replace(plan, cells=(planned[arm],))
                 (result,) = await runner.run(one, part, before)
-                _log(notify, f"repeat {number} of {REPEATS}, {arm}: {_describe_end(result)}")
+                _log(notify, f"{wait}: {_describe_end(result)}")
             part.finish()
     return confirm_from_files(run, folder, accept_known=accept_known)
 

@@ -19,6 +19,7 @@ from harness.gate.cause.symptoms import find_symptoms, keep_cause
 from harness.gate.measuring import SpeedDecisions, decide_from_blocks, measure_speed
 from harness.gate.prepare import PreparedGate, runs_nothing
 from harness.gate.repeats import confirm_from_files, repeat_new_cases
+from harness.judge.acknowledgement import accept_nothing, decide_acknowledged, without_quantities
 from harness.judge.confirmation import REPEATS
 from harness.judge.gate_verdict import decide, refuse
 from harness.records import (
@@ -69,9 +70,11 @@ def write_gate(  # noqa: PLR0913 - one parameter a part of the gate
     Raises:
         OSError: a file cannot be written.
     """
-    decision = decide(
+    decision = decide_acknowledged(
         run.judgement,
         speed,
+        question,
+        culprit,
         accept_known=accept_known,
         confirmations=confirmations,
         checks=load_checks(),
@@ -140,11 +143,10 @@ def write_gate_without_run(
 
 def _decide_without_run(plan: Plan, question: Question, folder: Path, render: Render) -> Gate:
     reason = plan.cells[-1].lock.reason
-    if reason:
-        gate = _make_gate(plan, question, refuse(reason))
-    else:
-        equal = _make_gate(plan, question, Decision(verdict="pass", sentence=EQUAL))
-        gate = msgspec.structs.replace(equal, judged=())
+    decision = refuse(reason) if reason else Decision(verdict="pass", sentence=EQUAL)
+    gate = _make_gate(plan, question, accept_nothing(decision, question))
+    if not reason:
+        gate = msgspec.structs.replace(gate, judged=())
     _write_files(gate, None, folder, render)
     return gate
 
@@ -250,6 +252,7 @@ async def run_gate(
     )
     if quantities and _can_be_timed(decide(run.judgement, accept_known=True)):
         known = write(speed=planned_speed)  # correctness is kept even if measuring fails
+        notify(Progress(cell="", stage="waiting", note="environments and models for latency"))
         try:
             speed = await measure_speed(
                 plan, request, quantities, settings, notify, budget=budget, folder=folder
@@ -275,12 +278,13 @@ def _can_be_timed(decision: Decision) -> bool:
 
 
 def _request_cause(prepared: PreparedGate, run: Run, gate: Gate) -> CauseRequest:
-    """The input of the search for the cause."""
+    """The input of the search for the cause, of what nobody has accepted."""
+    accepted = frozenset(name for each in gate.decision.acknowledged for name in each.quantities)
     return CauseRequest(
         comparison=prepared.comparison,
         diff=prepared.question.diff,
         plan=prepared.plan,
         decision=gate.decision,
         findings=run.judgement.findings,
-        speed=gate.speed,
+        speed=without_quantities(gate.speed, accepted),
     )

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from harness.judge.outcomes import MEASURED, is_red
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Collection, Mapping
 
     from harness.records import Finding, Judgement
 
@@ -30,6 +30,12 @@ class CaseLists:
     was_red: tuple[Finding, ...]
     known: tuple[Finding, ...]
     unchecked: tuple[Finding, ...]
+
+    def without(self, accepted: Collection[str]) -> CaseLists:
+        """The lists without new and known cases that were accepted."""
+        new = tuple(each for each in self.new if each.check not in accepted)
+        known = tuple(each for each in self.known if each.check not in accepted)
+        return CaseLists(new, self.was_red, known, self.unchecked)
 
 
 def classify_cases(before: Findings, after: Findings, *, died: bool) -> CaseLists:

@@ -23,7 +23,7 @@ from harness.judge.gate_cases import (
     is_gone,
 )
 from harness.judge.outcomes import MEASURED, is_red
-from harness.judge.red_cases import describe_first, generalize, sort_by_layer
+from harness.judge.red_cases import describe_first, describe_red, generalize, sort_by_layer
 from harness.records import (
     BASELINE,
     CANDIDATE,
@@ -132,13 +132,14 @@ def _describe_unclear(outcome: QuantityOutcome, unclear: Sequence[QuantityDecisi
 _RAN = {"ok", "failed"}
 
 
-def decide(
+def decide(  # noqa: PLR0913 - one parameter an ingredient
     judgement: Judgement,
     speed: Speed | None = None,
     *,
     accept_known: bool = False,
     confirmations: tuple[Confirmation, ...] = (),
     checks: Sequence[Check] = (),
+    accepted_cases: frozenset[str] = frozenset(),
 ) -> Decision:
     """Decide a gate from its judged cells ``baseline`` and ``candidate``; an absent cell is missing.
 
@@ -148,6 +149,7 @@ def decide(
         accept_known: known divergences, and skipped checks, of the candidate alone do not fail the gate.
         confirmations: of the newly red cases; cases without one count as they are.
         checks: the catalogue, for the answers that rest on cases that are not confirmed.
+        accepted_cases: newly red cases that people accepted; the decision is on all others.
     """
     before, after = collect_findings(judgement, BASELINE), collect_findings(judgement, CANDIDATE)
     cells = {cell.cell: cell for cell in judgement.cells}
@@ -156,15 +158,19 @@ def decide(
         candidate = soften_answers(candidate, after, confirmations, checks)
     every = classify_cases(before, after, died=candidate is None or candidate.status not in _RAN)
     lists, unconfirmed = split_unconfirmed(every, confirmations)
+    lists = lists.without(accepted_cases)
     if _is_complete(old, before) and old is not None:
         conclusion = _compare_cells(candidate, old, after, lists.new, confirmations)
+        if accepted_cases and candidate is not None:
+            conclusion = _reject_red_cell(conclusion, candidate, after)
     else:
         conclusion = _decide_without_baseline(old, before, after)
     conclusion = _reject_without_pass(conclusion, before, after)
     if conclusion[0] == "pass":
         objection = _find_objection(lists, unconfirmed, confirmations, before, accept_known=accept_known)
         conclusion = objection or _reject_unanswered(old, candidate) or conclusion
-    verdict, sentence, because = _name_pass(add_speed(conclusion, speed), lists, before, after)
+    others = {case: each for case, each in after.items() if case not in accepted_cases}
+    verdict, sentence, because = _name_pass(add_speed(conclusion, speed), lists, before, others)
     return Decision(
         verdict=verdict,
         sentence=sentence,
@@ -191,6 +197,14 @@ def _name_pass(conclusion: Conclusion, lists: CaseLists, before: Findings, after
     parts = (_describe_pass(after, lists), _describe_uncompared(before.values()), sentence)
     failing = any(is_red(each.outcome) for each in lists.was_red)
     return "failing, nothing new" if failing else verdict, "; ".join(filter(None, parts)), because
+
+
+def _reject_red_cell(conclusion: Conclusion, candidate: CellVerdict, after: Findings) -> Conclusion:
+    """Reject a candidate that is red for another reason than its cases, which alone can be accepted."""
+    by_cases = describe_red([each for each in after.values() if is_red(each.outcome)])
+    if conclusion[0] != "pass" or not candidate.red or candidate.reason == by_cases:
+        return conclusion
+    return "regressed", "The candidate is red for more than its cases", candidate.reason
 
 
 def _reject_without_pass(conclusion: Conclusion, before: Findings, after: Findings) -> Conclusion:

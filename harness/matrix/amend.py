@@ -1,12 +1,15 @@
-"""Add keys to a matrix file without changing anything else in it."""
+"""Add keys or replace versions in a matrix file without changing anything else in it."""
 
 from __future__ import annotations
 
 import json
 import re
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+
+import tomlkit
+from tomlkit.items import Array
 
 from harness.errors import UsageError
 from harness.files import write_whole
@@ -60,3 +63,32 @@ def _insert(text: str, table: str, keys: Mapping[str, str]) -> str | None:
         lines[last] += "\n"
     added = (f"{key} = {json.dumps(value)}\n" for key, value in keys.items())
     return "".join((*lines[: last + 1], *added, *lines[last + 1 :]))
+
+
+def replace_versions(text: str, versions: Mapping[str, Sequence[str]]) -> str:
+    """The text of a matrix with other versions (ascending) of some axes; all else stays, comments included.
+
+    Raises:
+        ValueError: the result would differ by more than these versions, as the text has an unusual form.
+    """
+    document = tomlkit.parse(text)
+    wanted = tomllib.loads(text)
+    for axis, chosen in versions.items():
+        _change(document["axes"][axis], chosen)
+        wanted["axes"][axis] = list(chosen)
+    after = tomlkit.dumps(document)
+    if tomllib.loads(after) != wanted:
+        raise ValueError("the file has an unusual form")
+    return after
+
+
+def _change(array: Array, wanted: Sequence[str]) -> None:
+    """Make an array equal to the wanted texts; elements that stay keep their lines and comments."""
+    kept = [text for text in array.unwrap() if text in wanted]
+    in_order = kept == [text for text in wanted if text in kept]
+    for at in reversed(range(len(array))):
+        if not in_order or array[at] not in wanted:
+            del array[at]
+    for at, text in enumerate(wanted):
+        if at == len(array) or array[at] != text:
+            array.insert(at, text)

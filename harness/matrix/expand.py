@@ -154,7 +154,7 @@ def _is_excluded(row: Row, excluded: Iterable[Mapping[str, Sequence[str]]]) -> b
 def _covering(document: Mapping[str, Any], file: str, array: Sequence[Row]) -> list[Row]:
     """The rows of the array and the baseline; an include row replaces the same row of the array."""
     axes: Mapping[str, Sequence[str]] = document.get("axes", {})
-    _refuse_empty(axes, file)
+    _refuse_empty(document, file)
     excluded = excluded_versions(document)
     for number, versions in enumerate(excluded):
         if not versions or not all(versions.values()):
@@ -216,16 +216,18 @@ def _refuse_unmatched(document: Mapping[str, Any], file: str, number: int) -> No
     raise UsageError(f"{file}: exclude[{number}] ({terms}) matches no cell; correct or delete it")
 
 
-def _refuse_empty(axes: Mapping[str, Sequence[str]], file: str) -> None:
-    for name, versions in axes.items():
+def _refuse_empty(document: Mapping[str, Any], file: str) -> None:
+    for name, versions in document.get("axes", {}).items():
         if not versions:
-            raise UsageError(f"{file}: axes.{name} has no versions; list at least one, or delete the axis")
+            ruled = name in document.get("select", {})
+            remedy = "run `harness matrix update`" if ruled else "list at least one, or delete the axis"
+            raise UsageError(f"{file}: axes.{name} has no versions; {remedy}")
 
 
 def _axes(document: Mapping[str, Any], file: str, max_cells: int) -> Mapping[str, Sequence[str]]:
     """The axes, after checking that each has versions and that their product is within the limits."""
     axes: Mapping[str, Sequence[str]] = document.get("axes", {})
-    _refuse_empty(axes, file)
+    _refuse_empty(document, file)
     combinations = 1
     for versions in axes.values():
         combinations = min(combinations * len(versions), max_cells * MAX_EXPANDED + 1)

@@ -14,6 +14,7 @@ from harness.files import fault_below
 from harness.input_files import input_fault
 from harness.matrix.expand import ROW_NOTES, axis_names, cell_id
 from harness.matrix.requirement import is_exact, parse_requirement, specifier_fault, version_fault
+from harness.matrix.rules import rule_faults
 from harness.matrix.schema import (
     FIRST_DAY,
     LAST_DAY,
@@ -36,6 +37,7 @@ def faults_of(file: MatrixFile, folder: Path) -> Iterator[str]:
     """The faults that can be found before expansion; paths are relative to ``folder``."""
     yield from _name_faults(file)
     yield from _axis_faults(file)
+    yield from rule_faults(file)
     yield from _row_faults(file)
     yield from _exclude_faults(file)
     yield from _specifier_faults(file)

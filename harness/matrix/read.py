@@ -30,10 +30,20 @@ def describe_sweep() -> str:
     return "nox -s compat" if in_checkout() else "harness sweep"
 
 
+def _from_here(path: Path) -> Path:
+    here = Path.cwd()
+    return path.relative_to(here) if path.is_relative_to(here) else path
+
+
+def describe_update(matrix: Path) -> str:
+    """The command that writes the versions that the rules of this matrix select."""
+    front = "nox -s matrix -- update" if in_checkout() else "harness matrix update"
+    return f"{front} --matrix {shlex.quote(str(_from_here(matrix)))}"
+
+
 def describe_lock(matrix: Path) -> str:
     """The command that locks the matrix in this file again."""
-    here = Path.cwd()
-    shown = matrix.relative_to(here) if matrix.is_relative_to(here) else matrix
+    shown = _from_here(matrix)
     if not in_checkout():
         return f"harness lock --matrix {shlex.quote(str(shown))}"
     return "nox -s lock" if shown.parent == MATRICES else f"nox -s lock -- --matrix {shlex.quote(str(shown))}"
@@ -71,19 +81,49 @@ def read_matrix(path: Path, *, max_cells: int = MAX_CELLS, array: bool = True) -
         ArrayError: its covering array is missing, or of another matrix; the message names the command.
     """
     _refuse_missing(path)
-    document = read_toml(path)
+    return build_matrix(read_toml(path), path, max_cells=max_cells, array=array)
+
+
+def read_matrix_file(path: Path) -> MatrixFile:
+    """A matrix before expansion, whose axes may have no versions yet.
+
+    Raises:
+        UsageError: the file is missing, or has a fault that shows before expansion.
+    """
+    _refuse_missing(path)
+    return _validate(read_toml(path), path)
+
+
+def build_matrix(
+    document: dict[str, Any], path: Path, *, max_cells: int = MAX_CELLS, array: bool = True
+) -> Matrix:
+    """The matrix in a document of the file ``path``, as ``read_matrix``.
+
+    Raises:
+        UsageError: as ``read_matrix``.
+    """
+    file = _validate(document, path)
+    found = _read_array(document, _place(path)) if array and file.cover is not None else []
+    rows = _rows(file, document, path, max_cells, found)
+    refuse(path, faults_of_rows(file, rows))
+    fields = {field.name: getattr(file, field.name) for field in msgspec.structs.fields(file)}
+    return Matrix(**fields, path=_place(path).resolve(), rows=rows)
+
+
+def _validate(document: dict[str, Any], path: Path) -> MatrixFile:
     file = convert(document, MatrixFile, path)
-    place = Path.cwd() / "matrix.toml" if is_descriptor(path) else path
+    place = _place(path)
     if len(place.stem.encode()) > MAX_ID or not place.stem.isprintable():
         raise UsageError(
             f"{path}: the name of a matrix is limited to {MAX_ID} printable characters; rename it"
         )
     refuse(path, faults_of(file, place.parent))
-    found = _read_array(document, place) if array and file.cover is not None else []
-    rows = _rows(file, document, path, max_cells, found)
-    refuse(path, faults_of_rows(file, rows))
-    fields = {field.name: getattr(file, field.name) for field in msgspec.structs.fields(file)}
-    return Matrix(**fields, path=place.resolve(), rows=rows)
+    return file
+
+
+def _place(path: Path) -> Path:
+    """Where the matrix of a file counts as; that of a pipe is in the working directory."""
+    return Path.cwd() / "matrix.toml" if is_descriptor(path) else path
 
 
 def _refuse_missing(path: Path) -> None:

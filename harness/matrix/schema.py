@@ -243,6 +243,38 @@ class Stored(Table, frozen=True, kw_only=True):
     texts: FilePath | None = None
 
 
+Age = Annotated[
+    str,
+    msgspec.Meta(
+        pattern=r"\A[1-9][0-9]{0,2} (day|week|month|year)s?\Z",
+        description='an age such as "24 months" or "7 days"',
+    ),
+]
+
+
+class Rule(Table, frozen=True, kw_only=True):
+    """Which releases belong to an axis; ``harness matrix update`` writes their versions into the axis.
+
+    ``select`` takes the newest release of each minor or major, or every release; ``last`` keeps the newest of
+    these, ``support`` those whose minor was first released within this age (SPEC 0). ``latest``, ``oldest``
+    (by the lower bounds of what is under test), ``prereleases`` and ``nightly`` add one release each.
+    ``since`` and ``cooldown`` bound all but the nightly one.
+    """
+
+    select: Literal["minors", "majors", "all"] | None = None
+    since: VersionText | None = None
+    last: (
+        Annotated[int, msgspec.Meta(ge=1, le=MAX_VERSIONS, description=f"a number from 1 to {MAX_VERSIONS}")]
+        | None
+    ) = None
+    support: Age | None = None
+    latest: bool = False
+    oldest: bool = False
+    prereleases: bool = False
+    nightly: bool = False
+    cooldown: Age | None = None
+
+
 class MatrixFile(Table, frozen=True, kw_only=True):
     """A matrix file, before expansion."""
 
@@ -252,6 +284,9 @@ class MatrixFile(Table, frozen=True, kw_only=True):
     cover: Literal[2, 3] | None = None
     axes: Annotated[
         dict[str, Versions], msgspec.Meta(max_length=MAX_AXES, description=f"at most {MAX_AXES} axes")
+    ] = {}
+    select: Annotated[
+        dict[str, Rule], msgspec.Meta(max_length=MAX_AXES, description=f"at most {MAX_AXES} rules")
     ] = {}
     baseline: dict[str, VersionText] = {}
     pins: Annotated[

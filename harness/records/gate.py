@@ -75,11 +75,42 @@ class FurtherChanges(Record, frozen=True, kw_only=True):
     calls: int = 0
 
 
+class Acknowledgement(Record, frozen=True, kw_only=True):
+    """A line ``harness: accept QUESTION SUBJECT because REASON`` in a pull request that counts.
+
+    ``subject`` is a package, a quantity of latency or memory, a check or a case.
+    """
+
+    question: str
+    subject: str
+    reason: str
+    author: str
+    link: str = ""
+
+
+class Disregarded(Record, frozen=True, kw_only=True):
+    """A line that looks like an acknowledgement and does not count; empty if the lines were not read."""
+
+    line: str
+    why: str
+    author: str = ""
+    link: str = ""
+
+
+class Acknowledgements(Record, frozen=True, kw_only=True):
+    """The acknowledgements of a pull request, as ``harness acknowledged`` writes them."""
+
+    schema: int = SCHEMA
+    counted: tuple[Acknowledgement, ...] = ()
+    disregarded: tuple[Disregarded, ...] = ()
+
+
 class Question(Record, frozen=True, kw_only=True):
     """The question of a gate: two environments, their difference, and the command that repeats it.
 
     ``baseline`` and ``candidate`` name the origins of the environments, ``notes`` what the user should know
     about them. ``command`` comes before the ``arguments``: through nox in a checkout of the harness.
+    ``acknowledgements`` are those of the pull request when the gate began.
     """
 
     baseline: str
@@ -93,6 +124,7 @@ class Question(Record, frozen=True, kw_only=True):
     further: FurtherChanges | None = msgspec.field(
         default=None, name="way_out"
     )  # upgrades that give a solution
+    acknowledgements: Acknowledgements = Acknowledgements()
 
 
 # Latency and memory: quantities, blocks, decisions
@@ -294,6 +326,15 @@ class Confirmation(Record, frozen=True, kw_only=True):
     because: str = ""
 
 
+class Acknowledged(Record, frozen=True, kw_only=True):
+    """What an acknowledgement accepts: findings, and ids of regressed quantities; else why nothing."""
+
+    acknowledgement: Acknowledgement
+    findings: tuple[Finding, ...] = ()
+    quantities: tuple[str, ...] = ()
+    unmatched: str = ""
+
+
 class Decision(Record, frozen=True, kw_only=True):
     """The decision of a gate, with the findings of the candidate on correctness.
 
@@ -303,7 +344,8 @@ class Decision(Record, frozen=True, kw_only=True):
     the gate too, unless ``accepted``. ``unchecked`` cases ran in the baseline and are skipped in the
     candidate. ``notes`` are recorded behaviours that differ, ``limits`` those of the candidate.
     ``confirmations`` are those of new and known findings, one each; ``unconfirmed`` are the findings that are
-    neither ``new`` nor ``known``, because they are flaky or were not run again.
+    neither ``new`` nor ``known``, because they are flaky or were not run again. ``acknowledged`` are findings
+    that people accepted in the pull request, which are neither ``new`` nor ``known`` any more.
     """
 
     verdict: Verdict
@@ -320,6 +362,7 @@ class Decision(Record, frozen=True, kw_only=True):
     limits: tuple[Finding, ...] = ()
     confirmations: tuple[Confirmation, ...] = ()
     unconfirmed: tuple[Finding, ...] = ()
+    acknowledged: tuple[Acknowledged, ...] = ()
 
 
 class Gate(Record, frozen=True, kw_only=True):

@@ -189,7 +189,7 @@ def _lock(line: CellLine) -> str:
 FINAL: frozenset[str] = frozenset({*get_args(CellStatus), "reused"})
 """Final stages of a cell."""
 
-WAITING = frozenset({"", "planned", "waiting", "queued"})
+WAITING = frozenset({"", "resolved", "planned", "waiting", "queued"})
 """Stages before a cell starts."""
 
 CHECKED = FINAL | {"waiting", "latency"}
@@ -289,6 +289,28 @@ class BoardState:
         share = min(shares, default=0.0)
         since = max(self.checked.values(), default=self.started)
         return (now - since) * (1 - share) / share if share else None
+
+
+def describe_wait(state: BoardState, progress: Progress) -> tuple[str, str]:
+    """What is waited for after a progress report, and how far it is.
+
+    That is the longest running cell, of the planned ones if there is a plan, or else what the report names.
+    """
+    if busy := find_busy(state):
+        first = state.reported[busy[0]]
+        more = f"and {len(busy) - 1} more" if len(busy) > 1 else ""
+        what = f"{first.cell} {describe_stage(first.stage)}"
+        return what, ", ".join(filter(None, [_how_far(first), more]))
+    if not progress.cell:
+        return progress.note, ""
+    if progress.stage in FINAL | WAITING:
+        return "the next step", ""
+    return f"{progress.cell} {progress.stage}", _how_far(progress)
+
+
+def find_busy(state: BoardState) -> tuple[str, ...]:
+    """Active cells, the longest running first; only planned ones if there is a plan."""
+    return tuple(cell for cell in state.active if not state.cells or cell in state.cells)
 
 
 def describe_stage(stage: str) -> str:

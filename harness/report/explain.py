@@ -5,11 +5,11 @@ from __future__ import annotations
 import difflib
 import re
 import textwrap
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from harness.cell.interface import QUESTIONS, Check
+from harness.cell.interface import QUESTIONS, Check, load_checks
 
 ON = {
     "subject": "the service under test",
@@ -21,6 +21,8 @@ SEVERITIES = {
     "limits": "a failure is a limit, with its margin to the embeddings, unless the matrix is strict",
     "notes": "a failure is a note, which is never red",
 }
+
+_BOUNDS = {"max": "at most", "min": "at least", "equal": "exactly"}
 
 _NAMED = 20
 """Subjects that a message lists at most."""
@@ -88,9 +90,29 @@ def explain_check(check: Check) -> Explanation:
         (
             f"{check.title}.",
             f"{answers}{cases}It runs on {ON[check.on]}; {SEVERITIES[check.severity]}.",
+            describe_bound(check),
             f"If it fails: {check.advice}",
         ),
     )
+
+
+def describe_bound(check: Check) -> str:
+    """Describe what a check allows, for each value of a case that has a limit of its own."""
+    bounds = dict(check.bounds)
+    parts: list[str] = []
+    for case, limit in check.limits:
+        factor, _, name = str(limit).rpartition(" ")
+        amount = f"{limit:g}" if not isinstance(limit, str) else f"the tolerance {name}"
+        times = f"{factor} times " if factor else ""
+        where = f" ({case})" if case != "else" else " (otherwise)" if parts else ""
+        parts.append(f"{_BOUNDS[bounds.get(case, bounds['else'])]} {times}{amount}{where}")
+    return f"Allowed: {', '.join(parts)}." if parts else "It records a value, and has no tolerance."
+
+
+def explain_named(cases: Iterable[str]) -> dict[str, Explanation]:
+    """The explanations of the checks of these cases by their ids, in the order of the catalogue."""
+    named = {case.partition("/")[0] for case in cases}
+    return {check.id: explain_check(check) for check in load_checks() if check.id in named}
 
 
 def explain_table(document: str, heading: str, kind: str) -> Iterator[Explanation]:
@@ -114,7 +136,7 @@ def _cells(row: str) -> list[str]:
     return [cell.strip().replace("`", "") for cell in row.strip().strip("|").split("|")]
 
 
-_SECTION = re.compile(r"^\[+(?P<name>[\w-]+)\]+\s*(?:#\s*(?P<what>.*))?$")
+_SECTION = re.compile(r"^\[+(?P<name>[\w.-]+)\]+\s*(?:#\s*(?P<what>.*))?$")
 _KEY = re.compile(r"^(?P<name>[\w-]+) = (?P<example>.*?)(?:\s+# (?P<what>.*))?$")
 
 
@@ -129,7 +151,8 @@ def explain_keys(document: str) -> Iterator[Explanation]:
         elif key := _KEY.match(line):
             names = (f"{table}.{key['name']}", key["name"]) if table else (key["name"],)
             where = f"key in [{table}] of a matrix" if table else "key of a matrix"
-            what = (key["what"] or "").capitalize()
+            what = key["what"] or ""
+            what = what[:1].upper() + what[1:]  # names of variables stay as they are
             yield Explanation(
                 names, where, tuple(filter(None, (what, f"Example: {key['name']} = {key['example']}")))
             )

@@ -238,9 +238,11 @@ class _Writer:
         """Count the cases, and name the option that shows the known ones."""
         outcomes = Counter(each.outcome for each in self._run.judgement.findings)
         known = outcomes["xfail"] + outcomes["limit"] + outcomes["note"]
+        missing = outcomes.pop("missing", 0)  # those of a cell that did not start, expected or not
         red = sum(count for outcome, count in outcomes.items() if is_red(outcome))
         parts = [f"{outcomes['pass']} cases pass", f"{known} known or noted (-v shows them)" if known else ""]
-        parts += [f"{red} red" if red else "", describe_skipped(self._run)]
+        parts += [f"{red} red" if red else "", f"{missing} not run" if missing else ""]
+        parts += [describe_skipped(self._run)]
         reused = count_verdicts(self._run)["reused"]
         parts += [f"{reused} of {len(self._run.judgement.cells)} cells reused" if reused else ""]
         spent = self._run.seconds.get("total", sum(self._run.seconds.values()))

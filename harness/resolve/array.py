@@ -39,18 +39,24 @@ class MadeArray(msgspec.Struct, frozen=True):
 
 
 async def make_array(
-    matrix: Matrix, settings: IndexSettings, *, jobs: int = 3, notify: Notify = discard
+    matrix: Matrix,
+    settings: IndexSettings,
+    *,
+    jobs: int = 3,
+    notify: Notify = discard,
+    keep: bool = False,
 ) -> MadeArray:
     """The covering array of a matrix that was read without one.
 
     Rows of the array so far are kept if they have a solution and a combination of their own. An array of
-    another platform stays as it is, unless the matrix has changed.
+    another platform, or any with ``keep``, stays as it is unless the matrix has changed.
 
     Raises:
         UsageError, MachineError: as ``resolve_all``, or nothing has a solution.
     """
     earlier = _read_earlier(matrix)
-    if earlier is not None and earlier.platform != platform_tag() and _is_current(earlier, matrix):
+    stays = earlier is not None and (keep or earlier.platform != platform_tag())
+    if earlier is not None and stays and _is_current(earlier, matrix):
         rows = [dict(zip(matrix.axes, row, strict=True)) for row in earlier.rows]
         return MadeArray(earlier, _with_rows(matrix, rows), {})
     first = MatrixRow(versions={axis: versions[0] for axis, versions in matrix.axes.items()})

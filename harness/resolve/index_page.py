@@ -1,4 +1,4 @@
-"""Request one project page from an index, and decide whether the response is that of a package index."""
+"""Request a project page from an index, and decide whether the response is that of a package index."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def find_fault(answer: Answer, project: str | None) -> str:
     files of any project. "No such project" is a valid response.
     """
     if answer.status in _ABSENT and project is not None:
-        asks = any(_asks_for_password(tag) for tag in _tags(_text(answer)))
+        asks = any(_asks_for_password(tag) for tag in _tags(read_text(answer)))
         return f"status {answer.status} with a login page" if asks else ""
     if answer.status != HTTPStatus.OK:
         advice = ": credentials are missing or not accepted" if answer.status in _REFUSED else ""
@@ -65,7 +65,7 @@ def find_fault(answer: Answer, project: str | None) -> str:
     if kind.startswith(_SIMPLE) and kind.endswith("+json"):
         return _fault_of_json(answer)
     if kind in _HTML or kind.startswith(_SIMPLE):
-        return _fault_of_html(_text(answer), project)
+        return _fault_of_html(read_text(answer), project)
     shown = f"of the type {kind[:60]!r}" if kind else "without a type"
     return f"content {shown} instead of a project page (PEP 503 HTML or PEP 691 JSON)"
 
@@ -94,7 +94,7 @@ def _fault_of_html(text: str, project: str | None) -> str:
     return "an HTML page without a list of files (PEP 503), such as a login page"
 
 
-def _text(answer: Answer) -> str:
+def read_text(answer: Answer) -> str:
     """The body as text; an unknown or wrong charset damages characters, but no tags."""
     named = re.search(r"charset\s*=\s*[\"']?([\w.:-]{1,40})", answer.content_type, re.IGNORECASE)
     with contextlib.suppress(LookupError, ValueError):
@@ -148,19 +148,32 @@ def find_fault_of(place: Place, project: str, settings: IndexSettings, limit: fl
     Raises:
         TimeoutError: it accepted a connection and sent no complete response.
     """
+    return fetch_page(place, project, settings, limit)[1]
+
+
+def fetch_page(
+    place: Place, project: str, settings: IndexSettings, limit: float, most: int = MOST_BYTES
+) -> tuple[Answer | None, str]:
+    """The response of a place, at most ``most`` bytes of it, and why it is no valid page. Blocks.
+
+    Raises:
+        TimeoutError: it accepted a connection and sent no complete response in ``limit`` seconds.
+    """
     try:
-        answer, redirected = _fetch(place, project, settings, 0.9 * limit)
+        answer, redirected = _fetch(place, project, settings, 0.9 * limit, most)
     except _FAULTS as error:
         chain = tuple(_causes(error))
         if any(isinstance(each, _SILENT) for each in chain):
             raise TimeoutError from error
-        return _describe_failure(error, chain)
+        return None, _describe_failure(error, chain)
     fault = find_fault(answer, project if place.kind == "index" else None)
     where = f" (after a redirect to {redirected})" if redirected else ""
-    return f"it answered with {fault}{where}" if fault else ""
+    return answer, f"it answered with {fault}{where}" if fault else ""
 
 
-def _fetch(place: Place, project: str, settings: IndexSettings, seconds: float) -> tuple[Answer, str]:
+def _fetch(
+    place: Place, project: str, settings: IndexSettings, seconds: float, most: int
+) -> tuple[Answer, str]:
     """The response, and its host if a redirect led to another page."""
     url = _page(place.url, project) if place.kind == "index" else place.url
     until = time.monotonic() + seconds
@@ -181,7 +194,7 @@ def _fetch(place: Place, project: str, settings: IndexSettings, seconds: float) 
             stream=True,
         )
         with response:
-            body, whole = _read(response, until)
+            body, whole = _read(response, until, most)
             answer = Answer(
                 status=response.status_code,
                 content_type=response.headers.get("Content-Type", ""),
@@ -192,13 +205,13 @@ def _fetch(place: Place, project: str, settings: IndexSettings, seconds: float) 
             return answer, urlsplit(response.url).netloc.rpartition("@")[2] if moved else ""
 
 
-def _read(response: requests.Response, until: float) -> tuple[bytes, bool]:
+def _read(response: requests.Response, until: float, most: int) -> tuple[bytes, bool]:
     """The beginning of a body, decompressed, and whether it is complete."""
     body = bytearray()
     for piece in response.iter_content(4096):
         body += piece
-        if len(body) > MOST_BYTES or time.monotonic() > until:
-            return bytes(body[:MOST_BYTES]), False
+        if len(body) > most or time.monotonic() > until:
+            return bytes(body[:most]), False
     return bytes(body), True
 
 

@@ -32,6 +32,8 @@ LIMIT_SECONDS = 15.0
 With 5 s a healthy index was refused on a machine whose cores were all busy.
 """
 
+ADVICE = "check its address, credentials, proxy and certificates (`pip config list`, UV_* variables)"
+
 _ONLY_THIS = (
     "UV_DEFAULT_INDEX",
     "UV_INDEX_URL",
@@ -69,16 +71,16 @@ async def check_indexes(
     project = canonicalize_name(names[0])
     places = await list_places(settings)
     faults = await asyncio.gather(*(_ask(place, project, settings, limit) for place in places))
-    messages = [
-        f"the {'package index' if place.kind == 'index' else 'page of find-links'} {place.shown} "
-        f"cannot be used: {fault}"
-        for place, fault in zip(places, faults, strict=True)
-        if fault
-    ]
+    messages = [describe_fault(place, fault) for place, fault in zip(places, faults, strict=True) if fault]
     if messages:
-        advice = "check its address, credentials, proxy and certificates (`pip config list`, UV_* variables)"
-        raise IndexUnavailableError("\n".join([*messages, advice]))
+        raise IndexUnavailableError("\n".join([*messages, ADVICE]))
     return msgspec.structs.replace(settings, answered=True)
+
+
+def describe_fault(place: Place, fault: str) -> str:
+    """The sentence on a place that cannot be used; it is named by its host."""
+    kind = "package index" if place.kind == "index" else "page of find-links"
+    return f"the {kind} {place.shown} cannot be used: {fault}"
 
 
 async def list_places(settings: IndexSettings) -> tuple[Place, ...]:
@@ -128,13 +130,13 @@ async def _ask(place: Place, project: str, settings: IndexSettings, limit: float
     from harness.resolve.index_page import find_fault_of  # noqa: PLC0415 - requests costs every command 0.1 s
 
     try:
-        fault = await _in_thread(lambda: find_fault_of(place, project, settings, limit), limit)
+        fault = await in_thread(lambda: find_fault_of(place, project, settings, limit), limit)
     except TimeoutError:
         return f"no complete answer within {limit:g} s"  # uv would not get one either
     return fault if fault and not await _uv_can_use(place, project, settings, limit) else ""
 
 
-async def _in_thread(work: Callable[[], T], limit: float) -> T:
+async def in_thread(work: Callable[[], T], limit: float) -> T:
     """The result of a thread that is abandoned after ``limit`` seconds, or on cancellation.
 
     A blocking read of a socket cannot be interrupted, and a server that sends single bytes keeps it within

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Literal
 
 import msgspec
+from packaging.version import Version
 
 from harness.errors import UsageError
 from harness.files import write_whole
@@ -82,32 +83,40 @@ class LockFinding(msgspec.Struct, frozen=True):
 
 
 async def lock_matrix(
-    matrix: Matrix, settings: IndexSettings, *, jobs: int = 3, notify: Notify = discard
+    matrix: Matrix,
+    settings: IndexSettings,
+    *,
+    jobs: int = 3,
+    notify: Notify = discard,
+    keep: bool = False,
 ) -> tuple[LockFileChange, ...]:
     """Resolve every cell of a matrix and write its locks for the running platform.
 
-    Nothing is written before every cell is resolved; lock files of removed cells are deleted. The covering
-    array of a matrix that was read without one is made and written with them.
+    Nothing is written before every cell is resolved; lock files of removed cells are deleted. With ``keep``
+    a lock that belongs to its cell stays as it is. The covering array of a matrix that was read without one
+    is made and written with them.
 
     Raises:
         UsageError, MachineError: as ``resolve_all``, or a lock lacks a distribution that the suite needs; the
             committed locks are unchanged then.
     """
-    settings = await check_indexes(settings, cells_of(matrix))
+    folder = locks_folder(matrix, platform_tag())
     made = None
     if matrix.cover is not None:
-        made = await make_array(matrix, settings, jobs=jobs, notify=notify)
+        made = await make_array(matrix, settings, jobs=jobs, notify=notify, keep=keep)
         matrix = made.matrix
+    every = cells_of(matrix)
+    cells = [cell for cell in every if not (keep and _is_current(folder, cell, matrix))]
     known = {} if made is None else made.locks
-    new = [cell for cell in cells_of(matrix) if not _is_lock_of(known.get(cell.id), cell, matrix)]
+    new = [cell for cell in cells if not _is_lock_of(known.get(cell.id), cell, matrix)]
+    settings = await check_indexes(settings, new)
     resolved = await resolve_all(new, matrix, settings, jobs=jobs, notify=notify)
     found = known | {lock.cell: lock for lock in resolved}
-    locks = [found[cell.id] for cell in cells_of(matrix)]
+    locks = [found[cell.id] for cell in cells]
     refuse_lacking(matrix, locks)
-    folder = locks_folder(matrix, platform_tag())
     changes = _drop_array(matrix) if made is None else [_write_array(made)]
     changes += [_write(lock, folder / f"{lock.cell}.txt") for lock in locks]
-    for path in _orphans(folder, {lock.cell for lock in locks}):
+    for path in _orphans(folder, {cell.id for cell in every}):
         path.unlink()  # its header shows that the harness wrote it
         changes.append(LockFileChange("removed", path, "no cell of this id"))
     return tuple(changes)
@@ -216,6 +225,17 @@ def _write_array(made: MadeArray) -> LockFileChange:
     write_whole(path, text)
     note = f"{len(made.file.rows)} rows; sets of versions without a solution: {len(made.file.no_solution)}"
     return LockFileChange(kind, path, note)
+
+
+def _is_current(folder: Path, cell: Cell, matrix: Matrix) -> bool:
+    """Whether a cell has a lock that belongs to it; the files of a nightly release are replaced daily."""
+    if any(Version(version).is_devrelease for version in cell.axes.values()):
+        return False
+    try:
+        lock = read_lock(folder / f"{cell.id}.txt")
+    except UsageError:
+        return False
+    return not staleness(lock, cell, matrix, platform=folder.parent.name)
 
 
 def _write(lock: Lock, path: Path) -> LockFileChange:

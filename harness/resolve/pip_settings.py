@@ -21,6 +21,7 @@ from packaging.tags import Tag
 from packaging.utils import InvalidWheelFilename, canonicalize_name, parse_wheel_filename
 from packaging.version import Version
 
+from harness.matrix.rules import NIGHTLY_VARIABLE
 from harness.processes import run
 from harness.resolve.uv import INDEX_VARIABLES
 
@@ -28,7 +29,8 @@ from harness.resolve.uv import INDEX_VARIABLES
 class IndexSettings(msgspec.Struct, frozen=True, kw_only=True):
     """The sources of distributions: pip's settings without those that uv's own variables override.
 
-    ``answered`` states that every index has been checked (``harness.resolve.indexes``).
+    ``nightly`` is the index of nightly releases that ``HARNESS_NIGHTLY_INDEX`` names. ``answered`` states
+    that every index has been checked (``harness.resolve.indexes``).
     """
 
     find_links: tuple[str, ...] = ()
@@ -38,6 +40,7 @@ class IndexSettings(msgspec.Struct, frozen=True, kw_only=True):
     cert: str | None = None
     hosts: tuple[str, ...] = ()
     proxy: str | None = None
+    nightly: str | None = None
     answered: bool = False
 
     def install_arguments(self) -> tuple[str, ...]:
@@ -88,6 +91,7 @@ class IndexSettings(msgspec.Struct, frozen=True, kw_only=True):
             arguments.append("--no-index")
         if self.index is not None:
             arguments += ["--default-index", self.index]
+        extra += () if self.nightly is None or self.no_index else (self.nightly,)
         arguments += [argument for url in extra for argument in ("--index", url)]
         if extra:
             arguments += ["--index-strategy", "unsafe-best-match"]
@@ -138,6 +142,7 @@ def settings_from(config: Mapping[str, str], environ: Mapping[str, str]) -> Inde
         cert=merged.get("cert"),
         hosts=_words(merged.get("trusted-host", "")),
         proxy=merged.get("proxy"),
+        nightly=environ.get(NIGHTLY_VARIABLE, "").strip() or None,
     )
     empty = IndexSettings()
     return msgspec.structs.replace(settings, **{kind: getattr(empty, kind) for kind in given_uv})

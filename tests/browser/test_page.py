@@ -21,9 +21,11 @@ from support.gate_samples import make_culprit, make_gate
 from support.pages import far, make_compared, make_cost
 from support.runs import make_full_run, make_plan, make_run
 
+from harness.cell.interface import load_checks
 from harness.cli.earlier import find_earlier
 from harness.judge.snapshot import take_snapshot
 from harness.records import Earlier, PlannedCell, Run
+from harness.report.explain import explain_check
 from harness.report.gate.html import render_gate_html
 from harness.report.page.html import render_html
 from harness.runs.database import FILE
@@ -247,8 +249,9 @@ def test_the_first_viewport_says_what_to_do(opener: Opener, width: int, height: 
     assert "6 of 28 runnable combinations return wrong vectors" in page.locator("h1").inner_text()
 
 
-def test_every_link_leads_somewhere(look: Look) -> None:
-    page = look("real").page
+@pytest.mark.parametrize("name", ["real", "every-status", "gate"])
+def test_every_link_leads_somewhere(look: Look, name: str) -> None:
+    page = look(name).page
     lost = page.evaluate(
         "[...document.querySelectorAll('a[href]')].map((each) => each.getAttribute('href'))"
         ".filter((href) => !document.getElementById(href.slice(1)))"
@@ -256,11 +259,27 @@ def test_every_link_leads_somewhere(look: Look) -> None:
     assert lost == []
 
 
+@pytest.mark.parametrize(("name", "least"), [("real", 60), ("every-status", 1), ("gate", 1)])
+def test_every_check_that_is_named_leads_to_its_explanation(look: Look, name: str, least: int) -> None:
+    page = look(name).page
+    known = {check.id: explain_check(check) for check in load_checks()}
+    named = page.evaluate(
+        "[...document.querySelectorAll('code:not(dt > code), td')].map((each) =>"
+        " [each.textContent.split('/')[0], each.querySelector('a')?.getAttribute('href')])"
+    )
+    links = {check: href for check, href in named if check in known}
+    assert len(links) >= least
+    assert links == {check: f"#{check}" for check in links}
+    for check in links:
+        entry = page.evaluate("(id) => document.getElementById(id).nextSibling.innerText", check)
+        assert entry.split() == " ".join(known[check].text).replace("`", "").split()
+
+
 def test_trends_tell_of_the_runs_before(look: Look) -> None:
     page = look("large").page
     section = page.locator("section:has(#trends)")
     assert "101 sessions timed" in section.inner_text()
-    assert section.locator("svg.plot").is_visible()
+    assert section.locator("svg.plot").first.is_visible()
     commands = section.locator("td code", has_text="harness compare")
     assert commands.count() > 0
     assert commands.first.is_visible()
@@ -294,7 +313,7 @@ def test_without_a_script_everything_is_there(opener: Opener) -> None:
     page = opener(render("real"), scripts=False).page
     assert not page.locator("#filter").is_visible()
     assert page.locator("#cell-table tr[data-cell]:visible").count() == 36
-    assert page.locator("svg.plot").count() == 16
+    assert page.locator("figure").count() == 18
 
 
 def test_the_keyboard_reaches_the_filter_and_the_map(opener: Opener) -> None:
@@ -319,25 +338,165 @@ def test_plots_follow_light_and_dark(look: Look) -> None:
     assert (light, dark) == ("rgb(27, 31, 36)", "rgb(228, 232, 236)")
 
 
-def test_print_opens_what_is_red_and_is_never_dark(opener: Opener) -> None:
+def test_print_opens_all_but_cells_without_a_fault_and_is_never_dark(opener: Opener) -> None:
     page = opener(render("every-status"), dark=True).page
     page.emulate_media(media="print")
     red, green = page.locator("#cell-2"), page.locator("#cell-0")
     assert (red.is_visible(), green.is_visible()) == (True, False)
+    closed = page.locator("details:not(.fold[data-cell], .fold[data-cell] *) > :not(summary)")
+    assert closed.count() > 5
+    assert all(each.is_visible() for each in closed.all())
     assert not page.locator("#filter").is_visible()
     assert page.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(255, 255, 255)"
     assert page.evaluate("getComputedStyle(document.querySelector('.slot.red')).color") == "rgb(155, 20, 32)"
 
 
-def test_a_phone_has_the_plot_of_a_gate_that_fits(opener: Opener) -> None:
-    page = opener(render("gate"), width=390).page
-    wide, narrow = page.locator(".on-wide svg"), page.locator(".on-narrow svg")
-    assert (wide.is_visible(), narrow.is_visible()) == (False, True)
-    box = narrow.bounding_box()
-    assert box is not None
-    assert box["x"] + box["width"] <= 390
+PAPER = 718
+"""Width of a sheet of A4 without its margins, in pixels."""
+
+CUT = """() => {
+  const shown = [...document.querySelectorAll("main *, header *")].filter((each) =>
+    each.checkVisibility() && !each.closest(".away, svg, .skip-link"));
+  const cut = shown.filter((each) => each.getBoundingClientRect().right > document.body.clientWidth + 1);
+  const broken = [], range = document.createRange();
+  const texts = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
+  for (let text = texts.nextNode(); text; text = texts.nextNode()) {
+    const within = text.parentElement;
+    if (!within.checkVisibility() || within.closest(".away, svg, script, pre, .text")) continue;
+    for (const word of text.data.matchAll(/[\\w.]+/g)) {
+      range.setStart(text, word.index);
+      range.setEnd(text, word.index + word[0].length);
+      const lines = new Set([...range.getClientRects()].map((each) => Math.round(each.top)));
+      if (lines.size > 1) broken.push(word[0]);
+    }
+  }
+  return { cut: cut.map((each) => each.outerHTML.slice(0, 80)), broken };
+}"""
+"""Elements beyond the right edge, and words on two lines; texts of packages and logs may break anywhere."""
+
+
+@pytest.mark.parametrize("name", ["real", "every-status", "large", "gate"])
+def test_print_cuts_nothing_and_breaks_no_word(look: Look, name: str) -> None:
+    page = look(name).page
+    page.set_viewport_size({"width": PAPER, "height": 900})
+    page.emulate_media(media="print")
+    found = page.evaluate(CUT)
+    page.emulate_media(media="screen")
     page.set_viewport_size({"width": 1280, "height": 900})
-    assert (wide.is_visible(), narrow.is_visible()) == (True, False)
+    assert found == {"cut": [], "broken": []}
+
+
+def test_what_print_would_cut_or_break_is_seen(opener: Opener) -> None:
+    long, wide = "w" * 300, '<div style="width: 2000px">x</div>'
+    planted = render("empty").replace("</main>", f"<p>{long}</p>{wide}</main>")
+    page = opener(planted.replace("style-src", "style-src 'unsafe-inline'; x-src"), width=PAPER).page
+    page.emulate_media(media="print")
+    found = page.evaluate(CUT)
+    assert found == {"cut": [wide], "broken": [long]}
+
+
+def test_a_wide_table_scrolls_with_a_shadow(look: Look) -> None:
+    page = look("gate").page
+    page.set_viewport_size({"width": 390, "height": 900})
+    table = page.get_by_role("region", name="Distances of the vectors")
+    scrolls = table.evaluate("(each) => each.scrollWidth > each.clientWidth")
+    shadow = table.evaluate("(each) => getComputedStyle(each).backgroundAttachment")
+    page.set_viewport_size({"width": 1280, "height": 900})
+    assert (scrolls, shadow) == (True, "local, local, scroll, scroll")
+
+
+@pytest.mark.parametrize("width", [390, 768, 1440])
+@pytest.mark.parametrize("name", ["real", "gate", "large"])
+def test_plots_have_readable_text_and_fill_the_column(look: Look, name: str, width: int) -> None:
+    page = look(name).page
+    page.set_viewport_size({"width": width, "height": 900})
+    found = page.evaluate(PLOTS)
+    page.set_viewport_size({"width": 1280, "height": 900})
+    assert found["drawings"] > (0 if name == "gate" else 30)
+    assert (found["smallest"], found["beyond"]) == ("13", [])
+    assert all(share > 0.9 for share in found["shares"])
+
+
+PLOTS = """() => {
+  for (const each of document.querySelectorAll("details:has(figure)")) each.open = true;
+  const drawings = [...document.querySelectorAll("figure svg:not(.key)")];
+  const texts = [...document.querySelectorAll("figure svg text")];
+  const scale = (each) => each.ownerSVGElement.getScreenCTM().a;
+  const sizes = texts.map((each) => parseFloat(getComputedStyle(each).fontSize) * scale(each));
+  const groups = [...document.querySelectorAll("figure > .panels, .plots")];
+  return {
+    drawings: drawings.length,
+    smallest: Math.min(...sizes).toFixed(0),
+    beyond: texts.filter((each) => each.getBoundingClientRect().right > innerWidth).map(String),
+    shares: groups.map((each) => each.clientWidth / each.closest("section, details > div").clientWidth),
+  };
+}"""
+
+
+def test_a_plot_of_small_text_is_seen(opener: Opener) -> None:
+    planted = render("gate").replace("</head>", "<style>.rows { font-size: 10px }</style></head>")
+    planted = planted.replace("style-src", "style-src 'unsafe-inline'; x-src")
+    assert opener(planted).page.evaluate(PLOTS)["smallest"] == "10"
+
+
+def test_every_row_and_mark_tells_its_values(look: Look) -> None:
+    page = look("real").page
+    rows, marks = page.locator(".rows svg[role=img] > title"), page.locator("svg.plot title")
+    assert rows.count() == page.locator(".rows tbody tr").count() > 800
+    assert marks.count() > 100
+    told = " ".join(rows.all_text_contents() + marks.all_text_contents())
+    for words in (
+        "quartiles",
+        "noise 0.",
+        "median",
+        "middle half",
+        "of the tolerance",
+        " ULP",
+        "in the baseline",
+    ):
+        assert words in told
+
+
+def test_a_plot_of_curves_names_each_of_them(look: Look) -> None:
+    page = look("real").page
+    named = {
+        each.locator("figcaption").inner_text(): set(each.locator("svg text").all_text_contents())
+        for each in page.locator("figure:has(svg.plot)").all()
+    }
+    normalizers, embedders = {"manual", "stable", "reference"}, {"openvino", "sentence-transformers"}
+    dtypes = ("float16", "float32", "float64")
+    assert {title: texts & (normalizers | embedders) for title, texts in named.items()} == {
+        **dict.fromkeys(("normalize, float32", "normalize, float16"), normalizers),
+        "embed, float32": embedders,
+        **{f"{dtype}: error by norm of the row": normalizers for dtype in dtypes},
+    }
+
+
+def test_values_are_shown_by_arrow_keys_and_by_a_tap(look: Look) -> None:
+    page = look("real").page
+    figure = page.locator("figure:has(.rows)").first
+    rows = figure.locator("title").all_text_contents()
+    figure.locator(".panels").focus()
+    shown = []
+    for key in ("ArrowDown", "ArrowDown", "ArrowUp", "ArrowUp"):
+        page.keyboard.press(key)
+        shown.append(figure.locator("output").inner_text())
+    assert shown == [rows[0], rows[1], rows[0], rows[-1]]
+    figure.locator("tbody tr").nth(2).click()
+    assert figure.locator("output").inner_text() == rows[2]
+    curve = page.locator("figure:has(svg.plot)").first
+    mark = curve.locator("svg.plot :has(> title)").first
+    mark.click(force=True)
+    assert curve.locator("output").inner_text() == mark.locator("title").text_content()
+    assert curve.locator(".current").count() == 1
+
+
+def test_a_filter_acts_on_the_rows_of_latency(opener: Opener) -> None:
+    page = opener(render("real")).page
+    page.get_by_role("combobox", name="numpy").select_option("2.0.2")
+    shown = page.locator("details:has(.rows)[open] .rows tbody tr:visible th").all_inner_texts()
+    assert shown
+    assert all(" · 2.0.2 · " in each for each in shown)
 
 
 def test_the_first_viewport_of_a_gate_says_what_to_do(opener: Opener) -> None:

@@ -10,12 +10,14 @@ import pytest
 from support.gate_sides import cell, gate
 from support.suite_front import Front, front_fixture, world_fixture  # noqa: F401 - fixtures
 
+from harness.cell.interface import Check
 from harness.cli import gating
 from harness.forge.comment import marker
-from harness.gate import prepare
+from harness.gate import prepare, run_gate
 from harness.gate.run_gate import _can_be_timed
-from harness.records import CellResult, Decision, LockChange
+from harness.records import Acknowledgement, Acknowledgements, CellResult, Decision, LockChange
 from harness.resolve.pip_settings import IndexSettings
+from harness.runs.documents import render_document
 
 Say = pytest.CaptureFixture[str]
 
@@ -185,6 +187,99 @@ def test_no_solution_is_exit_3_with_further_upgrades(front: Front, capsys: Say) 
     assert [each.name for each in found.question.further.changes] == ["openvino"]
     assert "openvino>=2026.0 instead of openvino==2025.4" in capsys.readouterr().out
     assert front.command("report", str(front.runs[0])) == 3
+
+
+ZERO = Check("l0.two", "L0", "a check of the fake cells", "Look at it.", question="dtype")
+
+
+def accept(front: Front, monkeypatch: pytest.MonkeyPatch, question: str, subject: str) -> tuple[str, ...]:
+    """The options of a gate whose pull request has this line."""
+    monkeypatch.setattr(run_gate, "load_checks", lambda: (ZERO,))
+    line = Acknowledgement(question=question, subject=subject, reason="all rows are long", author="alice")
+    file = front.folder / "acknowledged.json"
+    file.write_text(render_document(Acknowledgements(counted=(line,))), encoding="utf-8")
+    return "numpy==2.0.2", "--acknowledged", str(file)
+
+
+def test_what_people_accepted_passes_and_is_kept(
+    front: Front, monkeypatch: pytest.MonkeyPatch, capsys: Say
+) -> None:
+    asked = accept(front, monkeypatch, "dtype", "numpy")
+    front.does(candidate="failing")
+    assert front.run(*asked) == 0
+    found, folder = front.read(), front.runs[0]
+    assert (found.decision.verdict, found.decision.new, found.culprit) == ("pass", (), None)
+    assert [case.check for each in found.decision.acknowledged for case in each.findings] == ["l0.two"]
+    assert "--acknowledged" not in found.question.arguments
+    told = "Accepted by alice: all rows are long (dtype of numpy: 1 case)"
+    assert told in capsys.readouterr().out
+    assert (folder / "gate.md").read_text(encoding="utf-8").startswith("### ⚠️ Merge, what is red is accepted")
+    assert front.command("report", str(folder)) == 0
+    assert front.read() == found
+    (folder / "cells" / "candidate" / "result.json").unlink()
+    assert front.command("report", str(folder)) == 1, "a candidate without a result is no finding"
+
+
+@pytest.mark.parametrize(
+    ("baseline", "candidate", "line", "code", "why"),
+    [
+        ("good", "failing", ("vectors", "numpy"), 1, "nothing of vectors is red"),
+        (
+            "good",
+            "failing",
+            ("dtype", "torch"),
+            1,
+            "what is red of dtype is not of torch, but of numpy, l0.two",
+        ),
+        ("good", "exiting", ("stability", "numpy"), 1, "nothing of stability is red"),
+        ("exiting", "good", ("stability", "numpy"), 4, "the verdict is inconclusive, and only what is red "),
+        ("good", "good", ("dtype", "numpy"), 0, "the verdict is pass, and only what is red can be accepted"),
+    ],
+)
+def test_what_cannot_be_accepted(  # noqa: PLR0917 - one parameter a column
+    baseline: str,
+    candidate: str,
+    line: tuple[str, str],
+    code: int,
+    why: str,
+    front: Front,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    asked = accept(front, monkeypatch, *line)
+    front.does(baseline=baseline, candidate=candidate)
+    assert front.run(*asked, "--no-culprit") == code
+    (found,) = front.read().decision.acknowledged
+    assert found.unmatched.startswith(why)
+
+
+def test_a_candidate_without_a_solution_is_not_accepted(
+    front: Front, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _, *asked = accept(front, monkeypatch, "dtype", "numpy")
+    assert front.run("numpy==2.4.6", *asked) == 3
+    (found,) = front.read().decision.acknowledged
+    assert found.unmatched == "the verdict is unsatisfiable, and only what is red can be accepted"
+    assert front.command("report", str(front.runs[0])) == 3
+    assert front.read().decision.acknowledged == (found,)
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        (None, "no such file"),
+        ("[]", "damaged file of the acknowledgements"),
+        ('{"counted": []}', "expected schema version 1, found None"),
+        ('{"schema": 1, "accepted": []}', "not the acknowledgements of a pull request of this version"),
+        ('{"schema": 1, "counted": [{"question": "dtype"}]}', "not the acknowledgements of a pull request"),
+    ],
+)
+def test_another_file_is_refused(text: str | None, said: str, front: Front, capsys: Say) -> None:
+    file = front.folder / "acknowledged.json"
+    if text is not None:
+        file.write_text(text, encoding="utf-8")
+    assert front.run("numpy==2.0.2", "--acknowledged", str(file)) == 2
+    assert said in capsys.readouterr().err
+    assert front.runs == []
 
 
 def test_a_gate_is_decided_again_from_its_folder(front: Front) -> None:

@@ -110,10 +110,13 @@ def make_certificate(folder: Path) -> Path:
     return whole
 
 
-def list_wheels(folder: Path, uploaded: Mapping[str, str] | None = None) -> Callable[[Asked], Reply]:
+def list_wheels(
+    folder: Path, uploaded: Mapping[str, str] | None = None, yanked: Mapping[str, str] | None = None
+) -> Callable[[Asked], Reply]:
     """Answers of an index over the wheels in a folder; 404 for what it lacks.
 
     Pages are HTML (PEP 503); with days of upload (version -> ``2026-01-31``) they are JSON (PEP 691, 700).
+    ``yanked`` are names of wheels with the reason.
     """
 
     def answer(asked: Asked) -> Reply:
@@ -124,20 +127,23 @@ def list_wheels(folder: Path, uploaded: Mapping[str, str] | None = None) -> Call
             file.name for file in folder.glob("*.whl") if file.name.startswith(f"{name.replace('-', '_')}-")
         ]
         if found and uploaded is not None:
-            return Reply(_as_json(name, folder, found, uploaded), content_type=SIMPLE_JSON)
+            return Reply(_as_json(name, folder, found, uploaded, yanked or {}), content_type=SIMPLE_JSON)
         links = "".join(f'<a href="/files/{file}">{file}</a>\n' for file in sorted(found))
         return Reply(f"<!DOCTYPE html><html><body>{links}</body></html>".encode(), 200 if found else 404)
 
     return answer
 
 
-def _as_json(name: str, folder: Path, found: Sequence[str], uploaded: Mapping[str, str]) -> bytes:
+def _as_json(
+    name: str, folder: Path, found: Sequence[str], uploaded: Mapping[str, str], yanked: Mapping[str, str]
+) -> bytes:
     files = [
         {
             "filename": file,
             "url": f"/files/{file}",
             "hashes": {"sha256": hashlib.sha256((folder / file).read_bytes()).hexdigest()},
             "upload-time": f"{uploaded[file.split('-')[1]]}T00:00:00Z",
+            "yanked": yanked.get(file, False),
         }
         for file in found
     ]

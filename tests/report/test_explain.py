@@ -9,7 +9,9 @@ from harness.errors import ExitCode
 from harness.matrix.read import find_documents
 from harness.report.explain import (
     Explanation,
+    describe_bound,
     explain_keys,
+    explain_named,
     explain_table,
     find_explanations,
     list_explanations,
@@ -72,3 +74,30 @@ def test_an_explanation_fits_a_terminal() -> None:
     text = render_explanations(find_explanations("l2.parity", KNOWN))
     assert max(map(len, text.splitlines())) <= 80
     assert text.startswith("l2.parity (check of layer L2)\n")
+
+
+@pytest.mark.parametrize(
+    ("check", "text"),
+    [
+        ("rt.threads", "Allowed: at most 0."),
+        ("l2.dtype", "Allowed: exactly 1."),
+        ("l2.parity", "Allowed: at most the tolerance l2.{output}."),
+        (
+            "l0.typical",
+            "Allowed: at most 3.03 (float16), at most 27.775 (stable), at most 10.605 (otherwise).",
+        ),
+        ("rt.texts", "Allowed: exactly 1 (empty-list), at most the tolerance l2.float16 (otherwise)."),
+        ("l1.control", "Allowed: at least 3 times the tolerance l1.hidden."),
+        ("api.promotion", "It records a value, and has no tolerance."),
+    ],
+)
+def test_what_a_check_allows(check: str, text: str) -> None:
+    (found,) = (each for each in load_checks() if each.id == check)
+    assert describe_bound(found) == text
+    assert text in find_explanations(check, KNOWN)[0].text
+
+
+def test_named_checks_are_explained_once_in_the_order_of_the_catalogue() -> None:
+    cases = ["l0.zero/manual/float32", "l2.parity/manual/float32", "l0.zero", "no.such", "an exception"]
+    assert list(explain_named(cases)) == ["l2.parity", "l0.zero"]
+    assert explain_named(cases)["l0.zero"] == find_explanations("l0.zero", KNOWN)[0]

@@ -21,7 +21,16 @@ from harness.report.latency_view import (
 from harness.report.markdown import render_markdown
 from harness.report.page.html import render_html
 from harness.report.page.latency import view_latency
-from harness.report.plots.latency import CELLS_OF_MANY, MOST_CELLS, choose_cells, count_clamped, plot_family
+from harness.report.plots.latency import (
+    CELLS_OF_MANY,
+    MOST_CELLS,
+    choose_cells,
+    count_clamped,
+    plot_against,
+    plot_family,
+    plot_rounds,
+)
+from harness.report.plots.rows import Bar, Mark, Panel, Row
 from harness.report.terminal import render_text
 
 
@@ -105,11 +114,71 @@ def test_without_an_a_a_arm_nothing_is_said_to_be_noise() -> None:
     alone = make_timing("normalize.a.float32.8", rounds=(1.5,) * 4, baseline=(1.0,) * 4, control=())
     run = make_run(plan, *(make_result(cell, timings=(alone,)) for cell in ("base", "b")))
     (family,) = find_families(run)
-    rows = plot_family(family, VersionNames.of(run))["data"]["values"]
-    assert {row["kind"] for row in rows} == {"noise unknown"}
-    assert all("under" not in row and "over" not in row for row in rows)
+    plot = plot_family(family, VersionNames.of(run), {"base": 0, "b": 1}, key="k")
+    (panel,) = plot.panels
+    assert panel == Panel(
+        "batch 8",
+        tuple(
+            Row(
+                cell,
+                f"{cell}: 1.50x, quartiles 1.50x to 1.50x, noise unknown",
+                (Bar(1.5, 1.5, "thin", "soft"),),
+                (Mark(1.5, "diamond", "soft"),),
+                number,
+            )
+            for number, cell in enumerate(("base", "b"))
+        ),
+    )
+    assert ("diamond", "soft", "noise unknown") in plot.legend
     (view,) = view_latency(run)["families"]
     assert view["summary"] == "1.50x to 1.50x; without an A/A arm the noise is unknown"
+
+
+def test_a_plot_has_a_panel_for_each_batch_and_all_cells_on_one_scale() -> None:
+    few, many = "normalize.a.float32.8", "normalize.a.float32.256"
+    run = timed_run({"base": {few: 1.0, many: 1.0}, "slow": {few: 2.0}})
+    (family,) = find_families(run)
+    plot = plot_family(family, VersionNames.of(run), {"base": 0, "slow": 1}, key="k")
+    assert [(panel.title, [row.name for row in panel.rows]) for panel in plot.panels] == [
+        ("batch 8", ["base", "slow"]),
+        ("batch 256", ["base"]),
+    ]
+    slow = plot.panels[0].rows[1]
+    assert slow == Row(
+        "slow",
+        "slow: 2.00x, quartiles 2.00x to 2.00x, noise 0.91x to 1.10x, slower",
+        (Bar(1 / 1.1, 1.1, "band", "band"), Bar(2.0, 2.0, "thin", "soft")),
+        (Mark(2.0, "up", "series-2"),),
+        1,
+    )
+    assert plot.scale.low < 1.0
+    assert plot.scale.high > 2.0
+
+
+def test_targets_are_told_with_their_median_and_spread() -> None:
+    scenario = Scenario("embed", "openvino", "float32", 8)
+    plot = plot_against(
+        [Against(scenario, "sentence-transformers", (0.5, 0.75, 1.0, 1.25, 1.5))], title="t", key="k"
+    )
+    (row,) = plot.panels[0].rows
+    told = "median 1.00x, middle half 0.75x to 1.25x, all 0.50x to 1.50x"
+    assert row == Row(
+        "openvino float32, batch 8",
+        f"openvino float32, batch 8: {told}",
+        (Bar(0.5, 1.5, "thin", "series-1"), Bar(0.75, 1.25, "thick", "series-1")),
+        (Mark(1.0, "circle", "series-2"),),
+    )
+
+
+def test_rounds_have_a_line_for_each_arm() -> None:
+    found = Rounds("s", 1.0, (1.0, 1.1), (0.9,), (0.8, 0.9, 1.0, 1.1, 1.2))
+    (row,) = plot_rounds([found], key="k").panels[0].rows
+    assert row == Row(
+        "s",
+        "s: baseline 1.00x to 1.10x, baseline again 0.90x to 0.90x, other cells, middle half 0.90x to 1.10x",
+        (Bar(0.8, 1.2, "thin", "soft", 2), Bar(0.9, 1.1, "thick", "soft", 2)),
+        (Mark(1.0, "tick", "series-1"), Mark(1.1, "tick", "series-1"), Mark(0.9, "tick", "series-2", 1)),
+    )
 
 
 def test_marks_beyond_the_plot_are_counted_on_both_sides() -> None:

@@ -46,9 +46,14 @@ def test_github_gives_away_as_little_as_it_can() -> None:
     assert document["permissions"] == {"contents": "read"}
     jobs = document["jobs"]
     assert {name: job.get("permissions") for name, job in jobs.items()} == {
-        "gate": None,
+        "gate": {"contents": "read", "pull-requests": "read"},
         "comment": {"pull-requests": "write"},
     }
+    # The token may read alone, and reaches neither the step that runs code of packages nor any other.
+    given = {step.get("name"): step.get("env", {}) for step in jobs["gate"]["steps"]}
+    assert [name for name, env in given.items() if "token" in str(env).lower()] == [
+        "Read what people accepted"
+    ]
     assert document["concurrency"]["cancel-in-progress"] is True
     used = [step["uses"] for job in jobs.values() for step in job["steps"] if "uses" in step]
     assert [each for each in used if not re.fullmatch(r"actions/[a-z/-]+@[0-9a-f]{40}", each)] == []
@@ -142,7 +147,7 @@ def test_the_command_knows_its_options(forge: Forge) -> None:
     asked = re.findall(r" (--[a-z-]+)", line)
     assert asked == [
         *("--base", "--to", "--matrix", "--extra", "--extra", "--group", "--budget", "--culprit-budget"),
-        *("--allow-equal", "--plain", "--reports"),
+        *("--acknowledged", "--allow-equal", "--plain", "--reports"),
     ]
     assert set(asked) <= known
 

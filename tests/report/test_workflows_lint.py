@@ -177,7 +177,7 @@ def test_the_file_of_gitlab_is_what_its_schema_says(pipeline: Pipeline, tmp_path
         assert found.returncode == 0, found.stdout + found.stderr
     known = {"description", "default", "regex"}  # the schema lets others pass
     assert [name for name, each in head["spec"]["inputs"].items() if set(each) - known] == []
-    assert [check_shell("sh", each) for each in scripts("gitlab", jobs)] == [""] * 5
+    assert [check_shell("sh", each) for each in scripts("gitlab", jobs)] == [""] * 7
     for wrong in (
         {"spec": {"inputs": {"file": {"type": "text"}}}},
         jobs | {"gate": {"script": ["true"], "environment": {"name": "gate-note", "action": "acces"}}},

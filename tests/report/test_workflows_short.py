@@ -60,7 +60,7 @@ def test_the_workflow_differs_in_its_steps_alone(pipeline: Pipeline) -> None:
 
 def test_a_job_has_few_lines() -> None:
     github = render_workflow("github", SHORT).partition("\njobs:\n")[2].strip().split("\n\n")
-    assert [len(job.splitlines()) for job in github] == [13, 13]
+    assert [len(job.splitlines()) for job in github] == [16, 13]
     (gitlab,) = render_workflow("gitlab", SHORT).partition("\ninclude:\n")[2].strip().split("\n\n")
     assert len(gitlab.splitlines()) == 8
 
@@ -128,7 +128,8 @@ def test_the_action_that_may_write_installs_nothing() -> None:
     assert "pip" not in str(post)
     path = re.findall(r'python3 -I "\$GITHUB_ACTION_PATH/([^"]*)"', post["run"])
     assert [(ACTIONS["comment"].parent / each).resolve() for each in path] == [Path(comment.__file__)]
-    assert [name for name, each in (("gate", read_action("gate")),) if "token" in str(each).lower()] == []
+    steps = read_action("gate")["runs"]["steps"]
+    assert [step["name"] for step in steps if "token" in str(step).lower()] == ["Read what people accepted"]
 
 
 @pytest.mark.parametrize("name", ACTIONS)

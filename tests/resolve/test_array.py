@@ -128,6 +128,11 @@ def test_locking_again_keeps_the_rows_and_asks_little(locked: Path, settings: In
     assert {kind for kind, _ in lock(locked, settings, notify)} == {"unchanged"}
     assert asked == [cell.id for cell in cells_of(read_matrix(locked))]  # none that has no solution
 
+    asked.clear()
+    kept = locking.lock_matrix(read_matrix(locked, array=False), settings, notify=notify, keep=True)
+    assert [(change.kind, change.path.stem) for change in asyncio.run(kept)] == [("unchanged", "cover")]
+    assert asked == []
+
 
 def test_rows_stay_when_a_version_is_added(tmp_path: Path, locked: Path, settings: IndexSettings) -> None:
     path = put_matrix(tmp_path, TEXT.replace('"2.0", "3.0"]', '"2.0"]'))

@@ -81,6 +81,8 @@ def handler_of(forge: FakeForge) -> type[BaseHTTPRequestHandler]:
                 status = forge.refuse or (200 if known else 401)
                 done = status == 200
             answer = forge.answer(self.command, self.path, content) if done else {}
+            if answer is None:
+                status, answer = 404, {}
             if status == 0:
                 self.close_connection = True
                 return

@@ -33,7 +33,8 @@ class Page(HTMLParser):
         return {*self.order}
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.order.append(tag)
+        if tag != "wbr":  # an id may break after each of its separators
+            self.order.append(tag)
         for name, value in attrs:
             assert not name.startswith("on")
             assert name != "style"

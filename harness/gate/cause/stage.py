@@ -80,6 +80,10 @@ class TrialContext:
     folder: Path
     before: Path | None = None
 
+    def wait(self, what: str) -> None:
+        """Report what the search waits for."""
+        self.notify(Progress(cell="", stage="waiting", note=what))
+
 
 async def make_case_runner(symptoms: Symptoms, context: TrialContext, stack: AsyncExitStack) -> Run:
     """Make the function that runs the failed cases in an environment; all cases if the candidate died.
@@ -95,6 +99,7 @@ async def make_case_runner(symptoms: Symptoms, context: TrialContext, stack: Asy
     runner = await make_suite_runner(context.request, context.settings, context.notify, stack, cases=cases)
 
     async def run(lock: Lock, number: int) -> Observation:
+        context.wait(f"trial {number} of the search for the cause")
         trial = _make_suite_plan(plan, planned, lock, number)
         folder = PartFolder(context.folder / str(number), trial.run)
         folder.begin(trial)
@@ -158,6 +163,7 @@ def make_speed_runner(symptoms: Symptoms, context: TrialContext, budget: float) 
     """
 
     async def run(lock: Lock, number: int) -> Observation:
+        context.wait(f"trial {number} of the search for the cause")
         trial = _make_speed_plan(context.plan, lock, number)
         folder = PartFolder(context.folder / str(number))
         folder.begin(trial)
@@ -282,6 +288,7 @@ class _Search:
 
     def _log(self, text: str) -> None:
         self.context.notify(Progress(cell="", stage="note", note=f"cause: {text}"))
+        self.context.wait("trials of the search for the cause")
 
     async def _make_suite_search(self, stack: AsyncExitStack) -> CauseSearch:
         context = self.context

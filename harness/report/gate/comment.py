@@ -3,13 +3,21 @@
 from __future__ import annotations
 
 import itertools
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from harness.forge.comment import LIMIT, marker
 from harness.report.escape import code_span, disarm_commands, escape_prose
-from harness.report.gate.headline import AnswerRow, Step, find_headline, view_questions
+from harness.report.gate.acceptance import (
+    HOW,
+    MOST_LINES,
+    list_accepted,
+    list_ineffective,
+    suggest_lines,
+)
+from harness.report.gate.headline import AnswerRow, Step, find_headline, show_verdict, view_questions
 from harness.report.gate.markdown import (
     Room,
     Section,
@@ -38,7 +46,6 @@ from harness.report.gate.view import (
     name_note,
     name_red,
 )
-from harness.report.headline import EXIT_CODES
 from harness.report.questions import describe_service, list_limits
 
 if TYPE_CHECKING:
@@ -85,6 +92,33 @@ def notes_section(gate: Gate, room: Room) -> Iterator[Section]:
         ]
         title = f"Recorded behaviour that changes: {len(notes)}"
         yield Section(title, draw_table(("check", "baseline", "candidate"), rows, room.rest), folded=True)
+
+
+def acceptance_sections(gate: Gate, room: Room) -> Iterator[Section]:
+    """What people accepted, and lines without effect."""
+    accepted, lines = list_accepted(gate), list_ineffective(gate)
+    rows = [
+        [code_span(each.author), code_span(each.named), code_span(name, 120), code_span(message, 200)]
+        for each in accepted
+        for name, message in each.findings
+    ]
+    if rows:
+        table = draw_table(("by", "accepted", "finding", "why"), rows, room.fresh)
+        yield Section(f"Accepted: {len(rows)}", table)
+    if lines:
+        rows = [[code_span(each.line, 200), code_span(each.why, 200)] for each in lines]
+        table = draw_table(("line", "why it accepts nothing"), rows, min(room.fresh, MOST_LINES))
+        yield Section(f"Lines that accept nothing: {len(lines)}", table)
+
+
+def how_to_accept_section(gate: Gate) -> Iterator[Section]:
+    """The lines by which people accept what is red."""
+    suggested = suggest_lines(gate)
+    if suggested:
+        more = len(suggested) - MOST_LINES
+        left = ("", f"And {more} more.") if more > 0 else ()
+        shown = (text for line in suggested[:MOST_LINES] for text in ("", quote_command(line)))
+        yield Section("How to accept this", (escape_prose(HOW), *shown, *left))
 
 
 def rest_sections(gate: Gate, room: Room) -> Iterator[Section]:
@@ -211,19 +245,47 @@ def _head(gate: Gate) -> Iterator[str]:
     """What decides, in at most twelve lines: action, what is under test, answers, cause, what to do."""
     found, decision = find_headline(gate), gate.decision
     yield f"### {EMOJI[found.kind]} {found.action}: {span(found.upgrade)}"
+    accepted, what_now = _describe_accepted(gate), _describe_what_now(gate, found.steps)
+    if accepted:  # one paragraph with what is to do, for the sake of the twelve lines
+        yield from ("", " ".join(filter(None, (accepted, what_now))))
     yield from ("", f"Under test: {span(describe_service(gate.question.service))}.")
     if rows := view_questions(gate):
         shown = [[each.title, _show_answer(each), code_span(each.because, 160)] for each in rows]
         yield from ("", *draw_table(("question", "answer", "because"), shown, len(shown)))
-    cause = describe_culprits(gate, span, "→")
-    todo = "; ".join(_show_step(each) for each in found.steps)
-    parts = [f"**Cause:** {cause}." if cause else "", f"**To do:** {todo}." if todo else ""]
-    if any(parts):
-        yield from ("", " ".join(filter(None, parts)))
+    if what_now and not accepted:
+        yield from ("", what_now)
     because = f": {code_span(decision.because, 400, table=False)}" if decision.because else ""
     sentence = escape_prose(decision.sentence).removesuffix(".")
-    verdict = f"{decision.verdict.upper()} ({EXIT_CODES[decision.verdict]}): {sentence}{because}."
-    yield from ("", f"{verdict} {_origin(gate)}")
+    yield from ("", f"{show_verdict(gate)}: {sentence}{because}. {_origin(gate)}")
+
+
+def _describe_accepted(gate: Gate) -> str:
+    """Who accepted what, and why; empty if nobody accepted anything."""
+    found = list_accepted(gate)
+    parts = [
+        f"**Accepted by {span(each.author)}:** {span(each.reason)} ({span(each.what)}{_link(each.link)})."
+        for each in found[:MOST_ACCEPTED]
+    ]
+    more = len(found) - MOST_ACCEPTED
+    return " ".join((*parts, *([f"And {more} more."] if more > 0 else [])))
+
+
+MOST_ACCEPTED = 3
+"""Largest number of acknowledgements in the head of a comment."""
+
+_LINK = re.compile(r"https?://[A-Za-z0-9.-]+(?::[0-9]+)?/[A-Za-z0-9_.~/-]*(?:#[a-z_]+-?[0-9]+)?")
+
+
+def _link(address: str) -> str:
+    return f", [comment]({address})" if _LINK.fullmatch(address) else ""
+
+
+def _describe_what_now(gate: Gate, steps: Sequence[Step]) -> str:
+    """The cause and what to do, in one line; empty without either."""
+    cause = describe_culprits(gate, span, "→")
+    todo = "; ".join(_show_step(each) for each in steps)
+    parts = (f"**Cause:** {cause}." if cause else "", f"**To do:** {todo}." if todo else "")
+    return " ".join(filter(None, parts))
 
 
 def _show_answer(row: AnswerRow) -> str:
@@ -259,9 +321,11 @@ def _origin(gate: Gate) -> str:
 def _sections(gate: Gate, room: Room) -> Iterator[Section]:
     """The sections that decide, then the folded ones."""
     yield from further_changes_section(gate, room)
+    yield from acceptance_sections(gate, room)
     yield from fresh_sections(gate, room)
     yield from slower_section(gate, room)
     yield from culprit_section(gate)
+    yield from how_to_accept_section(gate)
     yield from unclear_section(gate, room)
     yield from speed_section(gate, room)
     yield from notes_section(gate, room)

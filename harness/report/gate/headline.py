@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Literal
 
 from harness.records import BASELINE, CANDIDATE
 from harness.report.escape import shorten
+from harness.report.gate.acceptance import accepted_questions, list_accepted, list_remaining
 from harness.report.gate.drift import OWN_CHECK, drift_findings, show_distance, show_share
 from harness.report.gate.speed_view import (
     find_remedies,
-    regressed,
     show_limit,
     show_percent_interval,
     show_percents,
@@ -62,6 +62,9 @@ ACTIONS: dict[Verdict, str] = {
 }
 """Verdict -> what it means for the pull request."""
 
+PASSES: frozenset[Verdict] = frozenset({"pass", "failing, nothing new"})
+"""Verdicts with exit code 0."""
+
 NEW_FAULTS = {
     "before": "vectors differ from those of the baseline",
     "reference": "vectors differ from the reference",
@@ -105,25 +108,40 @@ def find_headline(gate: Gate) -> GateHeadline:
     """The headline of a gate."""
     decision = gate.decision
     verdict = decision.verdict
-    because = f": {shorten(decision.because, 300)}" if decision.because else ""
+    because = f": {_without_sample(decision.because)}" if decision.because else ""
+    accepted = verdict in PASSES and list_accepted(gate)
     return GateHeadline(
-        kind=VERDICT_KINDS[verdict],
+        kind="xfail" if accepted else VERDICT_KINDS[verdict],
         action=_name_action(gate),
         upgrade=name_upgrade(gate),
         new="; ".join(_list_new(gate)) if verdict == "regressed" else "",
         cause="; ".join(_describe_cause(each) for each in culprits_of(gate)),
         steps=tuple(_list_steps(gate)),
-        news=f"{verdict.upper()} ({EXIT_CODES[verdict]}): {shorten(decision.sentence, 600)}{because}",
+        news=f"{show_verdict(gate)}: {shorten(decision.sentence, 600)}{because}",
     )
+
+
+def _without_sample(message: str) -> str:
+    """A failure without the texts in which it was seen, which its own entry names."""
+    return shorten(message.partition("; sample: ")[0], 200)
+
+
+def show_verdict(gate: Gate) -> str:
+    """The verdict with its exit code; a pass may be one because people accepted what is red."""
+    verdict = gate.decision.verdict
+    accepted = verdict in PASSES and list_accepted(gate)
+    return f"{verdict.upper()} ({'exit code 0, accepted' if accepted else EXIT_CODES[verdict]})"
 
 
 def _name_action(gate: Gate) -> str:
     """What the verdict means for the pull request, and what a gate that passes does not cover."""
     verdict = gate.decision.verdict
-    if verdict == "regressed" and fresh_known(gate) and not gate.decision.new and not regressed(gate.speed):
+    if verdict == "regressed" and fresh_known(gate) and not gate.decision.new and not list_remaining(gate):
         return "Review before merging"
-    if verdict not in {"pass", "failing, nothing new"}:
+    if verdict not in PASSES:
         return ACTIONS[verdict]
+    if list_accepted(gate):
+        return "Merge, what is red is accepted"
     if not gate.judged:
         return "Nothing to judge"
     if {"--checks", "--quantities"} & {*gate.question.arguments}:
@@ -160,15 +178,17 @@ def _list_new(gate: Gate) -> Iterator[str]:
         yield f"{STATUS_WORDS[after.status]} in the candidate"
     answers = {} if before is None else {each.question: each.answer for each in before.answers}
     wrong = [each for each in (after.answers if after else ()) if _is_new(each, answers.get(each.question))]
+    accepted = accepted_questions(gate)
+    wrong = [each for each in wrong if each.question not in accepted]
     yield from (NEW_FAULTS[each.question] for each in wrong)
     if gate.decision.new and not wrong:
         yield f"{count_cases(len(gate.decision.new))} newly red"
     if known := fresh_known(gate):
         noun = "known divergence" if len(known) == 1 else "known divergences"
         yield f"{len(known)} {noun} that the baseline does not have"
-    for each in regressed(gate.speed)[:MOST_NAMED]:
-        yield f"{_describe_risen(each)}"
-    if (left := len(regressed(gate.speed)) - MOST_NAMED) > 0:
+    slower = list_remaining(gate)
+    yield from map(_describe_risen, slower[:MOST_NAMED])
+    if (left := len(slower) - MOST_NAMED) > 0:
         yield f"{left} more quantities above their limits"
 
 
@@ -207,7 +227,7 @@ def _own_releases(culprit: Culprit) -> list[ReleaseSearch]:
 def _list_steps(gate: Gate) -> Iterator[Step]:
     """What a reader can do about the verdict, the most specific first."""
     decision = gate.decision
-    for each in culprits_of(gate):
+    for each in culprits_of(gate) if decision.verdict not in PASSES else ():
         yield Step(_describe_remedy(each))
     if gate.question.further is not None:
         for change in gate.question.further.changes:
@@ -267,7 +287,7 @@ def view_questions(gate: Gate) -> list[AnswerRow]:
             answer=each.candidate,
             before="" if each.baseline == "not asked" else each.baseline,
             before_kind=_kind_of(each.baseline),
-            because=shorten(each.because, 260),
+            because=_without_sample(each.because),
         )
         for each in list_gate_questions(gate)
     ]

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 from harness.report.checks import OUTCOME_KINDS
 from harness.report.escape import shorten
+from harness.report.explain import explain_named
+from harness.report.gate.acceptance import HOW, MOST_LINES, list_accepted, list_ineffective, suggest_lines
 from harness.report.gate.cause_view import view_cause
 from harness.report.gate.drift import list_distances, list_rankings
 from harness.report.gate.headline import find_headline, view_questions, view_tiles
@@ -45,7 +48,6 @@ from harness.report.gate.view import (
 )
 from harness.report.headline import STATUS_WORDS
 from harness.report.page.html import render_template
-from harness.report.page.latency import view_plot
 from harness.report.plots.intervals import NARROWEST, count_clamped, plot_intervals
 from harness.report.questions import describe_service, list_limits
 from harness.report.view import SIGNS, SignKind, describe_machine
@@ -53,7 +55,16 @@ from harness.report.view import SIGNS, SignKind, describe_machine
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from harness.records import Finding, Gate, LockChange, QuantityDecision, QuantityOutcome, Run, Speed
+    from harness.records import (
+        Decision,
+        Finding,
+        Gate,
+        LockChange,
+        QuantityDecision,
+        QuantityOutcome,
+        Run,
+        Speed,
+    )
 
 QUANTITY_KINDS: dict[QuantityOutcome, SignKind] = {
     "passed": "pass",
@@ -75,14 +86,15 @@ SECTIONS = (
     ("drift", "Drift of the vectors"),
     ("cost", "Latency and memory"),
     ("upgrade", "Changes of the upgrade"),
+    ("method", "Method"),
     ("reproduce", "Reproduce"),
 )
-"""Anchors and titles of the sections; ``cause`` is there if it was searched."""
+"""Anchors and titles of the sections; ``cause`` is there if searched, ``method`` if checks are named."""
 
 
 def render_gate_html(gate: Gate, run: Run | None) -> str:
     """Render a gate as one page of HTML; ``run`` has the measurements of both cells, if any was judged."""
-    cause = view_cause(gate)
+    cause, explained = view_cause(gate), explain_named(_list_cases(gate.decision))
     return render_template(
         "gate.html.j2",
         gate=gate,
@@ -100,8 +112,27 @@ def render_gate_html(gate: Gate, run: Run | None) -> str:
         cost=view_cost(gate),
         upgrade=view_upgrade(gate),
         commands=list(list_commands(gate)),
-        sections=[each for each in SECTIONS if each[0] != "cause" or cause is not None],
+        explained=explained,
+        sections=[
+            each
+            for each in SECTIONS
+            if not (each[0] == "cause" and cause is None) and not (each[0] == "method" and not explained)
+        ],
     )
+
+
+def _list_cases(decision: Decision) -> list[str]:
+    """The cases that the page names."""
+    findings = chain(
+        decision.new,
+        decision.unconfirmed,
+        decision.known,
+        decision.unchecked,
+        decision.before,
+        decision.gone,
+        decision.limits,
+    )
+    return [*(each.check for each in findings), *(each.check for each in decision.notes)]
 
 
 # Findings: what decides, then what does not
@@ -124,6 +155,10 @@ def view_findings(gate: Gate) -> dict[str, Any]:
         "unconfirmed": _groups(gate, decision.unconfirmed),
         "unconfirmed_title": UNCONFIRMED,
         "rerun": rerun_command(gate),
+        "accepted": list_accepted(gate),
+        "ineffective": list_ineffective(gate)[:_ROWS_SHOWN],
+        "suggested": suggest_lines(gate)[:MOST_LINES],
+        "how_to_accept": HOW,
         "known": group_known(fresh_known(gate)),
         "accept": ACCEPT_KNOWN,
         "cases": [(each.check, shorten(each.message)) for each in fresh[:_CASES_SHOWN]],
@@ -170,19 +205,10 @@ def view_cost(gate: Gate) -> dict[str, Any] | None:
         return None
     decisions = worst_first(speed)
     measured = [each for each in decisions if each.change is not None]
-    counted = count_outcomes(decisions)
-    title, summary = "Change of each quantity with its interval, noise and limit", f"{counted}."
     return {
-        "counted": counted,
+        "counted": count_outcomes(decisions),
         "effort": describe_effort(speed),
-        "plots": [
-            (
-                where,
-                view_plot(plot_intervals(measured, narrow=narrow), title=title, key=where, summary=summary),
-            )
-            for where, narrow in (("on-wide", False), ("on-narrow", True))
-            if measured
-        ],
+        "plot": plot_intervals(measured, key="cost-plot") if measured else None,
         "clamped": count_clamped(measured),
         "edge": f"{show_percents(NARROWEST)} and {show_percents(1 / NARROWEST)}",
         "rows": [_quantity(each) for each in decisions],

@@ -43,11 +43,14 @@ def render_gate_junit(gate: Gate, findings: Sequence[Finding] = ()) -> str:
     new = {each.check for each in fresh_findings(gate)}
     before = {each.check for each in gate.decision.before}
     doubtful = {each.check for each in gate.decision.unconfirmed}
+    accepted = _list_accepted(gate)
     runs = {each.case: show_runs(each) for each in gate.decision.confirmations}
     for finding in findings:
         case = TestCase(_line(finding.check), classname=_line(f"{CANDIDATE}.{finding.layer}"))
         if finding.check in new | doubtful:
             case.result = [_red(gate, finding, runs.get(finding.check, ""), doubtful)]
+        elif finding.check in accepted:
+            case.result = [Skipped(_line(f"{accepted[finding.check]} ({finding.message})", 600))]
         elif finding.check in before:
             case.result = [Skipped(_line(f"red before: {finding.message}", 600))]
         elif finding.outcome == "xfail":
@@ -59,12 +62,22 @@ def render_gate_junit(gate: Gate, findings: Sequence[Finding] = ()) -> str:
             case.result = [Skipped(_line(finding.message, 600))]
         suite.add_testcase(case)
     for decision in gate.speed.quantities if gate.speed is not None else ():
-        suite.add_testcase(_quantity(gate, decision))
+        suite.add_testcase(_quantity(gate, decision, accepted.get(decision.quantity.id, "")))
     document = JUnitXml("harness")
     document.add_testsuite(suite)
     document.update_statistics()  # type: ignore[no-untyped-call]  # junitparser has few annotations
     text = str(document.tostring(), "utf-8")  # type: ignore[no-untyped-call]  # likewise: it returns bytes
     return f"<?xml version='1.0' encoding='utf-8'?>\n{text}\n"
+
+
+def _list_accepted(gate: Gate) -> dict[str, str]:
+    """Case or quantity -> who accepted it, and why."""
+    return {
+        name: f"accepted by {line.author}: {line.reason}"
+        for each in gate.decision.acknowledged
+        for line in (each.acknowledgement,)
+        for name in (*(finding.check for finding in each.findings), *each.quantities)
+    }
 
 
 def _verdict(gate: Gate) -> TestCase:
@@ -101,8 +114,8 @@ def _red(gate: Gate, finding: Finding, runs: str, doubtful: Collection[str]) -> 
     return entry
 
 
-def _quantity(gate: Gate, decision: QuantityDecision) -> TestCase:
-    """A quantity above its threshold is a failure, an undecided one an error."""
+def _quantity(gate: Gate, decision: QuantityDecision, accepted: str) -> TestCase:
+    """A quantity above its threshold is a failure unless accepted, an undecided one an error."""
     quantity = decision.quantity
     kind = "latency" if quantity.unit == "s" else "memory"
     case = TestCase(_line(quantity.id), classname=f"{CANDIDATE}.{kind}")
@@ -111,7 +124,9 @@ def _quantity(gate: Gate, decision: QuantityDecision) -> TestCase:
         f"{show_change(decision.change)} of the baseline, where {show_threshold(decision)} is allowed; "
         f"{before} -> {after}, noise {show_floor(decision.control)}, {decision.blocks} processes per arm"
     )
-    if decision.outcome == "regressed":
+    if accepted:
+        case.result = [Skipped(_line(f"{accepted} ({message})", 600))]
+    elif decision.outcome == "regressed":
         entry: Failure | Error = Failure(_line(message, 600), decision.outcome)
         entry.text = _plain([message, gate_command(gate, "--quantities", quantity.id)])
         case.result = [entry]

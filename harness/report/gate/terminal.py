@@ -12,6 +12,7 @@ from rich.text import Text
 
 from harness.report.console import Alphabet, print_to_text
 from harness.report.escape import shorten
+from harness.report.gate.acceptance import describe_accepted, list_accepted, list_ineffective
 from harness.report.gate.speed_view import (
     WORST_FIRST,
     describe_effort,
@@ -126,12 +127,14 @@ def _parts(gate: Gate, alphabet: Alphabet) -> Iterator[RenderableType]:
     decision, question = gate.decision, gate.question
     verdict, style = f"{decision.verdict.upper()}: {decision.sentence}", VERDICT_STYLES[decision.verdict]
     because = f": {shorten(decision.because, 600)}" if decision.because else ""
+    yield from (alphabet.text(line, "bold yellow") for line in describe_accepted(gate))
     yield alphabet.text(f"{verdict}{because}", style)
     yield alphabet.text(f"Under test: {shorten(describe_service(question.service))}")
     yield alphabet.text(f"from {shorten(question.baseline)} to {shorten(question.candidate)}", "dim")
     yield from _questions(gate, alphabet)
     yield from _lock_diff(gate, alphabet)
     yield from _further_changes(gate, alphabet)
+    yield from _acceptance(gate, alphabet)
     yield from _findings(alphabet, "New in the candidate", decision.new, gate, advice=True)
     yield from _findings(alphabet, UNCONFIRMED, decision.unconfirmed, gate)
     if decision.unconfirmed:
@@ -236,6 +239,20 @@ def _findings(
             yield alphabet.indent(f"Advice: {shorten(each.advice, 400)}", 4)
     if len(groups) > MOST_LINES:
         yield alphabet.indent(f"and {len(groups) - MOST_LINES} more checks, in gate.json", style="dim")
+
+
+def _acceptance(gate: Gate, alphabet: Alphabet) -> Iterator[RenderableType]:
+    """Draw what people accepted, and the lines that accept nothing."""
+    for each in list_accepted(gate):
+        yield from heading(alphabet, f"Accepted by {each.author}: {each.named}")
+        for name, message in each.findings[:MOST_LINES]:
+            yield alphabet.indent(f"{shorten(name)}: {shorten(message)}")
+        if (left := len(each.findings) - MOST_LINES) > 0:
+            yield alphabet.indent(f"and {left} more, in gate.json", style="dim")
+    if lines := list_ineffective(gate):
+        yield from heading(alphabet, f"Lines in the pull request that accept nothing: {len(lines)}")
+        for line in lines[:MOST_LINES]:
+            yield alphabet.indent(f"{line.line}: {line.why}")
 
 
 def _known(alphabet: Alphabet, title: str, findings: Sequence[Finding]) -> Iterator[RenderableType]:

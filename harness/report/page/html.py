@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
 
 from harness.cell.interface import LAYERS
 from harness.records import Earlier
 from harness.report.coverage import COVERAGE_LEGEND, describe_coverage, list_grids, list_ruled_out
 from harness.report.escape import scrub, shorten
+from harness.report.explain import explain_named
 from harness.report.headline import find_headline, view_tiles
 from harness.report.history.view import (
     TITLES,
@@ -41,7 +44,7 @@ from harness.report.page.findings import (
 )
 from harness.report.page.latency import view_latency, view_parity, view_plot, view_precision
 from harness.report.parity import find_margins
-from harness.report.plots.trends import plot_trends
+from harness.report.plots.trends import plot_trend
 from harness.report.precision import read_code, recommend
 from harness.report.questions import describe_service, list_limits, list_questions
 from harness.report.view import (
@@ -132,15 +135,20 @@ def view_trends(trends: Trends | None) -> dict[str, Any] | None:
         "reference": trends.reference,
         "pinned": trends.pinned,
         "notes": [note.split("`") for note in trends.notes],  # text and commands alternate
-        "plot": view_plot(
-            plot_trends(scenarios, numbers, numbers.get(trends.reference)),
-            title="Ratio to the baseline by session, each scenario", key="trends", summary=sentence,
-        ),
+        "plots": [
+            view_plot(
+                plot_trend(each, numbers, numbers.get(trends.reference)),
+                title=each.scenario,
+                key=f"trend-{place}",
+                summary="Ratio to the baseline by session.",
+            )
+            for place, each in enumerate(scenarios)
+        ],
         "hidden": sum(each.left for each in scenarios),
         "moved": [_moved(each) for each in moved[:_ROWS_SHOWN]],
         "left": max(0, len(moved) - _ROWS_SHOWN),
         "scenarios": [_scenario(each) for each in scenarios if each.levels],
-    }  # fmt: skip
+    }
 
 
 def _moved(trend: Trend) -> dict[str, Any]:
@@ -201,7 +209,16 @@ def render_template(name: str, **view: object) -> str:
     environment = Environment(
         loader=FileSystemLoader(_PAGE), autoescape=True, undefined=StrictUndefined, finalize=_clean
     )
+    environment.filters["breakable"] = _allow_breaks
     return environment.get_template(name).render(style=style, style_hash=hash_source(style), **view)
+
+
+def _allow_breaks(name: str) -> Markup:
+    """Let a long id break after its separators, so that no word of it is broken."""
+    return Markup("<wbr>").join(part for part in _SEPARATORS.split(scrub(name)) if part)
+
+
+_SEPARATORS = re.compile(r"(?<=[_/])")
 
 
 def hash_source(text: str) -> str:
@@ -231,6 +248,7 @@ def _view(run: Run, earlier: Earlier) -> dict[str, Any]:
         "recommended": recommend(run),
         "recommended_code": read_code(),
         "stored": view_stored(run),
+        "explained": explain_named(each.check for each in run.judgement.findings),
         "claims": view_claims(run),
         "coverage": _coverage(run),
         "margins": find_margins(run),

@@ -23,9 +23,17 @@ from harness.report.latency_view import (
 )
 from harness.report.parity import Kind, find_parity, find_worst_texts
 from harness.report.plots.draw import Spec, draw
-from harness.report.plots.latency import choose_cells, count_clamped, plot_family, plot_rounds
+from harness.report.plots.latency import (
+    choose_cells,
+    count_clamped,
+    name_against,
+    plot_against,
+    plot_family,
+    plot_rounds,
+    show_span,
+)
 from harness.report.plots.precision import name_series, plot_parity, plot_precision
-from harness.report.plots.scaling import name_against, plot_against, plot_scaling
+from harness.report.plots.scaling import plot_scaling
 from harness.report.precision import (
     Precision,
     describe,
@@ -120,11 +128,8 @@ def _parity(run: Run, groups: list[CellGroup]) -> dict[str, Any]:
             for group in shown
         ],
         "left": len(groups) - len(shown),
-        "plot": view_plot(
-            plot_parity(shown),
-            title="Differences by layer, as a share of the tolerance",
-            key="parity",
-            summary="The table below has its numbers.",
+        "plot": plot_parity(
+            shown, title="Differences by layer, as a share of the tolerance", key="parity-plot"
         ),
     }
 
@@ -180,21 +185,18 @@ def _family(run: Run, named: VersionNames, place: int, family: Family) -> dict[s
     rows = {(row.cell, batch): row for batch, row in family.rows}
     numbers = {cell.cell: number for number, cell in enumerate(run.judgement.cells)}
     shown = len(choose_cells(family))
-    summary = _summarize(run, family)
     return {
         "name": family.name,
-        "summary": summary,
+        "summary": _summarize(run, family),
         "shown": shown,
         "left": len(family.cells) - shown,
         "clamped": count_clamped(family),
-        "plot": view_plot(
-            plot_family(family, named), title=f"{family.name}: time relative to the baseline",
-            key=f"family-{place}", summary=summary,
-        ),
+        "plot": plot_family(family, named, numbers, key=f"family-{place}"),
+        "axes": " · ".join(named.axes) or "cell",
         "batches": family.batches,
         "rows": [
             {
-                "cell": cell,
+                "cell": named.names[cell],
                 "number": numbers[cell],
                 "values": [_numbers(rows.get((cell, batch))) for batch in family.batches],
             }
@@ -232,11 +234,19 @@ def _scaling(run: Run) -> dict[str, Any] | None:
     found = find_scaling(run)
     if not found:
         return None
+    kinds = dict.fromkeys((each.scenario.kind, each.scenario.dtype) for each in found)
     return {
-        "plot": view_plot(
-            plot_scaling(found), title="Time per row or text, by batch", key="scaling",
-            summary="The table below has its numbers.",
-        ),
+        "plots": [
+            view_plot(
+                plot_scaling(
+                    [each for each in found if (each.scenario.kind, each.scenario.dtype) == (kind, dtype)]
+                ),
+                title=f"{kind}, {dtype}",
+                key=f"scaling-{kind}-{dtype}",
+                summary="The table below has its numbers.",
+            )
+            for kind, dtype in kinds
+        ],
         "rows": [
             {
                 "family": each.scenario.family,
@@ -247,7 +257,7 @@ def _scaling(run: Run) -> dict[str, Any] | None:
             }
             for each in found
         ],
-    }  # fmt: skip
+    }
 
 
 def _against(kind: str, found: Sequence[Against]) -> dict[str, Any]:
@@ -260,9 +270,7 @@ def _against(kind: str, found: Sequence[Against]) -> dict[str, Any]:
         "anchor": f"against-{kind}",
         "heading": _HEADINGS[kind],
         "sentence": sentence,
-        "plot": view_plot(
-            plot_against(found), title=_HEADINGS[kind], key=f"against-{kind}", summary=sentence
-        ),
+        "plot": plot_against(found, title=_HEADINGS[kind], key=f"plot-{kind}"),
         "rows": [
             {
                 "name": name_against(each),
@@ -280,23 +288,16 @@ def _rounds(found: Sequence[Rounds]) -> dict[str, Any] | None:
     if not found:
         return None
     return {
-        "plot": view_plot(
-            plot_rounds(found), title="Rounds of each scenario", key="rounds",
-            summary="The table below has its numbers.",
-        ),
+        "plot": plot_rounds(found, key="rounds-plot"),
         "rows": [
             {
                 "scenario": each.scenario,
                 "typical": show_seconds(each.typical),
                 "count": len(each.baseline),
-                "baseline": _span(each.baseline),
-                "again": _span(each.again),
-                "others": _span(each.others[1:4]) if each.others else "-",
+                "baseline": show_span(each.baseline),
+                "again": show_span(each.again),
+                "others": show_span(each.others[1:4]) if each.others else "-",
             }
             for each in found
         ],
-    }  # fmt: skip
-
-
-def _span(ratios: Sequence[float]) -> str:
-    return f"{show_ratio(min(ratios))} - {show_ratio(max(ratios))}" if ratios else "-"
+    }

@@ -13,6 +13,12 @@ from harness.report.escape import scrub
 Spec = dict[str, Any]
 """A Vega-Lite specification, or a part of one."""
 
+TEXT = 13
+"""Size of all text, in pixels."""
+
+WIDTH = 350
+"""Width of a drawing in pixels: that of a phone; a wide page has three beside each other."""
+
 _SVG = "{http://www.w3.org/2000/svg}"
 _DROPPED = {"class", "role", "pointer-events", "aria-hidden", "aria-roledescription", "aria-label", "version"}
 _DROPPED_FONT = {"font-family"}
@@ -28,7 +34,8 @@ def draw(spec: Spec, *, label: str, key: str) -> Markup:
     """Draw the specification as one ``<svg>`` element with ``label`` as its text alternative.
 
     ``key`` is unique in the page and starts the ids inside of the drawing. The result has no style
-    attribute, script or external reference; fonts and colours come from the style sheet.
+    attribute, script or external reference; fonts and colours come from the style sheet. The description of
+    a mark becomes its title, which browsers show on hover.
     """
     text = vl_convert.vegalite_to_svg(_scrub({**_theme(), **spec}))
     root = ET.fromstring(text)  # noqa: S314 - made by the library just now, from our own specification
@@ -63,12 +70,18 @@ def _scrub(value: Any) -> Any:
 
 def _theme() -> Spec:
     """The configuration of all plots; text sizes in pixels, colours by name in the style sheet."""
-    labels = {"labelColor": ink("ink"), "titleColor": ink("ink"), "labelFontSize": 11, "titleFontSize": 11}
+    labels = {
+        "labelColor": ink("ink"),
+        "titleColor": ink("ink"),
+        "labelFontSize": TEXT,
+        "titleFontSize": TEXT,
+    }
     plain = {"titleFontWeight": "normal"}
     return {
         "$schema": "https://vega.github.io/schema/vega-lite/v6.json",
         "background": None,
-        "padding": {"left": 12, "top": 4, "right": 12, "bottom": 4},
+        "padding": {"left": 2, "top": 4, "right": 12, "bottom": 4},
+        "autosize": {"type": "fit", "contains": "padding"},
         "config": {
             "aria": False,
             "font": "Arial",  # for text widths; the style sheet names it and fonts of equal width
@@ -81,9 +94,17 @@ def _theme() -> Spec:
                 "domainColor": ink("soft"),
                 "tickColor": ink("soft"),
             },
-            "header": {**labels, "labelLimit": 0, **plain},
-            "legend": {**labels, "labelLimit": 0, "symbolStrokeWidth": 2, "orient": "top", "title": None},
-            "text": {"color": ink("ink"), "fontSize": 10},
+            "legend": {
+                **labels,
+                "labelLimit": 0,
+                "symbolStrokeWidth": 2,
+                "symbolSize": 60,
+                "orient": "top",
+                "title": None,
+                "columns": 3,
+                "columnPadding": 8,
+            },
+            "text": {"color": ink("ink"), "fontSize": TEXT},
         },
     }
 
@@ -101,8 +122,9 @@ def _name_anew(root: ET.Element, key: str) -> None:
 
 
 def _tidy(element: ET.Element) -> None:
-    """Remove empty elements, attributes with default values, and roles."""
+    """Remove empty elements, attributes with default values, and roles; make titles of descriptions."""
     element.tag = element.tag.removeprefix(_SVG)
+    told = element.get("aria-label") if element.get("role") == "graphics-symbol" else None
     for name, value in list(element.attrib.items()):
         if name in _DROPPED | _DROPPED_FONT or (name, value) in _DEFAULTS:
             del element.attrib[name]
@@ -112,6 +134,10 @@ def _tidy(element: ET.Element) -> None:
         if not _is_empty(child):
             children += list(child) if child.tag == "g" and not child.attrib else [child]
     element[:] = children
+    if told is not None:
+        title = ET.Element("title")
+        title.text = told
+        element.insert(0, title)
 
 
 def _is_empty(element: ET.Element) -> bool:

@@ -6,15 +6,13 @@ import math
 from typing import TYPE_CHECKING
 
 from harness.report.escape import shorten
-from harness.report.plots.draw import Spec, ink
+from harness.report.gate.speed_view import show_limit, show_noise, show_percent_interval, show_percents
+from harness.report.plots.rows import Bar, Key, Mark, Panel, Row, RowPlot, Scale
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from harness.records import QuantityDecision, QuantityOutcome
-
-TEXT = 13
-"""Size of all text, in pixels."""
 
 NARROWEST = 0.5
 """Ratios below it, and above its inverse, are drawn at the edge of the plot."""
@@ -26,62 +24,35 @@ _TICKS = (
 )
 """Up to this ratio of the ends of the axis, the ticks in percent."""
 
-MARKS: dict[QuantityOutcome, tuple[str, str, str]] = {
-    "passed": ("within the limit", "circle", "series-3"),
-    "regressed": ("above the limit", "triangle-up", "red-ink"),
-    "undecided": ("undecided", "diamond", "series-4"),
-    "control-failed": ("too noisy", "square", "soft"),
-    "unmeasured": ("not measured", "cross", "soft"),
+MARKS: dict[QuantityOutcome, Key] = {
+    "passed": ("circle", "series-3", "within the limit"),
+    "regressed": ("up", "red-ink", "above the limit"),
+    "undecided": ("diamond", "series-4", "undecided"),
+    "control-failed": ("square", "soft", "too noisy"),
+    "unmeasured": ("cross", "soft", "not measured"),
 }
-"""Outcome -> its words, shape and colour."""
+"""Outcome -> its shape, colour and words."""
 
 
-def plot_intervals(decisions: Sequence[QuantityDecision], *, narrow: bool = False) -> Spec:
-    """Plot a row for each measured quantity: noise band, interval, ratio, and the limit as a line.
-
-    Names stand left of the rows; in a ``narrow`` plot, which fits on a phone, above them.
-    """
-    rows = [_view(each) for each in decisions if each.change is not None]
-    x = _axis([row[key] for row in rows for key in ("low", "high", "limit", "under", "over") if key in row])
-    names, kinds = [row["quantity"] for row in rows], _describe_kinds(rows, columns=2 if narrow else 4)
-    labels = {"labelOverlap": False, "labelFontSize": TEXT, "domain": False, "ticks": False}
-    place = {"field": "quantity", "type": "nominal", "title": None, "sort": names}
-    y = {**place, "axis": None if narrow else labels}
-    down = {"yOffset": 9} if narrow else {}
-    above = {
-        "mark": {"type": "text", "align": "left", "dy": -12, "fontSize": TEXT},
-        "encoding": {"y": y, "x": {"value": 2}, "text": {"field": "quantity"}},
-    }
-    return {
-        "width": 338 if narrow else 640,
-        "height": {"step": 46 if narrow else 26},
-        "data": {"values": rows},
-        "layer": [
-            {
-                "mark": {"type": "bar", "color": ink("band"), "height": 20, **down},
-                "encoding": {"y": y, "x": {**x, "field": "under"}, "x2": {"field": "over"}},
-            },
-            {"mark": {"type": "rule", "color": ink("soft")}, "encoding": {"x": {"datum": 1}}},
-            {
-                "mark": {"type": "tick", "color": ink("red-ink"), "thickness": 2, "size": 22, **down},
-                "encoding": {"y": y, "x": {**x, "field": "limit"}},
-            },
-            {
-                "mark": {"type": "rule", "strokeWidth": 2.5, **down},
-                "encoding": {
-                    "y": y,
-                    "x": {**x, "field": "low"},
-                    "x2": {"field": "high"},
-                    "color": kinds["color"],
-                },
-            },
-            {
-                "mark": {"type": "point", "filled": True, "size": 80, "opacity": 1, **down},
-                "encoding": {"y": y, "x": {**x, "field": "ratio"}, **kinds},
-            },
-            *([above] if narrow else []),
-        ],
-    }
+def plot_intervals(decisions: Sequence[QuantityDecision], *, key: str) -> RowPlot:
+    """Plot a row for each measured quantity: noise band, interval, ratio, and the limit as a stroke."""
+    measured = [each for each in decisions if each.change is not None]
+    outcomes = {each.outcome for each in measured}
+    rows = tuple(map(_row, measured))
+    return RowPlot(
+        title="Change of each quantity against the baseline, with its interval, noise and limit",
+        key=key,
+        scale=_scale(
+            [end for row in rows for bar in row.bars for end in (bar.low, bar.high)]
+            + [mark.at for row in rows for mark in row.marks]
+        ),
+        panels=(Panel("", rows),),
+        legend=(
+            *(mark for outcome, mark in MARKS.items() if outcome in outcomes),
+            ("limit", "red-ink", "limit"),
+            ("band", "band", "noise"),
+        ),
+    )
 
 
 def count_clamped(decisions: Sequence[QuantityDecision]) -> int:
@@ -90,50 +61,29 @@ def count_clamped(decisions: Sequence[QuantityDecision]) -> int:
     return sum(each.low < NARROWEST or not each.high <= 1 / NARROWEST for each in changes)
 
 
-def _view(decision: QuantityDecision) -> Spec:
-    change, control = decision.change, decision.control
+def _row(decision: QuantityDecision) -> Row:
+    change, control, limit = decision.change, decision.control, decision.quantity.threshold
     assert change is not None  # noqa: S101 - the caller leaves the others out
-    band = {"under": _clamp(control.low), "over": _clamp(control.high)} if control else {}
-    return {
-        "quantity": shorten(decision.quantity.id, 60),
-        "ratio": _clamp(change.ratio),
-        "low": _clamp(change.low),
-        "high": _clamp(change.high),
-        "limit": _clamp(decision.quantity.threshold),
-        **band,
-        "kind": MARKS[decision.outcome][0],
-    }
+    shape, ink, words = MARKS[decision.outcome]
+    name = shorten(decision.quantity.id, 60)
+    told = (
+        f"{name}: {show_percents(change.ratio)}, interval {show_percent_interval(change)}, "
+        f"limit {show_limit(decision)}, noise {show_noise(control)}, {words}"
+    )
+    band = (Bar(_clamp(control.low), _clamp(control.high), "band", "band"),) if control else ()
+    interval = Bar(_clamp(change.low), _clamp(change.high), "thin", ink)
+    marks = (Mark(_clamp(limit), "limit", "red-ink"), Mark(_clamp(change.ratio), shape, ink))
+    return Row(name, told, (*band, interval), marks)
 
 
 def _clamp(ratio: float) -> float:
     return min(max(ratio, NARROWEST), 1 / NARROWEST) if math.isfinite(ratio) else 1 / NARROWEST
 
 
-def _describe_kinds(rows: Sequence[Spec], columns: int) -> Spec:
-    """The colour and shape of each outcome that is there."""
-    there = {each["kind"] for each in rows}
-    words, shapes, colours = zip(*(each for each in MARKS.values() if each[0] in there), strict=True)
-    legend = {"labelFontSize": TEXT, "symbolSize": 80, "columns": columns}
-    kind = {"field": "kind", "type": "nominal", "legend": legend}
-    return {
-        "color": {**kind, "scale": {"domain": words, "range": [ink(each) for each in colours]}},
-        "shape": {**kind, "scale": {"domain": words, "range": shapes}},
-    }
-
-
-def _axis(values: Sequence[float]) -> Spec:
+def _scale(values: Sequence[float]) -> Scale:
     low, high = min([0.95, *values]) * 0.99, max([1.1, *values]) * 1.01
     every = next(ticks for most, ticks in _TICKS if high / low <= most)
-    ticks = [1 + each / 100 for each in every if low <= 1 + each / 100 <= high]
-    return {
-        "type": "quantitative",
-        "title": "change against the baseline",
-        "scale": {"type": "log", "domain": [low, high], "nice": False, "clamp": True},
-        "axis": {
-            "values": ticks,
-            "labelExpr": "format(round(100 * (datum.value - 1)), datum.value == 1 ? '' : '+') + ' %'",
-            "labelFontSize": TEXT,
-            "titleFontSize": TEXT,
-            "grid": True,
-        },
-    }
+    ticks = [
+        (1 + each / 100, f"{each:+} %".replace("-", "\N{MINUS SIGN}") if each else "0 %") for each in every
+    ]
+    return Scale(low, high, tuple(tick for tick in ticks if low <= tick[0] <= high))

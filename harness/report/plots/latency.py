@@ -1,35 +1,38 @@
-"""Plots of latency ratios with quartiles and noise, and of their rounds."""
+"""Plots of latency: each cell against the baseline with quartiles and noise, targets, and rounds."""
 
 from __future__ import annotations
 
 import math
+import statistics
 from typing import TYPE_CHECKING
 
-from harness.report.latency_view import beyond_noise
-from harness.report.plots.draw import Spec, ink
+from harness.report.latency_view import beyond_noise, show_ratio
+from harness.report.plots.rows import Bar, Ink, Key, Mark, Panel, Row, RowPlot, Shape, scale_ratios
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from harness.records import LatencyRow
     from harness.report.grid import VersionNames
-    from harness.report.latency_view import Family, Rounds
+    from harness.report.latency_view import Against, Family, Rounds
 
 
 MOST_CELLS, CELLS_OF_MANY = 40, 24
-"""Largest number of cells in a plot: those furthest from the baseline; the table has all.
-
-Most of the cost of drawing is the measurement of their names.
-"""
+"""Largest number of cells in a plot: those furthest from the baseline; the table has all."""
 
 _NARROWEST = 0.25
 """Ratios below it, and above its inverse, are drawn at the edge of the plot."""
 
-_WIDE, _CLOSE = (0.25, 0.5, 1, 2, 4), (0.5, 0.7, 0.8, 1, 1.25, 1.5, 2)
-"""Labels of a wide axis and of a narrow one."""
+_EDGES = (_NARROWEST, 1 / _NARROWEST)
 
-_LABELS = {"": "within the noise", " ▲": "slower", " ▼": "faster"}
-_UNKNOWN = "noise unknown"
+_KINDS: dict[str, Key] = {
+    "": ("circle", "soft", "within the noise"),
+    " ▲": ("up", "series-2", "slower"),
+    " ▼": ("down", "series-1", "faster"),
+}
+_UNKNOWN: Key = ("diamond", "soft", "noise unknown")
+_NOISE: Key = ("band", "band", "noise")
+_QUARTILES: Key = ("thin", "soft", "quartiles")
 
 
 def choose_cells(family: Family) -> list[str]:
@@ -51,159 +54,135 @@ def count_clamped(family: Family) -> int:
     return sum(not _NARROWEST <= ratio <= 1 / _NARROWEST for ratio in ratios)
 
 
-def plot_family(family: Family, named: VersionNames, *, width: int = 190, row: int = 15) -> Spec:
-    """Plot a column for each batch and a row for each cell: noise band, quartile line, ratio mark."""
-    cells = {cell: named.names[cell] for cell in choose_cells(family)}
-    rows = [
-        _ratio(batch, cells[each.cell], each)
-        for batch, each in family.rows
-        if each.ratio and each.cell in cells
+def plot_family(family: Family, named: VersionNames, numbers: Mapping[str, int], *, key: str) -> RowPlot:
+    """Plot a panel for each batch and a row for each cell: noise band, quartile line, ratio mark.
+
+    ``numbers`` has the number of each cell in the page.
+    """
+    cells = choose_cells(family)
+    chosen = {(batch, row.cell): row for batch, row in family.rows if row.ratio}
+    values = [
+        value
+        for (_, cell), row in chosen.items()
+        if cell in set(cells)
+        for value in (row.low, row.high)
+        if value
     ]
-    x = _ratio_axis([value for each in rows for value in (each["low"], each["high"]) if value])
-    y = {
-        "field": "cell",
-        "type": "nominal",
-        "title": None,
-        "sort": list(cells.values()),
-        "axis": {"labelOverlap": False},
-    }
-    return {
-        "title": _name_axes(named),
-        "data": {"values": rows},
-        "facet": {"column": _column_of(family)},
-        "spacing": 12,
-        "spec": {
-            "width": width,
-            "height": {"step": row},
-            "layer": [
-                {
-                    "mark": {"type": "bar", "color": ink("band"), "height": row - 1},
-                    "encoding": {"y": y, "x": {**x, "field": "under"}, "x2": {"field": "over"}},
-                },
-                {"mark": {"type": "rule", "color": ink("soft")}, "encoding": {"x": {"datum": 1}}},
-                {
-                    "mark": {"type": "rule", "strokeWidth": 1.5, "color": ink("soft")},
-                    "encoding": {"y": y, "x": {**x, "field": "low"}, "x2": {"field": "high"}},
-                },
-                {
-                    "mark": {"type": "point", "filled": True, "size": 34, "opacity": 1},
-                    "encoding": {"y": y, "x": x, **_describe_kinds(rows)},
-                },
-            ],
-        },
-    }
+    panels = [
+        Panel(
+            f"batch {batch}",
+            tuple(
+                _ratio(named.names[cell], numbers[cell], chosen[batch, cell])
+                for cell in cells
+                if (batch, cell) in chosen
+            ),
+        )
+        for batch in family.batches
+    ]
+    unknown = any(row.floor is None for row in chosen.values())
+    return RowPlot(
+        title=f"{family.name}: time relative to the baseline",
+        key=key,
+        scale=scale_ratios(values, bounds=_EDGES),
+        panels=tuple(panel for panel in panels if panel.rows),
+        legend=(*_KINDS.values(), *([_UNKNOWN] if unknown else []), _QUARTILES, _NOISE),
+        heading=" · ".join(named.axes),
+    )
 
 
-def _column_of(family: Family) -> Spec:
-    batches = [_name_batch(batch) for batch in family.batches]
-    return {"field": "batch", "type": "nominal", "title": None, "sort": batches}
+def _ratio(name: str, number: int, row: LatencyRow) -> Row:
+    assert row.ratio is not None  # noqa: S101 - the caller leaves the others out
+    shape, ink, kind = _KINDS[beyond_noise(row)] if row.floor else _UNKNOWN
+    spread, noise = "", ""
+    bars: list[Bar] = []
+    if row.floor:
+        bars.append(Bar(1 / row.floor, row.floor, "band", "band"))
+        noise = f", noise {show_ratio(1 / row.floor)} to {show_ratio(row.floor)}"
+    if row.low and row.high:
+        bars.append(Bar(row.low, row.high, "thin", "soft"))
+        spread = f", quartiles {show_ratio(row.low)} to {show_ratio(row.high)}"
+    told = f"{name}: {show_ratio(row.ratio)}{spread}{noise}, {kind}"
+    return Row(name, told, tuple(bars), (Mark(row.ratio, shape, ink),), number)
 
 
-def _describe_kinds(rows: Sequence[Spec]) -> Spec:
-    """The colour and shape of each kind of mark."""
-    labels, shapes = list(_LABELS.values()), ["circle", "triangle-up", "triangle-down"]
-    colours = [ink("soft"), ink("series-2"), ink("series-1")]
-    if any(each["kind"] == _UNKNOWN for each in rows):
-        labels, shapes, colours = [*labels, _UNKNOWN], [*shapes, "diamond"], [*colours, ink("soft")]
-    kind = {"field": "kind", "type": "nominal"}
-    return {
-        "color": {**kind, "scale": {"domain": labels, "range": colours}},
-        "shape": {**kind, "scale": {"domain": labels, "range": shapes}},
-    }
+# Targets against the reference
 
 
-def _name_axes(named: VersionNames) -> Spec | None:
-    """A title above the cell names with their axes; None if the names are ids."""
-    if not named.axes:
-        return None
-    plain = {"anchor": "start", "fontSize": 11, "fontWeight": "normal", "color": ink("ink")}
-    return {"text": " · ".join(named.axes), **plain}
+def plot_against(found: Sequence[Against], *, title: str, key: str) -> RowPlot:
+    """Plot a row for each scenario: the range over the cells, their middle half, and their median."""
+    return RowPlot(
+        title=f"{title}: time / {found[0].reference}",
+        key=key,
+        scale=scale_ratios([ratio for each in found for ratio in each.ratios]),
+        panels=(Panel("", tuple(map(_against, found))),),
+        legend=(
+            ("circle", "series-2", "median of the cells"),
+            ("thick", "series-1", "middle half"),
+            ("thin", "series-1", "all cells"),
+        ),
+    )
 
 
-def _name_batch(batch: int) -> str:
-    return f"batch {batch}"
+def name_against(each: Against) -> str:
+    """Name the row of a scenario in the plot and its table."""
+    return f"{each.scenario.target} {each.scenario.dtype}, batch {each.scenario.batch}"
 
 
-def _ratio(batch: int, name: str, row: LatencyRow) -> Spec:
-    band = {"under": 1 / row.floor, "over": row.floor} if row.floor else {}
-    return {
-        "cell": name,
-        "batch": _name_batch(batch),
-        "ratio": row.ratio,
-        "low": row.low or row.ratio,
-        "high": row.high or row.ratio,
-        **band,
-        "kind": _LABELS[beyond_noise(row)] if row.floor else _UNKNOWN,
-    }
+def _against(each: Against) -> Row:
+    name, low, high = name_against(each), min(each.ratios), max(each.ratios)
+    lower, _, upper = (
+        statistics.quantiles(each.ratios, n=4, method="inclusive") if low < high else (low, low, low)
+    )
+    told = (
+        f"{name}: median {show_ratio(each.median)}, middle half {show_ratio(lower)} to {show_ratio(upper)}, "
+        f"all {show_ratio(low)} to {show_ratio(high)}"
+    )
+    bars = (Bar(low, high, "thin", "series-1"), Bar(lower, upper, "thick", "series-1"))
+    return Row(name, told, bars, (Mark(each.median, "circle", "series-2"),))
 
 
-def _ratio_axis(values: Sequence[float], title: str = "time / baseline") -> Spec:
-    low = max(_NARROWEST, min([0.8, *values]) * 0.97)
-    high = min(1 / _NARROWEST, max([1.25, *values]) * 1.03)
-    ticks = [tick for tick in (_WIDE if high / low > 4 else _CLOSE) if low <= tick <= high]
-    return {
-        "field": "ratio",
-        "type": "quantitative",
-        "title": title,
-        "scale": {"type": "log", "domain": [low, high], "nice": False, "clamp": True},
-        "axis": {"values": ticks, "format": "~g", "grid": False},
-    }
+# Rounds
+
+_ARMS: tuple[tuple[str, Ink], ...] = (("baseline", "series-1"), ("baseline again", "series-2"))
 
 
-_ARMS = ("baseline", "baseline again", "other cells")
-
-
-def plot_rounds(found: Sequence[Rounds], *, width: int = 560, row: int = 26) -> Spec:
+def plot_rounds(found: Sequence[Rounds], *, key: str) -> RowPlot:
     """Plot a row for each scenario: rounds of both baseline processes, quantiles of all other cells."""
-    ticks: list[Spec] = [
-        {"scenario": each.scenario, "arm": arm, "ratio": round(value, 4)}
-        for each in found
-        for arm, values in zip(_ARMS, (each.baseline, each.again), strict=False)
+    values = [
+        value for each in found for value in (*each.baseline, *each.again, *(each.others or ())) if value > 0
+    ]
+    tick: Shape = "tick"
+    return RowPlot(
+        title="Rounds of each scenario: time / median round of the baseline",
+        key=key,
+        scale=scale_ratios(values, bounds=_EDGES),
+        panels=(Panel("", tuple(map(_rounds, found))),),
+        legend=(
+            *((tick, ink, arm) for arm, ink in _ARMS),
+            ("thick", "soft", "other cells, middle half"),
+            ("thin", "soft", "10 % to 90 %"),
+        ),
+        lines=3,
+    )
+
+
+def _rounds(each: Rounds) -> Row:
+    arms = list(zip(_ARMS, (each.baseline, each.again), strict=True))
+    marks = tuple(
+        Mark(value, "tick", ink, line)
+        for line, ((_, ink), values) in enumerate(arms)
         for value in values
         if value > 0
-    ]
-    spans: list[Spec] = [
-        {"scenario": each.scenario, "arm": _ARMS[-1], "ratio": each.others[2]}
-        | dict(zip(("p10", "p25", "p50", "p75", "p90"), each.others, strict=True))
-        for each in found
-        if each.others
-    ]
-    values = [tick["ratio"] for tick in ticks] + [span[key] for span in spans for key in ("p10", "p90")]
-    x = _ratio_axis(values, "time / median round of the baseline")
-    place = _rounds_place([each.scenario for each in found])
-    return {
-        "width": width,
-        "height": {"step": row, "for": "position"},
-        "layer": [
-            {"mark": {"type": "rule", "color": ink("soft")}, "encoding": {"x": {"datum": 1}}},
-            {
-                "data": {"values": ticks},
-                "mark": {"type": "tick", "thickness": 1.2, "size": 7},
-                "encoding": {"x": x, **place},
-            },
-            *(
-                {
-                    "data": {"values": spans},
-                    "mark": {"type": "rule", "strokeWidth": thick},
-                    "encoding": {"x": {**x, "field": low}, "x2": {"field": high}, **place},
-                }
-                for thick, low, high in ((1, "p10", "p90"), (4, "p25", "p75"))
-            ),
-        ],
-    }
+    )
+    told = [f"{arm} {show_span(values)}" for (arm, _), values in arms if values]
+    bars: tuple[Bar, ...] = ()
+    if each.others:
+        low, lower, _, upper, high = each.others
+        bars = (Bar(low, high, "thin", "soft", 2), Bar(lower, upper, "thick", "soft", 2))
+        told.append(f"other cells, middle half {show_span((lower, upper))}")
+    return Row(each.scenario, f"{each.scenario}: {', '.join(told)}", bars, marks)
 
 
-def _rounds_place(scenarios: Sequence[str]) -> Spec:
-    """Position a band for each scenario, with a line for each arm."""
-    colours = [ink("series-1"), ink("series-2"), ink("soft")]
-    return {
-        "y": {
-            "field": "scenario",
-            "type": "nominal",
-            "title": None,
-            "sort": scenarios,
-            "axis": {"grid": True, "tickBand": "extent"},
-        },
-        "yOffset": {"field": "arm", "type": "nominal", "sort": _ARMS, "scale": {"domain": _ARMS}},
-        "color": {"field": "arm", "type": "nominal", "scale": {"domain": _ARMS, "range": colours}},
-    }
+def show_span(ratios: Sequence[float]) -> str:
+    """Format the range of ratios; a dash without any."""
+    return f"{show_ratio(min(ratios))} to {show_ratio(max(ratios))}" if ratios else "-"

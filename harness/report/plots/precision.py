@@ -5,87 +5,69 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
-from harness.report.plots.draw import Spec, ink
-from harness.report.precision import SUPERSCRIPTS
+from harness.report.plots.draw import WIDTH, Spec, ink
+from harness.report.plots.rows import Key, Mark, Panel, Row, RowPlot, Scale
+from harness.report.precision import SUPERSCRIPTS, show_number, show_power
 from harness.report.view import LAYER_TITLES
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from harness.report.parity import CellGroup
+    from harness.report.parity import CellGroup, LayerSpread
     from harness.report.precision import Precision
 
 
-# Parity: a column for each layer, a row for each group of cells
+# Parity: a panel for each layer, a row for each group of cells
 
-_KINDS = {
-    "within": ("within its tolerance", ink("pass-ink"), "M0,-1V1"),
-    "expected": ("beyond it: known, a limit or a note", ink("xfail-ink"), "triangle-up"),
-    "red": ("beyond it, red", ink("red-ink"), "cross"),
-    "control": ("smallest difference of a different model", ink("series-4"), "diamond"),
+_KINDS: dict[str, Key] = {
+    "within": ("tick", "pass-ink", "within its tolerance"),
+    "expected": ("up", "xfail-ink", "beyond it: known, a limit or a note"),
+    "red": ("cross", "red-ink", "beyond it, red"),
+    "control": ("diamond", "series-4", "smallest difference of a different model"),
 }
-_LOWEST, _HIGHEST = 1e-3, 1e4
+_SHARES = Scale(1e-3, 1e4, ((1e-2, "0.01x"), (1.0, "1x"), (1e2, "100x")))
 
 
-def plot_parity(groups: Sequence[CellGroup], *, width: int = 165, row: int = 26) -> Spec:
+def plot_parity(groups: Sequence[CellGroup], *, title: str, key: str) -> RowPlot:
     """Plot shares of the tolerance, which is the line at 1; values outside of the scale are at its ends."""
-    rows = [mark for group in groups for mark in _rows(group)]
-    layers = list(dict.fromkeys(each["layer"] for each in rows))
-    labels, colours, shapes = (list(each) for each in zip(*_KINDS.values(), strict=True))
-    kinds = {"field": "kind", "type": "nominal"}
-    x = {
-        "field": "share",
-        "type": "quantitative",
-        "title": "share of the tolerance",
-        "scale": {"type": "log", "domain": [_LOWEST, _HIGHEST]},
-        "axis": {"values": [1e-3, 1e-1, 10, 1e3], "format": "~g", "grid": False},
-    }
-    y = {
-        "field": "group",
-        "type": "nominal",
-        "title": None,
-        "sort": None,
-        "axis": {"grid": True, "tickBand": "extent", "labelPadding": 8},
-    }
-    points = {
-        "mark": {"type": "point", "filled": False, "strokeWidth": 1.5, "size": 70},
-        "encoding": {
-            "x": x,
-            "y": y,
-            "color": {**kinds, "scale": {"domain": labels, "range": colours}},
-            "shape": {**kinds, "scale": {"domain": labels, "range": shapes}},
-        },
-    }
-    rule = {"mark": {"type": "rule", "color": ink("ink")}, "encoding": {"x": {"datum": 1}}}
-    return {
-        "data": {"values": rows},
-        "facet": {"column": {"field": "layer", "type": "nominal", "title": None, "sort": layers}},
-        "spacing": 14,
-        "spec": {"width": width, "height": {"step": row}, "layer": [rule, points]},
-    }
+    layers = dict.fromkeys(each.layer for group in groups for each in group.layers)
+    return RowPlot(
+        title=title,
+        key=key,
+        scale=_SHARES,
+        panels=tuple(
+            Panel(
+                f"{layer} {LAYER_TITLES[layer]}".partition(",")[0],
+                tuple(
+                    _spread(_label(group), each)
+                    for group in groups
+                    for each in group.layers
+                    if each.layer == layer
+                ),
+            )
+            for layer in layers
+        ),
+        legend=tuple(_KINDS.values()),
+    )
 
 
-def _rows(group: CellGroup) -> list[Spec]:
-    rows: list[Spec] = []
-    for each in group.layers:
-        marks: list[tuple[float | None, str]] = [(mark.share, mark.kind) for mark in each.marks]
-        if each.control is not None:
-            marks.append((each.control, "control"))
-        rows += [
-            {
-                "group": _label(group),
-                "layer": f"{each.layer} {LAYER_TITLES[each.layer]}".partition(",")[0],
-                "share": _HIGHEST if share is None else min(_HIGHEST, max(_LOWEST, share)),
-                "kind": _KINDS[kind][0],
-            }
-            for share, kind in marks
-        ]
-    return rows
+def _spread(name: str, spread: LayerSpread) -> Row:
+    found = [(mark.share, mark.kind) for mark in spread.marks]
+    control = "" if spread.control is None else f", a different model {spread.control:.3g}x"
+    marks = [
+        Mark(math.inf if share is None else share, *_KINDS[kind][:2])
+        for share, kind in (*found, *([(spread.control, "control")] if control else []))
+    ]
+    worst = "" if spread.worst is None else f", the worst {spread.worst:.3g}x of the tolerance"
+    infinite = f", {spread.infinite} not finite" if spread.infinite else ""
+    return Row(name, f"{name}: {spread.cases} cases{worst}{infinite}{control}", marks=tuple(marks))
 
 
 def _label(group: CellGroup) -> str:
     return f"{group.name}: 1 cell" if len(group.cells) == 1 else f"{group.name}: {len(group.cells)} cells"
 
+
+# Precision
 
 COLOURS = tuple(ink(f"series-{number}") for number in range(1, 7))
 SHAPES = ("circle", "square", "triangle-up", "diamond", "cross", "triangle-down")
@@ -94,7 +76,7 @@ _LOWEST_ULP = 0.1
 """The place of an error of zero on the logarithmic axis."""
 
 
-def plot_precision(precision: Precision, *, width: int = 470, height: int = 230) -> Spec:
+def plot_precision(precision: Precision, *, width: int = WIDTH, height: int = 320) -> Spec:
     """Plot one dtype on two logarithmic axes; values that are not finite are crosses at the top."""
     names = name_series(precision)
     top = 10 * max([10.0, *(value or 0 for each in precision.series for _, value in each.points)])
@@ -104,6 +86,8 @@ def plot_precision(precision: Precision, *, width: int = 470, height: int = 230)
             "ulp": None if value is None else max(value, _LOWEST_ULP),
             "top": top,
             "formula": name,
+            "told": f"{name}, norm {show_power(power)}: "
+            + ("not finite" if value is None else f"{show_number(value)} ULP"),
         }
         for name, each in zip(names, precision.series, strict=True)
         for power, value in each.points
@@ -128,7 +112,7 @@ def plot_precision(precision: Precision, *, width: int = 470, height: int = 230)
     return {
         "width": width,
         "height": height,
-        "layer": [_landmarks(marks), *_lines(rows, names, y)],
+        "layer": [_landmarks(marks, _x(powers)), *_lines(rows, names, _x(powers), y)],
     }
 
 
@@ -156,19 +140,28 @@ def _superscript(base: int, exponent: str) -> str:
     return f"'{base}' + {digits}"
 
 
-def _x() -> Spec:
+def _x(powers: Sequence[int]) -> Spec:
+    """The axis of the norms, with about five labels at round exponents."""
+    span = max(powers) - min(powers)
+    step = next((step for step in (5, 10, 50, 100) if span / step <= 6), 500)
     return {
         "field": "power",
         "type": "quantitative",
         "title": "norm of the row",
-        "axis": {"labelExpr": _superscript(2, "datum.value"), "grid": False, "tickCount": 8},
+        "scale": {"domain": [min(powers), max(powers)], "nice": False, "padding": 6},
+        "axis": {
+            "labelExpr": _superscript(2, "datum.value"),
+            "labelOverlap": False,
+            "grid": False,
+            "values": list(range(math.ceil(min(powers) / step) * step, max(powers) + 1, step)),
+        },
     }
 
 
-def _landmarks(marks: Sequence[Spec]) -> Spec:
+def _landmarks(marks: Sequence[Spec], x: Spec) -> Spec:
     return {
         "data": {"values": list(marks)},
-        "encoding": {"x": _x()},
+        "encoding": {"x": x},
         "layer": [
             {"mark": {"type": "rule", "color": ink("soft"), "strokeDash": [2, 3]}},
             {
@@ -179,14 +172,17 @@ def _landmarks(marks: Sequence[Spec]) -> Spec:
     }
 
 
-def _lines(rows: Sequence[Spec], names: Sequence[str], y: Spec) -> list[Spec]:
+def _lines(rows: Sequence[Spec], names: Sequence[str], x: Spec, y: Spec) -> list[Spec]:
     count = len(names)
-    kinds = {"field": "formula", "type": "nominal"}
+    kinds = {"field": "formula", "type": "nominal", "legend": {"symbolStrokeWidth": 0}}
     encoding = {
-        "x": _x(),
+        "x": x,
         "y": y,
         "color": {**kinds, "scale": {"domain": list(names), "range": _cycle(COLOURS, count)}},
-        "strokeDash": {**kinds, "scale": {"domain": list(names), "range": _cycle(_DASHES, count)}},
+        "strokeDash": {
+            **kinds,
+            "scale": {"domain": list(names), "range": _cycle(_DASHES, count)},
+        },
         "shape": {**kinds, "scale": {"domain": list(names), "range": _cycle(SHAPES, count)}},
     }
     line = {key: value for key, value in encoding.items() if key != "shape"}
@@ -198,14 +194,17 @@ def _lines(rows: Sequence[Spec], names: Sequence[str], y: Spec) -> list[Spec]:
         {
             "data": data,
             "transform": [{"filter": "datum.ulp !== null"}],
-            "mark": {"type": "point", "size": 28, "filled": True},
-            "encoding": point,
+            "mark": {"type": "point", "size": 36, "filled": True, "opacity": 1, "aria": True},
+            "encoding": {**point, "description": {"field": "told"}},
         },
         {
             "data": data,
             "transform": [{"filter": "datum.ulp === null"}],
-            "mark": {"type": "text", "text": "\N{MULTIPLICATION SIGN}", "fontSize": 13},
-            "encoding": {key: value for key, value in lost.items() if key != "shape"},
+            "mark": {"type": "text", "text": "\N{MULTIPLICATION SIGN}", "fontSize": 16, "aria": True},
+            "encoding": {
+                **{key: value for key, value in lost.items() if key != "shape"},
+                "description": {"field": "told"},
+            },
         },
     ]
 

@@ -1,55 +1,59 @@
-"""Plots of the time per row or text at each batch, and of targets relative to the reference."""
+"""Plots of the time per row or text at each batch."""
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
-from harness.report.plots.draw import Spec, ink
+from harness.report.latency_view import show_seconds
+from harness.report.plots.draw import WIDTH, Spec
 from harness.report.plots.precision import COLOURS, SHAPES
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from harness.report.latency_view import Against, Scale
+    from harness.report.latency_view import Scale
 
 
-def plot_scaling(scales: Sequence[Scale], *, width: int = 250, height: int = 190) -> Spec:
-    """Plot a column for each kind and dtype: the baseline as a line, the range of all cells as an area."""
+def plot_scaling(scales: Sequence[Scale], *, width: int = WIDTH, height: int = 320) -> Spec:
+    """Plot targets by batch: the baseline as a line, the range of all cells as an area."""
     rows = [_row(each) for each in scales]
     return {
         "data": {"values": rows},
-        "facet": {
-            "column": {
-                "field": "of",
-                "type": "nominal",
-                "title": None,
-                "sort": list(dict.fromkeys(row["of"] for row in rows)),
-            }
-        },
-        "resolve": {"scale": {"x": "independent", "y": "independent"}},
-        "spec": {
-            "width": width,
-            "height": height,
-            "layer": _layers(
-                sorted({row["batch"] for row in rows}), list(dict.fromkeys(row["target"] for row in rows))
-            ),
-        },
+        "width": width,
+        "height": height,
+        "layer": _layers(
+            sorted({row["batch"] for row in rows}),
+            list(dict.fromkeys(row["target"] for row in rows)),
+            _list_ticks(min(row["lowest"] for row in rows), max(row["highest"] for row in rows)),
+        ),
     }
+
+
+_SECONDS = "datum.value < 1000 ? format(datum.value, '~g') + ' µs' : format(datum.value / 1000, '~g') + ' ms'"
+
+
+def _list_ticks(low: float, high: float) -> list[float]:
+    """The values of 1, 2 and 5 times a power of ten within a range."""
+    powers = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
+    return [tick for power in powers for digit in (1, 2, 5) if low <= (tick := digit * 10.0**power) <= high]
 
 
 def _row(scale: Scale) -> Spec:
     scenario = scale.scenario
     return {
-        "of": f"{scenario.kind}, {scenario.dtype}",
         "target": scenario.target,
         "batch": scenario.batch,
         "baseline": None if scale.baseline is None else scale.baseline * 1e6,
+        "told": f"{scenario.target}, batch {scenario.batch}: "
+        + ("" if scale.baseline is None else f"{show_seconds(scale.baseline)} in the baseline, ")
+        + f"{show_seconds(scale.lowest)} to {show_seconds(scale.highest)} in all cells",
         "lowest": scale.lowest * 1e6,
         "highest": scale.highest * 1e6,
     }
 
 
-def _layers(batches: Sequence[int], targets: Sequence[str]) -> list[Spec]:
+def _layers(batches: Sequence[int], targets: Sequence[str], ticks: Sequence[float]) -> list[Spec]:
     target = {"field": "target", "type": "nominal"}
     color = {**target, "scale": {"domain": targets, "range": _take(COLOURS, len(targets))}}
     shape = {**target, "scale": {"domain": targets, "range": _take(SHAPES, len(targets))}}
@@ -63,14 +67,14 @@ def _layers(batches: Sequence[int], targets: Sequence[str]) -> list[Spec]:
     y = {
         "field": "baseline",
         "type": "quantitative",
-        "title": "\N{MICRO SIGN}s per row or text",
+        "title": "time per row or text",
         "scale": {"type": "log", "nice": False, "padding": 8},
-        "axis": {"labelExpr": "format(datum.value, '~g')", "tickCount": 4},
+        "axis": {"labelExpr": _SECONDS, "values": ticks},
     }
     place = {"x": x, "y": y, "color": color}
     return [
         {
-            "mark": {"type": "area", "opacity": 0.25},
+            "mark": {"type": "area", "fillOpacity": 0.25},
             "encoding": {**place, "y": {**y, "field": "lowest"}, "y2": {"field": "highest"}},
         },
         {
@@ -79,8 +83,8 @@ def _layers(batches: Sequence[int], targets: Sequence[str]) -> list[Spec]:
         },
         {
             "transform": [{"filter": "datum.baseline !== null"}],
-            "mark": {"type": "point", "filled": True, "size": 45, "opacity": 1},
-            "encoding": {**place, "shape": shape},
+            "mark": {"type": "point", "filled": True, "size": 60, "opacity": 1, "aria": True},
+            "encoding": {**place, "shape": shape, "description": {"field": "told"}},
         },
     ]
 
@@ -88,47 +92,3 @@ def _layers(batches: Sequence[int], targets: Sequence[str]) -> list[Spec]:
 def _take(several: Sequence[str], count: int) -> list[str]:
     """The first ``count`` of a repeated sequence."""
     return [several[place % len(several)] for place in range(count)]
-
-
-def plot_against(found: Sequence[Against], *, width: int = 560, row: int = 22) -> Spec:
-    """Plot a row for each scenario: a tick for each cell, and their median."""
-    ticks = [
-        {"name": name_against(each), "ratio": round(ratio, 4)} for each in found for ratio in each.ratios
-    ]
-    medians = [{"name": name_against(each), "ratio": each.median} for each in found]
-    x = {
-        "field": "ratio",
-        "type": "quantitative",
-        "title": f"time / {found[0].reference}" if found else "",
-        "scale": {"type": "log", "nice": False, "padding": 10},
-        "axis": {"labelExpr": "format(datum.value, '~g') + 'x'", "tickCount": 8, "grid": False},
-    }
-    y = {
-        "field": "name",
-        "type": "nominal",
-        "title": None,
-        "sort": None,
-        "axis": {"grid": True, "tickBand": "extent"},
-    }
-    return {
-        "width": width,
-        "height": {"step": row},
-        "layer": [
-            {"mark": {"type": "rule", "color": ink("soft")}, "encoding": {"x": {"datum": 1}}},
-            {
-                "data": {"values": ticks},
-                "mark": {"type": "tick", "thickness": 1.2, "color": ink("series-1")},
-                "encoding": {"x": x, "y": y},
-            },
-            {
-                "data": {"values": medians},
-                "mark": {"type": "point", "filled": True, "size": 60, "opacity": 1, "color": ink("series-2")},
-                "encoding": {"x": x, "y": y},
-            },
-        ],
-    }
-
-
-def name_against(each: Against) -> str:
-    """Name the row of a scenario in the plot and its table."""
-    return f"{each.scenario.target} {each.scenario.dtype}, batch {each.scenario.batch}"

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from harness.report.plots.draw import Spec, ink
+from harness.report.plots.draw import WIDTH, Spec, ink
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Collection, Mapping
 
     from harness.records import Trend, TrendKind
     from harness.report.history.view import ScenarioTrend
@@ -19,25 +19,24 @@ _KINDS: dict[TrendKind, tuple[str, str]] = {
 }
 """Kind of trend -> label and colour of its line."""
 
-_COLUMNS, _WIDTH, _HEIGHT = 4, 215, 84
-"""Width of one scenario in pixels, and the number of scenarios in a row of the page."""
 
-
-def plot_trends(
-    scenarios: Sequence[ScenarioTrend],
+def plot_trend(
+    scenario: ScenarioTrend,
     numbers: Mapping[str, int],
     reference: int | None,
+    *,
+    width: int = WIDTH,
+    height: int = 170,
 ) -> Spec:
     """Plot the cells as a band (quartiles) and a line (median), changed series as lines with marks.
 
     ``numbers`` maps runs to their numbers; ``reference`` is the number of the reference run, a dashed line.
-    Each scenario has its own scale.
     """
-    rows = [row for each in scenarios for row in _rows(each, numbers, reference)]
+    rows = _rows(scenario, numbers, reference)
     x = {
         "field": "run",
         "type": "quantitative",
-        "title": None,
+        "title": "session",
         "scale": {"domain": [1, max(2, len(numbers))], "nice": False, "padding": 4},
         "axis": {"grid": False, "format": "d", "tickCount": 4, "tickMinStep": 1},
     }
@@ -48,24 +47,15 @@ def plot_trends(
         "scale": {"type": "log", "nice": False, "padding": 6},
         "axis": {"labelExpr": "format(datum.value, '~g') + 'x'", "tickCount": 3, "grid": False},
     }
-    return {
-        "data": {"values": rows},
-        "facet": {
-            "field": "scenario",
-            "type": "nominal",
-            "title": None,
-            "sort": [each.scenario for each in scenarios],
-        },
-        "columns": _COLUMNS,
-        "spacing": {"row": 14, "column": 14},
-        "resolve": {"scale": {"y": "independent"}, "axis": {"x": "independent"}},
-        "spec": {"width": _WIDTH, "height": _HEIGHT, "layer": _layers(x, y)},
-    }
+    kinds = {row["kind"] for row in rows if "kind" in row}
+    return {"data": {"values": rows}, "width": width, "height": height, "layer": _layers(x, y, kinds)}
 
 
-def _layers(x: Spec, y: Spec) -> list[Spec]:
+def _layers(x: Spec, y: Spec, kinds: Collection[str]) -> list[Spec]:
     labels, colours = zip(*_KINDS.values(), strict=True)
-    color = {"field": "kind", "type": "nominal", "scale": {"domain": labels, "range": colours}}
+    legend = {"values": [label for label in labels if label in kinds]} if kinds else None
+    scale = {"domain": labels, "range": colours}
+    color = {"field": "kind", "type": "nominal", "scale": scale, "legend": legend}
     return [
         {
             "transform": [{"filter": "datum.part === 'level'"}],
@@ -89,17 +79,22 @@ def _layers(x: Spec, y: Spec) -> list[Spec]:
         },
         {
             "transform": [{"filter": "datum.part === 'change'"}],
-            "mark": {"type": "point", "shape": "triangle-up", "filled": True, "size": 70, "opacity": 1},
-            "encoding": {"x": x, "y": y, "color": color},
+            "mark": {
+                "type": "point",
+                "shape": "triangle-up",
+                "filled": True,
+                "size": 70,
+                "opacity": 1,
+                "aria": True,
+            },
+            "encoding": {"x": x, "y": y, "color": color, "description": {"field": "told"}},
         },
     ]
 
 
 def _rows(scenario: ScenarioTrend, numbers: Mapping[str, int], reference: int | None) -> list[Spec]:
-    own = {"scenario": scenario.scenario}
     levels: list[Spec] = [
         {
-            **own,
             "part": "level",
             "run": level.place,
             "value": round(level.median, 4),
@@ -108,18 +103,24 @@ def _rows(scenario: ScenarioTrend, numbers: Mapping[str, int], reference: int | 
         }
         for level in scenario.levels
     ]
-    held = [{**own, "part": "reference", "run": reference}] if reference is not None else []
-    return [*levels, *held, *(row for trend in scenario.news for row in _series(own, trend, numbers))]
+    held = [{"part": "reference", "run": reference}] if reference is not None else []
+    return [*levels, *held, *(row for trend in scenario.news for row in _series(trend, numbers))]
 
 
-def _series(own: Spec, trend: Trend, numbers: Mapping[str, int]) -> list[Spec]:
+def _series(trend: Trend, numbers: Mapping[str, int]) -> list[Spec]:
     kind = _KINDS[trend.kind][0]
     values = {point.run: round(point.value, 4) for point in trend.points}
-    named = {**own, "kind": kind, "cell": trend.cell}
+    named = {"kind": kind, "cell": trend.cell}
     lines = [
         {**named, "part": "series", "run": numbers[run], "value": value} for run, value in values.items()
     ]
     return lines + [
-        {**named, "part": "change", "run": numbers[each.first], "value": values[each.first]}
+        {
+            **named,
+            "part": "change",
+            "run": numbers[each.first],
+            "value": values[each.first],
+            "told": f"{trend.cell}: {each.ratio:.2f}x at {each.first}",
+        }
         for each in trend.changes
     ]

@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 
 import pytest
+from support.comment_picture import make_published_gate, render_page
+from support.comments import read_comment
 from support.gate_samples import (
     EVIL,
     REPLACE,
@@ -14,7 +16,7 @@ from support.gate_samples import (
     make_question,
     quantity,
 )
-from support.pages import far, make_compared, make_cost, make_decided, near
+from support.pages import far, make_compared, make_cost, make_decided, near, read_page
 
 from harness.forge.comment import LIMIT, marker
 from harness.records import Decision, Gate, LockChange, Speed
@@ -50,8 +52,30 @@ def test_the_comment_says_first_what_matters_first() -> None:
 def test_at_most_twelve_lines_stand_before_the_first_fold() -> None:
     changed, _ = make_compared(far, speed=make_cost(slower=True), culprit=make_culprit())
     for gate in (make_gate(), changed, make_compared(near)[0], make_decided("inconclusive")):
-        head = render_gate_markdown(gate).split("<details>")[0]
-        assert len([line for line in head.splitlines() if line]) <= 12
+        comment = read_comment(render_gate_markdown(gate))
+        assert 3 <= comment.above <= 12
+        assert comment.faults == []
+
+
+def test_the_comment_in_the_readme_says_no() -> None:
+    text = render_gate_markdown(make_published_gate())
+    comment = read_comment(text)
+    assert text.startswith("### ❌ Do not merge: `sentence-transformers 3.3.1 → 6.2.0`\n")
+    assert comment.above <= 12
+    assert comment.faults == []
+    shown = read_page(render_page(text)).text
+    assert "✗ no (before: yes)" in shown
+    assert not set(shown) & set("❌✅➖⚠"), "every sign has one in the picture"  # noqa: RUF001
+
+
+def test_tables_and_folds_are_what_the_comment_means() -> None:
+    text = render_gate_markdown(make_gate())
+    comment = read_comment(text)
+    assert not re.search(r"[|<`]|\*\*", comment.prose), "nothing stands there as it was written"
+    assert comment.summaries == re.findall("<summary>(.*?)</summary>", text)
+    assert comment.order.count("details") == len(comment.summaries) > 10
+    assert comment.order.count("table") == len(re.findall(r"(?m)^\| ---", text)) > 10
+    assert comment.order.count("tr") == len(re.findall(r"(?m)^\| (?!---)", text))
 
 
 def test_each_question_has_a_line_with_the_answer_of_the_candidate() -> None:
@@ -78,6 +102,7 @@ def test_the_comment_has_what_decides_first_and_folds_the_rest() -> None:
         "<details><summary>Every new case: 2</summary>",
         "<details><summary>Slower, or larger: 1</summary>",
         "<details><summary>Cause</summary>",
+        "<details><summary>How to accept this</summary>",
         "<details><summary>Undecided: 3</summary>",
         (
             "<details><summary>Latency and memory: 1 regressed, 1 control-failed, 1 unmeasured, 1 undecided, "

@@ -10,21 +10,36 @@ from xml.etree import ElementTree
 
 import msgspec
 import pytest
-from markdown_it import MarkdownIt
-from markdown_it.token import Token
+from support.accepted_gates import SLOWER, accept, make_accepted
+from support.comments import read_comment
 from support.gate_samples import EVIL, make_gate
-from support.pages import read_page
+from support.pages import far, read_page
 from support.runs import make_full_run
 
-from harness.records import Gate
+from harness.records import Disregarded, Gate
 from harness.report.escape import escape_prose
 from harness.report.gate.comment import render_gate_markdown
 from harness.report.gate.html import render_gate_html
 from harness.report.gate.junit import render_gate_junit
 from harness.report.gate.terminal import render_gate_text
 
-OURS = re.compile(r"<details><summary>[^<`]*</summary>|</details>|<!-- harness-gate:[a-z0-9_.-]+ -->")
-ASKED = re.compile(r"(?i)[@#!~%$&]\w|://|www\.|\bGH-\d|\[[a-z_]+:|\b[0-9a-f]{7,}\b")
+HOSTILE = {
+    "all at once": EVIL,
+    "html": "<script>alert(1)</script><img src=x onerror=alert(1)><a href='https://a.example'>a</a>",
+    "closing tags": "</code></td></tr></table></summary></details></details><details open>",
+    "links": "[a](https://a.example) [b][c] <https://a.example> ![p](https://a.example/p.png) a@b.example",
+    "definition": "\n\n[numpy]: https://a.example\n\n[^1]: note\n",
+    "script address": "[a](javascript:alert(1)) <javascript:alert(1)> javascript:alert(1)",
+    "mentions": "@team @org/team owner/name@0123456789abcdef",
+    "references": "#1 owner/name#1 GH-1 !1 https://github.com/owner/name/issues/1",
+    "backticks": "` `` ``` `a` \n```\ncode\n```",
+    "pipes": "a | b || c \\| d \\",
+    "newlines": "\n\n# a\n- [ ] b\n> c\n---\n===\n    d\r\n/close\r/merge\u2028e\x85f",
+    "direction": "a\u202eb\u2066c\u200fd",
+    "entities": "&lt;b&gt; &#64;team &#x202e; &num;1",
+    "emphasis": "**a** __b__ ~~c~~ *d* $e$ $$f$$",
+}
+"""What others can write into the name of a package, a file or a version, or into an exception."""
 
 
 def plain_of(gate: Gate) -> Any:
@@ -53,34 +68,25 @@ def with_text(gate: Gate, path: tuple[Any, ...], text: str) -> Gate | None:
         return None
 
 
+def make_acknowledged() -> Gate:
+    """A gate with lines that have an effect, and others that have none."""
+    lines = (accept("vectors", "numpy"), accept("cost", "numpy"), accept("dtype", "numpy"))
+    other = Disregarded(line="harness: accept", why="it is quoted", author="bob")
+    return make_accepted(*lines, candidate=far, speed=SLOWER, disregarded=(other,))[0]
+
+
 def spoiled() -> Iterator[tuple[str, Gate]]:
-    gate = make_gate()
-    for path in places(plain_of(gate)):
+    usual, acknowledged = make_gate(), make_acknowledged()
+    chosen = [(usual, path) for path in places(plain_of(usual))]
+    of_lines = {"acknowledged", "acknowledgements"}
+    chosen += [(acknowledged, path) for path in places(plain_of(acknowledged)) if of_lines & {*path}]
+    for gate, path in chosen:
         found = with_text(gate, path, EVIL)
         if found is not None:
             yield ".".join(map(str, path)), found
 
 
 SPOILED = dict(spoiled())
-
-
-def tokens(text: str) -> Iterator[Token]:
-    for token in MarkdownIt("commonmark").enable("table").parse(text):
-        yield token
-        yield from token.children or ()
-
-
-def faults(text: str) -> list[str]:
-    """What a forge would obey in a comment."""
-    found = [line for line in text.splitlines() if line.startswith("/")]  # quick actions of GitLab
-    for token in tokens(text):
-        if token.type in {"link_open", "image", "html_inline"}:
-            found.append(f"{token.type}: {token.attrs or token.content}")
-        elif token.type == "html_block" and OURS.sub("", token.content).strip():
-            found.append(f"html: {token.content}")
-        elif token.type == "text" and ASKED.search(token.content):
-            found.append(f"reference: {token.content}")
-    return found
 
 
 def commands(text: str) -> list[str]:
@@ -97,6 +103,9 @@ def test_the_places_are_many() -> None:
         "question.arguments.2",
         "speed.quantities.4.because",
         "culprit.releases.0.tried.1.version",
+        "decision.acknowledged.0.acknowledgement.reason",
+        "decision.acknowledged.0.findings.0.message",
+        "question.acknowledgements.disregarded.0.line",
     } <= set(SPOILED)
     assert len(SPOILED) > 100
 
@@ -105,8 +114,7 @@ def test_the_places_are_many() -> None:
 def test_nothing_is_obeyed(place: str) -> None:
     gate = SPOILED[place]
     comment = render_gate_markdown(gate)
-    assert faults(comment) == []
-    assert [token.type for token in tokens(comment) if token.type == "fence"] == []
+    assert read_comment(comment).faults == []
     cases = (*gate.decision.new, *gate.decision.before, *gate.decision.known, *gate.decision.unchecked)
     junit = render_gate_junit(gate, cases)
     ElementTree.fromstring(junit)  # noqa: S314 - this test wrote it
@@ -114,11 +122,11 @@ def test_nothing_is_obeyed(place: str) -> None:
         assert commands(text) == []
 
 
-def test_all_of_it_at_once_has_the_same_shape() -> None:
-    plain, evil = (render_gate_markdown(make_gate(text)) for text in ("x", EVIL))
-    assert [each.type for each in MarkdownIt("commonmark").enable("table").parse(evil)] == [
-        each.type for each in MarkdownIt("commonmark").enable("table").parse(plain)
-    ]
+@pytest.mark.parametrize("kind", HOSTILE)
+def test_everywhere_at_once_it_has_the_same_shape(kind: str) -> None:
+    plain, evil = (read_comment(render_gate_markdown(spoil_all(text))) for text in ("x", HOSTILE[kind]))
+    assert evil.faults == plain.faults == []
+    assert evil.order == plain.order
 
 
 def test_a_page_has_the_same_tags_whatever_is_written(tags: list[str]) -> None:
@@ -162,12 +170,33 @@ def spoil_all(text: str = EVIL) -> Gate:
     ],
 )
 def test_prose_refers_to_nothing(text: str) -> None:
-    assert faults(text) or ASKED.search(text)  # the planted fault is one
-    assert faults(escape_prose(text)) == []
+    assert read_comment(text).faults  # the planted fault is one
+    assert read_comment(escape_prose(text)).faults == []
 
 
-def test_a_fault_is_seen() -> None:
+@pytest.mark.parametrize(
+    "bad",
+    [
+        "/close",
+        "<b>x</b>",
+        "[a](b)",
+        "![a](b)",
+        "for @team",
+        "see https://a.example",
+        "</details>",
+        "<details>",
+        "```\nx\n```",
+        "| a | b |\n| - | - |\n| c |\n\n\u202e",
+        "<!-- x -->",
+        "- [ ] a",
+        "<p class=x>",
+    ],
+)
+def test_a_fault_is_seen(bad: str) -> None:
     text = render_gate_markdown(make_gate())
-    for bad in ("\n/close", "\n<b>x</b>", "\n[a](b)", "\nfor @team", "\nsee https://a.example"):
-        assert faults(text + bad)
+    assert read_comment(text).faults == []
+    assert read_comment(f"{text}\n\n{bad}").faults
+
+
+def test_a_command_is_seen() -> None:
     assert commands(" ::error::x")

@@ -43,6 +43,7 @@ from harness.report.gate.html import list_commands, render_gate_html, view_cost,
 from harness.report.gate.speed_view import show_limit, show_noise, show_percent_interval, show_percents
 from harness.report.page.html import hash_source
 from harness.report.plots.intervals import count_clamped, plot_intervals
+from harness.report.plots.rows import Bar, Mark, Row
 
 DASH = "\N{EN DASH}"
 MINUS = "\N{MINUS SIGN}"
@@ -68,7 +69,7 @@ def test_the_numbers_of_a_quantity() -> None:
     assert [row["outcome"] for row in cost["rows"]] == [
         *("regressed", "control-failed", "unmeasured", "undecided", "passed", "passed"),
     ]
-    assert [where for where, _ in cost["plots"]] == ["on-wide", "on-narrow"]
+    assert cost["plot"].key == "cost-plot"
     assert view_cost(make_gate(speed=None)) is None
 
 
@@ -90,30 +91,26 @@ def test_intervals_noise_and_limits_in_percent() -> None:
 
 def test_a_plot_has_a_row_for_each_measured_quantity_on_one_scale() -> None:
     decisions = make_speed().quantities
-    for narrow in (False, True):
-        spec = plot_intervals(decisions, narrow=narrow)
-        rows = {row["quantity"]: row for row in spec["data"]["values"]}
-        assert rows["normalize.manual.float32.32"] == {
-            "quantity": "normalize.manual.float32.32",
-            "low": 1.183,
-            "ratio": 1.203,
-            "high": 1.223,
-            "limit": 1.05,
-            "under": 0.995,
-            "over": 1.005,
-            "kind": "above the limit",
-        }
-        assert rows["memory.normalizer"]["limit"] == 1.1
-        assert list(rows) == [each.quantity.id for each in decisions if each.change is not None]
-        low, high = spec["layer"][0]["encoding"]["x"]["scale"]["domain"]
-        assert low < min(row["under"] for row in rows.values())
-        assert high > max(row["high"] for row in rows.values())
+    plot = plot_intervals(decisions, key="k")
+    rows = {row.name: row for row in plot.panels[0].rows}
+    name = "normalize.manual.float32.32"
+    assert rows[name] == Row(
+        name,
+        f"{name}: +20.3 %, interval +18.3 % to +22.3 %, limit +5 %, noise ±0.5 %, above the limit",
+        (Bar(0.995, 1.005, "band", "band"), Bar(1.183, 1.223, "thin", "red-ink")),
+        (Mark(1.05, "limit", "red-ink"), Mark(1.203, "up", "red-ink")),
+    )
+    assert rows["memory.normalizer"].marks[0].at == 1.1
+    assert list(rows) == [each.quantity.id for each in decisions if each.change is not None]
+    assert plot.scale.low < 0.995
+    assert plot.scale.high > 1.223
+    assert [label for _, label in plot.scale.ticks] == [f"{MINUS}10 %", "0 %", "+10 %", "+20 %"]
 
 
 def test_what_lies_far_out_is_drawn_at_the_edge_and_counted() -> None:
     wild = quantity(change=Interval(low=2.5, ratio=3.0, high=float("inf")), control=None)
-    (row,) = plot_intervals([wild])["data"]["values"]
-    assert (row["low"], row["ratio"], row["high"], "under" in row) == (2.0, 2.0, 2.0, False)
+    (row,) = plot_intervals([wild], key="k").panels[0].rows
+    assert (row.bars, row.marks[1].at) == ((Bar(2.0, 2.0, "thin", row.marks[1].ink),), 2.0)
     assert (count_clamped([wild]), count_clamped(make_speed().quantities[:1])) == (1, 0)
 
 
