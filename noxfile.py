@@ -15,7 +15,13 @@ import nox
 ROOT = Path(__file__).parent
 sys.path.insert(0, str(ROOT))  # the nox script does not put the project's folder there
 
-from harness.matrix.expand import cell_id, expand  # noqa: E402 - needs the line above
+from harness.matrix.expand import (  # noqa: E402 - needs the line above
+    ArrayError,
+    array_path,
+    cell_id,
+    expand,
+    read_array,
+)
 
 nox.needs_version = ">=2026.8.10"  # allow_parallel=
 nox.options.sessions = ["lint", "overview"]
@@ -23,7 +29,12 @@ nox.options.reuse_venv = "yes"
 
 PYTHON = None if sys.version_info >= (3, 11) else "3.11"  # nox itself may live in an older one (pipx)
 PROJECT = nox.project.load_toml("pyproject.toml")
-ROWS = expand(nox.project.load_toml("matrices/compat.toml"))
+MATRIX = nox.project.load_toml("matrices/compat.toml")
+ARRAY: list[dict[str, str]] = []
+if "cover" in MATRIX:
+    with contextlib.suppress(ArrayError):  # `nox -s lock` has to run without one, and makes it
+        ARRAY = read_array(array_path(Path("matrices/compat.toml")), MATRIX)
+ROWS = expand(MATRIX, array=ARRAY)
 # A row that overrides a pin names more than the others: for them the pin's version stays empty.
 AXES = list(dict.fromkeys(axis for row in ROWS for axis in row))
 

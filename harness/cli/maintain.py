@@ -30,6 +30,7 @@ from harness.errors import ExitCode, UsageError
 from harness.gate.run_gate import decide_again, find_problems, is_gate
 from harness.judge.verdict import exit_code
 from harness.matrix.cells import cells_of
+from harness.matrix.expand import ArrayError
 from harness.matrix.read import MATRICES, find_matrix, matrix_files, read_matrix
 from harness.matrix.schema import Matrix
 from harness.records import Notify
@@ -57,7 +58,10 @@ def lock(*, names: tuple[str, ...], check: bool, max_cells: int, resolve: bool) 
     """Resolve every cell and write the locks, or check the locks."""
     if resolve and not check:
         raise UsageError("--resolve requires --check; `harness lock` alone resolves and writes")
-    matrices = [read_matrix(path, max_cells=max_cells) for path in find_matrices(names)]
+    try:
+        matrices = [read_matrix(path, max_cells=max_cells, array=check) for path in find_matrices(names)]
+    except ArrayError as error:
+        return _describe_findings([str(error)])
     if check and not resolve:
         return _describe_findings([found.message for matrix in matrices for found in check_locks(matrix)])
 
@@ -101,13 +105,14 @@ def _describe_findings(messages: list[str]) -> int:
 async def write_locks(matrix: Matrix, settings: IndexSettings, notify: Notify, *, keep: bool = False) -> None:
     """Lock a matrix and list what changed; ``keep`` leaves locks that belong to their cells."""
     changes = await lock_matrix(matrix, settings, notify=notify, keep=keep)
-    counts = Counter(change.kind for change in changes)
+    locks = [change for change in changes if change.path.suffix == ".txt"]  # and not a covering array
+    counts = Counter(change.kind for change in locks)
     for change in changes:
         if change.kind != "unchanged":
             click.echo(f"{change.kind} {change.path.name}: {change.note or 'locked'}")
     kinds: tuple[ChangeKind, ...] = get_args(ChangeKind)
     totals = ", ".join(f"{counts[kind]} {kind}" for kind in kinds)
-    click.echo(f"{matrix.name}: {len(changes)} locks, {totals}")
+    click.echo(f"{matrix.name}: {len(locks)} locks, {totals}")
 
 
 @click.command(cls=Command, examples=("", "latest --open"), codes=VERDICT)

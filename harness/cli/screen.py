@@ -27,6 +27,7 @@ from harness.report.console import (
     find_busy,
     plain_line,
     render_cells,
+    render_coverage,
     show_clock,
 )
 from harness.report.escape import disarm_commands, to_ascii
@@ -190,6 +191,10 @@ class Screen:
     def render_plan(self, plan: Plan) -> str:
         """Render the planned cells for this screen."""
         return render_cells(plan, width=self.width, color=self.color, unicode=self.unicode)
+
+    def render_coverage(self, plan: Plan) -> str:
+        """Render the combinations of a covering array for this screen; empty without one."""
+        return render_coverage(plan, width=self.width, color=self.color, unicode=self.unicode)
 
     def show(self, run: Run, folder: Path, earlier: Earlier, *, verbose: bool = False) -> None:
         """Print the result of a run, the changes since the last one, and the path of the page."""

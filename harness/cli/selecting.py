@@ -172,7 +172,7 @@ def _change(before: str, path: Path, changed: Sequence[Review], max_cells: int) 
     except ValueError as error:
         raise UsageError(f"{path}: {error}; write the versions by hand: {selected}") from None
     try:
-        return after, build_matrix(parse_toml(after, path), path, max_cells=max_cells)
+        return after, build_matrix(parse_toml(after, path), path, max_cells=max_cells, array=False)
     except UsageError as error:
         if not changed:
             raise

@@ -181,7 +181,11 @@ def cells(  # noqa: PLR0913 - one parameter an option
         return await run_sweep.make_plan(request, await read_pip_settings(), screen.notify)
 
     found = run_interruptibly(plan())
-    click.echo(render_cells_json(found) if as_json else Screen(plain=True).render_plan(found), nl=False)
+    if as_json:
+        click.echo(render_cells_json(found), nl=False)
+        return
+    screen = Screen(plain=True)
+    click.echo(screen.render_plan(found) + screen.render_coverage(found), nl=False)
 
 
 @click.command("perf", hidden=True, context_settings={"ignore_unknown_options": True})

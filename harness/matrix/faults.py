@@ -98,6 +98,8 @@ def _axis_faults(file: MatrixFile) -> Iterator[str]:
                 yield f"axes.{name}[{at}]: duplicate version {text!r}; delete one"
             else:
                 seen.add(Version(text))
+    if file.cover is not None and len(file.axes) < file.cover:
+        yield f"cover: expected at least {file.cover} axes under [axes], found {len(file.axes)}"
     axes = axis_names({"axes": file.axes, "pins": file.pins, "include": file.include})
     if "python" not in (*axes, *file.pins):
         yield (

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,7 @@ import msgspec
 
 from harness.errors import UsageError
 from harness.input_files import is_descriptor
-from harness.matrix.expand import MAX_CELLS, expand
+from harness.matrix.expand import MAX_CELLS, ArrayError, Row, array_path, expand, read_array
 from harness.matrix.faults import MAX_ID, faults_of, faults_of_rows
 from harness.matrix.schema import Matrix, MatrixFile, MatrixRow
 from harness.matrix.toml_file import convert, read_toml, refuse, suggest
@@ -69,16 +70,18 @@ NO_MATRICES = frozenset({"expected.toml", "tolerances.toml"})
 """TOML files in a folder of matrices that are not matrices."""
 
 
-def read_matrix(path: Path, *, max_cells: int = MAX_CELLS) -> Matrix:
+def read_matrix(path: Path, *, max_cells: int = MAX_CELLS, array: bool = True) -> Matrix:
     """The matrix in a file, validated and expanded to at most ``max_cells`` cells.
 
-    A matrix from a pipe is treated as ``matrix.toml`` in the working directory.
+    A matrix from a pipe is treated as ``matrix.toml`` in the working directory. Without ``array``, a matrix
+    with ``cover`` has the rows only that it has with any covering array: the baseline and the included ones.
 
     Raises:
         UsageError: the file is missing, invalid (every fault is listed), or expands to too many cells.
+        ArrayError: its covering array is missing, or of another matrix; the message names the command.
     """
     _refuse_missing(path)
-    return build_matrix(read_toml(path), path, max_cells=max_cells)
+    return build_matrix(read_toml(path), path, max_cells=max_cells, array=array)
 
 
 def read_matrix_file(path: Path) -> MatrixFile:
@@ -91,14 +94,17 @@ def read_matrix_file(path: Path) -> MatrixFile:
     return _validate(read_toml(path), path)
 
 
-def build_matrix(document: dict[str, Any], path: Path, *, max_cells: int = MAX_CELLS) -> Matrix:
+def build_matrix(
+    document: dict[str, Any], path: Path, *, max_cells: int = MAX_CELLS, array: bool = True
+) -> Matrix:
     """The matrix in a document of the file ``path``, as ``read_matrix``.
 
     Raises:
         UsageError: as ``read_matrix``.
     """
     file = _validate(document, path)
-    rows = _rows(file, document, path, max_cells)
+    found = _read_array(document, _place(path)) if array and file.cover is not None else []
+    rows = _rows(file, document, path, max_cells, found)
     refuse(path, faults_of_rows(file, rows))
     fields = {field.name: getattr(file, field.name) for field in msgspec.structs.fields(file)}
     return Matrix(**fields, path=_place(path).resolve(), rows=rows)
@@ -137,8 +143,17 @@ def matrix_files(folder: Path) -> tuple[Path, ...]:
     return tuple(sorted(file for file in folder.glob("*.toml") if file.name not in NO_MATRICES))
 
 
-def _rows(file: MatrixFile, document: dict[str, Any], path: Path, max_cells: int) -> tuple[MatrixRow, ...]:
-    rows = expand(document, file=str(path), max_cells=max_cells)
+def _read_array(document: dict[str, Any], place: Path) -> list[Row]:
+    try:
+        return read_array(array_path(place), document)
+    except ArrayError as error:
+        raise ArrayError(f"{error}; run `{describe_lock(place)}`") from None
+
+
+def _rows(
+    file: MatrixFile, document: dict[str, Any], path: Path, max_cells: int, array: Sequence[Row]
+) -> tuple[MatrixRow, ...]:
+    rows = expand(document, file=str(path), max_cells=max_cells, array=array)
     product = len(rows) - len(file.include)
     plain = (MatrixRow(versions=row) for row in rows[:product])
     added = (_included(entry, row) for entry, row in zip(file.include, rows[product:], strict=True))

@@ -281,6 +281,7 @@ class MatrixFile(Table, frozen=True, kw_only=True):
     schema: Literal[1]
     title: Reason
     model: Model
+    cover: Literal[2, 3] | None = None
     axes: Annotated[
         dict[str, Versions], msgspec.Meta(max_length=MAX_AXES, description=f"at most {MAX_AXES} axes")
     ] = {}

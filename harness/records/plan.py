@@ -203,6 +203,42 @@ class Shard(Record, frozen=True, kw_only=True):
     weight: float
 
 
+class RuledOut(Record, frozen=True, kw_only=True):
+    """Versions without a common solution: no row has one of these versions on each of these axes.
+
+    ``by`` is the exclude row of the matrix or the resolver, ``reason`` theirs.
+    """
+
+    versions: dict[str, tuple[str, ...]]
+    reason: str
+    by: Literal["exclude", "resolver"]
+
+
+class Combination(Record, frozen=True, kw_only=True):
+    """One version on each of some axes, and the cell that has them, or what rules them out.
+
+    ``ruled_out`` are places in ``Coverage.ruled_out``: together they leave no row with these versions. If
+    ``unresolved``, the cell has no solution here, and neither has another cell with these versions.
+    """
+
+    versions: dict[str, str]
+    cell: str = ""
+    ruled_out: tuple[int, ...] = ()
+    unresolved: bool = False
+
+
+class Coverage(Record, frozen=True, kw_only=True):
+    """The proof that the cells of a covering array have every feasible combination of ``strength`` axes.
+
+    ``product`` is the number of rows that all combinations of all axes would be.
+    """
+
+    strength: int
+    product: int
+    combinations: tuple[Combination, ...]
+    ruled_out: tuple[RuledOut, ...] = ()
+
+
 class Plan(Record, frozen=True, kw_only=True):
     """All cells and cases of a run; the judge walks the plan, so that a missing result is a finding."""
 
@@ -227,6 +263,7 @@ class Plan(Record, frozen=True, kw_only=True):
     shards: tuple[Shard, ...] = ()  # how the cells are divided among machines; empty: they are not
     shard: int = 0  # the number of this shard; 0: the plan is whole
     whole: Plan | None = None  # of a shard: the plan of all shards, of which the cells here are a part
+    coverage: Coverage | None = None  # None: the cells are no covering array
 
     def __post_init__(self) -> None:
         """Refuse a run that is not a valid folder name, two cells of one id, and a shard of nothing."""

@@ -16,6 +16,7 @@ from rich.table import Table
 from rich.text import Text
 
 from harness.records import CellStatus
+from harness.report.coverage import COVERAGE_LEGEND, describe_coverage, list_grids, list_ruled_out
 from harness.report.escape import disarm_commands, scrub, shorten, to_ascii
 from harness.report.view import SIGNS
 
@@ -88,6 +89,10 @@ _LEAST_BESIDE = 20
 """Columns reserved for the lock if ids are not wrapped; a whole id can be copied."""
 
 
+_MANY = 7
+"""Versions of an axis from which on columns of a grid are folded."""
+
+
 class CellLine(msgspec.Struct, frozen=True, kw_only=True):
     """One planned cell in the JSON of ``harness cells``."""
 
@@ -131,16 +136,43 @@ def render_cells(plan: Plan, *, width: int = 80, color: bool = False, unicode: b
     pythons = list(dict.fromkeys(line.python for line in lines))
     longest = max((len(line.id) for line in lines), default=0)
     table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False, header_style="bold")
+    if plan.coverage is not None:
+        table.add_column("#", justify="right")
     table.add_column("cell", overflow="fold", no_wrap=longest + _LEAST_BESIDE <= width)
     for name in ("python", "lock") if len(pythons) > 1 else ("lock",):
         table.add_column(name, overflow="fold")
-    for line in lines:
-        shown = [draw_text(line.id, "bold" if line.baseline else "")]
+    for number, line in enumerate(lines, 1):
+        shown = [] if plan.coverage is None else [draw_text(str(number))]
+        shown += [draw_text(line.id, "bold" if line.baseline else "")]
         shown += [draw_text(line.python)] if len(pythons) > 1 else []
         table.add_row(*shown, draw_text(_lock(line), "red" if line.reason else ""))
     python = f"Python {pythons[0]}, " if len(pythons) == 1 else ""
     title = draw_text(f"{plan.title}; {python}cells: {len(lines)}, latency scenarios: {len(plan.scenarios)}")
-    return print_to_text(Group(title, Text(), table), width=width, color=color, unicode=unicode)
+    covered = describe_coverage(plan)
+    below = [Text(), draw_text(f"{covered}.")] if covered else []
+    return print_to_text(Group(title, Text(), table, *below), width=width, color=color, unicode=unicode)
+
+
+def render_coverage(plan: Plan, *, width: int = 80, color: bool = False, unicode: bool = True) -> str:
+    """Render the cell of every combination of a covering array, and what is ruled out; empty without one."""
+    if plan.coverage is None:
+        return ""
+    alphabet = Alphabet(unicode)
+    parts: list[RenderableType] = [Text(), alphabet.text(f"In the tables, {COVERAGE_LEGEND}.", "dim")]
+    for grid in list_grids(plan):
+        table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False, header_style="bold")
+        for name in (*grid.axes[:-1], *grid.columns):
+            table.add_column(alphabet.text(name), no_wrap=len(grid.columns) < _MANY)
+        for down, entries in grid.rows:
+            table.add_row(
+                *(alphabet.text(text, "bold") for text in down),
+                *(alphabet.text(each.word, STYLES[each.kind]) for each in entries),
+            )
+        parts += [Text(), alphabet.text(f"{' and '.join(grid.axes[:-1])}, by {grid.axes[-1]}", "bold"), table]
+    for each in list_ruled_out(plan):
+        parts += [Text(), alphabet.text(f"x{each.number}  {each.versions}", "bold")]
+        parts.append(alphabet.indent(f"{each.by}: {shorten(each.reason, 300)}"))
+    return print_to_text(Group(*parts), width=width, color=color, unicode=unicode)
 
 
 def _lock(line: CellLine) -> str:

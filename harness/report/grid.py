@@ -44,6 +44,8 @@ def lay_out(run: Run) -> CellMap:
     """Arrange the planned cells as grids, old to new versions; a cell without an axis is at ``-``."""
     cells = {planned.cell.id: planned.cell.axes for planned in run.plan.cells}
     axes = _by_size(cells)
+    if run.plan.coverage is not None and len(axes) > 2:
+        return _list_rows(cells)
     row_axis, column_axis = (*axes, "", "")[:2]
     further = axes[2:]
     grouped: dict[tuple[str, ...], dict[tuple[str, str], list[str]]] = defaultdict(lambda: defaultdict(list))
@@ -59,6 +61,19 @@ def lay_out(run: Run) -> CellMap:
             for key, slots in facets
         ),
     )
+
+
+def _list_rows(cells: Mapping[str, Mapping[str, str]]) -> CellMap:
+    """A row per cell, as the grids of a covering array would be almost empty."""
+    axes = dict.fromkeys(axis for versions in cells.values() for axis in versions)
+    rows = [
+        Row(_BETWEEN.join(versions.get(axis, "-") for axis in axes), ((cell,),))
+        for cell, versions in cells.items()
+    ]
+    return CellMap(_BETWEEN.join(axes), "", (Facet("", ("-",), tuple(rows)),))
+
+
+_BETWEEN = " \N{MIDDLE DOT} "
 
 
 def _by_size(cells: Mapping[str, Mapping[str, str]]) -> list[str]:

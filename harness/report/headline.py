@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from harness.cell.interface import LAYERS, RECORDED_CHECK, check_of
+from harness.report.coverage import describe_cause
 from harness.report.escape import shorten
 from harness.report.grid import CellNames, order_version
 from harness.report.questions import count_wrong, range_of_cost
@@ -77,12 +78,16 @@ def name_symptom(cell: CellVerdict, findings: Sequence[Finding]) -> str:
 
 @dataclass(frozen=True)
 class WrongGroup:
-    """Cells with the same symptom: their versions or ids, and what to do."""
+    """Cells with the same symptom: their versions or ids, and what to do.
+
+    ``cause`` names the versions that explain the wrong cells of a covering array; empty for other cells.
+    """
 
     symptom: str
     where: str
     cells: tuple[str, ...]
     remedy: str
+    cause: str = ""
 
 
 @dataclass(frozen=True)
@@ -124,6 +129,7 @@ def group_wrong(run: Run) -> tuple[WrongGroup, ...]:
             names.name_versions(frozenset(cells)) or names.describe(cells),
             tuple(cells),
             find_remedy(names.axes, frozenset(cells), usable),
+            describe_cause(run.plan, cells, usable),
         )
         for symptom, cells in by_symptom.items()
     )

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from harness.cell.interface import LAYERS
 from harness.judge.claims import summarize_claim
 from harness.records import Earlier
+from harness.report.coverage import describe_coverage
 from harness.report.escape import code_span, disarm_commands, escape_markdown, fit_rows
 from harness.report.grid import lay_out
 from harness.report.headline import Headline, Slot, find_headline, view_slots
@@ -73,7 +74,7 @@ def render_markdown(run: Run, earlier: Earlier = _FIRST) -> str:
         *_questions(run),
         "",
         summary,
-        *(f"{locks}." for locks in filter(None, [describe_locks(run)])),
+        *(f"{facts}." for facts in filter(None, [describe_locks(run), describe_coverage(run.plan)])),
         *(render_since(earlier.since) if earlier.since is not None else ()),
         *_compatible(run),
         *_map(run),
@@ -94,6 +95,8 @@ def _wrong(found: Headline) -> Iterator[str]:
     for group in found.groups:
         remedy = escape_markdown(f"To do: {group.remedy}.") if group.remedy else ""
         yield f"- {code_span(group.where, 300)}: {group.symptom}. {remedy}".rstrip()
+        if group.cause:
+            yield f"  {escape_markdown(f'{group.cause}.', 600)}"
     if found.groups:
         yield ""
 

@@ -15,6 +15,7 @@ from harness.judge.claims import summarize_claim
 from harness.judge.outcomes import is_red
 from harness.records import Earlier
 from harness.report.console import STYLES, Alphabet, print_to_text
+from harness.report.coverage import describe_coverage
 from harness.report.escape import shorten
 from harness.report.headline import find_headline
 from harness.report.history.terminal import draw_group
@@ -175,6 +176,8 @@ class _Writer:
         yield self._legend()
         if locks := describe_locks(run):
             yield self._alphabet.text(locks)
+        if covered := describe_coverage(run.plan):
+            yield self._alphabet.text(f"{covered}.")
         yield from self._changes()
         red = group_red(run)
         if red:
@@ -199,6 +202,8 @@ class _Writer:
         for group in found.groups[:_GROUPS_SHOWN]:
             remedy = f" To do: {group.remedy}." if group.remedy else ""
             yield self._alphabet.text(f"{shorten(group.where, 200)}: {group.symptom}.{remedy}")
+            if group.cause:
+                yield self._alphabet.indent(f"{group.cause}.")
         yield self._alphabet.text(shorten(found.news, 240))
         yield self._alphabet.text(f"Under test: {shorten(describe_service(run.plan.service), 150)}")
         yield from self._questions()

@@ -11,10 +11,14 @@ import msgspec
 from packaging.version import Version
 
 from harness.errors import UsageError
+from harness.files import write_whole
 from harness.matrix.cells import cells_of
+from harness.matrix.expand import array_path
 from harness.matrix.read import describe_lock
 from harness.matrix.schema import Matrix
 from harness.records import Cell, Lock, Notify, discard
+from harness.resolve.array import MadeArray, make_array
+from harness.resolve.array_file import find_coverage, render_array_file
 from harness.resolve.indexes import check_indexes
 from harness.resolve.lockfile import (
     diff_locks,
@@ -89,19 +93,29 @@ async def lock_matrix(
     """Resolve every cell of a matrix and write its locks for the running platform.
 
     Nothing is written before every cell is resolved; lock files of removed cells are deleted. With ``keep``
-    a lock that belongs to its cell stays as it is.
+    a lock that belongs to its cell stays as it is. The covering array of a matrix that was read without one
+    is made and written with them.
 
     Raises:
         UsageError, MachineError: as ``resolve_all``, or a lock lacks a distribution that the suite needs; the
             committed locks are unchanged then.
     """
     folder = locks_folder(matrix, platform_tag())
+    made = None
+    if matrix.cover is not None:
+        made = await make_array(matrix, settings, jobs=jobs, notify=notify, keep=keep)
+        matrix = made.matrix
     every = cells_of(matrix)
     cells = [cell for cell in every if not (keep and _is_current(folder, cell, matrix))]
-    settings = await check_indexes(settings, cells)
-    locks = await resolve_all(cells, matrix, settings, jobs=jobs, notify=notify)
+    known = {} if made is None else made.locks
+    new = [cell for cell in cells if not _is_lock_of(known.get(cell.id), cell, matrix)]
+    settings = await check_indexes(settings, new)
+    resolved = await resolve_all(new, matrix, settings, jobs=jobs, notify=notify)
+    found = known | {lock.cell: lock for lock in resolved}
+    locks = [found[cell.id] for cell in cells]
     refuse_lacking(matrix, locks)
-    changes = [_write(lock, folder / f"{lock.cell}.txt") for lock in locks]
+    changes = _drop_array(matrix) if made is None else [_write_array(made)]
+    changes += [_write(lock, folder / f"{lock.cell}.txt") for lock in locks]
     for path in _orphans(folder, {cell.id for cell in every}):
         path.unlink()  # its header shows that the harness wrote it
         changes.append(LockFileChange("removed", path, "no cell of this id"))
@@ -116,7 +130,10 @@ def check_locks(matrix: Matrix) -> tuple[LockFinding, ...]:
     cells = {cell.id: cell for cell in cells_of(matrix)}
     mine = locks_folder(matrix, platform_tag())
     folders = sorted(matrix.folder.glob(f"locks/*/{glob.escape(matrix.name)}")) or [mine]
-    return tuple(finding for folder in folders for finding in _check_folder(folder, cells, matrix))
+    return (
+        *_check_array(matrix),
+        *(finding for folder in folders for finding in _check_folder(folder, cells, matrix)),
+    )
 
 
 async def check_locks_by_resolving(
@@ -135,6 +152,18 @@ async def check_locks_by_resolving(
                 LockFinding("outdated", path, f"{path}: resolving again gives another lock: {note}")
             )
     return tuple(findings)
+
+
+def _check_array(matrix: Matrix) -> list[LockFinding]:
+    path = array_path(matrix.path)
+    if matrix.cover is None and path.exists():
+        message = f"{path}: {matrix.name} has no key cover; run `{describe_lock(matrix.path)}`"
+        return [LockFinding("orphaned", path, message)]
+    try:
+        find_coverage(matrix, {})
+    except UsageError as error:
+        return [LockFinding("stale", path, str(error))]
+    return []
 
 
 def _check_folder(folder: Path, cells: Mapping[str, Cell], matrix: Matrix) -> list[LockFinding]:
@@ -174,6 +203,28 @@ def staleness(lock: Lock, cell: Cell, matrix: Matrix, *, platform: str) -> str:
     if lock.inputs != inputs_digest(cell, matrix.resolve, platform):
         return f"{matrix.name} has changed since {cell.id} was locked; {advice}"
     return ""
+
+
+def _is_lock_of(lock: Lock | None, cell: Cell, matrix: Matrix) -> bool:
+    return lock is not None and not staleness(lock, cell, matrix, platform=platform_tag())
+
+
+def _drop_array(matrix: Matrix) -> list[LockFileChange]:
+    path = array_path(matrix.path)
+    if not path.is_file():
+        return []
+    path.unlink()
+    return [LockFileChange("removed", path, "the matrix has no key cover")]
+
+
+def _write_array(made: MadeArray) -> LockFileChange:
+    path, text = array_path(made.matrix.path), render_array_file(made.file).encode()
+    kind: ChangeKind = "changed" if path.exists() else "added"
+    if kind == "changed" and path.read_bytes() == text:
+        return LockFileChange("unchanged", path)
+    write_whole(path, text)
+    note = f"{len(made.file.rows)} rows; sets of versions without a solution: {len(made.file.no_solution)}"
+    return LockFileChange(kind, path, note)
 
 
 def _is_current(folder: Path, cell: Cell, matrix: Matrix) -> bool:

@@ -13,6 +13,7 @@ from harness.matrix.cells import cells_of, select
 from harness.matrix.expected import allowed_values, borrowed_for, expectations_for, tolerances_of
 from harness.matrix.schema import Matrix
 from harness.records import Cell, Lock, Notify, Plan, PlannedCell, ScenarioPlan, Service, discard
+from harness.resolve.array_file import find_coverage, refuse_stale_array
 from harness.resolve.indexes import check_indexes
 from harness.resolve.lockfile import locks_folder, platform_tag, read_lock
 from harness.resolve.locks import refuse_lacking, staleness
@@ -48,13 +49,13 @@ async def build_plan(
             is on no index, or a lock lacks a package that the suite needs.
         MachineError: uv or the network failed.
     """
+    refuse_stale_array(matrix)
     cells = cells_of(matrix)
     chosen = select(cells, options.only, options.skip)
     baseline = next((cell for cell in cells if cell.baseline), None)
     apart = () if baseline is None or baseline in chosen else (baseline,)
     expectations, borrowed = expectations_for(matrix), borrowed_for(matrix)  # before any network access
     locks = await locks_for((*chosen, *apart), matrix, settings, options, notify=notify)
-    planned = planned_cells(chosen, locks[: len(chosen)], cases_of(matrix))
     return Plan(
         run=options.run_id,
         matrix=matrix.name,
@@ -63,7 +64,7 @@ async def build_plan(
         created=datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
         machine=dict(machine),
         baseline=None if baseline is None else baseline.id,
-        cells=planned,
+        cells=planned_cells(chosen, locks[: len(chosen)], cases_of(matrix)),
         scenarios=scenarios_of(matrix),
         expectations=expectations,
         borrowed=borrowed,
@@ -71,6 +72,7 @@ async def build_plan(
         baseline_cell=planned_cells(apart, locks[len(chosen) :], cases_of(matrix))[-1] if apart else None,
         service=service_of(matrix),
         tolerances=allowed_values(tolerances_of(matrix)),
+        coverage=find_coverage(matrix, {lock.cell: lock for lock in locks}),
     )
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import msgspec
 import pytest
 from support.command_line import command
-from support.plan_texts import put_matrix
+from support.plan_texts import PLAIN, put_matrix
 from support.runs import make_plan, make_planned
 
 from harness.cli import maintain
@@ -46,6 +46,20 @@ def test_what_cannot_be_meant_is_exit_2(
     assert command(monkeypatch, *arguments) == 2
     assert said in capsys.readouterr().err
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_sweep_never_makes_a_covering_array(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: Say
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    put_matrix(tmp_path, PLAIN.replace("schema = 1", "schema = 1\ncover = 2"))
+    said = "cover.json: the matrix has cover = 2, but no array yet; run `harness lock --matrix mine.toml`\n"
+    for arguments in (("cells",), ("sweep",), ("gate", "numpy==2.4.6")):
+        assert command(monkeypatch, *arguments, "--matrix", "mine.toml") == 2
+        assert capsys.readouterr().err.endswith(said)
+    assert command(monkeypatch, "lock", "--check", "--matrix", "mine.toml") == 1
+    assert capsys.readouterr().out.endswith(f"{said}1 fault\n")
+    assert not (tmp_path / "locks").exists()
 
 
 @pytest.mark.parametrize(

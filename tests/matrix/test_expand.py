@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 import subprocess
 import sys
@@ -11,7 +12,7 @@ from typing import Any
 import pytest
 
 from harness.errors import UsageError
-from harness.matrix.expand import axis_names, cell_id, expand
+from harness.matrix.expand import ArrayError, array_inputs, axis_names, cell_id, expand, read_array
 
 AXES = {"python": ["3.11", "3.12"], "numpy": ["1.26.2", "2.0.2", "2.4.6"]}
 
@@ -62,11 +63,15 @@ def test_ids_hold_only_what_names_of_files_and_sessions_may() -> None:
     assert cell_id(row) == "numpy-1.26.2_torch-2.13.0-cpu_sentence-transformers-1-3.3.1.post1"
 
 
-def test_needs_the_standard_library_only(root: Path) -> None:
+def test_needs_the_standard_library_only(root: Path, tmp_path: Path) -> None:
+    covered = {"cover": 2, "axes": {"numpy": ["1", "2"], "torch": ["1"]}}
+    path = write_array(tmp_path / "cover.json", covered, [["2", "1"]])
     code = (
         "import sys; sys.modules.update(msgspec=None, packaging=None)\n"
-        "from harness.matrix.expand import expand\n"
-        "print(expand({'axes': {'numpy': ['1', '2']}, 'exclude': [{'numpy': '2'}]}))"
+        "from harness.matrix.expand import expand, read_array\n"
+        "print(expand({'axes': {'numpy': ['1', '2']}, 'exclude': [{'numpy': '2'}]}))\n"
+        "covered = {'cover': 2, 'axes': {'numpy': ['1', '2'], 'torch': ['1']}}\n"
+        f"print(expand(covered, array=read_array(__import__('pathlib').Path({str(path)!r}), covered)))"
     )
     done = subprocess.run(
         [sys.executable, "-I", "-S", "-c", f"import sys; sys.path.insert(0, {str(root)!r})\n{code}"],
@@ -74,7 +79,87 @@ def test_needs_the_standard_library_only(root: Path) -> None:
         text=True,
         check=False,
     )
-    assert (done.stdout, done.stderr) == ("[{'numpy': '1'}]\n", "")
+    assert (done.stdout, done.stderr) == (
+        "[{'numpy': '1'}]\n[{'numpy': '2', 'torch': '1'}]\n",
+        "",
+    )
+
+
+COVERED = {"cover": 2, "axes": AXES, "exclude": [{"numpy": "2.4.6", "python": "3.12", "reason": "r"}]}
+
+
+def write_array(path: Path, document: dict[str, Any], rows: object) -> Path:
+    path.write_text(json.dumps(array_inputs(document) | {"rows": rows}), encoding="utf-8")
+    return path
+
+
+def test_a_covering_array_and_the_baseline_are_in_place_of_the_product(tmp_path: Path) -> None:
+    document = COVERED | {
+        "baseline": {"numpy": "2.0.2", "python": "3.11"},
+        "include": [{"numpy": "2.4.6", "python": "3.11"}, {"numpy": "9", "python": "3.11"}],
+    }
+    path = write_array(tmp_path / "cover.json", document, [["3.12", "1.26.2"], ["3.11", "2.4.6"]])
+    assert expand(document, array=read_array(path, document)) == [
+        {"python": "3.11", "numpy": "2.0.2"},
+        {"python": "3.12", "numpy": "1.26.2"},
+        {"python": "3.11", "numpy": "2.4.6"},
+        {"python": "3.11", "numpy": "9"},
+    ]
+    excluded = document | {"baseline": {"numpy": "2.4.6", "python": "3.12"}, "include": []}
+    assert expand(excluded, array=[{"python": "3.12", "numpy": "1.26.2"}]) == [
+        {"python": "3.12", "numpy": "1.26.2"}
+    ]
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"cover": 3}, "the matrix has other values of cover than its covering array"),
+        ({"axes": AXES | {"numpy": ["1.26.2", "2.0.2"]}}, "the matrix has other axes than"),
+        ({"axes": dict(reversed(AXES.items()))}, "the matrix has other axes than"),
+        ({"exclude": []}, "the matrix has other exclude rows than"),
+    ],
+)
+def test_an_array_of_another_matrix_is_refused(change: dict[str, Any], said: str, tmp_path: Path) -> None:
+    path = write_array(tmp_path / "cover.json", COVERED, [["3.12", "1.26.2"]])
+    with pytest.raises(ArrayError) as told:
+        read_array(path, COVERED | change)
+    assert str(told.value).startswith(f"{path}: {said}")
+
+
+@pytest.mark.parametrize(
+    ("rows", "said"),
+    [
+        ([["3.12"]], "damaged: a row names no version of each axis"),
+        ([["3.12", "7"]], "damaged: a row names no version of each axis"),
+        ({"3.12": "7"}, "damaged: a row names no version of each axis"),
+        ([[["3.12"], "1.26.2"]], "damaged: a row names no version of each axis"),
+        ([["3.12", "2.4.6"]], "damaged: the matrix excludes one of its rows"),
+    ],
+)
+def test_a_damaged_array_is_refused(rows: object, said: str, tmp_path: Path) -> None:
+    path = write_array(tmp_path / "cover.json", COVERED, rows)
+    with pytest.raises(ArrayError) as told:
+        read_array(path, COVERED)
+    assert str(told.value) == f"{path}: {said}"
+
+
+@pytest.mark.parametrize(
+    "text", ["", "[]", "{", '{"cover": 2}', '{"cover": 2, "axes": 1, "exclude": [], "rows": []}']
+)
+def test_a_file_that_is_no_array_is_refused(text: str, tmp_path: Path) -> None:
+    path = tmp_path / "cover.json"
+    path.write_text(text, encoding="utf-8")
+    with pytest.raises(ArrayError, match=r"damaged, or no covering array$"):
+        read_array(path, COVERED)
+
+
+def test_a_large_product_is_no_obstacle_to_a_covering_array() -> None:
+    assert expand({"cover": 2, "axes": TENS}, array=[dict.fromkeys(TENS, "0")]) == [dict.fromkeys(TENS, "0")]
+    with pytest.raises(UsageError, match=r"exclude\[0\] \(a = '11'\) matches no cell"):
+        expand({"cover": 2, "axes": TENS, "exclude": [{"a": "11", "reason": "r"}]})
+    with pytest.raises(UsageError, match=r"axes\.a has no versions"):
+        expand({"cover": 2, "axes": {"a": []}})
 
 
 TENS = {name: [str(number) for number in range(10)] for name in "abcdefghij"}

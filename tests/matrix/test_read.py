@@ -74,7 +74,7 @@ def test_subject_paths_are_relative_to_the_matrix(tmp_path: Path) -> None:
         (
             PLAIN.replace("[axes]", "[axis]"),
             (
-                "axis: unknown key (did you mean 'axes'?); known here: schema, title, model, axes, "
+                "axis: unknown key (did you mean 'axes'?); known here: schema, title, model, cover, axes, "
                 "select, baseline, pins, "
                 "include, exclude, resolve, subject, limits, latency, gate, threads, profile, strict, "
                 "expected, tolerances, corpus, stored"

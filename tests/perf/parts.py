@@ -18,6 +18,7 @@ from harness.store.inputs import snapshot_suite
 from harness.store.store import Store
 from harness.sweep.limits import count_cores
 from perf.bench import Bench
+from perf.covering import measure_covering
 from perf.figures import Figure, compare
 from perf.newcomer import measure_newcomer
 from perf.normalizing import measure_normalizers
@@ -156,6 +157,7 @@ PARTS = {
     "normalizers": Part(measure_normalizers, usual=False, needs_run=False),
     "cores": Part(_cores, usual=False),
     "plain": Part(_plain, usual=False),
+    "covering": Part(measure_covering, usual=False, needs_run=False),
     "sweep": Part(_sweeps, usual=False),
     "newcomer": Part(measure_newcomer, usual=False, needs_run=False),
 }

@@ -48,6 +48,7 @@ SPENT = {
     "gate --no-latency": 120.0,
     "gate": 600.0,
     "plain": 90.0,
+    "lock": 50.0,
     "sweep --only --rerun": 11.0,
     "sweep --rerun": 500.0,
     "sweep": 3.0,
@@ -75,6 +76,11 @@ def test_every_part_in_its_order(tmp_path: Path) -> None:
             Figure("a warm environment by nox, virtualenv and pip", "s", (90.0, 90.0)),
             Figure("nox, virtualenv and pip / harness", "x", (45.0, 45.0)),
         ),
+        "covering": (
+            Figure("cells of a covering array of 9,000 rows", "", (39.0, 39.0), "at most 45"),
+            Figure("making it", "s", (1.5, 1.5), "at most 5"),
+            Figure("the locks of 45 cells, cold", "s", (50.0,), "at most 60"),
+        ),
         "sweep": (
             Figure("the whole sweep", "s", (500.0,), "at most 720"),
             Figure("the sweep with nothing changed", "s", (3.0, 3.0), "at most 5"),
@@ -93,6 +99,7 @@ def test_every_part_in_its_order(tmp_path: Path) -> None:
         "sweep --checks",
         *("sweep --only --checks", "sweep --only --rerun"),
         *("sweep --only --checks", "plain") * 2,
+        "lock",
         *("sweep --rerun", "sweep", "sweep"),
         *("venv", "pip", "init", "gate --no-latency", "gate"),
     ]

@@ -3,10 +3,22 @@ from __future__ import annotations
 import msgspec
 from support.runs import make_full_run, make_plan, make_planned, make_result, make_run
 
+from harness.records import Coverage
 from harness.report.checks import LockStep, Nearest, find_nearest
 from harness.report.grid import CellMap, CellNames, Facet, Row, VersionNames, lay_out
 from harness.report.page.findings import view_map
 from harness.report.view import count_kinds
+
+
+def test_a_covering_array_of_many_axes_has_a_row_per_cell() -> None:
+    axes = [{"numpy": "1", "torch": "2", "hub": "3"}, {"numpy": "2", "torch": "1", "hub": "3"}]
+    cells = [make_planned(str(place), axes=each) for place, each in enumerate(axes)]
+    covered = make_plan(*cells, coverage=Coverage(strength=2, product=4, combinations=()))
+    assert lay_out(make_run(covered)) == CellMap(
+        "numpy · torch · hub",
+        "",
+        (Facet("", ("-",), (Row("1 · 2 · 3", (("0",),)), Row("2 · 1 · 3", (("1",),)))),),
+    )
 
 
 def lay(*axes: dict[str, str]) -> CellMap:

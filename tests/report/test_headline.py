@@ -9,7 +9,7 @@ import pytest
 from support.runs import make_case, make_full_run, make_plan, make_planned, make_result, make_run, make_timing
 from support.services import CHECKS, Change, broken, cases_of, result
 
-from harness.records import CaseResult, CellStatus, Expectation, Run, ScenarioPlan
+from harness.records import CaseResult, CellStatus, Coverage, Expectation, Run, ScenarioPlan
 from harness.report.headline import (
     Headline,
     Slot,
@@ -21,6 +21,9 @@ from harness.report.headline import (
     view_slots,
     view_tiles,
 )
+from harness.report.markdown import render_markdown
+from harness.report.page.html import render_html
+from harness.report.terminal import render_text
 
 PARITY = "l2.parity/manual/float32"
 OPENVINO, TRANSFORMERS = ("2024.6", "2025.2", "2025.4"), ("3.3", "6.2")
@@ -77,6 +80,17 @@ def test_known_wrong_vectors_come_first_with_where_and_what_to_do() -> None:
         "PASS (exit code 0, nothing new): "
         "4 of 6 combinations are usable; 2 return wrong vectors, as expected.",
     )
+
+
+def test_the_cause_in_a_covering_array_is_a_line_of_each_report() -> None:
+    run = sweep(OLD)
+    coverage = Coverage(strength=2, product=6, combinations=())
+    covered = msgspec.structs.replace(run, plan=msgspec.structs.replace(run.plan, coverage=coverage))
+    cause = "In all 2 and in no right one: openvino 2024.6 or 2025.2 with sentence-transformers 6.2"
+    assert [group.cause for group in find_headline(covered).groups] == [cause]
+    for text in (render_html(covered), render_text(covered, width=200), render_markdown(covered)):
+        assert f"{cause}." in text.replace("\\", "")
+    assert "In all 2" not in render_html(run)
 
 
 def test_what_is_new_makes_the_exit_code_beside_the_same_headline() -> None:

@@ -13,6 +13,7 @@ from markupsafe import Markup
 
 from harness.cell.interface import LAYERS
 from harness.records import Earlier, describe_machine
+from harness.report.coverage import COVERAGE_LEGEND, describe_coverage, list_grids, list_ruled_out
 from harness.report.escape import scrub, shorten
 from harness.report.explain import explain_named
 from harness.report.headline import find_headline, view_tiles
@@ -31,7 +32,7 @@ from harness.report.history.view import (
 )
 from harness.report.latency_view import show_ratio, show_seconds
 from harness.report.notes import list_notes
-from harness.report.page.cell_details import ANSWER_KINDS, view_cells, view_shared_facts
+from harness.report.page.cell_details import ANSWER_KINDS, anchor_cells, view_cells, view_shared_facts
 from harness.report.page.findings import (
     view_claims,
     view_differences,
@@ -248,6 +249,7 @@ def _view(run: Run, earlier: Earlier) -> dict[str, Any]:
         "stored": view_stored(run),
         "explained": explain_named(each.check for each in run.judgement.findings),
         "claims": view_claims(run),
+        "coverage": _coverage(run),
         "margins": find_margins(run),
         "precision": view_precision(run),
         **view_parity(run),
@@ -278,6 +280,18 @@ def _top(run: Run) -> dict[str, Any]:
         "counts": count_verdicts(run),
         "skipped": describe_skipped(run),
         "locks": describe_locks(run),
+    }
+
+
+def _coverage(run: Run) -> dict[str, Any] | None:
+    if run.plan.coverage is None:
+        return None
+    return {
+        "sentence": describe_coverage(run.plan),
+        "legend": COVERAGE_LEGEND,
+        "grids": list_grids(run.plan),
+        "ruled_out": list_ruled_out(run.plan),
+        "anchors": anchor_cells(run),
     }
 
 
