@@ -28,6 +28,9 @@ _MARKDOWN = re.compile(r"([\\`*_\[\]#|~$@]|:(?=//))")
 _COMMAND = re.compile(r"(?m)^((?:\x1b\[[0-9;]*m|\s)*)::")
 
 
+_NOT_FINITE = re.compile(r"worst error not finite(?: at \([^)]*\))?(?:, but should be at most [^;]*)?")
+
+
 def scrub(text: str) -> str:
     """Remove terminal sequences; other unprintable characters except tab and newline become U+FFFD."""
     if text.isascii() and text.isprintable():
@@ -40,6 +43,14 @@ def shorten(text: str, limit: int = 300) -> str:
     """Scrub text and shorten it to one line of at most ``limit`` characters."""
     line = " ".join(scrub(text).split())
     return line if len(line) <= limit else line[: limit - 1] + "…"
+
+
+def without_texts(message: str) -> str:
+    """The message of a failed check without the texts in which it failed.
+
+    NaN and infinity have no place and no tolerance that would tell more.
+    """
+    return _NOT_FINITE.sub("not finite", message.partition("; sample: ")[0])
 
 
 def escape_markdown(text: str, limit: int = 300) -> str:

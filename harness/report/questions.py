@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from harness.cell.interface import DEFAULT_EMBEDDER, QUESTIONS, SHIPPED, check_of
 from harness.judge.red_cases import generalize
 from harness.records import BASELINE, CANDIDATE
+from harness.report.escape import without_texts
 from harness.report.latency_view import read_scenario, right_rows, show_ratio
 
 if TYPE_CHECKING:
@@ -153,7 +154,7 @@ def _list(cells: Sequence[CellVerdict], baseline: str | None) -> list[QuestionRo
             remark = _describe_remarks(found, before, question)
             rows.append(QuestionRow(title, ordered, _join(remark, first.because)))
     because = tell_once([row.because for row in rows])
-    return [replace(row, because=text) for row, text in zip(rows, because, strict=True)]
+    return [replace(row, because=without_texts(text)) for row, text in zip(rows, because, strict=True)]
 
 
 _COUNT = re.compile(r" \(\d+ cases?[^()]*\)$")
@@ -254,7 +255,7 @@ def list_gate_questions(gate: Gate) -> list[GateQuestion]:
         if question in after and {_show(before.get(question)), _show(after[question])} != {"not asked"}
     ]
     because = tell_once([row.because for row in rows])
-    rows = [replace(row, because=text) for row, text in zip(rows, because, strict=True)]
+    rows = [replace(row, because=without_texts(text)) for row, text in zip(rows, because, strict=True)]
     cost = _answer_cost(gate)
     return [*rows, GateQuestion(QUESTIONS["cost"], "", *cost)] if rows else []
 

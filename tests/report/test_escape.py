@@ -4,7 +4,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harness.report.escape import code_span, disarm_commands, escape_markdown, scrub, shorten, to_ascii
+from harness.report.escape import (
+    code_span,
+    disarm_commands,
+    escape_markdown,
+    scrub,
+    shorten,
+    to_ascii,
+    without_texts,
+)
 
 
 @pytest.mark.parametrize(
@@ -90,3 +98,11 @@ def test_nothing_that_a_terminal_obeys_is_left(text: str) -> None:
     assert "\n" not in shorten(text)
     span = code_span(text)
     assert not span or span.count("|") == span.count("\\|")
+
+
+def test_a_failure_is_told_without_its_texts() -> None:
+    nan = "l2.parity: worst error not finite at (41), but should be at most 1; 100% of rows; sample: a inf: x"
+    assert without_texts(nan) == "l2.parity: not finite; 100% of rows"
+    assert without_texts("l2.parity: 0.1 distance, but should be at most 1e-05; sample: a 0.1: x") == (
+        "l2.parity: 0.1 distance, but should be at most 1e-05"
+    )

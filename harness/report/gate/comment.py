@@ -9,7 +9,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from harness.forge.comment import LIMIT, marker
-from harness.report.escape import code_span, disarm_commands, escape_prose
+from harness.report.escape import code_span, disarm_commands, escape_prose, without_texts
 from harness.report.gate.acceptance import (
     HOW,
     MOST_LINES,
@@ -254,7 +254,7 @@ def _head(gate: Gate) -> Iterator[str]:
         yield from ("", *draw_table(("question", "answer", "because"), shown, len(shown)))
     if what_now and not accepted:
         yield from ("", what_now)
-    because = f": {code_span(decision.because, 400, table=False)}" if decision.because else ""
+    because = f": {code_span(without_texts(decision.because), 200, table=False)}" if decision.because else ""
     sentence = escape_prose(decision.sentence).removesuffix(".")
     yield from ("", f"{show_verdict(gate)}: {sentence}{because}. {_origin(gate)}")
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 from harness.records import BASELINE, CANDIDATE
-from harness.report.escape import shorten
+from harness.report.escape import shorten, without_texts
 from harness.report.gate.acceptance import accepted_questions, list_accepted, list_remaining
 from harness.report.gate.drift import OWN_CHECK, drift_findings, show_distance, show_share
 from harness.report.gate.speed_view import (
@@ -108,7 +108,7 @@ def find_headline(gate: Gate) -> GateHeadline:
     """The headline of a gate."""
     decision = gate.decision
     verdict = decision.verdict
-    because = f": {_without_sample(decision.because)}" if decision.because else ""
+    because = f": {shorten(without_texts(decision.because), 200)}" if decision.because else ""
     accepted = verdict in PASSES and list_accepted(gate)
     return GateHeadline(
         kind="xfail" if accepted else VERDICT_KINDS[verdict],
@@ -119,11 +119,6 @@ def find_headline(gate: Gate) -> GateHeadline:
         steps=tuple(_list_steps(gate)),
         news=f"{show_verdict(gate)}: {shorten(decision.sentence, 600)}{because}",
     )
-
-
-def _without_sample(message: str) -> str:
-    """A failure without the texts in which it was seen, which its own entry names."""
-    return shorten(message.partition("; sample: ")[0], 200)
 
 
 def show_verdict(gate: Gate) -> str:
@@ -287,7 +282,7 @@ def view_questions(gate: Gate) -> list[AnswerRow]:
             answer=each.candidate,
             before="" if each.baseline == "not asked" else each.baseline,
             before_kind=_kind_of(each.baseline),
-            because=_without_sample(each.because),
+            because=shorten(each.because, 200),
         )
         for each in list_gate_questions(gate)
     ]

@@ -11,7 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from harness.report.console import Alphabet, print_to_text
-from harness.report.escape import shorten
+from harness.report.escape import shorten, without_texts
 from harness.report.gate.acceptance import describe_accepted, list_accepted, list_ineffective
 from harness.report.gate.speed_view import (
     WORST_FIRST,
@@ -126,7 +126,7 @@ def render_gate_text(gate: Gate, *, width: int = 80, color: bool = False, unicod
 def _parts(gate: Gate, alphabet: Alphabet) -> Iterator[RenderableType]:
     decision, question = gate.decision, gate.question
     verdict, style = f"{decision.verdict.upper()}: {decision.sentence}", VERDICT_STYLES[decision.verdict]
-    because = f": {shorten(decision.because, 600)}" if decision.because else ""
+    because = f": {shorten(without_texts(decision.because), 200)}" if decision.because else ""
     yield from (alphabet.text(line, "bold yellow") for line in describe_accepted(gate))
     yield alphabet.text(f"{verdict}{because}", style)
     yield alphabet.text(f"Under test: {shorten(describe_service(question.service))}")
@@ -181,7 +181,10 @@ def _questions(gate: Gate, alphabet: Alphabet) -> Iterator[RenderableType]:
         table.add_column(name, overflow="fold")
     for each in rows:
         table.add_row(
-            each.title, each.baseline, each.candidate, alphabet.text(shorten(each.because, 160), "dim")
+            each.title,
+            each.baseline,
+            each.candidate,
+            alphabet.text(shorten(each.because, 160), "dim"),
         )
     yield table
 

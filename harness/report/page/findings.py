@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from harness.cell.interface import QUESTIONS, check_of
 from harness.judge.claims import summarize_claim
 from harness.report.checks import OUTCOME_KINDS, Seen, find_differences
-from harness.report.escape import shorten
+from harness.report.escape import shorten, without_texts
 from harness.report.grid import CellNames, lay_out, order_version
 from harness.report.headline import view_slots
 from harness.report.page.cell_details import ANSWER_KINDS, anchor_cells
@@ -146,7 +146,7 @@ def view_stored(run: Run) -> list[dict[str, Any]]:
     for cell in run.judgement.cells:
         for each in cell.answers:
             if each.question in STORED and each.answer != "not asked":
-                told = "; ".join(filter(None, (each.remark, each.because)))
+                told = without_texts("; ".join(filter(None, (each.remark, each.because))))
                 grouped[each.question, each.answer, _COUNT.sub("", shorten(told, 240))].append(cell.cell)
     order = sorted(grouped.items(), key=lambda item: (STORED.index(item[0][0]), item[0][1] == "yes"))
     return [
