@@ -244,7 +244,8 @@ def _lines(gate: Gate, room: Room, cut: str) -> Iterator[str]:
 def _head(gate: Gate) -> Iterator[str]:
     """What decides, in at most twelve lines: action, what is under test, answers, cause, what to do."""
     found, decision = find_headline(gate), gate.decision
-    yield f"### {EMOJI[found.kind]} {found.action}: {span(found.upgrade)}"
+    new = f": {escape_prose(found.new, 140)}" if found.new else ""
+    yield f"### {EMOJI[found.kind]} {found.action}: {span(found.upgrade)}{new}"
     accepted, what_now = _describe_accepted(gate), _describe_what_now(gate, found.steps)
     if accepted:  # one paragraph with what is to do, for the sake of the twelve lines
         yield from ("", " ".join(filter(None, (accepted, what_now))))
@@ -283,7 +284,7 @@ def _link(address: str) -> str:
 def _describe_what_now(gate: Gate, steps: Sequence[Step]) -> str:
     """The cause and what to do, in one line; empty without either."""
     cause = describe_culprits(gate, span, "→")
-    todo = "; ".join(_show_step(each) for each in steps)
+    todo = ", or ".join(_show_step(each) for each in steps)
     parts = (f"**Cause:** {cause}." if cause else "", f"**To do:** {todo}." if todo else "")
     return " ".join(filter(None, parts))
 
@@ -295,7 +296,7 @@ def _show_answer(row: AnswerRow) -> str:
 
 
 def _show_step(step: Step) -> str:
-    return span(step.text, 200) + (f": {quote_command(step.command)}" if step.command else "")
+    return escape_prose(step.text, 200) + (f": {quote_command(step.command)}" if step.command else "")
 
 
 def _asked(gate: Gate, option: str) -> str:

@@ -220,14 +220,14 @@ def _own_releases(culprit: Culprit) -> list[ReleaseSearch]:
 
 
 def _list_steps(gate: Gate) -> Iterator[Step]:
-    """What a reader can do about the verdict, the most specific first."""
+    """What a reader can do about the verdict, each instead of the others; the most specific first."""
     decision = gate.decision
     for each in culprits_of(gate) if decision.verdict not in PASSES else ():
         yield Step(_describe_remedy(each))
     if gate.question.further is not None:
         for change in gate.question.further.changes:
             yield Step(f"upgrade {_name(change.name)} to {_name(change.lowest)} or newer, too")
-    if fresh_known(gate):
+    if fresh_known(gate) and not decision.new and not list_remaining(gate):  # else it changes no verdict
         yield Step("accept the known divergences", gate_command(gate, ACCEPT_KNOWN))
     if decision.verdict == "inconclusive":
         yield from _list_repeats(gate)

@@ -1,4 +1,4 @@
-"""The gate as text for a terminal or a log: the verdict first and last, latency as a table."""
+"""The gate as text for a terminal or a log: details first, what decides in the last screen."""
 
 from __future__ import annotations
 
@@ -11,8 +11,9 @@ from rich.table import Table
 from rich.text import Text
 
 from harness.report.console import Alphabet, print_to_text
-from harness.report.escape import shorten, without_texts
+from harness.report.escape import shorten
 from harness.report.gate.acceptance import describe_accepted, list_accepted, list_ineffective
+from harness.report.gate.headline import find_headline
 from harness.report.gate.speed_view import (
     WORST_FIRST,
     describe_effort,
@@ -124,29 +125,14 @@ def render_gate_text(gate: Gate, *, width: int = 80, color: bool = False, unicod
 
 
 def _parts(gate: Gate, alphabet: Alphabet) -> Iterator[RenderableType]:
+    """Draw every part in order; the last one says what to decide from."""
     decision, question = gate.decision, gate.question
-    verdict, style = f"{decision.verdict.upper()}: {decision.sentence}", VERDICT_STYLES[decision.verdict]
-    because = f": {shorten(without_texts(decision.because), 200)}" if decision.because else ""
-    yield from (alphabet.text(line, "bold yellow") for line in describe_accepted(gate))
-    yield alphabet.text(f"{verdict}{because}", style)
-    yield alphabet.text(f"Under test: {shorten(describe_service(question.service))}")
     yield alphabet.text(f"from {shorten(question.baseline)} to {shorten(question.candidate)}", "dim")
-    yield from _questions(gate, alphabet)
     yield from _lock_diff(gate, alphabet)
     yield from _further_changes(gate, alphabet)
     yield from _acceptance(gate, alphabet)
-    yield from _findings(alphabet, "New in the candidate", decision.new, gate, advice=True)
-    yield from _findings(alphabet, UNCONFIRMED, decision.unconfirmed, gate)
-    if decision.unconfirmed:
-        command = shorten(rerun_command(gate), LONGEST_COMMAND)
-        yield alphabet.indent(f"without stored results: {command}", style="dim")
-    yield from _known(alphabet, "Known divergences new in the candidate", fresh_known(gate))
-    if fresh_known(gate):
-        yield alphabet.indent(f"{ACCEPT_KNOWN} accepts these.")
-    yield from draw_speed(gate, alphabet)
-    yield from _culprit(gate, alphabet)
-    if gate.decision.accepted:
-        yield from _known(alphabet, "Accepted known divergences", decision.known)
+    yield from _findings(alphabet, "Red before", decision.before)
+    yield from _findings(alphabet, "No longer red", decision.gone)
     yield from _findings(alphabet, "No longer checked", decision.unchecked)
     if decision.limits:
         yield from heading(alphabet, "Limits: inputs far from the embeddings")
@@ -158,17 +144,50 @@ def _parts(gate: Gate, alphabet: Alphabet) -> Iterator[RenderableType]:
         yield alphabet.indent(
             f"{shorten(name_note(each))}: {shorten(each.baseline, 200)} -> {shorten(each.candidate, 200)}"
         )
-    yield from _findings(alphabet, "Red before", decision.before)
-    yield from _findings(alphabet, "No longer red", decision.gone)
+    if gate.decision.accepted:
+        yield from _known(alphabet, "Accepted known divergences", decision.known)
     if question.left_out:
         yield from heading(alphabet, "Excluded packages: neither under test nor required by it")
         yield alphabet.indent(shorten(", ".join(sorted({each.name for each in question.left_out})), 600))
+    yield from draw_speed(gate, alphabet)
+    yield from _new(gate, alphabet)
+    yield from _culprit(gate, alphabet)
     for note in question.notes:
         yield alphabet.indent(f"note: {shorten(note)}", 0)
     yield Text()
     yield from _again(gate, alphabet)
+    yield Text()
+    yield from _decision(gate, alphabet)
+
+
+def _new(gate: Gate, alphabet: Alphabet) -> Iterator[RenderableType]:
+    """Draw what only the candidate has."""
+    decision = gate.decision
+    yield from _findings(alphabet, "New in the candidate", decision.new, gate, advice=True)
+    yield from _findings(alphabet, UNCONFIRMED, decision.unconfirmed, gate)
+    if decision.unconfirmed:
+        command = shorten(rerun_command(gate), LONGEST_COMMAND)
+        yield alphabet.indent(f"without stored results: {command}", style="dim")
+    yield from _known(alphabet, "Known divergences new in the candidate", fresh_known(gate))
+    if fresh_known(gate):
+        yield alphabet.indent(f"{ACCEPT_KNOWN} accepts these.")
+
+
+def _decision(gate: Gate, alphabet: Alphabet) -> Iterator[RenderableType]:
+    """Draw the last screen: merge or not, what is new, its cause, what to do, and the answers."""
+    found, style = find_headline(gate), VERDICT_STYLES[gate.decision.verdict]
+    yield from (alphabet.text(line, "bold yellow") for line in describe_accepted(gate))
+    yield alphabet.text(f"{alphabet.sign(found.kind)} {found.statement}", style)
+    for title, text in (("New", found.new), ("Cause", found.cause)):
+        if text:
+            yield alphabet.text(f"{title}: {shorten(text, 300)}.")
+    for number, step in enumerate(found.steps):
+        command = f": {shorten(step.command, LONGEST_COMMAND)}" if step.command else "."
+        yield alphabet.text(f"{'Or' if number else 'To do'}: {step.text}{command}", "bold")
+    yield alphabet.text(shorten(found.news, 300))
+    yield alphabet.text(f"Under test: {shorten(describe_service(gate.question.service))}")
     yield alphabet.text(describe_judged(gate))
-    yield alphabet.text(verdict, style)
+    yield from _questions(gate, alphabet)
 
 
 def _questions(gate: Gate, alphabet: Alphabet) -> Iterator[RenderableType]:

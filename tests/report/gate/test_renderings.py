@@ -55,10 +55,17 @@ def test_a_known_divergence_is_new_unless_it_is_accepted() -> None:
 
 def test_the_terminal() -> None:
     lines = render_gate_text(make_gate(), width=100).splitlines()
-    assert (lines[0], lines[-1]) == (
-        "REGRESSED: 1 case is newly red in the candidate, in L0: l0.zero/manual: 9 ULP",
-        "REGRESSED: 1 case is newly red in the candidate, in L0",
-    )
+    assert lines[-9:] == [
+        "✗ Do not merge: numpy 1.26.2 → 2.4.6",
+        "New: 1 case newly red; 1 known divergence that the baseline does not have; slower:",
+        "normalize.manual.float32.32 +20.3 % (limit +5 %).",
+        "Cause: numpy 1.26.2 → 2.4.6, since 2.0.0 (last good 1.26.4).",
+        "To do: stay at numpy 1.26.4.",
+        "Or: upgrade openvino to 2 or newer, too.",
+        "REGRESSED (exit code 1): 1 case is newly red in the candidate, in L0: l0.zero/manual: 9 ULP",
+        "Under test: service.embed:Embedder, the stable normalizer of the harness, float32, model m",
+        "Judged: correctness, latency and memory.",
+    ]
     for line in (
         "  openvino>=2 instead of openvino==1 (newest that works: 3)",
         "New in the candidate: 1",
