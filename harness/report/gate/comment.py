@@ -244,8 +244,7 @@ def _lines(gate: Gate, room: Room, cut: str) -> Iterator[str]:
 def _head(gate: Gate) -> Iterator[str]:
     """What decides, in at most twelve lines: action, what is under test, answers, cause, what to do."""
     found, decision = find_headline(gate), gate.decision
-    new = f": {escape_prose(found.new, 140)}" if found.new else ""
-    yield f"### {EMOJI[found.kind]} {found.action}: {span(found.upgrade)}{new}"
+    yield f"### {EMOJI[found.kind]} {found.action}: {span(found.upgrade)}{_name_new(found.faults)}"
     accepted, what_now = _describe_accepted(gate), _describe_what_now(gate, found.steps)
     if accepted:  # one paragraph with what is to do, for the sake of the twelve lines
         yield from ("", " ".join(filter(None, (accepted, what_now))))
@@ -258,6 +257,18 @@ def _head(gate: Gate) -> Iterator[str]:
     because = f": {code_span(without_texts(decision.because), 200, table=False)}" if decision.because else ""
     sentence = escape_prose(decision.sentence).removesuffix(".")
     yield from ("", f"{show_verdict(gate)}: {sentence}{because}. {_origin(gate)}")
+
+
+def _name_new(faults: Sequence[str]) -> str:
+    """The first of what is new, for the title; the table below has the others."""
+    if not faults:
+        return ""
+    more = f"; and {len(faults) - MOST_NEW} more" if len(faults) > MOST_NEW else ""
+    return f": {escape_prose('; '.join(faults[:MOST_NEW]), 200)}{more}"
+
+
+MOST_NEW = 2
+"""Largest number of faults in the title of a comment."""
 
 
 def _describe_accepted(gate: Gate) -> str:

@@ -93,10 +93,15 @@ class GateHeadline:
     kind: SignKind
     action: str
     upgrade: str
-    new: str
+    faults: tuple[str, ...]  # what is new
     cause: str
     steps: tuple[Step, ...]
     news: str
+
+    @property
+    def new(self) -> str:
+        """What is new in one line; empty if nothing is."""
+        return "; ".join(self.faults)
 
     @property
     def statement(self) -> str:
@@ -114,7 +119,7 @@ def find_headline(gate: Gate) -> GateHeadline:
         kind="xfail" if accepted else VERDICT_KINDS[verdict],
         action=_name_action(gate),
         upgrade=name_upgrade(gate),
-        new="; ".join(_list_new(gate)) if verdict == "regressed" else "",
+        faults=tuple(_list_new(gate)) if verdict == "regressed" else (),
         cause="; ".join(_describe_cause(each) for each in culprits_of(gate)),
         steps=tuple(_list_steps(gate)),
         news=f"{show_verdict(gate)}: {shorten(decision.sentence, 600)}{because}",
