@@ -96,13 +96,24 @@ async def measure_newcomer(bench: Bench, _: int) -> list[Figure]:
         ),
         f"harness gate {UPGRADE}, latency and memory": (*harness, "gate", UPGRADE, "--plain", *places),
     }
-    spent = {}
+    spent, disk = {}, 0.0
     for name, argv in commands.items():
         bench.say(name)
         spent[name] = await bench.seconds(argv, cwd=folder)
+        disk = max(disk, measure_disk(folder))
     shutil.rmtree(folder, ignore_errors=True)
     answer = sum(list(spent.values())[:3])
     return [
         *(Figure(name, "s", (seconds,)) for name, seconds in spent.items()),
         Figure("three commands to the first answer", "s", (answer,), GOAL),
+        Figure("disk of harness, environments, model and results", "GB", (disk,)),
     ]
+
+
+def measure_disk(folder: Path) -> float:
+    """The disk that the files of a folder take, in GB; a file of several names counts once.
+
+    Files that are linked to the cache of uv count in full.
+    """
+    found = {each.st_ino: each.st_blocks * 512 for path in folder.rglob("*") for each in [path.lstat()]}
+    return sum(found.values()) / 1e9

@@ -14,6 +14,7 @@ from support.runs import make_result
 
 from harness.errors import MachineError
 from perf import __main__ as command
+from perf import newcomer
 from perf.figures import Figure, compare, render_figures
 from perf.parts import PARTS, measure_part
 
@@ -55,7 +56,8 @@ SPENT = {
 }
 
 
-def test_every_part_in_its_order(tmp_path: Path) -> None:
+def test_every_part_in_its_order(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(newcomer, "measure_disk", lambda _: 2.5)
     bench = make_bench(tmp_path, cost=lambda argv: SPENT.get(name_of(argv), 1.0))
     found = {name: asyncio.run(measure_part(name, bench, 2)) for name in PARTS}
     busy = found["cores"][0]
@@ -91,6 +93,7 @@ def test_every_part_in_its_order(tmp_path: Path) -> None:
             Figure("harness gate numpy==2.4.6 --no-latency", "s", (120.0,)),
             Figure("harness gate numpy==2.4.6, latency and memory", "s", (600.0,)),
             Figure("three commands to the first answer", "s", (210.0,), "at most 300"),
+            Figure("disk of harness, environments, model and results", "GB", (2.5,)),
         ),
     }
     assert bench.ran == [
@@ -193,3 +196,10 @@ def test_the_copy_of_a_spec_has_a_folder_of_its_own(tmp_path: Path) -> None:
     said = [json.loads(spec.read_text(encoding="utf-8")) for spec in specs]
     assert said == [{"cell": "a", "workdir": str(spec.parent)} for spec in specs]
     assert len(specs) == 2
+
+
+def test_a_file_of_two_names_takes_its_disk_once(tmp_path: Path) -> None:
+    (tmp_path / "file").write_bytes(bytes(1_000_000))
+    once = newcomer.measure_disk(tmp_path)
+    (tmp_path / "link").hardlink_to(tmp_path / "file")
+    assert newcomer.measure_disk(tmp_path) == once >= 1e-3
