@@ -109,7 +109,7 @@ def test_equal_environments_can_be_allowed_and_are_reported_as_such(front: Front
     assert (found.judged, found.speed, found.question.diff.changes) == ((), None, ())
     assert "--allow-equal" in found.question.arguments
     said = capsys.readouterr().out
-    assert f"PASS: {sentence}" in said
+    assert f"PASS (exit code 0, nothing new): {sentence}" in " ".join(said.split())
     assert "No cell was judged." in said
     comment = (folder / "gate.md").read_text(encoding="utf-8")
     assert comment.startswith("### ✅ Nothing to judge: ")

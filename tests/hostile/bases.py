@@ -126,7 +126,10 @@ def _write_gate(folder: Path) -> None:
     )
     plan = msgspec.structs.replace(run.plan, run=GATE, cells=cells, baseline=BASELINE)
     written = RunFolder.create(folder, plan)
-    results = tuple(msgspec.structs.replace(each, cell=names[each.cell], run=GATE) for each in run.results)
+    results = tuple(  # as of cells of which the cases that are left out pass, too
+        msgspec.structs.replace(each, cell=names[each.cell], run=GATE, status="ok", reason="")
+        for each in run.results
+    )
     for result in results:
         written.write_result(result)
     quantity = Quantity(id="memory.normalizer", group="normalizer", unit="B", threshold=1.1)

@@ -14,7 +14,6 @@ from support.runs import make_case, make_plan, make_planned, make_result, seen
 
 from harness.cell.interface import load_checks
 from harness.judge.outcomes import Results, judge_findings
-from harness.judge.verdict import judge
 from harness.matrix.expected import allowed_values, read_tolerances
 from harness.matrix.read import shipped_matrices
 from harness.records import OLDER_TOLERANCES, CaseResult, Expectation, Run
@@ -35,8 +34,6 @@ def test_every_published_case_is_accepted_as_it_is(name: str) -> None:
     run = read_published(name)
     again = assemble(run.plan, run.results, reused=run.reused, seconds=run.seconds)
     assert again.judgement == run.judgement
-    telling = msgspec.structs.replace(run.plan, tolerances=dict(OLDER_TOLERANCES))
-    assert judge(telling, run.results, CHECKS) == run.judgement
 
 
 def loosen(case: CaseResult, bound: str, allowed: float | None) -> CaseResult:
@@ -60,7 +57,7 @@ def test_a_published_case_that_allows_anything_is_refused(bound: str | None, all
         for case in result.cases
         if case.outcome == "pass" and case.observation and case.observation.bound != "none"
     ]
-    assert (len(bare), len(bound_)) == (36, 345)
+    assert (len(bare), len(bound_)) == (81, 446)
     planted = [loosen(case, bound or case.observation.bound, allowed) for case in bound_]  # type: ignore[union-attr]
     weaker = [case for case, own in zip(planted, bound_, strict=True) if not _is_stronger(case, own)]
     cases = tuple(case.id for case in weaker)
