@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from dataclasses import dataclass
+from statistics import median
 from typing import TYPE_CHECKING
 
 from harness.cell.interface import LAYERS, RECORDED_CHECK, check_of
@@ -241,7 +242,12 @@ def view_tiles(run: Run) -> tuple[Tile, ...]:
     uninstalled = [cell for cell in run.judgement.cells if cell.status in STATUS_WORDS]
     kinds = dict.fromkeys(STATUS_WORDS[cell.status] for cell in uninstalled)
     return (
-        Tile(f"{right} / {asked}", "same vectors as the reference", _describe_worst(run), "none"),
+        Tile(
+            f"{right} / {asked}",
+            "same vectors as the reference",
+            "; ".join(filter(None, (_describe_worst(run), _describe_stored(run)))),
+            "none",
+        ),
         Tile(
             f"{wrong} / {asked}",
             "wrong vectors",
@@ -265,6 +271,14 @@ def _describe_worst(run: Run) -> str:
     return f"largest difference {max(shares):.0%} of the tolerance".replace("%", " %") if shares else ""
 
 
+def _describe_stored(run: Run) -> str:
+    """In how many combinations an index of the baseline can still be searched; empty if none was compared."""
+    answers = [{each.question: each.answer for each in cell.answers} for cell in run.judgement.cells]
+    compared = [each for each in answers if each.get("before") in {"yes", "no"}]
+    valid = sum(each["before"] == "yes" and each.get("ranking") == "yes" for each in compared)
+    return f"vectors stored by the baseline stay valid in {valid} of {len(compared)}" if compared else ""
+
+
 def _name_uninstalled(run: Run, cells: Sequence[CellVerdict]) -> str:
     """The versions of cells that cannot run, if they share some that no other cell has."""
     names = CellNames({cell: planned.cell.axes for cell, planned in planned_by_cell(run).items()})
@@ -276,7 +290,7 @@ def _name_uninstalled(run: Run, cells: Sequence[CellVerdict]) -> str:
 def _view_cost(run: Run) -> Tile:
     costs = range_of_cost(run)
     memory = _find_memory(run)
-    peak = f"memory {_show_range(memory)}" if memory else ""
+    peak = f"memory {_show_range(memory)}, median {show_percent(median(memory))}" if memory else ""
     if not costs:
         why = "" if run.plan.scenarios else "latency is switched off"
         return Tile("\N{EN DASH}", "latency not measured", "; ".join(filter(None, (why, peak))))
@@ -299,7 +313,10 @@ def _show_range(ratios: Sequence[float]) -> str:
 
 
 def _find_memory(run: Run) -> list[float]:
-    """The peak memory of each usable cell as a ratio to that of the baseline."""
+    """The peak memory of each usable cell as a ratio to that of the baseline.
+
+    One process is measured for each, whose peak depends on how its threads meet: the median tells more.
+    """
     results = results_by_cell(run)
     base = results.get(run.plan.baseline or "")
     if base is None or not base.peak_rss:

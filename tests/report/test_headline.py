@@ -171,10 +171,14 @@ def test_every_cell_of_the_map_has_a_word() -> None:
 def test_the_tiles_count_what_was_measured() -> None:
     run = sweep(OLD, {"2024.6-3.3": "unsatisfiable"})
     assert view_tiles(run) == (
-        Tile("3 / 5", "same vectors as the reference", "largest difference 0 % of the tolerance"),
+        Tile(
+            "3 / 5",
+            "same vectors as the reference",
+            "largest difference 0 % of the tolerance; vectors stored by the baseline stay valid in 5 of 5",
+        ),
         Tile("2 / 5", "wrong vectors", "NaN", "red"),
         Tile("1", "cannot run", "no install: openvino 2024.6 with sentence-transformers 3.3"),
-        Tile("–", "latency not measured", "memory 0 %"),  # noqa: RUF001 - the en dash is intended
+        Tile("–", "latency not measured", "memory 0 %, median 0 %"),  # noqa: RUF001 - the en dash is intended
     )
 
 
@@ -190,7 +194,7 @@ def test_the_cost_is_a_range_beside_its_noise() -> None:
     cells = [make_planned(name, cases=cases_of(), baseline=name == "base") for name in names]
     run = make_run(make_plan(*cells, scenarios=(timed,)), *results, checks=CHECKS)
     *_, cost = view_tiles(run)
-    assert (cost.number, cost.more) == ("−3 % to +6 %", "noise ±10 %; memory −1 % to +4 %")  # noqa: RUF001 - a minus sign
+    assert (cost.number, cost.more) == ("−3 % to +6 %", "noise ±10 %; memory −1 % to +4 %, median +2 %")  # noqa: RUF001 - a minus sign
     slots = view_slots(run)
     assert [slots[name].text for name in names] == ["baseline", "−3 %", "+6 %"]  # noqa: RUF001
 
