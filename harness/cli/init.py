@@ -18,13 +18,13 @@ from harness.cli.waiting import find_waiting
 from harness.cli.workflow import PIPELINE_PYTHON, choose_home, refuse_credentials
 from harness.errors import MachineError, UsageError
 from harness.init.discovery import InitOptions, Project, look_at
-from harness.init.files import NewFile, ignore_runs, refuse_existing, render_matrix, write_files
 from harness.init.first_call import Tried, try_forms
 from harness.init.installed import describe_installation
 from harness.init.project import find_forge
 from harness.init.subject_form import SubjectForm, complete_form, list_forms
 from harness.init.summary import describe_project, describe_trial, describe_versions, label, refuse_failed
 from harness.init.versions import Today, find_newest, resolve_today
+from harness.init.writing import NewFile, ignore_runs, refuse_existing, render_matrix, write_files
 from harness.matrix.read import read_matrix
 from harness.report.escape import disarm_commands
 from harness.report.workflows import Home, Pipeline, render_workflow

@@ -9,7 +9,6 @@ import pytest
 from support.repositories import git
 
 from harness.errors import UsageError
-from harness.init.files import NewFile, ignore_runs, refuse_existing
 from harness.init.project import (
     RUNNING,
     Chosen,
@@ -19,6 +18,7 @@ from harness.init.project import (
     find_model_folders,
     find_python,
 )
+from harness.init.writing import NewFile, ignore_runs, refuse_existing
 
 REQUIRES = '[project]\nname = "a"\nrequires-python = "{}"\n'
 
