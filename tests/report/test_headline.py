@@ -182,6 +182,13 @@ def test_the_tiles_count_what_was_measured() -> None:
     )
 
 
+@pytest.mark.parametrize("check", ["gold.vectors", "gold.ranking"])
+def test_stored_vectors_stay_valid_where_vectors_and_searches_do(check: str) -> None:
+    changed = {"2025.4-6.2": lambda case: broken(case) if case.split("/")[0] == check else None}
+    right, *_ = view_tiles(sweep(changed, known=False))
+    assert right.more.endswith("; vectors stored by the baseline stay valid in 5 of 6")
+
+
 def test_the_cost_is_a_range_beside_its_noise() -> None:
     timed = ScenarioPlan(id=SCENARIO, rounds=4, target_seconds=0.1)
     names = ("base", "faster", "slower")

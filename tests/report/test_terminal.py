@@ -50,6 +50,13 @@ def test_every_rendering_counts_the_cases_that_were_skipped() -> None:
         assert "cases skipped" not in render(make_run(make_plan(make_planned()), make_result()))
 
 
+def test_cases_of_a_cell_that_does_not_start_are_not_run_and_not_red() -> None:
+    plan = make_plan(make_planned())
+    text = render_text(make_run(plan, make_result(status="import-error", cases=())))
+    assert f"{len(plan.cells[0].cases)} not run" in text
+    assert " red" not in text.splitlines()[-1]
+
+
 def test_text_tells_the_whole_story_in_ascii_too() -> None:
     told = render_text(make_small_run(), unicode=False, verbose=True)
     story, rest = told.split("\nDiverges as expected\n")
