@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import msgspec
 import pytest
 from support.cause_samples import HUB, OLD
 from support.gate_samples import (
@@ -257,3 +258,15 @@ def test_vectors_that_were_not_compared_say_why() -> None:
 @pytest.mark.parametrize("sample", ["", SAMPLE, "shape (2, 3), but should be (2, 4)"])
 def test_texts_that_moved_most_keep_their_semicolons(sample: str) -> None:
     assert "; ".join(split_worst(sample)) == sample
+
+
+def test_known_divergences_can_be_accepted_where_nothing_else_is_new() -> None:
+    decision = msgspec.structs.replace(make_gate().decision, new=())
+    gate = make_gate(decision=decision, speed=None, culprit=None, judged=("correctness",))
+    assert find_headline(gate).steps[-1].text == "accept the known divergences"
+    assert "accept the known divergences" not in {each.text for each in find_headline(make_gate()).steps}
+
+
+def test_steps_that_exclude_each_other_are_told_as_alternatives() -> None:
+    page = render_gate_html(make_gate(), None)
+    assert (page.count("<strong>To do:</strong>"), page.count("<strong>Or:</strong>")) == (1, 1)
