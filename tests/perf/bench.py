@@ -84,15 +84,16 @@ class Bench:
             raise MachineError(f"{self.cell} is {result.status}: {result.reason}")
         return result
 
-    def find_environment(self) -> Path:
-        """The environment of the cell in the first store.
+    def find_environment(self, name: str = "") -> Path:
+        """The environment of a cell, by default of the one that is measured, in the first store.
 
         Raises:
             MachineError: there is no run to tell which it is.
         """
-        found = [environment for cell, environment in self.find_environments() if cell.id == self.cell]
+        name = name or self.cell
+        found = [environment for cell, environment in self.find_environments() if cell.id == name]
         if not found:
-            raise MachineError(f"{self.run}: {self.cell} is not in the plan")
+            raise MachineError(f"{self.run}: {name} is not in the plan")
         return found[0]
 
     def find_environments(self) -> list[tuple[Cell, Path]]:

@@ -95,26 +95,58 @@ async def _plain_way(bench: Bench, environment: Path) -> float:
 
 async def _overhead(bench: Bench, rounds: int) -> list[Figure]:
     """A cell through the harness against the same suite started by hand with the same spec."""
-    python = bench.find_environment() / "bin" / "python"
-    async with AsyncExitStack() as stack:
-        suite = (await snapshot_suite(Store(bench.scratch / "store"), stack)).folder
+    suite = await _make_suite(bench)
     through, by_hand = [], []
     for number in range(rounds):
         bench.say(f"a cell through the harness and by hand, {number + 1} of {rounds}")
-        through.append(
-            await bench.seconds(bench.harness("sweep", "--only", bench.cell, "--no-latency", "--rerun"))
-        )
-        workdir = bench.make_folder("by-hand")
-        spec = _copy_spec(bench.run / "cells" / bench.cell / "spec.json", workdir)
-        argv = (str(python), "-m", "harness.cell.start", str(spec))
-        by_hand.append(
-            await bench.seconds(argv, env=make_cell_environment(python, suite, workdir, threads=1))
-        )
+        through.append(await _through(bench, bench.cell))
+        by_hand.append(await _by_hand(bench, bench.cell, suite))
     return [
         Figure("one cell through the harness", "s", tuple(through)),
         Figure("its suite by hand", "s", tuple(by_hand)),
-        compare("through the harness / by hand", through, by_hand, "at most 1.10"),
+        compare("through the harness / by hand", through, by_hand, "at most 1.05"),
     ]
+
+
+async def _further(bench: Bench, rounds: int) -> list[Figure]:
+    """What each cell after the first one costs: start and page come once a sweep, and fall out."""
+    first, *further = bench.several
+    only = [argument for cell in bench.several for argument in ("--only", cell)]
+    bench.say(f"making the environments of {len(bench.several)} cells")
+    await bench.seconds(bench.harness("sweep", "--no-latency", *only, "--checks", "env.versions"))
+    suite = await _make_suite(bench)
+    through, by_hand = [], []
+    for number in range(rounds):
+        bench.say(f"one cell, {len(bench.several)} cells, and these by hand, {number + 1} of {rounds}")
+        one = await _through(bench, first)
+        through.append((await _through(bench, *bench.several) - one) / len(further))
+        by_hand.append(sum([await _by_hand(bench, cell, suite) for cell in further]) / len(further))
+    return [
+        Figure("each further cell through the harness", "s", tuple(through)),
+        Figure("its suite by hand", "s", tuple(by_hand)),
+        compare("a further cell / by hand", through, by_hand, "at most 1.05"),
+    ]
+
+
+async def _make_suite(bench: Bench) -> Path:
+    """The folder of the suite that cells import."""
+    async with AsyncExitStack() as stack:
+        return (await snapshot_suite(Store(bench.scratch / "store"), stack)).folder
+
+
+async def _through(bench: Bench, *cells: str) -> float:
+    """Seconds of a sweep of these cells, one after the other."""
+    only = [argument for cell in cells for argument in ("--only", cell)]
+    return await bench.seconds(bench.harness("sweep", *only, "--jobs", "1", "--no-latency", "--rerun"))
+
+
+async def _by_hand(bench: Bench, cell: str, suite: Path) -> float:
+    """Seconds of the suite of a cell of the newest run, started with a copy of its spec."""
+    python = bench.find_environment(cell) / "bin" / "python"
+    workdir = bench.make_folder("by-hand")
+    spec = _copy_spec(bench.run / "cells" / cell / "spec.json", workdir)
+    argv = (str(python), "-m", "harness.cell.start", str(spec))
+    return await bench.seconds(argv, env=make_cell_environment(python, suite, workdir, threads=1))
 
 
 def _copy_spec(spec: Path, workdir: Path) -> Path:
@@ -154,6 +186,7 @@ PARTS = {
     "pages": Part(measure_pages, needs_run=False),
     "environment": Part(_environments),
     "overhead": Part(_overhead),
+    "further": Part(_further, usual=False),
     "normalizers": Part(measure_normalizers, usual=False, needs_run=False),
     "cores": Part(_cores, usual=False),
     "plain": Part(_plain, usual=False),

@@ -21,8 +21,8 @@ def test_the_environment_is_the_one_of_the_cell(tmp_path: Path) -> None:
         bench.find_environment()
     bench.leave_run("run-1")
     assert bench.find_environment() == tmp_path / "store" / "envs" / ENVIRONMENT
-    with pytest.raises(MachineError, match="b is not in the plan"):
-        make_bench(tmp_path, cell="b").find_environment()
+    with pytest.raises(MachineError, match="c is not in the plan"):
+        bench.find_environment("c")
 
 
 def make_command(code: int) -> tuple[str, ...]:

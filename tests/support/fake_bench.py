@@ -47,13 +47,15 @@ class FakeBench(Bench):
         assert argv[1:] == ("-m", "perf.rendering", *told)
         return msgspec.convert({"history": 4.0, "page": 2.0, "terminal": 0.5, "bytes": 3_000_000.0}, kind)
 
-    def leave_run(self, name: str) -> None:
-        folder = self.scratch / "reports" / "runs" / name
-        cell = folder / "cells" / "a"
-        cell.mkdir(parents=True)
-        (folder / "plan.json").write_bytes(msgspec.json.encode(make_plan(make_planned("a"))))
-        (cell / "result.json").write_bytes(msgspec.json.encode(self.result))
-        (cell / "spec.json").write_text('{"cell": "a", "workdir": "gone"}', encoding="utf-8")
+    def leave_run(self, run: str) -> None:
+        folder = self.scratch / "reports" / "runs" / run
+        for name in self.several:
+            cell = folder / "cells" / name
+            cell.mkdir(parents=True)
+            (cell / "result.json").write_bytes(msgspec.json.encode(self.result))
+            (cell / "spec.json").write_text(f'{{"cell": "{name}", "workdir": "gone"}}', encoding="utf-8")
+        plan = make_plan(*(make_planned(name) for name in self.several))
+        (folder / "plan.json").write_bytes(msgspec.json.encode(plan))
         latest = folder.with_name("latest")
         latest.unlink(missing_ok=True)
         latest.symlink_to(folder)
@@ -69,6 +71,8 @@ def name_of(argv: Sequence[str]) -> str:
     for word in ("venv", "pip", "init", "gate", "lock"):
         if word in argv:
             return f"{word} --no-latency" if "--no-latency" in argv else word
+    if argv.count("--only") > 1 and "--jobs" in argv:
+        return "sweep both"
     return " ".join(["sweep", *(word for word in ("--only", "--rerun", "--checks") if word in argv)])
 
 
