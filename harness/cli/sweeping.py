@@ -41,7 +41,7 @@ from harness.runs.merging import Part, merge_shards, read_shards, write_merged
 from harness.store.store import Store
 from harness.sweep import run_sweep
 from harness.sweep.interrupt import run_interruptibly
-from harness.sweep.shards import measure_durations
+from harness.sweep.shards import count_shards, measure_durations
 
 
 @click.command(cls=Command, examples=("--matrix smoke", "--only 'numpy-2*' --no-latency"), codes=VERDICT)
@@ -154,6 +154,13 @@ def _describe_part(part: Part) -> None:
 @shard_options
 @max_cells_option
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@click.option(
+    "--count-shards",
+    "most",
+    type=click.IntRange(1),
+    metavar="MOST",
+    help="Print only how many shards, at most MOST, have more to run than the baseline.",
+)
 @reports_option
 def cells(  # noqa: PLR0913 - one parameter an option
     *,
@@ -164,9 +171,12 @@ def cells(  # noqa: PLR0913 - one parameter an option
     durations: str | None,
     max_cells: int,
     as_json: bool,
+    most: int | None,
     reports: Path,
 ) -> None:
     """Show the cells of a matrix and their locks, without running them."""
+    if most is not None and (shard or as_json):
+        raise UsageError("--count-shards counts the shards of the whole; leave out --shard and --json")
     request = run_sweep.Request(
         matrix=run_sweep.open_matrix(matrix, max_cells=max_cells),
         store=Store.default(),
@@ -181,6 +191,9 @@ def cells(  # noqa: PLR0913 - one parameter an option
         return await run_sweep.make_plan(request, await read_pip_settings(), screen.notify)
 
     found = run_interruptibly(plan())
+    if most is not None:
+        click.echo(count_shards(found, most))
+        return
     if as_json:
         click.echo(render_cells_json(found), nl=False)
         return

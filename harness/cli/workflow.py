@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import get_args
 
 import click
+from click.core import ParameterSource
 from packaging.version import Version
 
 from harness.cli.help import Command
@@ -22,7 +23,9 @@ from harness.init.project import find_hosts
 from harness.matrix.schema import Matrix
 from harness.redaction import redact
 from harness.report.escape import disarm_commands
-from harness.report.workflows import Forge, Home, Pipeline, find_home, render_workflow
+from harness.report.pipelines import Forge
+from harness.report.shard_workflows import MAX_SHARDS, ShardPipeline, render_shard_workflow
+from harness.report.workflows import Home, Pipeline, find_home, render_workflow
 from harness.resolve.dependency_file import read_environment_file
 from harness.resolve.packages import Choice, make_choice
 from harness.sweep.interrupt import run_interruptibly
@@ -32,7 +35,18 @@ PIPELINE_PYTHON = "3.11"
 """The oldest Python that the harness itself runs on."""
 
 
-@click.command(cls=Command, examples=("github > .github/workflows/gate.yml", "gitlab > .gitlab-ci.yml"))
+_OF_THE_GATE = ("file", "extras", "groups", "budget", "culprit_budget", "inline")
+"""Parameters of the command that mean nothing for a sweep."""
+
+
+@click.command(
+    cls=Command,
+    examples=(
+        "github > .github/workflows/gate.yml",
+        "gitlab > .gitlab-ci.yml",
+        "github --shards 8 > .github/workflows/sweep.yml",
+    ),
+)
 @click.argument("forge", type=click.Choice(get_args(Forge)))
 @click.option("--file", metavar="FILE", help="The dependency file.  [default: of the matrix, else the one]")
 @choice_options("of the matrix")
@@ -67,6 +81,12 @@ PIPELINE_PYTHON = "3.11"
     is_flag=True,
     help="Print every step, instead of using those of the repository of the harness.",
 )
+@click.option(
+    "--shards",
+    type=click.IntRange(2, MAX_SHARDS),
+    metavar="MOST",
+    help="Print a pipeline that sweeps the matrix on at most MOST machines instead.",
+)
 def workflow(  # noqa: PLR0913 - one parameter an option
     *,
     forge: Forge,
@@ -79,15 +99,30 @@ def workflow(  # noqa: PLR0913 - one parameter an option
     culprit_budget: str,
     python: str | None,
     inline: bool,
+    shards: int | None,
 ) -> None:
     """Print a CI pipeline that runs the gate when a dependency file changes and comments the result.
 
     It refuses what the gate would refuse. Where the harness is installed from a git repository on the server
     of the project, the pipeline is a few lines that use the action (or file) of that repository at that
     commit; elsewhere, and with --inline, it holds every step itself.
+
+    With --shards it prints a pipeline that sweeps the matrix instead, weekly and by hand: a job counts the
+    shards, each of the next jobs sweeps one, and the last job merges their runs, whose verdict counts.
     """
     refuse_credentials({"--install": install, "--file": file or "", "--matrix": matrix})
     found = open_matrix(matrix)
+    if shards is not None:
+        _refuse_options_of_the_gate()
+        sweep = ShardPipeline(
+            matrix=matrix,
+            install=install or require_installation(),
+            shards=shards,
+            python=python or _python_of_sweep(found),
+            pass_env=found.subject.pass_env,
+        )
+        click.echo(render_shard_workflow(forge, sweep), nl=False)
+        return
     refuse_foreign_matrix(found, Path.cwd(), alone=file is None)
     named = make_choice(extras, groups)
     choice = complete_choice(named, found)
@@ -110,6 +145,18 @@ def workflow(  # noqa: PLR0913 - one parameter an option
     for note in filter(None, (*read_as_the_gate(found, pipeline.file, choice), unused)):
         click.echo(fit(disarm_commands(f"note: {note}"), sys.stderr), err=True)  # the text may go to a file
     click.echo(text, nl=False)
+
+
+def _refuse_options_of_the_gate() -> None:
+    context = click.get_current_context()
+    named = [
+        option.opts[0]
+        for option in context.command.params
+        if option.name in _OF_THE_GATE
+        and context.get_parameter_source(option.name) is not ParameterSource.DEFAULT
+    ]
+    if named:
+        raise UsageError(f"--shards prints the pipeline of a sweep; leave out {', '.join(named)}")
 
 
 async def choose_home(forge: Forge, install: str, project: Path) -> tuple[Home | None, str]:
@@ -177,6 +224,12 @@ def python_of(matrix: Matrix) -> str:
     """The Python of a pipeline: that of the matrix, if the harness runs on it."""
     minor = ".".join(side_of_pins(matrix).python.split(".")[:2])
     return max(minor, PIPELINE_PYTHON, key=Version)
+
+
+def _python_of_sweep(matrix: Matrix) -> str:
+    """The Python of a sweep, whose cells have their own."""
+    known = matrix.baseline or "python" in matrix.pins
+    return python_of(matrix) if known else PIPELINE_PYTHON
 
 
 COMMANDS = (workflow,)

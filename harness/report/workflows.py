@@ -2,23 +2,25 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import re
 import textwrap
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
-from typing import Literal
-
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from harness.errors import UsageError
 from harness.forge import comment
 from harness.records import CULPRIT_SECONDS
+from harness.report.pipelines import (
+    Forge,
+    check_common,
+    check_path,
+    check_variables,
+    list_variables,
+    load_template,
+    name_group,
+)
 
-Forge = Literal["github", "gitlab"]
-
-_TEMPLATES = Path(__file__).parent / "templates"
 _DEPENDENCY_FILES = (
     "**/requirements*.txt",
     "**/requirements*.in",
@@ -30,8 +32,6 @@ _DEPENDENCY_FILES = (
     "**/pyproject.toml",
 )
 _PIPELINES = {"github": ".github/workflows/gate.yml", "gitlab": ".gitlab-ci.yml"}
-_PATH = re.compile(r"[A-Za-z0-9_.][A-Za-z0-9_./ -]*")
-_REQUIREMENT = re.compile(r"[!-#%-,.-~][ -#%-~]*")  # one line of ASCII without '$' and a leading '-'
 _HOME = re.compile(
     r"(?:[\w.-]+ *@ *)?git\+https://(?P<host>[A-Za-z0-9.-]+(?::[0-9]+)?)"
     r"/(?P<path>[A-Za-z0-9_-][A-Za-z0-9_.-]*(?:/[A-Za-z0-9_-][A-Za-z0-9_.-]*)+)"
@@ -39,16 +39,12 @@ _HOME = re.compile(
     re.ASCII,
 )
 _BUDGET = re.compile(r"[1-9][0-9]{0,5}[sm]?")
-_PYTHON = re.compile(r"3\.[0-9]{1,2}")
 _CHOICE = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)*")  # a normalized name, which has no meaning in a shell
-_VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _OWN_VARIABLES = {
     "github": re.compile(r"FILE|MATRIX|HARNESS|BUDGET|CULPRIT_BUDGET|GATE_.*"),
     "gitlab": re.compile(r"GATE_.*|GIT_DEPTH|UV_CACHE_DIR|RUNNER_.*_TIMEOUT"),
 }
 """Variables of the pipeline itself, which a variable of the matrix would replace."""
-_GIVEN = {"github": ("GITHUB_", "RUNNER_", "ACTIONS_"), "gitlab": ("CI_",)}
-"""Beginnings of variables that a forge sets by itself; of these only GITHUB_TOKEN has to be asked for."""
 _MADE_MINUTES = 15
 """Minutes for two environments, the model, and its conversion for each, with an empty cache."""
 _SUITE_MINUTES = 10
@@ -115,33 +111,24 @@ def render_workflow(forge: Forge, pipeline: Pipeline) -> str:
         UsageError: a value has a special meaning in YAML, in a shell or as a pattern.
     """
     _check(pipeline)
-    _check_names(forge, pipeline)
-    environment = Environment(
-        loader=FileSystemLoader(_TEMPLATES),
-        undefined=StrictUndefined,
-        autoescape=False,  # noqa: S701 - it is YAML: every value is checked above and quoted below
-        variable_start_string="[[",
-        variable_end_string="]]",
-        block_start_string="[%",
-        block_end_string="%]",
-        trim_blocks=True,
-        keep_trailing_newline=True,
-    )
+    _check_names(pipeline)
+    check_variables(pipeline.pass_env, _OWN_VARIABLES[forge])
     inputs = _list_inputs(forge, pipeline)
     script = Path(comment.__file__).read_text(encoding="utf-8")
-    return environment.get_template(f"{forge}_short.yml.j2" if pipeline.home else f"{forge}.yml.j2").render(
+    return load_template(f"{forge}_short.yml.j2" if pipeline.home else f"{forge}.yml.j2").render(
         home=pipeline.home,
         gate=[(name, json.dumps(value)) for name, value in inputs.items()],
         comment=[(name, json.dumps(value)) for name, value in inputs.items() if name in _OF_COMMENT],
         file=json.dumps(pipeline.file),
-        group=_name_group(pipeline),
+        # A newer run replaces one of the same matrix, file and choice only.
+        group=name_group("gate", pipeline.matrix, pipeline.file, *pipeline.choice),
         matrix=json.dumps(pipeline.matrix),
         lost=comment.LOST,
         install=json.dumps(pipeline.install),
         budget=json.dumps(pipeline.budget) if pipeline.budget else "",
         culprit_budget=json.dumps(pipeline.culprit_budget),
         choice="".join(f" {option}" for option in pipeline.choice),
-        variables=_list_variables(forge, pipeline),
+        variables=list_variables(forge, pipeline.pass_env),
         python=json.dumps(pipeline.python),
         image=json.dumps(f"python:{pipeline.python}"),
         minutes=_gate_minutes(pipeline),
@@ -168,7 +155,7 @@ def _list_inputs(forge: Forge, pipeline: Pipeline) -> dict[str, str]:
         "python": pipeline.python,
     }
     if forge == "github":
-        given |= {"minutes": str(minutes), "pass-env": " ".join(_list_variables(forge, pipeline))}
+        given |= {"minutes": str(minutes), "pass-env": " ".join(list_variables(forge, pipeline.pass_env))}
     else:
         given |= {"limit": f"{minutes + 5}m", "timeout": f"{minutes + 15} minutes"}
         if f"{folder}/*.toml" in _paths(forge, pipeline):
@@ -187,53 +174,24 @@ _DEFAULTS = {
 """Defaults of the inputs in .github/actions/gate/action.yml and .gitlab/gate.yml; others are empty."""
 
 
-def _name_group(pipeline: Pipeline) -> str:
-    """The concurrency group: a newer run replaces one of the same matrix, file and choice only."""
-    parts = (pipeline.matrix, pipeline.file, *pipeline.choice)
-    asked = hashlib.sha256("\0".join(parts).encode()).hexdigest()[:8]
-    return f"gate-{PurePosixPath(pipeline.matrix).stem}-{asked}".replace(" ", "-")
-
-
 def _check(pipeline: Pipeline) -> None:
-    for option, path in (("--file", pipeline.file), ("--matrix", pipeline.matrix)):
-        if not _PATH.fullmatch(path) or ".." in PurePosixPath(path).parts:
-            raise UsageError(
-                f"{option} {path!r}: expected a path inside the repository, of letters, digits, spaces "
-                "and _ . / -"
-            )
-    for option, value, pattern, expected in (
-        ("--install", pipeline.install, _REQUIREMENT, "a requirement for pip, in one line without $"),
-        ("--budget", pipeline.budget or pipeline.matrix_budget, _BUDGET, "a time such as 10m or 600s"),
-        ("--culprit-budget", pipeline.culprit_budget, _BUDGET, "a time such as 20m or 600s"),
-        ("--python", pipeline.python, _PYTHON, "a version such as 3.11"),
+    check_path("--file", pipeline.file)
+    check_common(pipeline.matrix, pipeline.install, pipeline.python)
+    for option, value, expected in (
+        ("--budget", pipeline.budget or pipeline.matrix_budget, "10m"),
+        ("--culprit-budget", pipeline.culprit_budget, "20m"),
     ):
-        if not pattern.fullmatch(value):
-            raise UsageError(f"{option} {value!r}: expected {expected}")
+        if not _BUDGET.fullmatch(value):
+            raise UsageError(f"{option} {value!r}: expected a time such as {expected} or 600s")
 
 
-def _check_names(forge: Forge, pipeline: Pipeline) -> None:
+def _check_names(pipeline: Pipeline) -> None:
     for option, names in (("--extra", pipeline.extras), ("--group", pipeline.groups)):
         for name in names:
             if not _CHOICE.fullmatch(name):
                 raise UsageError(
                     f"{option} {name!r}: expected a name such as embedding, of letters, digits, - _ and ."
                 )
-    for name in pipeline.pass_env:
-        if not _VARIABLE.fullmatch(name):
-            raise UsageError(f"subject.pass-env: {name!r}: expected the name of a variable, such as TOKEN")
-        if _OWN_VARIABLES[forge].fullmatch(name):
-            raise UsageError(
-                f"subject.pass-env: {name} is a variable of the pipeline itself; choose another name"
-            )
-
-
-def _list_variables(forge: Forge, pipeline: Pipeline) -> list[str]:
-    """The variables that the gate gets from the settings of the project."""
-    return [
-        name
-        for name in dict.fromkeys(pipeline.pass_env)
-        if (forge == "github" and name == "GITHUB_TOKEN") or not name.startswith(_GIVEN[forge])
-    ]
 
 
 def _gate_minutes(pipeline: Pipeline) -> int:

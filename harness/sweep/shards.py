@@ -79,6 +79,12 @@ def divide(plan: Plan, count: int, durations: Mapping[str, float]) -> tuple[Shar
     )
 
 
+def count_shards(plan: Plan, most: int) -> int:
+    """The number of shards, at most ``most``, that have a run besides the baseline's, at least one."""
+    weights = _weigh(plan, _group_runs(plan), {})
+    return max(1, min(most, sum(weight > 0 for weight in weights)))
+
+
 def _group_runs(plan: Plan) -> list[list[str]]:
     """The cells by the run that they share, in the order of the plan."""
     groups: dict[str, list[str]] = {}

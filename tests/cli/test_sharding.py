@@ -62,6 +62,7 @@ def test_every_machine_sees_the_same_shards(
         (("--shard", "1/3"), "--shard: 3 shards, but the sweep has 2 cells"),
         (("--durations", "smoke"), "--durations balances shards; name one of them with --shard 1/8"),
         (("--shard", "1/2", "--durations", "nowhere"), "nowhere: no such run"),
+        (("--shard", "1/2", "--count-shards", "8"), "--count-shards counts the shards of the whole"),
     ],
 )
 def test_a_shard_that_cannot_be_is_exit_2(
@@ -70,6 +71,15 @@ def test_a_shard_that_cannot_be_is_exit_2(
     matrix = str(find_matrix("smoke", root))
     assert command(monkeypatch, "cells", "--matrix", matrix, *arguments) == 2
     assert said in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(("most", "count"), [("8", "8"), ("256", "20")])
+def test_no_shard_has_the_baseline_alone(
+    most: str, count: str, root: Path, monkeypatch: pytest.MonkeyPatch, capsys: Say
+) -> None:
+    matrix = str(find_matrix("compat", root))
+    assert command(monkeypatch, "cells", "--matrix", matrix, "--count-shards", most) == 0
+    assert capsys.readouterr().out == f"{count}\n"
 
 
 def test_durations_of_a_run_without_any_are_refused(

@@ -19,7 +19,8 @@ from harness.cli import workflow
 from harness.cli.main import cli
 from harness.errors import UsageError
 from harness.forge.comment import LOST, marker
-from harness.report.workflows import Forge, Pipeline, render_workflow
+from harness.report.pipelines import Forge
+from harness.report.workflows import Pipeline, render_workflow
 from harness.store.store import Store
 
 GATE = "gate-compat-" + hashlib.sha256(b"compat\0requirements.txt").hexdigest()[:8]

@@ -10,7 +10,8 @@ from pathlib import Path
 from support.pipelines import USUAL, parse, scripts
 from support.repositories import git
 
-from harness.report.workflows import Forge, render_workflow
+from harness.report.pipelines import Forge
+from harness.report.workflows import render_workflow
 from harness.resolve.merge_base import find_merge_base
 
 

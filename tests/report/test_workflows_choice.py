@@ -15,7 +15,8 @@ from support.plan_texts import PLAIN, put_matrix
 
 from harness.cli.main import cli
 from harness.errors import UsageError
-from harness.report.workflows import Forge, render_workflow
+from harness.report.pipelines import Forge
+from harness.report.workflows import render_workflow
 
 LOCK = """\
 version = 1

@@ -13,7 +13,8 @@ from support.fake_forge import MARKER, THEM, TOKEN, US, FakeForge, forge_fixture
 from support.pipelines import ACTIONS, HOME, USUAL, include_gitlab, parse, read_action, scripts
 
 from harness.forge.comment import LOST, marker
-from harness.report.workflows import Forge, Pipeline, render_workflow
+from harness.report.pipelines import Forge
+from harness.report.workflows import Pipeline, render_workflow
 
 OLD, NEW = f"**PASS**: before\n\n{MARKER}", f"**REGRESSED**: now\n\n{MARKER}"
 Form = Literal["inline", "short"]

@@ -18,6 +18,8 @@ from support.pipelines import (
     ODD,
     SHORT,
     SHORT_ODD,
+    SWEEP,
+    SWEEP_ODD,
     USUAL,
     include_gitlab,
     parse,
@@ -26,7 +28,9 @@ from support.pipelines import (
     step_of,
 )
 
-from harness.report.workflows import Forge, Pipeline, render_workflow
+from harness.report.pipelines import Forge
+from harness.report.shard_workflows import render_shard_workflow
+from harness.report.workflows import Pipeline, render_workflow
 
 ROOT = Path(__file__).parents[2]
 WORKFLOWS = sorted((ROOT / ".github" / "workflows").glob("*.yml"))
@@ -151,13 +155,39 @@ def test_the_linters_see_a_fault(linter: str, old: str, new: str, tmp_path: Path
     assert found.returncode not in {0, 2}, found.stdout + found.stderr
 
 
+@pytest.mark.parametrize("linter", LINTERS)
+def test_the_workflow_of_a_sweep_is_clean(linter: str, tmp_path: Path) -> None:
+    """The long one, and the short one in the same folder."""
+    write(tmp_path, render_shard_workflow("github", SWEEP))
+    odd = write(tmp_path / "odd", render_shard_workflow("github", SWEEP_ODD))
+    found = run(*LINTERS[linter], odd, tmp_path / ".github" / "workflows" / "gate.yml")
+    assert found.returncode == 0, found.stdout + found.stderr
+
+
+@pytest.mark.parametrize(
+    ("linter", "old", "new"),
+    [
+        ("actionlint", "needs.plan.outputs.sweep-2 !=", "needs.plan.outputs.sweep-4 !="),
+        ("actionlint", '"$SWEEP_SHARD/$SWEEP_SHARDS"', "$SWEEP_SHARD/$SWEEP_SHARDS"),
+        ("zizmor", '--shard "$SWEEP_SHARD/', '--shard "${{ matrix.shard }}/'),
+        ("schema", "- cron:", "- crom:"),
+    ],
+)
+def test_the_linters_see_a_fault_of_a_sweep(linter: str, old: str, new: str, tmp_path: Path) -> None:
+    text = render_shard_workflow("github", SWEEP_ODD)
+    assert old in text
+    found = run(*LINTERS[linter], write(tmp_path, text.replace(old, new)))
+    assert found.returncode not in {0, 2}, found.stdout + found.stderr
+
+
 GITLAB = ("check-jsonschema", "--builtin-schema", "vendor.gitlab-ci", "--data-transform", "gitlab-ci")
 
 
 def test_the_gitlab_pipeline_is_what_its_schema_says(tmp_path: Path) -> None:
     path = tmp_path / ".gitlab-ci.yml"
-    for pipeline in (USUAL, ODD, SHORT, SHORT_ODD):
-        path.write_text(render_workflow("gitlab", pipeline), encoding="utf-8")
+    texts = [render_workflow("gitlab", pipeline) for pipeline in (USUAL, ODD, SHORT, SHORT_ODD)]
+    for text in (*texts, *(render_shard_workflow("gitlab", sweep) for sweep in (SWEEP, SWEEP_ODD))):
+        path.write_text(text, encoding="utf-8")
         found = run(*GITLAB, path)
         assert found.returncode == 0, found.stdout + found.stderr
     for pipeline, old, new in ((USUAL, "when: always", "when: sometimes"), (SHORT, "inputs:", "input:")):
@@ -198,5 +228,6 @@ def check_shell(shell: str, script: str) -> str:
 @pytest.mark.parametrize("forge", FORGES)
 def test_shellcheck_finds_nothing(forge: Forge) -> None:
     texts = [render_workflow(forge, pipeline) for pipeline in (USUAL, ODD)]
+    texts += [render_shard_workflow(forge, sweep) for sweep in (SWEEP, SWEEP_ODD)]
     for script in (each for text in texts for each in scripts(forge, parse(text))):
         assert check_shell("sh", script) == ""

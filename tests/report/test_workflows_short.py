@@ -32,7 +32,8 @@ from support.repositories import git
 
 from harness.cli.main import cli
 from harness.forge import comment
-from harness.report.workflows import Forge, Home, Pipeline, find_home, render_workflow
+from harness.report.pipelines import Forge
+from harness.report.workflows import Home, Pipeline, find_home, render_workflow
 
 BOTH = pytest.mark.parametrize("pipeline", [SHORT, SHORT_ODD])
 

@@ -10,7 +10,9 @@ from typing import Any, get_args
 
 from ruamel.yaml import YAML
 
-from harness.report.workflows import Forge, Home, Pipeline
+from harness.report.pipelines import Forge
+from harness.report.shard_workflows import ShardPipeline
+from harness.report.workflows import Home, Pipeline
 
 FORGES: tuple[Forge, ...] = get_args(Forge)
 USUAL = Pipeline(file="requirements.txt", matrix="compat", install="git+https://example.org/x@0123456")
@@ -33,6 +35,10 @@ GITLAB_FILE = ROOT / ".gitlab" / "gate.yml"
 HOME = Home(host="github.com", path="team/harness", ref="0123456789abcdef0123456789abcdef01234567")
 SHORT = replace(USUAL, home=HOME)
 SHORT_ODD = replace(ODD, install=f"git+https://gitlab.com/team/harness@{HOME.ref}", home=HOME)
+SWEEP = ShardPipeline(matrix="compat", install=USUAL.install, shards=8)
+SWEEP_ODD = ShardPipeline(
+    matrix=ODD.matrix, install=ODD.install, shards=600, python="3.12", pass_env=ODD.pass_env
+)
 
 
 def read_action(name: str) -> Any:
