@@ -53,7 +53,9 @@ from harness.sweep.interrupt import run_interruptibly
 )
 @click.option("--check", is_flag=True, help="List stale locks (exit code 1), offline, without changes.")
 @max_cells_option
-@click.option("--resolve", is_flag=True, help="With --check: resolve again, and compare.")
+@click.option(
+    "--resolve", is_flag=True, help="With --check: resolve again, also what has no solution, and compare."
+)
 def lock(*, names: tuple[str, ...], check: bool, max_cells: int, resolve: bool) -> int:
     """Resolve every cell and write the locks, or check the locks."""
     if resolve and not check:

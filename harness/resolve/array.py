@@ -67,6 +67,20 @@ async def make_array(
     return MadeArray(file, _with_rows(matrix, rows), search.locks)
 
 
+async def find_solved(matrix: Matrix, settings: IndexSettings, *, jobs: int = 3) -> list[dict[str, str]]:
+    """What the covering array of a matrix rules out although it has a solution now, on its own platform.
+
+    Raises:
+        UsageError: the array is missing or damaged.
+        MachineError: as ``resolve_all``.
+    """
+    file = read_array_file(matrix)
+    if file.platform != platform_tag():
+        return []
+    solved = await _Search(matrix, settings, jobs, discard).confirm(file.no_solution)
+    return [each.versions for each in solved]
+
+
 def _read_earlier(matrix: Matrix) -> ArrayFile | None:
     try:
         return read_array_file(matrix)
@@ -108,7 +122,7 @@ class _Search:
         if earlier is not None:
             found = [dict(zip(earlier.axes, row, strict=True)) for row in earlier.rows]
             stay = [*stay, *(row for row in found if self._fits(row))]
-            await self._confirm(earlier.no_solution)
+            await self.confirm(earlier.no_solution)
         rows: list[Row] = []
         while True:
             first = [row for row in (*stay, *rows) if not self._is_known(row)]
@@ -173,20 +187,18 @@ class _Search:
             if not _can_be_free(name, self.matrix) or (name != axis if axis else name in fault.reason)
         }
 
-    async def _confirm(self, earlier: Sequence[NoSolutionFor]) -> None:
-        """Keep what had no solution when the array was made before, and still has none."""
+    async def confirm(self, earlier: Sequence[NoSolutionFor]) -> list[NoSolutionFor]:
+        """Keep what had no solution in the array so far, and still has none; return what has one now."""
         bound = {axis for axis in self.matrix.axes if not _can_be_free(axis, self.matrix)}
         asked = [
-            each.versions
+            each
             for each in earlier
             if self._fits(each.versions, whole=False) and bound <= each.versions.keys()
         ]
-        locks = await self._ask([self._free_others(versions) for versions in asked])
-        self.no_solution = [
-            NoSolutionFor(versions, lock.reason)
-            for versions, lock in zip(asked, locks, strict=True)
-            if lock.reason
-        ]
+        locks = await self._ask([self._free_others(each.versions) for each in asked])
+        found = list(zip(asked, locks, strict=True))
+        self.no_solution = [NoSolutionFor(each.versions, lock.reason) for each, lock in found if lock.reason]
+        return [each for each, lock in found if not lock.reason]
 
     def _free_others(self, versions: Mapping[str, str]) -> Row:
         """A row with these versions, and on every other axis the range of its versions."""

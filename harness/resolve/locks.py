@@ -13,11 +13,12 @@ from packaging.version import Version
 from harness.errors import UsageError
 from harness.files import write_whole
 from harness.matrix.cells import cells_of
+from harness.matrix.covering import describe_versions
 from harness.matrix.expand import array_path
 from harness.matrix.read import describe_lock
 from harness.matrix.schema import Matrix
 from harness.records import Cell, Lock, Notify, discard
-from harness.resolve.array import MadeArray, make_array
+from harness.resolve.array import MadeArray, find_solved, make_array
 from harness.resolve.array_file import find_coverage, render_array_file
 from harness.resolve.indexes import check_indexes
 from harness.resolve.lockfile import (
@@ -139,7 +140,13 @@ def check_locks(matrix: Matrix) -> tuple[LockFinding, ...]:
 async def check_locks_by_resolving(
     matrix: Matrix, settings: IndexSettings, *, jobs: int = 3, notify: Notify = discard
 ) -> tuple[LockFinding, ...]:
-    """The faults of ``check_locks``, and locks that differ from a new resolution on this platform."""
+    """The faults of ``check_locks``, and what a new resolution on this platform finds.
+
+    These are locks that differ, and versions that the covering array rules out although they have a solution.
+
+    Raises:
+        UsageError, MachineError: as ``resolve_all``.
+    """
     findings = list(check_locks(matrix))
     faulty = {finding.path for finding in findings}
     settings = await check_indexes(settings, cells_of(matrix))
@@ -151,7 +158,17 @@ async def check_locks_by_resolving(
             findings.append(
                 LockFinding("outdated", path, f"{path}: resolving again gives another lock: {note}")
             )
+    if matrix.cover is not None and array_path(matrix.path) not in faulty:
+        findings += _describe_solved(matrix, await find_solved(matrix, settings, jobs=jobs))
     return tuple(findings)
+
+
+def _describe_solved(matrix: Matrix, solved: Sequence[Mapping[str, str]]) -> list[LockFinding]:
+    path, advice = array_path(matrix.path), f"run `{describe_lock(matrix.path)}`"
+    return [
+        LockFinding("outdated", path, f"{path}: {describe_versions(each)} has a solution now; {advice}")
+        for each in solved
+    ]
 
 
 def _check_array(matrix: Matrix) -> list[LockFinding]:

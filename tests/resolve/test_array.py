@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import shutil
 from pathlib import Path
 
 import msgspec
@@ -182,6 +183,26 @@ def test_a_row_that_is_lost_and_other_pins_are_refused(tmp_path: Path, locked: P
         asyncio.run(build_plan(read_matrix(path), IndexSettings(no_index=True), machine={}))
     (found,) = (each for each in locking.check_locks(read_matrix(path)) if each.kind == "stale")
     assert "has changed since its covering array was made; run `" in found.message
+
+
+def test_what_is_ruled_out_is_resolved_again(tmp_path: Path, locked: Path, settings: IndexSettings) -> None:
+    path = Path(shutil.copytree(locked.parent, tmp_path / "matrices")) / locked.name
+
+    def check() -> list[str]:
+        checking = locking.check_locks_by_resolving(read_matrix(path), settings)
+        return [finding.message for finding in asyncio.run(checking)]
+
+    assert check() == []
+    file = json.loads(array_path(path).read_text(encoding="utf-8"))
+    file["no_solution"].append({"versions": {"numpy": "2.0", "openvino": "1.0"}, "reason": "of last year"})
+    array_path(path).write_text(json.dumps(file), encoding="utf-8")
+    assert locking.check_locks(read_matrix(path)) == ()  # which does not resolve
+    place = f"{array_path(path)}: numpy 2.0, openvino 1.0"
+    assert check() == [f"{place} has a solution now; run `{describe_lock(path)}`"]
+    file["platform"] = "elsewhere"
+    file["inputs"] = array_digest(read_matrix(path), "elsewhere")
+    array_path(path).write_text(json.dumps(file), encoding="utf-8")
+    assert check() == []  # another platform ruled it out
 
 
 def test_a_cell_without_a_solution_here_is_no_proof(locked: Path) -> None:
