@@ -30,6 +30,7 @@ from harness.records import (
     Decision,
     Interval,
     NoteChange,
+    Quantity,
     QuantityDecision,
     QuantityOutcome,
     Speed,
@@ -66,8 +67,7 @@ def add_speed(correctness: Conclusion, speed: Speed | None) -> Conclusion:
     """Add latency and memory to the conclusion on correctness; they never improve it."""
     if speed is None or correctness[0] in {"error", "unsatisfiable", "regressed"}:
         return correctness
-    slower = [each for each in speed.quantities if each.outcome == "regressed"]
-    if slower:
+    if slower := list_regressed(speed):
         failed = [each for each in speed.quantities if each.outcome == "control-failed"]
         return "regressed", _describe_regressed(slower) + _describe_failed_controls(failed), ""
     if correctness[0] != "pass":
@@ -92,6 +92,29 @@ def _decide_without_regression(quantities: Sequence[QuantityDecision]) -> Conclu
     return "pass", f"{count} within the threshold", ""
 
 
+def list_regressed(speed: Speed) -> list[QuantityDecision]:
+    """Quantities that have certainly risen above their threshold: embedding, which users wait for, first."""
+    risen = [each for each in speed.quantities if each.outcome == "regressed"]
+    return sorted(
+        risen,
+        key=lambda each: (
+            each.quantity.group != "embedding",
+            each.quantity.unit != "s",
+            -(each.change.ratio if each.change else 0.0),
+        ),
+    )
+
+
+def name_quantity(quantity: Quantity) -> str:
+    """What the process does whose time or memory is measured: ``embedding 8 texts``, ``normalizing``."""
+    verb, things = ("normalizing", "row") if quantity.group == "normalizer" else ("embedding", "text")
+    if quantity.unit == "B":
+        return verb
+    *_, dtype, number = quantity.id.split(".")
+    counted = f"one {things}" if number == "1" else f"{number} {things}s"
+    return f"{verb} {counted} in {dtype}" if things == "row" or dtype != "float32" else f"{verb} {counted}"
+
+
 def describe_interval(change: Interval | None) -> str:
     """Describe a ratio with its interval: ``1.203 (1.170 to 1.241)``."""
     return "" if change is None else f"{change.ratio:.3f} ({change.low:.3f} to {change.high:.3f})"
@@ -102,7 +125,7 @@ def _describe_regressed(slower: Sequence[QuantityDecision]) -> str:
     verb = "takes" if first.quantity.unit == "s" else "needs"
     what = "as long" if first.quantity.unit == "s" else "as much memory"
     sentence = (
-        f"{first.quantity.id} {verb} {describe_interval(first.change)} times {what}, "
+        f"{name_quantity(first.quantity)} {verb} {describe_interval(first.change)} times {what}, "
         f"where {first.quantity.threshold:g} is allowed"
     )
     more = len(slower) - 1

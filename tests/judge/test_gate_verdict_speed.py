@@ -7,6 +7,7 @@ import pytest
 from support.gate_sides import FINE, GOOD, cell, gate
 from support.speed_samples import EQUAL, LARGE, MEMORY, SMALL
 
+from harness.judge.gate_verdict import list_regressed, name_quantity
 from harness.judge.quantity_decision import summarize_speed
 from harness.records import Interval, QuantityDecision, QuantityOutcome, Speed
 
@@ -22,6 +23,41 @@ def test_a_control_that_failed_is_named_beside_a_regression() -> None:
     found = gate(GOOD, FINE, speed=summarize_speed(planned, decisions, spent=1.0, budget=2.0, looks=1))
     assert found.verdict == "regressed"
     assert found.sentence.endswith("; but normalize.manual.float32.1 differs between the A/A arms")
+
+
+RISEN = {
+    "normalize.subject.float32.1": 16.0,
+    "memory.normalizer": 1.5,
+    "memory.embedding": 1.2,
+    "embed.openvino.float16.1": 1.1,
+    "embed.openvino.float32.8": 2.8,
+}
+
+
+def test_what_users_wait_for_is_named_before_what_rises_most() -> None:
+    group = {"embed": "embedding", "normalize": "normalizer"}
+    decisions = {
+        name: QuantityDecision(
+            quantity=msgspec.structs.replace(
+                SMALL,
+                id=name,
+                group=group.get(name.partition(".")[0], name.partition(".")[2]),
+                unit="B" if "memory" in name else "s",
+            ),
+            outcome="regressed",
+            change=Interval(low=ratio, ratio=ratio, high=ratio),
+        )
+        for name, ratio in RISEN.items()
+    }
+    planned = [each.quantity for each in decisions.values()]
+    found = list_regressed(summarize_speed(planned, decisions, spent=1.0, budget=2.0, looks=1))
+    assert [name_quantity(each.quantity) for each in found] == [
+        "embedding 8 texts",
+        "embedding one text in float16",
+        "embedding",
+        "normalizing one row in float32",
+        "normalizing",
+    ]
 
 
 def speed(*outcomes: QuantityOutcome) -> Speed:
@@ -63,14 +99,17 @@ def speed(*outcomes: QuantityOutcome) -> Speed:
         (
             ("undecided", "regressed", "passed"),
             "regressed",
-            "normalize.manual.float32.256 takes 1.203 (1.170 to 1.241) times as long, where 1.05 is allowed",
+            (
+                "normalizing 256 rows in float32 takes 1.203 (1.170 to 1.241) times as long, "
+                "where 1.05 is allowed"
+            ),
             "",
         ),
         (
             ("regressed", "regressed", "passed"),
             "regressed",
             (
-                "normalize.manual.float32.1 takes 1.203 (1.170 to 1.241) times as long, where 1.05 is "
+                "normalizing one row in float32 takes 1.203 (1.170 to 1.241) times as long, where 1.05 is "
                 "allowed; 1 more quantity has regressed"
             ),
             "",
@@ -79,7 +118,7 @@ def speed(*outcomes: QuantityOutcome) -> Speed:
             ("control-failed", "regressed", "regressed"),
             "regressed",
             (
-                "memory.embedding needs 1.203 (1.170 to 1.241) times as much memory, where 1.1 is allowed; "
+                "embedding needs 1.203 (1.170 to 1.241) times as much memory, where 1.1 is allowed; "
                 "but normalize.manual.float32.1, normalize.manual.float32.256 differ between the A/A arms"
             ),
             "",
@@ -87,7 +126,7 @@ def speed(*outcomes: QuantityOutcome) -> Speed:
         (
             ("passed", "passed", "regressed"),
             "regressed",
-            "memory.embedding needs 1.203 (1.170 to 1.241) times as much memory, where 1.1 is allowed",
+            "embedding needs 1.203 (1.170 to 1.241) times as much memory, where 1.1 is allowed",
             "",
         ),
         (

@@ -263,7 +263,7 @@ def _name_new(faults: Sequence[str]) -> str:
     """The first of what is new, for the title; the table below has the others."""
     if not faults:
         return ""
-    more = f"; and {len(faults) - MOST_NEW} more" if len(faults) > MOST_NEW else ""
+    more = "; and more" if len(faults) > MOST_NEW else ""
     return f": {escape_prose('; '.join(faults[:MOST_NEW]), 200)}{more}"
 
 

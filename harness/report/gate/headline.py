@@ -5,12 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
+from harness.judge.gate_verdict import name_quantity
 from harness.records import BASELINE, CANDIDATE
 from harness.report.escape import shorten, without_texts
 from harness.report.gate.acceptance import accepted_questions, list_accepted, list_remaining
 from harness.report.gate.drift import OWN_CHECK, drift_findings, show_distance, show_share
 from harness.report.gate.speed_view import (
     find_remedies,
+    regressed,
     show_limit,
     show_percent_interval,
     show_percents,
@@ -197,11 +199,15 @@ def _is_new(answer: Answer, before: Answered | None) -> bool:
 
 
 def _describe_risen(decision: QuantityDecision) -> str:
-    """A quantity above its threshold: ``slower: embed.openvino.float32.1 +6.0 % (limit +5 %)``."""
-    word = "slower" if decision.quantity.unit == "s" else "larger"
-    limit = show_limit(decision)
-    change = show_percents(decision.change.ratio) if decision.change else ""
-    return f"{word}: {shorten(decision.quantity.id, 80)} {change} (limit {limit})"
+    """A quantity above its threshold: ``embedding one text takes 6.0 % longer (limit +5 %)``."""
+    timed = decision.quantity.unit == "s"
+    ratio = decision.change.ratio if decision.change else 1.0
+    percents = show_percents(ratio).removeprefix("+")
+    if ratio < 2:
+        change = f"takes {percents} longer" if timed else f"needs {percents} more memory"
+    else:
+        change = f"takes {ratio:.1f} times as long" if timed else f"needs {ratio:.1f} times the memory"
+    return f"{shorten(name_quantity(decision.quantity), 80)} {change} (limit {show_limit(decision)})"
 
 
 def _describe_cause(culprit: Culprit) -> str:
@@ -340,19 +346,20 @@ def _view_ranking(findings: Sequence[Finding]) -> Tile:
 
 
 def _view_cost(gate: Gate, unit: Literal["s", "B"], noun: str) -> Tile:
-    """The quantity of a unit that is nearest to the verdict: the worst outcome, then the largest ratio."""
+    """The quantity of a unit that is nearest to the verdict: the worst outcome, then what is first in it."""
     decisions = [each for each in worst_first(gate.speed) if each.quantity.unit == unit] if gate.speed else []
     measured = [each for each in decisions if each.change is not None]
     if not measured:
         return Tile("\N{EN DASH}", f"{noun} not measured", "", "missing" if decisions else "none")
     alike = [each for each in measured if each.outcome == measured[0].outcome]
-    worst = max(alike, key=lambda each: each.change.ratio if each.change else 0.0)
+    largest = max(alike, key=lambda each: each.change.ratio if each.change else 0.0)
+    worst = next((each for each in regressed(gate.speed) if each.quantity.unit == unit), largest)
     limit = show_limit(worst)
     kind: SignKind = "red" if worst.outcome == "regressed" else "none"
     word = "" if worst.outcome in {"passed", "regressed"} else f", {worst.outcome}"
     return Tile(
         show_percents(worst.change.ratio if worst.change else 1.0),
-        f"{noun}, {shorten(worst.quantity.id, 60)}",
+        f"{noun} of {shorten(name_quantity(worst.quantity), 60)}",
         f"{show_percent_interval(worst.change)}, limit {limit}{word}",
         kind,
     )

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from harness.judge.alpha_spending import FIRST_BLOCKS
+from harness.judge.gate_verdict import list_regressed
 from harness.report.gate.view import gate_command
 
 if TYPE_CHECKING:
@@ -106,8 +107,8 @@ def worst_first(speed: Speed) -> list[QuantityDecision]:
 
 
 def regressed(speed: Speed | None) -> list[QuantityDecision]:
-    """Quantities that have certainly risen above their threshold."""
-    return [] if speed is None else [each for each in speed.quantities if each.outcome == "regressed"]
+    """Quantities that have certainly risen above their threshold, embedding before normalizing."""
+    return [] if speed is None else list_regressed(speed)
 
 
 def unclear(speed: Speed | None) -> list[QuantityDecision]:

@@ -66,7 +66,9 @@ def test_a_gate_that_is_still_red_says_so_first() -> None:
     )
     headline = find_headline(gate)
     assert (headline.kind, headline.new) == ("red", "searches find something else")
-    assert find_headline(gate_with(VECTORS, RANKING)[0]).new == f"slower: {SLOW} +20.3 % (limit +5 %)"
+    assert find_headline(gate_with(VECTORS, RANKING)[0]).faults == (
+        "embedding one text takes 20.3 % longer (limit +5 %)",
+    )
     assert find_headline(gate_with(COST)[0]).new == (
         "vectors differ from those of the baseline; searches find something else"
     )

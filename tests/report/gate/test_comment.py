@@ -31,7 +31,7 @@ def headings(text: str) -> list[str]:
 
 NEW = (
     "### ❌ Do not merge: `numpy 1.26.2 → 2.4.6`: 1 case newly red; 1 known divergence that the baseline "
-    "does not have; and 1 more"
+    "does not have; and more"
 )
 
 

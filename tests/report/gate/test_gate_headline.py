@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 import pytest
@@ -49,7 +49,7 @@ def test_the_headline_says_what_to_do_and_why() -> None:
         faults=(
             "vectors differ from those of the baseline",
             "searches find something else",
-            "slower: embed.openvino.float32.1 +20.3 % (limit +5 %)",
+            "embedding one text takes 20.3 % longer (limit +5 %)",
         ),
         cause="numpy 1.26.2 → 2.4.6, since 2.0.0 (last good 1.26.4)",
         steps=(Step("stay at numpy 1.26.4"),),
@@ -170,6 +170,19 @@ def test_an_upgrade_is_named_by_its_direct_changes() -> None:
     assert name() == "base → base with numpy==2.4.6"
 
 
+def test_a_rise_in_words() -> None:
+    slow = make_cost(slower=True)
+
+    def faults(ratio: float, unit: Literal["s", "B"]) -> tuple[str, ...]:
+        (first, *_) = slow.quantities
+        risen = REPLACE(first, quantity=REPLACE(first.quantity, unit=unit), change=interval(ratio, 0.1))
+        return find_headline(make_gate(speed=REPLACE(slow, quantities=(risen,)))).faults[-1:]
+
+    assert faults(2.845, "s") == ("embedding one text takes 2.8 times as long (limit +5 %)",)
+    assert faults(1.2, "B") == ("embedding needs 20.0 % more memory (limit +5 %)",)
+    assert faults(3.0, "B") == ("embedding needs 3.0 times the memory (limit +5 %)",)
+
+
 # Tiles, answers, drift
 
 
@@ -178,8 +191,8 @@ def test_four_numbers() -> None:
     assert view_gate_tiles(gate, run) == (
         Tile("92.3x", "the allowed change of the vectors", "largest distance 0.12 of 75 texts", "red"),
         Tile("12 / 75", "queries find something else", "stored vectors have to be embedded again", "red"),
-        Tile("+20.3 %", "latency, embed.openvino.float32.1", "+18.3 % to +22.3 %, limit +5 %", "red"),
-        Tile("+2.0 %", "memory, memory.embedding", "+1.2 % to +2.8 %, limit +10 %", "none"),
+        Tile("+20.3 %", "latency of embedding one text", "+18.3 % to +22.3 %, limit +5 %", "red"),
+        Tile("+2.0 %", "memory of embedding", "+1.2 % to +2.8 %, limit +10 %", "none"),
     )
     assert [each.number for each in view_gate_tiles(*make_compared(near))] == [
         "0.123 %",
