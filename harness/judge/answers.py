@@ -89,7 +89,7 @@ def _kind_of(finding: Finding) -> str:
 def _show_worst(needed: Sequence[Finding], cases: int) -> str:
     """The measurement nearest to its bound, and the number of cases."""
     bounded = [
-        (seen.value / seen.allowed, f"{seen.value:.2g} of {seen.allowed:.2g} {seen.unit} allowed")
+        (seen.value / seen.allowed, _show_bounded(seen.value, seen.allowed, seen.unit))
         for each in needed
         if (seen := each.observation) is not None
         and seen.bound == "max"
@@ -99,6 +99,12 @@ def _show_worst(needed: Sequence[Finding], cases: int) -> str:
     counted = f"{cases} case{'' if cases == 1 else 's'}"
     shown = [_describe_index(needed), max(bounded)[1] if bounded else "", counted]
     return ", ".join(filter(None, shown))
+
+
+def _show_bounded(value: float, allowed: float, unit: str) -> str:
+    """A measurement beside its bound: ``distance 1.9e-06 (allowed: 1e-05)``, ``9 ULP (allowed: 14)``."""
+    measured = f"{unit} {value:.2g}" if unit == "distance" else f"{value:.2g} {unit}"
+    return f"{measured} (allowed: {allowed:.2g})"
 
 
 def _describe_index(needed: Sequence[Finding]) -> str:

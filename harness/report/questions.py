@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from harness.cell.interface import DEFAULT_EMBEDDER, QUESTIONS, SHIPPED, check_of
+from harness.judge.gate_verdict import describe_rise, list_regressed
 from harness.judge.red_cases import generalize
 from harness.records import BASELINE, CANDIDATE
 from harness.report.escape import without_texts
@@ -269,6 +270,7 @@ def _answer_cost(gate: Gate) -> tuple[str, str]:
         return "not asked", ""
     outcomes = Counter(each.outcome for each in gate.speed.quantities)
     counted = ", ".join(f"{count} {outcome}" for outcome, count in outcomes.items())
-    if outcomes["regressed"]:
-        return "no", counted
+    if risen := list_regressed(gate.speed):
+        above = f"{len(risen)} of {outcomes.total()} quantities above their limits"
+        return "no", f"{describe_rise(risen[0])}; {above}"
     return ("yes" if set(outcomes) == {"passed"} else "not measured"), counted

@@ -73,7 +73,9 @@ def test_another_red_finding_is_never_hidden() -> None:
     assert found.because.startswith("gold.ranking: ")
     found = decided(VECTORS, RANKING, speed=SLOWER)
     assert (found.verdict, found.new) == ("regressed", ())
-    assert found.sentence.startswith(f"2 newly red cases are accepted; apart from them, {SLOW} takes 1.203")
+    assert found.sentence.startswith(
+        "2 newly red cases are accepted; apart from them, embedding one text takes 1.203"
+    )
 
 
 @pytest.mark.parametrize(

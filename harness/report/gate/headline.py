@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
-from harness.judge.gate_verdict import name_quantity
+from harness.judge.gate_verdict import describe_rise, name_quantity
 from harness.records import BASELINE, CANDIDATE
 from harness.report.escape import shorten, without_texts
 from harness.report.gate.acceptance import accepted_questions, list_accepted, list_remaining
@@ -128,6 +128,9 @@ def find_headline(gate: Gate) -> GateHeadline:
     )
 
 
+NO_CULPRIT = "--no-culprit"
+
+
 def show_verdict(gate: Gate) -> str:
     """The verdict with its exit code; a pass may be one because people accepted what is red."""
     verdict = gate.decision.verdict
@@ -200,14 +203,7 @@ def _is_new(answer: Answer, before: Answered | None) -> bool:
 
 def _describe_risen(decision: QuantityDecision) -> str:
     """A quantity above its threshold: ``embedding one text takes 6.0 % longer (limit +5 %)``."""
-    timed = decision.quantity.unit == "s"
-    ratio = decision.change.ratio if decision.change else 1.0
-    percents = show_percents(ratio).removeprefix("+")
-    if ratio < 2:
-        change = f"takes {percents} longer" if timed else f"needs {percents} more memory"
-    else:
-        change = f"takes {ratio:.1f} times as long" if timed else f"needs {ratio:.1f} times the memory"
-    return f"{shorten(name_quantity(decision.quantity), 80)} {change} (limit {show_limit(decision)})"
+    return f"{shorten(describe_rise(decision), 120)} (limit {show_limit(decision)})"
 
 
 def _describe_cause(culprit: Culprit) -> str:
@@ -235,6 +231,8 @@ def _list_steps(gate: Gate) -> Iterator[Step]:
     decision = gate.decision
     for each in culprits_of(gate) if decision.verdict not in PASSES else ():
         yield Step(_describe_remedy(each))
+    if decision.verdict == "regressed" and not culprits_of(gate):
+        yield from _list_without_cause(gate)
     if gate.question.further is not None:
         for change in gate.question.further.changes:
             yield Step(f"upgrade {_name(change.name)} to {_name(change.lowest)} or newer, too")
@@ -242,6 +240,15 @@ def _list_steps(gate: Gate) -> Iterator[Step]:
         yield Step("accept the known divergences", gate_command(gate, ACCEPT_KNOWN))
     if decision.verdict == "inconclusive":
         yield from _list_repeats(gate)
+
+
+def _list_without_cause(gate: Gate) -> Iterator[Step]:
+    """What to do while no cause is known: the versions of before, or the search that was switched off."""
+    direct = [each for each in gate.question.diff.changes if each.asked]
+    if len(direct) == 1:
+        yield Step(_describe_kept(direct[0], direct[0].before))
+    if NO_CULPRIT in gate.question.arguments:
+        yield Step("search for the cause", gate_command(gate, without=(NO_CULPRIT,)))
 
 
 def _list_repeats(gate: Gate) -> Iterator[Step]:

@@ -9,7 +9,14 @@ from harness.records import describe_machine
 from harness.report.checks import OUTCOME_KINDS
 from harness.report.escape import shorten
 from harness.report.explain import explain_named
-from harness.report.gate.acceptance import HOW, MOST_LINES, list_accepted, list_ineffective, suggest_lines
+from harness.report.gate.acceptance import (
+    HOW,
+    MOST_LINES,
+    list_accepted,
+    list_ineffective,
+    list_remaining,
+    suggest_lines,
+)
 from harness.report.gate.cause_view import view_cause
 from harness.report.gate.drift import list_distances, list_rankings
 from harness.report.gate.headline import find_headline, view_questions, view_tiles
@@ -156,6 +163,7 @@ def view_findings(gate: Gate) -> dict[str, Any]:
         "unconfirmed": _groups(gate, decision.unconfirmed),
         "unconfirmed_title": UNCONFIRMED,
         "rerun": rerun_command(gate),
+        "slower": len(list_remaining(gate)),
         "accepted": list_accepted(gate),
         "ineffective": list_ineffective(gate)[:_ROWS_SHOWN],
         "suggested": suggest_lines(gate)[:MOST_LINES],

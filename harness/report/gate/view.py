@@ -52,7 +52,8 @@ def gate_command(gate: Gate, *more: str, without: Sequence[str] = ()) -> str:
 
     Options in ``more`` replace the given ones; options in ``without`` are removed.
     """
-    given = _without(gate.question.arguments, (*more, *without))
+    valued = _without(gate.question.arguments, (*more, *without))
+    given = [word for word in valued if word not in without]
     there = {word for word in given if word.startswith("--")} - _VALUED
     added = [word for word in more if word not in there]
     return f"{gate.question.command} {shlex.join((*given, *added))}"

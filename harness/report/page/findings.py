@@ -161,7 +161,7 @@ def view_stored(run: Run) -> list[dict[str, Any]]:
     ]
 
 
-_COUNT = re.compile(r",? \d+(?:\.\d+)?(?:e-?\d+)? of \S+ distance allowed|,? \d+ cases?$")
+_COUNT = re.compile(r",? ?distance \S+ \(allowed: \S+\)|,? ?\d+ cases?$")
 """Numbers that differ from cell to cell in an answer that is the same."""
 
 

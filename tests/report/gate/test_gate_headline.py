@@ -183,6 +183,27 @@ def test_a_rise_in_words() -> None:
     assert faults(3.0, "B") == ("embedding needs 3.0 times the memory (limit +5 %)",)
 
 
+def test_a_gate_that_is_only_slower_says_so_where_findings_are() -> None:
+    gate, run = make_compared(near, speed=make_cost(slower=True))
+    assert [each.because for each in view_questions(gate)[::5]] == [
+        "distance 1.6e-06 (allowed: 0.0013), 1 case",
+        "embedding one text takes 20.3 % longer; 1 of 2 quantities above their limits",
+    ]
+    assert (
+        "<p>No check is red in the candidate only. 1 quantity of latency and memory is above its limit.</p>"
+    ) in render_gate_html(gate, run)
+
+
+def test_what_to_do_without_a_cause() -> None:
+    arguments = ("numpy==2.4.6", "--no-culprit", "--budget", "90s")
+    gate = make_gate(culprit=None, question=make_question(arguments=arguments), speed=make_cost(slower=True))
+    gate = REPLACE(gate, question=REPLACE(gate.question, further=None))
+    assert find_headline(gate).steps == (
+        Step("stay at numpy 1.26.2"),
+        Step("search for the cause", "harness gate numpy==2.4.6 --budget 90s"),
+    )
+
+
 # Tiles, answers, drift
 
 
