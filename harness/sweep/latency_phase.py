@@ -22,6 +22,7 @@ CONTROL = "aa."
 """Prefix of the A/A arm, a second process of the baseline, which measures the noise floor."""
 
 _LEAST = 256 * 1024**2
+_OTHER_SWEEP = "another sweep measures latency; this sweep waits until it is done"
 
 
 @dataclass
@@ -122,11 +123,19 @@ async def wait_until_ready(process: CellProcess) -> None:
 
 
 async def measure_latency(context: SweepContext, jobs: list[Job], baseline: Job | None, key: str) -> None:
-    """Measure every job without timings; ``key`` is the latency key under which they are stored."""
+    """Measure every job without timings; ``key`` is the latency key under which they are stored.
+
+    Concurrent sweeps that share a store measure one after the other.
+    """
+    async with context.results.store.lock("latency", lambda: context.report("", "note", _OTHER_SWEEP)):
+        await _measure_groups(context, jobs, baseline, key)
+
+
+async def _measure_groups(context: SweepContext, jobs: list[Job], baseline: Job | None, key: str) -> None:
     number = 0
     while pending := [job for job in jobs if not job.measured]:
         number += 1
-        usable = baseline if baseline is not None and _can_be_timed(baseline) else None
+        usable = baseline if baseline is not None and can_be_timed(baseline) else None
         async with AsyncExitStack() as stack:
             group = Group(context, usable, str(number), stack)
             await group.gather(pending)
@@ -137,7 +146,8 @@ async def measure_latency(context: SweepContext, jobs: list[Job], baseline: Job 
             session.conclude(job, key)
 
 
-def _can_be_timed(baseline: Job) -> bool:
+def can_be_timed(baseline: Job) -> bool:
+    """Whether a baseline can be the reference of ratios."""
     return baseline.result is None or is_timed(baseline.result)  # no result: it serves as reference only
 
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import time
-from contextlib import AsyncExitStack
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,8 +21,6 @@ from harness.sweep.jobs import Job, SweepContext, reuse_results, run_checks
 from harness.sweep.latency_phase import measure_latency
 from harness.sweep.limits import Options, Watch
 from harness.sweep.vector_comparison import add_comparisons
-
-_OTHER_SWEEP = "another sweep measures latency; this sweep waits until it is done"
 
 
 @dataclass(frozen=True)
@@ -39,6 +38,21 @@ class Supplies:
 
 
 @dataclass(frozen=True)
+class Executor:
+    """Where cells run: in processes of this machine, or on the workers of a cluster (``executors``).
+
+    ``check`` gives a result to every job without one; its last argument is the baseline. ``measure`` gives
+    timings to every job without them; its last argument is the key under which they are stored.
+    """
+
+    check: Callable[[SweepContext, list[Job], Job | None], Awaitable[None]]
+    measure: Callable[[SweepContext, list[Job], Job | None, str], Awaitable[None]]
+
+
+LOCAL = Executor(run_checks, measure_latency)
+
+
+@dataclass(frozen=True)
 class Swept:
     """The outcome of a sweep: a result for each planned cell, in the order of the plan.
 
@@ -50,19 +64,18 @@ class Swept:
     seconds: dict[str, float]
 
 
-async def sweep(plan: Plan, supplies: Supplies, options: Options, notify: Notify) -> Swept:
-    """Run every planned cell that has no stored result.
-
-    Cancellation (see ``run_interruptibly``) ends every child; finished results are in the result store, and
-    the next sweep continues from them.
+@asynccontextmanager
+async def open_context(
+    plan: Plan, supplies: Supplies, options: Options, notify: Notify
+) -> AsyncIterator[SweepContext]:
+    """What the cells of a sweep share, while their processes are under watch.
 
     Raises:
-        HarnessError: the sweep itself failed; a failing cell gets a status instead.
+        HarnessError: the sweep itself failed; of errors of several cells, the most informative one.
     """
     with one_error():
-        async with AsyncExitStack() as stack:
-            watch = await stack.enter_async_context(Watch(options.container))
-            context = SweepContext(
+        async with Watch(options.container) as watch:
+            yield SweepContext(
                 plan=plan,
                 inputs=supplies.inputs,
                 environment=supplies.environment,
@@ -74,13 +87,27 @@ async def sweep(plan: Plan, supplies: Supplies, options: Options, notify: Notify
                 cores=asyncio.Semaphore(options.jobs),
                 shared_files=await asyncio.to_thread(SharedFiles.of, supplies.inputs),
             )
-            jobs = [_make_job(context, planned) for planned in plan.cells if _runs_itself(planned)]
-            baseline = _find_baseline(context, jobs)
-            latency = key_latency("" if baseline is None else baseline.key, plan.scenarios)
-            stack.enter_context(context.results.begin(plan.run))
+
+
+async def sweep(
+    plan: Plan, supplies: Supplies, options: Options, notify: Notify, executor: Executor = LOCAL
+) -> Swept:
+    """Run every planned cell that has no stored result.
+
+    Cancellation (see ``run_interruptibly``) ends every child; finished results are in the result store, and
+    the next sweep continues from them.
+
+    Raises:
+        HarnessError: the sweep itself failed; a failing cell gets a status instead.
+    """
+    async with open_context(plan, supplies, options, notify) as context:
+        jobs = [make_job(context, planned) for planned in plan.cells if _runs_itself(planned)]
+        baseline = _find_baseline(context, jobs)
+        latency = key_latency("" if baseline is None else baseline.key, plan.scenarios)
+        with context.results.begin(plan.run):
             _describe_unsatisfiable(context)
             reuse_results(context, jobs, latency)
-            seconds = await _run_phases(context, jobs, baseline, latency)
+            seconds = await _run_phases(context, executor, jobs, baseline, latency)
             return await asyncio.to_thread(_finish, context, jobs, seconds, supplies.before)
 
 
@@ -95,7 +122,8 @@ def _describe_unsatisfiable(context: SweepContext) -> None:
             context.report(planned.cell.id, "unsatisfiable", planned.lock.reason)
 
 
-def _make_job(context: SweepContext, planned: PlannedCell) -> Job:
+def make_job(context: SweepContext, planned: PlannedCell) -> Job:
+    """A planned cell as a job, with the key of its result."""
     return Job(planned, context.inputs.make_key(planned.lock, context.plan.machine.get("class", "")))
 
 
@@ -107,24 +135,20 @@ def _find_baseline(context: SweepContext, jobs: list[Job]) -> Job | None:
         return None
     wanted = planned.same_as or planned.cell.id
     there = [job for job in jobs if job.id == wanted]
-    return there[0] if there else _make_job(context, planned)
+    return there[0] if there else make_job(context, planned)
 
 
 async def _run_phases(
-    context: SweepContext, jobs: list[Job], baseline: Job | None, latency: str
+    context: SweepContext, executor: Executor, jobs: list[Job], baseline: Job | None, latency: str
 ) -> dict[str, float]:
     since = time.monotonic()
     seconds: dict[str, float] = {}
     try:
-        await run_checks(context, jobs, baseline)
+        await executor.check(context, jobs, baseline)
         seconds["contract"] = round(time.monotonic() - since, 3)
         since = time.monotonic()
         if any(not job.measured for job in jobs):
-            # Concurrent sweeps measure latency one after the other.
-            async with context.results.store.lock(
-                "latency", lambda: context.report("", "note", _OTHER_SWEEP)
-            ):
-                await measure_latency(context, jobs, baseline, latency)
+            await executor.measure(context, jobs, baseline, latency)
             seconds["latency"] = round(time.monotonic() - since, 3)
     finally:
         waiting = [job.worker for job in jobs if job.worker is not None]
