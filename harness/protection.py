@@ -43,8 +43,9 @@ NEEDED = (
     *("GIT_CONFIG*", "GIT_EXEC_PATH", "GIT_OPTIONAL_LOCKS"),
     *("CC", "CXX", "CFLAGS", "CPPFLAGS", "CXXFLAGS", "LDFLAGS", "CMAKE_*", "MAKEFLAGS", "PKG_CONFIG_PATH"),
     *("OMP_*", "OPENBLAS_*", "MKL_*", "SYSTEMROOT", "PATHEXT", "COMSPEC", "APPDATA", "LOCALAPPDATA"),
+    "DASK_*",
 )
-"""Globs of the variables that the controller, uv, pip and git read; others are read for a matrix only."""
+"""Globs of the variables that the controller, uv, pip, git and dask read; a matrix may read others."""
 
 _SECRET_NAME = re.compile(
     r"PASSWORD|PASSWD|TOKEN|SECRET|KEY|CREDENTIAL|_USERNAME$|^GIT_CONFIG_(?:VALUE|PARAMETERS)"

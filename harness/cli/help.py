@@ -22,7 +22,7 @@ HEADINGS: dict[str, tuple[str, ...]] = {
     "Pipeline": ("--forge", "--install", "--inline", "--author"),
     "Expectation": ("--reason", "--check", "--link"),
     "Cells and checks": ("--matrix", "--only", "--skip", "--checks", "--max-cells", "--golden"),
-    "Several machines": ("--shard", "--durations", "--shards", "--count-shards"),
+    "Several machines": ("--shard", "--durations", "--shards", "--count-shards", "--executor"),
     "Measuring": ("--latency", "--no-latency", "--rounds", "--quantities", "--budget", "--jobs"),
     "Cause": ("--no-culprit", "--culprit-budget"),
     "Verdict": ("--accept-known", "--acknowledged", "--allow-inconclusive"),

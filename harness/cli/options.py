@@ -7,6 +7,7 @@ import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypedDict
+from urllib.parse import parse_qsl, urlsplit
 
 import click
 
@@ -18,10 +19,12 @@ from harness.matrix.read import default_matrix, describe_sweep, in_checkout
 from harness.matrix.schema import MAX_SECONDS, Matrix, parse_memory
 from harness.matrix.variables import find_variables
 from harness.records import CULPRIT_SECONDS
+from harness.redaction import redact
 from harness.runs.find import RUN_HELP
 from harness.store.clean import remove_leftovers
 from harness.store.store import Store
 from harness.sweep import run_sweep
+from harness.sweep.executors.crew import WAIT_SECONDS, Address
 from harness.sweep.limits import Limits, Options, count_cores
 
 Command = Callable[..., Any]
@@ -249,6 +252,40 @@ def parse_shard(text: str | None) -> tuple[int, int] | None:
     if not 1 <= number <= count:
         raise UsageError(f"--shard {text!r} is not the number of a shard and that of all, such as 2/8")
     return number, count
+
+
+def parse_executor(text: str | None) -> Address | None:
+    """Parse where cells run, such as ``dask://scheduler:8786?class=gpu&wait=10m``; None: on this machine.
+
+    Raises:
+        UsageError: the text is something else.
+    """
+    if text is None or text == "local":
+        return None
+    parts = urlsplit(text)
+    given = dict(parse_qsl(parts.query, keep_blank_values=True, strict_parsing=False))
+    local = parts.netloc == "local"
+    known = {"class", "wait", *(("workers",) if local else ())}
+    if (
+        parts.scheme not in {"dask", "tcp", "tls"}
+        or not parts.netloc
+        or parts.path.strip("/")
+        or given.keys() - known
+    ):
+        raise UsageError(
+            f"--executor {redact(text)!r} is neither local nor the address of a cluster, such as "
+            "dask://scheduler:8786, tls://scheduler:8786?class=NAME&wait=10m or dask://local?workers=4"
+        )
+    workers = given.get("workers", str(count_cores()))
+    if not re.fullmatch(r"[1-9][0-9]{0,2}", workers):
+        raise UsageError(f"--executor: workers={workers} is not a number from 1 to 999")
+    scheme = "" if parts.scheme == "dask" else f"{parts.scheme}://"  # else that of dask's configuration
+    return Address(
+        scheduler="" if local else f"{scheme}{parts.netloc}",
+        workers=int(workers),
+        label=given.get("class", ""),
+        wait=parse_budget(given["wait"], "--executor: wait") if "wait" in given else WAIT_SECONDS,
+    )
 
 
 def parse_budget(text: str, option: str = "--budget") -> float:

@@ -21,6 +21,7 @@ from harness.cli.options import (
     make_request,
     matrix_option,
     max_cells_option,
+    parse_executor,
     parse_shard,
     reports_option,
     running_options,
@@ -44,7 +45,11 @@ from harness.sweep.interrupt import run_interruptibly
 from harness.sweep.shards import count_shards, measure_durations
 
 
-@click.command(cls=Command, examples=("--matrix smoke", "--only 'numpy-2*' --no-latency"), codes=VERDICT)
+@click.command(
+    cls=Command,
+    examples=("--matrix smoke", "--only 'numpy-2*' --no-latency", "--executor 'dask://local?workers=4'"),
+    codes=VERDICT,
+)
 @matrix_option
 @cells_options
 @click.option("--latency/--no-latency", default=True, help="Measure latency.  [default: latency]")
@@ -55,6 +60,11 @@ from harness.sweep.shards import count_shards, measure_durations
     help="Latency rounds.  [default: of the matrix]",
 )
 @shard_options
+@click.option(
+    "--executor",
+    metavar="ADDRESS",
+    help="Run cells on a cluster: dask://HOST:PORT, tls://HOST:PORT or dask://local?workers=4.",
+)
 @verbose_option
 @running_options
 def sweep(  # noqa: PLR0913 - one parameter an option
@@ -66,6 +76,7 @@ def sweep(  # noqa: PLR0913 - one parameter an option
     rounds: int | None,
     shard: str | None,
     durations: str | None,
+    executor: str | None,
     verbose: bool,
     plain: bool,
     **running: Unpack[Running],
@@ -73,11 +84,23 @@ def sweep(  # noqa: PLR0913 - one parameter an option
     """Run every cell of a matrix and judge the results.
 
     Several machines share a matrix by `--shard 1/8` to `--shard 8/8`; `harness merge` joins their runs.
+
+    `--executor dask://HOST:PORT` runs the cells on the workers of a dask.distributed cluster, each with this
+    version of the harness and its extra `cluster`; `dask://local?workers=4` starts one on this machine.
+    Certificates come from dask's configuration. A worker fills a store of its own (HARNESS_STORE in its
+    environment), and runs as many cells at once as it has threads. With `?class=NAME` only workers with this
+    resource or machine class count. A sweep waits five minutes for a worker, or `?wait=10m`; cells without
+    one are missing, and the exit code is 4. What is finished is kept: the same command continues.
     """
     found = run_sweep.open_matrix(matrix, rounds=rounds, max_cells=running["max_cells"])
     request = make_request(found, running, command=describe_command(matrix), latency=latency)
     request = replace(request, only=only, skip=skip)
     request = add_shard(request, shard, durations)
+    request = replace(request, cluster=parse_executor(executor))
+    if request.cluster is not None and running["jobs"] is not None:
+        raise UsageError(
+            "--jobs is for this machine; a worker of a cluster runs as many cells as it has threads"
+        )
     screen = Screen(plain=plain)
     run, earlier = run_interruptibly(_sweep(request, screen, make_renderer(running["reports"])))
     folder = running["reports"] / "runs" / run.plan.run
@@ -89,11 +112,12 @@ def sweep(  # noqa: PLR0913 - one parameter an option
 async def _sweep(request: run_sweep.Request, screen: Screen, render: run_sweep.Render) -> tuple[Run, Earlier]:
     screen.wait("the settings of pip")
     settings = await read_pip_settings()
-    screen.wait("the plan")
-    plan = await run_sweep.make_plan(request, settings, screen.notify)
-    usual = read_durations(request.reports, [planned.cell.id for planned in plan.cells])
-    with screen.board(plan, usual, request.options.jobs):
-        return await run_sweep.run_plan(request, plan, settings, screen.notify, render)
+    async with run_sweep.open_executor(request, screen.notify) as executor:
+        screen.wait("the plan")
+        plan = await run_sweep.make_plan(request, settings, screen.notify, executor)
+        usual = read_durations(request.reports, [planned.cell.id for planned in plan.cells])
+        with screen.board(plan, usual, executor.jobs or request.options.jobs):
+            return await run_sweep.run_plan(request, plan, settings, screen.notify, render, executor)
 
 
 def add_shard(request: run_sweep.Request, shard: str | None, named: str | None) -> run_sweep.Request:

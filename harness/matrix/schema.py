@@ -132,6 +132,11 @@ class Subject(Table, frozen=True, kw_only=True):
         code = ("service", "query", "document") if self.final else ("embedder", "normalizer")
         return {key: path for key in (*code, "setup", "close") if (path := getattr(self, key))}
 
+    @property
+    def packages(self) -> tuple[str, ...]:
+        """The top packages of the code under test, whose files of any kind belong to it."""
+        return tuple(sorted({path.split(":")[0].split(".")[0] for path in self.paths.values()}))
+
 
 class Model(Table, frozen=True, kw_only=True):
     """The source of the model: the wheel of a ``distribution``, or a local folder (``path``).

@@ -86,13 +86,17 @@ class CellResult(Record, frozen=True, kw_only=True):
 
 
 class Progress(Record, frozen=True, kw_only=True):
-    """The current progress of a cell; ``stage`` is a CellStatus or its current activity."""
+    """The current progress of a cell; ``stage`` is a CellStatus or its current activity.
+
+    ``host`` is the worker of a cluster that runs it; empty on this machine.
+    """
 
     cell: str
     stage: str
     done: int = 0
     total: int = 0
     note: str = ""
+    host: str = ""
 
 
 Notify = Callable[[Progress], None]

@@ -338,7 +338,7 @@ def draw_board(state: BoardState, now: float, *, height: int = 24, unicode: bool
         table.add_row(
             *(
                 _draw_text(part, unicode=unicode)
-                for part in (cell, describe_stage(progress.stage), _how_far(progress))
+                for part in (cell, describe_stage(progress.stage), _how_far(progress), progress.host)
             )
         )
     bar = Table.grid()  # a bar alone has no line end
@@ -385,7 +385,8 @@ def plain_line(before: BoardState, progress: Progress, now: float) -> str | None
         return None
     after = before.apply(progress, now)
     count = f" ({len(after.finished)}/{len(after.cells)})" if progress.stage in FINAL else ""
-    note = f": {shorten(progress.note, 200)}" if progress.note else ""
+    note = f" on {shorten(progress.host, 60)}" if progress.host else ""
+    note += f": {shorten(progress.note, 200)}" if progress.note else ""
     clock = show_clock(now - before.started)
     return disarm_commands(
         f"[{clock:>5}] {shorten(progress.cell, 100)} "

@@ -258,9 +258,8 @@ def _list_named(inputs: CellInputs) -> Iterator[tuple[str, Path]]:
     """The corpus, stored vectors, and the subject's packages, which may add files of their own."""
     for path in (*inputs.stored, *(() if inputs.corpus is None else (inputs.corpus,))):
         yield str(path), path
-    names = {path.split(":")[0].split(".")[0] for path in inputs.subject.paths.values()}
     for folder in inputs.search_path:
-        for name in sorted(names):
+        for name in inputs.subject.packages:
             yield from ((str(path), path) for _, path in _walk(folder / name))
 
 

@@ -7,7 +7,7 @@ import hashlib
 import os
 import re
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -32,7 +32,7 @@ from harness.held import making_folder
 from harness.matrix.amend import add_keys, describe_keys
 from harness.matrix.expected import allowed_values, tolerances_of
 from harness.matrix.read import DEFAULT_MATRIX, read_matrix, shipped_matrices
-from harness.matrix.schema import Matrix, Model
+from harness.matrix.schema import Matrix, Model, Subject
 from harness.matrix.variables import find_variables
 from harness.records import digest_value
 from harness.resolve.pip_settings import IndexSettings
@@ -271,14 +271,13 @@ def make_environments(store: Store, installer: Installer) -> EnvironmentStore:
     return EnvironmentStore(store, installer)
 
 
-def identify_subject(matrix: Matrix) -> str:
+def identify_subject(subject: Subject, search_path: Sequence[Path]) -> str:
     """Sha256 of the subject: Python files on its search path, and all files of the packages that it names.
 
     A search path may hold other files (reports, environments), of which only code counts.
     """
-    named = {path.split(":")[0].split(".")[0] for path in matrix.subject.paths.values()}
-    packages = [folder / name for folder in matrix.search_path for name in sorted(named)]
-    code = hash_tree(*matrix.search_path, suffix=".py")
+    packages = [folder / name for folder in search_path for name in subject.packages]
+    code = hash_tree(*search_path, suffix=".py")
     return code + hash_tree(*(package for package in packages if package.is_dir()))
 
 
@@ -317,11 +316,9 @@ async def prepare_inputs(  # noqa: PLR0913 - one parameter an ingredient
     model = await obtain_model(matrix.model, matrix.model_path, store, installer, say, stack)
     refuse_unsupported(matrix, model.folder)
     _record_weights(matrix, model.folder, say)
-    tolerances = allowed_values(tolerances_of(matrix))
-    given = _identify_given(matrix, golden, tolerances)
-    return CellInputs(
+    inputs = CellInputs(
         suite=suite,
-        identity={"suite": suite.digest, "model": model.digest, **given},
+        identity={},
         model_dir=model.folder,
         subject=matrix.subject,
         variables=find_variables(matrix),
@@ -330,20 +327,22 @@ async def prepare_inputs(  # noqa: PLR0913 - one parameter an ingredient
         stored=matrix.stored_paths,
         golden=golden,
         shipped_model=is_shipped_model(matrix.model),
-        tolerances=tolerances,
+        tolerances=allowed_values(tolerances_of(matrix)),
         profile=matrix.profile,
         threads=matrix.threads,
         only=only,
     )
+    return replace(inputs, identity=identify_inputs(inputs, model))
 
 
-def _identify_given(matrix: Matrix, golden: Path | None, tolerances: Mapping[str, float]) -> dict[str, str]:
-    """Ingredient -> digest, of what a matrix names besides the model."""
-    corpus = matrix.corpus_path
+def identify_inputs(inputs: CellInputs, model: ObtainedModel) -> dict[str, str]:
+    """Ingredient -> digest of its content, of everything but the lock and the machine."""
     return {
-        "subject": identify_subject(matrix),
-        "corpus": "" if corpus is None else hash_file(corpus),
-        "stored": digest_value([hash_file(path) for path in matrix.stored_paths]),
-        "golden": "" if golden is None else hash_tree(golden),
-        "tolerances": digest_value(tolerances),
+        "suite": inputs.suite.digest,
+        "model": model.digest,
+        "subject": identify_subject(inputs.subject, inputs.search_path),
+        "corpus": "" if inputs.corpus is None else hash_file(inputs.corpus),
+        "stored": digest_value([hash_file(path) for path in inputs.stored]),
+        "golden": "" if inputs.golden is None else hash_tree(inputs.golden),
+        "tolerances": digest_value(inputs.tolerances),
     }

@@ -190,6 +190,7 @@ class Job:
     result: CellResult | None = None
     measured: bool = False  # its timings are complete, or none will be taken
     reused: bool = False
+    kept: bool = False  # its timings are stored for later runs
     worker: Worker | None = None
 
     @property
@@ -198,10 +199,13 @@ class Job:
         return self.planned.cell.id
 
 
-async def run_checks(context: SweepContext, jobs: list[Job], baseline: Job | None) -> None:
+async def run_checks(
+    context: SweepContext, jobs: list[Job], baseline: Job | None, *, first: bool = True
+) -> None:
     """Run the check phase of every job without a result, the baseline first, ``options.jobs`` at once.
 
-    Jobs whose process stays resident for latency keep it in ``worker``; the caller must end those.
+    Jobs whose process stays resident for latency keep it in ``worker``; the caller must end those. ``first``:
+    the subject has not run anywhere else before.
 
     Raises:
         UsageError: the first cell shows that the subject is not what the matrix says.
@@ -209,7 +213,8 @@ async def run_checks(context: SweepContext, jobs: list[Job], baseline: Job | Non
     due = sorted((job for job in jobs if job.result is None), key=lambda job: job is not baseline)
     async with asyncio.TaskGroup() as group:
         for job in due:
-            decides = job is due[0] and len(due) == len(jobs)  # else the subject has run in an earlier cell
+            # Else the subject has run in an earlier cell.
+            decides = first and job is due[0] and len(due) == len(jobs)
             group.create_task(_run(context, job, jobs, baseline, decides=decides))
 
 

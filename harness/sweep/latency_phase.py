@@ -204,6 +204,7 @@ class Session:
             elif self._is_reusable(job.result):
                 folder = context.folder.cell(job.id)
                 context.results.store_latency(job.result, key, folder, context.inputs.secrets)
+                job.kept = True
         job.result = msgspec.structs.replace(job.result, run=context.plan.run)
         job.measured = True
         context.folder.write_result(job.result)

@@ -5,8 +5,8 @@ from __future__ import annotations
 import difflib
 import fnmatch
 import time
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import AsyncExitStack
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -30,9 +30,11 @@ from harness.runs.folder import UNFINISHED, RunFolder, assemble, name_run, write
 from harness.store.models import make_environments, make_installer, prepare_inputs, refuse_unsupported
 from harness.store.result_store import ResultStore
 from harness.store.store import Store
+from harness.sweep.executors.crew import Address
+from harness.sweep.executors.parcel import Source
 from harness.sweep.limits import Options, read_machine
 from harness.sweep.planning import PlanOptions, build_plan
-from harness.sweep.schedule import Supplies, sweep
+from harness.sweep.schedule import LOCAL, Executor, Supplies, sweep
 from harness.sweep.shards import cut_shard
 
 
@@ -41,6 +43,7 @@ class Request:
     """The request of the user: matrix, cells by globs over their ids, checks by globs over case ids.
 
     ``shard`` is the number of a shard and that of all, ``durations`` the seconds by which they are balanced.
+    ``cluster`` is where cells run; None: on this machine.
     """
 
     matrix: Matrix
@@ -52,6 +55,7 @@ class Request:
     shard: tuple[int, int] | None = None
     durations: Mapping[str, float] = field(default_factory=dict)
     golden: Path | None = None
+    cluster: Address | None = None
     command: str = "harness sweep"
     python_downloads: bool = False
     options: Options = field(default_factory=Options)
@@ -105,7 +109,31 @@ def check_stored(matrix: Matrix) -> None:
         raise UsageError(f"{matrix.path}: stored.vectors: {error}") from None
 
 
-async def make_plan(request: Request, settings: IndexSettings, notify: Notify) -> Plan:
+@asynccontextmanager
+async def open_executor(request: Request, notify: Notify) -> AsyncIterator[Executor]:
+    """Where the cells of a request run: on this machine, or on the workers of its cluster.
+
+    Raises:
+        HarnessError: the cluster cannot be used, or has no worker.
+    """
+    if request.cluster is None:
+        yield LOCAL
+        return
+    from harness.sweep.executors.cluster import open_cluster  # noqa: PLC0415 # an extra, and half a second
+
+    matrix = request.matrix
+    source = Source(
+        model=matrix.model,
+        model_path=None if matrix.model_path is None else str(matrix.model_path),
+        python_downloads=request.python_downloads,
+    )
+    async with open_cluster(request.cluster, request.store, source, notify) as executor:
+        yield executor
+
+
+async def make_plan(
+    request: Request, settings: IndexSettings, notify: Notify, executor: Executor = LOCAL
+) -> Plan:
     """The plan of a run; its id consists of the time (UTC), the matrix and a random suffix.
 
     Raises:
@@ -115,7 +143,8 @@ async def make_plan(request: Request, settings: IndexSettings, notify: Notify) -
     """
     find_golden(request.golden)  # report a misspelt path at once
     chosen = PlanOptions(run_id=name_run(request.matrix.name), only=request.only, skip=request.skip)
-    plan = await build_plan(request.matrix, settings, chosen, machine=read_machine(), notify=notify)
+    machine = read_machine() if executor.machine is None else executor.machine
+    plan = await build_plan(request.matrix, settings, chosen, machine=machine, notify=notify)
     plan = msgspec.structs.replace(plan, command=request.command, commit=await read_revision(Path.cwd()))
     if not request.options.latency:
         plan = msgspec.structs.replace(plan, scenarios=())  # a plan lists what will be measured
@@ -152,27 +181,34 @@ Render = Callable[[Run, Path], Earlier]
 """Renders a judged run into its folder, and returns its comparison with earlier runs."""
 
 
-async def run_plan(
-    request: Request, plan: Plan, settings: IndexSettings, notify: Notify, render: Render
+async def run_plan(  # noqa: PLR0913, PLR0917 - one parameter an ingredient
+    request: Request,
+    plan: Plan,
+    settings: IndexSettings,
+    notify: Notify,
+    render: Render,
+    executor: Executor = LOCAL,
 ) -> tuple[Run, Earlier]:
     """Run a plan, judge it, and write all files of the run; also returns the comparison with earlier runs.
 
     Raises:
         HarnessError: the sweep itself failed; a failing cell gets a status instead.
     """
-    run, folder = await measure_plan(request, plan, settings, notify)
+    run, folder = await measure_plan(request, plan, settings, notify, executor=executor)
     write_results(run, folder)
     earlier = render(run, folder)
     RunFolder(folder).finish()
     return run, earlier
 
 
-async def measure_plan(
+async def measure_plan(  # noqa: PLR0913 - one parameter an ingredient
     request: Request,
     plan: Plan,
     settings: IndexSettings,
     notify: Notify,
     begin: Callable[[Path], None] | None = None,
+    *,
+    executor: Executor = LOCAL,
 ) -> tuple[Run, Path]:
     """Run a plan and judge it; plan and results are written to the folder of the run.
 
@@ -206,7 +242,7 @@ async def measure_plan(
             results=ResultStore(request.store, say, fresh=request.options.fresh, rerun=request.options.rerun),
             folder=folder,
         )
-        swept = await sweep(plan, supplies, request.options, notify)
+        swept = await sweep(plan, supplies, request.options, notify, executor)
     seconds = {**swept.seconds, "total": round(time.monotonic() - begun, 3)}
     return assemble(plan, swept.results, reused=swept.reused, seconds=seconds), folder.path
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -42,11 +42,14 @@ class Executor:
     """Where cells run: in processes of this machine, or on the workers of a cluster (``executors``).
 
     ``check`` gives a result to every job without one; its last argument is the baseline. ``measure`` gives
-    timings to every job without them; its last argument is the key under which they are stored.
+    timings to every job without them; its last argument is the key under which they are stored. ``machine``
+    are the facts about the machines, and ``jobs`` the cells at once, where it is not this machine.
     """
 
     check: Callable[[SweepContext, list[Job], Job | None], Awaitable[None]]
     measure: Callable[[SweepContext, list[Job], Job | None, str], Awaitable[None]]
+    machine: Mapping[str, str] | None = None
+    jobs: int | None = None
 
 
 LOCAL = Executor(run_checks, measure_latency)

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import msgspec
 from support.runs import make_plan, make_planned
 
 from harness.records import Progress
@@ -129,6 +130,17 @@ def test_plain_lines_come_once_a_stage() -> None:
         None,
         None,
         "[ 1:04] a crashed (1/4): signal 9",
+    ]
+
+
+def test_the_worker_of_a_cell_is_shown() -> None:
+    there = msgspec.structs.replace(at("a", "contract", 1, 3), host="node-7:4001")
+    assert plain_line(BoardState.of(PLAN, 0.0), there, 1.0) == "[ 0:01] a contract on node-7:4001"
+    assert draw(play((101.0, there)), 102.0).splitlines()[-1].split() == [
+        "a",
+        "contract",
+        "1/3",
+        "node-7:4001",
     ]
 
 

@@ -13,10 +13,10 @@ def test_what_the_subject_reads_belongs_to_it_and_what_lies_beside_it_does_not(t
     (tmp_path / "src" / "service").mkdir(parents=True)
     (tmp_path / "src" / "service" / "norm.py").write_text("def to_unit(rows): ...\n")
     matrix = make_matrix(tmp_path, SUBJECT)
-    seen = [identify_subject(matrix)]
+    seen = [identify_subject(matrix.subject, matrix.search_path)]
     (tmp_path / "src" / "report.json").write_text("{}")
-    assert identify_subject(matrix) == seen[0]
+    assert identify_subject(matrix.subject, matrix.search_path) == seen[0]
     for name in ("service/scale.json", "other.py", "service/norm.py"):
         (tmp_path / "src" / name).write_text("changed")
-        seen.append(identify_subject(matrix))
+        seen.append(identify_subject(matrix.subject, matrix.search_path))
     assert len(set(seen)) == 4

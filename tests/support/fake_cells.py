@@ -18,7 +18,7 @@ from harness.store.result_store import ResultStore
 from harness.store.store import Store
 from harness.sweep.interrupt import run_interruptibly
 from harness.sweep.limits import Limits, Options
-from harness.sweep.schedule import Supplies, Swept, sweep
+from harness.sweep.schedule import LOCAL, Executor, Supplies, Swept, sweep
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
@@ -71,6 +71,11 @@ def misbehave():
         sys.exit(3)
     elif does == "faulting":
         os.kill(os.getpid(), signal.SIGSEGV)
+    elif does == "waiting":
+        with open(f"{place}/started-{os.getpid()}", "w"):
+            pass
+        while not os.path.exists(place + "/go"):
+            time.sleep(0.02)
     elif does == "hanging":
         signal.signal(signal.SIGTERM, signal.SIG_IGN)
         time.sleep(60)
@@ -268,6 +273,7 @@ class Lab:
     complaints: list[str] = field(default_factory=list)
     options: Options = field(default_factory=lambda: Options(jobs=4, limits=LIMITS, latency=False))
     wait_environment: Callable[[str], str] = lambda _: sys.executable
+    executor: Executor = LOCAL
 
     @contextlib.asynccontextmanager
     async def environment(self, cell: Cell, lock: Lock, say: Callable[[str], None]) -> AsyncIterator[Path]:
@@ -298,7 +304,7 @@ class Lab:
         results = ResultStore(self.store, self.complaints.append, fresh=options.fresh, rerun=options.rerun)
         folder = RunFolder.create(self.folder / "runs", plan)
         supplies = Supplies(self.material, self.environment, results, folder)
-        swept = await sweep(plan, supplies, options, self.said.append)
+        swept = await sweep(plan, supplies, options, self.said.append, self.executor)
         folder.finish()
         return swept
 

@@ -37,7 +37,7 @@ def hear():
     return loads(line)
 
 spec = load(sys.argv[1])
-place = spec["search_path"][0]
+place = os.environ.get("LAB", spec["search_path"][0])
 channel = int(os.environ.pop("HARNESS_CHANNEL_FD"))
 commands = open(channel, encoding="utf-8", closefd=False)
 """
