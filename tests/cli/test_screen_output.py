@@ -22,11 +22,11 @@ from harness.records import Progress
 async def no_settings():
     return None
 
-async def make_fake_plan(request, settings, notify):
+async def make_fake_plan(request, settings, notify, executor):
     notify(Progress(cell="base", stage="resolving", total=2))
     return make_small_run().plan
 
-async def run_fake_plan(request, plan, settings, notify, since):
+async def run_fake_plan(request, plan, settings, notify, since, executor):
     for stage in ("environment", "imports", "contract") * 50:
         notify(Progress(cell="base", stage=stage))
     notify(Progress(cell="base", stage="latency", note="\\N{MIDDLE DOT}" + "x" * 300))
