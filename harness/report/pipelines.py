@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Iterable
+from functools import cache
 from pathlib import Path, PurePosixPath
 from typing import Literal
 
@@ -25,7 +26,12 @@ _GIVEN = {"github": ("GITHUB_", "RUNNER_", "ACTIONS_"), "gitlab": ("CI_",)}
 
 def load_template(name: str) -> Template:
     """A template of YAML; the values that fill it are checked and quoted before."""
-    environment = Environment(
+    return _load_environment().get_template(name)
+
+
+@cache
+def _load_environment() -> Environment:
+    return Environment(
         loader=FileSystemLoader(_TEMPLATES),
         undefined=StrictUndefined,
         autoescape=False,  # noqa: S701 - it is YAML
@@ -36,7 +42,6 @@ def load_template(name: str) -> Template:
         trim_blocks=True,
         keep_trailing_newline=True,
     )
-    return environment.get_template(name)
 
 
 def check_path(option: str, path: str) -> None:

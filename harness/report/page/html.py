@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import re
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -205,11 +206,18 @@ def render_html(run: Run, earlier: Earlier = _FIRST, files: Sequence[str] = ()) 
 def render_template(name: str, **view: object) -> str:
     """Render a template with the style sheet of all pages; every text is scrubbed and escaped."""
     style = (_PAGE / "page.css").read_text(encoding="utf-8")
+    template = _load_environment().get_template(name)
+    return template.render(style=style, style_hash=hash_source(style), **view)
+
+
+@cache
+def _load_environment() -> Environment:
+    """The templates, compiled once: that takes longer than rendering a gate, which writes its page twice."""
     environment = Environment(
         loader=FileSystemLoader(_PAGE), autoescape=True, undefined=StrictUndefined, finalize=_clean
     )
     environment.filters["breakable"] = _allow_breaks
-    return environment.get_template(name).render(style=style, style_hash=hash_source(style), **view)
+    return environment
 
 
 def _allow_breaks(name: str) -> Markup:
