@@ -153,20 +153,23 @@ async def make_plan(
 
 
 def narrow_checks(plan: Plan, globs: Sequence[str]) -> Plan:
-    """The plan restricted to the cases that match a glob.
+    """The plan restricted to the cases that match a glob, and those that these need in any cell.
+
+    The baseline has no case of a comparison with itself, but records the vectors for those of other cells.
 
     Raises:
         UsageError: a glob matches no case.
     """
-    owed = {case for planned in plan.cells for case in planned.cases}
+    owed = sorted({case for planned in plan.cells for case in planned.cases})
     for glob in globs:
         if owed and not fnmatch.filter(owed, glob):
-            near = difflib.get_close_matches(glob, sorted(owed), n=3, cutoff=0.3)
+            near = difflib.get_close_matches(glob, owed, n=3, cutoff=0.3)
             similar = f"; similar: {', '.join(near)}" if near else ""
             raise UsageError(f"--checks {glob!r} matches no check{similar}")
+    chosen = {*select_cases(owed, globs)}
 
     def narrow(planned: PlannedCell) -> PlannedCell:
-        return msgspec.structs.replace(planned, cases=select_cases(planned.cases, globs))
+        return msgspec.structs.replace(planned, cases=tuple(case for case in planned.cases if case in chosen))
 
     baseline = plan.baseline_cell
     return msgspec.structs.replace(

@@ -16,7 +16,6 @@ from harness.errors import UsageError
 from harness.records import Earlier
 from harness.resolve.locks import LockFileChange
 from harness.runs.folder import RunFolder, judge_again, write_results
-from harness.sweep import run_sweep
 
 Say = pytest.CaptureFixture[str]
 
@@ -151,15 +150,6 @@ def test_a_run_whose_results_are_cut_off_is_judged_again_from_its_cells(tmp_path
     render_run(run, folder, Earlier())
     assert (run.reused, stored.problems) == ((), ("a: no result",))
     assert msgspec.json.decode((folder / "results.json").read_bytes())["judgement"]["verdict"] == "error"
-
-
-def test_a_narrowed_plan_narrows_the_baseline_that_stands_by_too() -> None:
-    apart = make_planned("base", cases=("l0.zero/a", "l0.tiny/a"))
-    plan = make_plan(make_planned("a", cases=("l0.zero/a", "l0.tiny/a")))
-    narrowed = run_sweep.narrow_checks(msgspec.structs.replace(plan, baseline_cell=apart), ("l0.z*",))
-    assert narrowed.baseline_cell is not None
-    assert (narrowed.cells[0].cases, narrowed.baseline_cell.cases) == (("l0.zero/a",), ("l0.zero/a",))
-    assert narrowed.subset
 
 
 def test_the_command_that_is_told_works_where_it_is_told(
