@@ -27,7 +27,7 @@ from harness.runs.canary import make_canary
 from harness.runs.documents import read_json, render_json
 from harness.runs.folder import read_folder, read_run
 from harness.store.models import make_environments, make_installer, prepare_inputs
-from harness.sweep.limits import read_machine
+from harness.sweep.machine import read_machine
 from harness.sweep.planning import PlanOptions, build_plan
 from harness.sweep.run_sweep import Request
 

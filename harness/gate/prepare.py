@@ -31,7 +31,7 @@ from harness.records import (
 from harness.resolve.lockfile import diff_locks
 from harness.resolve.pip_settings import IndexSettings
 from harness.resolve.revisions import read_revision
-from harness.sweep.limits import read_machine
+from harness.sweep.machine import read_machine
 from harness.sweep.planning import cases_of, planned_cells, service_of
 from harness.sweep.run_sweep import Request, find_golden, narrow_checks
 

@@ -62,7 +62,7 @@ _DISK_FULL = "no space left on device"
 """Prefix of the sentences of ``harness.files.find_no_space``."""
 _FREE_SPACE = "Free disk space (`harness clean --max-size 20GiB` removes old environments) and run it again."
 _OUT_OF_MEMORY = "out of memory"
-"""Prefix of the sentences of ``harness.sweep.container``."""
+"""Prefix of the sentences of ``harness.sweep.machine``."""
 _MORE_MEMORY = "Give the container more memory, or run fewer cells at once (--jobs), then run it again."
 _RULES = (
     _Rule(r"No space left on device|Disk quota exceeded", "{it}: the disk is full", _FREE_SPACE),

@@ -1,13 +1,10 @@
-"""Options of a sweep, resource limits of cell processes, the watchdog, and the class of the machine."""
+"""Options of a sweep, resource limits of cell processes, and the watchdog that enforces them."""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
-import hashlib
 import os
-import platform
-import sys
 from collections import defaultdict
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,8 +14,9 @@ import psutil
 
 from harness.errors import MachineError
 from harness.processes import Running
-from harness.sweep.container import Container, count_visible_cores
+from harness.sweep.machine import Container
 
+_MIB = 1024**2
 GIB = 1024**3
 
 
@@ -73,49 +71,7 @@ class Options:
     container: Container = field(default_factory=Container)
 
 
-# Class of the machine: results are reused within one class only.
-
-_SAME_CLASS = ("system", "architecture", "cpu", "cpu_flags", "cores", "libc")
-"""The facts that define a class; kernel version and memory size do not change a result."""
-
-
-def read_machine() -> dict[str, str]:
-    """The facts about this machine for the plan and the report."""
-    info = _read_cpuinfo()
-    flags = " ".join(sorted(info.get("flags", info.get("Features", "")).split()))
-    facts = {
-        "system": platform.system(),
-        "release": platform.release(),
-        "architecture": platform.machine(),
-        "cpu": info.get("model name") or platform.processor() or "unknown",
-        "cpu_flags": hashlib.sha256(flags.encode()).hexdigest()[:12] if flags else "unknown",
-        "cores": str(count_visible_cores()),  # a quota makes no other class: it may change any day
-        "memory_bytes": str(psutil.virtual_memory().total),
-        "libc": " ".join(platform.libc_ver()) or platform.mac_ver()[0] or "unknown",
-        "harness_python": platform.python_version(),
-    }
-    return {**facts, "class": classify_machine(facts)}
-
-
-def classify_machine(facts: dict[str, str]) -> str:
-    """The class of a machine with these facts: equal classes may share results."""
-    text = "\n".join(f"{name}={facts.get(name, '')}" for name in _SAME_CLASS)
-    return hashlib.sha256(text.encode()).hexdigest()[:16]
-
-
-def _read_cpuinfo() -> dict[str, str]:
-    if sys.platform != "linux":
-        return {}
-    try:
-        text = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace")
-    except OSError:
-        return {}
-    lines = (line.partition(":") for line in text.split("\n\n", 1)[0].splitlines())
-    return {key.strip(): value.strip() for key, _, value in lines}
-
-
 PERIOD_SECONDS = 0.2
-_MIB = 1024**2
 
 
 @dataclass

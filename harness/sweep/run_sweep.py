@@ -32,7 +32,8 @@ from harness.store.result_store import ResultStore
 from harness.store.store import Store
 from harness.sweep.executors.crew import Address
 from harness.sweep.executors.parcel import Source
-from harness.sweep.limits import Options, read_machine
+from harness.sweep.limits import Options
+from harness.sweep.machine import read_machine
 from harness.sweep.planning import PlanOptions, build_plan
 from harness.sweep.schedule import LOCAL, Executor, Supplies, sweep
 from harness.sweep.shards import cut_shard

@@ -24,7 +24,7 @@ from harness.records import Progress
 from harness.resolve.pip_settings import read_pip_settings
 from harness.store.store import Store
 from harness.sweep.interrupt import run_interruptibly
-from harness.sweep.limits import read_machine
+from harness.sweep.machine import read_machine
 from proof.goals import Row
 from proof.published import publish, take_over
 from proof.stages import Wanted, choose, prove

@@ -15,7 +15,8 @@ from harness.matrix.schema import Matrix, MatrixRow, Pin, Subject
 from harness.records import BASELINE, CANDIDATE, Notify, Plan, PlannedCell
 from harness.resolve.pip_settings import IndexSettings
 from harness.store.store import Store
-from harness.sweep.limits import Limits, Options, read_machine
+from harness.sweep.limits import Limits, Options
+from harness.sweep.machine import read_machine
 from harness.sweep.planning import PlanOptions, build_plan, planned_cells
 from harness.sweep.run_sweep import Request
 from proof.twin import name_twin

@@ -14,7 +14,7 @@ from harness.gate.measuring import measure_speed
 from harness.gate.quantities import plan_quantities
 from harness.judge.gate_verdict import add_speed
 from harness.records import Block, Notify, Progress, Record, Speed, Verdict
-from harness.sweep.limits import read_machine
+from harness.sweep.machine import read_machine
 from proof.code import digest_code
 from proof.planted import World
 

@@ -13,7 +13,7 @@ from harness.gate.quantities import plan_quantities
 from harness.records import Block, Notify, Progress, Quantity
 from harness.resolve.pip_settings import IndexSettings
 from harness.store.store import Store
-from harness.sweep.limits import read_machine
+from harness.sweep.machine import read_machine
 from proof.code import digest_code
 from proof.goals import Row, judge_at_threshold, judge_pools, judge_real, judge_simulated, tell_machines
 from proof.noise import KINDS, make_pool

@@ -29,7 +29,6 @@ from harness.store.inputs import snapshot_suite
 from harness.store.result_store import ResultStore
 from harness.store.store import Store, is_in_use, marks_of, remove_marks
 from harness.sweep.cell_process import read_tail
-from harness.sweep.limits import classify_machine, read_machine
 
 
 def test_full_disk_names_the_file_and_leaves_no_half(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -89,12 +88,6 @@ def test_log_tail_is_fit_to_be_shown(tmp_path: Path) -> None:
     )
     assert read_tail(log) == (*(str(number) for number in range(13, 30)), " 20%", "\ufffd")[-19:]
     assert read_tail(tmp_path / "none") == ()
-
-
-def test_class_of_a_machine_leaves_kernel_and_memory_out() -> None:
-    facts = read_machine()
-    assert classify_machine({**facts, "release": "9", "memory_bytes": "1"}) == facts["class"]
-    assert classify_machine({**facts, "cpu": "another"}) != facts["class"]
 
 
 def test_waiting_for_another_process_is_reported_and_the_lock_released(tmp_path: Path) -> None:

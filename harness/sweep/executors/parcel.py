@@ -27,7 +27,8 @@ from harness.store.environments import Installer
 from harness.store.inputs import CellInputs, snapshot_suite
 from harness.store.models import Say, identify_inputs, obtain_model
 from harness.store.store import Store
-from harness.sweep.limits import Limits, read_machine
+from harness.sweep.limits import Limits
+from harness.sweep.machine import read_machine
 
 _SUITE = "suite"
 _CODE = "code"

@@ -1,4 +1,4 @@
-"""Cores and memory of a container, read from control groups that are folders of the test."""
+"""The class of a machine, and the cores and memory of containers, whose control groups the tests write."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import pytest
 from support.fake_cells import LIMITS, Lab, make_plan, plan_cell
 
 from harness.judge.cell_verdicts import describe_install_error
-from harness.sweep.container import Container, count_visible_cores
+from harness.sweep.machine import Container, classify_machine, count_visible_cores, read_machine
 
 MIB = 1024**2
 UNLIMITED = 9223372036854771712
@@ -167,3 +167,9 @@ def test_this_machine_can_be_read() -> None:
     assert 1 <= container.count_cores() <= count_visible_cores()
     assert 0 <= container.measure_free_memory() <= psutil.virtual_memory().total
     assert container.count_kills() >= 0
+
+
+def test_class_of_a_machine_leaves_kernel_and_memory_out() -> None:
+    facts = read_machine()
+    assert classify_machine({**facts, "release": "9", "memory_bytes": "1"}) == facts["class"]
+    assert classify_machine({**facts, "cpu": "another"}) != facts["class"]

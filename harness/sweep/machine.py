@@ -1,12 +1,16 @@
-"""The limits of the container that the harness runs in: cores and memory of its control groups.
+"""The machine that the harness runs on: its class, and the cores and memory that its container leaves.
 
-Version 2 (https://docs.kernel.org/admin-guide/cgroup-v2.html) and version 1 of Linux control groups.
+A container limits both by Linux control groups of version 2
+(https://docs.kernel.org/admin-guide/cgroup-v2.html) or 1.
 """
 
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import os
+import platform
+import sys
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,7 +19,7 @@ import psutil
 
 _MIB = 1024**2
 
-OUT_OF_MEMORY = "out of memory"
+_OUT_OF_MEMORY = "out of memory"
 """How the reason of a cell begins that the kernel killed for memory."""
 
 _HARD_LIMITS = ("memory.max", "memory.limit_in_bytes")
@@ -64,8 +68,8 @@ class Container:
             return ""
         limits = [limit for limit, _ in self._read_memory(_HARD_LIMITS)]
         if not limits or min(limits) >= psutil.virtual_memory().total:
-            return f"{OUT_OF_MEMORY}: the machine has no memory left"
-        return f"{OUT_OF_MEMORY}: the container reached its limit of {min(limits) // _MIB} MiB"
+            return f"{_OUT_OF_MEMORY}: the machine has no memory left"
+        return f"{_OUT_OF_MEMORY}: the container reached its limit of {min(limits) // _MIB} MiB"
 
     def _read_memory(self, names: Collection[str] = _LIMITS) -> Iterator[tuple[int, int]]:
         """Limit and use, in bytes, of each group with a limit; file cache that can be dropped is free."""
@@ -135,3 +139,44 @@ def _read_fields(path: Path) -> dict[str, int]:
         pairs = (line.split() for line in path.read_text("ascii").splitlines())
         return {pair[0]: int(pair[1]) for pair in pairs if len(pair) == 2}
     return {}
+
+
+# Class of the machine: results are reused within one class only.
+
+_SAME_CLASS = ("system", "architecture", "cpu", "cpu_flags", "cores", "libc")
+"""The facts that define a class; kernel version and memory size do not change a result."""
+
+
+def read_machine() -> dict[str, str]:
+    """The facts about this machine for the plan and the report."""
+    info = _read_cpuinfo()
+    flags = " ".join(sorted(info.get("flags", info.get("Features", "")).split()))
+    facts = {
+        "system": platform.system(),
+        "release": platform.release(),
+        "architecture": platform.machine(),
+        "cpu": info.get("model name") or platform.processor() or "unknown",
+        "cpu_flags": hashlib.sha256(flags.encode()).hexdigest()[:12] if flags else "unknown",
+        "cores": str(count_visible_cores()),  # a quota makes no other class: it may change any day
+        "memory_bytes": str(psutil.virtual_memory().total),
+        "libc": " ".join(platform.libc_ver()) or platform.mac_ver()[0] or "unknown",
+        "harness_python": platform.python_version(),
+    }
+    return {**facts, "class": classify_machine(facts)}
+
+
+def classify_machine(facts: dict[str, str]) -> str:
+    """The class of a machine with these facts: equal classes may share results."""
+    text = "\n".join(f"{name}={facts.get(name, '')}" for name in _SAME_CLASS)
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def _read_cpuinfo() -> dict[str, str]:
+    if sys.platform != "linux":
+        return {}
+    try:
+        text = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return {}
+    lines = (line.partition(":") for line in text.split("\n\n", 1)[0].splitlines())
+    return {key.strip(): value.strip() for key, _, value in lines}
