@@ -13,7 +13,8 @@ from packaging.version import Version
 
 from harness.cell.interface import check_of
 from harness.errors import UsageError
-from harness.judge.outcomes import cell_versions, is_red
+from harness.judge.expectations import cell_versions
+from harness.judge.outcomes import is_red
 from harness.records import Expectation
 
 if TYPE_CHECKING:

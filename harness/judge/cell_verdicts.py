@@ -11,14 +11,8 @@ import msgspec
 
 from harness.cell.interface import LAYERS, list_measured_by
 from harness.judge.answers import answer_questions
-from harness.judge.outcomes import (
-    Results,
-    filter_for_cell,
-    find_expectation,
-    is_red,
-    judge_findings,
-    select_expectations,
-)
+from harness.judge.expectations import filter_for_cell, find_expectation, select_expectations
+from harness.judge.outcomes import Results, is_red, judge_findings
 from harness.judge.red_cases import describe_red, sort_by_layer
 from harness.records import CellVerdict
 

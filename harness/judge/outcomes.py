@@ -5,16 +5,12 @@ from __future__ import annotations
 import math
 from collections import defaultdict
 from dataclasses import dataclass, field
-from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING
 
 import msgspec
-from packaging.specifiers import InvalidSpecifier, SpecifierSet
-from packaging.version import InvalidVersion, Version
 
 from harness.cell.interface import LAYERS, check_of
-from harness.errors import UsageError
-from harness.judge.error_size import explain_sizes
+from harness.judge.expectations import filter_for_cell, find_expectation, select_expectations
 from harness.judge.severity import Weights, find_served, find_usual_margins
 from harness.records import OLDER_TOLERANCES, Finding
 
@@ -32,91 +28,6 @@ if TYPE_CHECKING:
         PlannedCell,
         Severity,
     )
-
-
-# Expectations: the cases and cells that they apply to, and stale ones.
-
-
-def cell_versions(planned: PlannedCell) -> dict[str, str]:
-    """Versions that a ``where`` can name: of the lock (without a lock, of the axes) and ``python``.
-
-    The local part of a version (``+cpu``) is removed: it names the build, not the release.
-    """
-    known = {**planned.cell.axes, **{entry.name: entry.version for entry in planned.lock.distributions}}
-    known["python"] = planned.cell.python
-    return {name: version.split("+", 1)[0] for name, version in known.items()}
-
-
-def satisfies(versions: dict[str, str], where: dict[str, str]) -> bool:
-    """Tell whether every distribution in ``where`` is present in a matching version."""
-    return all(name in versions and _contains(specifier, versions[name]) for name, specifier in where.items())
-
-
-def _contains(specifier: str, version: str) -> bool:
-    try:
-        wanted = SpecifierSet(specifier)
-    except InvalidSpecifier as error:
-        raise UsageError(f"expectation: where: {error}; write one like '>=2.0,<3'") from error
-    try:
-        return wanted.contains(Version(version), prereleases=True)
-    except InvalidVersion:
-        return False  # the resolver's versions always parse; what does not parse satisfies nothing
-
-
-def select_expectations(plan: Plan) -> tuple[Expectation, ...]:
-    """Select the expectations for the matrix of this plan, its own first."""
-    known = (*plan.expectations, *plan.borrowed)
-    return tuple(each for each in known if not each.matrix or plan.matrix in each.matrix)
-
-
-def filter_for_cell(expectations: Sequence[Expectation], planned: PlannedCell) -> tuple[Expectation, ...]:
-    """Select the expectations whose ``where`` the cell satisfies."""
-    versions = cell_versions(planned)
-    return tuple(each for each in expectations if satisfies(versions, each.where))
-
-
-def find_expectation(
-    expectations: Sequence[Expectation], case: str, outcome: str | None = None
-) -> Expectation | None:
-    """Find the first expectation that covers the case; a red ``outcome`` has to be the expected one."""
-    for each in expectations:
-        if not any(fnmatchcase(case, check) for check in each.checks):
-            continue
-        if outcome not in {"fail", "error"} or each.outcome == outcome:
-            return each
-    return None
-
-
-def describe_expectation(expectation: Expectation) -> str:
-    """Describe an expectation in one line: what is expected, and where."""
-    what = ", ".join(expectation.checks) or f"status {expectation.status}"
-    where = describe_where(expectation)
-    return f"{what} where {where}" if where else what
-
-
-def describe_where(expectation: Expectation) -> str:
-    """The versions of an expectation in one line; empty if it holds everywhere."""
-    return ", ".join(f"{name}{specifier}" for name, specifier in sorted(expectation.where.items()))
-
-
-def find_stale(plan: Plan) -> tuple[str, ...]:
-    """Find expectations that apply to no cell and no case; none if the plan is a subset.
-
-    For an expectation with several globs, only the unused globs are stale. Borrowed expectations are exempt:
-    the matrix of a user need not have their versions.
-    """
-    if plan.subset:
-        return ()
-    stale = []
-    for each in select_expectations(plan):
-        if each in plan.borrowed:
-            continue
-        cells = [planned for planned in plan.cells if filter_for_cell((each,), planned)]
-        cases = {case for planned in cells for case in planned.cases}
-        unused = tuple(check for check in each.checks if not any(fnmatchcase(case, check) for case in cases))
-        if unused or (each.check is None and not cells):
-            stale.append(describe_expectation(msgspec.structs.replace(each, check=unused or None)))
-    return tuple(stale)
 
 
 MEASURED: frozenset[Outcome] = frozenset({"pass", "fail", "xfail", "xpass", "limit", "note"})
@@ -287,7 +198,7 @@ def judge_findings(plan: Plan, results: Results, checks: Sequence[Check]) -> tup
     findings = [
         finding
         for planned in plan.cells
-        for finding in explain_sizes(tuple(_judge_cell(planned, results, expectations, rules, usual)))
+        for finding in _explain_sizes(tuple(_judge_cell(planned, results, expectations, rules, usual)))
     ]
     planned_ids = {planned.cell.id for planned in plan.cells}
     findings += [
@@ -388,3 +299,48 @@ def _find_fault(reported: Sequence[CaseResult], rules: Rules, *, owed: bool) -> 
     if len(reported) > 1:
         return f"reported {len(reported)} times, expected once"
     return rules.find_contradiction(reported[0])
+
+
+# The likely cause of wrong vectors: the control of the same cell whose error is as large.
+
+_PARITY, _CONTROL = "l2.parity", "l2.control"
+
+ALIKE = 3.0
+"""Largest ratio of an error to that of a control of the same kind: other texts, other instructions."""
+
+CAUSES = {
+    "bfloat16-weights": "bfloat16 execution makes it: set INFERENCE_PRECISION_HINT to f32",
+    "float16-weights": "weights stored in float16 make it: save the model with compress_to_fp16=False",
+    "unmasked-pooling": "pooling without the attention mask makes it: leave padding out of the mean",
+    "no-attention-mask": "a model without the attention mask makes it: pass the mask, and trace with it",
+}
+"""Fault of a control -> what makes an error of its size, and the remedy."""
+
+
+def _explain_sizes(findings: Sequence[Finding]) -> Iterator[Finding]:
+    """The findings of a cell; wrong vectors as far off as those of a control have its remedy as advice."""
+    controls = {
+        (output, fault): each.observation.value
+        for each in findings
+        if each.check.startswith(f"{_CONTROL}/") and each.observation is not None
+        for _, output, fault in [each.check.split("/")]
+        if each.observation.facts.get("control", fault) == fault  # else another one stands in for it
+    }
+    for each in findings:
+        likely = _find_likely(each, controls)
+        yield msgspec.structs.replace(each, advice=f"As large as {CAUSES[likely]}.") if likely else each
+
+
+def _find_likely(finding: Finding, controls: dict[tuple[str, str], float | None]) -> str:
+    """The fault of the nearest control; empty if none is alike, or the vectors are right."""
+    check, *values = finding.check.split("/")
+    seen = finding.observation
+    if check != _PARITY or finding.outcome != "fail" or seen is None or not seen.value or not values:
+        return ""
+    ratios = {
+        fault: abs(math.log(seen.value / value))
+        for (output, fault), value in controls.items()
+        if output == values[-1] and value and fault in CAUSES
+    }
+    nearest = min(ratios, key=lambda fault: ratios[fault], default="")
+    return nearest if nearest and ratios[nearest] <= math.log(ALIKE) else ""

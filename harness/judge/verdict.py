@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Literal
 from harness.errors import ExitCode
 from harness.judge.cell_verdicts import judge_cells
 from harness.judge.claims import judge_claims
+from harness.judge.expectations import find_stale
 from harness.judge.latency_ratios import judge_latency
-from harness.judge.outcomes import MEASURED, Results, Rules, find_stale, is_red, judge_findings
+from harness.judge.outcomes import MEASURED, Results, Rules, is_red, judge_findings
 from harness.records import Judgement
 
 if TYPE_CHECKING:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from harness.cell.interface import LIBRARY_CHECK, check_of, load_checks
-from harness.judge.outcomes import cell_versions
+from harness.judge.expectations import cell_versions
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

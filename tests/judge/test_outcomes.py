@@ -3,12 +3,11 @@ from __future__ import annotations
 import math
 from typing import Any
 
-import msgspec
 import pytest
 from support.runs import CASES, CHECKS, make_case, make_plan, make_planned, make_result, seen
+from support.services import broken, held, judge_service
 
-from harness.errors import UsageError
-from harness.judge.outcomes import Results, Rules, find_stale, judge_findings, satisfies
+from harness.judge.outcomes import CAUSES, Results, Rules, judge_findings
 from harness.records import CaseResult, Expectation, Finding, PlannedCell
 
 FLOAT16 = CASES[2]
@@ -137,51 +136,9 @@ def test_where_is_checked_against_the_lock(where: dict[str, str], matches: bool)
     assert finding.outcome == ("xfail" if matches else "fail")
 
 
-def test_where_speaks_of_axes_where_there_is_no_lock_and_says_what_is_no_specifier() -> None:
-    unsolved = make_planned(axes={"openvino": "2024.6.0"}, reason="no solution")
-    plan = make_plan(
-        unsolved, expectations=[Expectation(status="unsatisfiable", where={"openvino": "<2025"}, reason="r")]
-    )
-    assert find_stale(plan) == ()
-    with pytest.raises(
-        UsageError, match=r"^expectation: where: Invalid specifier: 'two'; write one like '>=2.0,<3'$"
-    ):
-        satisfies({"numpy": "2.0"}, {"numpy": "two"})
-
-
 def test_an_expectation_of_another_matrix_does_not_apply() -> None:
     known = (Expectation(check="*", reason="known", matrix=("openvino",)),)
     assert one_outcome(make_case(FLOAT16, "fail"), expectations=known)[0] == "fail"
-
-
-def test_an_expectation_of_several_checks_covers_each_and_is_stale_glob_by_glob() -> None:
-    cases = ("l0.one", "l1.one", "l2.one")
-    several = Expectation(check=("l0.*", "l9.*", "l1.one", "l8.*"), reason="known", where={"numpy": ">=1"})
-    elsewhere = Expectation(check=("l0.*", "l2.*"), reason="known", where={"numpy": "<1"})
-    plan = make_plan(make_planned(cases=cases), expectations=[several, elsewhere])
-    result = make_result(
-        cases=[make_case("l0.one", "fail"), make_case("l1.one"), make_case("l2.one", "fail")]
-    )
-
-    outcomes = {each.check: each.outcome for each in judge_findings(plan, Results.of([result]), ())}
-
-    assert outcomes == {"l0.one": "xfail", "l1.one": "xpass", "l2.one": "fail"}
-    assert find_stale(plan) == ("l9.*, l8.* where numpy>=1", "l0.*, l2.* where numpy<1")
-
-
-def test_an_expectation_that_matches_nothing_is_stale_unless_cells_were_left_out() -> None:
-    expectations = (
-        Expectation(check="l0.*", reason="matches"),
-        Expectation(check="l9.*", reason="no such case"),
-        Expectation(check="l0.*", where={"numpy": "<1"}, reason="no such cell"),
-        Expectation(status="crashed", where={"numpy": "<1", "python": "<3"}, reason="no such cell"),
-        Expectation(check="l9.*", matrix=("other",), reason="not of this matrix"),
-    )
-    plan = make_plan(make_planned(), expectations=expectations)
-    assert find_stale(plan) == ("l9.*", "l0.* where numpy<1", "status crashed where numpy<1, python<3")
-    assert find_stale(make_plan(make_planned(), expectations=expectations, subset=True)) == ()
-    borrowed = msgspec.structs.replace(make_plan(make_planned()), borrowed=tuple(expectations))
-    assert find_stale(borrowed) == ()
 
 
 def test_what_nobody_planned_or_what_comes_twice_is_an_error() -> None:
@@ -211,3 +168,62 @@ def test_a_cell_of_an_equal_lock_shares_the_result() -> None:
     plan = make_plan(make_planned(cases=(FLOAT16,)), twin)
     findings = judge_findings(plan, Results.of([make_result(cases=[make_case(FLOAT16)])]), CHECKS)
     assert [(each.cell, each.outcome) for each in findings] == [("a", "pass"), ("twin", "pass")]
+
+
+# The advice beside wrong vectors: what makes an error of their size.
+
+CONTROLS = {
+    "float16-weights": 2.4e-4,
+    "bfloat16-weights": 1.8e-3,
+    "unmasked-pooling": 0.13,
+    "no-attention-mask": 0.04,
+}
+PARITY = "l2.parity/manual/float32"
+
+
+def advise(error: float) -> str:
+    def change(case: str) -> CaseResult | None:
+        if case == PARITY:
+            return broken(case, value=error)
+        if case.startswith("l2.control/float32/"):
+            return held(case, value=CONTROLS[case.rpartition("/")[2]])
+        return None
+
+    judged = judge_service(change, change)
+    (found,) = [each for each in judged.findings if (each.cell, each.check) == ("candidate", PARITY)]
+    return found.advice
+
+
+@pytest.mark.parametrize(
+    ("error", "fault"),
+    [
+        (1.25e-3, "bfloat16-weights"),
+        (2.1e-4, "float16-weights"),
+        (0.1, "unmasked-pooling"),
+        (0.035, "no-attention-mask"),
+    ],
+)
+def test_an_error_of_the_size_of_a_control_has_its_remedy(error: float, fault: str) -> None:
+    assert advise(error) == f"As large as {CAUSES[fault]}."
+
+
+@pytest.mark.parametrize("error", [1e-5, 0.9])
+def test_an_error_of_another_size_has_the_usual_advice(error: float) -> None:
+    assert advise(error).startswith("If l1.hidden and l0 pass, look at tokenization and pooling")
+
+
+def test_a_control_that_stands_in_for_another_explains_nothing() -> None:
+    def change(case: str) -> CaseResult | None:
+        if case == PARITY:
+            return broken(case, value=1.25e-3)
+        if case.startswith("l2.control/float32/"):
+            return held(case, value=1.25e-3, facts={"control": "int8-weights"})
+        return None
+
+    judged = judge_service(change, change)
+    (found,) = [each for each in judged.findings if (each.cell, each.check) == ("candidate", PARITY)]
+    assert not found.advice.startswith("As large as")
+
+
+def test_every_control_has_a_remedy() -> None:
+    assert set(CAUSES) == set(CONTROLS)

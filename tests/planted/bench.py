@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from harness.judge.outcomes import satisfies
+from harness.judge.expectations import satisfies
 from harness.matrix.expected import read_expected
 from harness.matrix.read import shipped_matrices
 from harness.records import CellResult, CellVerdict, Finding, Run
