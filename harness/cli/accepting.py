@@ -15,9 +15,9 @@ from harness.cli.help import Command
 from harness.cli.maintain import show_again
 from harness.cli.options import names_runs, reports_option
 from harness.errors import UsageError
-from harness.judge.acceptance import Proposal, is_accepted, list_unacceptable, matches, propose
 from harness.judge.expectations import describe_expectation, describe_where, satisfies
 from harness.judge.gate_verdict import decide
+from harness.judge.proposals import Proposal, is_accepted, list_unacceptable, matches, propose
 from harness.judge.verdict import judge
 from harness.matrix.append import Entry, append_expectations, find_file, scope_of
 from harness.matrix.expected import borrowed_for, expectations_for

@@ -38,7 +38,7 @@ from harness.report.escape import disarm_commands
 from harness.resolve.listing import Source, open_source
 from harness.resolve.lockfile import locks_folder, platform_tag
 from harness.resolve.pip_settings import read_pip_settings
-from harness.resolve.selecting import Reviewed, review_matrix
+from harness.resolve.version_review import Reviewed, review_matrix
 from harness.sweep.interrupt import run_interruptibly
 
 matrices_option = click.option(

@@ -18,7 +18,7 @@ from harness.matrix.read import read_matrix_file
 from harness.matrix.review import Review
 from harness.resolve.listing import open_source
 from harness.resolve.pip_settings import IndexSettings, settings_from
-from harness.resolve.selecting import review_matrix
+from harness.resolve.version_review import review_matrix
 
 NOW = datetime.datetime(2026, 11, 30, 12, tzinfo=datetime.UTC)
 NUMPY = {

@@ -6,7 +6,7 @@ import pytest
 from support.runs import CASES, CHECKS, make_case, make_plan, make_planned, make_result, seen
 
 from harness.errors import UsageError
-from harness.judge.acceptance import Proposal, list_unacceptable, propose
+from harness.judge.proposals import Proposal, list_unacceptable, propose
 from harness.judge.verdict import judge
 from harness.records import CaseResult, CellResult, CellStatus, Expectation, Judgement, Plan, PlannedCell
 
