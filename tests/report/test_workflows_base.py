@@ -10,9 +10,9 @@ from pathlib import Path
 from support.pipelines import USUAL, parse, scripts
 from support.repositories import git
 
+from harness.gate.completion import find_merge_base
 from harness.report.pipelines import Forge
 from harness.report.workflows import render_workflow
-from harness.resolve.merge_base import find_merge_base
 
 
 def asked_base(forge: Forge, folder: Path, **variables: str) -> str:
