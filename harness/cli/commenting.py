@@ -12,8 +12,9 @@ from harness.cli.options import choice_options
 from harness.cli.waiting import find_waiting
 from harness.errors import MachineError, UsageError
 from harness.files import write_output
-from harness.forge.acknowledged import describe_unread, find_pull_request, read_acknowledgements
+from harness.forge.acknowledged import describe_unread, read_acknowledgements
 from harness.forge.comment import BOT, CommentError, make_marker, post_report
+from harness.forge.pull_request import find_pull_request
 from harness.protection import read_variables
 from harness.records import Acknowledgements
 from harness.resolve.packages import make_choice

@@ -1,203 +1,29 @@
-"""Read the acknowledgements of a pull request: who accepted which red finding of a gate.
+"""Find the acknowledgements of a pull request: lines by which people accept a red finding of a gate.
 
-It needs a token that may read alone. Whether an author may write is asked of the forge for each one: what a
-comment says of its author (``author_association``) is also true of members who may only read, and hides
-members whose membership is private.
+A line ``harness: accept QUESTION SUBJECT because REASON`` counts if its author has write access, and if a
+forge shows it as plain text of its own: in a paragraph that is neither quoted, nor in a list, a table, code,
+a comment of HTML, or behind HTML. Markdown is read by a parser, as the forges do.
 """
 
 from __future__ import annotations
 
 import re
 import time
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
-from typing import Any, Protocol
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import accumulate
 
-from harness.forge.accept_lines import find_accept_lines, find_similar_lines
-from harness.forge.comment import (
-    MARKER,
-    NUMBER,
-    PAGE,
-    Access,
-    CommentError,
-    PassingError,
-    ask,
-    attempt,
-    find_access,
-    read_address,
-    read_variable,
-)
+from markdown_it import MarkdownIt
+from markdown_it.token import Token
+
+from harness.forge.comment import MARKER, CommentError, attempt
+from harness.forge.pull_request import PullRequest
 
 MOST_DISREGARDED = 20
 """Largest number of lines without effect that are kept, the newest; anybody may write some."""
 
 MAX_SHOWN = 300
 """Largest length of a line without effect that is kept, in characters."""
-
-_DEVELOPER = 30
-"""The lowest access level that may push: https://docs.gitlab.com/api/access_requests/#valid-access-levels."""
-_NAME = re.compile(r"[A-Za-z0-9_.-]{1,255}(?:\[bot\])?")
-
-
-@dataclass(frozen=True)
-class Comment:
-    """A text in a pull request, its author, and where it is; ``bot`` is why its author is no person."""
-
-    body: str
-    author: str
-    account: str
-    link: str
-    bot: str = ""
-
-
-class PullRequest(Protocol):
-    """The pull request of a job."""
-
-    def read_comments(self) -> Iterator[Comment]:
-        """Its description, then its comments."""
-
-    def find_objection(self, comment: Comment) -> str:
-        """Why the author of a comment may accept nothing; empty for one with write access."""
-
-
-@dataclass(frozen=True)
-class GitHub:
-    """A pull request on GitHub."""
-
-    access: Access = field(repr=False)
-    repository: str  # its address in the API
-    number: str
-    link: str
-
-    def read_comments(self) -> Iterator[Comment]:
-        """Its description, its comments, and the texts of its reviews that were not dismissed."""
-        change = f"{self.repository}/pulls/{self.number}"
-        yield self._make(ask(self.access, "GET", change), "issue")
-        for each in _read_pages(self.access, f"{self.repository}/issues/{self.number}/comments"):
-            yield self._make(each, "issuecomment")
-        for each in _read_pages(self.access, f"{change}/reviews"):
-            if each["state"] != "DISMISSED":
-                yield self._make(each, "pullrequestreview")
-
-    def _make(self, found: Mapping[str, Any], kind: str) -> Comment:
-        user = found["user"] or {"login": "ghost", "type": "User"}  # an account that was deleted
-        is_app = user["type"] != "User" or found.get("performed_via_github_app")
-        return Comment(
-            body=found["body"] or "",
-            author=_check_name(user["login"]),
-            account=_check_name(user["login"]),
-            link=f"{self.link}#{kind}-{int(found['id'])}",
-            bot="it is written by a bot" if is_app else "",
-        )
-
-    def find_objection(self, comment: Comment) -> str:
-        """Ask for the permission, which counts those of teams and of the organization."""
-        address = f"{self.repository}/collaborators/{comment.account}/permission"
-        found = _ask_or_none(self.access, address)
-        return "" if found and found["permission"] in {"admin", "write"} else _describe_reader(comment)
-
-
-@dataclass(frozen=True)
-class GitLab:
-    """A merge request on GitLab."""
-
-    access: Access = field(repr=False)
-    api: str
-    project: str
-    number: str
-    link: str
-
-    def read_comments(self) -> Iterator[Comment]:
-        """Its description and its notes, without those of GitLab itself."""
-        change = f"{self.api}/projects/{self.project}/merge_requests/{self.number}"
-        found = ask(self.access, "GET", change)
-        yield self._make(found["description"], found["author"], "")
-        for each in _read_pages(self.access, f"{change}/notes"):
-            if not each["system"]:
-                yield self._make(each["body"], each["author"], f"#note_{int(each['id'])}")
-
-    def _make(self, body: str | None, author: Mapping[str, Any], anchor: str) -> Comment:
-        name, account = _check_name(author["username"]), str(int(author["id"]))
-        return Comment(body=body or "", author=name, account=account, link=f"{self.link}{anchor}")
-
-    def find_objection(self, comment: Comment) -> str:
-        """Ask whether the account is one of people, and for its role, inherited ones included."""
-        if ask(self.access, "GET", f"{self.api}/users/{comment.account}")["bot"] is not False:
-            return "it is written by a bot"
-        address = f"{self.api}/projects/{self.project}/members/all/{comment.account}"
-        found = _ask_or_none(self.access, address)
-        active = found is not None and found["state"] == "active" and found["access_level"] >= _DEVELOPER
-        return "" if active else _describe_reader(comment)
-
-
-def _describe_reader(comment: Comment) -> str:
-    return f"{comment.author} has no write access"
-
-
-def _check_name(name: str) -> str:
-    """The name of an account; it becomes a part of addresses.
-
-    Raises:
-        KeyError: no forge has such a name.
-    """
-    if not _NAME.fullmatch(name):
-        raise KeyError(name)
-    return name
-
-
-def _ask_or_none(access: Access, address: str) -> Any:
-    """What is at an address; None where the forge knows nothing of it."""
-    try:
-        return ask(access, "GET", address)
-    except PassingError:
-        raise
-    except CommentError as error:
-        if error.status == 404:
-            return None
-        raise
-
-
-def _read_pages(access: Access, address: str) -> Iterator[Mapping[str, Any]]:
-    number = 1
-    while True:
-        found = ask(access, "GET", f"{address}?per_page={PAGE}&page={number}")
-        yield from found
-        if len(found) < PAGE:
-            return
-        number += 1
-
-
-def find_pull_request(variables: Mapping[str, str]) -> PullRequest:
-    """The pull request of this job.
-
-    Raises:
-        CommentError: it is no job for a pull request, or a variable is missing or odd.
-    """
-    if variables.get("GITLAB_CI"):
-        number = re.compile(f"({NUMBER.pattern})")
-        request = read_variable(variables, "CI_MERGE_REQUEST_IID", number)
-        return GitLab(
-            access=find_access(variables, "GATE_READ_TOKEN"),
-            api=read_address(variables, "CI_API_V4_URL"),
-            project=read_variable(variables, "CI_MERGE_REQUEST_PROJECT_ID", number),
-            number=request,
-            link=f"{read_address(variables, 'CI_MERGE_REQUEST_PROJECT_URL')}/-/merge_requests/{request}",
-        )
-    if variables.get("GITHUB_ACTIONS"):
-        pattern = re.compile(r"refs/pull/([0-9]{1,20})/(?:merge|head)")
-        request = read_variable(variables, "GITHUB_REF", pattern)
-        name = read_variable(variables, "GITHUB_REPOSITORY", re.compile(r"([A-Za-z0-9_.-]+/[A-Za-z0-9_.-]+)"))
-        return GitHub(
-            access=find_access(variables, "GITHUB_TOKEN"),
-            repository=f"{read_address(variables, 'GITHUB_API_URL')}/repos/{name}",
-            number=request,
-            link=f"{read_address(variables, 'GITHUB_SERVER_URL')}/{name}/pull/{request}",
-        )
-    raise CommentError("this is no job of GitHub Actions or GitLab CI")
-
-
-# What counts
-
 
 Lines = dict[str, list[dict[str, str]]]
 """Lists of lines as JSON data: those that count, and those that do not with the reason."""
@@ -246,3 +72,108 @@ def _is_of_a_gate(body: str) -> bool:
 def describe_unread(error: CommentError) -> Lines:
     """The data of a pull request that could not be read: nothing counts, with the reason."""
     return {"counted": [], "disregarded": [{"line": "", "why": error.why}]}
+
+
+# The lines of a text.
+
+FORM = "harness: accept QUESTION PACKAGE because REASON"
+"""What a line has to be; PACKAGE may be a scenario or a check instead."""
+
+_LINE = re.compile(
+    r"harness:\s*accept\s+(?P<question>[a-z]{1,40})\s+(?P<subject>[A-Za-z0-9][A-Za-z0-9_./+-]{0,199})"
+    r"\s+because\s+(?P<reason>\S.*)",
+    re.IGNORECASE,
+)
+_LOOKS_LIKE_ONE = re.compile(
+    r"[\s>*+~_`|#-]{0,40}(?:\d{1,9}[.)]\s{0,4})?[*_~`]{0,4}harness\s{0,4}:\s{0,4}accept\b", re.IGNORECASE
+)
+_PARSER = MarkdownIt("commonmark").enable(["table", "strikethrough"])
+_PLACES = {
+    "fence": "it stands in code",
+    "code_block": "it stands in code",
+    "blockquote_open": "it is quoted",
+    "html_block": "it stands in HTML",
+    "table_open": "it stands in a table",
+    "bullet_list_open": "it stands in a list",
+    "ordered_list_open": "it stands in a list",
+    "heading_open": "it stands in a heading",
+}
+"""Block of Markdown -> why a line in it does not count."""
+_NOWHERE = "it is no text of its own"
+_HIDDEN = "it is hidden"
+"""The place of a row in a comment of HTML, such as one of a template, which nobody sees."""
+MAX_TEXT = 65_536
+"""Characters of the largest comment on GitHub."""
+MAX_LINE = 600
+
+
+@dataclass(frozen=True)
+class AcceptLine:
+    """A line that accepts something, or that looks as if it did, and ``why`` it does not."""
+
+    text: str
+    question: str = ""
+    subject: str = ""
+    reason: str = ""
+    why: str = ""
+
+
+def find_similar_lines(text: str) -> list[str]:
+    """The lines that look like an acknowledgement, wherever they stand; quick for any text."""
+    return [row.strip() for row in _split(text) if _LOOKS_LIKE_ONE.match(row)]
+
+
+def find_accept_lines(text: str) -> Iterator[AcceptLine]:
+    """Find the lines that are acknowledgements, and those that look like one; in their order."""
+    similar = find_similar_lines(text)
+    if not similar or len(text) > MAX_TEXT:
+        yield from (AcceptLine(row, why="the comment is too long") for row in similar)
+        return
+    rows = _split(text)
+    places = _find_places(_PARSER.parse("\n".join(rows)), len(rows))
+    for row, why in zip(rows, places, strict=True):
+        if _LOOKS_LIKE_ONE.match(row) and why != _HIDDEN:
+            yield _read_line(row.strip(), why)
+
+
+def _split(text: str) -> list[str]:
+    """The rows of a text as Markdown counts them."""
+    return text.replace("\r\n", "\n").replace("\r", "\n").replace("\0", "\ufffd").split("\n")
+
+
+def _read_line(row: str, why: str) -> AcceptLine:
+    if len(row) > MAX_LINE:
+        return AcceptLine(row, why=why or f"it has more than {MAX_LINE} characters")
+    found = _LINE.fullmatch(row)
+    if why or found is None:
+        return AcceptLine(row, why=why or f"it is not of the form {FORM}")
+    return AcceptLine(row, found["question"].lower(), found["subject"], found["reason"])
+
+
+def _find_places(tokens: Sequence[Token], rows: int) -> list[str]:
+    """Why each row of a text does not count; empty for a row of a paragraph at the top."""
+    places = [_NOWHERE] * rows
+    behind_html = False
+    for token, level in zip(tokens, accumulate(each.nesting for each in tokens), strict=True):
+        if token.map is None:
+            continue
+        start, end = token.map[0], min(token.map[1], rows)
+        if token.type in _PLACES and level == max(token.nesting, 0):
+            hidden = token.type == "html_block" and token.content.lstrip().startswith("<!--")
+            places[start:end] = [_HIDDEN if hidden else _PLACES[token.type]] * (end - start)
+            behind_html |= token.type == "html_block" and not hidden
+        elif token.type == "inline" and level == 1 and places[start] == _NOWHERE:
+            why = "it stands behind HTML" if behind_html else _find_fault(token.children or [], end - start)
+            places[start:end] = [why] * (end - start)
+    return places
+
+
+def _find_fault(children: Sequence[Token], rows: int) -> str:
+    """Why the rows of a paragraph are not plain text each; HTML and code may go over several of them."""
+    if any(each.type == "html_inline" for each in children):
+        return "it stands beside HTML"
+    level = list(accumulate(each.nesting for each in children))
+    breaks = [at for at, each in enumerate(children) if each.type in {"softbreak", "hardbreak"}]
+    if any(level[at] for at in breaks):
+        return "it is formatted"
+    return "" if len(breaks) + 1 == rows else "it stands in code"

@@ -1,4 +1,4 @@
-"""Who may accept a red finding in a pull request, asked of a server that plays both forges."""
+"""Who may accept a red finding in a pull request, asked of a server that plays both forges, and how."""
 
 from __future__ import annotations
 
@@ -7,12 +7,23 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
+from markdown_it import MarkdownIt
 from support.fake_change import LINE, FakeChange, change_fixture  # noqa: F401 - fixtures
 from support.fake_forge import MARKER, TOKEN, Trouble
 
 from harness.cli.main import cli
-from harness.forge.acknowledged import MOST_DISREGARDED, Lines, find_pull_request, read_acknowledgements
+from harness.forge.acknowledged import (
+    MAX_LINE,
+    MAX_TEXT,
+    MOST_DISREGARDED,
+    AcceptLine,
+    Lines,
+    find_accept_lines,
+    find_similar_lines,
+    read_acknowledgements,
+)
 from harness.forge.comment import CommentError
+from harness.forge.pull_request import find_pull_request
 
 KINDS = ("github", "gitlab")
 both = pytest.mark.parametrize("kind", KINDS)
@@ -216,3 +227,149 @@ def test_a_pull_request_that_cannot_be_read_accepts_nothing(
     assert found["disregarded"] == [{"line": "", "why": why, "author": "", "link": ""}]
     assert f"nothing counts, the pull request was not read: {why}" in said
     assert TOKEN not in said
+
+
+# Lines that a forge shows as plain text of their own
+
+OWN = "harness: accept cost numpy because we saw it"
+FORM = "it is not of the form harness: accept QUESTION PACKAGE because REASON"
+CODE, QUOTED, LISTED, HTML = "it stands in code", "it is quoted", "it stands in a list", "it stands in HTML"
+BEHIND, BESIDE = "it stands behind HTML", "it stands beside HTML"
+FOUND = AcceptLine(OWN, "cost", "numpy", "we saw it")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        OWN,
+        f"I looked at it.\n{OWN}\nSo merge it.",
+        f"   {OWN}  ",
+        f"> a quotation\n\n{OWN}",
+        f"```\ncode\n```\n{OWN}",
+        f"<!-- a template\n{OWN}\n-->\n\n{OWN}",  # what nobody sees is not told either
+        f"<!-- {OWN} -->\n\n{OWN}",
+        f"- a list\n\n{OWN}",
+        f"---\r\n{OWN}\r\n",
+        f"`code` and ~~more~~\n{OWN}",
+    ],
+)
+def test_a_line_of_its_own_counts(text: str) -> None:
+    assert list(find_accept_lines(text)) == [FOUND]
+
+
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        (f"> {OWN}", QUOTED),
+        (f"> a quotation\n{OWN}", QUOTED),  # goes on, as Markdown has it
+        (f">> {OWN}", QUOTED),
+        (f"- > {OWN}", LISTED),
+        (f"```\n{OWN}\n```", CODE),
+        (f"```\n{OWN}", CODE),  # to the end of the text
+        (f"~~~ text\n{OWN}\n~~~", CODE),
+        (f"````\n```\n{OWN}\n```\n````", CODE),
+        (f"    {OWN}", CODE),
+        (f"\t{OWN}", CODE),
+        (f"`a\n{OWN}\nb`", CODE),
+        (f"- {OWN}", LISTED),
+        (f"- a list\n{OWN}", LISTED),
+        (f"1. a list\n\n   {OWN}", LISTED),
+        (f"# {OWN}", "it stands in a heading"),
+        (f"{OWN}\n===", "it stands in a heading"),
+        (f"a | b\n--|--\n{OWN}", "it stands in a table"),
+        (f"~~no\n{OWN}\nno~~", "it is formatted"),
+        (f"**yes\n{OWN}\nyes**", "it is formatted"),
+        (f"[a\n{OWN}\nb](https://a.example)", "it is formatted"),
+        (f"<pre>\n{OWN}\n</pre>", HTML),
+        (f"<details>\n{OWN}\n</details>", HTML),
+        (f"<details><summary>release notes</summary>\n\n{OWN}\n\n</details>", BEHIND),
+        (f"<blockquote>\n\nx\n\n</blockquote>\n\n{OWN}", BEHIND),
+        (f"one <del>two\n{OWN}", BESIDE),
+        (f"{OWN} <b>", BESIDE),
+        ("harness: accept <question> <package|scenario> because <reason>", BESIDE),
+        (f"`{OWN}`", FORM),
+        (f"**{OWN}**", FORM),
+        (f"| {OWN} |", FORM),
+        ("harness: accept numpy because we saw it", FORM),
+        ("harness: accept cost numpy", FORM),
+        ("harness: accept cost numpy because", FORM),
+        ("harness: accept cost numpy because\nwe saw it", FORM),
+        ("harness: accept cost $(id) because x", FORM),
+        ("harness: accept cost ../../x because x", FORM),
+        ("harness: accept cost numpy --accepted because x", FORM),
+        (f"{OWN} {'x' * MAX_LINE}", f"it has more than {MAX_LINE} characters"),
+        (f"{OWN}\n\n{'x' * MAX_TEXT}", "the comment is too long"),
+    ],
+)
+def test_a_line_that_only_looks_like_one_is_told(text: str, why: str) -> None:
+    (found,) = find_accept_lines(text)
+    assert (found.why, found.question, found.subject, found.reason) == (why, "", "", "")
+    assert "accept" in found.text
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "\0",
+        "the harness: accept cost numpy because",
+        f"\\{OWN}",
+        f"&gt; {OWN}",
+        f"\u200b{OWN}",
+        f"<!-- {OWN} -->",
+        f"<!--\n{OWN}",  # hidden to the end
+        f"/{OWN}",
+    ],
+)
+def test_other_text_is_none(text: str) -> None:
+    assert list(find_accept_lines(text)) == []
+
+
+@pytest.mark.parametrize(
+    ("line", "found"),
+    [
+        ("HARNESS: Accept Cost NumPy Because It is so", ("cost", "NumPy", "It is so")),
+        (
+            "harness:accept  vectors\tl0.zero/manual  because a | b `c` [d](e) @f ::set-output::g",
+            ("vectors", "l0.zero/manual", "a | b `c` [d](e) @f ::set-output::g"),
+        ),
+        ("harness: accept a b because because because", ("a", "b", "because because")),
+        ("harness: accept because because because x", ("because", "because", "x")),
+    ],
+)
+def test_the_parts_of_a_line(line: str, found: tuple[str, str, str]) -> None:
+    assert list(find_accept_lines(line)) == [AcceptLine(line, *found)]
+
+
+def test_every_line_of_a_comment_is_read() -> None:
+    text = f"{OWN}\n> {OWN}\n\n{OWN}\n\n```\n{OWN}\n```"
+    assert [each.why for each in find_accept_lines(text)] == ["", QUOTED, "", CODE]
+    assert find_similar_lines(text) == [OWN, f"> {OWN}", OWN, OWN]
+
+
+def test_what_counts_is_what_a_forge_shows_as_a_line_of_text() -> None:
+    """Asked of the HTML that Markdown becomes, for lines in every pair of surroundings."""
+    around = (
+        "",
+        "> a",
+        "- a",
+        "a",
+        "```",
+        "    a",
+        "`a",
+        "<div>",
+        "| a | b |\n|-|-|",
+        "# a",
+        "~~a",
+        "\n",
+        "[a]: b",
+    )
+    for before in around:
+        for more in around:
+            text = f"{before}\n{more}\n{OWN}"
+            html = MarkdownIt("commonmark").enable(["table", "strikethrough"]).render(text)
+            shown = any(
+                OWN in part.partition("</p>")[0].split("\n") for part in html.split("\n<p>")[1:]
+            ) or OWN in html.removeprefix("<p>").partition("</p>")[0].split("\n") * html.startswith("<p>")
+            counted = [each for each in find_accept_lines(text) if not each.why]
+            assert not counted or shown, text
