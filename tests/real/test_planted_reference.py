@@ -27,6 +27,10 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.real
 
 SWEPT = ("noeps", "axis", "float64", "misses", "crashes", "eats", "leaves")
+CHECKS = tuple(
+    word for glob in ("env.*", "api.*", "l0.parity*", "l1.*", "l2.*") for word in ("--checks", glob)
+)
+"""What looks at the reference; the first cell of the other files passes everything else."""
 MEMORY_LIMIT = "3GiB"
 
 
@@ -36,7 +40,7 @@ def sweep(bench: Bench) -> Sweep:
     axes = f"[axes]\nsentence-transformers = [{versions}]\n"
     baseline = f'[baseline]\nsentence-transformers = "{RELEASE}"\n'
     limits = f'[limits]\nmemory = "{MEMORY_LIMIT}"\n'
-    return bench.sweep(bench.write_matrix("releases", axes + baseline + limits))
+    return bench.sweep(bench.write_matrix("releases", axes + baseline + limits), *CHECKS)
 
 
 def test_the_release_beside_them_holds(sweep: Sweep) -> None:
@@ -163,7 +167,8 @@ class Front:
         """Exit code, and what it said."""
         places = ("--store", self.bench.store, "--reports", self.bench.reports, "--plain")
         alone = ("--no-latency", "--no-culprit")
-        done = self.bench.harness.run("gate", *arguments, "--matrix", self.matrix, *places, *alone)
+        checks = () if "--checks" in arguments else CHECKS
+        done = self.bench.harness.run("gate", *arguments, "--matrix", self.matrix, *places, *alone, *checks)
         return done.returncode, done.stdout + done.stderr
 
     def decide(self, *arguments: str) -> tuple[int, Gate, str]:
