@@ -115,12 +115,16 @@ def name_quantity(quantity: Quantity) -> str:
     return f"{verb} {counted} in {dtype}" if things == "row" or dtype != "float32" else f"{verb} {counted}"
 
 
+FACTOR = 1.5
+"""The ratio from which a change is told as a factor, and below which in percent."""
+
+
 def describe_rise(decision: QuantityDecision) -> str:
     """A quantity with its change: ``embedding one text takes 6.0 % longer``."""
     timed = decision.quantity.unit == "s"
     ratio = decision.change.ratio if decision.change else 1.0
     name, percents = name_quantity(decision.quantity), f"{100 * (ratio - 1):.1f} %"
-    if ratio < 2:
+    if ratio < FACTOR:
         return f"{name} takes {percents} longer" if timed else f"{name} needs {percents} more memory"
     return (
         f"{name} takes {ratio:.1f} times as long" if timed else f"{name} needs {ratio:.1f} times the memory"

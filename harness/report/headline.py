@@ -276,7 +276,9 @@ def _describe_stored(run: Run) -> str:
     answers = [{each.question: each.answer for each in cell.answers} for cell in run.judgement.cells]
     compared = [each for each in answers if each.get("before") in {"yes", "no"}]
     valid = sum(each["before"] == "yes" and each.get("ranking") == "yes" for each in compared)
-    return f"vectors stored by the baseline stay valid in {valid} of {len(compared)}" if compared else ""
+    others = sum(cell.usable is True and cell.cell != run.plan.baseline for cell in run.judgement.cells)
+    where = "all of them" if valid == others else f"{valid} of {len(compared)}"
+    return f"vectors stored by the baseline stay valid in {where}" if compared else ""
 
 
 def _name_uninstalled(run: Run, cells: Sequence[CellVerdict]) -> str:

@@ -219,7 +219,7 @@ def _limits(run: Run) -> Iterator[str]:
         [code_span(each.margin), " ".join(code_span(check) for check in each.checks), str(each.cells)]
         for each in list_limits(run.judgement.findings)
     ]
-    yield from _table("Limits: inputs far from the embeddings", ["limit", "checks", "cells"], rows)
+    yield from _table("Limits, only for inputs far from the embeddings", ["limit", "checks", "cells"], rows)
 
 
 def _notes(run: Run) -> Iterator[str]:

@@ -33,6 +33,12 @@ def describe_service(service: Service | None) -> str:
     return ", ".join(filter(None, (*_describe_code(service), *service.dtypes, batch, corpus, model)))
 
 
+def describe_baseline(run: Run) -> str:
+    """The versions of the baseline of a sweep: ``openvino 2026.4.1, numpy 1.26.2``; empty without one."""
+    axes = next((each.cell.axes for each in run.plan.cells if each.cell.id == run.plan.baseline), {})
+    return ", ".join(f"{axis} {version}" for axis, version in axes.items())
+
+
 def _describe_code(service: Service) -> tuple[str, ...]:
     """The code under test: a service, two for queries and documents, or embedder and normalizer."""
     if service.is_whole:

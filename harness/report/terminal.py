@@ -299,7 +299,7 @@ class _Writer:
     def _limits(self) -> Iterator[RenderableType]:
         limits = list_limits(self._run.judgement.findings)
         if limits:
-            yield from self._heading("Limits: inputs far from the embeddings")
+            yield from self._heading("Limits, only for inputs far from the embeddings")
         for each in limits:
             checks = f"[{shorten(', '.join(each.checks), 120)}: in {each.cells} of the cells]"
             yield self._alphabet.indent(f"{self._alphabet.sign('note')} {shorten(each.margin)} {checks}")

@@ -169,7 +169,7 @@ GITLAB = ("check-jsonschema", "--builtin-schema", "vendor.gitlab-ci", "--data-tr
 
 
 def find_invalid(folder: Path, texts: dict[str, str]) -> set[str]:
-    """The names of those texts that are no pipelines of GitLab by its schema, which takes a second to load."""
+    """The names of texts that are no pipelines of GitLab, by its schema: that takes a second to load."""
     for name, text in texts.items():
         (folder / f"{name}.yml").write_text(text, encoding="utf-8")
     done = run(*GITLAB, "--output-format", "json", *(folder / f"{name}.yml" for name in texts))

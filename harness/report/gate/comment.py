@@ -43,6 +43,7 @@ from harness.report.gate.view import (
     fresh_findings,
     gate_command,
     group_findings,
+    name_candidate,
     name_note,
     name_red,
 )
@@ -81,7 +82,7 @@ def notes_section(gate: Gate, room: Room) -> Iterator[Section]:
             for each in limits
         ]
         yield Section(
-            f"Limits, far from the embeddings: {len(limits)}",
+            f"Limits, only for inputs far from the embeddings: {len(limits)}",
             draw_table(("limit", "checks"), rows, room.rest),
             folded=True,
         )
@@ -90,7 +91,7 @@ def notes_section(gate: Gate, room: Room) -> Iterator[Section]:
             [code_span(name_note(each), 120), code_span(each.baseline, 200), code_span(each.candidate, 200)]
             for each in notes
         ]
-        title = f"Recorded behaviour that changes: {len(notes)}"
+        title = f"Notes, which decide nothing: {len(notes)}"
         yield Section(title, draw_table(("check", "baseline", "candidate"), rows, room.rest), folded=True)
 
 
@@ -324,7 +325,7 @@ def _list_choice(gate: Gate) -> list[str]:
 
 def _origin(gate: Gate) -> str:
     question = gate.question
-    parts = [f"From {span(question.baseline)} to {span(question.candidate)}"]
+    parts = [f"From {span(question.baseline)} to {span(name_candidate(gate))}"]
     if question.diff.changes:
         parts.append(f" ({count_changes(gate)})")
     return f"{''.join(parts)}. {describe_judged(gate)}"

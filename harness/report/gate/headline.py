@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
-from harness.judge.gate_verdict import describe_rise, name_quantity
+from harness.judge.gate_verdict import FACTOR, describe_rise, name_quantity
 from harness.records import BASELINE, CANDIDATE
 from harness.report.escape import shorten, without_texts
 from harness.report.gate.acceptance import accepted_questions, list_accepted, list_remaining
@@ -128,9 +128,6 @@ def find_headline(gate: Gate) -> GateHeadline:
     )
 
 
-NO_CULPRIT = "--no-culprit"
-
-
 def show_verdict(gate: Gate) -> str:
     """The verdict with its exit code; a pass may be one because people accepted what is red."""
     verdict = gate.decision.verdict
@@ -203,7 +200,9 @@ def _is_new(answer: Answer, before: Answered | None) -> bool:
 
 def _describe_risen(decision: QuantityDecision) -> str:
     """A quantity above its threshold: ``embedding one text takes 6.0 % longer (limit +5 %)``."""
-    return f"{shorten(describe_rise(decision), 120)} (limit {show_limit(decision)})"
+    large = decision.change is not None and decision.change.ratio >= FACTOR
+    limit = f"{decision.quantity.threshold:g}" if large else show_limit(decision)
+    return f"{shorten(describe_rise(decision), 120)} (limit {limit})"
 
 
 def _describe_cause(culprit: Culprit) -> str:
@@ -247,8 +246,8 @@ def _list_without_cause(gate: Gate) -> Iterator[Step]:
     direct = [each for each in gate.question.diff.changes if each.asked]
     if len(direct) == 1:
         yield Step(_describe_kept(direct[0], direct[0].before))
-    if NO_CULPRIT in gate.question.arguments:
-        yield Step("search for the cause", gate_command(gate, without=(NO_CULPRIT,)))
+    if gate.culprit is None:
+        yield Step("search for the cause", gate_command(gate))
 
 
 def _list_repeats(gate: Gate) -> Iterator[Step]:

@@ -43,6 +43,7 @@ from harness.report.gate.view import (
     gate_command,
     group_findings,
     group_known,
+    name_candidate,
     name_note,
     name_red,
     rerun_command,
@@ -127,7 +128,7 @@ def render_gate_text(gate: Gate, *, width: int = 80, color: bool = False, unicod
 def _parts(gate: Gate, alphabet: Alphabet) -> Iterator[RenderableType]:
     """Draw every part in order; the last one says what to decide from."""
     decision, question = gate.decision, gate.question
-    yield alphabet.text(f"from {shorten(question.baseline)} to {shorten(question.candidate)}", "dim")
+    yield alphabet.text(f"from {shorten(question.baseline)} to {shorten(name_candidate(gate))}", "dim")
     yield from _lock_diff(gate, alphabet)
     yield from _further_changes(gate, alphabet)
     yield from _acceptance(gate, alphabet)
@@ -135,11 +136,11 @@ def _parts(gate: Gate, alphabet: Alphabet) -> Iterator[RenderableType]:
     yield from _findings(alphabet, "No longer red", decision.gone)
     yield from _findings(alphabet, "No longer checked", decision.unchecked)
     if decision.limits:
-        yield from heading(alphabet, "Limits: inputs far from the embeddings")
+        yield from heading(alphabet, "Limits, only for inputs far from the embeddings")
     for limit in list_limits(decision.limits):
         yield alphabet.indent(f"{shorten(limit.margin)} [{shorten(', '.join(limit.checks), 120)}]")
     if decision.notes:
-        yield from heading(alphabet, f"Recorded behaviour that changes: {len(decision.notes)}")
+        yield from heading(alphabet, f"Notes, which decide nothing: {len(decision.notes)}")
     for each in decision.notes[:MOST_LINES]:
         yield alphabet.indent(
             f"{shorten(name_note(each))}: {shorten(each.baseline, 200)} -> {shorten(each.candidate, 200)}"

@@ -52,8 +52,7 @@ def gate_command(gate: Gate, *more: str, without: Sequence[str] = ()) -> str:
 
     Options in ``more`` replace the given ones; options in ``without`` are removed.
     """
-    valued = _without(gate.question.arguments, (*more, *without))
-    given = [word for word in valued if word not in without]
+    given = _without(gate.question.arguments, (*more, *without))
     there = {word for word in given if word.startswith("--")} - _VALUED
     added = [word for word in more if word not in there]
     return f"{gate.question.command} {shlex.join((*given, *added))}"
@@ -99,6 +98,13 @@ def describe_origin(change: LockChange) -> str:
     if change.kind != "changed":
         return f"{origin}, {change.kind}"
     return f"{origin}, another file" if change.before == change.after else origin
+
+
+def name_candidate(gate: Gate) -> str:
+    """The candidate behind the name of the baseline, which is not repeated."""
+    question = gate.question
+    more = question.candidate.removeprefix(f"{question.baseline} with ")
+    return question.candidate if more == question.candidate else f"the same with {more}"
 
 
 def describe_unchanged(gate: Gate) -> str:

@@ -47,7 +47,7 @@ from harness.report.page.latency import view_latency, view_parity, view_plot, vi
 from harness.report.parity import find_margins
 from harness.report.plots.trends import plot_trend
 from harness.report.precision import read_code, recommend
-from harness.report.questions import describe_service, list_limits, list_questions
+from harness.report.questions import describe_baseline, describe_service, list_limits, list_questions
 from harness.report.view import (
     LAYER_TITLES,
     LEGEND,
@@ -283,6 +283,7 @@ def _top(run: Run) -> dict[str, Any]:
         "tiles": view_tiles(run),
         "map_legend": MAP_LEGEND,
         "service": describe_service(run.plan.service),
+        "baseline": describe_baseline(run),
         "questions": [(ANSWER_KINDS[row.answer], row) for row in list_questions(run)],
         "red_kinds": count_kinds(run),
         "counts": count_verdicts(run),

@@ -48,7 +48,7 @@ def test_the_comment_says_first_what_matters_first() -> None:
     )
     assert lines[6] == (
         "REGRESSED (exit code 1): 1 case is newly red in the candidate, in L0: `l0.zero/manual: 9 ULP`. "
-        "From `base` to `base with numpy==2.4.6` (1 direct, 1 transitive). "
+        "From `base` to `the same with numpy==2.4.6` (1 direct, 1 transitive). "
         "Judged: correctness, latency and memory."
     )
     assert lines[-1] == marker("compat")
