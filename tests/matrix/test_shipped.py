@@ -13,7 +13,7 @@ import pytest
 from harness.cell.interface import load_checks
 from harness.judge.verdict import judge
 from harness.matrix.cells import cells_of
-from harness.matrix.expand import cell_id, expand
+from harness.matrix.expand import array_path, cell_id, expand, read_array
 from harness.matrix.expected import expectations_for, tolerances_of
 from harness.matrix.read import matrix_files, read_matrix, shipped_matrices
 from harness.matrix.toml_file import read_toml
@@ -27,7 +27,7 @@ LINUX = "linux-x86_64"
 
 def test_which_matrices_there_are() -> None:
     sizes = {path.stem: len(cells_of(read_matrix(path))) for path in MATRICES}
-    assert sizes.items() >= {"compat": 21, "openvino": 36, "smoke": 2}.items()
+    assert sizes.items() >= {"compat": 21, "openvino": 36, "smoke": 2, "weekly": 38}.items()
 
 
 @pytest.mark.parametrize("path", MATRICES, ids=lambda path: path.stem)
@@ -35,13 +35,15 @@ def test_a_matrix_and_what_lies_beside_it(path: Path) -> None:
     matrix = read_matrix(path)
     assert check_locks(matrix) == ()
     assert sum(cell.baseline for cell in cells_of(matrix)) == 1
-    assert [cell_id(row) for row in expand(read_toml(path))] == [cell.id for cell in cells_of(matrix)]
+    document = read_toml(path)
+    array = read_array(array_path(path), document) if "cover" in document else ()
+    assert [cell_id(row) for row in expand(document, array=array)] == [cell.id for cell in cells_of(matrix)]
     assert all(re.fullmatch(r"[a-z0-9_.-]+", cell.id) for cell in cells_of(matrix))
     expectations_for(matrix)
     assert tolerances_of(matrix)
 
 
-@pytest.mark.parametrize("name", ["compat", "openvino", "smoke"])
+@pytest.mark.parametrize("name", ["compat", "openvino", "smoke", "weekly"])
 def test_locks_are_for_linux_and_say_the_fate_of_each_cell(name: str) -> None:
     matrix = read_matrix(shipped_matrices() / f"{name}.toml")
     for cell in cells_of(matrix):
@@ -91,6 +93,6 @@ def test_published_sweeps_are_judged_as_before_with_the_expectations_of_today(na
 
 def test_no_lock_names_a_host_or_a_folder() -> None:
     named = re.compile(r"://|\.org|\.com|(?:^|\s)/\w")
-    locks = [*shipped_matrices().glob("locks/*/*/*.txt")]
-    assert locks
+    locks = [*shipped_matrices().glob("locks/*/*/*.txt"), *shipped_matrices().glob("locks/*/cover.json")]
+    assert {lock.suffix for lock in locks} == {".txt", ".json"}
     assert [lock for lock in locks if named.search(lock.read_text(encoding="utf-8"))] == []
