@@ -105,7 +105,7 @@ class Bench:
         self.said.append(progress.note)
 
     async def gather(self) -> Crew:
-        crew = Crew(self.client, self.address, self.notify, own=OWN, period=0.01)
+        crew = Crew(self.client, self.address, self.notify, own=OWN, period=0.0)
         await crew.gather()
         return crew
 

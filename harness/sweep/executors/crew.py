@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import math
 import secrets
-import time
 from collections.abc import AsyncIterator, Sequence
+from concurrent.futures import CancelledError
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -62,7 +63,7 @@ class Address:
     wait: float = WAIT_SECONDS
 
 
-@dataclass
+@dataclass(eq=False)
 class Seat:
     """A worker that can run cells of this sweep; ``busy`` of its ``room`` tasks at once are taken."""
 
@@ -73,7 +74,7 @@ class Seat:
     gone: asyncio.Event = field(default_factory=asyncio.Event)
 
 
-@dataclass
+@dataclass(eq=False)
 class Work:
     """A task, the addresses at which it was tried, and what came of the last of them."""
 
@@ -85,6 +86,10 @@ class Work:
     def data(self) -> bytes:
         """The task as it travels."""
         return msgspec.msgpack.encode(self.task)
+
+
+class _Running(dict[asyncio.Task[Outcome], tuple[Work, Seat]]):
+    """The attempts that have not ended, with the task and the worker of each."""
 
 
 @dataclass
@@ -101,6 +106,7 @@ class Crew:
     seats: dict[str, Seat] = field(default_factory=dict)
     bad: dict[str, str] = field(default_factory=dict)
     """Address -> why this worker gets no task."""
+    looked: float = -math.inf
     topic: str = field(default_factory=lambda: f"harness-{secrets.token_hex(8)}")
     """The topic of progress in dask, and the beginning of the keys of tasks."""
 
@@ -116,20 +122,24 @@ class Crew:
             UsageError: they are of several classes.
             MachineError: the scheduler has gone.
         """
-        deadline = time.monotonic() + self.address.wait
+        deadline = _now() + self.address.wait
+        await self.refresh()
         while not self.seats:
-            await self.refresh()
-            if not self.seats and time.monotonic() > deadline:
+            if _now() > deadline:
                 raise NoWorkerError(self.describe_nobody())
-            await asyncio.sleep(0 if self.seats else self.period)
+            await asyncio.sleep(self.period)
+            await self.refresh()
 
     async def refresh(self) -> None:
-        """Learn which workers have come and gone.
+        """Learn which workers have come and gone, once a period.
 
         Raises:
             MachineError: the scheduler has gone.
             UsageError: the first workers are of several classes.
         """
+        if _now() - self.looked < self.period:
+            return
+        self.looked = _now()
         try:
             there = (await self.client.scheduler.identity(n_workers=-1))["workers"]
             new = [address for address in there if address not in self.seats and address not in self.bad]
@@ -220,30 +230,19 @@ class Crew:
         Raises:
             MachineError: the scheduler has gone.
         """
-        waiting, running = list(works), dict[asyncio.Task[Outcome], tuple[Work, Seat]]()
-        last = time.monotonic()
+        waiting, running = list(works), _Running()
+        last = _now()
         try:
             while waiting or running:
                 await self.refresh()
-                for work in tuple(waiting):
-                    if seat := self._choose(work, alone=alone):
-                        waiting.remove(work)
-                        seat.busy += 1
-                        running[asyncio.create_task(self._attempt(work, seat, parcel))] = (work, seat)
-                if not running:
-                    if time.monotonic() - last > self.address.wait:
-                        break
-                    await asyncio.sleep(self.period)
-                    continue
-                done, _ = await asyncio.wait(
-                    running, timeout=self.period, return_when=asyncio.FIRST_COMPLETED
-                )
-                last = time.monotonic()
-                for attempt in done:
-                    work, seat = running.pop(attempt)
-                    seat.busy -= 1
-                    if self._is_final(work, seat, attempt.result()):
-                        yield work, work.last
+                self._assign(waiting, running, parcel, alone=alone)
+                if running:
+                    last = _now()
+                elif _now() - last > self.address.wait:
+                    break
+                for work, seat, outcome in await self._collect(running):
+                    if self._is_final(work, seat, outcome):
+                        yield work, outcome
                     else:
                         waiting.insert(0, work)
         finally:
@@ -252,6 +251,29 @@ class Crew:
             await asyncio.gather(*running, return_exceptions=True)
         for work in waiting:
             yield work, Outcome(fault=self.describe_nobody())
+
+    def _assign(self, waiting: list[Work], running: _Running, parcel: Future[bytes], *, alone: bool) -> None:
+        """Give a task to every worker with room."""
+        for work in tuple(waiting):
+            if all(seat.busy == seat.room for seat in self.seats.values()):
+                return
+            if seat := self._choose(work, alone=alone):
+                waiting.remove(work)
+                seat.busy += 1
+                running[asyncio.create_task(self._attempt(work, seat, parcel))] = (work, seat)
+
+    async def _collect(self, running: _Running) -> list[tuple[Work, Seat, Outcome]]:
+        """Wait for some tasks to be done, at most for a period."""
+        if not running:
+            await asyncio.sleep(self.period)
+            return []
+        done, _ = await asyncio.wait(running, timeout=self.period, return_when=asyncio.FIRST_COMPLETED)
+        collected = []
+        for attempt in done:
+            work, seat = running.pop(attempt)
+            seat.busy -= 1
+            collected.append((work, seat, attempt.result()))
+        return collected
 
     def _choose(self, work: Work, *, alone: bool) -> Seat | None:
         """The emptiest worker with room, one that has not tried the task if there is any."""
@@ -319,8 +341,6 @@ class Crew:
 
 async def _get_outcome(future: Future[bytes], task: Task) -> Outcome:
     """The outcome of a task; what dask raises, and an outcome of something else, is a fault."""
-    from distributed import CancelledError  # noqa: PLC0415 # an extra
-
     try:
         outcome = msgspec.msgpack.decode(await future, type=Outcome)
     except CancelledError as error:
@@ -329,6 +349,11 @@ async def _get_outcome(future: Future[bytes], task: Task) -> Outcome:
         return Outcome(fault=redact(f"{type(error).__name__}: {error}"))
     fault = check_outcome(outcome, task)
     return Outcome(fault=fault) if fault else outcome
+
+
+def _now() -> float:
+    """Seconds on the clock of the event loop."""
+    return asyncio.get_running_loop().time()
 
 
 def _describe_doubt(outcome: Outcome) -> str:
