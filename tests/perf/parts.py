@@ -23,6 +23,7 @@ from perf.figures import Figure, compare
 from perf.newcomer import measure_newcomer
 from perf.normalizing import measure_normalizers
 from perf.pages import measure_pages
+from perf.scale import measure_scale
 
 
 @dataclass(frozen=True)
@@ -191,6 +192,7 @@ PARTS = {
     "cores": Part(_cores, usual=False),
     "plain": Part(_plain, usual=False),
     "covering": Part(measure_covering, usual=False, needs_run=False),
+    "scale": Part(measure_scale, usual=False, needs_run=False),
     "sweep": Part(_sweeps, usual=False),
     "newcomer": Part(measure_newcomer, usual=False, needs_run=False),
 }

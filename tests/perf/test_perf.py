@@ -14,7 +14,7 @@ from support.runs import make_result
 
 from harness.errors import MachineError
 from perf import __main__ as command
-from perf import newcomer
+from perf import newcomer, scale
 from perf.figures import Figure, compare, render_figures
 from perf.parts import PARTS, measure_part
 
@@ -59,6 +59,9 @@ SPENT = {
 
 def test_every_part_in_its_order(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(newcomer, "measure_disk", lambda _: 2.5)
+    monkeypatch.setattr(scale, "read_measured", lambda: [10.0])
+    monkeypatch.setattr(scale, "CELLS", (101,))
+    monkeypatch.setattr(scale, "WORKERS", (10,))
     bench = make_bench(tmp_path, cost=lambda argv: SPENT.get(name_of(argv), 1.0))
     found = {name: asyncio.run(measure_part(name, bench, 2)) for name in PARTS}
     busy = found["cores"][0]
@@ -89,6 +92,10 @@ def test_every_part_in_its_order(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
             Figure("cells of a covering array of 9,000 rows", "", (39.0, 39.0), "at most 45"),
             Figure("making it", "s", (1.5, 1.5), "at most 5"),
             Figure("the locks of 45 cells, cold", "s", (50.0,), "at most 60"),
+        ),
+        "scale": (
+            Figure("101 cells, 10 workers", "s", (110.0, 110.0), "at least 101"),
+            Figure("101 cells, 10 workers: to the bound", "x", (110 / 101,) * 2),
         ),
         "sweep": (
             Figure("the whole sweep", "s", (500.0,), "at most 720"),

@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 from support.cluster import Address, make_cells, make_plan
 
-from harness.records import CellResult, Progress
+from harness.records import CellResult, PlannedCell, Progress
 from harness.sweep.executors.crew import Crew, Work
 from harness.sweep.executors.parcel import Facts, Outcome, Task, slim
 from harness.sweep.limits import Limits
@@ -93,6 +93,13 @@ def make_worker(name: str, **changes: Any) -> Facts:
     return msgspec.structs.replace(OWN, host=name, kernel=name, **changes)
 
 
+def make_work(cell: PlannedCell) -> Work:
+    """The task of one cell."""
+    name = cell.cell.id
+    plan = slim(make_plan(cell), [cell])
+    return Work(Task(name=name, plan=plan, keys={name: "key"}, limits=Limits(), fresh=False))
+
+
 @dataclass
 class Bench:
     """A crew of fake workers with tasks of one cell each."""
@@ -119,18 +126,7 @@ class Bench:
             return dict(sorted(found))
 
         cells = make_cells(*(f"cell-{number}" for number in range(tasks)))
-        works = [
-            Work(
-                Task(
-                    name=cell.cell.id,
-                    plan=slim(make_plan(cell), [cell]),
-                    keys={cell.cell.id: "key"},
-                    limits=Limits(),
-                    fresh=False,
-                )
-            )
-            for cell in cells
-        ]
+        works = [make_work(cell) for cell in cells]
         parcel: Any = b""
         return asyncio.run(run())
 
