@@ -1,4 +1,4 @@
-"""Two machines, each with a store of its own, sweep a shard each; merged they say what one machine says."""
+"""One machine, two with a shard each, and two workers of a cluster say the same, each with its own store."""
 
 from __future__ import annotations
 
@@ -52,6 +52,12 @@ def merged(bench: Bench, shards: list[tuple[Path, Run]]) -> Run:
     return read_run(folder)[1]
 
 
+@pytest.fixture(scope="module")
+def whole(bench: Bench) -> Run:
+    """The sweep of one machine, without latency."""
+    return sweep(bench, "alone", "--no-latency")[1]
+
+
 def outcomes(run: Run) -> dict[str, Any]:
     """What a run says of its cells and cases."""
     return {
@@ -64,8 +70,7 @@ def outcomes(run: Run) -> dict[str, Any]:
     }
 
 
-def test_shards_say_what_a_whole_sweep_says(bench: Bench, merged: Run) -> None:
-    _, whole = sweep(bench, "machine-1-again", "--no-latency")
+def test_shards_say_what_a_whole_sweep_says(whole: Run, merged: Run) -> None:
     assert outcomes(merged) == outcomes(whole)
     assert len(merged.plan.cells) == SHARDS
     compared = [each for each in merged.judgement.findings if each.check.startswith("gold.vectors")]
@@ -80,3 +85,13 @@ def test_every_shard_measures_the_baseline_and_its_noise(shards: list[tuple[Path
     sessions = {each.cell: {timing.session for timing in each.timings} for each in merged.results}
     assert all(len(names) == 1 for names in sessions.values())
     assert all(row.ratio and row.floor for row in merged.judgement.latency)
+
+
+def test_workers_say_what_a_whole_sweep_says(bench: Bench, whole: Run) -> None:
+    _, run = sweep(bench, "client", "--no-latency", "--executor", "dask://local?workers=2")
+    assert outcomes(run) == outcomes(whole)
+    assert run.plan.machine["class"] == whole.plan.machine["class"]
+    assert [each.key for each in run.results] == [each.key for each in whole.results]
+    environments = [[*folder.iterdir()] for folder in bench.folder.glob("client/store-worker-*/envs")]
+    assert [len(found) for found in environments] == [1, 1]
+    assert not (bench.folder / "client" / "store" / "envs").exists()

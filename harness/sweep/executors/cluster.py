@@ -44,6 +44,7 @@ async def open_cluster(
         MachineError: there is no scheduler at this address.
         NoWorkerError: there is no worker.
     """
+    notify(Progress(cell="", stage="waiting", note="the workers of the cluster"))
     try:
         from distributed import Client  # noqa: PLC0415 # an extra
     except ImportError as error:
@@ -64,7 +65,6 @@ async def open_cluster(
                 "`dask scheduler`"
             ) from error
         crew = Crew(client, address, notify)
-        notify(Progress(cell="", stage="waiting", note="the workers of the cluster"))
         await crew.gather()
         client.subscribe_topic(crew.topic, partial(_relay, notify))
         yield Cluster(crew, source).executor

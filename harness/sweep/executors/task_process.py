@@ -106,7 +106,7 @@ async def _find_outcome(folder: Path, notify: Notify) -> Outcome:
             results=ResultStore(store, say, rerun=task.fresh),
             folder=RunFolder(folder / "run", task.plan.run),
         )
-        options = Options(jobs=1, latency=bool(task.latency), limits=task.limits)
+        options = Options(latency=bool(task.latency), limits=task.limits)
         async with open_context(task.plan, supplies, options, notify) as context:
             return await _run(context, task)
 
