@@ -290,6 +290,11 @@ def walk_files(folder: Path) -> Iterator[tuple[str, Path]]:
 
     Bytecode, litter, virtual environments and temporary folders of the harness are left out.
     """
+    return ((name, Path(path)) for name, path in _walk_names(folder))
+
+
+def _walk_names(folder: Path) -> Iterator[tuple[str, str]]:
+    """As ``walk_files``, with plain text: an environment has 23,000 files, and each cell lists them twice."""
     for place, folders, names in os.walk(folder):
         folders[:] = sorted(
             name
@@ -298,10 +303,11 @@ def walk_files(folder: Path) -> Iterator[tuple[str, Path]]:
             and not fnmatch.fnmatchcase(name, TEMPORARY)
             and not Path(place, name, "pyvenv.cfg").exists()
         )
+        inner = Path(place).relative_to(folder).as_posix()
+        prefix = "" if inner == "." else f"{inner}/"
         for name in sorted(names):
             if not name.endswith(".pyc") and name not in LITTER:
-                path = Path(place, name)
-                yield path.relative_to(folder).as_posix(), path
+                yield f"{prefix}{name}", os.path.join(place, name)  # noqa: PTH118 - plain text
 
 
 def hash_file(path: Path) -> str:
@@ -328,8 +334,8 @@ def hash_tree(*roots: Path, suffix: str = "") -> str:
 def stat_tree(folder: Path) -> dict[str, tuple[int, int]]:
     """Size in bytes and modification time in ns of every file below a folder; links are not followed."""
     found = {}
-    for name, path in walk_files(folder):
-        status = path.lstat()
+    for name, path in _walk_names(folder):
+        status = os.lstat(path)
         found[name] = (status.st_size, status.st_mtime_ns)
     return found
 
