@@ -1,4 +1,4 @@
-"""The HTML page of a gate: self-contained, of the same make as that of a sweep, without a script."""
+"""The HTML page of a gate: self-contained, of the same make as that of a sweep."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ from harness.report.gate.view import (
     rerun_command,
 )
 from harness.report.headline import STATUS_WORDS
-from harness.report.page.html import render_template
+from harness.report.page.html import PLOTS, render_template
 from harness.report.plots.intervals import NARROWEST, count_clamped, plot_intervals
 from harness.report.questions import describe_service, list_limits
 from harness.report.view import SIGNS, SignKind
@@ -106,6 +106,7 @@ def render_gate_html(gate: Gate, run: Run | None) -> str:
     cause, explained = view_cause(gate), explain_named(_list_cases(gate.decision))
     return render_template(
         "gate.html.j2",
+        scripts=(PLOTS,),
         gate=gate,
         headline=find_headline(gate),
         signs={kind: unicode for kind, (unicode, _) in SIGNS.items()},

@@ -1,4 +1,4 @@
-"""The HTML page of a sweep: self-contained, without external resources, with its own script only."""
+"""The HTML page of a sweep: self-contained, without external resources, with its own scripts only."""
 
 from __future__ import annotations
 
@@ -197,17 +197,22 @@ def render_html(run: Run, earlier: Earlier = _FIRST, files: Sequence[str] = ()) 
         earlier: the comparison with earlier runs.
         files: names of the files beside the page, to which it links.
     """
-    script = (_PAGE / "page.js").read_text(encoding="utf-8")
-    return render_template(
-        "index.html.j2", script=script, script_hash=hash_source(script), files=files, **_view(run, earlier)
-    )
+    return render_template("index.html.j2", scripts=("page.js", PLOTS), files=files, **_view(run, earlier))
 
 
-def render_template(name: str, **view: object) -> str:
-    """Render a template with the style sheet of all pages; every text is scrubbed and escaped."""
+PLOTS = "plots.js"
+"""The script that shows the values of plots."""
+
+
+def render_template(name: str, *, scripts: Sequence[str], **view: object) -> str:
+    """Render a template with its scripts and the style of all pages; every text is scrubbed and escaped."""
     style = (_PAGE / "page.css").read_text(encoding="utf-8")
-    template = _load_environment().get_template(name)
-    return template.render(style=style, style_hash=hash_source(style), **view)
+    script = "".join((_PAGE / each).read_text(encoding="utf-8") for each in scripts)
+    policy = (
+        f"default-src 'none'; style-src '{hash_source(style)}'; script-src '{hash_source(script)}'; "
+        "base-uri 'none'; form-action 'none'"
+    )
+    return _load_environment().get_template(name).render(style=style, script=script, policy=policy, **view)
 
 
 @cache

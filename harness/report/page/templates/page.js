@@ -1,4 +1,4 @@
-// Filters the cells, shows the chosen one beside the map, and the values of plots. Without the script the page shows all of it.
+// Filters the cells, and shows the chosen one beside the map. Without the script the page shows all of it.
 // The fragment of the address holds both: #cell-3 is a cell, and #cell-3?text=nan a filter, too.
 (() => {
   "use strict";
@@ -96,30 +96,6 @@
     else showTarget(target);
   };
 
-  // The values of a row or mark of a plot are shown below the plot when it is tapped, or reached by the arrow keys.
-  const tell = (figure, title) => {
-    figure.querySelector(".current")?.classList.remove("current");
-    title.parentElement.classList.add("current");
-    figure.querySelector("output").textContent = title.textContent;
-  };
-
-  const tellTapped = ({ target }) => {
-    const title = (target.closest(".rows tbody tr") ?? target).querySelector("title");
-    if (title && target.closest("figure") && !target.matches(".plot")) tell(target.closest("figure"), title);
-  };
-
-  const tellNext = (event) => {
-    const figure = document.activeElement.closest("figure");
-    const step = { ArrowDown: 1, ArrowRight: 1, ArrowUp: -1, ArrowLeft: -1 }[event.key];
-    if (!figure || !step) return;
-    const titles = [...figure.querySelectorAll("tr:not([hidden]) title, .plot title")];
-    const now = titles.indexOf(figure.querySelector(".current > title"));
-    const next = titles.at((now + step) % titles.length);
-    tell(figure, next);
-    next.parentElement.scrollIntoView({ block: "nearest" });
-    event.preventDefault();
-  };
-
   const close = () => {
     const slot = document.querySelector(".slot[aria-current]");
     writeAddress("map", readAddress().asked, "pushState");
@@ -152,8 +128,6 @@
   document.addEventListener("keydown", (event) => {
     if (event.key === "Escape" && panel && !panel.hidden) close();
   });
-  document.addEventListener("click", tellTapped);
-  document.addEventListener("keydown", tellNext);
   window.addEventListener("beforeprint", () => panel && putBack());
   window.addEventListener("popstate", follow);
   window.addEventListener("hashchange", follow);
