@@ -36,10 +36,12 @@ def test_ratios_are_taken_round_by_round() -> None:
 
 
 RENDERING = (
-    Figure("asking a history of 100 runs", "s", (4.0, 4.0)),
-    Figure("the page of 200 cells", "s", (2.0, 2.0), "at most 3"),
-    Figure("the size of it", "MB", (3.0, 3.0), "at most 5"),
-    Figure("the terminal report of 200 cells", "s", (0.5, 0.5), "at most 1"),
+    Figure("200 cells: asking a history of 100 runs", "s", (4.0, 4.0), "at most 1"),
+    Figure("200 cells: the page", "s", (2.0, 2.0), "at most 3"),
+    Figure("200 cells: the size of the page", "MB", (3.0, 3.0), "at most 5"),
+    Figure("200 cells: the terminal report", "s", (0.5, 0.5), "at most 1"),
+    Figure("1,000 cells: the page", "s", (10.0, 10.0), "at most 10"),
+    Figure("1,000 cells: the size of the page", "MB", (15.0, 15.0), "at most 10"),
 )
 SPENT = {
     "by hand": 10.0,

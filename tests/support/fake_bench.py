@@ -43,9 +43,11 @@ class FakeBench(Bench):
         if "harness.cell.speed" in argv:
             assert argv[1:] == ("-m", "harness.cell.speed", "--json", "--rounds", "42")
             return msgspec.convert({"float16 32 x 384: stable / torch": [1.25, 1.5]}, kind)
-        told = ("reports/openvino/results.json.gz", "200", "100")
-        assert argv[1:] == ("-m", "perf.rendering", *told)
-        return msgspec.convert({"history": 4.0, "page": 2.0, "terminal": 0.5, "bytes": 3_000_000.0}, kind)
+        *asked, cells, runs = argv[1:]
+        assert asked == ["-m", "perf.rendering", "reports/openvino/results.json.gz"]
+        assert (cells, runs) in {("200", "100"), ("1000", "1")}
+        spent = {"history": 0.02, "page": 0.01, "terminal": 0.0025, "bytes": 15_000.0}
+        return msgspec.convert({name: each * int(cells) for name, each in spent.items()}, kind)
 
     def leave_run(self, run: str) -> None:
         folder = self.scratch / "reports" / "runs" / run
