@@ -127,10 +127,13 @@ class CellNames:
         named = set(cells)
         if len(named) > 1 and named == self.axes.keys():
             return f"all {len(named)} cells that ran"
-        if len(named) > 1 and (versions := self.name_versions(named)):
-            return f"{versions} ({len(named)} cells)"
-        if len(named) > 1 and (others := self.name_versions(self.axes.keys() - named)):
-            return f"all but {others} ({len(named)} cells)"
+        others = self.axes.keys() - named
+        several = len(named) > 1 and named <= self.axes.keys()
+        for name in (self.name_versions, self._name_parts) if several else ():
+            if versions := name(named):
+                return f"{versions} ({len(named)} cells)"
+            if versions := name(others):
+                return f"all but {versions} ({len(named)} cells)"
         if len(cells) <= _NAMED:
             return ", ".join(cells)
         return f"{', '.join(cells[:_NAMED])} and {len(cells) - _NAMED} more"
@@ -150,6 +153,16 @@ class CellNames:
             chosen = fewer if fewer and self._select(fewer) == cells else chosen
         ordered = sorted(chosen, key=lambda axis: (len(chosen[axis]) > 1, -len(self._all_versions(axis))))
         return " with ".join(f"{axis} {self._name(axis, chosen[axis])}" for axis in ordered)
+
+    def _name_parts(self, cells: AbstractSet[str]) -> str:
+        """The versions of two parts of a group, one of which has a single version of an axis."""
+        for axis in _unique(axis for cell in cells for axis in self.axes[cell]):
+            for version in _in_order(self.axes[cell].get(axis, "") for cell in cells):
+                part = {cell for cell in cells if self.axes[cell].get(axis, "") == version}
+                names = self.name_versions(part), self.name_versions(cells - part)
+                if part < cells and all(names):
+                    return ", and ".join(names)
+        return ""
 
     def find_versions(self, cells: AbstractSet[str]) -> dict[str, frozenset[str]]:
         """The versions of a group by axis, without axes that tell nothing: those of which it has all."""

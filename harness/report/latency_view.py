@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from harness.judge.latency_ratios import session_floors
 from harness.records import LatencyRow, Run, Timing
+from harness.report.grid import CellNames
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -34,13 +35,13 @@ def right_rows(run: Run) -> list[LatencyRow]:
     return [row for row in run.judgement.latency if not row.wrong]
 
 
-def describe_wrong(run: Run, limit: int = 3) -> str:
+def describe_wrong(run: Run) -> str:
     """Describe the excluded times of wrong embeddings; empty without them."""
     cells = list(dict.fromkeys(row.cell for row in run.judgement.latency if row.wrong))
     if not cells:
         return ""
-    shown = ", ".join(cells[:limit]) + (f" and {len(cells) - limit} more" if len(cells) > limit else "")
-    return f"Embedding times of {shown} are excluded: the embeddings differ from those of the baseline."
+    named = CellNames.of(run).describe(cells)
+    return f"Embedding times of {named} are excluded: the embeddings differ from those of the baseline."
 
 
 def summarize_latency(run: Run) -> list[ScenarioSummary]:

@@ -13,6 +13,7 @@ from harness.cli.earlier import find_earlier
 from harness.cli.rendering import render_run
 from harness.judge.snapshot import take_snapshot
 from harness.records import CheckOutcome, Comparison, Earlier, Run
+from harness.report.grid import CellNames
 from harness.report.markdown import render_markdown
 from harness.report.page.html import view_changes
 from harness.report.terminal import render_text
@@ -131,7 +132,7 @@ def test_a_run_of_some_checks_hides_nothing_of_the_others(tmp_path: Path) -> Non
 def test_where_no_run_has_all_cells_it_says_how_many_it_speaks_of(tmp_path: Path) -> None:
     history = remember(tmp_path, make("before", BEFORE, cells="ab"))
     found = since(make("now", NOW, cells="abc"), history)
-    view = view_changes(found)
+    view = view_changes(found, CellNames({}))
     assert view is not None
     assert view["word"] == "nothing worse in 2 of 3 cells"
     assert since(make("now", NOW, cells="c"), history) is None

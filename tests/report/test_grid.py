@@ -168,11 +168,13 @@ def test_many_cells_in_few_words() -> None:
     assert names.describe(outer) == "numpy 1.26.2, 2.10.0 (6 cells)"
     corner = [cell for cell in newer if not cell.endswith("2.4")]
     assert names.describe(corner) == "numpy from 2.0.2 with torch up to 2.3 (4 cells)"
-    assert (
-        names.describe([cell for cell in corner if cell != "2.0.2-2.3"])
-        == "2.0.2-2.2, 2.10.0-2.2, 2.10.0-2.3"
-    )
-    assert names.describe(["1.26.2-2.2", "2.0.2-2.3"]) == "1.26.2-2.2, 2.0.2-2.3"
+    step = [cell for cell in corner if cell != "2.0.2-2.3"]
+    named = "numpy 2.0.2 with torch 2.2, and numpy 2.10.0 with torch up to 2.3"
+    assert names.describe(step) == f"{named} (3 cells)"
+    assert names.describe([cell for cell in axes if cell not in step]) == f"all but {named} (6 cells)"
+    diagonal = ["1.26.2-2.2", "2.0.2-2.3", "2.10.0-2.4"]
+    assert names.describe(diagonal) == ", ".join(diagonal)
+    assert names.describe([*newer, "not-run"]).endswith("not-run")
     assert CellNames({str(number): {} for number in range(30)}).describe(
         [str(number) for number in range(14)]
     ) == ("0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11 and 2 more")

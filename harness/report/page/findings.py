@@ -28,7 +28,7 @@ from harness.report.view import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Collection, Mapping, Sequence
 
     from harness.records import Answered, Claim, Run
 
@@ -142,27 +142,36 @@ STORED = ("before", "ranking")
 def view_stored(run: Run) -> list[dict[str, Any]]:
     """View what becomes of an index: the answers to the questions on it, each with the cells that have it."""
     names = CellNames.of(run)
-    grouped: dict[tuple[str, Answered, str], list[str]] = defaultdict(list)
+    grouped: dict[tuple[str, Answered, str], dict[str, str]] = defaultdict(dict)
     for cell in run.judgement.cells:
         for each in cell.answers:
             if each.question in STORED and each.answer != "not asked":
-                told = without_texts("; ".join(filter(None, (each.remark, each.because))))
-                grouped[each.question, each.answer, _COUNT.sub("", shorten(told, 240))].append(cell.cell)
+                told = shorten(without_texts("; ".join(filter(None, (each.remark, each.because)))), 240)
+                grouped[each.question, each.answer, _COUNT.sub("", told)][cell.cell] = told
     order = sorted(grouped.items(), key=lambda item: (STORED.index(item[0][0]), item[0][1] == "yes"))
     return [
         {
             "title": QUESTIONS[question],
             "kind": ANSWER_KINDS[answer],
             "answer": answer,
-            "because": because,
-            "cells": names.describe(cells),
+            "because": because or _show_largest(told.values()),
+            "cells": names.describe(list(told)),
         }
-        for (question, answer, because), cells in order[:_GROUPS_SHOWN]
+        for (question, answer, because), told in order[:_GROUPS_SHOWN]
     ]
 
 
-_COUNT = re.compile(r",? ?distance \S+ \(allowed: \S+\)|,? ?\d+ cases?$")
+_COUNT = re.compile(r",? ?distance (\S+) (\(allowed: \S+\))|,? ?\d+ cases?$")
 """Numbers that differ from cell to cell in an answer that is the same."""
+
+
+def _show_largest(told: Collection[str]) -> str:
+    """The answer with the largest distance, of answers that have nothing but numbers."""
+    found = [(float(match[1]), match[2]) for each in told if (match := _COUNT.match(each)) and match[1]]
+    if not found:
+        return next(iter(told))
+    largest, allowed = max(found)
+    return f"distance at most {largest:.2g} {allowed}"
 
 
 def _without_cells(seen: Seen) -> Seen:

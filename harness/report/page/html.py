@@ -17,6 +17,7 @@ from harness.records import Earlier, describe_machine
 from harness.report.coverage import COVERAGE_LEGEND, describe_coverage, list_grids, list_ruled_out
 from harness.report.escape import scrub, shorten
 from harness.report.explain import explain_named
+from harness.report.grid import CellNames
 from harness.report.headline import find_headline, view_tiles
 from harness.report.history.view import (
     TITLES,
@@ -71,17 +72,25 @@ if TYPE_CHECKING:
 _GROUPS_SHOWN = 12
 
 
-def view_changes(since: Comparison | None) -> dict[str, Any] | None:
+def view_changes(since: Comparison | None, names: CellNames) -> dict[str, Any] | None:
     """View the comparison with the last run, the worst differences first; None without a comparison."""
     if since is None:
         return None
+    grouped = group_differences(since)
+    causes = [found for groups in grouped.values() for group in groups if (found := group.example.causes)]
+    shared = tuple(cause for cause in causes[0] if all(cause in each for each in causes)) if causes else ()
+
+    def describe_where(group: DifferenceGroup) -> str:
+        ran = set(group.cells) <= names.axes.keys()
+        return names.describe(group.cells) if ran else describe_cells(group, since.cells)
+
     kinds = [
         {
             "title": TITLES[kind],
-            "groups": [_group(group, since.cells) for group in groups[:_GROUPS_SHOWN]],
+            "groups": [_group(group, describe_where(group), shared) for group in groups[:_GROUPS_SHOWN]],
             "left": max(0, len(groups) - _GROUPS_SHOWN),
         }
-        for kind, groups in group_differences(since).items()
+        for kind, groups in grouped.items()
     ]
     return {
         "kind": "red" if since.worse else "pass",
@@ -90,6 +99,7 @@ def view_changes(since: Comparison | None) -> dict[str, Any] | None:
         "before": describe_run(since.before),
         "compared": describe_compared(since),
         "notes": since.notes,
+        "causes": "; ".join(shared),
         "kinds": kinds,
     }
 
@@ -100,15 +110,15 @@ def _describe_verdict(since: Comparison) -> str:
     return result if since.cells == all_cells else f"{result} in {since.cells} of {all_cells} cells"
 
 
-def _group(group: DifferenceGroup, cells: int) -> dict[str, Any]:
+def _group(group: DifferenceGroup, where: str, shared: Sequence[str]) -> dict[str, Any]:
     example = group.example
     moved = " \N{RIGHTWARDS ARROW} ".join(filter(None, (example.before, example.after)))
     return {
         "name": group.name,
         "worse": group.worse,
         "moved": shorten(moved) if example.what else "",
-        "cells": describe_cells(group, cells),
-        "causes": "; ".join(example.causes),
+        "cells": where,
+        "causes": "; ".join(cause for cause in example.causes if cause not in shared),
     }
 
 
@@ -247,7 +257,7 @@ def _clean(value: object) -> object:
 def _view(run: Run, earlier: Earlier) -> dict[str, Any]:
     view = {
         **_top(run),
-        "changes": view_changes(earlier.since),
+        "changes": view_changes(earlier.since, CellNames.of(run)),
         **view_filter(run),
         "map": view_map(run),
         "cells": view_cells(run),

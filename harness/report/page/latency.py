@@ -165,10 +165,11 @@ _HEADINGS = {
 
 
 def view_latency(run: Run) -> dict[str, Any]:
-    """View latency; empty without timings."""
+    """View latency, that of a text to its vector first; empty without timings."""
     floor, against, named = noise_floor(run), find_against(run), VersionNames.of(run)
+    families = sorted(find_families(run), key=lambda each: not each.name.startswith("embed"))
     return {
-        "families": [_family(run, named, place, each) for place, each in enumerate(find_families(run))],
+        "families": [_family(run, named, place, each) for place, each in enumerate(families)],
         "floor": show_ratio(floor) if floor is not None else "",
         "wrong": describe_wrong(run),
         "scaling": _scaling(run),

@@ -5,11 +5,11 @@ from xml.etree import ElementTree
 
 from support.pages import read_page
 from support.runs import make_case, make_full_run, make_plan, make_planned, make_result, make_run
-from support.services import CHECKS, broken, cases_of, result
+from support.services import CHECKS, Change, broken, cases_of, held, result
 
 from harness.errors import ExitCode
 from harness.judge.verdict import exit_code
-from harness.records import CaseResult, Expectation
+from harness.records import Expectation
 from harness.report.console import render_cells
 from harness.report.junit import render_junit
 from harness.report.markdown import render_markdown
@@ -140,20 +140,31 @@ def test_the_page_links_to_the_files_beside_it_and_to_issues_only() -> None:
     assert links[1] in page.text
 
 
-def _rank_anew(case: str) -> CaseResult | None:
-    return broken(case) if case == "gold.ranking" else None
-
-
 def test_what_becomes_of_an_index_is_told_by_groups_of_cells() -> None:
-    versions = ("1.26.2", "2.0.2", "2.4.6")
+    def change(distance: float | None, *, ranked: bool = True) -> Change:
+        vectors = {"value": distance, "unit": "distance"}
+        cases = {"gold.vectors": held("gold.vectors", **vectors) if distance else None}
+        return (cases if ranked else {**cases, "gold.ranking": broken("gold.ranking")}).get
+
+    versions = {"1.26.2": change(None), "2.0.2": change(1.6e-6), "2.4.6": change(9e-7, ranked=False)}
     cells = [
-        make_planned(name, cases=cases_of(), axes={"numpy": name}, baseline=name == versions[0])
+        make_planned(name, cases=cases_of(), axes={"numpy": name}, baseline=name == "1.26.2")
         for name in versions
     ]
-    results = [*(result(name) for name in versions[:2]), result("2.4.6", _rank_anew)]
+    results = [result(*each) for each in versions.items()]
     found = view_stored(make_run(make_plan(*cells), *results, checks=CHECKS))
-    assert [(row["title"], row["answer"], row["cells"]) for row in found if row["answer"] == "no"] == [
-        ("Same ranking?", "no", "2.4.6")
+    assert [(row["title"], row["answer"], row["because"], row["cells"]) for row in found] == [
+        ("Same vectors as before?", "yes", "0 ulp (allowed: 0.0013)", "1.26.2"),
+        (
+            *("Same vectors as before?", "yes"),
+            *("distance at most 1.6e-06 (allowed: 0.0013)", "numpy from 2.0.2 (2 cells)"),
+        ),
+        (
+            *("Same ranking?", "no"),
+            *("gold.ranking: worst error 9 ULP at (4, 7), but should be at most 2", "2.4.6"),
+        ),
+        (
+            *("Same ranking?", "yes", "stored vectors stay valid: None of None queries find the same"),
+            "numpy up to 2.0.2 (2 cells)",
+        ),
     ]
-    ranked = {row["cells"] for row in found if row["title"] == "Same ranking?"}
-    assert ranked == {"2.4.6", "numpy up to 2.0.2 (2 cells)"}

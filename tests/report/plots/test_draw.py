@@ -11,6 +11,7 @@ from support.runs import CASES, make_case, make_full_run, make_plan, make_planne
 from harness.judge.compare import compare
 from harness.records import Earlier
 from harness.report.checks import list_checks
+from harness.report.grid import CellNames
 from harness.report.page.cell_details import show_measured
 from harness.report.page.html import render_html, view_changes
 from harness.report.plots.draw import Spec, draw, ink
@@ -100,7 +101,7 @@ def test_a_share_is_shown_only_where_something_is_beyond() -> None:
 
 
 def test_what_changed_since_the_last_run_stands_at_the_top() -> None:
-    assert view_changes(None) is None
+    assert view_changes(None, CellNames({})) is None
     assert 'id="changes"' not in render_html(make_full_run())
     page = render_html(make_full_run(), Earlier(since=compare(past("run-1"), past("run-2"))))
     assert page.index('href="#changes"') < page.index('id="map"')
@@ -109,3 +110,26 @@ def test_what_changed_since_the_last_run_stands_at_the_top() -> None:
     page = render_html(make_full_run(), Earlier(since=worse))
     assert "1 case is newly red" in page
     assert "run-1 (sweep of compat): pass" in page
+
+
+def test_a_cause_of_all_differences_is_stated_once() -> None:
+    names = CellNames({each: {"numpy": each} for each in "abc"})
+    before = past("run-1", *(cell(each) for each in "abc"))
+    warm: dict[str, Any] = {"facts": {"threads": "2"}, "measured_by": "run-2", "key": "3" * 64}
+    cause = "threads: 1 -> 2; the subject, the suite, the model or settings: the lock has the same versions"
+    after = [cell(each, case(value=1.9), **warm) for each in "ab"]
+    both = view_changes(compare(before, past("run-2", *after, cell("c", **warm))), names)
+    assert both is not None
+    assert both["causes"] == cause
+    assert [(row["cells"], row["causes"]) for kind in both["kinds"] for row in kind["groups"]] == [
+        ("numpy up to b (2 cells)", ""),
+        ("all 3 cells that ran", ""),
+    ]
+    torch = {"lock": "9" * 64, "versions": {"numpy": "2.4.6", "torch": "2.14.0"}}
+    newer = cell("b", case(value=1.9), **torch, **warm)
+    apart = view_changes(compare(before, past("run-2", after[0], newer, cell("c", **warm))), names)
+    assert apart is not None
+    assert apart["causes"] == ""
+    assert {row["causes"] for kind in apart["kinds"] for row in kind["groups"]} == {
+        *(cause, "torch 2.13.0 -> 2.14.0", ""),
+    }
