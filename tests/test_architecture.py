@@ -43,6 +43,7 @@ MAY_IMPORT = {
     "protection": {"harness.redaction"},
     "records": {"harness.records"},
     "forge": {"harness.forge"},
+    "audit": FOUNDATION | {"harness.processes", "harness.audit"},
     "cell": {"harness.cell"},
     "matrix": FOUNDATION | INTERFACE | {"harness.matrix"},
     "resolve": FOUNDATION | INTERFACE | {"harness.processes", "harness.matrix", "harness.resolve"},
@@ -124,6 +125,7 @@ def test_imports_go_one_way(folder: str) -> None:
         ("gate", "from harness.init.discovery import look_at"),
         ("init", "from harness.report.workflows import render_workflow"),
         ("gate", "from harness.report.gate.comment import render_gate_markdown"),
+        ("audit", "from harness.report.audit import render_audit_text"),
     ],
 )
 def test_a_wrong_import_is_seen(folder: str, source: str) -> None:

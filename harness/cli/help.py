@@ -11,6 +11,7 @@ import click
 PURPOSES: dict[str, tuple[str, ...]] = {
     "Check an upgrade": ("init", "gate", "accept", "bisect", "workflow", "acknowledged", "comment", "canary"),
     "Sweep versions": ("sweep", "merge", "cells", "lock", "matrix"),
+    "Review code": ("audit",),
     "Look at results": ("report", "history", "compare", "trends", "export", "explain"),
 }
 """What a person wants -> the commands for it, in the order in which they are needed; the others maintain."""
@@ -25,6 +26,7 @@ HEADINGS: dict[str, tuple[str, ...]] = {
     "Several machines": ("--shard", "--durations", "--shards", "--count-shards", "--executor"),
     "Measuring": ("--latency", "--no-latency", "--rounds", "--quantities", "--budget", "--jobs"),
     "Cause": ("--no-culprit", "--culprit-budget"),
+    "Old code": ("--baseline", "--update-baseline"),
     "Verdict": ("--accept-known", "--acknowledged", "--allow-inconclusive"),
     "Recorded runs": ("--import", "--keep-runs", "--pin", "--unpin"),
     "Earlier results": ("--fresh", "--rerun"),

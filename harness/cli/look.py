@@ -9,6 +9,7 @@ from pathlib import Path
 import click
 import msgspec
 
+from harness.audit.catalogue import read_rules
 from harness.cell.interface import load_checks
 from harness.cli.earlier import MAX_RUNS, make_trends, open_history_of, open_runs, show_note
 from harness.cli.help import DONE, Command
@@ -190,15 +191,15 @@ def trends(*, matrix: str | None, everything: bool, as_json: bool, reports: Path
 @click.command(cls=Command, examples=("l2.parity", "4"))
 @click.argument("subject")
 def explain(*, subject: str) -> None:
-    """Explain a check, an exit code, a key of a matrix or a term."""
-    known = list_explanations(load_checks(), find_documents())
+    """Explain a check, a rule of an audit, an exit code, a key of a matrix or a term."""
+    known = list_explanations(load_checks(), find_documents(), read_rules())
     found = find_explanations(subject, known)
     if not found:
         near = suggest_subjects(subject, known)
         similar = (
             f"; similar: {', '.join(near)}" if near else "; `harness schema` lists every key of a result"
         )
-        raise UsageError(f"{subject!r} is no check, exit code, key of a matrix or term{similar}")
+        raise UsageError(f"{subject!r} is no check, rule, exit code, key of a matrix or term{similar}")
     if len(found) > _MOST:
         names = ", ".join(each.names[0] for each in found)
         click.echo(fit(f"{subject} is a part of {len(found)} names; give one of them:\n{names}", sys.stdout))

@@ -15,7 +15,7 @@ from typing import NoReturn
 
 import click
 
-from harness.cli import accepting, commenting, gating, init, look, maintain, selecting, sweeping, workflow
+from harness.cli import accepting, auditing, commenting, gating, init, look, maintain, selecting, sweeping, workflow
 from harness.cli.help import Commands
 from harness.cli.screen import print_aside, tolerate_closed_pipes
 from harness.cli.waiting import Waiting
@@ -62,6 +62,7 @@ for command in (
     *commenting.COMMANDS,
     *accepting.COMMANDS,
     *look.COMMANDS,
+    *auditing.COMMANDS,
     *maintain.COMMANDS,
     *selecting.COMMANDS,
     *workflow.COMMANDS,

@@ -1,4 +1,4 @@
-"""What a check, an exit code, a key of a matrix or a term means, from the documents that explain it."""
+"""What a check, a rule of an audit, an exit code, a key or a term means, from where it is explained."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from harness.cell.interface import QUESTIONS, Check, load_checks
+from harness.records.audit import Rule
 
 ON = {
     "subject": "the service under test",
@@ -30,11 +31,12 @@ _NAMED = 20
 
 @dataclass(frozen=True)
 class Explanation:
-    """What one subject means: its names, of which kind it is, and paragraphs."""
+    """What one subject means: its names, of which kind it is, paragraphs, and code with its headings."""
 
     names: tuple[str, ...]
     kind: str
     text: tuple[str, ...]
+    code: tuple[tuple[str, str], ...] = ()
 
 
 def find_explanations(subject: str, known: Sequence[Explanation]) -> tuple[Explanation, ...]:
@@ -61,17 +63,21 @@ def suggest_subjects(subject: str, known: Sequence[Explanation]) -> list[str]:
     return [names[each] for each in near]
 
 
-def list_explanations(checks: Sequence[Check], documents: Mapping[str, Path]) -> tuple[Explanation, ...]:
+def list_explanations(
+    checks: Sequence[Check], documents: Mapping[str, Path], rules: Sequence[Rule]
+) -> tuple[Explanation, ...]:
     """Everything that is explained.
 
     Args:
         checks: the catalogue.
         documents: the README of the project, of ``matrices`` and of ``reports``, and CONTRIBUTING, by the
             names ``README``, ``matrices``, ``reports`` and ``CONTRIBUTING``.
+        rules: those of an audit.
     """
     texts = {name: path.read_text(encoding="utf-8") for name, path in documents.items()}
     return (
         *map(explain_check, checks),
+        *map(explain_rule, rules),
         *explain_table(texts["README"], "code", "exit code"),
         *explain_table(texts["reports"], "layer", "layer of checks"),
         *explain_keys(texts["matrices"]),
@@ -93,6 +99,16 @@ def explain_check(check: Check) -> Explanation:
             describe_bound(check),
             f"If it fails: {check.advice}",
         ),
+    )
+
+
+def explain_rule(rule: Rule) -> Explanation:
+    """Explain a rule of an audit, with code that it names and code that it passes."""
+    return Explanation(
+        (rule.id,),
+        f"rule of harness audit, {rule.level}",
+        (rule.message, rule.why, f"Bites: {rule.bites}.", f"Fix: {rule.fix}"),
+        (("Fails:", rule.fails), ("Passes:", rule.passes)),
     )
 
 
@@ -166,5 +182,6 @@ def render_explanations(found: Sequence[Explanation], *, width: int = 80) -> str
             textwrap.fill(text, width, initial_indent="  ", subsequent_indent="  ") for text in each.text
         ]
         names = each.names[0] if each.kind.startswith("key") else ", ".join(each.names)
-        parts.append("\n".join((f"{names} ({each.kind})", *paragraphs)))
+        code = [f"\n  {heading}\n\n{textwrap.indent(text.rstrip(), '    ')}" for heading, text in each.code]
+        parts.append("\n".join((f"{names} ({each.kind})", *paragraphs, *code)))
     return "\n\n".join(parts)

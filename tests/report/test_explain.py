@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from harness.audit.catalogue import read_rules
 from harness.cell.interface import load_checks
 from harness.errors import ExitCode
 from harness.matrix.read import find_documents
@@ -19,7 +20,7 @@ from harness.report.explain import (
     suggest_subjects,
 )
 
-KNOWN = list_explanations(load_checks(), find_documents())
+KNOWN = list_explanations(load_checks(), find_documents(), read_rules())
 
 
 @pytest.mark.parametrize(
@@ -34,6 +35,7 @@ KNOWN = list_explanations(load_checks(), find_documents())
         ("drift", ("drift",), "term"),
         ("a/a", ("baseline", "candidate", "A/A"), "term"),
         ("GOLD", ("GOLD",), "layer of checks"),
+        ("array-copy-false", ("array-copy-false",), "rule of harness audit, error"),
     ],
 )
 def test_a_subject_is_found_by_its_name(subject: str, names: tuple[str, ...], kind: str) -> None:

@@ -1,0 +1,1 @@
+"""Find mistakes around sentence embeddings in code, without running it."""
