@@ -191,6 +191,14 @@ def tests(session: nox.Session) -> None:
             session.run("python", "-m", "pytest", *arguments, env=env | variables)
 
 
+@nox.session(python=PYTHON, default=False)
+def audit(session: nox.Session) -> None:
+    """Test the rules of `harness audit` with their engine, Semgrep."""
+    session.install(*PROJECT["project"]["dependencies"], *PROJECT["dependency-groups"]["tests"])
+    session.install(*PROJECT["project"]["optional-dependencies"]["audit"])
+    session.run("python", "-m", "pytest", "tests/audit", *session.posargs)
+
+
 @nox.session(python=PYTHON, allow_parallel=True)
 def lint(session: nox.Session) -> None:
     """Check style and types."""

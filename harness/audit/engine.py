@@ -151,12 +151,16 @@ async def _ask(program: str, names: Sequence[str], rules: Path) -> _Answer:
                 "PYTHONWARNINGS": "ignore",
             },
         )
-        try:
-            if finished.returncode:
-                raise MachineError(_describe(finished))
-            return msgspec.json.decode(answer.read_bytes(), type=_Answer)
-        except (OSError, msgspec.DecodeError) as error:
-            raise MachineError(f"the answer of Semgrep cannot be read: {error}") from error
+        return _read(finished, answer)
+
+
+def _read(finished: processes.Completed, answer: Path) -> _Answer:
+    if finished.returncode:  # findings and files with syntax errors leave it 0
+        raise MachineError(_describe(finished))
+    try:
+        return msgspec.json.decode(answer.read_bytes(), type=_Answer)
+    except (OSError, msgspec.DecodeError) as error:
+        raise MachineError(f"the answer of Semgrep cannot be read: {error}") from error
 
 
 def _describe(finished: processes.Completed) -> str:

@@ -35,7 +35,7 @@ class _Baseline(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 def with_sources(found: Iterable[AuditFinding]) -> tuple[AuditFinding, ...]:
     """The findings with their code, and those ignored that a comment ignores.
 
-    The comment ``# harness: ignore[rule] reason`` is at a line of the finding, or alone on the line before it.
+    The comment ``# harness: ignore[rule] reason`` is at a line of the finding, or alone before it.
     """
     texts: dict[str, str] = {}
     comments: dict[str, Mapping[int, re.Match[str]]] = {}

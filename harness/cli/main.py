@@ -15,7 +15,18 @@ from typing import NoReturn
 
 import click
 
-from harness.cli import accepting, auditing, commenting, gating, init, look, maintain, selecting, sweeping, workflow
+from harness.cli import (
+    accepting,
+    auditing,
+    commenting,
+    gating,
+    init,
+    look,
+    maintain,
+    selecting,
+    sweeping,
+    workflow,
+)
 from harness.cli.help import Commands
 from harness.cli.screen import print_aside, tolerate_closed_pipes
 from harness.cli.waiting import Waiting

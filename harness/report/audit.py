@@ -80,7 +80,9 @@ def render_audit_sarif(audit: Audit) -> str:
                 ],
             }
         ],
-        "results": [_describe_finding(each, audit.rules[places[each.rule]], places) for each in audit.findings],
+        "results": [
+            _describe_finding(each, audit.rules[places[each.rule]], places) for each in audit.findings
+        ],
     }
     document = {"$schema": SARIF_SCHEMA, "version": "2.1.0", "runs": [run]}
     return msgspec.json.format(msgspec.json.encode(document), indent=1).decode() + "\n"
@@ -91,7 +93,9 @@ def _describe_rule(rule: Rule) -> dict[str, Any]:
         "id": rule.id,
         "shortDescription": {"text": rule.message},
         "fullDescription": {"text": rule.why},
-        "help": {"text": f"Fix: {rule.fix}\n\nBites: {rule.bites}\n\n{rule.fails}\ninstead:\n\n{rule.passes}"},
+        "help": {
+            "text": f"Fix: {rule.fix}\n\nBites: {rule.bites}\n\n{rule.fails}\ninstead:\n\n{rule.passes}"
+        },
         "defaultConfiguration": {"level": rule.level},
     }
 
