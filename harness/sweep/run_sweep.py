@@ -128,7 +128,7 @@ async def open_executor(request: Request, notify: Notify) -> AsyncIterator[Execu
         model_path=None if matrix.model_path is None else str(matrix.model_path),
         python_downloads=request.python_downloads,
     )
-    async with open_cluster(request.cluster, request.store, source, notify) as executor:
+    async with open_cluster(request.cluster, request.store, source, request.reports, notify) as executor:
         yield executor
 
 

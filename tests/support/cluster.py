@@ -19,8 +19,10 @@ from harness.sweep.executors.parcel import Source
 from harness.sweep.interrupt import run_interruptibly
 
 if TYPE_CHECKING:
+    from contextlib import AbstractAsyncContextManager
+
     from harness.records import Plan, PlannedCell
-    from harness.sweep.schedule import Swept
+    from harness.sweep.schedule import Executor, Swept
 
 MODEL = "the weights"
 
@@ -53,9 +55,14 @@ class ClusterLab(Lab):
     def source(self) -> Source:
         return Source(model=Model(path="model"), model_path=str(self.folder / "model"))
 
+    def connect(self, address: Address) -> AbstractAsyncContextManager[Executor]:
+        return open_cluster(address, self.store, self.source, self.folder, self.said.append)
+
     def sweep_on(self, address: Address, plan: Plan, **changes: object) -> Swept:
         async def run() -> Swept:
-            async with open_cluster(address, self.store, self.source, self.said.append) as executor:
+            async with open_cluster(
+                address, self.store, self.source, self.folder, self.said.append
+            ) as executor:
                 self.executor = executor
                 return await self.sweep(msgspec.structs.replace(plan, machine=executor.machine), **changes)
 

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
 from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args
 
 import msgspec
@@ -15,6 +17,7 @@ import msgspec
 from harness.errors import MachineError, UsageError
 from harness.files import write_whole
 from harness.records import CellResult, CellStatus, Notify, Progress
+from harness.runs.find import read_durations
 from harness.store.store import Store
 from harness.sweep.executors.crew import Address, Crew, NoWorkerError, Work
 from harness.sweep.executors.parcel import Outcome, Source, Task, pack, slim
@@ -33,9 +36,11 @@ _OWN_STAGES = frozenset({*get_args(CellStatus), "reused", "waiting"})
 
 @asynccontextmanager
 async def open_cluster(
-    address: Address, store: Store, source: Source, notify: Notify
+    address: Address, store: Store, source: Source, reports: Path, notify: Notify
 ) -> AsyncIterator[Executor]:
     """Connect to a cluster, or start one on this machine, and wait for its workers.
+
+    The durations of past runs below ``reports`` say which cells are given out first.
 
     Certificates and all else are those of dask's configuration.
 
@@ -67,7 +72,7 @@ async def open_cluster(
         crew = Crew(client, address, notify)
         await crew.gather()
         client.subscribe_topic(crew.topic, partial(_relay, notify))
-        yield Cluster(crew, source).executor
+        yield Cluster(crew, source, reports).executor
 
 
 def _make_local(workers: int, store: Store) -> SpecCluster:
@@ -97,10 +102,11 @@ def _make_local(workers: int, store: Store) -> SpecCluster:
 
 @dataclass
 class Cluster:
-    """The workers, where they get what does not travel, and what travels to each of them once."""
+    """The workers, where they get what does not travel, past runs, and what travels to each worker once."""
 
     crew: Crew
     source: Source
+    reports: Path
     parcel: Future[bytes] | None = None
 
     @property
@@ -117,7 +123,7 @@ class Cluster:
             NoWorkerError: no worker ran any cell.
             MachineError: the scheduler has gone.
         """
-        due = sorted((job for job in jobs if job.result is None), key=lambda job: job is not baseline)
+        due = await asyncio.to_thread(self._order, [job for job in jobs if job.result is None], baseline)
         fresh = len(due) == len(jobs)  # else the subject has run in an earlier cell
         works = [Work(_make_task(context, job.id, [job], decides=fresh and job is due[0])) for job in due]
         for job in due:
@@ -136,6 +142,11 @@ class Cluster:
         results = [job.result for job in jobs if job.result is not None]
         if results and all(result.status == "missing" for result in results):
             raise NoWorkerError(f"no cell has a result: {results[-1].reason}")
+
+    def _order(self, jobs: list[Job], baseline: Job | None) -> list[Job]:
+        """The baseline first, because it decides, then cells without a past duration, then the longest."""
+        usual = read_durations(self.reports, [job.id for job in jobs])
+        return sorted(jobs, key=lambda job: (job is not baseline, -usual.get(job.id, math.inf)))
 
     async def measure(self, context: SweepContext, jobs: list[Job], baseline: Job | None, key: str) -> None:
         """Measure the latency of every job without timings, a block on each machine at once.

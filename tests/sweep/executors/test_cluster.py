@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import signal
 import subprocess
@@ -22,10 +23,11 @@ from support.fake_cells import Lab
 from support.fake_dask import GONE, Bench, answer, make_bench
 
 from harness.errors import ExitCode, MachineError, UsageError
+from harness.files import write_text
 from harness.matrix.schema import Subject
 from harness.records import CellResult
 from harness.runs.folder import read_run
-from harness.sweep.executors.cluster import Cluster, deal, open_cluster
+from harness.sweep.executors.cluster import Cluster, deal
 from harness.sweep.executors.crew import NoWorkerError
 from harness.sweep.executors.parcel import Outcome
 from harness.sweep.jobs import Job
@@ -41,10 +43,12 @@ def lab(tmp_path: Path) -> ClusterLab:
     return ClusterLab(tmp_path)
 
 
-def sweep_with(lab: ClusterLab, bench: Bench, **changes: Any) -> Swept:
+def sweep_with(
+    lab: ClusterLab, bench: Bench, cells: tuple[str, ...] = ("good-1", "good-2"), **changes: Any
+) -> Swept:
     async def run() -> Swept:
-        lab.executor = Cluster(await bench.gather(), lab.source).executor
-        plan = make_plan(*make_cells("good-1", "good-2"), **changes)
+        lab.executor = Cluster(await bench.gather(), lab.source, lab.folder).executor
+        plan = make_plan(*make_cells(*cells), **changes)
         return await lab.sweep(msgspec.structs.replace(plan, machine=lab.executor.machine), latency=True)
 
     return asyncio.run(run())
@@ -67,6 +71,17 @@ def test_a_sweep_without_any_result_is_inconclusive(lab: ClusterLab) -> None:
     with pytest.raises(NoWorkerError, match=r"^no cell has a result: no worker within 0 s$") as raised:
         sweep_with(lab, make_bench(lambda *_: GONE, "a"))
     assert raised.value.exit_code == ExitCode.INCONCLUSIVE
+
+
+def test_the_longest_cells_are_given_out_first_after_the_baseline(lab: ClusterLab) -> None:
+    cells = ("baseline", "short", "long", "new", "medium")
+    past = lab.folder / "runs" / "2026-past"
+    for cell, seconds in {"baseline": 1.0, "short": 2.0, "long": 9.0, "medium": 5.0}.items():
+        write_text(past / "cells" / cell / "result.json", json.dumps({"seconds": {"contract": seconds}}))
+    write_text(past / "plan.json", "{}")
+    bench = make_bench(lambda _, task: answer(task), "a")
+    sweep_with(lab, bench, cells)
+    assert [name for name, _ in bench.client.log] == ["baseline", "new", "long", "medium", "short"]
 
 
 def test_a_subject_that_the_first_cell_refuses_ends_the_sweep(lab: ClusterLab) -> None:
@@ -180,7 +195,7 @@ def test_a_sweep_survives_a_killed_worker(lab: ClusterLab, tmp_path: Path) -> No
     """Its outcome is that of one machine, every cell counts once, and no process is left."""
 
     async def sweep(address: Address) -> tuple[CellResult, ...]:
-        async with open_cluster(address, lab.store, lab.source, lab.said.append) as lab.executor:
+        async with lab.connect(address) as lab.executor:
             plan = make_plan(*make_cells(*CELLS), scenarios=1)
             plan = msgspec.structs.replace(plan, machine=lab.executor.machine)
             swept = asyncio.create_task(lab.sweep(plan, latency=True))
@@ -234,7 +249,7 @@ def test_what_is_finished_stays_when_client_and_scheduler_are_killed(lab: Cluste
         await wait_until_gone([cell, task])
 
     async def lose_scheduler(scheduler: subprocess.Popen[bytes], address: str) -> None:
-        async with open_cluster(Address(address), lab.store, lab.source, lab.said.append) as lab.executor:
+        async with lab.connect(Address(address)) as lab.executor:
             plan = msgspec.structs.replace(make_plan(*cells, run="lost"), machine=lab.executor.machine)
             swept = asyncio.create_task(lab.sweep(plan))
             processes = await find_waiting(lab)
