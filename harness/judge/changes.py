@@ -7,7 +7,6 @@ from collections.abc import Mapping, Sequence
 
 import msgspec
 import numpy as np
-from scipy import stats
 
 from harness.errors import MachineError
 from harness.records import Interval
@@ -122,6 +121,8 @@ def estimate_slope(logs: np.ndarray, confidence: float) -> Interval | None:
     """Estimate the ratio per run and its interval by Theil-Sen; None below ``2 * MIN_LEVEL_RUNS`` runs."""
     if len(logs) < 2 * MIN_LEVEL_RUNS:
         return None
+    from scipy import stats  # noqa: PLC0415 - takes a second, and only a series that left its noise has a slope
+
     found = stats.theilslopes(logs, alpha=confidence)
     low, ratio, high = np.exp([found.low_slope, found.slope, found.high_slope])
     return Interval(low=float(low), ratio=float(ratio), high=float(high))
