@@ -181,7 +181,7 @@ def tests(session: nox.Session) -> None:
     env = {"PYTHONDONTWRITEBYTECODE": ""}
     alone = ["-m", "timed"]
     halves = [
-        ["-n", "auto", "-m", QUICK],
+        ["-n", str((os.cpu_count() or 1) + 1), "-m", QUICK],  # a third of the time they wait for processes
         # The tests of a file share environments; tests/real/conftest.py has the order of the files.
         ["-n", "2", "--dist", "loadfile", "--no-loadscope-reorder", "-m", "real and not timed"],
         alone,
