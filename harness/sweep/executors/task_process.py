@@ -22,15 +22,15 @@ from harness.files import describe_os_error, write_whole
 from harness.records import Notify, Progress
 from harness.resolve.pip_settings import read_pip_settings
 from harness.runs.folder import RunFolder
-from harness.store.clean import remove_leftovers
 from harness.store.models import make_environments, make_installer
 from harness.store.result_store import ResultStore
 from harness.store.store import Store
-from harness.sweep.executors.parcel import Outcome, Parcel, Task, collect_files, read_facts, unpack
+from harness.sweep.executors.parcel import Outcome, Parcel, Task, collect_files, unpack
 from harness.sweep.interrupt import run_interruptibly
 from harness.sweep.jobs import Job, SweepContext, reuse_results, run_checks
 from harness.sweep.latency_phase import measure_latency
 from harness.sweep.limits import Options
+from harness.sweep.machine import read_machine
 from harness.sweep.schedule import Supplies, make_job, open_context
 
 PARCEL, TASK, OUTCOME = "parcel.msgpack", "task.msgpack", "outcome.msgpack"
@@ -94,7 +94,6 @@ async def _find_outcome(folder: Path, notify: Notify) -> Outcome:
     async with AsyncExitStack() as stack:
         try:
             store.claim()
-            await asyncio.to_thread(remove_leftovers, store)
             settings = await read_pip_settings()
             installer = make_installer(settings, downloads=parcel.source.python_downloads)
             inputs = await unpack(parcel, folder / "parcel", store, installer, say, stack)
@@ -112,8 +111,7 @@ async def _find_outcome(folder: Path, notify: Notify) -> Outcome:
 
 
 async def _run(context: SweepContext, task: Task) -> Outcome:
-    class_here = read_facts().machine["class"]
-    if class_here != task.plan.machine["class"]:
+    if read_machine()["class"] != task.plan.machine["class"]:
         raise MachineError("its machine is of another class than that of the sweep")
     jobs = [make_job(context, planned) for planned in task.plan.cells]
     kept: tuple[str, ...] = ()
