@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from harness.cell.interface import DEFAULT_EMBEDDER, QUESTIONS, SHIPPED, check_of
-from harness.judge.gate_verdict import describe_rise, list_regressed
+from harness.judge.cost_verdict import describe_rise, list_regressed
 from harness.judge.red_cases import generalize
 from harness.records import BASELINE, CANDIDATE
 from harness.report.escape import without_texts

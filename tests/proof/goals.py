@@ -8,7 +8,7 @@ from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from harness.judge.gate_verdict import MAX_NAMES, add_speed
+from harness.judge.cost_verdict import MAX_NAMES, add_speed
 from harness.records import Quantity
 from proof.real import RealGate
 from proof.simulation import Setting, Simulated, sum_up

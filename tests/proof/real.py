@@ -12,7 +12,7 @@ from harness.errors import UsageError
 from harness.gate.blocks import read_blocks
 from harness.gate.measuring import measure_speed
 from harness.gate.quantities import plan_quantities
-from harness.judge.gate_verdict import add_speed
+from harness.judge.cost_verdict import add_speed
 from harness.records import Block, Notify, Progress, Record, Speed, Verdict
 from harness.sweep.machine import read_machine
 from proof.code import digest_code

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
-from harness.judge.gate_verdict import FACTOR, describe_rise, name_quantity
+from harness.judge.cost_verdict import FACTOR, describe_rise, name_quantity
 from harness.records import BASELINE, CANDIDATE
 from harness.report.escape import shorten, without_texts
 from harness.report.gate.acceptance import accepted_questions, list_accepted, list_remaining

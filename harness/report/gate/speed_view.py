@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from harness.judge.alpha_spending import FIRST_BLOCKS
-from harness.judge.gate_verdict import list_regressed
+from harness.judge.cost_verdict import list_regressed
 from harness.report.gate.view import gate_command
 
 if TYPE_CHECKING:

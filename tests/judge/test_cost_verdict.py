@@ -7,7 +7,7 @@ import pytest
 from support.gate_sides import FINE, GOOD, cell, gate
 from support.speed_samples import EQUAL, LARGE, MEMORY, SMALL
 
-from harness.judge.gate_verdict import list_regressed, name_quantity
+from harness.judge.cost_verdict import list_regressed, name_quantity
 from harness.judge.quantity_decision import summarize_speed
 from harness.records import Interval, QuantityDecision, QuantityOutcome, Speed
 
