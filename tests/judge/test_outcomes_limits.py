@@ -29,7 +29,7 @@ def read_published(name: str) -> Run:
     return msgspec.json.decode(gzip.decompress(packed), type=Run)
 
 
-@pytest.mark.parametrize("name", ["compat", "openvino"])
+@pytest.mark.parametrize("name", ["compat", "openvino", "weekly"])
 def test_every_published_case_is_accepted_as_it_is(name: str) -> None:
     run = read_published(name)
     again = assemble(run.plan, run.results, reused=run.reused, seconds=run.seconds)

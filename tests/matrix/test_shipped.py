@@ -70,7 +70,7 @@ def _of_planned_checks(plan: Plan, expectations: tuple[Expectation, ...]) -> tup
     return tuple(each for each in kept if each.check or each.status)
 
 
-@pytest.mark.parametrize("name", ["compat", "openvino"])
+@pytest.mark.parametrize("name", ["compat", "openvino", "weekly"])
 def test_published_sweeps_are_judged_as_before_with_the_expectations_of_today(name: str, root: Path) -> None:
     packed = root / "reports" / name / "results.json.gz"
     run = msgspec.json.decode(gzip.decompress(packed.read_bytes()), type=Run)
