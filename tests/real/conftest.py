@@ -20,11 +20,12 @@ if TYPE_CHECKING:
 HANGS_SECONDS = 3600
 """A search for a cause takes two minutes of two cores; a busy machine may take ten times as long."""
 
-FIRST = ("test_culprit", "test_planted_reference", "test_exit_codes")
+FIRST = ("test_culprit", "test_planted_reference", "test_exit_codes", "test_shards")
 """Files in the order in which two processes take them.
 
 A process takes a second file at once if its first has one or two tests, and keeps it until the first is done.
 So the search for a cause is followed by the file that runs no cell, and not by one that would wait for it.
+At the end of the order one process waited for the shards alone (2026-11).
 """
 LAST = ("test_golden", "test_damage")
 """Short ones, with which the process that is done first fills its time."""
