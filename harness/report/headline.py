@@ -273,11 +273,14 @@ def _describe_worst(run: Run) -> str:
 
 def _describe_stored(run: Run) -> str:
     """In how many combinations an index of the baseline can still be searched; empty if none was compared."""
-    answers = [{each.question: each.answer for each in cell.answers} for cell in run.judgement.cells]
-    compared = [each for each in answers if each.get("before") in {"yes", "no"}]
-    valid = sum(each["before"] == "yes" and each.get("ranking") == "yes" for each in compared)
-    others = sum(cell.usable is True and cell.cell != run.plan.baseline for cell in run.judgement.cells)
-    where = "all of them" if valid == others else f"{valid} of {len(compared)}"
+    answers = {
+        cell.cell: {each.question: each.answer for each in cell.answers} for cell in run.judgement.cells
+    }
+    compared = {name: each for name, each in answers.items() if each.get("before") in {"yes", "no"}}
+    valid = {name for name, each in compared.items() if each["before"] == each.get("ranking") == "yes"}
+    right = {cell.cell for cell in run.judgement.cells if cell.usable is True}
+    alike = valid - {run.plan.baseline} == right - {run.plan.baseline}
+    where = "all of them" if alike else f"{len(valid)} of {len(compared)}"
     return f"vectors stored by the baseline stay valid in {where}" if compared else ""
 
 

@@ -185,8 +185,28 @@ def test_the_tiles_count_what_was_measured() -> None:
 @pytest.mark.parametrize("check", ["gold.vectors", "gold.ranking"])
 def test_stored_vectors_stay_valid_where_vectors_and_searches_do(check: str) -> None:
     changed = {"2025.4-6.2": lambda case: broken(case) if case.split("/")[0] == check else None}
-    right, *_ = view_tiles(sweep(changed, known=False))
+    for changes, number in ((changed, "5 / 6"), ({}, "6 / 6")):
+        right, *_ = view_tiles(sweep(changes, known=False))
+        assert right.number == number
+        assert right.more.endswith("; vectors stored by the baseline stay valid in all of them")
+
+
+def test_as_many_valid_cells_as_right_ones_are_not_all_of_them() -> None:
+    """One right cell whose index is not valid, and a wrong one whose index is."""
+    run = sweep({"2024.6-3.3": lambda case: broken(case) if case == PARITY else None}, known=False)
+    replace = msgspec.structs.replace
+    cells = tuple(
+        replace(cell, answers=tuple(replace(each, answer="no") for each in cell.answers))
+        if cell.cell == "2025.4-6.2"
+        else cell
+        for cell in run.judgement.cells
+    )
+    right, *_ = view_tiles(replace(run, judgement=replace(run.judgement, cells=cells)))
     assert right.more.endswith("; vectors stored by the baseline stay valid in 5 of 6")
+
+
+def test_the_baseline_of_a_sweep_is_named_with_what_is_under_test() -> None:
+    assert ". Baseline: openvino 2025.4, sentence-transformers 3.3</p>" in render_html(sweep({}, known=False))
 
 
 def test_the_cost_is_a_range_beside_its_noise() -> None:
