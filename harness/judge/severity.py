@@ -72,7 +72,9 @@ def _is_margin(case: CaseResult) -> bool:
 def _find_returned(plan: Plan, results: Sequence[CellResult]) -> set[str]:
     found: dict[str, set[str]] = {}
     for result in results:
-        if form := result.facts.get("subject.texts"):
+        if served := result.facts.get("subject.served"):
+            found[result.cell] = set(served.split())
+        elif form := result.facts.get("subject.texts"):
             found[result.cell] = {form}
         for case in result.cases:
             if _is_margin(case) and case.observation is not None:

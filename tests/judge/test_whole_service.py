@@ -57,3 +57,20 @@ def test_a_wrong_vector_is_red_in_the_dtype_that_is_served() -> None:
     parity = "l2.parity/subject/float32"
     judged = judge_whole("float32", lambda case: broken(case) if case == parity else None)
     assert (answers(judged)["reference"], judged.verdict) == ("no", "failing")
+
+
+@pytest.mark.parametrize(
+    ("facts", "severity"),
+    [
+        ({"subject.texts": "float32", "subject.served": "float32 float16"}, "breaks"),
+        ({"subject.texts": "float32"}, "notes"),
+    ],
+)
+def test_an_embedder_that_returns_either_dtype_serves_both_without_the_check_of_margins(
+    facts: dict[str, str], severity: str
+) -> None:
+    """As in the trials of a search for the cause, which run the failed cases alone."""
+    case = "l2.parity/manual/float16"
+    result = msgspec.structs.replace(make_result("a", status="failed", cases=[broken(case)]), facts=facts)
+    judged = judge(make_plan(make_planned("a", cases=[case], baseline=True)), [result], CHECKS)
+    assert [each.severity for each in judged.findings if each.check == case] == [severity]

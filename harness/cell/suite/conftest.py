@@ -38,7 +38,10 @@ def start_subject(spec: CellSpec, channel: Channel, role: str = "") -> Tuple[Any
         channel.send("subject-refused", message=clean(str(error)))
         pytest.exit(str(error), returncode=1)
     if form is not None:
-        channel.send("facts", facts={f"subject.{role or 'texts'}": form})
+        facts = {f"subject.{role or 'texts'}": form}
+        if hasattr(subject, "variant"):
+            facts["subject.served"] = "float32 float16"  # it can return either
+        channel.send("facts", facts=facts)
     return subject, form
 
 
