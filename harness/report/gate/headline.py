@@ -228,8 +228,8 @@ def _own_releases(culprit: Culprit) -> list[ReleaseSearch]:
 def _list_steps(gate: Gate) -> Iterator[Step]:
     """What a reader can do about the verdict, each instead of the others; the most specific first."""
     decision = gate.decision
-    for each in culprits_of(gate) if decision.verdict not in PASSES else ():
-        yield Step(_describe_remedy(each))
+    if culprits_of(gate) and decision.verdict not in PASSES:  # independent causes: each explains other cases
+        yield Step(", and ".join(_describe_remedy(each) for each in culprits_of(gate)))
     if decision.verdict == "regressed" and not culprits_of(gate):
         yield from _list_without_cause(gate)
     if gate.question.further is not None:

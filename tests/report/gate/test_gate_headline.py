@@ -147,6 +147,11 @@ def test_a_gate_without_a_decision_says_how_to_get_one() -> None:
             "keep one of them: stay at numpy 1.26.2, or leave out hub",
         ),
         (Culprit(sentence="s", changes=(OLD,)), "old 4 (removed)", "stay at old 4"),
+        (
+            Culprit(sentence="s", changes=(NUMPY,), further=(Culprit(sentence="t", changes=(OLD,)),)),
+            "numpy 1.26.2 → 2.4.6; old 4 (removed)",
+            "stay at numpy 1.26.2, and stay at old 4",  # each explains other cases
+        ),
     ],
 )
 def test_the_remedy_of_a_cause(culprit: Culprit, cause: str, step: str) -> None:
