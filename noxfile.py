@@ -145,6 +145,12 @@ def models(session: nox.Session) -> None:
 
 
 @nox.session(venv_backend="none", requires=["setup"], default=False)
+def reproduce(session: nox.Session) -> None:
+    """A script for each check that diverges in the published sweeps, made and run: `-- --only 'l0.*'`."""
+    harness(session, *session.posargs, module="reproducers")
+
+
+@nox.session(venv_backend="none", requires=["setup"], default=False)
 def kill(session: nox.Session) -> None:
     """Planted faults, and what turns them red: `nox -s kill -- --only 'embedder.limit*'`; half an hour."""
     harness(session, *session.posargs, module="kill")

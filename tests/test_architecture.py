@@ -60,9 +60,10 @@ MAY_IMPORT = {
 TOWER = MAY_IMPORT["store"] | MAY_IMPORT["judge"] | {"harness.cell"}
 MAY_IMPORT |= {"sweep": TOWER | {"harness.sweep"}, "gate": TOWER | {"harness.sweep", "harness.gate"}}
 MAY_IMPORT["init"] = MAY_IMPORT["gate"] | {"harness.init"}
+MAY_IMPORT["reproduce"] = MAY_IMPORT["store"] | {"harness.cell", "harness.judge", "harness.reproduce"}
 """Only ``harness.cli`` may import everything; nothing but it imports ``harness.report``."""
 
-TEMPLATES = HARNESS / "report" / "templates"
+TEMPLATES = (HARNESS / "report" / "templates", HARNESS / "reproduce" / "parts")
 """Files that are printed or copied, and run elsewhere."""
 
 NUMERIC = {"numpy", "scipy"}
@@ -126,6 +127,7 @@ def test_imports_go_one_way(folder: str) -> None:
         ("init", "from harness.report.workflows import render_workflow"),
         ("gate", "from harness.report.gate.comment import render_gate_markdown"),
         ("audit", "from harness.report.audit import render_audit_text"),
+        ("reproduce", "from harness.cli.screen import Screen"),
     ],
 )
 def test_a_wrong_import_is_seen(folder: str, source: str) -> None:
@@ -154,7 +156,7 @@ def test_the_controller_imports_nothing_under_test() -> None:
     found = {
         str(path.relative_to(ROOT)): under_test(path, path.read_text("utf-8"))
         for path in sorted(HARNESS.rglob("*.py"))
-        if not {HARNESS / "cell", TEMPLATES} & {*path.parents}
+        if not {HARNESS / "cell", *TEMPLATES} & {*path.parents}
     }
     assert {path: names for path, names in found.items() if names} == {}
 
@@ -216,6 +218,6 @@ def test_only_one_place(what: str, names: tuple[str, ...], where: set[str]) -> N
         for call in calls(path.read_text("utf-8"))
         if (call in names or call.split(".")[-1] in set(names) - {"exit", "print"})
         and str(path.relative_to(ROOT)) not in where
-        and not {HARNESS / "cell", TEMPLATES} & {*path.parents}
+        and not {HARNESS / "cell", *TEMPLATES} & {*path.parents}
     }
     assert found == set(), f"only {sorted(where) or 'nobody'} {what}"

@@ -12,7 +12,7 @@ PURPOSES: dict[str, tuple[str, ...]] = {
     "Check an upgrade": ("init", "gate", "accept", "bisect", "workflow", "acknowledged", "comment", "canary"),
     "Sweep versions": ("sweep", "merge", "cells", "lock", "matrix"),
     "Review code": ("audit",),
-    "Look at results": ("report", "history", "compare", "trends", "export", "explain"),
+    "Look at results": ("report", "history", "compare", "trends", "export", "reproduce", "explain"),
 }
 """What a person wants -> the commands for it, in the order in which they are needed; the others maintain."""
 

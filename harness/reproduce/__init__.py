@@ -1,0 +1,1 @@
+"""Scripts that show one failure of a run without the harness."""
