@@ -61,8 +61,8 @@ def _advise(script: Script, *, torch: bool) -> str:
     said = ""
     if torch:
         said += (
-            "\n\nOn Linux this downloads a torch with CUDA packages, several GB. `UV_FIND_LINKS=FOLDER` takes "
-            "a CPU wheel from it; `UV_INDEX` may name PyTorch's index of CPU wheels."
+            "\n\nOn Linux this downloads a torch with CUDA packages, several GB. `UV_FIND_LINKS=FOLDER` has "
+            "a CPU wheel; `UV_INDEX` may name PyTorch's index of CPU wheels."
         )
     folders = ["--subject FOLDER"] if script.recipe.takes_subject else []
     folders += ["--model FOLDER"] if script.recipe.takes_model and script.model is None else []

@@ -67,7 +67,7 @@ def choose_failure(plan: Plan, findings: Sequence[Finding], case: str, cell: str
         raise UsageError(f"{case}: no such case differs in these cells; {listed if names else 'none does'}")
     first = min(found, key=lambda each: ORDER.index(each.outcome))
     passes = {each.cell for each in findings if each.check == first.check and each.outcome == "pass"}
-    compared = bool(list_measured_by("controller", [first.check]))  # with the baseline, which is right by that
+    compared = bool(list_measured_by("controller", [first.check]))  # with the baseline
     right = compared or plan.baseline in passes
     return _describe(plan, first.check, chosen[first.cell], first, right=right)
 
