@@ -31,8 +31,6 @@ from harness.report.gate.markdown import (
     unclear_section,
 )
 from harness.report.gate.view import (
-    MOST_CHECKS,
-    checks_command,
     count_changes,
     describe_culprits,
     describe_further_changes,
@@ -40,12 +38,10 @@ from harness.report.gate.view import (
     describe_origin,
     describe_search,
     describe_unchanged,
-    fresh_findings,
-    gate_command,
     group_findings,
+    list_repeats,
     name_candidate,
     name_note,
-    name_red,
 )
 from harness.report.questions import describe_service, list_limits
 
@@ -346,13 +342,10 @@ def _sections(gate: Gate, room: Room) -> Iterator[Section]:
 
 
 def _again(gate: Gate) -> Iterator[str]:
-    """Commands that repeat the whole gate, and the red checks only."""
+    """Commands that repeat the whole gate or a part of it."""
     yield from ("", "<details><summary>Reproduce</summary>", "")
-    yield f"Whole gate: {quote_command(gate_command(gate))}"
-    groups = group_findings(fresh_findings(gate))
-    if groups:
-        command = checks_command(gate, [glob for each in groups[:MOST_CHECKS] for glob in each.globs])
-        yield from ("", f"{name_red(groups)}: {quote_command(command)}")
+    for title, command in list_repeats(gate):
+        yield from (f"{title}: {quote_command(command)}", "")
     commit = f", commit {span(gate.commit)}" if gate.commit else ""
-    yield from ("", f"Matrix {span(gate.matrix)}, run {span(gate.run)}, {span(gate.created)}{commit}.")
-    yield from ("", "</details>")
+    yield from (f"Matrix {span(gate.matrix)}, run {span(gate.run)}, {span(gate.created)}{commit}.", "")
+    yield "</details>"

@@ -35,9 +35,7 @@ from harness.report.gate.speed_view import (
 )
 from harness.report.gate.view import (
     ACCEPT_KNOWN,
-    MOST_CHECKS,
     UNCONFIRMED,
-    checks_command,
     count_changes,
     culprit_command,
     culprits_of,
@@ -47,12 +45,11 @@ from harness.report.gate.view import (
     describe_unchanged,
     fresh_findings,
     fresh_known,
-    gate_command,
     group_findings,
     group_known,
+    list_repeats,
     name_candidate,
     name_note,
-    name_red,
     rerun_command,
 )
 from harness.report.headline import STATUS_WORDS
@@ -298,11 +295,7 @@ def _change(change: LockChange) -> dict[str, str]:
 
 def list_commands(gate: Gate) -> Iterator[tuple[str, str]]:
     """The commands that repeat the gate, its red checks only, and each cause alone."""
-    yield "Whole gate", gate_command(gate)
-    groups = group_findings(fresh_findings(gate))
-    if groups:
-        globs = [glob for each in groups[:MOST_CHECKS] for glob in each.globs]
-        yield name_red(groups), checks_command(gate, globs)
+    yield from list_repeats(gate)
     for each in culprits_of(gate):
         if command := culprit_command(gate, each):
             yield "This change only", command

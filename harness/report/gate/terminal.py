@@ -26,9 +26,7 @@ from harness.report.gate.speed_view import (
 from harness.report.gate.view import (
     ACCEPT_KNOWN,
     LONGEST_COMMAND,
-    MOST_CHECKS,
     UNCONFIRMED,
-    checks_command,
     count_cases,
     count_changes,
     culprit_command,
@@ -38,14 +36,12 @@ from harness.report.gate.view import (
     describe_judged,
     describe_origin,
     describe_unchanged,
-    fresh_findings,
     fresh_known,
-    gate_command,
     group_findings,
     group_known,
+    list_repeats,
     name_candidate,
     name_note,
-    name_red,
     rerun_command,
 )
 from harness.report.questions import describe_service, list_gate_questions, list_limits
@@ -301,8 +297,5 @@ def _culprit(gate: Gate, alphabet: Alphabet) -> Iterator[RenderableType]:
 
 
 def _again(gate: Gate, alphabet: Alphabet) -> Iterator[RenderableType]:
-    yield alphabet.text(f"again: {shorten(gate_command(gate), LONGEST_COMMAND)}", "dim")
-    groups = group_findings(fresh_findings(gate))
-    if groups:
-        command = checks_command(gate, [glob for each in groups[:MOST_CHECKS] for glob in each.globs])
-        yield alphabet.text(f"{name_red(groups).lower()}: {shorten(command, LONGEST_COMMAND)}", "dim")
+    for title, command in list_repeats(gate):
+        yield alphabet.text(f"{title.lower()}: {shorten(command, LONGEST_COMMAND)}", "dim")

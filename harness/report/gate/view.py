@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import shlex
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -13,6 +13,7 @@ from packaging.version import InvalidVersion, Version
 
 from harness.cell.interface import check_of
 from harness.judge.confirmation import show_runs
+from harness.judge.outcomes import WHOLE_CELL
 from harness.judge.red_cases import find_exception, sort_by_layer
 from harness.report.view import name_checks
 
@@ -237,9 +238,23 @@ MOST_CHECKS = 8
 """Largest number of checks in one command."""
 
 
-def name_red(groups: Sequence[Group]) -> str:
-    """Name the checks of the command that repeats the red ones."""
-    return "Red checks only" if len(groups) <= MOST_CHECKS else f"The first {MOST_CHECKS} red checks only"
+def list_repeats(gate: Gate) -> Iterator[tuple[str, str]]:
+    """The commands that repeat the gate, its red checks only, and that write a red one as a script."""
+    yield "Whole gate", gate_command(gate)
+    if groups := group_findings(fresh_findings(gate)):
+        few = len(groups) <= MOST_CHECKS
+        globs = [glob for each in groups[:MOST_CHECKS] for glob in each.globs]
+        yield (
+            "Red checks only" if few else f"The first {MOST_CHECKS} red checks only",
+            checks_command(gate, globs),
+        )
+    named = [each.check for each in fresh_findings(gate) if each.check != WHOLE_CELL]
+    yield from (("The first as a script", reproduce_command(gate, check)) for check in named[:1])
+
+
+def reproduce_command(gate: Gate, check: str) -> str:
+    """The command that writes a red case of the candidate as a script without the harness."""
+    return f"harness reproduce {gate.run} {shlex.quote(check)}"
 
 
 # The cause; each rendering quotes names and versions in its own way

@@ -196,7 +196,7 @@ def test_releases_without_a_trial_of_their_package_alone_have_a_branch() -> None
 
 def test_the_commands_that_repeat_it() -> None:
     assert [title for title, _ in list_commands(make_gate())] == [
-        *("Whole gate", "Red checks only", "This change only"),
+        *("Whole gate", "Red checks only", "The first as a script", "This change only"),
     ]
     assert [title for title, _ in list_commands(make_decided("pass"))] == ["Whole gate"]
 
