@@ -29,6 +29,13 @@ from harness.sweep.schedule import Executor
 if TYPE_CHECKING:
     from distributed import Future, SpecCluster
 
+WORKER_TTL = "60s"
+"""The silence after which dask gives up a frozen worker, which is still connected; its default is 5 minutes.
+
+The event loop of a worker sends two heartbeats in a second, also while a cell runs: that is in processes of
+its own. Dask looks once in this time, so it takes up to twice as long.
+"""
+
 _APPENDED = "log.txt"
 _OWN_STAGES = frozenset({*get_args(CellStatus), "reused", "waiting"})
 """Stages that the client reports when it has the result; until then a worker may still be lost."""
@@ -81,7 +88,10 @@ def _make_local(workers: int, store: Store) -> SpecCluster:
 
     host = "127.0.0.1"
     return SpecCluster(
-        scheduler={"cls": Scheduler, "options": {"host": host, "port": 0, "dashboard": False}},
+        scheduler={
+            "cls": Scheduler,
+            "options": {"host": host, "port": 0, "dashboard": False, "worker_ttl": WORKER_TTL},
+        },
         workers={
             number: {
                 "cls": Nanny,

@@ -10,6 +10,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,7 @@ import pytest
 from distributed import Client
 from planted.disks import mount_small_disk
 from support.cluster import Address, ClusterLab, make_cells, make_plan
-from support.fake_cells import Lab
+from support.fake_cells import LIMITS, Lab
 from support.fake_dask import GONE, Bench, answer, make_bench
 
 from harness.errors import ExitCode, MachineError, UsageError
@@ -27,6 +28,7 @@ from harness.files import write_text
 from harness.matrix.schema import Subject
 from harness.records import CellResult
 from harness.runs.folder import read_run
+from harness.sweep.executors import cluster
 from harness.sweep.executors.cluster import Cluster, deal
 from harness.sweep.executors.crew import NoWorkerError
 from harness.sweep.executors.parcel import Outcome
@@ -35,6 +37,9 @@ from harness.sweep.schedule import Swept
 
 CELLS = ("good-1", "waiting", "good-2", "failing", "importing")
 STATUSES = ["ok", "ok", "ok", "failed", "import-error"]
+TTL = "10s"
+"""Twenty heartbeats of a worker."""
+
 FOLDERS = os.pathsep.join(map(str, (Path(__file__).parents[2], Path(__file__).parents[3])))
 
 
@@ -125,11 +130,11 @@ def start(*argv: object, **variables: str) -> Iterator[subprocess.Popen[bytes]]:
 
 
 @contextmanager
-def start_scheduler(folder: Path) -> Iterator[tuple[subprocess.Popen[bytes], str]]:
+def start_scheduler(folder: Path, **variables: str) -> Iterator[tuple[subprocess.Popen[bytes], str]]:
     file = folder / "scheduler.json"
     file.unlink(missing_ok=True)
     options = ("--host", "127.0.0.1", "--port", "0", "--no-dashboard", "--scheduler-file", file)
-    with start("-m", "distributed.cli.dask_scheduler", *options) as running:
+    with start("-m", "distributed.cli.dask_scheduler", *options, **variables) as running:
         asyncio.run(wait_for(lambda: file.exists() and file.read_bytes()))
         yield running, msgspec.json.decode(file.read_bytes())["address"]
 
@@ -175,7 +180,7 @@ def summarize(results: tuple[CellResult, ...]) -> list[tuple[str, str, list[str]
 
 
 @contextmanager
-def start_cluster(folder: Path, *stores: Path) -> Iterator[Address]:
+def start_cluster(folder: Path, *stores: Path, **variables: str) -> Iterator[Address]:
     """A scheduler, and a worker for each store, all of which have come."""
 
     async def wait_for_workers() -> None:
@@ -183,7 +188,7 @@ def start_cluster(folder: Path, *stores: Path) -> Iterator[Address]:
             await client.wait_for_workers(len(stores), timeout=120)
 
     with ExitStack() as stack:
-        _, address = stack.enter_context(start_scheduler(folder))
+        _, address = stack.enter_context(start_scheduler(folder, **variables))
         for store in stores:
             stack.enter_context(start_worker(address, store))
         asyncio.run(wait_for_workers())
@@ -217,6 +222,45 @@ def test_a_sweep_survives_a_killed_worker(lab: ClusterLab, tmp_path: Path) -> No
     alone.folder.mkdir()
     (alone.folder / "go").touch()
     assert summarize(alone.run(make_plan(*make_cells(*CELLS))).results) == summarize(results)
+
+
+@pytest.mark.real
+@pytest.mark.parametrize("started", ["by the user", "by the sweep"])
+def test_the_cell_of_a_frozen_worker_is_run_by_another_one(
+    started: str, lab: ClusterLab, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A stopped process stays connected, and may hold what others need.
+
+    A nanny kills it. Without one its cell runs on, until it goes on and learns that nobody waits for that.
+    """
+
+    local = started == "by the sweep"
+    lab.options = replace(lab.options, limits=replace(LIMITS, contract=120.0))  # while dask notices
+
+    async def sweep(address: Address) -> tuple[CellResult, ...]:
+        async with lab.connect(address) as lab.executor:
+            plan = msgspec.structs.replace(make_plan(*make_cells(*CELLS)), machine=lab.executor.machine)
+            swept = asyncio.create_task(lab.sweep(plan))
+            cell, task, worker = await find_waiting(lab)
+            worker.suspend()
+            if not local:
+                *_, other = await find_waiting(lab)
+                assert (other != worker, is_alive(task), is_alive(cell)) == (True, True, True)
+                worker.resume()
+            await wait_until_gone([cell, task, worker])
+            (lab.folder / "go").touch()
+            return (await swept).results
+
+    if local:
+        monkeypatch.setattr(cluster, "WORKER_TTL", TTL)
+        results = asyncio.run(sweep(Address(workers=2)))
+    else:
+        stores = (tmp_path / "store-1", tmp_path / "store-2")
+        with start_cluster(tmp_path, *stores, DASK_DISTRIBUTED__SCHEDULER__WORKER_TTL=TTL) as address:
+            results = asyncio.run(sweep(address))
+    assert [each.status for each in results] == STATUSES
+    assert sorted(lab.contracts()) == sorted(CELLS[:4])  # those that end their checks, once each
+    assert any("the worker has gone" in each.note for each in lab.said)
 
 
 @pytest.mark.real
