@@ -17,7 +17,12 @@ from harness.errors import ExitCode, UsageError
 from harness.files import write_output
 from harness.records.audit import Audit
 from harness.redaction import redact
-from harness.report.audit import render_audit_json, render_audit_sarif, render_audit_text
+from harness.report.audit import (
+    render_audit_code_quality,
+    render_audit_json,
+    render_audit_sarif,
+    render_audit_text,
+)
 from harness.report.escape import disarm_commands, scrub
 from harness.sweep.interrupt import run_interruptibly
 
@@ -42,6 +47,7 @@ CODES = {
 @click.option("--update-baseline", is_flag=True, help="Write all present findings to --baseline.")
 @click.option("--json", "form", flag_value="json", help="As JSON: every finding and every rule.")
 @click.option("--sarif", "form", flag_value="sarif", help="As SARIF 2.1.0, for code scanning.")
+@click.option("--code-quality", "form", flag_value="gitlab", help="As a Code Quality report of GitLab.")
 @click.option(
     "--out",
     type=click.Path(dir_okay=False, allow_dash=True),
@@ -91,6 +97,8 @@ def _show(done: Audit, form: str | None, out: str) -> None:
         text = render_audit_json(done)
     elif form == "sarif":
         text = render_audit_sarif(done)
+    elif form == "gitlab":
+        text = render_audit_code_quality(done)
     else:
         text = disarm_commands(scrub(render_audit_text(done, width=Screen(plain=True).width)))
     if out != "-":

@@ -20,7 +20,7 @@ HEADINGS: dict[str, tuple[str, ...]] = {
     "Upgrade": ("--from", "--to", "--base", "--allow-equal"),
     "Service": ("--embedder", "--query", "--normalizer", "--model", "--name"),
     "Dependencies": ("--file", "--extra", "--group", "--requires", "--python", "--python-downloads"),
-    "Pipeline": ("--forge", "--install", "--inline", "--author"),
+    "Pipeline": ("--forge", "--install", "--inline", "--author", "--audit"),
     "Expectation": ("--reason", "--check", "--link"),
     "Cells and checks": ("--matrix", "--only", "--skip", "--checks", "--max-cells", "--golden"),
     "Several machines": ("--shard", "--durations", "--shards", "--count-shards", "--executor"),

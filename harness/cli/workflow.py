@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import sys
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import get_args
 
@@ -22,6 +22,7 @@ from harness.init.installed import describe_installation
 from harness.init.project import find_hosts
 from harness.matrix.schema import Matrix
 from harness.redaction import redact
+from harness.report.audit_workflows import AuditPipeline, render_audit_workflow
 from harness.report.escape import disarm_commands
 from harness.report.pipelines import Forge
 from harness.report.shard_workflows import MAX_SHARDS, ShardPipeline, render_shard_workflow
@@ -38,6 +39,9 @@ PIPELINE_PYTHON = "3.11"
 _OF_THE_GATE = ("file", "extras", "groups", "budget", "culprit_budget", "inline")
 """Parameters of the command that mean nothing for a sweep."""
 
+_OF_CELLS = (*_OF_THE_GATE, "matrix", "shards")
+"""Those that mean nothing for an audit."""
+
 
 @click.command(
     cls=Command,
@@ -45,6 +49,7 @@ _OF_THE_GATE = ("file", "extras", "groups", "budget", "culprit_budget", "inline"
         "github > .github/workflows/gate.yml",
         "gitlab > .gitlab-ci.yml",
         "github --shards 8 > .github/workflows/sweep.yml",
+        "github --audit src > .github/workflows/audit.yml",
     ),
 )
 @click.argument("forge", type=click.Choice(get_args(Forge)))
@@ -87,6 +92,7 @@ _OF_THE_GATE = ("file", "extras", "groups", "budget", "culprit_budget", "inline"
     metavar="MOST",
     help="Print a pipeline that sweeps the matrix on at most MOST machines instead.",
 )
+@click.option("--audit", metavar="PATH", help="Print a pipeline that audits the code below PATH instead.")
 def workflow(  # noqa: PLR0913 - one parameter an option
     *,
     forge: Forge,
@@ -100,6 +106,7 @@ def workflow(  # noqa: PLR0913 - one parameter an option
     python: str | None,
     inline: bool,
     shards: int | None,
+    audit: str | None,
 ) -> None:
     """Print a CI pipeline that runs the gate when a dependency file changes and comments the result.
 
@@ -109,19 +116,19 @@ def workflow(  # noqa: PLR0913 - one parameter an option
 
     With --shards it prints a pipeline that sweeps the matrix instead, weekly and by hand: a job counts the
     shards, each of the next jobs sweeps one, and the last job merges their runs, whose verdict counts.
+
+    With --audit it prints a pipeline that runs `harness audit` when code changes, and shows the findings in
+    code scanning (GitHub) or Code Quality (GitLab).
     """
-    refuse_credentials({"--install": install, "--file": file or "", "--matrix": matrix})
+    refuse_credentials(
+        {"--install": install, "--file": file or "", "--matrix": matrix, "--audit": audit or ""}
+    )
+    if audit is not None:
+        click.echo(_print_audit(forge, audit, install, python), nl=False)
+        return
     found = open_matrix(matrix)
     if shards is not None:
-        _refuse_options_of_the_gate()
-        sweep = ShardPipeline(
-            matrix=matrix,
-            install=install or require_installation(),
-            shards=shards,
-            python=python or _python_of_sweep(found),
-            pass_env=found.subject.pass_env,
-        )
-        click.echo(render_shard_workflow(forge, sweep), nl=False)
+        click.echo(_print_sweep(forge, found, matrix, install, shards, python), nl=False)
         return
     refuse_foreign_matrix(found, Path.cwd(), alone=file is None)
     named = make_choice(extras, groups)
@@ -147,16 +154,37 @@ def workflow(  # noqa: PLR0913 - one parameter an option
     click.echo(text, nl=False)
 
 
-def _refuse_options_of_the_gate() -> None:
+def _print_audit(forge: Forge, path: str, install: str, python: str | None) -> str:
+    _refuse_options(_OF_CELLS, "--audit prints the pipeline of an audit")
+    install = install or require_installation()
+    return render_audit_workflow(
+        forge, AuditPipeline(path=path, install=install, python=python or PIPELINE_PYTHON)
+    )
+
+
+def _print_sweep(  # noqa: PLR0913, PLR0917 - one parameter a setting
+    forge: Forge, found: Matrix, matrix: str, install: str, shards: int, python: str | None
+) -> str:
+    _refuse_options(_OF_THE_GATE, "--shards prints the pipeline of a sweep")
+    sweep = ShardPipeline(
+        matrix=matrix,
+        install=install or require_installation(),
+        shards=shards,
+        python=python or _python_of_sweep(found),
+        pass_env=found.subject.pass_env,
+    )
+    return render_shard_workflow(forge, sweep)
+
+
+def _refuse_options(names: Collection[str], printed: str) -> None:
     context = click.get_current_context()
     named = [
         option.opts[0]
         for option in context.command.params
-        if option.name in _OF_THE_GATE
-        and context.get_parameter_source(option.name) is not ParameterSource.DEFAULT
+        if option.name in names and context.get_parameter_source(option.name) is not ParameterSource.DEFAULT
     ]
     if named:
-        raise UsageError(f"--shards prints the pipeline of a sweep; leave out {', '.join(named)}")
+        raise UsageError(f"{printed}; leave out {', '.join(named)}")
 
 
 async def choose_home(forge: Forge, install: str, project: Path) -> tuple[Home | None, str]:

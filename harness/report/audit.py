@@ -1,4 +1,4 @@
-"""Findings of an audit for a terminal, as JSON, and as SARIF for code scanning."""
+"""Findings of an audit for a terminal, as JSON, as SARIF for code scanning, and as Code Quality of GitLab."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from urllib.parse import quote
 
 import msgspec
 
+from harness.records import digest_value
 from harness.records.audit import Audit, AuditFinding, Rule
 
 SARIF_SCHEMA = "https://json.schemastore.org/sarif-2.1.0.json"
@@ -88,6 +89,32 @@ def render_audit_sarif(audit: Audit) -> str:
     return msgspec.json.format(msgspec.json.encode(document), indent=1).decode() + "\n"
 
 
+def render_audit_code_quality(audit: Audit) -> str:
+    """The report of GitLab (docs.gitlab.com/ci/testing/code_quality, 2026-11): findings that none ignores.
+
+    A fingerprint tells whether a finding is that of another commit, so it has no line number.
+    """
+    rules = {rule.id: rule for rule in audit.rules}
+    found: Counter[tuple[str, str, str]] = Counter()
+    issues = []
+    for each in audit.findings:
+        if each.state == "ignored":
+            continue
+        place, rule = _normalize(each.path), rules[each.rule]
+        found[place, each.rule, each.code] += 1
+        number = found[place, each.rule, each.code]
+        issues.append(
+            {
+                "description": f"{rule.message} {rule.fix}",
+                "check_name": rule.id,
+                "fingerprint": digest_value([place, each.rule, each.code, number]),
+                "severity": {"error": "major", "warning": "minor"}[rule.level],
+                "location": {"path": place, "lines": {"begin": each.line, "end": each.end_line}},
+            }
+        )
+    return msgspec.json.format(msgspec.json.encode(issues), indent=1).decode() + "\n"
+
+
 def _describe_rule(rule: Rule) -> dict[str, Any]:
     return {
         "id": rule.id,
@@ -121,5 +148,10 @@ def _describe_finding(finding: AuditFinding, rule: Rule, places: Mapping[str, in
 
 
 def _locate(path: str, region: Mapping[str, int]) -> dict[str, Any]:
-    uri = quote(path.replace("\\", "/").removeprefix("./"))
+    uri = quote(_normalize(path))
     return {"physicalLocation": {"artifactLocation": {"uri": uri}, "region": region}}
+
+
+def _normalize(path: str) -> str:
+    """A path as both forges have it."""
+    return path.replace("\\", "/").removeprefix("./")

@@ -64,6 +64,15 @@ def check_common(matrix: str, install: str, python: str) -> None:
         UsageError: with the option and its value.
     """
     check_path("--matrix", matrix)
+    check_install(install, python)
+
+
+def check_install(install: str, python: str) -> None:
+    """Refuse a requirement or a Python that has a special meaning in YAML or a shell.
+
+    Raises:
+        UsageError: with the option and its value.
+    """
     if not _REQUIREMENT.fullmatch(install):
         raise UsageError(f"--install {install!r}: expected a requirement for pip, in one line without $")
     if not _PYTHON.fullmatch(python):

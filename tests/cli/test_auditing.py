@@ -62,6 +62,8 @@ def test_the_exit_code_says_what_is_new(project: Path, monkeypatch: pytest.Monke
     assert len(json.loads(Path("a.sarif").read_bytes())["runs"][0]["tool"]["driver"]["rules"]) == len(
         read_rules()
     )
+    assert audit("a.py", "--code-quality", "--out", "a.json") == 1
+    assert [each["check_name"] for each in json.loads(Path("a.json").read_bytes())] == ["array-copy-false"]
     assert audit("a.py", "--json") == 1
     assert [each["state"] for each in json.loads(capsys.readouterr().out)["findings"]] == ["new", "ignored"]
 

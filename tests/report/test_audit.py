@@ -7,10 +7,11 @@ import json
 from typing import Any
 
 import jsonschema
+import msgspec
 import pytest
 
 from harness.records.audit import Audit, AuditFinding, Rule, Unread
-from harness.report.audit import render_audit_sarif, render_audit_text
+from harness.report.audit import render_audit_code_quality, render_audit_sarif, render_audit_text
 
 RULE = Rule(
     id="no-guard",
@@ -94,3 +95,25 @@ def test_sarif_is_valid_by_its_schema() -> None:
     assert list(check.iter_errors(document)) == []
     document["runs"][0]["results"][0]["level"] = "fatal"
     assert list(check.iter_errors(document)) != []
+
+
+def test_code_quality_tells_findings_apart_without_their_lines() -> None:
+    def read(*findings: AuditFinding) -> list[dict[str, Any]]:
+        done = Audit(rules=(RULE,), findings=findings, unread=(), files=1)
+        return list(json.loads(render_audit_code_quality(done)))
+
+    twice = read(finding(3), finding(4, state="baseline"), finding(5, state="ignored", note="never zero"))
+    assert twice[0] == {
+        "description": "A division has no guard. Guard it.",
+        "check_name": "no-guard",
+        "fingerprint": twice[0]["fingerprint"],
+        "severity": "minor",
+        "location": {"path": "a b.py", "lines": {"begin": 3, "end": 3}},
+    }
+    assert [each["location"]["lines"]["begin"] for each in twice] == [3, 4]
+    moved = read(finding(30), finding(40))
+    assert [each["fingerprint"] for each in moved] == [each["fingerprint"] for each in twice]
+    assert len({each["fingerprint"] for each in twice}) == 2
+    other = msgspec.structs.replace(finding(3), code="z = x / n")
+    assert read(other)[0]["fingerprint"] != twice[0]["fingerprint"]
+    assert read() == []

@@ -12,6 +12,8 @@ from pathlib import Path
 import pytest
 from support.pipelines import (
     ACTIONS,
+    AUDIT,
+    AUDIT_ODD,
     FORGES,
     GITLAB_FILE,
     HOME,
@@ -28,6 +30,7 @@ from support.pipelines import (
     step_of,
 )
 
+from harness.report.audit_workflows import render_audit_workflow
 from harness.report.pipelines import Forge
 from harness.report.shard_workflows import render_shard_workflow
 from harness.report.workflows import Pipeline, render_workflow
@@ -76,10 +79,11 @@ def write_local(folder: Path, text: str) -> Path:
 
 @pytest.mark.parametrize("linter", LINTERS)
 def test_every_github_workflow_is_clean(linter: str, tmp_path: Path) -> None:
-    """Those of a gate, written out and short, and those of a sweep; a linter takes a second to start."""
+    """Those of a gate, written out and short, of a sweep, of an audit; a linter takes a second to start."""
     place = write_local if linter == "actionlint" else write
     texts = [render_workflow("github", each) for each in (USUAL, ODD, SHORT, SHORT_ODD)]
     texts += [render_shard_workflow("github", each) for each in (SWEEP, SWEEP_ODD)]
+    texts += [render_audit_workflow("github", each) for each in (AUDIT, AUDIT_ODD)]
     paths = [place(tmp_path / str(number), text) for number, text in enumerate(texts)]
     found = run(*LINTERS[linter], *paths)
     assert found.returncode == 0, found.stdout + found.stderr
@@ -165,6 +169,22 @@ def test_the_linters_see_a_fault_of_a_sweep(linter: str, old: str, new: str, tmp
     assert found.returncode not in {0, 2}, found.stdout + found.stderr
 
 
+@pytest.mark.parametrize(
+    ("linter", "old", "new"),
+    [
+        ("actionlint", '"$AUDIT_PATH" --sarif', "$AUDIT_PATH --sarif"),
+        ("zizmor", "upload-sarif@45cbd0c69e560cd9e7cd7f8c32362050c9b7ded2", "upload-sarif@v4"),
+        ("zizmor", "permissions:\n  contents: read\n", "permissions: write-all\n"),
+        ("schema", "security-events: write", "security-event: write"),
+    ],
+)
+def test_the_linters_see_a_fault_of_an_audit(linter: str, old: str, new: str, tmp_path: Path) -> None:
+    text = render_audit_workflow("github", AUDIT)
+    assert old in text
+    found = run(*LINTERS[linter], write(tmp_path, text.replace(old, new)))
+    assert found.returncode not in {0, 2}, found.stdout + found.stderr
+
+
 GITLAB = ("check-jsonschema", "--builtin-schema", "vendor.gitlab-ci", "--data-transform", "gitlab-ci")
 
 
@@ -187,11 +207,16 @@ def test_the_gitlab_pipelines_are_what_their_schema_says(tmp_path: Path) -> None
         f"sweep-{number}": render_shard_workflow("gitlab", each)
         for number, each in enumerate((SWEEP, SWEEP_ODD))
     }
+    audits = {
+        f"audit-{number}": render_audit_workflow("gitlab", each)
+        for number, each in enumerate((AUDIT, AUDIT_ODD))
+    }
     wrong = {
+        "report": audits["audit-0"].replace("codequality:", "codequalities:"),
         "when": texts["0"].replace("when: always", "when: sometimes"),
         "inputs": texts["2"].replace("inputs:", "input:"),
     }
-    assert find_invalid(tmp_path, texts | sweeps | wrong) == set(wrong)
+    assert find_invalid(tmp_path, texts | sweeps | audits | wrong) == set(wrong)
 
 
 @pytest.mark.parametrize("pipeline", [SHORT, SHORT_ODD])
@@ -223,5 +248,6 @@ def check_shell(shell: str, script: str) -> str:
 def test_shellcheck_finds_nothing(forge: Forge) -> None:
     texts = [render_workflow(forge, pipeline) for pipeline in (USUAL, ODD)]
     texts += [render_shard_workflow(forge, sweep) for sweep in (SWEEP, SWEEP_ODD)]
+    texts += [render_audit_workflow(forge, audit) for audit in (AUDIT, AUDIT_ODD)]
     for script in (each for text in texts for each in scripts(forge, parse(text))):
         assert check_shell("sh", script) == ""

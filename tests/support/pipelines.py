@@ -10,6 +10,7 @@ from typing import Any, get_args
 
 from ruamel.yaml import YAML
 
+from harness.report.audit_workflows import AuditPipeline
 from harness.report.pipelines import Forge
 from harness.report.shard_workflows import ShardPipeline
 from harness.report.workflows import Home, Pipeline
@@ -39,6 +40,8 @@ SWEEP = ShardPipeline(matrix="compat", install=USUAL.install, shards=8)
 SWEEP_ODD = ShardPipeline(
     matrix=ODD.matrix, install=ODD.install, shards=600, python="3.12", pass_env=ODD.pass_env
 )
+AUDIT = AuditPipeline(path="src", install=USUAL.install)
+AUDIT_ODD = AuditPipeline(path="app one/", install=ODD.install, python="3.12")
 
 
 def read_action(name: str) -> Any:
