@@ -154,10 +154,13 @@ def list_simpler(number: float) -> List[float]:
 
 
 class Shrinker:
-    """Whether an input fails as the first one did, until the time is over."""
+    """Whether an input fails as the first one did, until the time is over.
 
-    def __init__(self, script: Any, tools: Any, seconds: float) -> None:
-        self._script, self._tools = script, tools
+    ``exception`` is that with which the first one has to fail; empty: with none; None: any or none will do.
+    """
+
+    def __init__(self, script: Any, tools: Any, seconds: float, exception: Optional[str] = None) -> None:
+        self._script, self._tools, self._exception = script, tools, exception
         self._end = time.monotonic() + seconds
         self.kind: Optional[str] = None
         self.calls = 0
@@ -166,10 +169,11 @@ class Shrinker:
         """The kind of a failure: its exception, ``not finite`` or ``other values``; or empty."""
         self.calls += 1
         observed, _, difference = self._script.attempt(self._tools, given)
-        if difference <= self._script.ALLOWED:
+        raised = re.match(r"raises (\w+)", str(observed)) if math.isnan(difference) else None
+        name = raised.group(1) if raised else ""
+        if difference <= self._script.ALLOWED or self._exception not in (None, name):
             return ""
-        raised = re.match(r"raises (\w+)", str(observed))
-        return raised.group(1) if raised else "other values" if math.isfinite(difference) else "not finite"
+        return name or ("other values" if math.isfinite(difference) else "not finite")
 
     def fails(self, given: List[Any]) -> bool:
         """Whether an input fails in the same way; no, once the time is over."""
@@ -253,8 +257,8 @@ def shrink(spec: CellSpec, task: Dict[str, Any]) -> Dict[str, Any]:
 
     A task has ``script``, ``arguments`` of its ``load``, ``starts`` (names of inputs; none: it has its own),
     ``dtype`` of rows, ``roots`` (distributions that the script imports), ``seconds``, ``expected`` (text ->
-    vector, for scripts that compare with earlier ones), ``record`` (texts whose vectors are the answer) and
-    ``form`` (whether the script imports the service).
+    vector, for scripts that compare with earlier ones), ``record`` (texts whose vectors are the answer),
+    ``exception`` (see ``Shrinker``) and ``form`` (whether the script imports the service).
 
     Returns:
         ``input``, or None where none fails; ``start``, the name of the input that failed; ``calls``; ``form``
@@ -277,7 +281,7 @@ def shrink(spec: CellSpec, task: Dict[str, Any]) -> Dict[str, Any]:
     if not starts:
         return {**found, "input": script.INPUT, "start": ""}
     for name, inputs in starts.items():
-        shrinker = Shrinker(script, tools, task["seconds"])
+        shrinker = Shrinker(script, tools, task["seconds"], task["exception"])
         given = shrinker.find(inputs)
         found["calls"] += shrinker.calls
         if given is not None:

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
+from math import inf
 
 from harness.cell.interface import list_measured_by
 from harness.errors import UsageError
 from harness.records import Finding, Plan, PlannedCell, Service, describe_machine
-from harness.reproduce.recipes import IMPORT
+from harness.reproduce.recipes import IMPORT, Recipe
 
 _LISTED = 8
 """Cases that a message lists."""
@@ -36,11 +37,23 @@ class Failure:
     service: Service
     machine: str
 
-    @property
-    def allowed(self) -> float:
-        """The largest difference that is right, as the check judged it."""
-        seen = self.finding.observation if self.finding else None
-        return (seen.allowed if seen else None) or 0.0
+    def choose_allowed(self, recipe: Recipe) -> float:
+        """The largest difference that is right, as the check judged it; any where the check raised."""
+        if self.finding is None:
+            return recipe.allowed or 0.0
+        seen = self.finding.observation
+        if seen is None or seen.allowed is None:
+            return inf
+        return seen.allowed if recipe.allowed is None else recipe.allowed
+
+    def name_exception(self, recipe: Recipe) -> str | None:
+        """The exception with which the script has to fail; empty: with none; None: any or none will do.
+
+        Functions of the library and the reference may raise where the check records a wrong value.
+        """
+        if self.finding is not None and self.finding.observation is None:
+            return self.finding.message.partition(":")[0]
+        return "" if recipe.takes_model and recipe.starts else None
 
 
 def choose_failure(plan: Plan, findings: Sequence[Finding], case: str, cell: str) -> Failure:

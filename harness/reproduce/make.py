@@ -98,7 +98,7 @@ class CellProcess:
     ) -> Answer:
         """Shrink the input of a recipe; with ``record``, embed these texts instead."""
         constants: dict[str, Any] = {"EXPECTED": {}} if recipe.before else {}
-        allowed = failure.allowed if recipe.allowed is None else recipe.allowed
+        allowed = failure.choose_allowed(recipe)
         given = recipe.given or []
         script = Script(recipe, given, allowed, (), self.planned.lock.python, None, "this cell", constants)
         with temporary_folder("reproduce") as workdir:
@@ -114,6 +114,7 @@ class CellProcess:
                 "seconds": SECONDS,
                 "expected": expected,
                 "record": record or [],
+                "exception": failure.name_exception(recipe),
                 "form": recipe.load == "load_service",
             }
             files[1].write_text(json.dumps(task), encoding="utf-8")
@@ -249,7 +250,7 @@ def _write(
     return Script(
         recipe=recipe,
         given=given,
-        allowed=failure.allowed if recipe.allowed is None else recipe.allowed,
+        allowed=failure.choose_allowed(recipe),
         pins=pins,
         python=failure.planned.lock.python,
         model=SHIPPED_MODEL if shipped else None,

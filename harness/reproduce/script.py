@@ -137,8 +137,7 @@ def _collect(roots: Sequence[str], roles: Mapping[str, str], left_out: Collectio
 def _adapt(part: Part, role: str, recipe: Recipe) -> str:
     """The source of a part under the name of its role; rows are arranged only where the layout matters."""
     source = part.source.replace(f"def {part.name}(", f"def {role}(", 1)
-    plain = "np.array(given, dtype=DTYPE)"
-    return source if "arrange" in recipe.expressions else source.replace(f"arrange({plain})", plain)
+    return source if "arrange" in recipe.expressions else source.replace("arrange(rows)", "rows")
 
 
 def _sort_imports(lines: Iterable[str]) -> str:

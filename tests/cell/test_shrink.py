@@ -70,3 +70,19 @@ def test_what_a_script_needs_is_the_closure_of_its_imports() -> None:
     needed = list_needed(["requests"])
     assert {"requests", "urllib3", "certifi", "idna"} <= set(needed)
     assert not {"pytest", "scipy"} & set(needed)
+
+
+@pytest.mark.parametrize(
+    ("exception", "found"),
+    [(None, ["a b"]), ("KeyError", None), ("ValueError", ["a b"]), ("", ["wrong"])],
+)
+def test_the_exception_of_the_check_is_looked_for(exception: str | None, found: list[str] | None) -> None:
+    """``a b`` raises a ValueError, ``wrong`` has other values."""
+
+    def attempt(_: Any, given: list[str]) -> tuple[str, str, float]:
+        raises = given == ["a b"]
+        difference = math.nan if raises else 9.0 if given == ["wrong"] else 0.0
+        return "raises ValueError: no" if raises else "numbers", "no exception", difference
+
+    script = SimpleNamespace(ALLOWED=0.5, attempt=attempt)
+    assert Shrinker(script, None, 60, exception).find(iter([["a b"], ["wrong"]])) == found
