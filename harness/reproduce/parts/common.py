@@ -6,6 +6,7 @@ that they use. Capital names get the values of a recipe.
 
 import sys
 from importlib.metadata import PackageNotFoundError, version
+from math import isnan
 
 PACKAGES = ()
 INPUT = []
@@ -66,6 +67,6 @@ def main():
     fails = not difference <= ALLOWED
     print(f"expected    {expected}")
     print(f"observed    {observed}")
-    size = "an exception" if difference != difference else f"{difference:.6g} {UNIT}, allowed {ALLOWED:g}"
+    size = "an exception" if isnan(difference) else f"{difference:.6g} {UNIT}, allowed {ALLOWED:g}"
     print(f"difference  {size}: {'it fails' if fails else 'it is right'}")
     return int(fails)
