@@ -10,7 +10,7 @@ from math import inf
 from harness.cell.interface import list_measured_by
 from harness.errors import UsageError
 from harness.records import Finding, Plan, PlannedCell, Service, describe_machine
-from harness.reproduce.recipes import IMPORT, Recipe
+from harness.reproduce.script_recipes import IMPORT, Recipe
 
 _LISTED = 8
 """Cases that a message lists."""
@@ -24,7 +24,7 @@ class Failure:
     """A case that failed in a cell, and the cell that it is compared with.
 
     Attributes:
-        finding: None for a cell that cannot import its packages, which is ``recipes.IMPORT``.
+        finding: None for a cell that cannot import its packages, which is ``script_recipes.IMPORT``.
         baseline: None where the run has none.
         right: whether the case passed there.
     """

@@ -25,8 +25,8 @@ from harness.processes import describe_exit, run
 from harness.records import PlannedCell
 from harness.reproduce.document import Shown, render_issue
 from harness.reproduce.failures import Failure
-from harness.reproduce.recipes import Recipe, choose_recipe
 from harness.reproduce.script import Script, render_script
+from harness.reproduce.script_recipes import Recipe, choose_recipe
 from harness.resolve.pip_settings import IndexSettings
 from harness.store.environments import EnvironmentStore
 from harness.store.inputs import CellInputs

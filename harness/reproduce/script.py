@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import harness.cell.interface
-from harness.reproduce.recipes import Recipe
+from harness.reproduce.script_recipes import Recipe
 
 PARTS = Path(__file__).with_name("parts")
 NORMALIZERS = Path(harness.cell.interface.__file__).with_name("normalizers.py")
@@ -91,7 +91,10 @@ class Part:
 def read_parts() -> Mapping[str, Part]:
     """The parts of scripts by name, in the order in which a script has them."""
     found: dict[str, Part] = {}
-    modules = [NORMALIZERS, *(PARTS / f"{name}.py" for name in ("rows", "texts", "library", "common"))]
+    modules = [
+        NORMALIZERS,
+        *(PARTS / f"{name}.py" for name in ("normalizing", "embedding", "library_calls", "common")),
+    ]
     for path in modules:
         source = path.read_text(encoding="utf-8")
         tree = ast.parse(source)

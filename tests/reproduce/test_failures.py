@@ -8,7 +8,7 @@ from support.runs import make_plan, make_planned
 from harness.errors import UsageError
 from harness.records import Finding, Outcome
 from harness.reproduce.failures import choose_failure
-from harness.reproduce.recipes import IMPORT
+from harness.reproduce.script_recipes import IMPORT
 
 CASES = ("l2.parity/manual/float32", "l2.parity/manual/float16", "l0.huge/manual/float16")
 PLAN = make_plan(*(make_planned(name, cases=CASES, baseline=name == "old") for name in ("old", "mid", "new")))

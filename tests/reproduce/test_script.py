@@ -12,8 +12,8 @@ import pytest
 
 from harness.records import Service
 from harness.reproduce.document import Shown, render_issue
-from harness.reproduce.recipes import Recipe, choose_recipe
 from harness.reproduce.script import Script, render_script
+from harness.reproduce.script_recipes import Recipe, choose_recipe
 
 SERVICE = Service()
 PINS = ("numpy==2.4.6",)

@@ -25,7 +25,7 @@ from harness.protection import protect_process
 from harness.records import Finding
 from harness.reproduce.failures import ORDER, Failure, choose_failure
 from harness.reproduce.make import Place, open_cells, reproduce
-from harness.reproduce.recipes import IMPORT, choose_recipe
+from harness.reproduce.script_recipes import IMPORT, choose_recipe
 from harness.resolve import uv
 from harness.resolve.pip_settings import IndexSettings, read_pip_settings
 from harness.runs.documents import read_json

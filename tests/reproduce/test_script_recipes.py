@@ -12,8 +12,8 @@ import pytest
 from harness.cell.interface import load_checks
 from harness.errors import UsageError
 from harness.records import Service
-from harness.reproduce.recipes import IMPORT, Recipe, choose_recipe
 from harness.reproduce.script import Script, read_parts, render_script
+from harness.reproduce.script_recipes import IMPORT, Recipe, choose_recipe
 
 SHIPPED = Service()
 OWN = Service(embedder="app.embed:Embedder", normalizer="app.norm:unit")
