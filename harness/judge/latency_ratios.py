@@ -34,11 +34,7 @@ CONTROL = ".control"
 def paired_logs(rounds: Sequence[float], baseline: Sequence[float]) -> list[float]:
     """Log ratio of each round to the baseline in the same slice of time; unpaired rounds are excluded."""
     pairs = zip(rounds, baseline, strict=False)  # a cell cut off early has fewer rounds than the baseline
-    return [math.log(mine / base) for mine, base in pairs if _usable(mine) and _usable(base)]
-
-
-def _usable(seconds: float) -> bool:
-    return math.isfinite(seconds) and seconds > 0
+    return [math.log(mine / base) for mine, base in pairs if 0 < mine < math.inf and 0 < base < math.inf]
 
 
 def noise_floor(timing: Timing) -> float | None:

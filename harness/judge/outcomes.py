@@ -69,7 +69,11 @@ class Results:
         grouped: dict[str, list[CellResult]] = defaultdict(list)
         for result in results:
             grouped[result.cell].append(result)
-        return cls({cell: sorted(several, key=repr) for cell, several in sorted(grouped.items())})
+        order = {
+            cell: several if len(several) == 1 else sorted(several, key=repr)
+            for cell, several in grouped.items()
+        }
+        return cls(dict(sorted(order.items())))
 
     def all_for(self, planned: PlannedCell) -> Sequence[CellResult]:
         """All results of a cell: its own, or those of the cell whose run it shares."""
