@@ -67,7 +67,7 @@ TEMPLATES = (HARNESS / "report" / "templates", HARNESS / "reproduce" / "parts")
 """Files that are printed or copied, and run elsewhere."""
 
 NUMERIC = {"numpy", "scipy"}
-MAY_COMPUTE = {HARNESS / "judge" / "intervals.py", HARNESS / "judge" / "changes.py"}
+MAY_COMPUTE = {HARNESS / "judge" / f"{name}.py" for name in ("intervals", "changes", "latency_series")}
 """The modules that import NumPy and SciPy; none imports these at its top, so that no command waits for it."""
 
 

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import math
 import os
 import re
 import sqlite3
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+import msgspec
 
 from harness.cli.rendering import render_run
 from harness.cli.screen import print_aside
@@ -20,23 +21,22 @@ from harness.judge.compare import compare
 from harness.judge.snapshot import summarize_snapshot, take_snapshot
 from harness.judge.trend_verdict import (
     LEVEL_RUNS,
-    LevelChange,
-    SeriesKey,
-    collect_points,
     find_reference,
     judge_trend,
+    list_points,
     measure_level_change,
 )
 from harness.matrix.read import describe_sweep
-from harness.records import Earlier, PastRun, Run, Snapshot, TrendPoint, Trends
+from harness.records import Earlier, PastRun, Run, RunLatency, Snapshot, Trend, Trends
 from harness.runs.database import Say, read_history
 from harness.runs.find import Runs
-from harness.runs.past_runs import Timed, count_rebased, find_last, list_before, list_runs, read_series
+from harness.runs.past_runs import count_rebased, find_last, list_before, list_runs, read_latencies
 from harness.runs.recording import History, record_folder
 from harness.sweep.run_sweep import Render
 
 if TYPE_CHECKING:
-    from harness.judge.changes import Changes
+    from harness.judge.latency_series import Timings
+    from harness.judge.trend_verdict import LatencySeries
 
 
 # Trends
@@ -44,29 +44,28 @@ if TYPE_CHECKING:
 _ALPHA = 0.01
 """Probability of a false drift in any of all series."""
 
-_Series = tuple[SeriesKey, bool]
-"""Cell and scenario, and whether the cell is the baseline."""
-
 _FEWEST = LEVEL_RUNS + 1
 """Sessions that the page needs before it shows trends: a reference and the newest after it."""
 
 
 @dataclass(frozen=True)
 class Past:
-    """The runs of a matrix on one class of machine and their timings, both oldest first.
+    """The runs of a matrix on one class of machine, oldest first, and their timings.
 
     ``others`` counts its sweeps on other classes of machine, ``rebased`` those on this class of machine
     that have another baseline.
     """
 
     runs: tuple[PastRun, ...]
-    timed: tuple[Timed, ...]
+    timings: Timings
     others: int
     rebased: int
 
 
-def make_trends(path: Path, matrix: str | None, notify: Say) -> Trends:
+def make_trends(path: Path, matrix: str | None, notify: Say, *, everything: bool = False) -> Trends:
     """Compute the trends of a matrix (default: the one swept last) on the machine class of its newest run.
+
+    Only series that changed have points, unless ``everything`` is asked for.
 
     Raises:
         UsageError: the history has no sweep of the matrix.
@@ -77,7 +76,7 @@ def make_trends(path: Path, matrix: str | None, notify: Say) -> Trends:
     if past is None:
         of = f" of {matrix}" if matrix else ""
         raise UsageError(f"{path}: no sweep{of} in the history; `harness history` lists its runs")
-    return judge_past(past)
+    return judge_past(past, everything=everything)
 
 
 def _read_newest(connection: sqlite3.Connection, matrix: str | None) -> Past | None:
@@ -87,9 +86,8 @@ def _read_newest(connection: sqlite3.Connection, matrix: str | None) -> Past | N
     newest = runs[0]
     same = [run for run in runs if run.matrix == newest.matrix]
     mine = [run for run in same if run.machine_class == newest.machine_class]
-    timed = read_series(connection, newest.matrix, newest.machine_class)
-    rebased = count_rebased(connection, newest.matrix, newest.machine_class, timed)
-    return Past(tuple(reversed(mine)), tuple(timed), len(same) - len(mine), rebased)
+    timed = read_latencies(connection, newest.matrix, newest.machine_class)
+    return _join(connection, tuple(reversed(mine)), timed, len(same) - len(mine))
 
 
 def read_until(connection: sqlite3.Connection, own: Snapshot) -> Past | None:
@@ -100,57 +98,78 @@ def read_until(connection: sqlite3.Connection, own: Snapshot) -> Past | None:
     if own.kind != "sweep" or not own.latency:
         return None
     recorded = [run for run in list_runs(connection, own.matrix) if run.kind == "sweep"]
-    timed = read_series(connection, own.matrix, own.machine_class, own)
-    if len({each.run for each in timed}) < _FEWEST:
+    timed = read_latencies(connection, own.matrix, own.machine_class, own)
+    if len(timed) < _FEWEST:
         return None
     pinned = any(run.pinned for run in recorded if run.run == own.run)
     runs = (*reversed(list_before(connection, own)), summarize_snapshot(own, pinned=pinned))
     others = sum(run.machine_class != own.machine_class for run in recorded)
-    rebased = count_rebased(connection, own.matrix, own.machine_class, timed)
-    return Past(runs, tuple(timed), others, rebased)
+    past = _join(connection, runs, timed, others)
+    return past if len(past.timings.runs) >= _FEWEST else None
 
 
-def judge_past(past: Past) -> Trends:
-    """Judge every series.
+def _join(
+    connection: sqlite3.Connection, runs: tuple[PastRun, ...], timed: Sequence[RunLatency], others: int
+) -> Past:
+    """Join the timings, and count the runs that were left out because of another baseline."""
+    from harness.judge.latency_series import join_timings  # noqa: PLC0415 - imports NumPy
+
+    newest, timings = runs[-1], join_timings(timed)
+    created = timings.runs[-1].created if timings.runs else ""
+    rebased = count_rebased(connection, newest.matrix, newest.machine_class, timings.find_baseline(), created)
+    return Past(runs, timings, others, rebased)
+
+
+def judge_past(past: Past, *, everything: bool = False) -> Trends:
+    """Judge every series; those that did not change have points only if ``everything`` is asked for.
 
     Raises:
         MachineError: a value of the history is not finite.
     """
-    runs = past.runs
+    from harness.judge.latency_series import list_levels, list_series  # noqa: PLC0415 - imports NumPy
+
+    runs, timed = past.runs, past.timings.runs
     pinned = [run.run for run in runs if run.pinned]
-    timed = {each.run for each in past.timed}
-    reference = pinned[-1] if pinned else next((run.run for run in runs if run.run in timed), runs[0].run)
-    order = {run.run: place for place, run in enumerate(runs)}
-    points = collect_points(past.timed)
-    places = {key: find_reference(reference, points[key], order) for key in points}
-    moves = {key: measure_level_change(points[key], places[key]) for key in points}
-    changed = _find_changes(points, places, moves)
+    reference = pinned[-1] if pinned else (timed[0].run if timed else runs[0].run)
+    series = list_series(past.timings)
+    trends = _judge_series(series, timed, _count_until(reference, past) - 1)
     return Trends(
         matrix=runs[-1].matrix,
         machine_class=runs[-1].machine_class,
         runs=len(runs),
         reference=reference,
         pinned=bool(pinned),
-        trends=tuple(judge_trend(key, points[key], places[key], moves[key], changed[key]) for key in points),
+        trends=tuple(
+            msgspec.structs.replace(trend, points=list_points(each, timed))
+            if everything or trend.is_shown
+            else trend
+            for each, trend in zip(series, trends, strict=True)
+        ),
+        timed=tuple(timed[place].run for place in sorted(set().union(*(each.runs for each in series)))),
+        levels=list_levels(past.timings),
         notes=tuple(_describe_notes(past, pinned=bool(pinned))),
     )
 
 
-def _find_changes(
-    points: Mapping[_Series, Sequence[TrendPoint]],
-    places: Mapping[_Series, int],
-    moves: Mapping[_Series, LevelChange | None],
-) -> dict[_Series, Changes]:
-    """Find the change points of every series; slopes, which take longest, only where it left the noise."""
-    from harness.judge.changes import find_changes  # noqa: PLC0415 - SciPy takes a second to import
+def _count_until(reference: str, past: Past) -> int:
+    """The number of timed runs up to the reference, which may not be timed itself."""
+    order = {run.run: place for place, run in enumerate(past.runs)}
+    return sum(order[run.run] <= order[reference] for run in past.timings.runs)
 
-    if not points:
-        return {}
-    names = {str(place): key for place, key in enumerate(points)}
-    logs = {name: [math.log(point.value) for point in points[key]] for name, key in names.items()}
-    since = {name: places[key] for name, key in names.items() if (move := moves[key]) and not move.is_noise}
-    found = find_changes(logs, since, confidence=1 - _ALPHA / len(logs))
-    return {key: found[name] for name, key in names.items()}
+
+def _judge_series(series: Sequence[LatencySeries], runs: Sequence[RunLatency], reference: int) -> list[Trend]:
+    """Judge every series: change points where a step is possible, and slopes where it left the noise."""
+    from harness.judge.changes import Changes, find_changes  # noqa: PLC0415 - imports NumPy
+
+    places = [find_reference(each, reference) for each in series]
+    moves = [measure_level_change(each, place) for each, place in zip(series, places, strict=True)]
+    since = {number: places[number] for number, move in enumerate(moves) if move and not move.is_noise}
+    asked = {number: each.logs for number, each in enumerate(series) if each.may_step or number in since}
+    found = find_changes(asked, since, confidence=1 - _ALPHA / max(1, len(series)))
+    return [
+        judge_trend(each, runs, place, move, found.get(number, Changes((), None)))
+        for number, (each, place, move) in enumerate(zip(series, places, moves, strict=True))
+    ]
 
 
 def _describe_notes(past: Past, *, pinned: bool) -> Iterator[str]:
@@ -165,7 +184,7 @@ def _describe_notes(past: Past, *, pinned: bool) -> Iterator[str]:
     if past.rebased:
         noun = "run" if past.rebased == 1 else "runs"
         yield f"excluded, with another baseline: {past.rebased} {noun}"
-    if not past.timed:
+    if not past.timings.runs:
         yield "no run measured latency with a noise floor"
 
 

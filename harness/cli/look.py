@@ -177,7 +177,7 @@ def trends(*, matrix: str | None, everything: bool, as_json: bool, reports: Path
     The reference is the newest pinned run (`harness history --pin RUN`), or else the first run. Change
     points are marked; a single step is distinguished from drift.
     """
-    found = make_trends(open_history_of(reports).path, matrix, show_note)
+    found = make_trends(open_history_of(reports).path, matrix, show_note, everything=everything or as_json)
     if as_json:
         click.echo(msgspec.json.format(msgspec.json.encode(found), indent=1))
         return

@@ -16,7 +16,7 @@ RunKind = Literal["sweep", "gate"]
 Bound = Literal["max", "min", "equal", "none"]
 
 
-class CaseMeasure(Record, frozen=True, kw_only=True):
+class CaseMeasure(Record, frozen=True, kw_only=True, gc=False):
     """One judged case: its outcome and measured value (None: not measured, or not finite).
 
     ``words`` are recorded texts such as the type and message of an exception; empty for cases that measure a
@@ -32,7 +32,7 @@ class CaseMeasure(Record, frozen=True, kw_only=True):
     words: str = ""
 
 
-class LatencyMeasure(Record, frozen=True, kw_only=True):
+class LatencyMeasure(Record, frozen=True, kw_only=True, gc=False):
     """One scenario in one cell, as in ``harness.records.LatencyRow``; ``p50`` in seconds.
 
     ``session`` names the interleaved session; it is equal in runs that reuse its result. ``noise`` is the
@@ -50,6 +50,46 @@ class LatencyMeasure(Record, frozen=True, kw_only=True):
     noise: float | None = None
     rounds: int = 0
     iterations: int = 0
+
+
+class LatencyNames(Record, frozen=True):
+    """The names that occur in the latency of a run, each once."""
+
+    cell: tuple[str, ...]
+    scenario: tuple[str, ...]
+    session: tuple[str, ...]
+
+
+class LatencyColumns(Record, frozen=True, kw_only=True):
+    """The latency of a run (``LatencyMeasure``) as one column for each of its fields, in its order.
+
+    A run of 200 cells has 4,600 rows, a history half a million: columns are read at once. ``cell``,
+    ``scenario`` and ``session`` are places in ``names`` (uint32), ``rounds`` and ``iterations`` int64, all
+    others float64, NaN for None; little-endian.
+    """
+
+    names: LatencyNames
+    cell: bytes
+    scenario: bytes
+    session: bytes
+    p50: bytes
+    ratio: bytes
+    noise: bytes
+    low: bytes = b""
+    high: bytes = b""
+    floor: bytes = b""
+    rounds: bytes = b""
+    iterations: bytes = b""
+
+
+class RunLatency(Record, frozen=True, kw_only=True):
+    """The latency of a run as trends need it; ``cells`` has those of the run, and which is the baseline."""
+
+    run: str
+    created: str
+    commit: str
+    cells: dict[str, bool]
+    columns: LatencyColumns
 
 
 class CellMeasures(Record, frozen=True, kw_only=True):
@@ -224,7 +264,7 @@ class Trend(Record, frozen=True, kw_only=True):
     divided by the median of that over all scenarios (the speed of the machine). ``since`` is the level of the
     newest runs over that of the reference, ``beyond`` the factor explained by noise. ``a_run`` is the slope
     per run since the reference, for series beyond noise (Theil-Sen on the log scale, as a ratio; its interval
-    has a confidence of 99% over all series of a matrix).
+    has a confidence of 99% over all series of a matrix). ``points`` are empty for a series that is not shown.
     """
 
     cell: str
@@ -237,11 +277,31 @@ class Trend(Record, frozen=True, kw_only=True):
     beyond: float | None = None
     a_run: Interval | None = None
 
+    @property
+    def is_news(self) -> bool:
+        """Whether it is known to have changed; unclear ones are mostly noise, a dozen of 600 steady ones."""
+        return self.kind in {"stepped", "crept"}
+
+    @property
+    def is_shown(self) -> bool:
+        """Whether it is shown among many: it is known to have changed now, or to have stepped once."""
+        return self.is_news or bool(self.changes)
+
+
+class RunLevel(Record, frozen=True, kw_only=True):
+    """Quartiles and median of the ratios of all cells but the baseline, for one scenario and run."""
+
+    run: str
+    low: float
+    median: float
+    high: float
+
 
 class Trends(Record, frozen=True, kw_only=True):
     """All trends of a matrix on one machine class.
 
     ``reference`` is the newest pinned run, or the first of all; ``notes`` describe what is excluded.
+    ``timed`` are the runs that have a point in a trend, oldest first, ``levels`` those of each scenario.
     """
 
     matrix: str
@@ -250,6 +310,8 @@ class Trends(Record, frozen=True, kw_only=True):
     reference: str
     pinned: bool
     trends: tuple[Trend, ...]
+    timed: tuple[str, ...] = ()
+    levels: dict[str, tuple[RunLevel, ...]] = msgspec.field(default_factory=dict)
     notes: tuple[str, ...] = ()
 
 

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import contextlib
-import itertools
 import json
-import math
 import sqlite3
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 import msgspec
@@ -17,13 +15,13 @@ from harness.errors import UsageError
 from harness.records import (
     CaseMeasure,
     CellMeasures,
-    LatencyMeasure,
     PastRun,
     QuantityDecision,
-    Record,
+    RunLatency,
     Snapshot,
 )
 from harness.runs.database import HistoryError
+from harness.runs.latency_columns import pack_latency, read_latency, read_times
 
 _RUN = "id, kind, matrix, created, commit_id, machine_class, verdict, sentence, subset, cells, red_cells, red"
 
@@ -97,7 +95,7 @@ def _read_snapshot(connection: sqlite3.Connection, run: str) -> Snapshot:
                 "machine": json.loads(row["machine"]),
                 "subset": bool(row["subset"]),
                 "cells": tuple(_read_cells(connection, row["number"])),
-                "latency": tuple(_read_latency(connection, row["number"])),
+                "latency": tuple(read_latency(connection, row["number"])),
                 "quantities": tuple(_read_quantities(connection, row["number"])),
             },
             Snapshot,
@@ -162,21 +160,12 @@ def _read_cases(connection: sqlite3.Connection, run: int) -> dict[int, list[Case
     return found
 
 
-def _read_latency(connection: sqlite3.Connection, run: int) -> list[LatencyMeasure]:
-    rows = connection.execute(
-        "SELECT cell, name.text AS scenario, session, p50, ratio, low, high, floor, noise, rounds, iterations"
-        " FROM latency JOIN name ON name.number = latency.scenario WHERE run = ? ORDER BY place",
-        (run,),
-    )
-    return [LatencyMeasure(**dict(row)) for row in rows]
-
-
 def _read_quantities(connection: sqlite3.Connection, run: int) -> list[QuantityDecision]:
     rows = connection.execute("SELECT decision FROM quantity WHERE run = ? ORDER BY place", (run,))
     return [msgspec.json.decode(row["decision"], type=QuantityDecision) for row in rows]
 
 
-# Latency over time: the timings of each session, once.
+# Latency over time
 
 
 class _Run(NamedTuple):
@@ -186,70 +175,30 @@ class _Run(NamedTuple):
     commit: str
 
 
-class Timed(Record, frozen=True, gc=False):
-    """The timing of one scenario in one cell of one run; ``baseline``: the cell is the baseline.
-
-    ``session`` is that of ``harness.records.LatencyMeasure``. There may be a million of these, without
-    references, so the garbage collector skips them.
-    """
-
-    run: str
-    created: str
-    commit: str
-    cell: str
-    baseline: bool
-    scenario: str
-    session: str
-    p50: float
-    ratio: float
-    noise: float
-
-
-def read_series(
+def read_latencies(
     connection: sqlite3.Connection, matrix: str, machine_class: str, own: Snapshot | None = None
-) -> list[Timed]:
-    """Every timing of a matrix on one class of machine, the oldest run first, each run in its own order.
+) -> list[RunLatency]:
+    """The latency of every sweep of a matrix on one class of machine, the oldest run first.
 
-    With ``own`` the result ends with the timings of that run, recorded or not. Runs with another baseline
-    than the last are left out, because their ratios are not comparable; a run of a subset may lack the
-    baseline and stays. Each session counts once, and timings without ratio or noise floor are left out.
+    With ``own`` the result ends with that run, recorded or not. Runs with another baseline than the last are
+    left out, because their ratios are not comparable; a run of a subset may lack the baseline and stays.
+
+    Raises:
+        HistoryError: the record of a run is invalid.
     """
     rows = connection.execute(
         "SELECT number, id, created, commit_id FROM run"
-        " WHERE kind = 'sweep' AND matrix = ? AND machine_class = ? ORDER BY created, id",
+        " WHERE kind = 'sweep' AND matrix = ? AND machine_class = ?"
+        " AND number IN (SELECT run FROM latency_columns) ORDER BY created, id",
         (matrix, machine_class),
     )
     runs = [_Run(*row) for row in rows.fetchall()]
     before = [run for run in runs if own is None or (run.created <= own.created and run.id != own.run)]
-    before = [run for run in before if _is_timed(connection, run.number)]
     cells = [_read_timed_cells(connection, run.number) for run in before]
     own_cells = {each.id: each.baseline for each in own.cells} if own is not None else {}
     last = next(filter(None, map(_baseline_of, (own_cells, *reversed(cells)))), "")
-    timed = itertools.chain.from_iterable(
-        _read_run(connection, run, there)
-        for run, there in zip(before, cells, strict=True)
-        if _baseline_of(there) in {"", last}
-    )
-    return _first_of_each_session(itertools.chain(timed, _timed_by(own) if own is not None else ()))
-
-
-def count_rebased(
-    connection: sqlite3.Connection, matrix: str, machine_class: str, timed: Sequence[Timed]
-) -> int:
-    """The number of runs that are not in ``timed`` because of another baseline."""
-    last = next((each.cell for each in reversed(timed) if each.baseline), None)
-    newest = timed[-1].created if timed else ""
-    (count,) = connection.execute(
-        "SELECT count(*) FROM run JOIN cell ON cell.run = run.number AND cell.baseline"
-        " WHERE run.kind = 'sweep' AND matrix = ?1 AND machine_class = ?2 AND cell.id != ?3"
-        " AND created <= ?4",
-        (matrix, machine_class, last, newest),
-    ).fetchone()
-    return int(count)
-
-
-def _is_timed(connection: sqlite3.Connection, run: int) -> bool:
-    return connection.execute("SELECT 1 FROM latency WHERE run = ? LIMIT 1", (run,)).fetchone() is not None
+    found = list(_read_runs(connection, before, cells, last))
+    return found if own is None else [*found, _take_own(own, own_cells)]
 
 
 def _read_timed_cells(connection: sqlite3.Connection, run: int) -> dict[str, bool]:
@@ -263,41 +212,41 @@ def _baseline_of(cells: Mapping[str, bool]) -> str:
     return next((cell for cell, baseline in cells.items() if baseline), "")
 
 
-def _read_run(connection: sqlite3.Connection, run: _Run, baseline: Mapping[str, bool]) -> Iterator[Timed]:
-    """The timings of one run, in the order of the primary key, so without sorting."""
-    rows = connection.execute(
-        "SELECT cell, name.text, session, p50, ratio, noise"
-        " FROM latency JOIN name ON name.number = latency.scenario"
-        " WHERE run = ? AND ratio > 0 AND noise >= 1 AND p50 > 0 ORDER BY place",
-        (run.number,),
-    )
-    for cell, scenario, session, p50, ratio, noise in rows:
-        if cell in baseline:
-            yield Timed(
-                run.id, run.created, run.commit, cell, baseline[cell], scenario, session, p50, ratio, noise
+def _read_runs(
+    connection: sqlite3.Connection, runs: Sequence[_Run], cells: Sequence[Mapping[str, bool]], baseline: str
+) -> Iterator[RunLatency]:
+    for run, mine in zip(runs, cells, strict=True):
+        if _baseline_of(mine) not in {"", baseline}:
+            continue
+        with _translate_invalid(run.id):
+            columns = read_times(connection, run.number)
+        if columns is not None:
+            yield RunLatency(
+                run=run.id, created=run.created, commit=run.commit, cells=dict(mine), columns=columns
             )
 
 
-def _timed_by(own: Snapshot) -> Iterator[Timed]:
-    baselines = {cell.id for cell in own.cells if cell.baseline}
-    for each in own.latency:
-        if each.ratio and each.noise and each.ratio > 0 and each.noise >= 1 and each.p50 > 0:
-            yield Timed(
-                own.run, own.created, own.commit, each.cell, each.cell in baselines, each.scenario,
-                each.session, each.p50, each.ratio, each.noise,
-            )  # fmt: skip
+def _take_own(own: Snapshot, cells: Mapping[str, bool]) -> RunLatency:
+    return RunLatency(
+        run=own.run,
+        created=own.created,
+        commit=own.commit,
+        cells=dict(cells),
+        columns=pack_latency(own.latency),
+    )
 
 
-def _first_of_each_session(timed: Iterable[Timed]) -> list[Timed]:
-    seen: set[tuple[str, str, str]] = set()
-    found = []
-    for each in timed:
-        key = (each.session, each.cell, each.scenario)
-        if (each.session and key in seen) or not all(map(math.isfinite, (each.p50, each.ratio, each.noise))):
-            continue
-        seen.add(key)
-        found.append(each)
-    return found
+def count_rebased(
+    connection: sqlite3.Connection, matrix: str, machine_class: str, baseline: str | None, newest: str
+) -> int:
+    """The number of runs up to a time that are left out because of another baseline; None: unknown."""
+    (count,) = connection.execute(
+        "SELECT count(*) FROM run JOIN cell ON cell.run = run.number AND cell.baseline"
+        " WHERE run.kind = 'sweep' AND matrix = ?1 AND machine_class = ?2 AND cell.id != ?3"
+        " AND created <= ?4",
+        (matrix, machine_class, baseline, newest),
+    ).fetchone()
+    return int(count)
 
 
 # Earlier runs: sweeps of the same matrix and machine class.

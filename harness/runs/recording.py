@@ -16,6 +16,7 @@ from harness.judge.snapshot import count_red
 from harness.records import CaseMeasure, CellMeasures, Snapshot
 from harness.runs.database import FILE, HistoryError, Say, open_history, transaction
 from harness.runs.folder import read_folder
+from harness.runs.latency_columns import insert_latency
 
 # Statements; the callers below put them into transactions.
 
@@ -28,7 +29,7 @@ def put_run(connection: sqlite3.Connection, snapshot: Snapshot) -> None:
     number = _insert_run(connection, snapshot)
     names = _number_names(connection, snapshot)
     _insert_cells(connection, number, snapshot, names)
-    _insert_latency(connection, number, snapshot, names)
+    insert_latency(connection, number, snapshot.latency)
     _insert_quantities(connection, number, snapshot)
     if before:
         _remove_orphans(connection)
@@ -86,7 +87,6 @@ def _insert_run(connection: sqlite3.Connection, snapshot: Snapshot) -> int:
 
 def _number_names(connection: sqlite3.Connection, snapshot: Snapshot) -> dict[str, int]:
     wanted = {case.id for cell in snapshot.cells for case in cell.cases}
-    wanted |= {each.scenario for each in snapshot.latency}
     connection.executemany("INSERT OR IGNORE INTO name (text) VALUES (?)", [(text,) for text in wanted])
     return {text: number for number, text in connection.execute("SELECT number, text FROM name")}
 
@@ -137,30 +137,6 @@ def _put_part(connection: sqlite3.Connection, table: str, rows: Sequence[Row]) -
     return number
 
 
-def _insert_latency(
-    connection: sqlite3.Connection, run: int, snapshot: Snapshot, names: dict[str, int]
-) -> None:
-    rows = [
-        (
-            run,
-            place,
-            each.cell,
-            names[each.scenario],
-            each.session,
-            each.p50,
-            each.ratio,
-            each.low,
-            each.high,
-            each.floor,
-            each.noise,
-            each.rounds,
-            each.iterations,
-        )
-        for place, each in enumerate(snapshot.latency)
-    ]
-    _insert(connection, "latency", rows)
-
-
 def _insert_quantities(connection: sqlite3.Connection, run: int, snapshot: Snapshot) -> None:
     rows = [
         (
@@ -189,9 +165,7 @@ def _remove_orphans(connection: sqlite3.Connection) -> None:
         "DELETE FROM part WHERE number NOT IN"
         " (SELECT versions FROM cell UNION SELECT facts FROM cell UNION SELECT cases FROM cell)"
     )
-    connection.execute(
-        "DELETE FROM name WHERE number NOT IN (SELECT name FROM outcome UNION SELECT scenario FROM latency)"
-    )
+    connection.execute("DELETE FROM name WHERE number NOT IN (SELECT name FROM outcome)")
 
 
 KEEP_RUNS = 200

@@ -16,7 +16,7 @@ from harness.cli.earlier import make_trends
 from harness.records import Snapshot, Trends
 from harness.report.history.terminal import render_trends_text
 from harness.runs.database import read_history
-from harness.runs.past_runs import read_series
+from harness.runs.past_runs import read_latencies
 from harness.runs.recording import History, pin_run
 
 Say = pytest.CaptureFixture[str]
@@ -62,7 +62,7 @@ def write_runs(path: Path, count: int = RUNS, **changes: Any) -> None:
 
 
 def trends(path: Path, matrix: str | None = None) -> Trends:
-    return make_trends(path, matrix, pytest.fail)
+    return make_trends(path, matrix, pytest.fail, everything=True)
 
 
 def test_a_step_a_creep_and_what_holds_are_told_apart(tmp_path: Path) -> None:
@@ -117,11 +117,11 @@ def test_a_session_that_runs_took_over_counts_once_and_other_machines_do_not(tmp
     blind = past("r91", created="2026-10-10T10:00:00+00:00", latency=(latency(session="x", noise=None),))
     gate = past("g", kind="gate", created="2026-10-11T10:00:00+00:00", latency=(latency(session="g"),))
     record(path, again, other, blind, gate)
-    with read_history(path, pytest.fail) as connection:
-        found = read_series(connection, "compat", MACHINE["class"])
-    assert [each.run for each in found if each.scenario == "holds"] == ["r00", "r01", "r02"]
-    assert {each.run for each in found} == {"r00", "r01", "r02"}
-    assert "excluded, on other classes of machine: 1 run" in trends(path).notes
+    found = trends(path)
+    (holds,) = (each for each in found.trends if each.scenario == "holds")
+    assert [point.run for point in holds.points] == ["r00", "r01", "r02"]
+    assert found.timed == ("r00", "r01", "r02")
+    assert "excluded, on other classes of machine: 1 run" in found.notes
 
 
 def test_runs_that_were_held_against_another_baseline_are_left_out(tmp_path: Path) -> None:
@@ -155,18 +155,17 @@ def test_a_baseline_with_few_scenarios_has_no_trend_of_its_own(tmp_path: Path) -
     assert {each.cell for each in trends(path).trends} == {"a"}
 
 
-def test_no_timing_is_searched_for(tmp_path: Path) -> None:
-    """A run of 200 cells has 6000 timings; found by going through all cells, 100 runs took 18 s."""
+def test_no_run_is_searched_for(tmp_path: Path) -> None:
     path, asked = tmp_path / "h.sqlite3", list[str]()
     write_runs(path, 3)
     with read_history(path, pytest.fail) as connection:
         connection.set_trace_callback(asked.append)
-        assert len(read_series(connection, "compat", MACHINE["class"])) == 30
+        assert len(read_latencies(connection, "compat", MACHINE["class"])) == 3
         connection.set_trace_callback(None)
         plans = [
             step[-1] for question in asked for step in connection.execute(f"EXPLAIN QUERY PLAN {question}")
         ]
-    assert [step for step in plans if "latency" in step] == ["SEARCH latency USING PRIMARY KEY (run=?)"] * 6
+    assert [step for step in plans if "cell" in step] == ["SEARCH cell USING PRIMARY KEY (run=?)"] * 3
     assert not [step for step in plans if "SCAN" in step and step != "SCAN run"]
     assert [step for step in plans if "B-TREE" in step] == ["USE TEMP B-TREE FOR ORDER BY"]  # of the runs
 

@@ -5,8 +5,8 @@ from typing import Any
 
 import numpy as np
 import pytest
+from scipy import stats
 
-from harness.errors import MachineError
 from harness.judge.changes import MIN_LEVEL_RUNS, Changes, estimate_slope, find_changes
 from harness.judge.changes import find_change_points as find_all
 
@@ -83,14 +83,21 @@ def test_a_creep_has_a_slope_and_noise_has_none() -> None:
 
 
 def test_every_series_has_its_changes_and_those_asked_for_a_slope() -> None:
-    series = {"a": [0.0] * 10 + [1.0] * 10, "b": [0.0, 1.0], "unasked": [0.1 * place for place in range(9)]}
-    found = find_changes(series, {"a": 10}, confidence=0.99)
-    assert (found["a"].changes, found["b"]) == ((10,), Changes(changes=(), slope=None))
-    assert found["a"].slope is not None
-    assert found["a"].slope.ratio == 1.0  # since the step there is none
-    assert found["unasked"].slope is None
+    series = {1: [0.0] * 10 + [1.0] * 10, 2: [0.0, 1.0], 3: [0.1 * place for place in range(9)]}
+    found = find_changes(series, {1: 10}, confidence=0.99)
+    assert (found[1].changes, found[2]) == ((10,), Changes(changes=(), slope=None))
+    assert found[1].slope is not None
+    assert found[1].slope.ratio == 1.0  # since the step there is none
+    assert found[3].slope is None
 
 
-def test_what_is_no_number_is_refused_by_name() -> None:
-    with pytest.raises(MachineError, match=r"^bad: one of its values is not finite$"):
-        find_changes({"good": [0.0] * 9, "bad": [float("nan")] * 9}, {}, confidence=0.99)
+@pytest.mark.parametrize("confidence", [0.5, 0.9, 0.99, 1 - 1e-6])
+@pytest.mark.parametrize("count", [6, 7, 30, 101])
+def test_a_slope_is_that_of_scipy(count: int, confidence: float) -> None:
+    seed = np.random.default_rng(count)
+    ties = np.round(normal(seed, count), 2)
+    for logs in (normal(seed, count), normal(seed, count) + np.arange(count) * 0.01, ties, np.zeros(count)):
+        slope, theirs = estimate_slope(logs, confidence), stats.theilslopes(logs, alpha=confidence)
+        assert slope is not None
+        expected = np.exp([theirs.low_slope, theirs.slope, theirs.high_slope])
+        assert (slope.low, slope.ratio, slope.high) == tuple(expected)

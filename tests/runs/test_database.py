@@ -7,31 +7,33 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from support.earlier_histories import write_earlier
 from support.histories import ids, read, record, runs
-from support.pasts import past
+from support.pasts import cell, latency, past
 
-from harness.runs import database
-from harness.runs.database import FIRST, STEPS, HistoryError, read_history
+from harness.runs.database import HistoryError, read_history
 from harness.runs.recording import History, pin_run
+from harness.runs.tables import STEPS
 
 
-def test_a_history_of_the_first_version_is_brought_up_to_date_with_all_that_is_in_it(tmp_path: Path) -> None:
-    path, old = tmp_path / "history.sqlite3", tmp_path / "old.sqlite3"
-    record(old, past("run-1"))
-    with sqlite3.connect(path) as connection:
-        connection.executescript(FIRST)
-        connection.execute(f"PRAGMA application_id = {database._APPLICATION}")
-        connection.execute("PRAGMA user_version = 1")
-        connection.execute("ATTACH ? AS old", (str(old),))
-        for table in ("run", "name", "part", "version", "fact", "outcome", "cell"):
-            columns = ", ".join(row[1] for row in connection.execute(f"PRAGMA main.table_info({table})"))
-            connection.execute(f"INSERT INTO main.{table} SELECT {columns} FROM old.{table}")  # noqa: S608 - names
-    connection.close()
-    assert read(path, "run-1") == past("run-1")
+@pytest.mark.parametrize("version", range(1, len(STEPS)))
+def test_a_history_of_an_earlier_version_is_brought_up_to_date_with_all_that_is_in_it(
+    version: int, tmp_path: Path
+) -> None:
+    path = tmp_path / "history.sqlite3"
+    rows = (
+        latency(p50=2e-3),
+        latency("a", "embed.2", session="", ratio=None, noise=None, low=None),
+        latency("gone", p50=3e-3),
+    )
+    before = past("run-1", cell("a", baseline=True), latency=rows), past("run-2"), past("run-3", latency=rows)
+    write_earlier(path, version, *before)
+    assert [read(path, each.run) for each in before] == list(before)
     with read_history(path, pytest.fail) as connection:
         assert connection.execute("PRAGMA user_version").fetchone() == (len(STEPS),)
+        assert connection.execute("SELECT name FROM sqlite_schema WHERE name = 'latency'").fetchall() == []
     pin_run("run-1", History(path), pytest.fail, pinned=True)
-    assert [each.pinned for each in runs(path)] == [True]
+    assert [each.run for each in runs(path) if each.pinned] == ["run-1"]
     assert sorted(each.name for each in tmp_path.glob("history.*")) == [
         "history.sqlite3",
         "history.sqlite3.lock",

@@ -10,18 +10,21 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from support.histories import ROOT, ids, record
-from support.pasts import past
+from support.histories import ROOT, ids, read, record
+from support.pasts import latency, past
 
+from harness.cli.earlier import make_trends
+from harness.errors import MachineError
 from harness.runs.database import HistoryError, open_history, transaction
 
 WRITER = """
 import sys
 from pathlib import Path
 from harness.runs.recording import History, record_runs
-from support.pasts import past
+from support.pasts import latency, past
 for number in range(10):
-    record_runs([past(f"{sys.argv[2]}-{number}")], History(Path(sys.argv[1])), print)
+    run = f"{sys.argv[2]}-{number}"
+    record_runs([past(run, latency=(latency(session=run),))], History(Path(sys.argv[1])), print)
 """
 
 
@@ -36,7 +39,9 @@ def test_two_processes_that_write_at_once_lose_nothing(tmp_path: Path) -> None:
     path = tmp_path / "history.sqlite3"
     writers = [start(WRITER, str(path), name) for name in ("one", "two", "three")]
     assert [(writer.communicate()[0], writer.returncode) for writer in writers] == [("", 0)] * 3
-    assert sorted(ids(path)) == sorted(f"{name}-{n}" for name in ("one", "two", "three") for n in range(10))
+    names = sorted(f"{name}-{n}" for name in ("one", "two", "three") for n in range(10))
+    assert sorted(ids(path)) == names
+    assert [read(path, name).latency for name in names] == [(latency(session=name),) for name in names]
 
 
 KILLED = """
@@ -44,12 +49,12 @@ import os, signal, sys
 from pathlib import Path
 from harness.runs import recording as writing
 from harness.runs.database import open_history, transaction
-from support.pasts import cell, past
+from support.pasts import cell, latency, past
 with open_history(Path(sys.argv[1]), print) as connection:
     connection.execute("PRAGMA cache_size = 1")  # so that pages reach the file before the commit
     with transaction(connection):
         many = tuple(cell(f"c{n}", versions={f"p{n}": str(m) for m in range(50)}) for n in range(400))
-        writing.put_run(connection, past("second", *many))
+        writing.put_run(connection, past("second", *many, latency=(latency(),) * 400))
         print("written", flush=True)
         os.kill(os.getpid(), signal.SIGKILL)
 """
@@ -57,13 +62,13 @@ with open_history(Path(sys.argv[1]), print) as connection:
 
 def test_a_writer_that_is_killed_half_way_leaves_what_was_there(tmp_path: Path) -> None:
     path = tmp_path / "history.sqlite3"
-    record(path, past("first"))
+    record(path, first := past("first", latency=(latency(),)))
     before = path.read_bytes()
     writer = start(KILLED, str(path))
     assert (writer.communicate()[0], writer.returncode) == ("written\n", -signal.SIGKILL)
     assert path.with_name("history.sqlite3-journal").exists()
     assert path.read_bytes() != before  # so it was really half-way
-    assert ids(path) == ["first"]
+    assert (ids(path), read(path, "first")) == (["first"], first)
     assert record(path, past("third")) == []
     assert sorted(ids(path)) == ["first", "third"]
 
@@ -141,3 +146,22 @@ def test_where_the_disk_is_full_nothing_is_lost(tmp_path: Path) -> None:
     with pytest.raises(HistoryError, match=f"no space left on device: {path}"):
         fill()
     assert (ids(path), record(path, past("second"))) == (["first"], [])
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ("p50 = x'00'", r"\(its columns of latency have different lengths\)"),
+        ("p50 = 'some text'", "[Ii]nvalid base64"),
+        ("names = '{}'", "missing required field"),
+        ("""names = '{"cell":[],"scenario":[],"session":[]}'""", "no such name|a cell without a name"),
+    ],
+)
+def test_columns_that_are_invalid_are_named_with_their_run(change: str, said: str, tmp_path: Path) -> None:
+    path = tmp_path / "history.sqlite3"
+    record(path, past("bad", latency=(latency(),)))
+    with open_history(path, pytest.fail) as connection:
+        connection.execute(f"UPDATE latency_columns SET {change}")  # noqa: S608 - from above
+    for attempt in (lambda: read(path, "bad"), lambda: make_trends(path, None, pytest.fail)):
+        with pytest.raises(MachineError, match=f"^the record of run bad in the history is invalid.*{said}"):
+            attempt()

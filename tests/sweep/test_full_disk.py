@@ -11,7 +11,10 @@ from pathlib import Path
 
 import pytest
 from planted.disks import SmallDisk, mount_small_disk
+from support.earlier_histories import write_earlier
 from support.fake_cells import Lab, make_plan, plan_cell
+from support.histories import read
+from support.pasts import latency, past
 
 from harness.errors import MachineError
 from harness.files import describe_os_error, find_no_space, write_whole
@@ -137,6 +140,18 @@ def test_a_history_that_cannot_be_written(disk: SmallDisk) -> None:
         assert connection.execute("SELECT count(*) FROM sqlite_schema WHERE name = 'large'").fetchone() == (
             0,
         )
+
+
+def test_a_history_of_an_earlier_version_without_room_to_bring_it_up_to_date(disk: SmallDisk) -> None:
+    path, run = disk.folder / "history.sqlite3", past("run-1", latency=(latency(),) * 2000)
+    write_earlier(path, 3, run)
+    disk.fill()
+    before = path.read_bytes()
+    with pytest.raises(HistoryError, match=f"^no space left on device: {path}$"):
+        read(path, "run-1")
+    assert path.read_bytes() == before
+    (disk.folder / "filler").unlink()
+    assert read(path, "run-1") == run
 
 
 MODULE = "X = [" + ",".join(f"'text {number}'" for number in range(20_000)) + "]\n"

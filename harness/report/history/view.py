@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import statistics
 from collections import Counter, defaultdict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -12,9 +11,16 @@ from harness.cell.interface import check_of
 from harness.judge.compare import describe_change
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-
-    from harness.records import Comparison, Difference, DifferenceKind, PastRun, Trend, TrendKind, Trends
+    from harness.records import (
+        Comparison,
+        Difference,
+        DifferenceKind,
+        PastRun,
+        RunLevel,
+        Trend,
+        TrendKind,
+        Trends,
+    )
 
 
 # Comparison: differences grouped by kind and cause, the worst first
@@ -165,8 +171,6 @@ TREND_TEXTS: dict[TrendKind, str] = {
     "crept": "drift in many small steps",
     "unclear": "neither a step nor drift",
 }
-_NEWS: frozenset[TrendKind] = frozenset({"stepped", "crept"})
-"""Unclear series are only counted: heavy noise makes about a dozen of 600 steady series unclear."""
 
 
 def describe_kinds(trends: Trends) -> str:
@@ -180,22 +184,12 @@ def describe_kinds(trends: Trends) -> str:
 
 def choose_trends(trends: Trends, *, everything: bool = False) -> list[Trend]:
     """Choose the series with a known change, the slowest first; or all series."""
-    shown = [each for each in trends.trends if everything or each.kind in _NEWS or each.changes]
+    shown = [each for each in trends.trends if everything or each.is_shown]
     return sorted(shown, key=_order_trends)
 
 
 def _order_trends(trend: Trend) -> float:
     return -(trend.since or 0.0) if trend.kind != "steady" else 0.0
-
-
-@dataclass(frozen=True)
-class RunLevel:
-    """Quartiles and median of the ratios of all cells but the baseline, for one scenario and run."""
-
-    place: int
-    low: float
-    median: float
-    high: float
 
 
 @dataclass(frozen=True)
@@ -212,47 +206,19 @@ class ScenarioTrend:
     left: int
 
 
-def number_runs(trends: Trends) -> dict[str, int]:
-    """Number the runs with latency from 1, oldest first."""
-    created = {point.run: point.created for trend in trends.trends for point in trend.points}
-    ordered = sorted(created, key=lambda run: (created[run], run))
-    return {run: number for number, run in enumerate(ordered, 1)}
-
-
-def group_scenarios(trends: Trends, numbers: Mapping[str, int], *, most: int = 4) -> list[ScenarioTrend]:
-    """Group trends by scenario, in the order of measurement, each with up to ``most`` changed series.
-
-    ``numbers`` maps runs to their numbers.
-    """
+def group_scenarios(trends: Trends, *, most: int = 4) -> list[ScenarioTrend]:
+    """Group trends by scenario, in the order of measurement, each with up to ``most`` changed series."""
     grouped: dict[str, list[Trend]] = defaultdict(list)
     for trend in trends.trends:
         grouped[trend.scenario].append(trend)
-    news = {id(each) for each in choose_trends(trends) if each.kind in _NEWS}
     found = []
     for scenario, several in grouped.items():
-        mine = sorted((each for each in several if id(each) in news), key=_how_far)
-        cells = [each for each in several if not each.baseline]
-        levels = _levels(cells, numbers)
-        found.append(
-            ScenarioTrend(scenario, len(cells), levels, tuple(mine[:most]), max(0, len(mine) - most))
-        )
+        news = sorted((each for each in several if each.is_news), key=_how_far)
+        cells = sum(not each.baseline for each in several)
+        levels = trends.levels.get(scenario, ())
+        found.append(ScenarioTrend(scenario, cells, levels, tuple(news[:most]), max(0, len(news) - most)))
     return found
 
 
 def _how_far(trend: Trend) -> float:
     return -abs(math.log(trend.since or 1.0))
-
-
-def _levels(several: Sequence[Trend], numbers: Mapping[str, int]) -> tuple[RunLevel, ...]:
-    values: dict[int, list[float]] = defaultdict(list)
-    for trend in several:
-        for point in trend.points:
-            values[numbers[point.run]].append(point.value)
-    return tuple(RunLevel(place, *_quartiles(values[place])) for place in sorted(values))
-
-
-def _quartiles(values: Sequence[float]) -> tuple[float, float, float]:
-    if len(values) == 1:
-        return values[0], values[0], values[0]
-    low, median, high = statistics.quantiles(values, n=4, method="inclusive")
-    return low, median, high

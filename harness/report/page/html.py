@@ -30,7 +30,6 @@ from harness.report.history.view import (
     describe_run,
     group_differences,
     group_scenarios,
-    number_runs,
 )
 from harness.report.latency_view import show_ratio, show_seconds
 from harness.report.notes import list_notes
@@ -131,9 +130,8 @@ def view_trends(trends: Trends | None) -> dict[str, Any] | None:
     """View trends: summary, a plot for each scenario, a table of changed series; None without trends."""
     if trends is None or not trends.trends:
         return None
-    numbers, moved = number_runs(trends), choose_trends(trends)
-    scenarios = group_scenarios(trends, numbers)
-    timed = list(numbers)
+    numbers = {run: number for number, run in enumerate(trends.timed, 1)}
+    timed, moved, scenarios = trends.timed, choose_trends(trends), group_scenarios(trends)
     sentence = (
         f"{len(timed)} sessions timed {len(trends.trends)} series on this class of machine, "
         f"from {timed[0]} to {timed[-1]}: {describe_kinds(trends)}."

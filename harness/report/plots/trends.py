@@ -96,7 +96,7 @@ def _rows(scenario: ScenarioTrend, numbers: Mapping[str, int], reference: int | 
     levels: list[Spec] = [
         {
             "part": "level",
-            "run": level.place,
+            "run": numbers[level.run],
             "value": round(level.median, 4),
             "low": round(level.low, 4),
             "high": round(level.high, 4),
