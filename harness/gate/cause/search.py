@@ -266,6 +266,7 @@ class CauseSearch:
             dragged=part.dragged,
             alone="red",
             trials=self._new_trials(),
+            cut_off=True,
         )
 
     def _describe_open(self) -> str:
@@ -308,6 +309,7 @@ class CauseSearch:
             without=found.without.outcome,
             releases=(*found.releases, *found.requirers),
             trials=self._new_trials(),
+            cut_off=minimum.cut_off or analysis.cut_off,
         )
 
 

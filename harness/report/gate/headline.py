@@ -228,10 +228,13 @@ def _own_releases(culprit: Culprit) -> list[ReleaseSearch]:
 def _list_steps(gate: Gate) -> Iterator[Step]:
     """What a reader can do about the verdict, each instead of the others; the most specific first."""
     decision = gate.decision
-    if culprits_of(gate) and decision.verdict not in PASSES:  # independent causes: each explains other cases
-        yield Step(", and ".join(_describe_remedy(each) for each in culprits_of(gate)))
-    if decision.verdict == "regressed" and not culprits_of(gate):
+    found = [each for each in culprits_of(gate) if not each.cut_off or len(each.changes) == 1]
+    if found and decision.verdict not in PASSES:  # independent causes: each explains other cases
+        yield Step(", and ".join(_describe_remedy(each) for each in found))
+    if decision.verdict == "regressed" and not found:
         yield from _list_without_cause(gate)
+    if decision.verdict == "regressed" and any(each.cut_off for each in culprits_of(gate)):
+        yield Step("search longer, with what was tried", gate_command(gate, "--culprit-budget", "1h"))
     if gate.question.further is not None:
         for change in gate.question.further.changes:
             yield Step(f"upgrade {_name(change.name)} to {_name(change.lowest)} or newer, too")

@@ -44,7 +44,9 @@ LONGEST_COMMAND = 4000
 """Largest length of a command, in characters; a shortened one would do something else."""
 
 
-_VALUED = frozenset({"--from", "--to", "--matrix", "--checks", "--quantities", "--budget", "--golden"})
+_VALUED = frozenset(
+    {"--from", "--to", "--matrix", "--checks", "--quantities", "--budget", "--golden", "--culprit-budget"}
+)
 """Options of the gate that take a value."""
 
 
@@ -265,6 +267,9 @@ Quote = Callable[[str], str]
 MOST = 6
 """Largest number of names in a sentence."""
 
+NAMED = 3
+"""Changes that are named where a search was cut off; the rest are counted."""
+
 
 def describe_move(change: LockChange, quote: Quote, arrow: str = "->") -> str:
     """Describe a change: distribution, version before and after."""
@@ -276,8 +281,12 @@ def describe_move(change: LockChange, quote: Quote, arrow: str = "->") -> str:
 
 
 def describe_culprit(culprit: Culprit, quote: Quote, arrow: str = "->") -> str:
-    """The changes that are the cause, in one line; empty if none was found."""
-    return " together with ".join(describe_move(each, quote, arrow) for each in culprit.changes)
+    """The changes that are the cause, in one line, or among which it is; empty if none was found."""
+    moves = [describe_move(each, quote, arrow) for each in culprit.changes]
+    if not culprit.cut_off or len(moves) == 1:
+        return " together with ".join(moves)
+    more = f" and {len(moves) - NAMED} more" if len(moves) > NAMED else ""
+    return f"not narrowed down: among {', '.join(moves[:NAMED])}{more}"
 
 
 def culprits_of(gate: Gate) -> list[Culprit]:

@@ -13,6 +13,7 @@ def test_the_limit_of_trials_is_reported(bench: Bench) -> None:
         lambda t: {"l0.one"} if "hub" in t and t["openvino"] > "2026" else set(), max_trials=3
     )
     assert found.changes
+    assert found.cut_off
     assert "the search reached its limit of 3 trials, so a smaller part may be the cause" in found.sentence
     assert "each of them is necessary" not in found.sentence
 
@@ -34,6 +35,10 @@ def test_an_interrupted_search_reports_its_result_so_far(parallel: int, bench: B
             break
     names = [[change.name for change in each.changes] for each in found]
     assert names[0] == []
+    assert [each.cut_off for each in found if each.changes] == [
+        *[True] * (len(names) - names.count([]) - 1),
+        False,
+    ]
     assert names[-1] == names[-2] == ["numpy"]
     assert found[0].sentence == (
         "it was interrupted; no part smaller than the whole upgrade is known to fail"

@@ -159,6 +159,27 @@ def test_the_remedy_of_a_cause(culprit: Culprit, cause: str, step: str) -> None:
     assert (found.cause, found.steps) == (cause, (Step(step),))
 
 
+def test_a_search_that_was_cut_off_gives_no_advice_by_what_it_did_not_exclude() -> None:
+    many = tuple(REPLACE(HUB, name=f"p{number}") for number in range(5))
+    question = make_question()
+    asked = REPLACE(question, diff=REPLACE(question.diff, changes=(NUMPY, *many)))
+    cut_off = Culprit(sentence="s", changes=(NUMPY, *many), cut_off=True)
+    found = find_headline(make_decided("regressed", culprit=cut_off, question=asked))
+    assert (
+        found.cause == "not narrowed down: among numpy 1.26.2 → 2.4.6, p0 3 (added), p1 3 (added) and 3 more"
+    )
+    assert [step.text for step in found.steps] == [
+        "stay at numpy 1.26.2",
+        "search longer, with what was tried",
+    ]
+    assert found.steps[1].command.endswith(" --culprit-budget 1h")
+    one = REPLACE(cut_off, changes=(NUMPY,))
+    assert find_headline(make_decided("regressed", culprit=one, question=asked)).steps == (
+        Step("stay at numpy 1.26.2"),
+        Step("search longer, with what was tried", found.steps[1].command),
+    )
+
+
 def test_an_upgrade_is_named_by_its_direct_changes() -> None:
     many = tuple(REPLACE(NUMPY, name=f"p{number}") for number in range(5))
     pinned = REPLACE(NUMPY, name="pin", pinned=True)
