@@ -279,9 +279,9 @@ class Culprit(Record, frozen=True, kw_only=True):
 
     ``looked_for`` are the cases and quantities that it explains; ``dragged`` are transitive changes.
     ``alone`` is the outcome of this part alone, ``without`` that of all other changes. Without ``changes``
-    no cause was found, and ``sentence`` has the reason. ``cut_off``: the search was, so the cause is among the
-    changes. ``further`` are independent causes, each of failures that those before it do not explain; the
-    sentence of the first covers all.
+    no cause was found, and ``sentence`` has the reason. Where the search was ``cut_off``, the cause is one of
+    the changes, or several. ``further`` are independent causes, each of failures that those before it do not
+    explain; the sentence of the first covers all.
     """
 
     sentence: str
