@@ -18,10 +18,12 @@ from harness.redaction import redact
 from harness.resolve import uv
 from harness.resolve.lockfile import requirements_text
 from harness.store.manifest import (
+    CHECKED,
     NOT_THERE,
     find_bad_distributions,
     find_damage,
     find_incomplete,
+    inherit_bytecode,
     remove_damaged_bytecode,
     write_manifest,
 )
@@ -235,6 +237,7 @@ class EnvironmentStore:
                     incomplete = await asyncio.to_thread(find_incomplete, made, _wanted(lock))
                     if not incomplete:
                         await _finish_in_thread(write_manifest, made)
+                        await _finish_in_thread(self._share_bytecode, made)
                         made.rename(folder)
                         return
                 finally:
@@ -242,6 +245,12 @@ class EnvironmentStore:
             say(f"uv's cache holds damaged files of {', '.join(incomplete)}; they are downloaded again")
             await self.installer.forget(*incomplete)
         raise StoreError("; ".join(incomplete.values()) + ", also after downloading again")
+
+    def _share_bytecode(self, made: Path) -> None:
+        """Link what the cells of other environments have compiled: half the time of a first import."""
+        others = (path.parent for path in self.store.environments.glob(f"*/{CHECKED}"))
+        with contextlib.suppress(OSError):  # a full disk: nothing is shared
+            inherit_bytecode(made, others)
 
     async def _install(self, making: Path, cell: Cell, lock: Lock) -> Path:
         """Install from uv's cache, or else, in another folder, from the indexes."""

@@ -347,6 +347,27 @@ class BytecodePool:
         return len(linked)
 
 
+def inherit_bytecode(environment: Path, others: Iterable[Path]) -> int:
+    """Link checked bytecode of other environments into a new one; returns the number of links.
+
+    Only bytecode that has not changed since it was checked is linked, and only for the same source file.
+    """
+    linked: Files = {}
+    for other in others:
+        for place, status in _read_checked(other).items():
+            if place in linked:
+                continue
+            source = _find_source(Path(place))
+            with contextlib.suppress(OSError):  # no such source, or bytecode exists
+                if (other / source).samefile(environment / source) and _stat(other / place) == status:
+                    (environment / place).parent.mkdir(exist_ok=True)
+                    os.link(other / place, environment / place)
+                    linked[place] = status
+    if linked:
+        write_whole(environment / CHECKED, msgspec.json.encode(_read_checked(environment) | linked))
+    return len(linked)
+
+
 def _walk_bytecode(environment: Path) -> Iterator[Path]:
     for place, _, names in os.walk(environment):
         if place.endswith(_CACHE):

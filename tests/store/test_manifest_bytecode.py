@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import shutil
 import subprocess
 from pathlib import Path
 
@@ -11,7 +12,7 @@ import pytest
 from support.stores import Yard, yard_fixture  # noqa: F401 - fixtures
 
 from harness.store import manifest
-from harness.store.manifest import BytecodePool
+from harness.store.manifest import BytecodePool, inherit_bytecode
 
 
 def test_bytecode_is_shared_by_environments_that_link_to_the_same_file(yard: Yard) -> None:
@@ -35,6 +36,29 @@ def test_bytecode_is_shared_by_environments_that_link_to_the_same_file(yard: Yar
     assert not linked or "arm.cpython" in said.stderr.partition("matches ")[2]
     assert yard.make(yard.lock("arm", "leg")) == second
     assert yard.said == []
+
+
+def test_a_new_environment_inherits_the_bytecode_that_was_checked_in_another(yard: Yard) -> None:
+    first = yard.make(yard.lock("arm"))
+    compile_all(first)
+    second = yard.make(yard.lock("arm", "leg"))
+    if not yard.module(first, "arm").samefile(yard.module(second, "arm")):
+        pytest.skip("uv copies files here")
+    assert compiled(second) == {}, "it was not checked"
+    yard.make(yard.lock("arm"))  # each use checks it
+    arm, heir = compiled(first)["arm"], yard.make(yard.lock("arm", "hand"))
+    assert {name: path.samefile(arm) for name, path in compiled(heir).items()} == {"arm": True}
+    assert asyncio.run(manifest.remove_damaged_bytecode(heir)) == ()
+
+    before, source, aside = arm.stat(), yard.module(first, "arm"), yard.folder / "arm.py"
+    os.utime(arm, ns=(0, 0))
+    assert inherit_bytecode(second, [first]) == 0, "it was changed since"
+    os.utime(arm, ns=(before.st_atime_ns, before.st_mtime_ns))
+    source.rename(aside)
+    shutil.copy2(aside, source)
+    assert inherit_bytecode(second, [first]) == 0, "it is of another source"
+    aside.rename(source)
+    assert (inherit_bytecode(second, [first]), inherit_bytecode(second, [first])) == (1, 0)
 
 
 def test_bytecode_of_another_file_is_not_taken(yard: Yard, tmp_path: Path) -> None:
@@ -78,6 +102,12 @@ def test_bytecode_that_ends_its_interpreter_is_removed(yard: Yard, monkeypatch: 
     monkeypatch.setattr(manifest, "_CHECK", "import os; os.abort()")
     yard.make(lock)
     assert list(environment.rglob("arm.*.pyc")) == []
+
+
+def compiled(environment: Path) -> dict[str, Path]:
+    """The bytecode of the modules from wheels, by module."""
+    found = environment.glob("lib/python*/site-packages/__pycache__/*.pyc")
+    return {name: path for path in found if not (name := path.name.partition(".")[0]).startswith("_")}
 
 
 def compile_all(environment: Path) -> None:
