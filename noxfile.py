@@ -151,6 +151,12 @@ def reproduce(session: nox.Session) -> None:
 
 
 @nox.session(venv_backend="none", requires=["setup"], default=False)
+def faults(session: nox.Session) -> None:
+    """Works disturbed at random moments, which have to go on and be right: `-- --tries 200`; hours."""
+    harness(session, *session.posargs, module="faults")
+
+
+@nox.session(venv_backend="none", requires=["setup"], default=False)
 def kill(session: nox.Session) -> None:
     """Planted faults, and what turns them red: `nox -s kill -- --only 'embedder.limit*'`; half an hour."""
     harness(session, *session.posargs, module="kill")

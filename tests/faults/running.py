@@ -1,0 +1,271 @@
+"""One try: the work is begun, disturbed and ended, then the same command is run to its end."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import psutil
+
+from faults.tries import Try, Work
+from faults.works import Place, find_latest, list_differences, list_finished, read_outcome
+from harness.store.result_store import ResultStore
+from harness.store.store import Store
+
+LIMIT = 1800.0
+"""Seconds of a command, after which it hangs."""
+
+ENDING = 20.0
+"""Seconds in which the processes of an ended command have to be gone."""
+
+LATEST = 10.0
+"""Seconds after the first child of a kind until which one of this kind is disturbed; a cell takes longer."""
+
+ROOM = 64 * 2**20
+"""Bytes of a small disk on which a work has room enough."""
+
+
+class Usual(msgspec.Struct, frozen=True, kw_only=True):
+    """An undisturbed work: seconds, bytes below its reports and temporary files, and what it said."""
+
+    seconds: float
+    bytes: int
+    outcome: dict[str, Any]
+
+
+class Result(msgspec.Struct, frozen=True, kw_only=True):
+    """What came of one try.
+
+    ``met`` is whether the fault met the work before its end. ``wrong`` says how the end of the resumed work
+    differs from the undisturbed one, ``lost`` names finished cells that ran again or damaged files, ``left``
+    processes that stayed, ``stuck`` why the same command did not go on.
+    """
+
+    number: int
+    work: str
+    fault: str
+    met: bool
+    code: int | None
+    wrong: tuple[str, ...] = ()
+    lost: tuple[str, ...] = ()
+    left: tuple[str, ...] = ()
+    stuck: str = ""
+    seconds: float = 0.0
+
+    @property
+    def is_good(self) -> bool:
+        """Whether nothing went wrong."""
+        return not (self.wrong or self.lost or self.left or self.stuck)
+
+
+@dataclass(frozen=True)
+class Disturber:
+    """Runs works and disturbs them."""
+
+    environment: Mapping[str, str] = field(default_factory=dict)
+
+    def start(self, place: Place, work: Work) -> subprocess.Popen[bytes]:
+        """Begin a work, with its output in a file."""
+        log = (place.folder / "log.txt").open("ab")
+        variables = {
+            **self.environment,
+            "TMPDIR": str(place.disk / "tmp"),
+            "HARNESS_HISTORY": str(place.folder / "history.sqlite3"),
+        }
+        return subprocess.Popen(
+            place.command(work), stdout=log, stderr=log, stdin=subprocess.DEVNULL, cwd=place.disk,
+            env=os.environ | variables, start_new_session=True,
+        )  # fmt: skip
+
+    def measure(self, place: Place, work: Work) -> Usual:
+        """Run a work undisturbed."""
+        place.write_matrix(work)
+        begun = time.monotonic()
+        code = self.start(place, work).wait(LIMIT)
+        seconds = time.monotonic() - begun
+        size = sum(path.stat().st_size for path in place.disk.rglob("*") if path.is_file())
+        return Usual(seconds=seconds, bytes=size, outcome=read_outcome(work, place, code))
+
+    def run(self, one: Try, place: Place, usual: Usual) -> Result:
+        """Disturb a work, and run the same command again."""
+        begun = time.monotonic()
+        with small_disk(place.disk, int(usual.bytes * one.room) if one.target == "full disk" else 0) as disk:
+            place.write_matrix(one.work)
+            met, code = self._disturb(one, place, usual)
+            left = end_remaining(place.folder)
+            finished = find_kept(place)
+            if disk is not None:
+                subprocess.run(["mount", "-o", f"remount,size={ROOM}", str(disk)], check=True)
+            found, stuck = self._resume(one, place)
+            lost = (
+                [cell for cell in finished if cell not in list_reused(place)] if one.work == "sweep" else []
+            )
+            left += end_remaining(place.folder)
+        return Result(
+            number=one.number,
+            work=one.work,
+            fault=one.describe(),
+            met=met,
+            code=code,
+            wrong=tuple(list_differences(found, usual.outcome)) if not stuck else (),
+            lost=tuple(lost),
+            left=tuple(left),
+            stuck=stuck,
+            seconds=time.monotonic() - begun,
+        )
+
+    def _disturb(self, one: Try, place: Place, usual: Usual) -> tuple[bool, int | None]:
+        """Whether the fault met the work, and the exit code of the disturbed command."""
+        process = self.start(place, one.work)
+        other = None
+        met = one.target == "full disk"
+        try:
+            if one.target in MARKS:
+                met = send(one, process)
+            elif not met and not ended_within(process, usual.seconds * one.moment):
+                if one.target == "twice":
+                    other = self.start(place, one.work)
+                    met = True
+                elif one.target == "clean":
+                    met = self._clean(place, process)
+                else:
+                    process.send_signal(getattr(signal, f"SIG{one.signal}"))
+                    met = True
+            code: int | None = process.wait(LIMIT)
+            if other is not None:
+                other.wait(LIMIT)
+        except subprocess.TimeoutExpired:
+            code = None
+        finally:
+            for each in (process, other):
+                if each is not None and each.poll() is None:
+                    each.kill()
+        return met, code
+
+    def _clean(self, place: Place, process: subprocess.Popen[bytes]) -> bool:
+        """Empty the store again and again while the work goes on."""
+        argv = [sys.executable, "-m", "harness", "clean", "--store", str(place.store)]
+        while process.poll() is None:
+            subprocess.run(argv, capture_output=True, check=False, timeout=LIMIT)
+            ended_within(process, 2.0)
+        return True
+
+    def _resume(self, one: Try, place: Place) -> tuple[dict[str, Any], str]:
+        """What the same command says when nothing disturbs it; or why it does not."""
+        process = self.start(place, one.work)
+        try:
+            code = process.wait(LIMIT)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            return {}, f"it did not end within {LIMIT:g} s"
+        try:
+            return read_outcome(one.work, place, code), ""
+        except (OSError, ValueError, KeyError) as error:
+            return {}, f"exit {code}, {type(error).__name__}: {error}"
+
+
+def ended_within(process: subprocess.Popen[bytes], seconds: float) -> bool:
+    """Whether a command ends within some seconds."""
+    with contextlib.suppress(subprocess.TimeoutExpired):
+        process.wait(seconds)
+    return process.poll() is not None
+
+
+MARKS: dict[str, Callable[[list[str]], bool]] = {
+    "uv": lambda line: bool(line) and Path(line[0]).name == "uv",
+    "cell": lambda line: "harness.cell.start" in line,
+    "probe": lambda line: "harness.cell.probe" in line,
+}
+"""Process -> how it is told by its command line."""
+
+
+def send(one: Try, process: subprocess.Popen[bytes]) -> bool:
+    """Send the signal of a try to a child of the command, at a random moment from the first one on.
+
+    Returns whether the command went on until then.
+    """
+    if find_child(one.target, process) is None or ended_within(process, LATEST * one.moment):
+        return False
+    child = find_child(one.target, process)
+    with contextlib.suppress(psutil.Error):
+        if child is not None:
+            child.send_signal(getattr(signal, f"SIG{one.signal}"))
+            return True
+    return False
+
+
+def find_child(target: str, process: subprocess.Popen[bytes]) -> psutil.Process | None:
+    """The first child of this kind, waited for as long as the command runs."""
+    end = time.monotonic() + LIMIT
+    while process.poll() is None and time.monotonic() < end:
+        with contextlib.suppress(psutil.Error):
+            for child in psutil.Process(process.pid).children(recursive=True):
+                if MARKS[target](child.cmdline()):
+                    return child
+        time.sleep(0.02)
+    return None
+
+
+def end_remaining(folder: Path) -> list[str]:
+    """The processes that work below a folder some time after their command ended; they are ended now."""
+    end = time.monotonic() + ENDING
+    while (found := list(find_processes(folder))) and time.monotonic() < end:
+        time.sleep(0.2)
+    named = []
+    for process in found:
+        with contextlib.suppress(psutil.Error):
+            named.append(" ".join(process.cmdline())[:200])
+            process.kill()
+    return named
+
+
+def find_processes(folder: Path) -> Iterator[psutil.Process]:
+    """Processes that name a folder in their command line, or are in it."""
+    for process in psutil.process_iter():
+        with contextlib.suppress(psutil.Error):
+            if process.pid == os.getpid():
+                continue
+            if any(str(folder) in word for word in (*process.cmdline(), process.cwd())):
+                yield process
+
+
+def find_kept(place: Place) -> list[str]:
+    """The cells of a sweep whose results the store holds whole."""
+    results = ResultStore(Store(place.store), lambda _: None)
+    return [cell for cell, key in list_finished(place).items() if results.read_checks(key) is not None]
+
+
+def list_reused(place: Place) -> set[str]:
+    """The cells that the newest run took from the store."""
+    latest = find_latest(place)
+    if latest is None or not (latest / "results.json").is_file():
+        return set()
+    return set(msgspec.json.decode((latest / "results.json").read_bytes()).get("reused", ()))
+
+
+@contextlib.contextmanager
+def small_disk(folder: Path, size: int) -> Iterator[Path | None]:
+    """Mount a disk with this number of bytes at a folder; none for 0."""
+    folder.mkdir(parents=True, exist_ok=True)
+    if not size:
+        yield None
+        return
+    room = max(size, 256 * 2**10)  # the matrix has to be written
+    options = f"size={room},mode=777"
+    subprocess.run(["mount", "-t", "tmpfs", "-o", options, "tmpfs", str(folder)], check=True)
+    try:
+        yield folder
+    finally:
+        kept = folder.with_name("kept")
+        shutil.copytree(folder, kept, dirs_exist_ok=True, symlinks=True)
+        subprocess.run(["umount", "-l", str(folder)], check=True)

@@ -1,0 +1,78 @@
+"""The plan of the tries, and what counts as gone wrong."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from faults.running import Result, ended_within, find_processes
+from faults.table import render
+from faults.tries import OF_WORK, TARGETS, plan_tries
+from faults.works import list_differences
+
+PLANNED = plan_tries(200, 20261201, 20)
+
+
+def test_the_same_seed_gives_the_same_tries() -> None:
+    assert plan_tries(200, 20261201, 20) == PLANNED
+    assert plan_tries(200, 1, 20) != PLANNED
+
+
+def test_every_fault_of_every_work_comes() -> None:
+    wanted = {
+        (work, target, signal)
+        for work, targets in OF_WORK.items()
+        for target in targets
+        for signal in TARGETS.get(target, ("",))
+    }
+    assert {(each.work, each.target, each.signal) for each in PLANNED} == wanted
+    assert sum(each.real for each in PLANNED) == 20
+    assert len({each.moment for each in PLANNED}) == 200
+
+
+def test_a_process_that_stays_below_a_folder_is_found(tmp_path: Path) -> None:
+    stays = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"], cwd=tmp_path)
+    try:
+        assert [each.pid for each in find_processes(tmp_path)] == [stays.pid]
+        assert not ended_within(stays, 0.01)
+    finally:
+        stays.kill()
+        stays.wait()
+    assert list(find_processes(tmp_path)) == []
+
+
+@pytest.mark.parametrize(
+    ("found", "differences"),
+    [
+        ({"exit": 0, "cases": "a"}, []),
+        ({"exit": 1, "cases": "a"}, ["exit: 1, but should be 0"]),
+        ({"exit": 0}, ["cases: None, but should be a"]),
+        ({"exit": 0, "cases": "a", "cause": []}, ["cause: [], but should be None"]),
+    ],
+)
+def test_what_differs_from_the_undisturbed_work(found: dict[str, object], differences: list[str]) -> None:
+    assert list(list_differences(found, {"exit": 0, "cases": "a"})) == differences
+
+
+def result(number: int, **changes: object) -> Result:
+    values = {"number": number, "work": "sweep", "fault": "clean", "met": True, "code": 0, **changes}
+    return Result(**values)  # type: ignore[arg-type] # fields by name
+
+
+def test_the_table_counts_and_names_what_went_wrong() -> None:
+    rows = [
+        result(1),
+        result(2, fault="SIGKILL to uv", met=False),
+        result(3, work="lock", wrong=("exit: 1",)),
+    ]
+    text = render([*rows, result(4, left=("uv pip",), stuck="it hangs")], "nox -s faults", "abc")
+    assert "4 tries, 3 of which met the work" in text
+    assert "| wrong results | 1 |" in text
+    assert "| processes that stayed | 1 |" in text
+    assert "| clean | 2 | 1 |" in text
+    assert text.endswith(
+        "Try 3 (lock, clean): wrong: exit: 1\n\nTry 4 (sweep, clean): processes: uv pip; stuck: it hangs\n"
+    )
