@@ -48,6 +48,8 @@ def render(name: str) -> str:
     if name in {"gate", "evil-gate"}:
         compared = make_compared(far, speed=make_cost(slower=True), culprit=make_culprit())
         return render_gate_html(*(compared if name == "gate" else (make_gate(EVIL), None)))
+    if name == "narrow":  # four plots beside each other
+        return render_html(read_json(ROOT / "reports" / "compat" / "results.json.gz"))
     published = read_json(ROOT / PUBLISHED)
     counts = {"large": 101, "small": 2}  # a page of more than 100 cells shows the differences only
     if name not in counts:
@@ -431,6 +433,42 @@ def test_what_print_would_cut_or_break_is_seen(opener: Opener) -> None:
     page.emulate_media(media="print")
     found = page.evaluate(CUT)
     assert found == {"cut": [wide], "broken": [long]}
+
+
+def test_print_breaks_tall_plots_alone_and_cuts_no_mark(look: Look) -> None:
+    page = look("real").page
+    page.emulate_media(media="print")
+    found = page.evaluate(
+        "[...document.querySelectorAll('.rows')].map((each) => [each.parentElement.matches('.tall'),"
+        " getComputedStyle(each).breakInside, getComputedStyle(each.querySelector('tbody svg')).overflow])"
+    )
+    page.emulate_media(media="screen")
+    assert {tuple(each) for each in found} == {(False, "avoid", "visible"), (True, "auto", "visible")}
+
+
+LABELS = """() => [...document.querySelectorAll(".rows thead svg")].flatMap((svg) => {
+  const shown = [...svg.querySelectorAll("text")].filter((each) => each.checkVisibility());
+  const places = shown.map((each) => each.getBoundingClientRect());
+  return shown.slice(1).filter((_, at) => places[at + 1].left < places[at].right + 1)
+    .map((each) => `${each.textContent} at ${svg.clientWidth} px`);
+})"""
+"""Labels of a scale that touch the one before."""
+
+
+@pytest.mark.parametrize("width", [390, 1280])
+@pytest.mark.parametrize("name", ["real", "narrow", "gate"])
+def test_labels_of_a_scale_do_not_touch(look: Look, name: str, width: int) -> None:
+    page = look(name).page
+    folded = page.evaluate("[...document.querySelectorAll('details')].map((each) => each.open)")
+    page.evaluate("document.querySelectorAll('details').forEach((each) => { each.open = true; })")
+    page.set_viewport_size({"width": width, "height": 900})
+    found, some = page.evaluate(LABELS), page.locator(".rows thead text:visible").count()
+    page.evaluate(
+        "(open) => document.querySelectorAll('details').forEach((each, at) => { each.open = open[at]; })",
+        folded,
+    )
+    page.set_viewport_size({"width": 1280, "height": 900})
+    assert (found, some > 1) == ([], True)
 
 
 def test_a_wide_table_scrolls_with_a_shadow(look: Look) -> None:

@@ -43,6 +43,18 @@ class Scale:
         ticks = [(self.place(tick), False) for tick, _ in self.ticks if tick != self.one]
         return [*ticks, (self.place(self.one), True)]
 
+    def labels(self) -> list[tuple[str, str, bool]]:
+        """The place and the text of each tick, and whether a narrow plot has no room for the text.
+
+        It leaves out every second text, counted from the reference line.
+        """
+        values = [tick for tick, _ in self.ticks]
+        middle = values.index(self.one) if self.one in values else 0
+        return [
+            (self.place(tick), label, (number - middle) % 2 == 1)
+            for number, (tick, label) in enumerate(self.ticks)
+        ]
+
 
 @dataclass(frozen=True)
 class Bar:
@@ -118,6 +130,19 @@ class RowPlot:
             return "longest"
         return "long" if most > _MIDDLE else "middle" if most > _SHORT else "short"
 
+    @property
+    def row_height(self) -> int:
+        """The height of a row in pixels."""
+        return 11 + 9 * self.lines
+
+    @property
+    def is_tall(self) -> bool:
+        """Whether print may break a panel between two rows; it keeps all others whole."""
+        return max((len(panel.rows) for panel in self.panels), default=0) * self.row_height > _KEPT
+
+
+_KEPT = 600
+"""Pixels of a panel that print keeps whole; a sheet has about a thousand."""
 
 _SHORT, _MIDDLE, _LONG = 12, 18, 26
 """Characters of a name up to which it is short, middle or long."""

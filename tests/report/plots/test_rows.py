@@ -67,3 +67,28 @@ def test_a_scale_ends_at_its_bounds() -> None:
 def test_the_width_of_a_panel_follows_its_longest_name(characters: int, rows: int, size: str) -> None:
     names = ["x" * characters, *["a"] * (rows - 1)]
     assert RowPlot("t", "k", SCALE, (Panel("", tuple(Row(each, "") for each in names)),), ()).size == size
+
+
+def test_a_narrow_plot_has_every_second_label_and_that_of_the_reference() -> None:
+    scale = scale_ratios([0.86, 1.1])
+    assert [(label, minor) for _, label, minor in scale.labels()] == [
+        ("0.85x", True),
+        ("0.9x", False),
+        ("0.95x", True),
+        ("1x", False),
+        ("1.05x", True),
+        ("1.1x", False),
+    ]
+    assert [place for place, _, _ in SCALE.labels()] == ["0%", "50%", "100%"]
+    percent = Scale(1.0, 1.2, ((1.1, "+10 %"), (1.2, "+20 %")), one=1.0)
+    assert [minor for _, _, minor in percent.labels()] == [False, True]
+
+
+@pytest.mark.parametrize(
+    ("rows", "lines", "tall"), [(30, 1, False), (31, 1, True), (12, 4, False), (13, 4, True)]
+)
+def test_print_may_break_a_plot_that_takes_more_than_half_of_a_sheet(
+    rows: int, lines: int, *, tall: bool
+) -> None:
+    several = (Panel("", (Row("a", ""),) * rows), Panel("", ()))
+    assert RowPlot("", "k", SCALE, several, (), lines=lines).is_tall is tall
