@@ -48,8 +48,8 @@ def render_issue(script: Script, shown: Shown) -> str:
 
 def _describe_input(script: Script) -> str:
     given = list(script.given)
-    if not given:
-        return "none; the script makes its own."
+    if not given or script.recipe.given is not None:
+        return "that of the check (`INPUT` in the script), as it is."
     if isinstance(given[0], str):
         noun = "text" if len(given) == 1 else "texts"
         longest = max(map(len, given))

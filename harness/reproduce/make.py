@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import platform
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -158,7 +158,14 @@ class CellProcess:
         if done.returncode not in {0, 1, 2}:
             said = (done.stderr.strip() or "without output").splitlines()[-1][:500]
             raise MachineError(f"a process of the cell {describe_exit(done.returncode)}: {said}")
-        return done.returncode, done.stdout or done.stderr
+        places = {
+            workdir: "WORK",
+            self.python.parent.parent: "ENVIRONMENT",
+            self.inputs.model_dir: "MODEL",
+            **dict.fromkeys(self.inputs.search_path, "SUBJECT"),
+            Path.home(): "~",
+        }
+        return done.returncode, hide_paths(done.stdout or done.stderr, places)
 
 
 @dataclass(frozen=True)
@@ -257,6 +264,13 @@ def _write(
         subject=describe_versions(failure.planned, pins),
         constants=constants,
     )
+
+
+def hide_paths(text: str, places: Mapping[Path, str]) -> str:
+    """The text with names in place of these paths, which say where things are on this machine."""
+    for path in sorted(places, key=lambda each: -len(str(each))):
+        text = text.replace(str(path), places[path])
+    return text
 
 
 def list_pins(recipe: Recipe, planned: PlannedCell, needed: list[str]) -> tuple[str, ...]:

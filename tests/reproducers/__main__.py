@@ -24,7 +24,7 @@ from harness.matrix.read import read_matrix
 from harness.protection import protect_process
 from harness.records import Finding
 from harness.reproduce.failures import ORDER, Failure, choose_failure
-from harness.reproduce.make import Place, open_cells, reproduce
+from harness.reproduce.make import Place, hide_paths, open_cells, reproduce
 from harness.reproduce.script_recipes import IMPORT, choose_recipe
 from harness.resolve import uv
 from harness.resolve.pip_settings import IndexSettings, read_pip_settings
@@ -119,7 +119,7 @@ async def make_row(run: str, failure: Failure, folder: Path, store: Store) -> Ro
         folder / f"{name_file(failure)}.py", arguments if with_model else [], settings
     )
     lines = dict(line.split(None, 1) for line in printed.splitlines() if len(line.split(None, 1)) == 2)
-    said = lines.get("observed", printed[-200:]).strip()
+    said = hide_paths(lines.get("observed", printed[-200:]).strip(), {Path.home(): "~"})
     return msgspec.structs.replace(
         row, code=code, baseline=baseline, said=said, lines=made.script.count("\n")
     )
