@@ -1,0 +1,142 @@
+# /// script
+# requires-python = "==3.11.*"
+# dependencies = [
+#   "certifi==2026.10.18",
+#   "charset-normalizer==3.5.2",
+#   "cloudpickle==3.1.2",
+#   "filelock==4.2.6",
+#   "fsspec==2026.9.0",
+#   "hf-xet==1.8.0",
+#   "huggingface-hub==0.36.2",
+#   "idna==3.20",
+#   "jinja2==3.1.6",
+#   "joblib==1.6.0",
+#   "markupsafe==3.0.4",
+#   "mpmath==1.3.0",
+#   "narwhals==2.28.0",
+#   "networkx==3.6.1",
+#   "numpy==1.26.2",
+#   "openvino==2026.4.1",
+#   "openvino-telemetry==2025.2.0",
+#   "packaging==26.3",
+#   "pillow==13.0.0",
+#   "pyyaml==6.0.3",
+#   "regex==2026.9.29",
+#   "requests==2.34.2",
+#   "safetensors==0.8.0",
+#   "scikit-learn==1.9.1",
+#   "scipy==1.16.3",
+#   "sentence-transformers==2.7.0",
+#   "setuptools==84.2.1",
+#   "sympy==1.14.0",
+#   "threadpoolctl==3.7.0",
+#   "tokenizers==0.22.2",
+#   "torch==2.13.0",
+#   "tqdm==4.70.1",
+#   "transformers==4.57.6",
+#   "typing-extensions==4.16.0",
+#   "urllib3==2.8.0",
+# ]
+# ///
+"""normalize-3d does what it documents: not with numpy 1.26.2, sentence-transformers 2.7.0.
+
+The exit code is 1 as long as it fails, 0 once it does not, 2 if it cannot be tried.
+"""
+
+import sys
+from decimal import Decimal, getcontext
+from importlib.metadata import PackageNotFoundError, version
+from math import copysign, isfinite, isinf, isnan, nan
+
+import numpy as np
+import torch
+
+PACKAGES = ("numpy", "torch", "openvino", "sentence-transformers", "transformers", "tokenizers")
+ALLOWED = 1e-05
+UNIT = "of each number"
+NAME = "3d"
+INPUT = ["The ferry leaves at seven.", "How do I reset my password?", "Bake the bread.", "yes"]
+
+
+def exact(rows):
+    """The right result: 60 decimal digits, rounded once; zero rows stay zero, a NaN makes its row NaN."""
+    getcontext().prec = 60
+    units = np.zeros(rows.shape, rows.dtype if rows.dtype.kind == "f" else np.float64)
+    for unit, row in zip(units, rows.tolist()):
+        norm = sum((Decimal(x) ** 2 for x in row if isfinite(x)), Decimal(0)).sqrt()
+        if all(map(isfinite, row)):
+            unit[:] = [float(Decimal(x) / norm) for x in row] if norm else row
+        else:
+            unit[:] = [nan if isinf(x) or any(map(isnan, row)) else copysign(0.0, x) for x in row]
+    return units
+
+
+def load(arguments):
+    """Nothing to load but the packages."""
+    import sentence_transformers
+
+    return sentence_transformers
+
+
+def to_array(value):
+    """An array of a tensor, of an array, or of a list of these."""
+    if isinstance(value, (list, tuple)):
+        return np.stack([to_array(each) for each in value])
+    return np.asarray(value.detach().float() if hasattr(value, "detach") else value, dtype=np.float64)
+
+
+def compare_arrays(found, wanted):
+    """Both arrays in words, and their largest difference; inf where shapes differ."""
+    found = to_array(found)
+    if found.shape != wanted.shape:
+        return f"shape {found.shape}", f"shape {wanted.shape}", float("inf")
+    shown = (np.array2string(each.ravel()[:5], precision=6) for each in (found, wanted))
+    return (*shown, float(np.abs(found - wanted).max()))
+
+
+def measure(library, _):
+    """util.normalize_embeddings of another tensor, along its last axis."""
+    rows = torch.from_numpy(np.random.RandomState(11).standard_normal((5, 64)).astype(np.float32))
+    given = {
+        "grad": lambda: rows.clone().requires_grad_(),
+        "sparse": rows.to_sparse,
+        "bfloat16": rows.bfloat16,
+        "3d": lambda: rows.reshape(5, 8, 8),
+    }[NAME]()
+    exact = rows.reshape(given.shape).double().numpy()
+    found = library.util.normalize_embeddings(given)
+    wanted = exact / np.linalg.norm(exact, axis=-1, keepdims=True)
+    return compare_arrays(found.to_dense() if found.is_sparse else found, wanted)
+
+
+def attempt(tools, given):
+    """What is observed, what is expected, and how far apart they are, which nothing is for an exception."""
+    try:
+        return measure(tools, given)
+    except Exception as error:
+        return f"raises {type(error).__name__}: {error}", "no exception", float("nan")
+
+
+def main():
+    """Print both sides; 1 as long as they differ, 0 once they do not, 2 if it cannot be tried here."""
+    try:
+        tools = load(sys.argv[1:])
+    except Exception as error:
+        print(f"cannot be tried here: {type(error).__name__}: {error}", file=sys.stderr)
+        return 2
+    for name in PACKAGES:
+        try:
+            print(f"{name} {version(name)}")
+        except PackageNotFoundError:
+            print(f"{name} is not installed")
+    observed, expected, difference = attempt(tools, INPUT)
+    fails = not difference <= ALLOWED
+    print(f"expected    {expected}")
+    print(f"observed    {observed}")
+    size = "an exception" if isnan(difference) else f"{difference:.6g} {UNIT}, allowed {ALLOWED:g}"
+    print(f"difference  {size}: {'it fails' if fails else 'it is right'}")
+    return int(fails)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
