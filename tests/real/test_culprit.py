@@ -97,6 +97,11 @@ def test_an_interaction_of_two_of_three_but_not_what_was_there_before(bench: Ben
     gate, culprit = judge(bench, matrix, "gate", *changes, "--no-latency")
 
     assert [each.check for each in gate.decision.before] == ["l0.zero/subject/float32"]
+    assert [each.check for each in gate.decision.new] == ["l0.typical/subject/float32"]
+    assert {(each.outcome, each.candidate) for each in gate.decision.confirmations} == {("confirmed", 3)}
+    comment = (bench.reports / "runs" / gate.run / "gate.md").read_text(encoding="utf-8")
+    assert comment.startswith("### ❌ Do not merge: ")
+    assert "`l0.typical/subject/float32`" in comment
     assert culprit.looked_for == ("l0.typical/subject/float32",)
     assert [(each.name, each.before, each.after) for each in culprit.changes] == [
         ("four-cast", "1.0", "1.2"),

@@ -1,13 +1,12 @@
-"""Bad releases of the reference, in a sweep and in gates: each gets its status, check and layer.
+"""Bad releases of the reference in a sweep, with their status, check and layer; and gates by its cells.
 
-They share a file because a gate takes the finished cells of the sweep.
+A gate with a red candidate is in ``test_culprit``: it runs every arm three times.
 """
 
 from __future__ import annotations
 
 import shutil
 from dataclasses import dataclass
-from fnmatch import fnmatch
 from typing import TYPE_CHECKING
 
 import psutil
@@ -153,9 +152,6 @@ def test_a_truncated_result_is_missing_and_red(bench: Bench, sweep: Sweep) -> No
     assert again.verdict(version_of("axis")) == sweep.verdict(version_of("axis"))
 
 
-BAD = f"sentence-transformers=={version_of('axis')}"
-
-
 @dataclass(frozen=True)
 class Front:
     """The gate on the command line."""
@@ -166,9 +162,9 @@ class Front:
     def ask(self, *arguments: str) -> tuple[int, str]:
         """Exit code, and what it said."""
         places = ("--store", self.bench.store, "--reports", self.bench.reports, "--plain")
-        alone = ("--no-latency", "--no-culprit")
-        checks = () if "--checks" in arguments else CHECKS
-        done = self.bench.harness.run("gate", *arguments, "--matrix", self.matrix, *places, *alone, *checks)
+        done = self.bench.harness.run(
+            "gate", *arguments, "--matrix", self.matrix, *places, "--no-latency", *CHECKS
+        )
         return done.returncode, done.stdout + done.stderr
 
     def decide(self, *arguments: str) -> tuple[int, Gate, str]:
@@ -189,18 +185,14 @@ def front(bench: Bench, sweep: Sweep) -> Front:
     return Front(bench, bench.write_matrix("gate", axes + baseline))
 
 
-def test_a_bad_release_fails_and_the_check_is_named(front: Front) -> None:
-    code, gate, comment = front.decide(BAD)
+def test_a_release_with_notes_alone_passes_by_the_finished_cells(front: Front) -> None:
+    code, gate, comment = front.decide(f"sentence-transformers=={version_of('noeps')}")
 
-    assert (code, gate.decision.verdict) == (ExitCode.REGRESSED, "regressed")
+    assert (code, gate.decision.verdict) == (ExitCode.PASS, "pass")
     assert [cell.reused for cell in gate.decision.cells] == [True, True]
-    assert gate.decision.before == ()
-    assert {(each.outcome, each.candidate) for each in gate.decision.confirmations} == {("confirmed", 3)}
-    assert any(fnmatch(each.check, "l2.parity/manual/float32") for each in gate.decision.new)
-    assert "L1" not in {each.layer for each in gate.decision.new}  # hidden states are not normalized
+    assert (gate.decision.new, gate.decision.before, gate.decision.confirmations) == ((), (), ())
     assert [each.name for each in gate.question.diff.changes] == ["sentence-transformers"]
-    assert comment.startswith("### ❌ Do not merge: ")
-    assert all(f"`{each.check}`" in comment for each in gate.decision.new[:3])
+    assert comment.startswith("### ✅ Nothing new in the checks that ran: ")
 
 
 def test_the_same_environment_is_refused(front: Front) -> None:
@@ -208,14 +200,3 @@ def test_the_same_environment_is_refused(front: Front) -> None:
 
     assert code == ExitCode.USAGE
     assert "are the same environment" in said
-
-
-def test_a_fault_that_was_there_before_is_not_blamed(front: Front) -> None:
-    file = front.bench.folder / "bad-already.txt"
-    file.write_text(f"numpy==1.26.2\n{BAD}\ntqdm==4.67.1\n", encoding="utf-8")
-    few = ("--checks", "l2.parity/*", "--checks", "l0.typical/*")
-    code, gate, _ = front.decide("tqdm>=4.70", "--from", str(file), *few)
-
-    assert (code, gate.decision.verdict, gate.decision.new) == (ExitCode.PASS, "failing, nothing new", ())
-    assert any(fnmatch(each.check, "l2.parity/manual/float32") for each in gate.decision.before)
-    assert [(each.name, each.asked) for each in gate.question.diff.changes] == [("tqdm", True)]
