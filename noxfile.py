@@ -191,12 +191,10 @@ def tests(session: nox.Session) -> None:
     session.install(*PROJECT["project"]["dependencies"], *PROJECT["dependency-groups"]["tests"])
     # Each of a thousand processes would compile the harness anew where a machine forbids to keep bytecode.
     env = {"PYTHONDONTWRITEBYTECODE": ""}
-    alone = ["-m", "timed"]
     halves = [
         ["-n", str((os.cpu_count() or 1) + 1), "-m", QUICK],  # a third of the time they wait for processes
         # The tests of a file share environments; tests/real/conftest.py has the order of the files.
-        ["-n", "2", "--dist", "loadfile", "--no-loadscope-reorder", "-m", "real and not timed"],
-        alone,
+        ["-n", "2", "--dist", "loadfile", "--no-loadscope-reorder", "-m", "real"],
     ]
     for arguments in [session.posargs] if session.posargs else halves:
         with files_in_memory(arguments) as variables:

@@ -27,8 +27,8 @@ A process takes a second file at once if its first has one or two tests, and kee
 So the search for a cause is followed by the file that runs no cell, and not by one that would wait for it.
 At the end of the order one process waited for the shards alone (2026-11).
 """
-LAST = ("test_golden", "test_damage")
-"""Short ones, with which the process that is done first fills its time."""
+LAST = ("test_golden", "test_damage", "test_gate_latency")
+"""Short ones, with which the process that is done first fills its time; and the one that runs alone."""
 
 
 def pytest_itemcollected(item: pytest.Item) -> None:
