@@ -8,14 +8,16 @@ import signal
 import socket
 import subprocess
 import sys
+import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
 from planted.command import ROOT
+from support.command_line import command as run_command
 from support.plan_texts import put_matrix
 
-from harness.errors import UsageError
+from harness.errors import ExitCode, UsageError
 from harness.files import hash_tree
 from harness.input_files import MAX_TEXT, input_fault, read_input
 
@@ -88,15 +90,20 @@ os.execv(sys.executable, [sys.executable, *sys.argv[1:]])
 """
 
 
+def fill(arguments: Sequence[str], reads: int) -> list[str]:
+    """The arguments with a pipe in place of PIPE, as process substitution hands it over."""
+    return [f"/dev/fd/{reads}" if each == "PIPE" else each for each in arguments]
+
+
 def start(arguments: Sequence[str], reads: int, cwd: Path) -> subprocess.Popen[str]:
-    """The harness with a pipe in place of PIPE, as process substitution hands it over."""
+    """The harness in a process of its own, which inherits the pipe."""
     return subprocess.Popen(
         [
             sys.executable,
             "-c",
             HEEDING_SIGNALS,
             *HARNESS[1:],
-            *(f"/dev/fd/{reads}" if each == "PIPE" else each for each in arguments),
+            *fill(arguments, reads),
         ],
         cwd=cwd,
         pass_fds=[reads],
@@ -135,7 +142,7 @@ def test_a_pipe_that_stays_silent_does_not_keep_a_signal_from_ending_a_command(
     child = start(COMMANDS[command], reads, tmp_path)
     os.write(writes, b"# half a line")
     while child.poll() is None and select.select([reads], [], [], 0.05)[0]:
-        """It has not read that yet; then it waits for more."""
+        time.sleep(0.01)  # it has not read that yet; then it waits for more
     child.send_signal(number)
     try:
         said, _ = child.communicate(timeout=60)
@@ -156,12 +163,21 @@ def test_a_pipe_that_stays_silent_does_not_keep_a_signal_from_ending_a_command(
         ("compare", '{"schema": 9}', "expected schema version 1, found 9"),
     ],
 )
-def test_process_substitution_is_read(
-    command: str, text: str, said: str, pipe: tuple[int, int], tmp_path: Path
+def test_process_substitution_is_read(  # noqa: PLR0917 - one parameter a column, and fixtures
+    command: str,
+    text: str,
+    said: str,
+    pipe: tuple[int, int],
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    tmp_path: Path,
 ) -> None:
     put_matrix(tmp_path)
     reads, writes = pipe
     os.write(writes, text.encode())
     os.close(writes)
-    child = start(COMMANDS[command], reads, tmp_path)
-    assert said in child.communicate(timeout=60)[0]
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("PIP_NO_INDEX", "1")
+    monkeypatch.setenv("PIP_CONFIG_FILE", os.devnull)
+    assert run_command(monkeypatch, *fill(COMMANDS[command], reads)) != ExitCode.PASS
+    assert said in capsys.readouterr().err

@@ -11,7 +11,6 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
-from planted.command import Harness
 from support.command_line import command
 from support.environment_files import read
 from support.plan_texts import PLAIN, put_matrix
@@ -156,8 +155,13 @@ def closed_fixture() -> Iterator[str]:
 
 
 @pytest.mark.parametrize("entrance", ["PIP_EXTRA_INDEX_URL", "UV_DEFAULT_INDEX", "pip.conf", "proxy"])
-def test_a_failing_index_is_told_without_its_credentials(
-    entrance: str, refusing: str, closed: str, tmp_path: Path
+def test_a_failing_index_is_told_without_its_credentials(  # noqa: PLR0917 - fixtures
+    entrance: str,
+    refusing: str,
+    closed: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    tmp_path: Path,
 ) -> None:
     matrix = put_matrix(tmp_path, PLAIN.replace("[resolve]", '[resolve]\ntorch = "pypi"'))
     refused = f"http://{USER}{refusing}/simple"
@@ -171,10 +175,13 @@ def test_a_failing_index_is_told_without_its_credentials(
         "proxy": {"PIP_INDEX_URL": "http://index.example/simple", "PIP_PROXY": f"http://{USER}{closed}"},
     }[entrance]
     (tmp_path / "pip.conf").write_text(f"[global]\nindex-url = {refused}\n", encoding="utf-8")
-    harness = Harness({"PIP_FIND_LINKS": "", "UV_HTTP_RETRIES": "0", **variables})
+    for name, value in {"PIP_FIND_LINKS": "", "UV_HTTP_RETRIES": "0", **variables}.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.chdir(tmp_path)
     places = ("--store", str(tmp_path / "store"), "--reports", str(tmp_path / "reports"))
-    done = harness.run("sweep", "--matrix", matrix, *places, cwd=tmp_path)
-    assert (done.returncode, SECRET in done.stdout + done.stderr) == (5, False), done.stderr
+    code = command(monkeypatch, "sweep", "--matrix", str(matrix), *places)
+    said = "".join(capsys.readouterr())
+    assert (code, SECRET in said) == (5, False), said
     assert leaks(tmp_path) == ["pip.conf"]
 
 

@@ -6,6 +6,7 @@ import asyncio
 import gzip
 import os
 import signal
+import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from pathlib import Path
@@ -305,6 +306,7 @@ def test_a_command_ends_with_5_and_the_host(
 def wait_for(happened: Callable[[], bool], process_is_alive: Callable[[], bool]) -> None:
     while not happened():
         assert process_is_alive()
+        time.sleep(0.01)  # leaves the core to the process
 
 
 def test_ctrl_c_ends_the_wait_for_a_silent_server(tmp_path: Path) -> None:
