@@ -128,23 +128,19 @@ def test_a_comment_on_a_later_page_is_found(kind: Forge, forge: FakeForge, tmp_p
 
 
 @both
-@pytest.mark.parametrize(
-    ("body", "author"),
-    [
+def test_somebody_elses_comments_stay(kind: Forge, forge: FakeForge, tmp_path: Path) -> None:
+    others: tuple[tuple[str | None, int], ...] = (
         (f"> {MARKER}\n\nwhat does this mean?", THEM),
         (f"look:\n{MARKER}", THEM),
         (f"quoted {MARKER} in the middle\n\nby the bot for something else", US),
         (f"**PASS**: of another matrix\n\n{marker('openvino', 'requirements.txt')}", US),
         ("", US),
         (None, US),
-    ],
-)
-def test_somebody_elses_comment_stays(
-    kind: Forge, body: str | None, author: int, forge: FakeForge, tmp_path: Path
-) -> None:
-    forge.add(body, author)
+    )
+    for body, author in others:
+        forge.add(body, author)
     assert keep_comment(kind, forge, tmp_path).returncode == 0
-    assert forge.bodies == [body, NEW]
+    assert forge.bodies == [*(body for body, _ in others), NEW]
 
 
 def test_a_comment_of_an_account_that_is_gone_stays(forge: FakeForge, tmp_path: Path) -> None:
@@ -154,16 +150,15 @@ def test_a_comment_of_an_account_that_is_gone_stays(forge: FakeForge, tmp_path: 
     assert forge.bodies == [OLD, NEW]
 
 
-@both
 @pytest.mark.parametrize(
-    ("body", "said"),
+    ("kind", "body", "said"),
     [
-        ("**PASS**: fine", "the last line of "),
-        (f"{MARKER}\n\n**PASS**: fine", "the last line of "),
-        (f"**PASS**: fine\n\n{marker('openvino')}", "the last line of "),
-        ("", "the last line of "),
-        (f"{'x' * 65_536}\n{MARKER}", "has more than 65536 bytes"),
-        (f"{'é' * 32_768}\n{MARKER}", "has more than 65536 bytes"),
+        ("gitlab", "**PASS**: fine", "the last line of "),
+        ("github", f"{MARKER}\n\n**PASS**: fine", "the last line of "),
+        ("github", f"**PASS**: fine\n\n{marker('openvino')}", "the last line of "),
+        ("github", "", "the last line of "),
+        ("github", f"{'x' * 65_536}\n{MARKER}", "has more than 65536 bytes"),
+        ("gitlab", f"{'é' * 32_768}\n{MARKER}", "has more than 65536 bytes"),
     ],
 )
 def test_a_report_that_no_gate_writes_is_refused(
