@@ -1,10 +1,17 @@
-"""One machine, two with a shard each, and two workers of a cluster say the same, each with its own store."""
+"""One machine, two with a shard each, and two workers of a cluster say the same, each with its own store.
+
+What a shard leaves is read by other tools, too, and is a part of history.
+"""
 
 from __future__ import annotations
 
+import csv
+import json
+import subprocess
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from junitparser import JUnitXml
 from planted.bench import read_run
 
 from harness.errors import ExitCode
@@ -95,3 +102,51 @@ def test_workers_say_what_a_whole_sweep_says(bench: Bench, whole: Run) -> None:
     environments = [[*folder.iterdir()] for folder in bench.folder.glob("client/store-worker-*/envs")]
     assert [len(found) for found in environments] == [1, 1]
     assert not (bench.folder / "client" / "store" / "envs").exists()
+
+
+@pytest.fixture(scope="module")
+def shard(shards: list[tuple[Path, Run]]) -> tuple[Path, Run]:
+    """One of them, which is a run like any other."""
+    return shards[-1]
+
+
+def test_pytest_benchmark_compares_what_a_cell_leaves(shard: tuple[Path, Run], bench: Bench) -> None:
+    folder, run = shard
+    (tool, *_) = (bench.folder / f"machine-{SHARDS}" / "store").glob("envs/*/bin/pytest-benchmark")
+    for result in run.results:
+        written = folder / "cells" / result.cell / "benchmark.json"
+        command = [str(tool), "compare", str(written), "--columns=median,rounds"]
+        done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=bench.folder)
+        assert done.returncode == 0, done.stdout + done.stderr
+        timed = {timing.scenario for timing in result.timings}
+        assert {name for name in timed if f"[{name}]" not in done.stdout} == set() != timed
+
+
+def test_junit_and_csv_have_every_case(shard: tuple[Path, Run]) -> None:
+    folder, run = shard
+    document = JUnitXml.fromfile(str(folder / "junit.xml"))
+    owed = [case for planned in run.plan.cells for case in planned.cases]
+    assert sorted(case.name for suite in document for case in suite if case.name in owed) == sorted(owed)
+    with (folder / "measurements.csv").open(encoding="utf-8", newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert [row["name"] for row in rows if row["measure"] == "check"] == owed
+    timed = [row for row in rows if row["measure"] == "latency"]
+    assert len(timed) == sum(len(result.timings) for result in run.results) > 0
+    assert all(float(row["value"]) > 0 for row in timed)
+
+
+def test_it_is_in_the_history_with_its_commit_and_equals_itself(
+    shard: tuple[Path, Run], bench: Bench
+) -> None:
+    folder, run = shard
+    reports = folder.parents[1]
+    listed = bench.harness.run("history", "--matrix", "smoke", "--json", "--reports", reports)
+    (found,) = [each for each in json.loads(listed.stdout) if each["run"] == run.plan.run]
+    assert (found["verdict"], found["cells"]) == (run.judgement.verdict, len(run.plan.cells))
+    assert found["commit"] == run.plan.commit
+    itself = (run.plan.run, folder / "results.json")
+    done = bench.harness.run("compare", *itself, "--json", "--reports", reports)
+    assert done.returncode == ExitCode.PASS, done.stderr
+    compared = json.loads(done.stdout)
+    cases = sum(len(planned.cases) for planned in run.plan.cells)
+    assert (compared["cells"], compared["cases"], compared["differences"]) == (len(run.plan.cells), cases, [])
