@@ -39,9 +39,10 @@ ROWS = expand(MATRIX, array=ARRAY)
 AXES = list(dict.fromkeys(axis for row in ROWS for axis in row))
 
 
-def harness(session: nox.Session, *arguments: str, module: str = "harness") -> None:
-    """Run the harness of this checkout in the environment that ``setup`` made."""
-    folder = Path(session.cache_dir).parent / "setup" / ("Scripts" if sys.platform == "win32" else "bin")
+def harness(session: nox.Session, *arguments: str, module: str = "harness", own: bool = False) -> None:
+    """Run the harness of this checkout in the environment that ``setup`` made, or in that of the session."""
+    setup = Path(session.cache_dir).parent / "setup" / ("Scripts" if sys.platform == "win32" else "bin")
+    folder = Path(session.bin) if own else setup
     # The exit code carries the verdict; nox turns any but 0 into a failed session.
     env = {"PYTHONPATH": str(ROOT / "tests")}  # perf and proof measure the harness, and are no part of it
     session.run(str(folder / "python"), "-m", module, *arguments, external=True, env=env)
@@ -160,6 +161,14 @@ def faults(session: nox.Session) -> None:
 def kill(session: nox.Session) -> None:
     """Planted faults, and what turns them red: `nox -s kill -- --only 'embedder.limit*'`; half an hour."""
     harness(session, *session.posargs, module="kill")
+
+
+@nox.session(python=PYTHON, default=False)
+def machines(session: nox.Session) -> None:
+    """The same sweep by one machine, by shards and by workers, compared: `nox -s machines -- --predict`."""
+    extra = PROJECT["project"]["optional-dependencies"]["cluster"]
+    session.install(*PROJECT["project"]["dependencies"], *extra)
+    harness(session, *session.posargs, module="machines", own=True)
 
 
 MEMORY = Path("/dev/shm")  # noqa: S108 - where Linux keeps files in memory; the folder in it is our own
