@@ -118,6 +118,25 @@ def copy_whole(source: Path, target: Path, secrets: Secrets = NO_SECRETS) -> boo
     return True
 
 
+def take_file(source: Path, target: Path) -> None:
+    """Copy a file that a cell has made, atomically; does nothing where there is none, or a link or a device.
+
+    Raises:
+        OSError: no room, no permission.
+    """
+    try:  # a link may lead anywhere, and opening a FIFO would block
+        descriptor = os.open(source, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    except OSError:
+        return
+    with os.fdopen(descriptor, "rb") as made, naming(target):
+        if stat.S_ISREG(os.fstat(descriptor).st_mode):
+            with writing_file(target.parent) as (copied, temporary):
+                with os.fdopen(copied, "wb", closefd=False) as copy:
+                    shutil.copyfileobj(made, copy)
+                temporary.chmod(0o644)
+                temporary.replace(target)
+
+
 def redact_file(path: Path, secrets: Secrets = NO_SECRETS) -> None:
     """Remove the credentials from a text file that another program wrote; does nothing without a file."""
     if path.is_symlink() or not path.is_file():  # a cell may have created a FIFO or a link there

@@ -27,6 +27,8 @@ MARK_VARIABLE = "HARNESS_CELL_MARK"  # identifies the parent of a process
 LINE_LIMIT = 16 * 1024 * 1024
 """Bytes of the longest line that a cell may write to its channel."""
 
+_SHELL, _SIGNALS = 128, 64
+
 _ATTEMPTS = 1000
 """For microseconds after the fork the files of a child in /proc belong to root, because the controller is not
 dumpable (``harness.protection``); 3 of 100 first attempts failed for that reason."""
@@ -55,15 +57,38 @@ class Group:
     pid: int
     token: str
     leader: psutil.Process | None = None
+    isolated: bool = False
+    """Whether the leader only holds the namespaces (``harness.isolation``) in which the others run."""
     ended: float = -math.inf
     """When the leader was first seen to have ended: see ``_now``."""
+    _main: int | None = None
 
     @classmethod
-    def of(cls, pid: int, token: str) -> Group:
+    def of(cls, pid: int, token: str, *, isolated: bool = False) -> Group:
         """The group of a process that was just started."""
         with contextlib.suppress(psutil.Error):  # it has ended and was waited for
-            return cls(pid, token, psutil.Process(pid), math.inf)
-        return cls(pid, token, ended=_now())
+            return cls(pid, token, psutil.Process(pid), isolated, math.inf)
+        return cls(pid, token, isolated=isolated, ended=_now())
+
+    def terminate(self) -> None:
+        """Send SIGTERM to all members; with the holder of namespaces the kernel would kill the others."""
+        if not self.isolated:
+            self.signal(signal.SIGTERM)
+        elif self.leader is not None:
+            with contextlib.suppress(psutil.Error):
+                for process in self.leader.children(recursive=True):
+                    process.terminate()
+
+    def find_main(self) -> int:
+        """The id of the process that was asked for, once it has sent something.
+
+        Raises:
+            psutil.Error: it has ended.
+        """
+        if self.isolated and self._main is None and self.leader is not None:
+            init = _find_oldest(self.leader)
+            self._main = _find_oldest(init).pid  # the others are orphans
+        return self._main or self.pid
 
     def signal(self, number: signal.Signals) -> None:
         """Send a signal to all members; nothing where none is left."""
@@ -87,6 +112,13 @@ class Group:
             if os.getpgid(process.pid) == self.pid == os.getsid(process.pid):
                 return process.create_time() < self.ended or has_token(process, self.token)
         return False
+
+
+def _find_oldest(parent: psutil.Process) -> psutil.Process:
+    found = sorted(parent.children(), key=psutil.Process.create_time)
+    if not found:
+        raise psutil.NoSuchProcess(parent.pid, msg="it has no process any more")
+    return found[0]
 
 
 def _now() -> float:
@@ -115,7 +147,7 @@ class Running:
 
     @property
     def pid(self) -> int:
-        """The process id, which is also the id of the process group and of the session."""
+        """The id of the process group and of the session: that of the process, or of its namespaces."""
         return self.process.pid
 
     def pin_to(self, cores: Collection[int]) -> None:
@@ -124,8 +156,12 @@ class Running:
         Does nothing if the process has ended or a core has gone offline.
         """
         if self.process.returncode is None:  # else the process id may have been reused
-            with contextlib.suppress(OSError):
-                os.sched_setaffinity(self.pid, cores)
+            with contextlib.suppress(OSError, psutil.Error):
+                os.sched_setaffinity(self.group.find_main(), cores)
+
+    async def wait(self) -> int:
+        """Wait for the end of the process, and return its exit code; a negative one is a signal."""
+        return _read_code(await self.process.wait(), isolated=self.group.isolated)
 
     def kill(self) -> None:
         """Send SIGKILL to the process group; ``end`` must still be called."""
@@ -151,8 +187,9 @@ async def run(
     env: Mapping[str, str] | None = None,
     cwd: Path | None = None,
     timeout: float | None = None,  # noqa: ASYNC109 - the process group must be ended before the error is raised
+    isolated: bool = False,
 ) -> Completed:
-    """Run a command and return its output.
+    """Run a command and return its output; ``isolated``: ``Isolation.wrap`` made the command.
 
     Raises:
         FileNotFoundError: there is no such program.
@@ -168,7 +205,7 @@ async def run(
         cwd=cwd,
         start_new_session=True,
     )
-    group = Group.of(process.pid, token)
+    group = Group.of(process.pid, token, isolated=isolated)
     try:
         async with asyncio.timeout(timeout):
             out, err = await process.communicate()
@@ -176,17 +213,25 @@ async def run(
         await end_group(process, group)
     return Completed(
         tuple(argv),
-        process.returncode or 0,
+        _read_code(process.returncode or 0, isolated=isolated),
         out.decode(errors="replace"),
         err.decode(errors="replace"),
         raw=out,
     )
 
 
-async def start(
-    argv: Sequence[str], *, env: Mapping[str, str], cwd: Path, log: Path, channel: str
+async def start(  # noqa: PLR0913 - one parameter an ingredient
+    argv: Sequence[str],
+    *,
+    env: Mapping[str, str],
+    cwd: Path,
+    log: Path,
+    channel: str,
+    isolated: bool = False,
 ) -> Running:
     """Start a process with a message channel; its output is appended to ``log``.
+
+    ``isolated``: ``Isolation.wrap`` made the command.
 
     Its environment is ``env``, the token, and the variable named by ``channel`` with the descriptor of
     its end of the channel. The caller must ``end`` it.
@@ -213,7 +258,7 @@ async def start(
         raise
     finally:
         theirs.close()
-    group = Group.of(process.pid, token)
+    group = Group.of(process.pid, token, isolated=isolated)
     _prefer_for_oom_killer(process.pid)
     try:
         reader, writer = await asyncio.open_connection(sock=ours, limit=LINE_LIMIT)
@@ -228,7 +273,7 @@ async def end_group(process: asyncio.subprocess.Process, group: Group) -> None:
     """End a process group: SIGTERM, a grace period, SIGKILL."""
     try:
         if process.returncode is None:
-            group.signal(signal.SIGTERM)
+            group.terminate()
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(GRACE_SECONDS):
                     await process.wait()
@@ -294,6 +339,11 @@ def _prefer_for_oom_killer(pid: int) -> None:
         except OSError:
             pass
         break
+
+
+def _read_code(code: int, *, isolated: bool) -> int:
+    """The exit code of a process; that of namespaces is 128 plus the number of the signal, as in a shell."""
+    return _SHELL - code if isolated and _SHELL < code <= _SHELL + _SIGNALS else code
 
 
 def describe_exit(code: int) -> str:

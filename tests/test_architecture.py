@@ -41,6 +41,7 @@ MAY_IMPORT = {
     "input_files": {"harness.errors"},
     "seals": {"harness.errors", "harness.files", "harness.held"},
     "protection": {"harness.redaction"},
+    "isolation": {"harness.errors", "harness.processes"},
     "records": {"harness.records"},
     "forge": {"harness.forge"},
     "audit": FOUNDATION | {"harness.processes", "harness.audit"},
@@ -52,7 +53,8 @@ MAY_IMPORT = {
     "store": FOUNDATION
     | INTERFACE
     | MODEL_FOLDER
-    | {"harness.processes", "harness.matrix", "harness.resolve", "harness.runs", "harness.store"},
+    | {"harness.processes", "harness.isolation"}
+    | {"harness.matrix", "harness.resolve", "harness.runs", "harness.store"},
     "report": INTERFACE
     | {"harness.errors", "harness.forge", "harness.records", "harness.redaction"}
     | {"harness.judge", "harness.report"},

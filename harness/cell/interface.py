@@ -59,6 +59,7 @@ class CellSpec:
         converted: folder with ``openvino_model.xml`` and ``.bin``, made by ``harness.cell.convert`` in the
             same environment; None: the subject converts the model itself.
         workdir: an empty, writable folder.
+        bytecode: folder for the bytecode of modules whose own folder is read-only; None: they have theirs.
     """
 
     cell: str
@@ -88,6 +89,7 @@ class CellSpec:
     benchmark_json: Optional[str] = None
     vectors: Optional[str] = None
     converted: Optional[str] = None
+    bytecode: Optional[str] = None
 
     @property
     def normalizers(self) -> Tuple[str, ...]:

@@ -26,14 +26,23 @@ from harness.cell.subject import run_step
 # Atomic writing of bytecode
 
 
-def write_bytecode_whole() -> None:
-    """Make imports write complete bytecode or none.
+def write_bytecode_whole(folder: Optional[str] = None) -> None:
+    """Make imports write complete bytecode or none; what a module lacks is read and written in ``folder``.
 
     On a full disk ``importlib`` ignores a short write and installs truncated bytecode (seen with CPython 3.9,
     3.11 and 3.13). Every later import of the module then fails with "marshal data too short".
     """
     external: Any = sys.modules["_frozen_importlib_external"]
     external._write_atomic = _write_atomic  # noqa: SLF001 - there is no public place for it
+    if folder is None:
+        return
+    usual = external.cache_from_source
+
+    def find(path: str, *arguments: Any, **named: Any) -> str:
+        place: str = usual(path, *arguments, **named)
+        return place if os.path.exists(place) else folder + place  # noqa: PTH110 - for each module
+
+    external.cache_from_source = find
 
 
 def _write_atomic(path: str, data: bytes, mode: int = 0o666) -> None:
@@ -68,7 +77,7 @@ FOREIGN = ("PYTEST_ADDOPTS", "PYTEST_PLUGINS")
 
 def settle(spec: CellSpec) -> None:
     """Configure this process by the spec, before any import of a package under test."""
-    write_bytecode_whole()
+    write_bytecode_whole(spec.bytecode)
     for variable in FOREIGN:
         os.environ.pop(variable, None)
     os.environ.update(QUIET)

@@ -71,7 +71,8 @@ def judge_upgrade(  # noqa: PLR0913 - one parameter an ingredient
         # Without what the matrix chooses from a lock: the repeated command reads it there again.
         named = msgspec.structs.replace(complete, choice=upgrade.choice)
         arguments = _describe_arguments(named, matrix, running, options)
-        return await _judge(request, complete, arguments, options, screen)
+        isolated = await run_sweep.isolate(request, screen.notify)
+        return await _judge(isolated, complete, arguments, options, screen)
 
     judged, folder = run_interruptibly(complete_and_judge())
     screen.show_gate(judged, folder)
@@ -122,6 +123,7 @@ def _describe_arguments(
         *(("--quantities", glob) for glob in options.quantities),
         ("--budget", None if options.budget is None else f"{options.budget:g}s"),
         ("--golden", None if running["golden"] is None else str(running["golden"])),
+        ("--isolation", None if running["isolation"] == "auto" else running["isolation"]),
     ]
     flags = {
         "--no-latency": not options.latency,

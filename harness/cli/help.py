@@ -23,6 +23,7 @@ HEADINGS: dict[str, tuple[str, ...]] = {
     "Pipeline": ("--forge", "--install", "--inline", "--author", "--audit"),
     "Expectation": ("--reason", "--check", "--link"),
     "Cells and checks": ("--matrix", "--only", "--skip", "--checks", "--max-cells", "--golden"),
+    "Isolation": ("--isolation",),
     "Several machines": ("--shard", "--durations", "--shards", "--count-shards", "--executor"),
     "Measuring": ("--latency", "--no-latency", "--rounds", "--quantities", "--budget", "--jobs"),
     "Cause": ("--no-culprit", "--culprit-budget"),

@@ -12,7 +12,7 @@ from typing import Literal, get_args
 import click
 
 from harness.cli.help import RESOLVED, Command
-from harness.cli.options import choice_options, open_store, store_option
+from harness.cli.options import choice_options, isolation_option, open_store, store_option
 from harness.cli.screen import fit
 from harness.cli.waiting import find_waiting
 from harness.cli.workflow import PIPELINE_PYTHON, choose_home, refuse_credentials
@@ -25,6 +25,7 @@ from harness.init.subject_form import SubjectForm, complete_form, list_forms
 from harness.init.summary import describe_project, describe_trial, describe_versions, label, refuse_failed
 from harness.init.versions import Today, find_newest, resolve_today
 from harness.init.writing import NewFile, ignore_runs, refuse_existing, render_matrix, write_files
+from harness.isolation import Level, find_isolation
 from harness.matrix.read import read_matrix
 from harness.report.escape import disarm_commands
 from harness.report.workflows import Home, Pipeline, render_workflow
@@ -56,6 +57,7 @@ PIPELINES = {"github": (".github/workflows/gate.yml",), "gitlab": (".gitlab-ci.y
 @click.option("--forge", type=click.Choice(get_args(ForgeOption)), help="Where the pipeline runs.")
 @click.option("--install", default="", metavar="REQUIREMENT", help="The harness for pip, in the pipeline.")
 @click.option("--force", is_flag=True, help="Overwrite the files of an earlier `harness init`.")
+@isolation_option
 @click.option("--python-downloads", is_flag=True, help="Let uv download a missing Python.")
 @store_option
 def init(  # noqa: PLR0913 - one parameter an option
@@ -63,6 +65,7 @@ def init(  # noqa: PLR0913 - one parameter an option
     yes: bool,
     forge: ForgeOption | None,
     install: str,
+    isolation: Level,
     python_downloads: bool,
     store: Path | None,
     extras: tuple[str, ...],
@@ -78,7 +81,9 @@ def init(  # noqa: PLR0913 - one parameter an option
     choice = make_choice(extras, groups)
     options = InitOptions(**named, choice=choice)  # type: ignore[arg-type] # click has read the others
     ask = not yes and sys.stdin is not None and sys.stdin.isatty()
-    run_interruptibly(_prepare(options, store, forge, install, ask=ask, downloads=python_downloads))
+    run_interruptibly(
+        _prepare(options, store, forge, install, isolation, ask=ask, downloads=python_downloads)
+    )
 
 
 async def _prepare(  # noqa: PLR0913 - one parameter an option
@@ -86,6 +91,7 @@ async def _prepare(  # noqa: PLR0913 - one parameter an option
     store: Path | None,
     forge: ForgeOption | None,
     install: str,
+    level: Level,
     *,
     ask: bool,
     downloads: bool,
@@ -109,7 +115,10 @@ async def _prepare(  # noqa: PLR0913 - one parameter an option
     _print(describe_versions(today))
     installer = make_installer(settings, downloads=downloads)
     wait("the environment and the model of the trial")
-    form, tried = await try_forms(forms, today, project.model, open_store(store), installer, _note)
+    isolation = await find_isolation(level, readable=(folder,))
+    if isolation.reason and level != "none":
+        _note(f"the service is not isolated: {isolation.reason}")
+    form, tried = await try_forms(forms, today, project.model, open_store(store), installer, _note, isolation)
     refuse_failed(tried.trial, project)
     _print(describe_trial(tried, form, folder))
     form = complete_form(form, normalized=tried.trial.normalized)

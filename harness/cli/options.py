@@ -6,7 +6,7 @@ import inspect
 import re
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, TypedDict
+from typing import Any, TypedDict, get_args
 from urllib.parse import parse_qsl, urlsplit
 
 import click
@@ -14,6 +14,7 @@ import click
 from harness.errors import UsageError
 from harness.held import temporary_folder
 from harness.input_files import MAX_RESULTS, is_descriptor, read_input
+from harness.isolation import Level
 from harness.matrix.expand import MAX_CELLS
 from harness.matrix.read import default_matrix, describe_sweep, in_checkout
 from harness.matrix.schema import MAX_SECONDS, Matrix, parse_memory
@@ -55,6 +56,13 @@ max_cells_option = click.option(
     show_default=True,
     metavar="NUMBER",
     help="Refuse a matrix with more cells.",
+)
+isolation_option = click.option(
+    "--isolation",
+    type=click.Choice(get_args(Level)),
+    default="auto",
+    show_default=True,
+    help="Run cells in namespaces: auto, where that works; strict, or not at all; none, never.",
 )
 verbose_option = click.option(
     "-v", "--verbose", is_flag=True, help="Show known divergences, limits and claims, too."
@@ -171,6 +179,7 @@ class Running(TypedDict):
     fresh: bool
     rerun: bool
     golden: Path | None
+    isolation: Level
     python_downloads: bool
     store: Path | None
     reports: Path
@@ -190,6 +199,7 @@ def running_options(command: Command) -> Command:
         click.option("--fresh", is_flag=True, help="Start a new run instead of resuming an unfinished one."),
         click.option("--rerun", is_flag=True, help="Run finished cells again."),
         click.option("--golden", type=click.Path(path_type=Path), help="File of golden embeddings."),
+        isolation_option,
         click.option("--python-downloads", is_flag=True, help="Let uv download a missing Python."),
         store_option,
         reports_option,
@@ -215,6 +225,7 @@ def make_request(matrix: Matrix, running: Running, *, command: str, latency: boo
         golden=_keep_golden(running["golden"]),
         command=command,
         python_downloads=running["python_downloads"],
+        level=running["isolation"],
         options=Options(
             jobs=running["jobs"] or count_cores(),
             latency=latency,

@@ -15,6 +15,7 @@ from harness.cli.waiting import find_waiting
 from harness.errors import ExitCode, UsageError
 from harness.files import write_text
 from harness.input_files import exists
+from harness.isolation import Level, find_isolation
 from harness.judge.verdict import judge
 from harness.matrix.read import read_matrix
 from harness.records import Plan
@@ -94,12 +95,15 @@ def reproduce_case(  # noqa: PLR0913 - one parameter an option
 async def _make(failure: Failure, plan: Plan, store: Path | None, *, with_texts: bool) -> Reproduction:
     waiting = find_waiting()
     waiting.begin("the settings of pip")
+    matrix = read_matrix(Path(plan.matrix_path))
+    level: Level = "none" if plan.isolation.startswith("none") else "auto"
     place = Place(
-        matrix=read_matrix(Path(plan.matrix_path)),
+        matrix=matrix,
         store=open_store(store),
         settings=await read_pip_settings(),
         golden=find_golden(None),
         say=waiting.begin,
+        isolation=await find_isolation(level, network=matrix.subject.network),
     )
     try:
         return await reproduce(failure, place, with_texts=with_texts)

@@ -113,6 +113,7 @@ async def _sweep(request: run_sweep.Request, screen: Screen, render: run_sweep.R
     screen.wait("the settings of pip")
     settings = await read_pip_settings()
     async with run_sweep.open_executor(request, screen.notify) as executor:
+        request = await run_sweep.isolate(request, screen.notify, executor)
         screen.wait("the plan")
         plan = await run_sweep.make_plan(request, settings, screen.notify, executor)
         usual = read_durations(request.reports, [planned.cell.id for planned in plan.cells])

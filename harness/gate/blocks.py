@@ -195,9 +195,7 @@ async def _start_all(
         workdir.mkdir()
         spec = setup.make_spec(name, workload, workdir)
         python, log = setup.environments[name].python, _log_path(scratch, slot)
-        inputs = setup.material
-        given = (inputs.variables, inputs.secrets, PROBE)
-        begin = Start(python, inputs.suite, spec, workdir / "spec.json", log, *given)
+        begin = Start(python, setup.material, spec, workdir / "spec.json", log, PROBE)
         try:
             process = await CellProcess.start(begin, setup.limits, setup.watch, discard)
         except OSError as error:

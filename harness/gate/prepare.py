@@ -141,6 +141,7 @@ async def _make_plan(
         service=service_of(matrix),
         tolerances=allowed_values(tolerances_of(matrix)),
         subset=True,  # an expectation that matches neither cell is not an error
+        isolation=request.isolation.description,
     )
     return narrow_checks(plan, request.checks) if request.checks else plan
 
@@ -182,6 +183,7 @@ async def _make_question(
         service=service_of(request.matrix),
         left_out=tuple(dict.fromkeys((*baseline.left_out, *candidate.left_out))),
         notes=(*narrowed, *notes),
+        isolation=request.isolation.description,
     )
     if not comparison.after.reason:
         diff = diff_locks(comparison.before, comparison.after, comparison.asked, comparison.pinned)

@@ -133,7 +133,9 @@ async def set_up(  # noqa: PLR0913 - one parameter an ingredient
     """
     begun = time.monotonic()
     installer = make_installer(settings, downloads=request.python_downloads)
-    material = await prepare_inputs(request.matrix, request.store, installer, log, stack, golden=None)
+    material = await prepare_inputs(
+        *(request.matrix, request.store, installer, log, stack), golden=None, isolation=request.isolation
+    )
     converted = ConvertedStore(request.store, material, request.options.limits.contract)
     builder = _Builder(make_environments(request.store, installer), converted if embeds else None, stack, log)
     cells = {planned.cell.id: planned for planned in plan.cells}

@@ -90,6 +90,7 @@ async def make_suite_runner(  # noqa: PLR0913 - one parameter an ingredient
         stack,
         golden=find_golden(request.golden),
         only=request.checks if cases is None else tuple(map(escape, cases)),
+        isolation=request.isolation,
     )
     rerun = repeat or request.options.rerun
     return SuiteRunner(

@@ -16,11 +16,12 @@ from harness.held import temporary_folder
 from harness.init.project import WheelModel, find_installed_models
 from harness.init.subject_form import SubjectForm
 from harness.init.versions import Today
+from harness.isolation import NONE, Isolation
 from harness.matrix.schema import Model, Subject
 from harness.matrix.variables import make_cell_environment
 from harness.processes import describe_exit, run
 from harness.store.environments import Installer
-from harness.store.inputs import CellInputs, snapshot_suite
+from harness.store.inputs import SUITE_COPY, CellInputs, snapshot_suite
 from harness.store.models import make_environments, obtain_model
 from harness.store.store import Store
 
@@ -82,19 +83,21 @@ async def try_forms(  # noqa: PLR0913, PLR0917 - one parameter an ingredient
     store: Store,
     installer: Installer,
     say: Say,
+    isolation: Isolation = NONE,
 ) -> tuple[SubjectForm, Tried]:
     """The first form in which a service embeds texts, with its trial; else the first form that was tried.
 
     Raises:
         HarnessError: as ``try_service``.
     """
-    tried = [(forms[0], await try_service(forms[0], today, model, store, installer, say))]
+    common = (store, installer, say, isolation)
+    tried = [(forms[0], await try_service(forms[0], today, model, *common))]
     for form in forms[1:]:
         before, failed = tried[-1][0], tried[-1][1].trial
         if not _may_help(form, before, failed):
             continue
         say(_describe_change(form, before, failed))
-        tried.append((form, await try_service(form, today, tried[0][1].model, store, installer, say)))
+        tried.append((form, await try_service(form, today, tried[0][1].model, *common)))
     return next((each for each in tried if not each[1].trial.error), tried[0])
 
 
@@ -119,7 +122,13 @@ def _describe_change(form: SubjectForm, before: SubjectForm, failed: Trial) -> s
 
 
 async def try_service(  # noqa: PLR0913, PLR0917 - one parameter an ingredient
-    form: SubjectForm, today: Today, model: Model | None, store: Store, installer: Installer, say: Say
+    form: SubjectForm,
+    today: Today,
+    model: Model | None,
+    store: Store,
+    installer: Installer,
+    say: Say,
+    isolation: Isolation = NONE,
 ) -> Tried:
     """Make the environment, obtain the model, and call the service on three texts.
 
@@ -148,6 +157,7 @@ async def try_service(  # noqa: PLR0913, PLR0917 - one parameter an ingredient
             model_dir=obtained.folder,
             subject=_name_subject(form),
             search_path=form.roots,
+            isolation=isolation,
         )
         say("calling the service on three texts")
         return Tried(trial=await _call(form, inputs, today, python), model=chosen, folder=obtained.folder)
@@ -196,16 +206,25 @@ async def _call(form: SubjectForm, inputs: CellInputs, today: Today, python: Pat
         files = [workdir / name for name in ("spec.json", "texts.json", "out.json")]
         spec.write(files[0])
         files[1].write_text(json.dumps(TEXTS), encoding="utf-8")
-        inputs.suite.put(workdir / "suite")
-        env = make_cell_environment(python, workdir / "suite", workdir, 1)
+        inputs.suite.put(workdir / SUITE_COPY)
         argv = (str(python), "-m", "harness.cell.trial", *map(str, files))
         try:
-            done = await run(argv, env=env, cwd=workdir, timeout=SECONDS)
+            done = await run(
+                inputs.wrap(argv, python, spec),
+                env=make_cell_environment(python, workdir / SUITE_COPY, workdir, 1),
+                cwd=workdir,
+                timeout=SECONDS,
+                isolated=inputs.is_isolated,
+            )
         except TimeoutError:
             raise MachineError(f"the service did not answer within {SECONDS:g} s") from None
         if done.returncode != 0 or not files[2].is_file():
             printed = (done.stderr.strip() or "without output").splitlines()[-1]
+            hint = inputs.isolation.explain(done.stderr)
             raise MachineError(
                 f"the process of the service {describe_exit(done.returncode)}: {printed[:500]}"
+                + (f"; {hint}" if hint else "")
             )
-        return msgspec.json.decode(files[2].read_bytes(), type=Trial)
+        trial = msgspec.json.decode(files[2].read_bytes(), type=Trial)
+        hint = inputs.isolation.explain(trial.error)
+        return msgspec.structs.replace(trial, error=f"{trial.error}; {hint}") if hint else trial

@@ -245,6 +245,9 @@ def _path_faults(file: MatrixFile, folder: Path) -> Iterator[str]:
     for where, name in folders:
         if fault := input_fault(folder / name, "folder"):
             yield f"{where}: {fault}"
+    for at, name in enumerate(file.subject.reads):
+        if input_fault(folder / name, "folder") and (fault := input_fault(folder / name, "file")):
+            yield f"subject.reads[{at}]: {fault}"
 
 
 def _listed(row: MatrixRow) -> str:

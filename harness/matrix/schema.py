@@ -98,6 +98,7 @@ class Subject(Table, frozen=True, kw_only=True):
     number of texts in a call in production; ``requires`` are its requirements (PEP 508). ``relies_on`` names
     functions of the library (``api.library``) whose change breaks the service. ``env`` and
     ``pass_env`` add variables to the environment of a cell; ``setup`` and ``close`` are called in it.
+    ``network`` and ``reads``, files and folders, are what an isolated cell has beside its inputs.
     """
 
     embedder: DottedPath = DEFAULT_EMBEDDER
@@ -113,6 +114,11 @@ class Subject(Table, frozen=True, kw_only=True):
     relies_on: Names = ()
     env: dict[Variable, Annotated[str, msgspec.Meta(max_length=4000, description="a text")]] = {}
     pass_env: tuple[Variable, ...] = ()
+    network: bool = False
+    reads: Annotated[
+        tuple[FilePath, ...],
+        msgspec.Meta(max_length=MAX_VERSIONS, description=f"at most {MAX_VERSIONS} paths"),
+    ] = ()
     setup: DottedPath | None = None
     close: DottedPath | None = None
 
@@ -349,6 +355,11 @@ class Matrix(MatrixFile, frozen=True, kw_only=True):
     def search_path(self) -> tuple[Path, ...]:
         """Absolute folders that are prepended to ``sys.path`` for the subject."""
         return tuple((self.folder / entry).resolve() for entry in self.subject.search_path)
+
+    @property
+    def reads(self) -> tuple[Path, ...]:
+        """Absolute files and folders that the subject reads beside its inputs."""
+        return tuple((self.folder / entry).resolve() for entry in self.subject.reads)
 
     @property
     def corpus_path(self) -> Path | None:

@@ -54,6 +54,9 @@ def make_cell_environment(
         "HOME": str(home),
         "TMPDIR": str(temporary),
         "PYTHONPATH": str(suite),
+        "PWD": str(
+            workdir
+        ),  # as bubblewrap sets it: the size of an environment moves the stack, and so a time
     }
     return {**(variables or {}), **places, **_FIXED, **dict.fromkeys(_THREADS, str(threads))}
 
@@ -76,5 +79,5 @@ _CHANGING = ("PYTHON", "PYTEST", "HARNESS_", "HYPOTHESIS")
 
 def is_reserved(variable: str) -> bool:
     """Whether every cell has this variable already, or it would change what a cell runs."""
-    own = ("PATH", "HOME", "TMPDIR", *_FIXED, *_THREADS)
+    own = ("PATH", "HOME", "TMPDIR", "PWD", *_FIXED, *_THREADS)
     return variable in own or variable.startswith(_CHANGING)

@@ -110,7 +110,7 @@ class Question(Record, frozen=True, kw_only=True):
 
     ``baseline`` and ``candidate`` name the origins of the environments, ``notes`` what the user should know
     about them. ``command`` comes before the ``arguments``: through nox in a checkout of the harness.
-    ``acknowledgements`` are those of the pull request when the gate began.
+    ``acknowledgements`` are those of the pull request when the gate began. ``isolation`` is that of its plan.
     """
 
     baseline: str
@@ -125,6 +125,7 @@ class Question(Record, frozen=True, kw_only=True):
         default=None, name="way_out"
     )  # upgrades that give a solution
     acknowledgements: Acknowledgements = Acknowledgements()
+    isolation: str = ""
 
 
 # Latency and memory: quantities, blocks, decisions

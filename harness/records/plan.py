@@ -264,6 +264,7 @@ class Plan(Record, frozen=True, kw_only=True):
     shard: int = 0  # the number of this shard; 0: the plan is whole
     whole: Plan | None = None  # of a shard: the plan of all shards, of which the cells here are a part
     coverage: Coverage | None = None  # None: the cells are no covering array
+    isolation: str = ""  # what is in force for all cells, with the reason if nothing; empty: unknown
 
     def __post_init__(self) -> None:
         """Refuse a run that is not a valid folder name, two cells of one id, and a shard of nothing."""
@@ -279,6 +280,14 @@ class Plan(Record, frozen=True, kw_only=True):
         """The shard of a cell, such as ``2/8``; empty if the plan is not divided."""
         found = (number for number, shard in enumerate(self.shards, 1) if cell in shard.cells)
         return next((f"{number}/{len(self.shards)}" for number in found), "")
+
+
+def describe_isolation(text: str) -> str:
+    """Describe the isolation of a plan or a gate in a few words; empty if it is unknown."""
+    fact, _, reason = text.partition(": ")
+    if fact == "none":
+        return f"cells not isolated ({reason})" if reason else "cells not isolated"
+    return {"": "", "namespaces": "cells isolated"}.get(fact, "cells isolated, with network")
 
 
 def describe_machine(facts: Mapping[str, str]) -> str:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from harness.cell.interface import LAYERS
 from harness.judge.claims import summarize_claim
-from harness.records import Earlier
+from harness.records import Earlier, describe_isolation
 from harness.report.coverage import describe_coverage
 from harness.report.escape import code_span, disarm_commands, escape_markdown, fit_rows
 from harness.report.grid import lay_out
@@ -74,7 +74,7 @@ def render_markdown(run: Run, earlier: Earlier = _FIRST) -> str:
         *_questions(run),
         "",
         summary,
-        *(f"{facts}." for facts in filter(None, [describe_locks(run), describe_coverage(run.plan)])),
+        *(f"{facts}." for facts in filter(None, _facts(run))),
         *(render_since(earlier.since) if earlier.since is not None else ()),
         *_compatible(run),
         *_map(run),
@@ -116,6 +116,11 @@ def _compatible(run: Run) -> Iterator[str]:
 
 def _show_slot(cells: Sequence[str], slots: Mapping[str, Slot]) -> str:
     return ", ".join(f"{SIGNS[slots[cell].kind][0]} {slots[cell].text}" for cell in cells if cell in slots)
+
+
+def _facts(run: Run) -> tuple[str, ...]:
+    isolation = describe_isolation(run.plan.isolation)
+    return (describe_locks(run), describe_coverage(run.plan), isolation[:1].upper() + isolation[1:])
 
 
 def _questions(run: Run) -> Iterator[str]:

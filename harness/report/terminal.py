@@ -13,7 +13,7 @@ from rich.text import Text
 from harness.cell.interface import LAYERS, QUESTIONS
 from harness.judge.claims import summarize_claim
 from harness.judge.outcomes import is_red
-from harness.records import Earlier
+from harness.records import Earlier, describe_isolation
 from harness.report.console import STYLES, Alphabet, print_to_text
 from harness.report.coverage import describe_coverage
 from harness.report.escape import shorten
@@ -170,7 +170,9 @@ class _Writer:
     def parts(self, *, verbose: bool) -> Iterator[RenderableType]:
         """Draw every part in order; the last one says what to decide from."""
         run = self._run
-        yield self._alphabet.text(f"{run.plan.title}; matrix {run.plan.matrix}, run {run.plan.run}", "dim")
+        isolation = describe_isolation(run.plan.isolation)
+        named = (f"matrix {run.plan.matrix}", f"run {run.plan.run}", isolation)
+        yield self._alphabet.text(f"{run.plan.title}; {', '.join(filter(None, named))}", "dim")
         yield Text()
         yield draw_map(run, self._alphabet, self._width)
         yield self._legend()

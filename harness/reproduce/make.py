@@ -19,6 +19,7 @@ from harness.cell.corpus import load_corpus
 from harness.cell.interface import CellSpec
 from harness.errors import MachineError, UsageError
 from harness.held import temporary_folder
+from harness.isolation import NONE, Isolation
 from harness.matrix.schema import Matrix
 from harness.matrix.variables import make_cell_environment
 from harness.processes import describe_exit, run
@@ -54,6 +55,7 @@ class Place:
     settings: IndexSettings
     golden: Path | None
     say: Say
+    isolation: Isolation = NONE
 
 
 class Answer(msgspec.Struct, frozen=True, kw_only=True):
@@ -152,7 +154,13 @@ class CellProcess:
         variables = self.inputs.variables
         env = make_cell_environment(self.python, workdir / "suite", workdir, self.inputs.threads, variables)
         try:
-            done = await run((str(self.python), *arguments), env=env, cwd=workdir, timeout=LIMIT)
+            done = await run(
+                self.inputs.wrap((str(self.python), *arguments), self.python, self._make_spec(workdir)),
+                env=env,
+                cwd=workdir,
+                timeout=LIMIT,
+                isolated=self.inputs.is_isolated,
+            )
         except TimeoutError:
             raise MachineError(f"a process of the cell did not end within {LIMIT:g} s") from None
         if done.returncode not in {0, 1, 2}:
@@ -190,7 +198,9 @@ async def open_cells(place: Place) -> AsyncIterator[Cells]:
     installer = make_installer(place.settings)
     async with AsyncExitStack() as stack:
         inputs = await prepare_inputs(
-            place.matrix, place.store, installer, place.say, stack, golden=place.golden
+            *(place.matrix, place.store, installer, place.say, stack),
+            golden=place.golden,
+            isolation=place.isolation,
         )
         yield Cells(place, inputs, make_environments(place.store, installer))
 

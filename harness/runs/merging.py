@@ -147,6 +147,7 @@ def merge_shards(parts: Sequence[Part]) -> Merged:
         run=name_run(parts[0].whole.matrix),
         created=min(part.plan.created for part in parts),
         machine=_join_machines(parts, homes),
+        isolation=_join_isolation(parts),
     )
     results = tuple(_adopt(*chosen[each.cell.id], plan) for each in plan.cells if each.cell.id in chosen)
     reused = tuple(result.cell for result in results if result.run != plan.run)
@@ -206,6 +207,15 @@ def _join_machines(parts: Sequence[Part], homes: Mapping[str, Part]) -> dict[str
             {cell: part.plan.machine.get("class", "") for cell, part in homes.items()}
         )[:16]
     return joined
+
+
+def _join_isolation(parts: Sequence[Part]) -> str:
+    """What was in force in all shards; each cell has that of its own among its facts."""
+    first, *others = (part.plan.isolation for part in parts)
+    if all(each == first for each in others):
+        return first
+    without = ", ".join(part.name for part in parts if not part.plan.isolation.startswith("namespaces"))
+    return f"none: in shard {without}"
 
 
 def _adopt(part: Part, result: CellResult, plan: Plan) -> CellResult:

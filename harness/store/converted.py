@@ -15,7 +15,7 @@ from harness.matrix.variables import make_cell_environment
 from harness.processes import run
 from harness.records import Lock, digest_value
 from harness.seals import load_sealer
-from harness.store.inputs import CellInputs
+from harness.store.inputs import SUITE_COPY, CellInputs
 from harness.store.store import Store
 
 CONVERT = "harness.cell.convert"
@@ -85,13 +85,19 @@ class ConvertedStore:
 
     async def _convert(self, name: str, lock: Lock, python: Path, made: Path) -> None:
         with temporary_folder("convert") as workdir:
-            spec = workdir / "spec.json"
-            self.inputs.make_spec(name, lock, workdir, ()).write(spec)
-            self.inputs.suite.put(workdir / "suite")
-            env = make_cell_environment(python, workdir / "suite", workdir, self.inputs.threads)
-            argv = (str(python), "-m", CONVERT, str(spec), str(made / _MODEL))
+            place, copy = workdir / "spec.json", workdir / SUITE_COPY
+            spec = self.inputs.make_spec(name, lock, workdir, ())
+            spec.write(place)
+            self.inputs.suite.put(copy)
+            argv = (str(python), "-m", CONVERT, str(place), str(made / _MODEL))
             try:
-                done = await run(argv, env=env, cwd=workdir, timeout=self.seconds)
+                done = await run(
+                    self.inputs.wrap(argv, python, spec, made),
+                    env=make_cell_environment(python, copy, workdir, self.inputs.threads),
+                    cwd=workdir,
+                    timeout=self.seconds,
+                    isolated=self.inputs.is_isolated,
+                )
             except TimeoutError:
                 raise StoreError(f"{name}: the model was not converted within {self.seconds:g} s") from None
             full = find_no_space(done.stderr, made) or find_full_disk(made, workdir)

@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import hashlib
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -17,11 +17,15 @@ from harness.cell.interface import CellSpec
 from harness.errors import StoreError
 from harness.files import describe_os_error, naming, walk_files
 from harness.held import making_folder
+from harness.isolation import NONE, Isolation, View
 from harness.matrix.schema import Subject
 from harness.records import CellResult, Lock, digest_value
 from harness.redaction import Secrets
 from harness.store.manifest import MARKER, find_changes
 from harness.store.store import Store
+
+SUITE_COPY = "suite"
+"""The copy of the suite in the working folder of a process."""
 
 _READ_ONLY = 0o444
 
@@ -132,6 +136,9 @@ class CellInputs:
         identity: part -> digest of its content; a result depends on these, the lock and the machine.
         variables: environment variables of the matrix, with the values of those that are passed on.
         shipped_model: the model is that of the harness's own matrices, in whichever release.
+        reads: files and folders that the subject reads beside the others.
+        folder: that of the matrix, which an isolated cell can read; None where it is not.
+        isolation: what is in force for every cell process.
     """
 
     suite: Suite
@@ -148,6 +155,9 @@ class CellInputs:
     profile: str = "default"
     threads: int = 1
     only: tuple[str, ...] = ()
+    reads: tuple[Path, ...] = ()
+    folder: Path | None = None
+    isolation: Isolation = NONE
 
     def list_entries(self, store: Store) -> list[Path]:
         """The entries of the store that all cells use; a local model or a suite elsewhere is none."""
@@ -168,7 +178,33 @@ class CellInputs:
             "only": self.only,
             "golden-required": self.golden_required,
         }
+        if self.is_isolated:  # nor does a result without isolation stand for one with it
+            parts["isolation"] = self.isolation.fact
         return digest_value(parts)
+
+    def wrap(
+        self, argv: Sequence[str], python: Path, spec: CellSpec, *writable: Path, sealed: Sequence[Path] = ()
+    ) -> tuple[str, ...]:
+        """The command line that runs ``argv`` in the isolation that is in force.
+
+        The process writes to its working folder and to ``writable``, but not to its copy of the suite, nor to
+        ``sealed``.
+        """
+        named = (spec.model_dir, spec.corpus, spec.golden, spec.converted, *spec.search_path, *spec.stored)
+        folder = () if self.folder is None else (self.folder,)
+        workdir = Path(spec.workdir)
+        view = View(
+            python=python,
+            writable=(workdir, *writable),
+            readable=(*folder, *self.reads, *(Path(name) for name in named if name)),
+            sealed=(workdir / SUITE_COPY, *sealed),
+        )
+        return self.isolation.wrap(argv, view)
+
+    @property
+    def is_isolated(self) -> bool:
+        """Whether cell processes run in namespaces of their own."""
+        return bool(self.isolation.program)
 
     @property
     def secrets(self) -> Secrets:
@@ -207,6 +243,7 @@ class CellInputs:
             only=self.only,
             profile=self.profile,
             threads=self.threads,
+            bytecode=str(workdir / "bytecode") if self.is_isolated else None,
         )
 
 
@@ -255,9 +292,11 @@ def _list_found(inputs: CellInputs, more: tuple[Path, ...]) -> Iterator[tuple[st
 
 
 def _list_named(inputs: CellInputs) -> Iterator[tuple[str, Path]]:
-    """The corpus, stored vectors, and the subject's packages, which may add files of their own."""
+    """Corpus, stored vectors, what the subject reads, and its packages, which may add files of their own."""
     for path in (*inputs.stored, *(() if inputs.corpus is None else (inputs.corpus,))):
         yield str(path), path
+    for path in inputs.reads:
+        yield from ((str(each), each) for _, each in _walk(path))
     for folder in inputs.search_path:
         for name in inputs.subject.packages:
             yield from ((str(path), path) for _, path in _walk(folder / name))

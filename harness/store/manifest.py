@@ -290,6 +290,31 @@ async def _find_unreadable(python: Path, paths: list[Path]) -> list[Path]:
             return paths
 
 
+_COMPILE = """
+import json, py_compile, sys
+for path in json.load(open(sys.argv[1])):
+    try:
+        py_compile.compile(path, doraise=True)
+    except (py_compile.PyCompileError, OSError):
+        pass
+"""
+
+
+async def _compile_modules(environment: Path, made: Path) -> None:
+    """Compile the modules of an environment for which a cell has made bytecode in the folder ``made``.
+
+    A cell that cannot write to its environment leaves the names of its modules; what it compiled is not used.
+    """
+    places = (Path("/", path.relative_to(made)) for path in _walk_bytecode(made))
+    missing = (place for place in places if _is_inside(place, environment) and not place.exists())
+    if sources := [str(_find_source(place)) for place in missing]:
+        with temporary_folder("bytecode") as folder, contextlib.suppress(TimeoutError):
+            asked = folder / "paths.json"
+            asked.write_bytes(msgspec.json.encode(sources))
+            python = str(environment / "bin" / "python")
+            await run((python, "-I", "-S", "-c", _COMPILE, str(asked)), env={}, timeout=_SECONDS)
+
+
 def _read_checked(environment: Path) -> Files:
     try:
         return msgspec.json.decode((environment / CHECKED).read_bytes(), type=Files)
@@ -315,11 +340,24 @@ class BytecodePool:
     """Paths of compiled bytecode, by relative path, device and inode of the source file."""
 
     known: dict[tuple[str, int, int], Path] = field(default_factory=dict)
+    _compiling: asyncio.Lock = field(default_factory=asyncio.Lock)
 
-    async def take(self, environment: Path) -> None:
-        """Add the readable bytecode of an environment to the pool."""
+    async def take(self, environment: Path, made: Path | None = None) -> None:
+        """Add the readable bytecode of an environment to the pool.
+
+        ``made`` is what a cell has compiled that cannot write to its environment.
+        """
         if not (environment / MARKER).is_file():  # not an environment of the store
             return
+        if made is not None:
+            async with self._compiling:  # the same modules once
+                await asyncio.to_thread(self.give, environment)
+                await _compile_modules(environment, made)
+                await self._read(environment)
+        else:
+            await self._read(environment)
+
+    async def _read(self, environment: Path) -> None:
         with contextlib.suppress(OSError):  # a full disk: nothing is shared
             await remove_damaged_bytecode(environment)
         for place in _read_checked(environment):

@@ -29,6 +29,7 @@ from harness.files import (
     write_whole,
 )
 from harness.held import making_folder
+from harness.isolation import NONE, Isolation
 from harness.matrix.amend import add_keys, describe_keys
 from harness.matrix.expected import allowed_values, tolerances_of
 from harness.matrix.read import DEFAULT_MATRIX, read_matrix, shipped_matrices
@@ -303,6 +304,7 @@ async def prepare_inputs(  # noqa: PLR0913 - one parameter an ingredient
     *,
     golden: Path | None,
     only: tuple[str, ...] = (),
+    isolation: Isolation = NONE,
 ) -> CellInputs:
     """Prepare the inputs of every cell of a matrix; ``golden`` is the path of the golden embeddings, if any.
 
@@ -332,13 +334,18 @@ async def prepare_inputs(  # noqa: PLR0913 - one parameter an ingredient
         profile=matrix.profile,
         threads=matrix.threads,
         only=only,
+        reads=matrix.reads,
+        folder=matrix.folder,
+        isolation=isolation,
     )
     return replace(inputs, identity=identify_inputs(inputs, model))
 
 
 def identify_inputs(inputs: CellInputs, model: ObtainedModel) -> dict[str, str]:
     """Ingredient -> digest of its content, of everything but the lock and the machine."""
+    more = {"reads": hash_tree(*inputs.reads)} if inputs.reads else {}
     return {
+        **more,
         "suite": inputs.suite.digest,
         "model": model.digest,
         "subject": identify_subject(inputs.subject, inputs.search_path),

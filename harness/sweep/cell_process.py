@@ -8,7 +8,7 @@ import json
 import os
 import re
 import signal
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import quote
@@ -22,7 +22,7 @@ from harness.matrix.variables import make_cell_environment
 from harness.processes import describe_exit
 from harness.records import Notify, Progress
 from harness.redaction import NO_SECRETS, Secrets, redact
-from harness.store.inputs import Suite
+from harness.store.inputs import SUITE_COPY, CellInputs
 from harness.sweep import protocol
 from harness.sweep.limits import Limits, Watch, Watched
 from harness.sweep.protocol import CellEndedError, CellRecord
@@ -114,18 +114,16 @@ _EXIT_SECONDS = 5.0
 class Start:
     """The parameters of one cell process.
 
-    ``python`` is the interpreter of its environment; ``suite`` is copied into its working folder; ``spec`` is
-    written to ``spec_path``; output is appended to ``log``; ``variables`` are added to its environment, and
-    ``secrets`` removed from its texts; ``module`` is the module to run.
+    ``python`` is the interpreter of its environment; the suite of ``inputs`` is copied into its working
+    folder; ``spec`` is written to ``spec_path``; output is appended to ``log``; ``module`` is the module to
+    run.
     """
 
     python: Path
-    suite: Suite
+    inputs: CellInputs
     spec: CellSpec
     spec_path: Path
     log: Path
-    variables: Mapping[str, str] = field(default_factory=dict, repr=False)
-    secrets: Secrets = field(default=NO_SECRETS, repr=False)
     module: str = "harness.cell.start"
 
     @property
@@ -139,12 +137,12 @@ class Start:
     @property
     def copy(self) -> Path:
         """The folder of the process's copy of the suite."""
-        return Path(self.spec.workdir) / "suite"
+        return Path(self.spec.workdir) / SUITE_COPY
 
     def find_edits(self) -> tuple[str, ...]:
         """The files of its suite and the spec that have changed."""
         spec = () if _holds_spec(self.spec_path, self.spec) else (self.spec_path.name,)
-        return (*self.suite.find_edits(self.copy), *spec)
+        return (*self.inputs.suite.find_edits(self.copy), *spec)
 
 
 def _holds_spec(path: Path, spec: CellSpec) -> bool:
@@ -182,24 +180,28 @@ class CellProcess:
         Raises:
             OSError: the interpreter cannot be started.
         """
-        start.spec.write(start.spec_path)
-        workdir = Path(start.spec.workdir)
-        start.suite.put(start.copy)  # synchronously: processes start in the order of the requests
-        env = make_cell_environment(start.python, start.copy, workdir, start.spec.threads, start.variables)
+        spec, inputs, python = start.spec, start.inputs, start.python
+        spec.write(start.spec_path)
+        workdir = Path(spec.workdir)
+        inputs.suite.put(start.copy)  # synchronously: processes start in the order of the requests
         running = await processes.start(
-            start.argv, env=env, cwd=workdir, log=start.log, channel=CHANNEL_VARIABLE
+            inputs.wrap(start.argv, python, spec, sealed=[start.spec_path.resolve()]),
+            env=make_cell_environment(python, start.copy, workdir, spec.threads, inputs.variables),
+            cwd=workdir,
+            log=start.log,
+            channel=CHANNEL_VARIABLE,
+            isolated=inputs.is_isolated,
         )
         watched = watch.add(running, start.log, limits)
-        spec = start.spec
-        places = HiddenPaths.of_cell(start.python, start.copy, spec.workdir, spec.model_dir, start.secrets)
-        process = cls(start.spec, start.log, limits, running, watched, watch, notify, places, planned)
+        places = HiddenPaths.of_cell(python, start.copy, spec.workdir, spec.model_dir, inputs.secrets)
+        process = cls(spec, start.log, limits, running, watched, watch, notify, places, planned)
         process.given = start
         process._reaper = asyncio.create_task(process._reap())
         return process
 
     async def _reap(self) -> None:
         """Kill remaining descendants after the exit, because they could keep the channel open forever."""
-        await self.running.process.wait()
+        await self.running.wait()
         self.running.kill_remaining()
 
     async def receive(self, seconds: float, awaited: str) -> protocol.AnyEvent:
@@ -283,7 +285,7 @@ class CellProcess:
             await self.receive(self.limits.exit, f"the exit (limit {self.limits.exit:g} s)")
         try:
             async with asyncio.timeout(self.limits.exit):
-                code = await self.running.process.wait()
+                code = await self.running.wait()
         except TimeoutError:
             limit = f"{self.limits.exit:g} s"
             raise CellEndedError(
@@ -315,7 +317,7 @@ class CellProcess:
         half = "; its channel ended with an incomplete line" if partial else ""
         try:
             async with asyncio.timeout(_EXIT_SECONDS):
-                code = await self.running.process.wait()
+                code = await self.running.wait()
         except TimeoutError:
             return self.crash(f"it closed its channel and kept running{half}")
         if self.watched.killed:

@@ -12,8 +12,9 @@ import msgspec
 
 from harness.cell.interface import list_measured_by, load_checks
 from harness.errors import StoreError, UsageError
-from harness.files import describe_os_error, redact_file
+from harness.files import describe_os_error, redact_file, take_file
 from harness.held import temporary_folder
+from harness.isolation import Isolation
 from harness.judge.cell_verdicts import judge_checked
 from harness.records import CellResult, Notify, Plan, PlannedCell, Progress
 from harness.runs.folder import VECTORS, RunFolder
@@ -117,9 +118,10 @@ class Worker:
         context.report(launch.name, "queued")
 
     async def share_bytecode(self) -> None:
-        """Offer the bytecode that its imports have compiled to other cells."""
+        """Offer the bytecode of what it has imported to other cells."""
         if self._python is not None:
-            await self.context.bytecode.take(self._python.parent.parent)
+            made = self.process.spec.bytecode
+            await self.context.bytecode.take(self._python.parent.parent, Path(made) if made else None)
 
     async def start(self) -> None:
         """Start the process in its environment.
@@ -134,16 +136,15 @@ class Worker:
         workdir = self.stack.enter_context(temporary_folder("cell"))
         spec = context.inputs.make_spec(launch.name, launch.planned.lock, workdir, launch.phases)
         if "contract" in launch.phases:
-            spec = replace(spec, vectors=str((folder / VECTORS).resolve()))
+            spec = replace(spec, vectors=str(workdir / VECTORS))
         if "latency" in launch.phases:
+            self.stack.callback(take_file, workdir / launch.benchmark, folder / launch.benchmark)
             spec = replace(
                 spec,
                 scenarios=tuple(scenario.id for scenario in context.plan.scenarios),
-                benchmark_json=str((folder / launch.benchmark).resolve()),
+                benchmark_json=str(workdir / launch.benchmark),
             )
-        inputs = context.inputs
-        given = (inputs.variables, inputs.secrets)
-        start = Start(self._python, inputs.suite, spec, folder / launch.spec, self.log, *given)
+        start = Start(self._python, context.inputs, spec, folder / launch.spec, self.log)
         planned = len(launch.cases) if "contract" in launch.phases else 0
         try:
             self._process = await CellProcess.start(
@@ -155,6 +156,19 @@ class Worker:
             ) from error
         self.stack.push_async_callback(self._process.end)
         self._process.record.seconds["environment"] = self.seconds
+
+    def take_vectors(self) -> None:
+        """Copy the vectors that it has recorded into the folder of the cell, before it can change them.
+
+        Raises:
+            CellEndedError: no room, no permission.
+        """
+        if self.started and self.process.spec.vectors:
+            folder = self.context.folder.cell(self.launch.name)
+            try:
+                take_file(Path(self.process.spec.vectors), folder / VECTORS)
+            except OSError as error:
+                raise CellEndedError("install-error", describe_os_error(error, folder)) from error
 
     async def find_edits(self) -> tuple[str, ...]:
         """The input files, of this cell or shared, that have changed since the start."""
@@ -251,18 +265,38 @@ async def _run_check_phase(
         await worker.get_environment()
         async with context.cores:  # checked before the next cell gets the same files
             ended = await _complete_checks(worker, keeps_running=keeps_running)
+            await asyncio.to_thread(worker.take_vectors)
             edits = await worker.find_edits()
             if ended is None and not edits:
                 await worker.share_bytecode()
     except CellEndedError as error:
         ended = error
     if decides and isinstance(ended, SubjectRefusedError):
-        raise UsageError(f"{context.plan.matrix_path}: {ended.reason}")
+        hint = context.inputs.isolation.explain(ended.reason)
+        raise UsageError("; ".join(filter(None, (f"{context.plan.matrix_path}: {ended.reason}", hint))))
     record = worker.process.record if worker.started else CellRecord()
+    if worker.started:
+        record.facts["isolation"] = context.inputs.isolation.fact  # whatever the cell has sent
     ended = ended or record.judge_status(worker.launch.cases)
     result = record.make_result(job.id, job.key, context.plan.run, ended, worker.read_tail())
+    result = _add_hints(result, context.inputs.isolation)
     result = msgspec.structs.replace(result, peak_rss=worker.peak if worker.started else 0)
     return invalidate(result, edits)
+
+
+def _add_hints(result: CellResult, isolation: Isolation) -> CellResult:
+    """The result with a hint at each failure that isolation is likely to have caused."""
+
+    def add(text: str, *more: str) -> str:
+        return "; ".join(filter(None, (text, isolation.explain(text, *more))))
+
+    cases = tuple(
+        msgspec.structs.replace(case, message=add(case.message)) if case.outcome == "error" else case
+        for case in result.cases
+    )
+    ended = result.status in {"crashed", "import-error"}
+    reason = add(result.reason, *result.log_tail) if ended else result.reason
+    return msgspec.structs.replace(result, cases=cases, reason=reason)
 
 
 async def _complete_checks(worker: Worker, *, keeps_running: bool) -> CellEndedError | None:

@@ -7,7 +7,7 @@ import fnmatch
 import time
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import msgspec
@@ -17,6 +17,7 @@ from harness.errors import MachineError, UsageError
 from harness.files import describe_os_error
 from harness.held import mark
 from harness.input_files import exists, input_fault
+from harness.isolation import NONE, Isolation, Level, find_isolation
 from harness.matrix.corpus_file import check_corpus
 from harness.matrix.expand import MAX_CELLS
 from harness.matrix.expected import borrowed_for, expectations_for, tolerances_of
@@ -44,7 +45,8 @@ class Request:
     """The request of the user: matrix, cells by globs over their ids, checks by globs over case ids.
 
     ``shard`` is the number of a shard and that of all, ``durations`` the seconds by which they are balanced.
-    ``cluster`` is where cells run; None: on this machine.
+    ``cluster`` is where cells run; None: on this machine. ``level`` is the isolation that is asked for,
+    ``isolation`` that in force: see ``isolate``.
     """
 
     matrix: Matrix
@@ -59,6 +61,8 @@ class Request:
     cluster: Address | None = None
     command: str = "harness sweep"
     python_downloads: bool = False
+    level: Level = "none"
+    isolation: Isolation = NONE
     options: Options = field(default_factory=Options)
 
 
@@ -128,8 +132,26 @@ async def open_executor(request: Request, notify: Notify) -> AsyncIterator[Execu
         model_path=None if matrix.model_path is None else str(matrix.model_path),
         python_downloads=request.python_downloads,
     )
-    async with open_cluster(request.cluster, request.store, source, request.reports, notify) as executor:
+    address = replace(request.cluster, level=request.level)
+    async with open_cluster(address, request.store, source, request.reports, notify) as executor:
         yield executor
+
+
+async def isolate(request: Request, notify: Notify, executor: Executor = LOCAL) -> Request:
+    """The request with the isolation that is in force for all of its cells, by a trial where they run.
+
+    Raises:
+        UsageError: it is to be strict, and the trial failed.
+    """
+    matrix, network = request.matrix, request.matrix.subject.network
+    found = executor.isolation or await find_isolation(
+        request.level,
+        network=network,
+        readable=(matrix.folder, *matrix.search_path, *matrix.reads, request.store.root),
+    )
+    if found.reason and request.level != "none":
+        notify(Progress(cell="", stage="note", note=f"cells are not isolated: {found.reason}"))
+    return replace(request, isolation=replace(found, network=network))
 
 
 async def make_plan(
@@ -146,7 +168,12 @@ async def make_plan(
     chosen = PlanOptions(run_id=name_run(request.matrix.name), only=request.only, skip=request.skip)
     machine = read_machine() if executor.machine is None else executor.machine
     plan = await build_plan(request.matrix, settings, chosen, machine=machine, notify=notify)
-    plan = msgspec.structs.replace(plan, command=request.command, commit=await read_revision(Path.cwd()))
+    plan = msgspec.structs.replace(
+        plan,
+        command=request.command,
+        commit=await read_revision(Path.cwd()),
+        isolation=request.isolation.description,
+    )
     if not request.options.latency:
         plan = msgspec.structs.replace(plan, scenarios=())  # a plan lists what will be measured
     plan = narrow_checks(plan, request.checks) if request.checks else plan
@@ -237,6 +264,7 @@ async def measure_plan(  # noqa: PLR0913 - one parameter an ingredient
             stack,
             golden=find_golden(request.golden),
             only=request.checks,
+            isolation=request.isolation,
         )
         folder = _create_folder(request, plan, begin)
         stack.enter_context(mark(folder.path / UNFINISHED, keep=True))  # as long as cells write their logs

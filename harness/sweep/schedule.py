@@ -11,6 +11,7 @@ from pathlib import Path
 
 import msgspec
 
+from harness.isolation import Isolation
 from harness.records import CellResult, Notify, Plan, PlannedCell
 from harness.runs.folder import RunFolder
 from harness.store.environments import Environment
@@ -43,13 +44,15 @@ class Executor:
 
     ``check`` gives a result to every job without one; its last argument is the baseline. ``measure`` gives
     timings to every job without them; its last argument is the key under which they are stored. ``machine``
-    are the facts about the machines, and ``jobs`` the cells at once, where it is not this machine.
+    are the facts about the machines, ``jobs`` the cells at once, and ``isolation`` what is in force for them,
+    where it is not this machine.
     """
 
     check: Callable[[SweepContext, list[Job], Job | None], Awaitable[None]]
     measure: Callable[[SweepContext, list[Job], Job | None, str], Awaitable[None]]
     machine: Mapping[str, str] | None = None
     jobs: int | None = None
+    isolation: Isolation | None = None
 
 
 LOCAL = Executor(run_checks, measure_latency)

@@ -68,6 +68,20 @@ def test_subject_paths_are_relative_to_the_matrix(tmp_path: Path) -> None:
     assert read_matrix(path).search_path == (tmp_path / "src",)
 
 
+def test_what_an_isolated_cell_reads_is_relative_to_the_matrix(tmp_path: Path) -> None:
+    (tmp_path / "matrices").mkdir()
+    (tmp_path / "config").mkdir()
+    (tmp_path / "table.json").write_text("{}")
+    subject = '\n[subject]\nnetwork = true\nreads = ["../config", "../table.json"]\n'
+    matrix = read_matrix(put_matrix(tmp_path / "matrices", PLAIN + subject))
+    assert (matrix.subject.network, matrix.reads) == (True, (tmp_path / "config", tmp_path / "table.json"))
+
+
+def test_what_a_cell_reads_has_to_be_there(tmp_path: Path) -> None:
+    said = refused(tmp_path, PLAIN + '\n[subject]\nreads = ["missing"]\n')
+    assert said.endswith(f"subject.reads[0]: {tmp_path / 'missing'}: no such file")
+
+
 @pytest.mark.parametrize(
     ("text", "said"),
     [

@@ -27,7 +27,7 @@ sentence-transformers = ["{release}"]
 service = "whole:Service"
 setup = "whole:start"
 close = "whole:stop"
-env = {{ SERVED_TRACE = "{trace}" }}
+env = {{ SERVED_TRACE = "trace.txt" }}
 pass-env = ["SERVED_TOKEN"]
 batch = 6
 search-path = ["{subjects}"]
@@ -43,8 +43,7 @@ def given(bench: Bench) -> Bench:
 def matrix(bench: Bench, root: Path) -> Path:
     texts = [f"the {kind} number {number} of the team" for number in range(8) for kind in ("order", "letter")]
     (bench.folder / "own.txt").write_text("\n".join(texts), encoding="utf-8")
-    trace, subjects = bench.folder / "trace.txt", root / "tests" / "planted" / "subjects"
-    subject = SUBJECT.format(release=RELEASE, trace=trace, subjects=subjects)
+    subject = SUBJECT.format(release=RELEASE, subjects=root / "tests" / "planted" / "subjects")
     return bench.write_matrix("whole", f'corpus = "own.txt"\n{subject}')
 
 
@@ -65,10 +64,11 @@ def test_lists_are_right_vectors_without_a_dtype(sweep: Sweep) -> None:
     }
 
 
-def test_it_was_started_and_ended(sweep: Sweep, given: Bench) -> None:
+def test_it_was_started_and_ended(sweep: Sweep) -> None:
     assert sweep.result(RELEASE).facts["subject.texts"] == "list of lists of floats"
-    traced = (given.folder / "trace.txt").read_text("utf-8")
-    assert traced == "start\nstart\nstop 1\nstop 1\n", "the second process is beside the first"
+    log = (sweep.folder / "cells" / sweep.cell(RELEASE) / "log.txt").read_text("utf-8")
+    traced = [line for line in log.splitlines() if "traced: " in line]
+    assert traced == ["traced: start, start, stop 1, stop 1"], "the second process is beside the first"
 
 
 def test_its_variable_is_in_no_file(sweep: Sweep, given: Bench) -> None:

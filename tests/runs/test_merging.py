@@ -133,6 +133,23 @@ def test_machines_are_facts_and_their_classes_are_never_mixed(shards: list[Path]
     assert (one.plan.machine["class"], one.plan.machine["shards"]) == ("class-2", "2")
 
 
+@pytest.mark.parametrize(
+    ("found", "joined"),
+    [
+        (("namespaces", "namespaces"), "namespaces"),
+        (("none: a", "none: a"), "none: a"),
+        (("namespaces", "none: a"), "none: in shard 2/3"),
+        (("none: a", "none: b"), "none: in shard 1/3, 2/3"),
+    ],
+)
+def test_a_merged_run_is_isolated_where_all_shards_are(
+    found: tuple[str, str], joined: str, tmp_path: Path
+) -> None:
+    plans = [cut(number, isolation=text) for number, text in enumerate(found, 1)]
+    folders = [RunFolder.create(tmp_path, plan).path for plan in plans]
+    assert merge(folders).plan.isolation == joined
+
+
 def test_a_missing_shard_is_inconclusive(tmp_path: Path) -> None:
     cells = (plan_cell("good-0", baseline=True), plan_cell("good-1"), plan_cell("good-2"))
     plan = make_plan(*cells)

@@ -20,6 +20,7 @@ from harness.matrix.schema import Subject
 from harness.records import Expectation
 from harness.store.inputs import SharedFiles, find_environment_edits, invalidate, read_suite
 from harness.store.manifest import CHECKED, write_manifest
+from harness.store.models import ObtainedModel, identify_inputs
 
 if TYPE_CHECKING:
     from harness.store.inputs import CellInputs
@@ -183,3 +184,19 @@ def test_bytecode_beside_the_subject_is_not_imported(tmp_path: Path, monkeypatch
     read_sources_only([str(tmp_path)])
     assert importlib.import_module("planted_subject").ANSWER == 1
     monkeypatch.delitem(sys.modules, "planted_subject")
+
+
+def test_what_a_matrix_says_that_a_service_reads_is_looked_at_and_part_of_the_key(
+    lab: Lab, tmp_path: Path
+) -> None:
+    (tmp_path / "config").mkdir()
+    (tmp_path / "config" / "size").write_text("small")
+    inputs = replace(lab.material, reads=(tmp_path / "config",))
+    model = ObtainedModel(inputs.model_dir, "m")
+    before, shared = identify_inputs(inputs, model), SharedFiles.of(inputs)
+    assert shared.find_edits() == ()
+    (tmp_path / "config" / "size").write_text("large")
+    assert shared.find_edits() == (str(tmp_path / "config" / "size"),)
+    after = identify_inputs(inputs, model)
+    assert {name for name in after if after[name] != before[name]} == {"reads"}
+    assert "reads" not in identify_inputs(replace(inputs, reads=()), model)  # keys of before stay valid

@@ -150,7 +150,7 @@ def misbehave():
         os.fork() or time.sleep(60)
 
 def beside(name):
-    return os.path.join(os.path.dirname(spec["benchmark_json"]), name)
+    return os.path.join(os.path.dirname(sys.argv[1]), name)
 
 def note_cores(when):
     with open(beside("cores.txt"), "a") as file:

@@ -142,6 +142,7 @@ def test_cell_sees_a_scrubbed_environment(lab: Lab, monkeypatch: pytest.MonkeyPa
         "TEAM_TOKEN": "<TEAM_TOKEN>",  # given to the cell, and hidden in what it says
         "CI": "true",
         "HOME": "<workdir>/home",
+        "PWD": "<workdir>",
         "HF_HUB_DISABLE_TELEMETRY": "1",
         "HF_HUB_OFFLINE": "1",
         "LANG": "C.UTF-8",

@@ -15,6 +15,7 @@ from harness.cell.interface import check_of
 from harness.judge.confirmation import show_runs
 from harness.judge.outcomes import WHOLE_CELL
 from harness.judge.red_cases import find_exception, sort_by_layer
+from harness.records import describe_isolation
 from harness.report.view import name_checks
 
 if TYPE_CHECKING:
@@ -84,7 +85,7 @@ def _without(arguments: Sequence[str], options: Sequence[str]) -> list[str]:
 
 
 def describe_judged(gate: Gate) -> str:
-    """Describe what the verdict covers, and which results were reused."""
+    """Describe what the verdict covers, which results were reused, and whether cells were isolated."""
     if not gate.judged:
         return "No cell was judged."
     *first, last = gate.judged
@@ -92,7 +93,13 @@ def describe_judged(gate: Gate) -> str:
     if set(gate.judged) == {"correctness"}:
         judged = NOT_JUDGED
     reused = " and the ".join(cell.cell for cell in gate.decision.cells if cell.reused)
-    return f"{judged} Results of the {reused} are reused from an earlier run." if reused else judged
+    isolation = describe_isolation(gate.question.isolation)
+    parts = (
+        judged,
+        f"Results of the {reused} are reused from an earlier run." if reused else "",
+        f"{isolation[0].upper()}{isolation[1:]}." if isolation else "",
+    )
+    return " ".join(filter(None, parts))
 
 
 def describe_origin(change: LockChange) -> str:

@@ -13,7 +13,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from harness.cell.interface import LAYERS
-from harness.records import Earlier, describe_machine
+from harness.records import Earlier, describe_isolation, describe_machine
 from harness.report.coverage import COVERAGE_LEGEND, describe_coverage, list_grids, list_ruled_out
 from harness.report.escape import scrub, shorten
 from harness.report.explain import explain_named
@@ -287,6 +287,7 @@ def _top(run: Run) -> dict[str, Any]:
         "plan": run.plan,
         "subset": run.plan.subset,
         "machine": describe_machine(run.plan.machine),
+        "isolation": describe_isolation(run.plan.isolation),
         "spent": show_seconds(spent) if spent else "",
         "signs": {kind: unicode for kind, (unicode, _) in SIGNS.items()},
         "legend": LEGEND,

@@ -123,7 +123,8 @@ class Cluster:
     def executor(self) -> Executor:
         """The executor of a sweep on this cluster."""
         room = sum(seat.room for seat in self.crew.seats.values())
-        return Executor(self.check, self.measure, machine=self.crew.machine, jobs=room)
+        crew = self.crew
+        return Executor(self.check, self.measure, machine=crew.machine, jobs=room, isolation=crew.isolation)
 
     async def check(self, context: SweepContext, jobs: list[Job], baseline: Job | None) -> None:
         """Run the checks of every job without a result; see ``harness.sweep.schedule.Executor``.

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from harness.errors import ExitCode, HarnessError, MachineError, UsageError
+from harness.isolation import NONE, PROGRAM, Isolation, Level
 from harness.records import Notify, Progress, describe_machine
 from harness.redaction import redact
 from harness.sweep.executors.parcel import Facts, Outcome, Task, check_outcome, read_facts
@@ -54,13 +55,14 @@ class Address:
     """Where a cluster is: the address of its scheduler, or the number of workers to start on this machine.
 
     ``label`` is a resource that a worker was started with, or the beginning of its machine class. A sweep
-    waits ``wait`` seconds for a worker.
+    waits ``wait`` seconds for a worker. ``level`` is the isolation of cells that is asked for.
     """
 
     scheduler: str = ""
     workers: int = 0
     label: str = ""
     wait: float = WAIT_SECONDS
+    level: Level = "none"
 
 
 @dataclass(eq=False)
@@ -103,6 +105,8 @@ class Crew:
     period: float = 1.0
     """Seconds after which it looks at the workers again."""
     machine: dict[str, str] = field(default_factory=dict)
+    isolation: Isolation = NONE
+    """What is in force for the cells of all workers; it is settled with the machine."""
     seats: dict[str, Seat] = field(default_factory=dict)
     bad: dict[str, str] = field(default_factory=dict)
     """Address -> why this worker gets no task."""
@@ -195,6 +199,8 @@ class Crew:
         label = self.address.label
         if label and label not in resources and not facts.machine["class"].startswith(label):
             return f"it has no resource {label}, and its machine class is {facts.machine['class']}"
+        if facts.unisolated and (self.isolation.program or self.address.level == "strict"):
+            return f"it cannot isolate cells: {facts.unisolated}"
         return ""
 
     def _settle_machine(self, known: Sequence[Facts]) -> None:
@@ -211,6 +217,9 @@ class Crew:
             )
         shared = set.intersection(*({*facts.machine.items()} for facts in known))
         self.machine = {name: text for name, text in known[0].machine.items() if (name, text) in shared}
+        if self.address.level != "none":
+            reasons = [f"{facts.host}: {facts.unisolated}" for facts in known if facts.unisolated]
+            self.isolation = Isolation(reason=reasons[0]) if reasons else Isolation(PROGRAM)
 
     def describe_nobody(self) -> str:
         """Why cells have no result: no worker came in time."""

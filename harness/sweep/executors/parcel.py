@@ -18,6 +18,7 @@ import msgspec
 
 from harness.errors import MachineError
 from harness.files import inside, walk_files
+from harness.isolation import find_isolation
 from harness.matrix.schema import Model, Subject
 from harness.records import CellResult, Plan, PlannedCell
 from harness.records.plan import Record
@@ -50,6 +51,7 @@ class Parcel(Record, frozen=True, kw_only=True):
 
     ``files`` maps relative paths to contents, ``identity`` an ingredient to the digest that it has at the
     client. ``code`` counts the folders of the search path; the others name files, empty where there are none.
+    ``reads`` are paths at the worker as well.
     """
 
     source: Source
@@ -66,6 +68,8 @@ class Parcel(Record, frozen=True, kw_only=True):
     profile: str
     threads: int
     only: tuple[str, ...]
+    reads: tuple[str, ...]
+    isolated: bool
 
 
 class Task(Record, frozen=True, kw_only=True):
@@ -104,7 +108,8 @@ class Outcome(Record, frozen=True, kw_only=True):
 class Facts(Record, frozen=True, kw_only=True):
     """What a worker says of itself: the name of its host, its machine, and its version of the harness.
 
-    Workers with the same ``kernel`` share one, and so the cores of one machine.
+    Workers with the same ``kernel`` share one, and so the cores of one machine. ``unisolated`` is why cells
+    cannot be isolated there; empty if they can.
     """
 
     host: str
@@ -112,6 +117,7 @@ class Facts(Record, frozen=True, kw_only=True):
     machine: dict[str, str]
     code: str
     platform: str
+    unisolated: str = ""
 
 
 def read_facts() -> Facts:
@@ -155,6 +161,8 @@ def pack(inputs: CellInputs, source: Source) -> bytes:
         profile=inputs.profile,
         threads=inputs.threads,
         only=inputs.only,
+        reads=tuple(map(str, inputs.reads)),
+        isolated=bool(inputs.isolation.program),
     )
     return msgspec.msgpack.encode(parcel)
 
@@ -207,6 +215,10 @@ async def unpack(  # noqa: PLR0913, PLR0917 - one parameter an ingredient
         profile=parcel.profile,
         threads=parcel.threads,
         only=parcel.only,
+        reads=tuple(map(Path, parcel.reads)),
+        isolation=await find_isolation(
+            "strict" if parcel.isolated else "none", network=parcel.subject.network
+        ),
     )
     model = await obtain_model(source.model, local, store, installer, say, stack)
     inputs = replace(inputs, model_dir=model.folder, identity=identify_inputs(inputs, model))

@@ -16,6 +16,7 @@ from harness import processes
 from harness.cell.interface import CHANNEL_VARIABLE
 from harness.errors import MachineError
 from harness.held import temporary_folder
+from harness.isolation import find_isolation
 from harness.processes import describe_exit, end_processes_using
 from harness.store.clean import remove_leftovers
 from harness.sweep.cell_process import read_tail
@@ -29,9 +30,11 @@ _PERIOD_SECONDS = 1.0
 """How often a worker asks whether somebody still waits for its task."""
 
 
-def describe_worker(dask_worker: Worker) -> bytes:
+async def describe_worker(dask_worker: Worker) -> bytes:
     """The facts of a worker, for the client."""
-    return msgspec.msgpack.encode(msgspec.structs.replace(read_facts(), host=_name(dask_worker)))
+    isolation = await find_isolation("auto")
+    facts = msgspec.structs.replace(read_facts(), host=_name(dask_worker), unisolated=isolation.reason)
+    return msgspec.msgpack.encode(facts)
 
 
 def _name(worker: Worker) -> str:

@@ -14,9 +14,12 @@ from harness.cell.normalizers import stable
 _running: list[str] = []
 
 
-def _trace(text: str) -> None:
-    with Path(os.environ["SERVED_TRACE"]).open("a", encoding="utf-8") as file:
+def _trace(text: str) -> str:
+    """Add to what the processes of a cell have done, which they share a folder for; returns all of it."""
+    path = Path(os.environ["TMPDIR"], os.environ["SERVED_TRACE"])
+    with path.open("a", encoding="utf-8") as file:
         file.write(f"{text}\n")
+    return ", ".join(path.read_text(encoding="utf-8").splitlines())
 
 
 def start() -> None:
@@ -27,8 +30,8 @@ def start() -> None:
 
 
 def stop() -> None:
-    """End it."""
-    _trace(f"stop {len(_running)}")
+    """End it; the last process that does so tells of all."""
+    sys.stdout.write(f"traced: {_trace(f'stop {len(_running)}')}\n")
 
 
 class Service:

@@ -11,6 +11,7 @@ from support.cluster import Address
 from support.fake_dask import GONE, OWN, Bench, FakeClient, answer, make_bench, make_worker, statuses
 
 from harness.errors import ExitCode, MachineError, UsageError
+from harness.isolation import NONE, Isolation, Level
 from harness.sweep.executors.crew import NoWorkerError
 from harness.sweep.executors.parcel import Task
 
@@ -149,6 +150,32 @@ def test_a_worker_of_another_class_that_comes_later_gets_no_task() -> None:
     assert statuses(bench.run(3)) == ["ok"] * 3
     assert {address for _, address in bench.client.log} == {"a"}
     assert bench.said == ["the worker b gets no cell: its machine is of another class"]
+
+
+def gather_isolation(bench: Bench, level: Level) -> Isolation:
+    bench.address = Address(wait=0.0, level=level)
+    return asyncio.run(bench.gather()).isolation
+
+
+def test_all_cells_of_a_cluster_are_isolated_alike() -> None:
+    bench = make_bench(lambda _, task: answer(task), "a", "b")
+    assert gather_isolation(bench, "auto").fact == "namespaces"
+    assert gather_isolation(bench, "none") == NONE
+    bench.client.workers["b"] = make_worker("b", unisolated="bwrap is not installed")
+    assert gather_isolation(bench, "auto").description == "none: b: bwrap is not installed"
+    assert bench.said == []
+    assert gather_isolation(bench, "strict").fact == "namespaces"
+    assert bench.said == ["the worker b gets no cell: it cannot isolate cells: bwrap is not installed"]
+
+
+def test_a_worker_that_comes_later_has_to_isolate_cells_as_the_others_do() -> None:
+    def do(_: str, task: Task) -> bytes:
+        bench.client.workers["b"] = make_worker("b", unisolated="no permission")
+        return answer(task)
+
+    bench = make_bench(do, "a", address=Address(wait=0.0, level="auto"))
+    assert statuses(bench.run(3)) == ["ok"] * 3
+    assert bench.said == ["the worker b gets no cell: it cannot isolate cells: no permission"]
 
 
 def test_a_lost_scheduler_ends_the_sweep() -> None:

@@ -9,7 +9,9 @@ import msgspec
 import pytest
 from support.cluster import ClusterLab, make_cells, make_plan
 
-from harness.errors import MachineError
+from harness import isolation
+from harness.errors import MachineError, UsageError
+from harness.isolation import PROGRAM, Isolation
 from harness.records import CellResult, discard
 from harness.store.environments import Installer
 from harness.store.inputs import CellInputs
@@ -49,6 +51,7 @@ def make_inputs(lab: ClusterLab) -> CellInputs:
         tolerances={"l2.float32": 2e-6},
         threads=2,
         only=("l0.*",),
+        reads=(folder / "report.json",),
     )
     model = ObtainedModel(inputs.model_dir, lab.material.identity["model"])
     return replace(inputs, identity=identify_inputs(inputs, model))
@@ -89,6 +92,31 @@ def test_a_worker_with_another_model_is_refused(lab: ClusterLab) -> None:
     source = Source(model=lab.source.model, model_path=str(other))
     with pytest.raises(MachineError, match=r"^its model has other content than that of the client$"):
         unpack_at(lab.folder / "worker", pack(lab.material, source))
+
+
+def test_a_worker_isolates_cells_as_the_client_says_or_refuses(
+    lab: ClusterLab, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    inputs = replace(make_inputs(lab), isolation=Isolation(PROGRAM))
+    parcel = pack(inputs, lab.source)
+    monkeypatch.setattr(isolation, "_try", succeed)
+    there = unpack_at(lab.folder / "worker", parcel)
+    assert there.isolation.fact == "namespaces"
+    lock = make_cells("good")[0].lock
+    assert there.make_key(lock, "a class") == inputs.make_key(lock, "a class")
+    monkeypatch.setattr(isolation, "_try", fail)
+    with pytest.raises(
+        UsageError, match=r"^--isolation strict: cells cannot be isolated here: no permission; "
+    ):
+        unpack_at(lab.folder / "other", parcel)
+
+
+async def succeed(*_: object) -> str:
+    return ""
+
+
+async def fail(*_: object) -> str:
+    return "no permission"
 
 
 def test_an_outcome_counts_for_its_task_alone() -> None:
