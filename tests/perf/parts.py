@@ -20,6 +20,7 @@ from harness.sweep.limits import count_cores
 from perf.bench import Bench
 from perf.covering import measure_covering
 from perf.figures import Figure, compare
+from perf.isolating import measure_isolation
 from perf.newcomer import measure_newcomer
 from perf.normalizing import measure_normalizers
 from perf.pages import measure_pages
@@ -153,7 +154,7 @@ async def _by_hand(bench: Bench, cell: str, suite: Path) -> float:
 def _copy_spec(spec: Path, workdir: Path) -> Path:
     said = json.loads(spec.read_text(encoding="utf-8"))
     path = workdir / "spec.json"
-    path.write_text(json.dumps({**said, "workdir": str(workdir)}), encoding="utf-8")
+    path.write_text(json.dumps(said).replace(said["workdir"], str(workdir)), encoding="utf-8")
     return path
 
 
@@ -163,8 +164,9 @@ async def _cores(bench: Bench, _: int) -> list[Figure]:
     bench.say(f"making the environments of {len(bench.several)} cells")
     await bench.seconds(bench.harness("sweep", "--no-latency", *only, "--checks", "env.versions"))
     bench.say("how busy the cores are during the contract phase")
+    counted = ("--no-latency", "--isolation", "none")  # the time of a process in namespaces is not passed up
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
-    wall = await bench.seconds(bench.harness("sweep", "--no-latency", "--rerun", *only))
+    wall = await bench.seconds(bench.harness("sweep", *counted, "--rerun", *only))
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
     cpu = (after.ru_utime - before.ru_utime) + (after.ru_stime - before.ru_stime)
     return [Figure("cores busy during the contract phase", "%", (100 * cpu / (wall * count_cores()),))]
@@ -189,6 +191,7 @@ PARTS = {
     "overhead": Part(_overhead),
     "further": Part(_further, usual=False),
     "normalizers": Part(measure_normalizers, usual=False, needs_run=False),
+    "isolation": Part(measure_isolation, usual=False),
     "cores": Part(_cores, usual=False),
     "plain": Part(_plain, usual=False),
     "covering": Part(measure_covering, usual=False, needs_run=False),

@@ -85,6 +85,12 @@ def test_every_part_in_its_order(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
             Figure("numpy 2.4.6 float16 32 x 384: stable / torch", "x", (1.25, 1.5), "at most 1.5"),
         )
         * 2,
+        "isolation": (
+            Figure("start of a process, isolated", "ms", (12.0,)),
+            Figure("start of a process, plain", "ms", (8.0,)),
+            Figure("start: isolated / plain", "x", (1.5,)),
+            Figure("embed.1: isolated / plain", "x", (1.01,), "1"),
+        ),
         "cores": (Figure("cores busy during the contract phase", "%", busy.values),),
         "plain": (
             Figure("a warm environment by nox, virtualenv and pip", "s", (90.0, 90.0)),

@@ -43,6 +43,9 @@ class FakeBench(Bench):
         if "harness.cell.speed" in argv:
             assert argv[1:] == ("-m", "harness.cell.speed", "--json", "--rounds", "42")
             return msgspec.convert({"float16 32 x 384: stable / torch": [1.25, 1.5]}, kind)
+        if "perf.isolating" in argv:
+            assert argv[1:] == ("-m", "perf.isolating", "a", "m", str(self.scratch / "store"), "2")
+            return msgspec.convert({"start isolated": [12.0], "start plain": [8.0], "embed.1": [1.01]}, kind)
         *asked, cells, runs = argv[1:]
         assert asked == ["-m", "perf.rendering", "reports/openvino/results.json.gz"]
         assert (cells, runs) in {("200", "100"), ("1000", "1")}
