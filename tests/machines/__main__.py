@@ -18,7 +18,7 @@ from harness.sweep.interrupt import run_interruptibly
 from harness.sweep.limits import count_cores
 from machines.comparing import render_comparison
 from machines.predicting import predict, read_durations, render_prediction
-from machines.sweeping import COUNT, Machines
+from machines.sweeping import COUNT, Machines, Timed
 
 INTERRUPTED = 130
 DONE = "done"
@@ -32,14 +32,20 @@ def main(*, predicting: bool, folder: Path) -> int:
     if (folder / DONE).exists():
         shutil.rmtree(folder)
     machines = Machines(folder.absolute(), lambda text: click.echo(f"{text} ...", err=True), count_cores())
-    return int(run_interruptibly(compare(machines, predicting=predicting)))
+    small, differs = run_interruptibly(compare(machines))
+    whole = run_interruptibly(machines.sweep_workers("default", "compat")) if predicting else None
+    (folder / DONE).touch()
+    if whole is not None:
+        prediction = predict(small, whole, read_durations())
+        click.echo(render_prediction(prediction, small, whole, machines.cores), nl=False)
+    return int(differs)
 
 
-async def compare(machines: Machines, *, predicting: bool) -> bool:
-    """Sweep in every way, print what differs, and say whether anything does.
+async def compare(machines: Machines) -> tuple[Timed, bool]:
+    """Sweep in every way, and print what differs; the sweep on the workers, and whether anything does.
 
     Raises:
-        MachineError: a sweep failed, or its time says nothing.
+        MachineError: a sweep failed.
     """
     machines.write_matrix()
     await machines.lock()
@@ -49,12 +55,7 @@ async def compare(machines: Machines, *, predicting: bool) -> bool:
     others = {f"{COUNT} shards, merged": merged, f"{COUNT} workers": workers.run}
     text, differs = render_comparison(alone.run, others)
     click.echo(text)
-    whole = await machines.sweep_workers("default", "compat") if predicting else None
-    (machines.folder / DONE).touch()
-    if whole is not None:
-        prediction = predict(workers, whole, read_durations())
-        click.echo(render_prediction(prediction, workers, whole, machines.cores), nl=False)
-    return differs
+    return workers, differs
 
 
 def _exit_code() -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -163,6 +164,19 @@ def test_the_command_compares_three_ways_and_then_begins_anew(
     (tmp_path / "m" / "left").touch()
     assert run_command(fake, tmp_path / "m", monkeypatch)[0] == 0
     assert not (tmp_path / "m" / "left").exists()
+
+
+def test_the_command_predicts_and_sweeps_the_default_matrix(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plan, durations = plan_seconds(10.0, 20.0)
+    monkeypatch.setattr(command, "read_durations", lambda: durations)
+    monkeypatch.setattr(sweeping, "_count_cpu", itertools.count(0.0, 61.0).__next__)
+    run = msgspec.structs.replace(make_run(plan), seconds=TIMED.seconds)
+    fake = FakeHarness(lambda _: run)
+    code, out, _ = run_command(fake, tmp_path / "m", monkeypatch, "--predict")
+    assert (code, fake.ran) == (0, [*WAYS, "default"])
+    assert "real / predicted                                           1.00\n" in out
 
 
 @pytest.mark.parametrize(
