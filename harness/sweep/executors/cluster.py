@@ -90,7 +90,13 @@ def _make_local(workers: int, store: Store) -> SpecCluster:
     return SpecCluster(
         scheduler={
             "cls": Scheduler,
-            "options": {"host": host, "port": 0, "dashboard": False, "worker_ttl": WORKER_TTL},
+            "options": {
+                "host": host,
+                "port": 0,
+                "dashboard": False,
+                "dashboard_address": f"{host}:0",
+                "worker_ttl": WORKER_TTL,
+            },
         },
         workers={
             number: {
