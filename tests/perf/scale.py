@@ -3,9 +3,9 @@
 The cells are drawn from those of the published sweep of the default matrix. The crew of a real cluster gives
 them out, the longest first; only the workers, and the clock of the event loop, are made up.
 
-``nox -s machines -- --predict`` compares the simulation with a real sweep of the default matrix on four local
-workers (reports/README.md has the result). The durations are those of the published sweep; a worker needs some
-seconds more from one cell to the next, and workers that share cores slow each other down.
+``nox -s machines -- --predict`` compares the simulation with a real sweep of the default matrix on four
+local workers; reports/README.md has the result. The durations are those of the published sweep; a worker
+needs some seconds more from one cell to the next, and workers that share cores slow each other down.
 """
 
 from __future__ import annotations
