@@ -63,7 +63,7 @@ from harness.sweep.shards import count_shards, measure_durations
 @click.option(
     "--executor",
     metavar="ADDRESS",
-    help="Run cells on a cluster: dask://HOST:PORT, tls://HOST:PORT or dask://local?workers=4.",
+    help="Run cells on a cluster: dask://HOST:8786, tls://HOST:8786 or dask://local?workers=4.",
 )
 @verbose_option
 @running_options
@@ -85,7 +85,7 @@ def sweep(  # noqa: PLR0913 - one parameter an option
 
     Several machines share a matrix by `--shard 1/8` to `--shard 8/8`; `harness merge` joins their runs.
 
-    `--executor dask://HOST:PORT` runs the cells on the workers of a dask.distributed cluster, each with this
+    `--executor dask://HOST:8786` runs the cells on the workers of a dask.distributed cluster, each with this
     version of the harness and its extra `cluster`; `dask://local?workers=4` starts one on this machine.
     Certificates come from dask's configuration. A worker fills a store of its own (HARNESS_STORE in its
     environment), and runs as many cells at once as it has threads. With `?class=NAME` only workers with this

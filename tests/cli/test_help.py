@@ -7,6 +7,7 @@ import pytest
 
 from harness.cli.help import HEADINGS, PURPOSES, Command
 from harness.cli.main import cli
+from harness.redaction import redact
 
 
 def list_shown(group: click.Group, before: str = "") -> dict[str, click.Command]:
@@ -35,6 +36,13 @@ def test_every_option_is_below_one_heading(name: str) -> None:
     for option in options:
         assert sum(f"{option.opts[-1]} " in f"{line} " for line in lines if line.startswith("  -")) == 1
     assert all(len(line) <= 80 for line in lines)
+
+
+@pytest.mark.parametrize("name", SHOWN)
+def test_no_address_of_the_help_looks_like_a_credential(name: str) -> None:
+    """What is printed is redacted: ``dask://HOST:PORT`` has no port, so all of it is hidden."""
+    said = "\n".join(read_help(SHOWN[name]))
+    assert redact(said) == said
 
 
 @pytest.mark.parametrize("name", SHOWN)
