@@ -235,6 +235,8 @@ def test_the_cell_of_a_frozen_worker_is_run_by_another_one(
     """
 
     local = started == "by the sweep"
+    if local and "PYTEST_XDIST_WORKER" in os.environ:
+        pytest.skip("below xdist the workers of a nanny start no cell; run this file by itself")
     lab.options = replace(lab.options, limits=replace(LIMITS, contract=120.0))  # while dask notices
 
     async def sweep(address: Address) -> tuple[CellResult, ...]:
