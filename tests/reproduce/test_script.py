@@ -185,3 +185,19 @@ def test_an_input_is_written_as_it_is(value: list[Any], text: str) -> None:
     scope: dict[str, Any] = {"nan": math.nan, "inf": math.inf}
     exec(source[source.index("INPUT = ") :].split("\n\n\n")[0], scope)  # noqa: S102 # the constant alone
     assert repr(scope["INPUT"]) == repr(value)
+
+
+@pytest.mark.parametrize("allowed", [4.0, math.inf])
+def test_a_script_fails_with_an_exception_whatever_difference_is_right(
+    allowed: float, tmp_path: Path
+) -> None:
+    recipe = own_normalizer(tmp_path, 'raise KeyError("24")')
+    script = Script(recipe, [[3.0, 4.0]], allowed, PINS, "3.11", None, "numpy 2.4.6", {})
+    assert run(script, tmp_path, "--subject", str(tmp_path)) == (
+        1,
+        [
+            "expected    no exception",
+            "observed    raises KeyError: '24'",
+            "difference  an exception: it fails",
+        ],
+    )
