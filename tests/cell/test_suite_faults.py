@@ -414,3 +414,9 @@ def test_texts_with_nan_are_counted_apart_from_infinite_ones(suite: Suite) -> No
         suite["gold.recorded"](**{name: world[name] for name in asked})
     assert record.observation is not None
     assert record.observation["facts"]["texts with NaN"] == 3
+
+
+def test_a_nan_that_stays_is_not_overwritten(suite: Suite) -> None:
+    world = World.of(CHECKS["rt.no-alias"])
+    world["subject"] = lambda texts: np.full((len(texts), WIDTH), np.nan, dtype=np.float32)
+    world.run(suite["rt.no-alias"])

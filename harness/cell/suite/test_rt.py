@@ -65,10 +65,10 @@ def test_no_alias(subject: Any, record: Record) -> None:
     overwritten = []
     for first in SAME_LENGTH:
         kept = subject(first)
-        before = np.array(kept, copy=True)
+        before = np.array(kept, copy=True).tobytes()  # bits: a NaN that stays is not overwritten
         for other in (*SAME_LENGTH, ["something much longer than the texts before it", "b"]):
             subject(other)
-        if not np.array_equal(before, kept):
+        if before != np.array(kept).tobytes():
             overwritten.append(first[0])
     record(
         value=len(overwritten),
