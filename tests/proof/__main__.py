@@ -3,7 +3,8 @@
 Simulated: blocks of identical environments are measured first (``--record`` seconds, kept), then gates are
 made of them and decided by the gate's own code, as they are and with a slow-down planted.
 
-Real (``--real N``): N gates of identical environments, N with a normalizer that is 20% slower, N with 10%.
+Real (``--real N``): N gates of identical environments, N with a normalizer that is 20% slower, N with 10%,
+and N with 5% at a threshold of 3%.
 
 What is measured is kept in ``--folder``: cut off, the same command goes on, in a new folder from the real
 gates that are published. On a machine of another class it records noise of its own; gates that were measured

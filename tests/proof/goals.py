@@ -10,7 +10,8 @@ from dataclasses import dataclass, replace
 
 from harness.judge.cost_verdict import MAX_NAMES, add_speed
 from harness.records import Quantity
-from proof.real import RealGate
+from proof.planted import STRICT
+from proof.real import STRICT_SECONDS, RealGate
 from proof.simulation import Setting, Simulated, sum_up
 
 DECIDE_SECONDS = {"normalizer": 120.0, "embedding": 300.0}
@@ -39,7 +40,10 @@ class Row:
 
 
 def judge_simulated(percent: int, setting: Setting, gates: Sequence[Simulated]) -> list[Row]:
-    """What simulated gates say; identical environments may regress in 1 of 100, and most have to pass."""
+    """What simulated gates say; identical environments may regress in 1 of 100, and most have to pass.
+
+    Of a threshold below the default it is told how many are found; nothing is asked for.
+    """
     speeds = [sum_up(gate, setting) for gate in gates]
     verdicts = [add_speed(("pass", "", ""), speed)[0] for speed in speeds]
     what = f"simulated, {_name(percent)}"
@@ -48,11 +52,10 @@ def judge_simulated(percent: int, setting: Setting, gates: Sequence[Simulated]) 
         outcomes = [{each.quantity.id: each.outcome for each in speed.quantities} for speed in speeds]
         rows.append(_pass_row(what, verdicts, outcomes))
     for group in dict.fromkeys(each.group for each in setting.quantities):
-        in_time = sum(
-            _is_decided(gate, group, setting) and gate.spent(group) <= DECIDE_SECONDS[group] for gate in gates
-        )
+        limit = _limit(group, percent)
+        in_time = sum(_is_decided(gate, group, setting) and gate.spent(group) <= limit for gate in gates)
         seconds = [gate.spent(group) for gate in gates if group in gate.draws]
-        rows.append(Row(_in_time(group), in_time, len(gates), note=_spread(seconds)))
+        rows.append(Row(_in_time(group, limit), in_time, len(gates), note=_spread(seconds)))
     return rows
 
 
@@ -86,10 +89,10 @@ def judge_real(percent: int, gates: Sequence[RealGate]) -> list[Row]:
     if percent == 0:
         rows.append(_pass_row(what, verdicts, [gate.outcomes for gate in gates]))
     for group in JUDGED.get(percent, ("normalizer",)):
-        limit = DECIDE_SECONDS[group]
+        limit = _limit(group, percent)
         in_time = sum(gate.is_decided(group) and gate.seconds.get(group, math.inf) <= limit for gate in gates)
         note = _spread([gate.seconds[group] for gate in gates if group in gate.seconds])
-        row = Row(_in_time(group), in_time, len(gates), note=note)
+        row = Row(_in_time(group, limit), in_time, len(gates), note=note)
         rows.append(row if percent else _at_least(row))
     if gates:
         spent = ", ".join(f"{gate.spent:.0f}" for gate in gates)
@@ -151,8 +154,12 @@ def _at_least(row: Row) -> Row:
     return replace(row, goal=f"at least {needed}", holds=row.gates > 0 and row.count >= needed)
 
 
-def _in_time(group: str) -> str:
-    return f"  {group} decided within {DECIDE_SECONDS[group]:.0f} s"
+def _limit(group: str, percent: int) -> float:
+    return STRICT_SECONDS if percent in STRICT else DECIDE_SECONDS[group]
+
+
+def _in_time(group: str, limit: float) -> str:
+    return f"  {group} decided within {limit:.0f} s"
 
 
 def _verdict_row(what: str, percent: int, verdicts: Sequence[str], false_share: float) -> Row:
@@ -162,6 +169,8 @@ def _verdict_row(what: str, percent: int, verdicts: Sequence[str], false_share: 
         allowed = math.floor(false_share * gates)
         holds = gates > 0 and count <= allowed
         return Row(f"{what}: regressed", count, gates, f"at most {allowed}", holds, note)
+    if percent in STRICT:
+        return Row(f"{what}: regressed", count, gates, note=note)
     needed = gates if percent >= 20 else _most(gates)
     return Row(f"{what}: regressed", count, gates, f"at least {needed}", gates > 0 and count >= needed, note)
 
@@ -171,7 +180,8 @@ def _most(gates: int) -> int:
 
 
 def _name(percent: int) -> str:
-    return f"{percent}% slower" if percent else "identical"
+    name = f"{percent}% slower" if percent else "identical"
+    return f"{name}, {round((STRICT[percent] - 1) * 100)}% allowed" if percent in STRICT else name
 
 
 def _is_decided(gate: Simulated, group: str, setting: Setting) -> bool:

@@ -23,8 +23,11 @@ from proof.twin import name_twin
 
 NAME = "planted-speed"
 
-RELEASES = {0: "1.0", 10: "1.10", 20: "1.20"}
+RELEASES = {0: "1.0", 5: "1.5", 10: "1.10", 20: "1.20"}
 """By how many percent the normalizer is slower than that of release 1.0."""
+
+STRICT = {5: 1.03}
+"""By how many percent -> the threshold of latency that judges it; 5 % is what a gate allows by default."""
 
 MODULE = '''"""The formula by hand, and then a wait of {percent}% of the time that it took."""
 
@@ -61,6 +64,12 @@ class World:
     baseline: PlannedCell
     candidates: dict[int, PlannedCell]
     template: Plan
+
+    def judged_by(self, percent: int) -> Matrix:
+        """The matrix with the threshold of such a gate."""
+        matrix = self.request.matrix
+        latency = STRICT.get(percent, matrix.gate.latency)
+        return msgspec.structs.replace(matrix, gate=msgspec.structs.replace(matrix.gate, latency=latency))
 
     def plan_gate(self, candidate: PlannedCell, run: str) -> Plan:
         """The plan of a gate from release 1.0 to a candidate."""

@@ -17,8 +17,8 @@ from harness.sweep.machine import read_machine
 from proof.code import digest_code
 from proof.goals import Row, judge_at_threshold, judge_pools, judge_real, judge_simulated, tell_machines
 from proof.noise import KINDS, make_pool
-from proof.planted import RELEASES, World, make_world
-from proof.real import run_gates
+from proof.planted import RELEASES, STRICT, World, make_world
+from proof.real import NORMALIZER_ONLY, STRICT_SECONDS, run_gates
 from proof.recording import record_blocks
 from proof.simulation import Method, Setting, simulate
 from proof.twin import make_twin
@@ -75,9 +75,8 @@ async def prove(wanted: Wanted, settings: IndexSettings, notify: Notify) -> list
         rows += judge_pools(quantities, used, {group: len(pool) for group, pool in pools.items()})
         for percent in RELEASES:
             _note(notify, f"simulating {wanted.gates} gates, {percent}% slower")
-            setting = Setting(used, slower=1 + percent / 100)
-            gates = simulate(setting, pools, wanted.gates, SEED)
-            rows += judge_simulated(percent, setting, gates)
+            setting, drawn = _plan_setting(percent, world, used, pools)
+            rows += judge_simulated(percent, setting, simulate(setting, drawn, wanted.gates, SEED))
         rows += _simulate_at_threshold(used, pools, wanted.gates, notify)
     if wanted.real:
         await make_twin(world.candidates[0], world.request, world.settings, lambda text: _note(notify, text))
@@ -87,6 +86,19 @@ async def prove(wanted: Wanted, settings: IndexSettings, notify: Notify) -> list
             rows += judge_real(percent, [row for row in found if row.percent == percent])
         rows.append(tell_machines(found))
     return rows
+
+
+def _plan_setting(
+    percent: int, world: World, used: tuple[Quantity, ...], pools: Pools
+) -> tuple[Setting, Pools]:
+    """What is simulated, and of which blocks: as the real gate of this slow-down is judged."""
+    if percent not in STRICT:
+        return Setting(used, slower=1 + percent / 100), pools
+    names = {each.id for each in used}
+    planned = plan_quantities(world.judged_by(percent), NORMALIZER_ONLY)
+    mine = tuple(each for each in planned if each.id in names)
+    setting = Setting(mine, slower=1 + percent / 100, seconds=STRICT_SECONDS)
+    return setting, {group: pool for group, pool in pools.items() if group == "normalizer"}
 
 
 def _simulate_at_threshold(used: tuple[Quantity, ...], pools: Pools, gates: int, notify: Notify) -> list[Row]:
@@ -116,7 +128,7 @@ async def choose(wanted: Wanted, settings: IndexSettings, notify: Notify) -> lis
     pools |= {kind: {"normalizer": make_pool(kind, mine, MADE_UP, SEED)} for kind in KINDS}
     rows = []
     for name, pool in pools.items():
-        for percent in RELEASES:
+        for percent in sorted(RELEASES.keys() - STRICT):
             for method in METHODS:
                 _note(notify, f"simulating {wanted.gates} gates, {name}, {percent}% slower, {method}")
                 chosen = tuple(each for each in mine if name != "measured" or each in used)

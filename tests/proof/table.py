@@ -15,8 +15,9 @@ Simulated gates draw anew which process of a recorded block is which arm: so ide
 exactly alike in them. They tell how often the decision is wrong on such noise, and nothing of a bias between
 arms; that is for the real gates. A gate that never decides is never wrong, so most identical ones have to
 pass.
-Real gates with a planted slow-down judge the normalizer alone (latency and memory), within 120 s; identical
-ones judge everything, and their candidate has files of its own, as what an upgrade brings has."""
+Real gates with a planted slow-down judge the normalizer alone (latency and memory), within 120 s, or within
+600 s with a threshold of 3%; identical ones judge everything, and their candidate has files of its own, as
+what an upgrade brings has."""
 """Printed below the table: what its numbers rest on."""
 
 WORDS = {True: "held", False: "MISSED", None: ""}

@@ -89,10 +89,20 @@ WITHOUT_EMBEDDING = msgspec.structs.replace(
         (20, [row(verdict="regressed")] * 20, [True, None, None, None]),
         (20, [row(verdict="regressed")] * 19 + [row(verdict="inconclusive")], [False, None, None, None]),
         (20, [], [False, None]),
+        (5, [row(5, verdict="regressed")] * 11 + [row(5, verdict="inconclusive")] * 9, [None] * 4),
     ],
 )
 def test_a_goal_that_is_missed_is_seen(percent: int, gates: list[RealGate], holds: list[bool | None]) -> None:
     assert held(judge_real(percent, gates)) == holds
+
+
+def test_what_is_found_below_the_default_threshold_is_told_without_a_goal() -> None:
+    found, missed = row(5, verdict="regressed", seconds=500), row(5, verdict="inconclusive", seconds=600)
+    lines = render_rows(judge_real(5, [found] * 11 + [missed] * 9)).splitlines()[1:]
+    assert [" ".join(line.split()) for line in lines[:2]] == [
+        "real, 5% slower, 3% allowed: regressed 11 of 20 9 inconclusive, 11 regressed",
+        "normalizer decided within 600 s 11 of 20 500 s (95%: 600 s, longest 600 s)",
+    ]
 
 
 def test_the_table_tells_what_was_missed() -> None:
@@ -187,6 +197,7 @@ def test_a_new_environment_is_warmed_as_its_gates_will_use_it(
     monkeypatch.setattr(real, "measure_speed", measure)
     world: Any = SimpleNamespace(
         plan_gate=lambda candidate, run: (candidate, run),
+        judged_by=lambda _: make_matrix(tmp_path),
         candidates={0: "twin", 20: "slow"},
         request=SimpleNamespace(matrix=make_matrix(tmp_path)),
         settings=None,
@@ -234,7 +245,12 @@ def test_all_is_counted(
     """Simulated at each slow-down and at the threshold, real at each, and where."""
 
     async def prepare(*_: object) -> Any:
-        return SimpleNamespace(request=SimpleNamespace(matrix=None), settings=None, candidates=[None])
+        return SimpleNamespace(
+            request=SimpleNamespace(matrix=None),
+            settings=None,
+            candidates=[None],
+            judged_by=lambda _: None,
+        )
 
     async def measure(*_: object) -> Any:
         return {"normalizer": make_pool("normal", quantities, 30, 1)}, quantities
@@ -243,20 +259,22 @@ def test_all_is_counted(
         return None
 
     async def gates(*_: object) -> tuple[RealGate, ...]:
-        return row(), row(10, verdict="regressed"), row(20, verdict="regressed")
+        return row(), *(row(percent, verdict="regressed") for percent in (5, 10, 20))
 
     for name, double in (("_prepare", prepare), ("_measure_noise", measure), ("run_gates", gates)):
         monkeypatch.setattr(stages, name, double)
     monkeypatch.setattr(stages, "make_twin", make_twin)
-    monkeypatch.setattr(stages, "plan_quantities", lambda _: quantities)
+    monkeypatch.setattr(stages, "plan_quantities", lambda *_: quantities)
     wanted = stages.Wanted(tmp_path, Store(tmp_path), gates=1, record=0.0, real=1, budget=1.0, fresh=False)
     rows = asyncio.run(stages.prove(wanted, IndexSettings(), lambda _: None))
     assert [each.what for each in rows if not each.what.startswith(" ")] == [
         *("recorded, normalizer: blocks", "recorded: quantities"),
         *("simulated, identical: regressed", "simulated, identical: passed"),
+        "simulated, 5% slower, 3% allowed: regressed",
         *("simulated, 10% slower: regressed", "simulated, 20% slower: regressed"),
         "simulated, 5% slower, as is allowed: decided",
         *("real, identical: regressed", "real, identical: passed"),
+        "real, 5% slower, 3% allowed: regressed",
         *("real, 10% slower: regressed", "real, 20% slower: regressed"),
         "real: classes of machines",
     ]
