@@ -135,7 +135,7 @@ def prove(session: nox.Session) -> None:
 
 @nox.session(venv_backend="none", requires=["setup"], default=False)
 def services(session: nox.Session) -> None:
-    """What the harness says of eighteen other services: `nox -s services -- --only plain`; an hour in all."""
+    """What the harness says of twenty other services: `nox -s services -- --only plain`; an hour in all."""
     harness(session, *session.posargs, module="services")
 
 

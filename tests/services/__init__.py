@@ -1,1 +1,1 @@
-"""Eighteen independent services: what each deserves, and what the harness says of it."""
+"""Twenty independent services: what each deserves, and what the harness says of it."""

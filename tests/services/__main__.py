@@ -1,4 +1,4 @@
-"""``nox -s services``: what the harness says of eighteen services that do not know it.
+"""``nox -s services``: what the harness says of twenty services that do not know it.
 
 Each is swept over two environments and gated from the first to the second, and what was said is compared
 with what the service deserves (``tests/services/deserved.toml``). Results are kept in ``--folder``: cut off,
