@@ -58,10 +58,12 @@ def render_markdown(run: Run, earlier: Earlier = _FIRST) -> str:
     judgement, counts = run.judgement, count_verdicts(run)
     total, known = len(judgement.cells), counts["expected"]
     skipped = describe_skipped(run)
+    commit = f", commit {code_span(run.plan.commit, table=False)}" if run.plan.commit else ""
     summary = (
         f"{escape_markdown(run.plan.title)}. Matrix {code_span(run.plan.matrix, table=False)}, run "
-        f"{code_span(run.plan.run, table=False)}: {total} cells, {counts['ok']} ok, {known} otherwise "
-        f"as expected, {counts['red']} red, {counts['reused']} reused{', ' if skipped else ''}{skipped}."
+        f"{code_span(run.plan.run, table=False)}{commit}: {total} cells, {counts['ok']} ok, {known} "
+        f"otherwise as expected, {counts['red']} red, {counts['reused']} reused"
+        f"{', ' if skipped else ''}{skipped}."
     )
     found = find_headline(run)
     lines = [

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import msgspec
+from support.provenance import name_commit
 
 from harness.cell.interface import check_of, load_checks
 from harness.files import write_text
@@ -18,11 +19,12 @@ EXPLAINED: dict[str, str] = {}
 
 HEAD = """# Planted faults, and what turns them red
 
-Written by `nox -s kill -- --publish`, never edited. Each fault is planted in the shipped embedder, in a
-normalizer, in the reference or in a copy of the model, and the suite runs in a real environment (numpy 2.4.6,
-sentence-transformers 6.2.0, openvino 2026.4.1, torch 2.13.0). *Times* is the largest error as a multiple of
-what is allowed. Faults of one kind differ in a width, a size or a dtype. What is no fault of served vectors
-by its severity, such as a warning or a read-only result, is a limit or a note that right ones do not have.
+Written by `nox -s kill -- --publish`, never edited, with the code of {commit}.
+Each fault is planted in the shipped embedder, in a normalizer, in the reference or in a copy of the
+model, and the suite runs in a real environment (numpy 2.4.6, sentence-transformers 6.2.0, openvino
+2026.4.1, torch 2.13.0). *Times* is the largest error as a multiple of what is allowed. Faults of one
+kind differ in a width, a size or a dtype. What is no fault of served vectors by its severity, such as a
+warning or a read-only result, is a limit or a note that right ones do not have.
 """
 
 USUAL = {"normalizer": "normalizer.right"}
@@ -63,7 +65,7 @@ def render(rows: Sequence[Row], wanted: Sequence[Planted]) -> str:
         f"correct variants: {len(red)} of {len(correct)}.**"
     )
     lines = [
-        HEAD,
+        HEAD.format(commit=name_commit()),
         found,
         *([] if len(rows) == len(wanted) else [f"{len(wanted) - len(rows)} have not run."]),
         "",

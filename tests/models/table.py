@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
+from support.provenance import name_commit
+
 from harness.cell.interface import check_of
 from models.cells import MEASURE, MISTAKES, RIGHT, Row
 from models.family import Member
@@ -24,7 +26,8 @@ EXECUTES = "bf16"
 
 HEAD = """# The shipped embedder with a family of models
 
-Made by `{command}`, never edited. Each model runs in two cells: oldest ({oldest}) and newest ({newest}).
+Made by `{command}`, never edited, with the code of {commit}. Each model runs in two cells:
+oldest ({oldest}) and newest ({newest}).
 *Right* is the shipped embedder with all checks that look at a model: its distance from the reference, as a
 share of the tolerance of `{measure}`. The other columns are the embedder with one mistake: how many times the
 tolerance it is off.
@@ -74,7 +77,7 @@ def render(members: Sequence[Member], rows: Rows, command: str) -> str:
     versions = {
         name: ", ".join(f"{key} {value}" for key, value in cell.items()) for name, cell in CELLS.items()
     }
-    lines = [HEAD.format(command=command, measure=MEASURE, **versions)]
+    lines = [HEAD.format(command=command, commit=name_commit(), measure=MEASURE, **versions)]
     lines.append(f"| model | covers | {' | '.join(COLUMNS)} |\n| --- | --- |{' --- |' * len(COLUMNS)}\n")
     for member in members:
         cells = (_show(member, mistake, rows) for mistake in COLUMNS)

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import msgspec
+from support.provenance import name_commit
 
 from harness.errors import UsageError
 from harness.files import write_whole
@@ -24,7 +25,8 @@ LONG = 1000
 
 HEAD = """# How often the gate's decision on latency is right
 
-Counted by {command}, never edited; the noise was recorded on a machine of class {class_} ({cpu}, {cores}
+Counted by {command}, never edited, with the code of {commit}; the
+noise was recorded on a machine of class {class_} ({cpu}, {cores}
 cores). `{gates}` holds every real gate, and the same command goes on from it in a new clone.
 `{noise}` holds every recorded block; it is counted again where it lies, unpacked, in
 `{recorded}/{blocks}`.
@@ -100,6 +102,7 @@ def render_summary(rows: Sequence[Row], command: str, machine: Mapping[str, str]
     """The table of the proof in Markdown."""
     head = HEAD.format(
         command=code_span(command),
+        commit=name_commit(),
         class_=code_span(machine["class"]),
         cpu=escape_markdown(machine["cpu"]),
         cores=machine["cores"],

@@ -24,7 +24,8 @@ ROWS = [
 SUMMARY = """\
 # How often the gate's decision on latency is right
 
-Counted by `nox -s prove`, never edited; the noise was recorded on a machine of class `0123` (A \\| CPU, 2
+Counted by `nox -s prove`, never edited, with the code of commit 0123456789; the
+noise was recorded on a machine of class `0123` (A \\| CPU, 2
 cores). `gates.jsonl` holds every real gate, and the same command goes on from it in a new clone.
 `noise.jsonl.gz` holds every recorded block; it is counted again where it lies, unpacked, in
 `build/proof/recorded/@HERE@/blocks.jsonl`.
@@ -41,6 +42,7 @@ Simulated gates draw anew""".replace("@HERE@", HERE)
 def here(monkeypatch: pytest.MonkeyPatch) -> None:
     for module in (published, stages):
         monkeypatch.setattr(module, "noise_folder", lambda: f"recorded/{HERE}")
+    monkeypatch.setattr(published, "name_commit", lambda: "commit 0123456789")
 
 
 @pytest.fixture

@@ -6,6 +6,7 @@ import re
 from collections.abc import Sequence
 
 import msgspec
+from support.provenance import name_commit
 
 
 class Row(msgspec.Struct, frozen=True, kw_only=True):
@@ -49,9 +50,10 @@ SHOWN = 90
 
 HEAD = """# A script for every check that diverges in the published sweeps
 
-Made by `{command}`, never edited. Each script is one file that needs no harness: `uv run` installs the
-versions that it pins. It was run by `uv run` in an environment of its own, and in the environment of the
-baseline where the case passes there. {good} of {all} do what they should.
+Made by `{command}`, never edited, with the code of {commit}.
+Each script is one file that needs no harness: `uv run` installs the versions that it pins. It was run by
+`uv run` in an environment of its own, and in the environment of the baseline where the case passes there.
+{good} of {all} do what they should.
 
 | case | in the cell | observed | with the baseline |
 | --- | --- | --- | --- |
@@ -60,7 +62,9 @@ baseline where the case passes there. {good} of {all} do what they should.
 
 def render_page(rows: Sequence[Row], command: str) -> str:
     """Render the table as Markdown."""
-    head = HEAD.format(command=command, good=sum(row.is_good for row in rows), all=len(rows))
+    head = HEAD.format(
+        command=command, commit=name_commit(), good=sum(row.is_good for row in rows), all=len(rows)
+    )
     return head + "".join(_render(row) for row in rows)
 
 

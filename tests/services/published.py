@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import msgspec
+from support.provenance import name_commit
 
 from harness.errors import UsageError
 from harness.files import write_whole
@@ -20,10 +21,11 @@ LONG = 400
 
 HEAD = """# What the harness says of {count} services that do not know it
 
-Written by {command}, never edited. Each service of `tests/services/teams` is swept over two
-environments (numpy {baseline} and {candidate}) and gated from the first to the second. What it deserves was
-written in `tests/services/deserved.toml` before the harness first ran on it. Answers are given in the order
-{questions}; where the environments differ, as baseline/candidate.
+Written by {command}, never edited, with the code of {commit}. Each service of
+`tests/services/teams` is swept over two environments (numpy {baseline} and {candidate}) and gated from the
+first to the second. What it deserves was written in `tests/services/deserved.toml` before the harness first
+ran on it. Answers are given in the order {questions};
+where the environments differ, as baseline/candidate.
 
 **{passes}, {failures}, {unmeasured}.**{other}{skipped}{earlier}
 
@@ -87,6 +89,7 @@ def render_head(
     return HEAD.format(
         count=len(results),
         command=code_span(command),
+        commit=name_commit(),
         baseline=versions[0],
         candidate=versions[1],
         questions=", ".join(questions),

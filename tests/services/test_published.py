@@ -22,10 +22,11 @@ SERVICES = read_services()
 TABLE = """\
 # What the harness says of 2 services that do not know it
 
-Written by `nox -s services`, never edited. Each service of `tests/services/teams` is swept over two
-environments (numpy 1 and 2) and gated from the first to the second. What it deserves was
-written in `tests/services/deserved.toml` before the harness first ran on it. Answers are given in the order
-before, reference, ranking, dtype, stability, cost; where the environments differ, as baseline/candidate.
+Written by `nox -s services`, never edited, with the code of commit 0123456789. Each service of
+`tests/services/teams` is swept over two environments (numpy 1 and 2) and gated from the
+first to the second. What it deserves was written in `tests/services/deserved.toml` before the harness first
+ran on it. Answers are given in the order before, reference, ranking, dtype, stability, cost;
+where the environments differ, as baseline/candidate.
 
 **1 false pass, 0 false failures, 2 not measured where an answer is deserved.** \
 Not run: plain (no such CPU). Measured with an earlier version of the harness: plain.
@@ -60,7 +61,8 @@ def test_every_service_of_the_tree_is_published_as_it_is() -> None:
     assert published == {each.name: each.digest for each in SERVICES}
 
 
-def test_what_is_published(tmp_path: Path) -> None:
+def test_what_is_published(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("services.published.name_commit", lambda: "commit 0123456789")
     earlier = msgspec.structs.replace(make_differing(), code="of an earlier harness")
     results = (make_skipped(PLAIN, "no such CPU"), earlier)
     head = render_head(results, "nox -s services", tuple(QUESTIONS), ("1", "2"))
