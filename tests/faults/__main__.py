@@ -9,16 +9,20 @@ tries take hours.
 from __future__ import annotations
 
 import asyncio
+import os
 import shutil
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import click
 import msgspec
-from models.cells import Bench
+from models.cells import Bench as ModelBench
 from models.family import FAMILY
 
+from faults.planted import PLANTED, plan_planted, plant
 from faults.running import Disturber, Result, Usual
 from faults.table import render
 from faults.tries import Try, Work, plan_tries
@@ -32,7 +36,7 @@ from harness.store.store import Store
 from harness.sweep.planning import build_plan
 
 PUBLISHED = Path("reports/faults/README.md")
-SMALL, MEMBER = "small", "bert-cls"
+MEMBER = "bert-cls"
 
 
 @click.command(help=__doc__)
@@ -41,27 +45,36 @@ SMALL, MEMBER = "small", "bert-cls"
 @click.option("--real", default=20, show_default=True, help="Tries with all-MiniLM-L6-v2.")
 @click.option("--only", type=int, multiple=True, metavar="NUMBER", help="These tries alone; repeatable.")
 @click.option("--folder", default=Path("build/faults"), show_default=True, type=click.Path(path_type=Path))
+@click.option("--jobs", type=click.IntRange(1), default=2, show_default=True, help="Tries at once.")
 @click.option("--keep", is_flag=True, help="Keep the folders of good tries.")
 @click.option("--publish", "published", is_flag=True, help=f"Write the table to {PUBLISHED}.")
 def main(
-    *, tries: int, seed: int, real: int, only: tuple[int, ...], folder: Path, keep: bool, published: bool
+    *,
+    tries: int,
+    seed: int,
+    real: int,
+    only: tuple[int, ...],
+    folder: Path,
+    jobs: int,
+    keep: bool,
+    published: bool,
 ) -> int:
     """See the module."""
     folder = folder.absolute()
     folder.mkdir(parents=True, exist_ok=True)
     links = plant_wheels(folder / "links")
-    model = asyncio.run(make_model(folder))
     found = asyncio.run(read_pip_settings())
-    disturber = Disturber({"PIP_FIND_LINKS": " ".join([*found.find_links, str(links)])})
+    variables = {"PIP_FIND_LINKS": " ".join([*found.find_links, str(links)])}
+    commit = asyncio.run(read_revision(Path.cwd()))
+    work = Bench(folder, links, asyncio.run(make_model(folder)), Disturber(variables, commit), keep)
     planned = [one for one in plan_tries(tries, seed, real) if not only or one.number in only]
-    results = []
-    for one in planned:
-        results.append(judge(one, folder, disturber, links, model, keep=keep))
-        said = "good" if results[-1].is_good else "BAD"
-        click.echo(
-            f"{one.name}: {one.describe()}: {'met' if results[-1].met else 'not met'}, {said}", err=True
-        )
-    text = render(results, "nox -s faults", asyncio.run(read_revision(Path.cwd())))
+    if not only:
+        planned = [*map(plan_planted, PLANTED), *planned]
+    with ThreadPoolExecutor(jobs) as pool:
+        # In the pool too, so that moments are drawn over the time that a work takes beside others.
+        list(pool.map(work.find_usual, dict.fromkeys((one.work, one.real) for one in planned)))
+        results = list(pool.map(work.judge, planned))
+    text = render(results, f"nox -s faults -- --tries {tries} --seed {seed} --real {real} --jobs {jobs}")
     click.echo(text, nl=False)
     if published and not only:
         PUBLISHED.parent.mkdir(parents=True, exist_ok=True)
@@ -70,42 +83,59 @@ def main(
     return int(not all(each.is_good for each in results))
 
 
-def judge(one: Try, folder: Path, disturber: Disturber, links: Path, model: Path, *, keep: bool) -> Result:
-    """The kept result of a try, or that of a new one."""
-    path = folder / "results" / f"{one.name}.json"
-    if path.is_file():
-        return msgspec.json.decode(path.read_bytes(), type=Result)
-    usual = find_usual(one.work, folder, disturber, links, None if one.real else model, real=one.real)
-    place = Place(folder / "tries" / one.name, links, None if one.real else model)
-    shutil.rmtree(place.folder, ignore_errors=True)
-    result = disturber.run(one, place, usual)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_bytes(msgspec.json.encode(result))
-    if result.is_good and not keep:
+@dataclass(frozen=True)
+class Bench:
+    """Where tries are run, and their results and those of undisturbed works are kept."""
+
+    folder: Path
+    links: Path
+    model: Path
+    disturber: Disturber
+    keep: bool
+
+    def judge(self, one: Try) -> Result:
+        """The kept result of a try, or that of a new one."""
+        path = self.folder / "results" / f"{one.name}.json"
+        if path.is_file():
+            return msgspec.json.decode(path.read_bytes(), type=Result)
+        place = self._make_place(f"tries/{one.name}", real=one.real)
+        disturber = self.disturber
+        if one.planted:
+            planted = plant(one.planted, place.folder / "planted")
+            paths = os.pathsep.join([str(planted), os.environ.get("PYTHONPATH", "")])
+            disturber = replace(disturber, environment={**disturber.environment, "PYTHONPATH": paths})
+        result = disturber.run(one, place, self.find_usual((one.work, one.real)))
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(msgspec.json.encode(result))
+        if result.is_good and not self.keep:
+            shutil.rmtree(place.folder, ignore_errors=True)
+        met, good = "met" if result.met else "not met", "good" if result.is_good else "BAD"
+        click.echo(f"{one.name}: {one.describe()}: {met}, {good}, {result.seconds:.0f} s", err=True)
+        return result
+
+    def find_usual(self, which: tuple[Work, bool]) -> Usual:
+        """What an undisturbed work takes and says, with the real model or not; measured once."""
+        work, real = which
+        name = f"{work}-{'real' if real else 'small'}"
+        path = self.folder / f"usual-{name}.json"
+        if path.is_file():
+            return msgspec.json.decode(path.read_bytes(), type=Usual)
+        place = self._make_place(f"usual/{name}", real=real)
+        usual = self.disturber.measure(place, work)
+        path.write_bytes(msgspec.json.encode(usual))
         shutil.rmtree(place.folder, ignore_errors=True)
-    return result
+        click.echo(f"{work}, undisturbed: {usual.seconds:.0f} s", err=True)
+        return usual
 
-
-def find_usual(
-    work: Work, folder: Path, disturber: Disturber, links: Path, model: Path | None, *, real: bool
-) -> Usual:
-    """What an undisturbed work takes and says, measured once."""
-    path = folder / f"usual-{work}-{'real' if real else SMALL}.json"
-    if path.is_file():
-        return msgspec.json.decode(path.read_bytes(), type=Usual)
-    place = Place(folder / "usual" / f"{work}-{'real' if real else SMALL}", links, model)
-    shutil.rmtree(place.folder, ignore_errors=True)
-    click.echo(f"{work}, undisturbed ...", err=True)
-    usual = disturber.measure(place, work)
-    path.write_bytes(msgspec.json.encode(usual))
-    shutil.rmtree(place.folder, ignore_errors=True)
-    return usual
+    def _make_place(self, name: str, *, real: bool) -> Place:
+        shutil.rmtree(self.folder / name, ignore_errors=True)
+        return Place(self.folder / name, self.links, None if real else self.model)
 
 
 async def make_model(folder: Path) -> Path:
     """The small model, made once in an environment of the store."""
     settings = await read_pip_settings()
-    bench = Bench(folder, Store.default(), settings, lambda text: click.echo(text, err=True))
+    bench = ModelBench(folder, Store.default(), settings, lambda text: click.echo(text, err=True))
     member = next(each for each in FAMILY if each.name == MEMBER)
     matrix = read_matrix(bench.write_matrix(member))
     if not (bench.place(member) / "modules.json").is_file():

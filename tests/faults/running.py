@@ -17,10 +17,9 @@ from typing import Any
 import msgspec
 import psutil
 
-from faults.tries import Try, Work
-from faults.works import Place, find_latest, list_differences, list_finished, read_outcome
-from harness.store.result_store import ResultStore
-from harness.store.store import Store
+from faults.tries import NEIGHBOURS, SPACES, Try, Work
+from faults.works import CODES, Place, count_bytes, find_latest, list_differences, list_finished, read_outcome
+from harness.errors import HarnessError
 
 LIMIT = 1800.0
 """Seconds of a command, after which it hangs."""
@@ -36,10 +35,11 @@ ROOM = 64 * 2**20
 
 
 class Usual(msgspec.Struct, frozen=True, kw_only=True):
-    """An undisturbed work: seconds, bytes below its reports and temporary files, and what it said."""
+    """An undisturbed work: seconds, bytes of its disk and of its store, and what it said."""
 
     seconds: float
-    bytes: int
+    disk: int
+    store: int
     outcome: dict[str, Any]
 
 
@@ -48,7 +48,8 @@ class Result(msgspec.Struct, frozen=True, kw_only=True):
 
     ``met`` is whether the fault met the work before its end. ``wrong`` says how the end of the resumed work
     differs from the undisturbed one, ``lost`` names finished cells that ran again or damaged files, ``left``
-    processes that stayed, ``stuck`` why the same command did not go on.
+    processes that stayed, ``stuck`` why the same command did not go on. ``commit`` is of the harness, and
+    ``planted`` the fault of it that has to be found.
     """
 
     number: int
@@ -61,10 +62,15 @@ class Result(msgspec.Struct, frozen=True, kw_only=True):
     left: tuple[str, ...] = ()
     stuck: str = ""
     seconds: float = 0.0
+    real: bool = False
+    planted: str = ""
+    commit: str = ""
 
     @property
     def is_good(self) -> bool:
-        """Whether nothing went wrong."""
+        """Whether nothing went wrong, or what was planted to go wrong."""
+        if self.planted:
+            return bool(getattr(self, self.planted))
         return not (self.wrong or self.lost or self.left or self.stuck)
 
 
@@ -73,6 +79,7 @@ class Disturber:
     """Runs works and disturbs them."""
 
     environment: Mapping[str, str] = field(default_factory=dict)
+    commit: str = ""
 
     def start(self, place: Place, work: Work) -> subprocess.Popen[bytes]:
         """Begin a work, with its output in a file."""
@@ -93,23 +100,29 @@ class Disturber:
         begun = time.monotonic()
         code = self.start(place, work).wait(LIMIT)
         seconds = time.monotonic() - begun
-        size = sum(path.stat().st_size for path in place.disk.rglob("*") if path.is_file())
-        return Usual(seconds=seconds, bytes=size, outcome=read_outcome(work, place, code))
+        outcome = read_outcome(work, place, code)
+        if code not in CODES[work]:
+            log = (place.folder / "log.txt").read_text("utf-8", errors="replace")
+            raise HarnessError(f"{work}, undisturbed, ended with {code}: {log[-1000:]}")
+        return Usual(
+            seconds=seconds, disk=count_bytes(place.disk), store=count_bytes(place.store), outcome=outcome
+        )
 
     def run(self, one: Try, place: Place, usual: Usual) -> Result:
         """Disturb a work, and run the same command again."""
         begun = time.monotonic()
-        with small_disk(place.disk, int(usual.bytes * one.room) if one.target == "full disk" else 0) as disk:
+        small = {"full disk": (place.disk, usual.disk), "full store": (place.store, usual.store)}
+        folder, size = small.get(one.target, (place.folder, 0))
+        with small_disk(folder, int(size * one.room)):
             place.write_matrix(one.work)
-            met, code = self._disturb(one, place, usual)
+            met, code, wrong = self._disturb(one, place, usual)
             left = end_remaining(place.folder)
-            finished = find_kept(place)
-            if disk is not None:
-                subprocess.run(["mount", "-o", f"remount,size={ROOM}", str(disk)], check=True)
+            # What `clean` has removed is rightly run again.
+            finished = list_finished(place) if one.work == "sweep" and one.target != "clean" else {}
+            if size:
+                subprocess.run(["mount", "-o", f"remount,size={2 * size + ROOM}", str(folder)], check=True)
             found, stuck = self._resume(one, place)
-            lost = (
-                [cell for cell in finished if cell not in list_reused(place)] if one.work == "sweep" else []
-            )
+            reused = list_reused(place)
             left += end_remaining(place.folder)
         return Result(
             number=one.number,
@@ -117,22 +130,28 @@ class Disturber:
             fault=one.describe(),
             met=met,
             code=code,
-            wrong=tuple(list_differences(found, usual.outcome)) if not stuck else (),
-            lost=tuple(lost),
+            wrong=(*wrong, *(list_differences(found, usual.outcome) if not stuck else ())),
+            lost=tuple(cell for cell in finished if cell not in reused),
             left=tuple(left),
             stuck=stuck,
             seconds=time.monotonic() - begun,
+            real=one.real,
+            planted=one.planted,
+            commit=self.commit,
         )
 
-    def _disturb(self, one: Try, place: Place, usual: Usual) -> tuple[bool, int | None]:
-        """Whether the fault met the work, and the exit code of the disturbed command."""
+    def _disturb(self, one: Try, place: Place, usual: Usual) -> tuple[bool, int | None, list[str]]:
+        """Whether the fault met the work, the exit code of the disturbed command, and what it said wrongly.
+
+        What has only a neighbour has to be right at once, and not only when it is run again.
+        """
         process = self.start(place, one.work)
         other = None
-        met = one.target == "full disk"
+        met = False
         try:
             if one.target in MARKS:
                 met = send(one, process)
-            elif not met and not ended_within(process, usual.seconds * one.moment):
+            elif one.target not in SPACES and not ended_within(process, usual.seconds * one.moment):
                 if one.target == "twice":
                     other = self.start(place, one.work)
                     met = True
@@ -141,16 +160,22 @@ class Disturber:
                 else:
                     process.send_signal(getattr(signal, f"SIG{one.signal}"))
                     met = True
-            code: int | None = process.wait(LIMIT)
-            if other is not None:
-                other.wait(LIMIT)
+            code = process.wait(LIMIT)
+            codes = {code} | ({other.wait(LIMIT)} if other is not None else set())
         except subprocess.TimeoutExpired:
-            code = None
+            return met, None, [f"it did not end within {LIMIT:g} s"]
         finally:
             for each in (process, other):
                 if each is not None and each.poll() is None:
                     each.kill()
-        return met, code
+        met = code not in CODES[one.work] if one.target in SPACES else met
+        wrong = [
+            f"exit {each} beside a neighbour" for each in codes - CODES[one.work] if one.target in NEIGHBOURS
+        ]
+        if one.target in NEIGHBOURS and not wrong:
+            wrong += list_differences(read_outcome(one.work, place, code), usual.outcome)
+        log = (place.folder / "log.txt").read_text("utf-8", errors="replace")
+        return met, code, [*wrong, *(["it printed a traceback"] if "Traceback (most" in log else [])]
 
     def _clean(self, place: Place, process: subprocess.Popen[bytes]) -> bool:
         """Empty the store again and again while the work goes on."""
@@ -237,12 +262,6 @@ def find_processes(folder: Path) -> Iterator[psutil.Process]:
                 continue
             if any(str(folder) in word for word in (*process.cmdline(), process.cwd())):
                 yield process
-
-
-def find_kept(place: Place) -> list[str]:
-    """The cells of a sweep whose results the store holds whole."""
-    results = ResultStore(Store(place.store), lambda _: None)
-    return [cell for cell, key in list_finished(place).items() if results.read_checks(key) is not None]
 
 
 def list_reused(place: Place) -> set[str]:

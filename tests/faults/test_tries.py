@@ -58,8 +58,8 @@ def test_what_differs_from_the_undisturbed_work(found: dict[str, object], differ
 
 
 def result(number: int, **changes: object) -> Result:
-    values = {"number": number, "work": "sweep", "fault": "clean", "met": True, "code": 0, **changes}
-    return Result(**values)  # type: ignore[arg-type] # fields by name
+    values = {"number": number, "work": "sweep", "fault": "clean", "met": True, "code": 0}
+    return Result(**(values | {"commit": "abc"} | changes))  # type: ignore[arg-type] # fields by name
 
 
 def test_the_table_counts_and_names_what_went_wrong() -> None:
@@ -68,11 +68,22 @@ def test_the_table_counts_and_names_what_went_wrong() -> None:
         result(2, fault="SIGKILL to uv", met=False),
         result(3, work="lock", wrong=("exit: 1",)),
     ]
-    text = render([*rows, result(4, left=("uv pip",), stuck="it hangs")], "nox -s faults", "abc")
-    assert "4 tries, 3 of which met the work" in text
+    rows += [result(4, left=("uv pip",), stuck="it hangs", real=True)]
+    planted = [result(0, planted="lost", lost=("a",)), result(0, planted="left")]
+    text = render([*rows, *planted], "nox -s faults")
+    assert "with the code of abc (4)." in text
+    assert "4 tries (1 with all-MiniLM-L6-v2, the others" in text
+    assert "of which 3\nmet the work" in text
     assert "| wrong results | 1 |" in text
     assert "| processes that stayed | 1 |" in text
     assert "| clean | 2 | 1 |" in text
-    assert text.endswith(
-        "Try 3 (lock, clean): wrong: exit: 1\n\nTry 4 (sweep, clean): processes: uv pip; stuck: it hangs\n"
-    )
+    assert text.endswith("""
+Try 3 (lock, clean): wrong: exit: 1
+
+Try 4 (sweep, clean): processes: uv pip; stuck: it hangs
+
+Faults of the harness that were planted, and whether a try found them:
+
+- finished cells are not stored: found
+- a process is forgotten: NOT FOUND
+""")

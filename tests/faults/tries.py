@@ -19,8 +19,13 @@ TARGETS: dict[str, tuple[str, ...]] = {
 }
 """Process -> the signals that it gets."""
 
-OTHERS = ("full disk", "twice", "clean")
-"""Faults that are no signal: no room for reports and temporary files; two commands at once; `clean`."""
+SPACES = ("full disk", "full store")
+"""Faults of a disk: no room for reports and temporary files; none for environments, models and results."""
+
+NEIGHBOURS = ("twice", "clean")
+"""Faults of neighbours: two commands at once; `clean` again and again."""
+
+OTHERS = (*SPACES, *NEIGHBOURS)
 
 WEIGHTS: dict[Work, int] = {"sweep": 10, "gate": 5, "cause": 2, "lock": 3}
 """Share of each work, in twentieths."""
@@ -42,8 +47,9 @@ class Try:
         number: from 1.
         target: the process that gets ``signal``, or a fault of ``OTHERS`` without one.
         moment: share of the usual duration of the work after which it comes.
-        room: share of the room that the work usually needs, for a full disk.
+        room: share of the room that the work usually needs, for a full disk or store.
         real: with all-MiniLM-L6-v2 instead of a small model made from a seed.
+        planted: a fault of the harness that it has to find.
     """
 
     number: int
@@ -53,11 +59,12 @@ class Try:
     moment: float
     room: float
     real: bool
+    planted: str = ""
 
     @property
     def name(self) -> str:
         """The name of its folder."""
-        return f"{self.number:03d}-{self.work}"
+        return f"planted-{self.planted}" if self.planted else f"{self.number:03d}-{self.work}"
 
     def describe(self) -> str:
         """The fault in words."""
