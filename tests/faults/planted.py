@@ -44,13 +44,10 @@ if "sweep" in sys.orig_argv:
 In turn: finished cells are not stored, stored ones are read wrongly, a process is forgotten.
 """
 
-MOMENT = 0.9
-"""Of three cells two are done by then, and the third is not."""
-
 
 def plan_planted(name: str) -> Try:
     """The try in which a planted fault has to be found."""
-    return Try(0, "sweep", "controller", "KILL", MOMENT, 1.0, real=False, planted=name)
+    return Try(0, "sweep", "controller", "KILL", 0.0, 1.0, real=False, planted=name)
 
 
 def plant(name: str, folder: Path) -> Path:

@@ -151,7 +151,7 @@ class Disturber:
         try:
             if one.target in MARKS:
                 met = send(one, process)
-            elif one.target not in SPACES and not ended_within(process, usual.seconds * one.moment):
+            elif one.target not in SPACES and self._reaches(one, place, process, usual):
                 if one.target == "twice":
                     other = self.start(place, one.work)
                     met = True
@@ -176,6 +176,15 @@ class Disturber:
             wrong += list_differences(read_outcome(one.work, place, code), usual.outcome)
         log = (place.folder / "log.txt").read_text("utf-8", errors="replace")
         return met, code, [*wrong, *(["it printed a traceback"] if "Traceback (most" in log else [])]
+
+    def _reaches(self, one: Try, place: Place, process: subprocess.Popen[bytes], usual: Usual) -> bool:
+        """Wait for the moment of a try; whether the command goes on until then.
+
+        What is planted shows only where a cell is done and another is not.
+        """
+        while one.planted and process.poll() is None and not list_finished(place):
+            time.sleep(0.1)
+        return not ended_within(process, 0.0 if one.planted else usual.seconds * one.moment)
 
     def _clean(self, place: Place, process: subprocess.Popen[bytes]) -> bool:
         """Empty the store again and again while the work goes on."""
