@@ -27,8 +27,8 @@ LIMIT = 1800.0
 ENDING = 20.0
 """Seconds in which the processes of an ended command have to be gone."""
 
-LATEST = 10.0
-"""Seconds after the first child of a kind until which one of this kind is disturbed; a cell takes longer."""
+LATEST = {"uv": 3.0, "cell": 10.0, "probe": 10.0}
+"""Child -> seconds after the first of its kind until which one is disturbed; there are some for longer."""
 
 ROOM = 64 * 2**20
 """Bytes of a small disk on which a work has room enough."""
@@ -228,7 +228,7 @@ def send(one: Try, process: subprocess.Popen[bytes]) -> bool:
 
     Returns whether the command went on until then.
     """
-    if find_child(one.target, process) is None or ended_within(process, LATEST * one.moment):
+    if find_child(one.target, process) is None or ended_within(process, LATEST[one.target] * one.moment):
         return False
     child = find_child(one.target, process)
     with contextlib.suppress(psutil.Error):
