@@ -47,7 +47,7 @@ In turn: finished cells are not stored, stored ones are read wrongly, a process 
 
 def plan_planted(name: str) -> Try:
     """The try in which a planted fault has to be found."""
-    return Try(0, "sweep", "controller", "KILL", 0.0, 1.0, real=False, planted=name)
+    return Try(0, "sweep", "controller", "KILL", 0.0, 0.0, 1.0, real=False, planted=name)
 
 
 def plant(name: str, folder: Path) -> Path:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import math
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -27,17 +29,22 @@ LIMIT = 1800.0
 ENDING = 20.0
 """Seconds in which the processes of an ended command have to be gone."""
 
-LATEST = {"uv": 3.0, "cell": 10.0, "probe": 10.0}
-"""Child -> seconds after the first of its kind until which one is disturbed; there are some for longer."""
+LIVES = {"uv": 0.02, "cell": 0.3, "holder": 0.3, "probe": 0.1}
+"""Child -> share of the usual time of a work that it lives, roughly: it is disturbed within that."""
+
+POLL = 0.05
+"""Seconds between two looks at the children of a command."""
 
 ROOM = 64 * 2**20
 """Bytes of a small disk on which a work has room enough."""
 
 
 class Usual(msgspec.Struct, frozen=True, kw_only=True):
-    """An undisturbed work: seconds, bytes of its disk and of its store, and what it said."""
+    """An undisturbed work: seconds, steps, children by kind, bytes of disk and store, and what it said."""
 
     seconds: float
+    steps: int
+    children: dict[str, int]
     disk: int
     store: int
     outcome: dict[str, Any]
@@ -98,14 +105,21 @@ class Disturber:
         """Run a work undisturbed."""
         place.write_matrix(work)
         begun = time.monotonic()
-        code = self.start(place, work).wait(LIMIT)
+        process = self.start(place, work)
+        children = count_children(process, begun + LIMIT)
+        code = process.wait(LIMIT)
         seconds = time.monotonic() - begun
         outcome = read_outcome(work, place, code)
         if code not in CODES[work]:
             log = (place.folder / "log.txt").read_text("utf-8", errors="replace")
             raise HarnessError(f"{work}, undisturbed, ended with {code}: {log[-1000:]}")
         return Usual(
-            seconds=seconds, disk=count_bytes(place.disk), store=count_bytes(place.store), outcome=outcome
+            seconds=seconds,
+            steps=count_steps(place),
+            children=children,
+            disk=count_bytes(place.disk),
+            store=count_bytes(place.store),
+            outcome=outcome,
         )
 
     def run(self, one: Try, place: Place, usual: Usual) -> Result:
@@ -150,7 +164,7 @@ class Disturber:
         met = False
         try:
             if one.target in MARKS:
-                met = send(one, process)
+                met = send(one, process, usual)
             elif one.target not in SPACES and self._reaches(one, place, process, usual):
                 if one.target == "twice":
                     other = self.start(place, one.work)
@@ -180,11 +194,18 @@ class Disturber:
     def _reaches(self, one: Try, place: Place, process: subprocess.Popen[bytes], usual: Usual) -> bool:
         """Wait for the moment of a try; whether the command goes on until then.
 
-        What is planted shows only where a cell is done and another is not.
+        It is a step of the work and some time after it: other programs would move a moment of the clock. What
+        is planted shows only where a cell is done and another is not.
         """
-        while one.planted and process.poll() is None and not list_finished(place):
-            time.sleep(0.1)
-        return not ended_within(process, 0.0 if one.planted else usual.seconds * one.moment)
+
+        def is_reached() -> bool:
+            if one.planted:
+                return bool(list_finished(place))
+            return count_steps(place) >= one.moment * usual.steps
+
+        while process.poll() is None and not is_reached():
+            time.sleep(0.02)
+        return not ended_within(process, 0.0 if one.planted else one.delay * usual.seconds / usual.steps)
 
     def _clean(self, place: Place, process: subprocess.Popen[bytes]) -> bool:
         """Empty the store again and again while the work goes on."""
@@ -208,6 +229,15 @@ class Disturber:
             return {}, f"exit {code}, {type(error).__name__}: {error}"
 
 
+STEP = re.compile(r"^(\[ *[0-9]+:|resolving |note: )", re.MULTILINE)
+"""How a line begins that tells of a step of the work, and not of time that has passed."""
+
+
+def count_steps(place: Place) -> int:
+    """The steps that a work has told of so far."""
+    return len(STEP.findall((place.folder / "log.txt").read_text("utf-8", errors="replace")))
+
+
 def ended_within(process: subprocess.Popen[bytes], seconds: float) -> bool:
     """Whether a command ends within some seconds."""
     with contextlib.suppress(subprocess.TimeoutExpired):
@@ -216,38 +246,51 @@ def ended_within(process: subprocess.Popen[bytes], seconds: float) -> bool:
 
 
 MARKS: dict[str, Callable[[list[str]], bool]] = {
-    "uv": lambda line: bool(line) and Path(line[0]).name == "uv",
-    "cell": lambda line: "harness.cell.start" in line,
-    "probe": lambda line: "harness.cell.probe" in line,
+    "uv": lambda line: Path(line[0]).name == "uv",
+    "cell": lambda line: "harness.cell.start" in line and Path(line[0]).name != "bwrap",
+    "holder": lambda line: "harness.cell.start" in line and Path(line[0]).name == "bwrap",
+    "probe": lambda line: "harness.cell.probe" in line and Path(line[0]).name != "bwrap",
 }
-"""Process -> how it is told by its command line."""
+"""Process -> how it is told by its command line; a holder is the process of the namespaces of a cell."""
 
 
-def send(one: Try, process: subprocess.Popen[bytes]) -> bool:
-    """Send the signal of a try to a child of the command, at a random moment from the first one on.
-
-    Returns whether the command went on until then.
-    """
-    if find_child(one.target, process) is None or ended_within(process, LATEST[one.target] * one.moment):
-        return False
-    child = find_child(one.target, process)
+def list_children(process: subprocess.Popen[bytes]) -> Iterator[tuple[str, psutil.Process]]:
+    """The children of a command that are disturbed, with their kind."""
     with contextlib.suppress(psutil.Error):
-        if child is not None:
-            child.send_signal(getattr(signal, f"SIG{one.signal}"))
-            return True
-    return False
+        for child in psutil.Process(process.pid).children(recursive=True):
+            with contextlib.suppress(psutil.Error):
+                line = child.cmdline()
+                yield from ((kind, child) for kind, is_one in MARKS.items() if line and is_one(line))
 
 
-def find_child(target: str, process: subprocess.Popen[bytes]) -> psutil.Process | None:
-    """The first child of this kind, waited for as long as the command runs."""
-    end = time.monotonic() + LIMIT
+def count_children(process: subprocess.Popen[bytes], end: float) -> dict[str, int]:
+    """How many children of each kind a command has until its end."""
+    seen: dict[str, set[int]] = {kind: set() for kind in MARKS}
     while process.poll() is None and time.monotonic() < end:
-        with contextlib.suppress(psutil.Error):
-            for child in psutil.Process(process.pid).children(recursive=True):
-                if MARKS[target](child.cmdline()):
-                    return child
-        time.sleep(0.02)
-    return None
+        for kind, child in list_children(process):
+            seen[kind].add(child.pid)
+        time.sleep(POLL)
+    return {kind: len(found) for kind, found in seen.items()}
+
+
+def send(one: Try, process: subprocess.Popen[bytes], usual: Usual) -> bool:
+    """Send the signal of a try to one of the children of a kind, some time after it appears.
+
+    Returns whether it was still there.
+    """
+    wanted = math.ceil(one.moment * usual.children[one.target])
+    seen: set[int] = set()
+    while process.poll() is None:
+        for child in (child for kind, child in list_children(process) if kind == one.target):
+            seen.add(child.pid)
+            if len(seen) == wanted:
+                ended_within(process, one.delay * LIVES[one.target] * usual.seconds)
+                with contextlib.suppress(psutil.Error):
+                    child.send_signal(getattr(signal, f"SIG{one.signal}"))  # psutil knows a later process
+                    return True
+                return False
+        time.sleep(POLL)
+    return False
 
 
 def end_remaining(folder: Path) -> list[str]:

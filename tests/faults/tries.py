@@ -15,9 +15,10 @@ TARGETS: dict[str, tuple[str, ...]] = {
     "controller": SIGNALS,
     "uv": ("KILL", "TERM"),
     "cell": ("KILL", "TERM"),
+    "holder": ("KILL",),
     "probe": ("KILL", "TERM"),
 }
-"""Process -> the signals that it gets."""
+"""Process -> the signals that it gets; a holder is the process of the namespaces of a cell."""
 
 SPACES = ("full disk", "full store")
 """Faults of a disk: no room for reports and temporary files; none for environments, models and results."""
@@ -31,7 +32,7 @@ WEIGHTS: dict[Work, int] = {"sweep": 10, "gate": 5, "cause": 2, "lock": 3}
 """Share of each work, in twentieths."""
 
 OF_WORK: dict[Work, tuple[str, ...]] = {
-    "sweep": ("controller", "uv", "cell", *OTHERS),
+    "sweep": ("controller", "uv", "cell", "holder", *OTHERS),
     "gate": ("controller", "uv", "cell", "probe", *OTHERS),
     "cause": ("controller", "uv", "cell", "clean"),
     "lock": ("controller", "uv", "full disk", "twice"),
@@ -46,7 +47,8 @@ class Try:
     Attributes:
         number: from 1.
         target: the process that gets ``signal``, or a fault of ``OTHERS`` without one.
-        moment: share of the usual duration of the work after which it comes.
+        moment: share of the steps of the work after which it comes, or of the children of its kind.
+        delay: share of the usual time of a step, or of the life of a child, that passes before it comes.
         room: share of the room that the work usually needs, for a full disk or store.
         real: with all-MiniLM-L6-v2 instead of a small model made from a seed.
         planted: a fault of the harness that it has to find.
@@ -57,6 +59,7 @@ class Try:
     target: str
     signal: str
     moment: float
+    delay: float
     room: float
     real: bool
     planted: str = ""
@@ -86,8 +89,8 @@ def plan_tries(count: int, seed: int, real: int) -> tuple[Try, ...]:
         work = works[(number - 1) % len(works)]
         target, signal = turns[work][counts[work] % len(turns[work])]
         counts[work] += 1
-        moment, room = drawn.random(), drawn.random()
-        found.append(Try(number, work, target, signal, moment, room, real=number in chosen))
+        moment, delay, room = drawn.random(), drawn.random(), drawn.random()
+        found.append(Try(number, work, target, signal, moment, delay, room, real=number in chosen))
     return tuple(found)
 
 
