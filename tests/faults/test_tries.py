@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
+import time
+from dataclasses import replace
 from pathlib import Path
 
+import msgspec
 import pytest
 
-from faults.running import Result, ended_within, find_processes
+from faults.planted import PLANTED, plant
+from faults.running import Result, Usual, count_children, count_steps, ended_within, find_processes, send
 from faults.table import render
-from faults.tries import OF_WORK, TARGETS, plan_tries
-from faults.works import list_differences
+from faults.tries import OF_WORK, TARGETS, Try, plan_tries
+from faults.works import Place, list_differences
 
 PLANNED = plan_tries(200, 20261201, 20)
 
@@ -87,3 +92,55 @@ Faults of the harness that were planted, and whether a try found them:
 - finished cells are not stored: found
 - a process is forgotten: NOT FOUND
 """)
+
+
+CHILDREN = """
+import subprocess, sys
+for number in range(3):
+    print(subprocess.run([sys.argv[1], "-c", "import time; time.sleep(0.4)"]).returncode)
+"""
+
+
+def start_with_children(folder: Path) -> subprocess.Popen[bytes]:
+    """A command with three children, one after the other, that are called uv."""
+    uv = folder / "uv"
+    if not uv.exists():
+        uv.symlink_to(sys.executable)
+    return subprocess.Popen([sys.executable, "-c", CHILDREN, str(uv)], stdout=subprocess.PIPE)
+
+
+def test_the_wanted_child_gets_the_signal(tmp_path: Path) -> None:
+    process = start_with_children(tmp_path)
+    children = count_children(process, time.monotonic() + 60)
+    assert (children["uv"], process.communicate()[0].split()) == (3, [b"0", b"0", b"0"])
+
+    usual = Usual(seconds=1.0, steps=1, children=children, disk=0, store=0, outcome={})
+    one = Try(1, "sweep", "uv", "KILL", 0.5, 0.0, 0.0, real=False)
+    process = start_with_children(tmp_path)
+    assert send(one, process, usual)
+    assert process.communicate()[0].split() == [b"0", b"-9", b"0"]
+
+    process = start_with_children(tmp_path)
+    assert not send(replace(one, moment=1.0), process, msgspec.structs.replace(usual, children={"uv": 4}))
+    process.communicate()
+
+
+def test_steps_are_what_a_work_tells_of_and_not_time_that_has_passed(tmp_path: Path) -> None:
+    place = Place(tmp_path, tmp_path, None)
+    (tmp_path / "log.txt").write_text(
+        "resolving a\nwaiting (0:04): a\n[ 0:03] a queued\n[10:03] a imports\nnote: converting\nPASS\n"
+    )
+    assert count_steps(place) == 4
+
+
+@pytest.mark.parametrize("name", PLANTED)
+def test_a_planted_fault_is_code_for_the_harness_as_it_is(name: str, tmp_path: Path) -> None:
+    folder = plant(name, tmp_path / name)
+    done = subprocess.run(
+        [sys.executable, "-c", "from harness.store.result_store import ResultStore"],
+        env={**os.environ, "PYTHONPATH": f"{folder}{os.pathsep}{Path(__file__).parents[2]}"},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stderr == ""
