@@ -26,7 +26,7 @@ from faults.planted import PLANTED, plan_planted, plant
 from faults.running import Disturber, Result, Usual
 from faults.table import render
 from faults.tries import Try, Work, plan_tries
-from faults.works import Place, plant_wheels
+from faults.works import Place, copy_environment, plant_wheels
 from harness.errors import HarnessError
 from harness.matrix.read import read_matrix
 from harness.protection import protect_process
@@ -37,6 +37,9 @@ from harness.sweep.planning import build_plan
 
 PUBLISHED = Path("reports/faults/README.md")
 MEMBER = "bert-cls"
+
+SOURCE: tuple[Work, bool, bool] = ("sweep", False, False)
+"""The undisturbed work whose first environment is in every warm store."""
 
 
 @click.command(help=__doc__)
@@ -72,7 +75,8 @@ def main(
         planned = [*map(plan_planted, PLANTED), *planned]
     with ThreadPoolExecutor(jobs) as pool:
         # In the pool too, so that moments are drawn over the time that a work takes beside others.
-        list(pool.map(work.find_usual, dict.fromkeys((one.work, one.real) for one in planned)))
+        work.find_usual(SOURCE)
+        list(pool.map(work.find_usual, dict.fromkeys((one.work, one.real, one.is_warm) for one in planned)))
         results = list(pool.map(work.judge, planned))
     text = render(results, f"nox -s faults -- --tries {tries} --seed {seed} --real {real} --jobs {jobs}")
     click.echo(text, nl=False)
@@ -98,13 +102,13 @@ class Bench:
         path = self.folder / "results" / f"{one.name}.json"
         if path.is_file():
             return msgspec.json.decode(path.read_bytes(), type=Result)
-        place = self._make_place(f"tries/{one.name}", real=one.real)
+        place = self._make_place(f"tries/{one.name}", real=one.real, warm=one.is_warm)
         disturber = self.disturber
         if one.planted:
             planted = plant(one.planted, place.folder / "planted")
             paths = os.pathsep.join([str(planted), os.environ.get("PYTHONPATH", "")])
             disturber = replace(disturber, environment={**disturber.environment, "PYTHONPATH": paths})
-        result = disturber.run(one, place, self.find_usual((one.work, one.real)))
+        result = disturber.run(one, place, self.find_usual((one.work, one.real, one.is_warm)))
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(msgspec.json.encode(result))
         if result.is_good and not self.keep:
@@ -113,23 +117,33 @@ class Bench:
         click.echo(f"{one.name}: {one.describe()}: {met}, {good}, {result.seconds:.0f} s", err=True)
         return result
 
-    def find_usual(self, which: tuple[Work, bool]) -> Usual:
-        """What an undisturbed work takes and says, with the real model or not; measured once."""
-        work, real = which
-        name = f"{work}-{'real' if real else 'small'}"
+    def find_usual(self, which: tuple[Work, bool, bool]) -> Usual:
+        """What an undisturbed work takes and says (work, real model, warm store); measured once."""
+        work, real, warm = which
+        name = f"{work}-{'real' if real else 'small'}-{'warm' if warm else 'cold'}"
         path = self.folder / f"usual-{name}.json"
         if path.is_file():
             return msgspec.json.decode(path.read_bytes(), type=Usual)
-        place = self._make_place(f"usual/{name}", real=real)
+        place = self._make_place(f"usual/{name}", real=real, warm=warm)
         usual = self.disturber.measure(place, work)
+        if which == SOURCE:
+            copy_environment(place.store, self.warm)
         path.write_bytes(msgspec.json.encode(usual))
         shutil.rmtree(place.folder, ignore_errors=True)
-        click.echo(f"{work}, undisturbed: {usual.seconds:.0f} s", err=True)
+        click.echo(f"{name}, undisturbed: {usual.seconds:.0f} s", err=True)
         return usual
 
-    def _make_place(self, name: str, *, real: bool) -> Place:
+    def _make_place(self, name: str, *, real: bool, warm: bool) -> Place:
         shutil.rmtree(self.folder / name, ignore_errors=True)
-        return Place(self.folder / name, self.links, None if real else self.model)
+        place = Place(self.folder / name, self.links, None if real else self.model)
+        if warm:
+            copy_environment(self.warm, place.store)
+        return place
+
+    @property
+    def warm(self) -> Path:
+        """The store with one environment that warm ones begin with."""
+        return self.folder / "warm"
 
 
 async def make_model(folder: Path) -> Path:

@@ -28,6 +28,9 @@ NEIGHBOURS = ("twice", "clean")
 
 OTHERS = (*SPACES, *NEIGHBOURS)
 
+WARM = ("controller", "cell", "holder", "probe", "twice")
+"""What is disturbed in a store with an environment of an earlier run, as most stores of users are."""
+
 WEIGHTS: dict[Work, int] = {"sweep": 10, "gate": 5, "cause": 2, "lock": 3}
 """Share of each work, in twentieths."""
 
@@ -63,6 +66,11 @@ class Try:
     room: float
     real: bool
     planted: str = ""
+
+    @property
+    def is_warm(self) -> bool:
+        """Whether its store has an environment of an earlier run: not where its making is disturbed."""
+        return self.work != "lock" and not self.planted and self.target in WARM
 
     @property
     def name(self) -> str:

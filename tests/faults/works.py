@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import gzip
 import json
+import shutil
+import subprocess
 import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -15,6 +17,7 @@ from planted.wheels import build_wheel
 
 from faults.tries import Work
 from harness.records import digest_value
+from harness.store.store import MARKER
 
 CHECKS = ("env.*", "l0.zero/*", "l0.typical/*", "l2.parity/*", "rt.shape", "gold.recorded")
 """Few checks of each kind: what is disturbed is the harness, and a cell takes its time to import anyway."""
@@ -121,6 +124,15 @@ def plant_wheels(folder: Path) -> Path:
     for version, code in SCALES.items():
         build_wheel(folder, "planted-scale", version, {"planted_scale.py": code})
     return folder
+
+
+def copy_environment(source: Path, target: Path) -> None:
+    """Copy the first environment of a store to a new one; its files are shared as links, as uv does it."""
+    first = min((source / "envs").iterdir(), key=lambda path: path.stat().st_mtime)
+    (target / "envs").mkdir(parents=True)
+    shutil.copy2(source / MARKER, target / MARKER)
+    # In seconds, where Python takes half a minute.
+    subprocess.run(["cp", "-al", str(first), str(target / "envs" / first.name)], check=True)
 
 
 # What a work says at the end, without what differs from run to run
