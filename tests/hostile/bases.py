@@ -29,6 +29,7 @@ from harness.records import (
 from harness.resolve.lockfile import inputs_digest, make_lock, platform_tag, write_lock
 from harness.runs.documents import read_json
 from harness.runs.folder import RunFolder, assemble, write_results
+from harness.sweep.shards import cut_shard
 
 RUN = "20261128-101112-compat-ab12"
 GATE = "20261128-111213-gate-compat-cd34"
@@ -61,7 +62,7 @@ BLOCKS_MEASURED = 8
 
 
 def make_bases(folder: Path) -> None:
-    """Write ``matrix.toml``, its ``locks``, a finished sweep (``run``) and a ``gate`` into a folder."""
+    """Write ``matrix.toml``, its ``locks``, a finished sweep (``run``), a ``shard`` and a ``gate``."""
     (folder / "m.toml").write_text(MATRIX, "utf-8")
     matrix = read_matrix(folder / "m.toml")
     for cell in cells_of(matrix):
@@ -80,6 +81,7 @@ def make_bases(folder: Path) -> None:
     (folder / "m.toml").rename(folder / "matrix.toml")
     published = read_json(ROOT / "reports" / "compat" / "results.json.gz")
     _write_run(published, folder)
+    _write_shard(folder)
     _write_gate(folder)
 
 
@@ -108,6 +110,14 @@ def _write_run(published: Run, folder: Path) -> None:
     render_run(run, written.path, Earlier())
     (written.path / "unfinished").unlink()
     written.path.rename(folder / "run")
+
+
+def _write_shard(folder: Path) -> None:
+    """The first of two shards of the same sweep, without results."""
+    run = read_json(folder / "run" / "results.json")
+    written = RunFolder.create(folder, cut_shard(run.plan, 1, 2, {}))
+    (written.path / "unfinished").unlink()
+    written.path.rename(folder / "shard")
 
 
 def _write_gate(folder: Path) -> None:

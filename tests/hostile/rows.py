@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 import functools
 import json
 import os
 import shutil
+import sqlite3
 import stat
 import tomllib
 from collections.abc import Iterator, Mapping
@@ -22,7 +24,7 @@ Kind = Literal[
 ]
 
 
-_CONTENT = {"text", "base64", "hex", "base", "repeat", "size", "special", "link"}
+_CONTENT = {"text", "base64", "hex", "base", "repeat", "size", "special", "link", "sqlite"}
 """Keys of a file that say what is in it; the others edit it."""
 
 
@@ -43,6 +45,7 @@ class Made(Record, frozen=True, kw_only=True):
     size: int | None = None
     special: Literal["fifo", "folder"] | None = None
     link: str | None = None
+    sqlite: str | None = None
     replace: tuple[tuple[str, str], ...] = ()
     append: str = ""
     prepend: str = ""
@@ -109,6 +112,9 @@ def make_files(row: Row, here: Path, bases: Path, names: Mapping[str, str]) -> N
             _make_special(made, path, names)
         elif base is not None and base.is_dir():
             shutil.copytree(base, path)
+        elif made.sqlite is not None:
+            with contextlib.closing(sqlite3.connect(path)) as database:
+                database.executescript(made.sqlite)
         elif made.size is not None:
             with path.open("wb") as file:
                 file.truncate(made.size)
