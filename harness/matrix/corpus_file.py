@@ -25,7 +25,7 @@ FEWEST_TEXTS, MOST_TEXTS = 12, 2000
 MOST_CHARACTERS = 1_000_000
 """Characters of one text, far beyond the length limit of any model."""
 
-Texts = Annotated[tuple[str, ...], msgspec.Meta(min_length=1)]
+Texts = Annotated[tuple[str, ...], msgspec.Meta(min_length=1, description="at least one text")]
 Repeats = Annotated[int, msgspec.Meta(ge=1, le=MOST_REPEATS)]
 
 
@@ -40,7 +40,7 @@ class Group(Table, frozen=True, kw_only=True):
 class CorpusFile(Table, frozen=True, kw_only=True):
     """A corpus file: ``[[group]]`` tables."""
 
-    group: Annotated[tuple[Group, ...], msgspec.Meta(min_length=1)]
+    group: Annotated[tuple[Group, ...], msgspec.Meta(min_length=1, description="at least one group")]
 
 
 def check_corpus(matrix: Matrix) -> None:
@@ -148,6 +148,7 @@ def _find_long(texts: list[tuple[str, str]]) -> Iterator[str]:
 
 def _find_wrong_count(texts: list[tuple[str, str]]) -> Iterator[str]:
     if len(texts) < FEWEST_TEXTS:
-        yield f"{len(texts)} texts; at least {FEWEST_TEXTS} are needed, so that each has ten others to rank"
+        noun = "text" if len(texts) == 1 else "texts"
+        yield f"{len(texts)} {noun}; at least {FEWEST_TEXTS} are needed, so that each has ten others to rank"
     if len(texts) > MOST_TEXTS:
         yield f"{len(texts)} texts; at most {MOST_TEXTS} are read: take a sample of them"

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from harness.errors import UsageError
+from harness.input_files import decode_text, exists, read_input
 
 Row = dict[str, str]
 """Axis -> exact version, in the order of the axes, followed by the pins that the row overrides."""
@@ -98,13 +99,15 @@ def read_array(path: Path, document: Mapping[str, Any]) -> list[Row]:
     Raises:
         ArrayError: the file is missing, damaged, or was made for other axes, exclude rows or strength.
     """
+    if not exists(path):
+        raise ArrayError(f"{path}: the matrix has cover = {document['cover']}, but no array yet")
     try:
-        found = json.loads(path.read_text(encoding="utf-8"))
+        found = json.loads(decode_text(read_input(path), path))
         made_for, rows = {key: found[key] for key in ("cover", "axes", "exclude")}, found["rows"]
         order = list(made_for["axes"])
-    except FileNotFoundError:
-        raise ArrayError(f"{path}: the matrix has cover = {document['cover']}, but no array yet") from None
-    except (OSError, ValueError, KeyError, TypeError, RecursionError):
+    except UsageError as error:
+        raise ArrayError(str(error)) from None
+    except (ValueError, KeyError, TypeError, RecursionError):
         raise ArrayError(f"{path}: damaged, or no covering array") from None
     wanted = array_inputs(document)
     for key, value in wanted.items():

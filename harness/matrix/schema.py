@@ -86,7 +86,8 @@ class Resolve(Table, frozen=True, kw_only=True):
 Variable = Annotated[
     str, msgspec.Meta(pattern=r"\A[A-Za-z_][A-Za-z0-9_]{0,199}\Z", description='a name such as "SIZE"')
 ]
-Batch = Annotated[int, msgspec.Meta(ge=1, le=4096, description="a number of texts up to 4096")]
+Value = Annotated[str, msgspec.Meta(max_length=4000, description="a text of at most 4000 characters")]
+Batch = Annotated[int, msgspec.Meta(ge=1, le=4096, description="a number of texts from 1 to 4096")]
 
 
 class Subject(Table, frozen=True, kw_only=True):
@@ -112,7 +113,7 @@ class Subject(Table, frozen=True, kw_only=True):
     search_path: tuple[FilePath, ...] = ()
     requires: Names = ()
     relies_on: Names = ()
-    env: dict[Variable, Annotated[str, msgspec.Meta(max_length=4000, description="a text")]] = {}
+    env: dict[Variable, Value] = {}
     pass_env: tuple[Variable, ...] = ()
     network: bool = False
     reads: Annotated[

@@ -96,7 +96,7 @@ def _parse(source: Path) -> ast.Module | None:
     """The parsed source; None if it cannot be parsed here: a cell may have another Python."""
     try:
         return ast.parse(read_input(source))
-    except (SyntaxError, ValueError, RecursionError, UsageError):
+    except (SyntaxError, ValueError, RecursionError, MemoryError, UsageError):  # nested too deeply
         return None
 
 

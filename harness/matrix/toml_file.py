@@ -156,8 +156,8 @@ def _describe(error: Any) -> Iterator[str]:
         )
         yield from (f"{_dotted([*path, key])}: this key is required" for key in missing)
     elif error.validator == "enum":
-        shown, allowed = str(found), [str(value) for value in wanted]
-        yield f"{where}: {_shown(shown)} is not one of {', '.join(allowed)}{suggest(shown, allowed)}"
+        allowed = [str(value) for value in wanted]
+        yield f"{where}: {_shown(found)} is not one of {', '.join(allowed)}{suggest(str(found), allowed)}"
     elif error.validator == "anyOf":
         # A value of another type fails each member of a union at its top; else one member fits further.
         near = [inner for inner in error.context if inner.validator != "type" or inner.path]

@@ -203,7 +203,7 @@ def test_nox_lists_a_row_that_overrides_a_pin(root: Path, tmp_path: Path) -> Non
     for name in ("noxfile.py", "pyproject.toml"):
         shutil.copy(root / name, tmp_path)
     shutil.copytree(root / "harness" / "matrix", tmp_path / "harness" / "matrix")
-    for name in ("__init__.py", "errors.py", "redaction.py"):
+    for name in ("__init__.py", "errors.py", "input_files.py", "redaction.py"):
         shutil.copy(root / "harness" / name, tmp_path / "harness")
     (tmp_path / "matrices").mkdir()
     (tmp_path / "matrices" / "compat.toml").write_text(

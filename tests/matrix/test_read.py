@@ -99,7 +99,7 @@ def test_what_a_cell_reads_has_to_be_there(tmp_path: Path) -> None:
             "pins.torch.reson: unknown key (did you mean 'reason'?); known here: version, reason",
         ),
         (PLAIN.replace('title = "Two by two"', ""), "title: this key is required"),
-        (PLAIN.replace("schema = 1", "schema = 2"), "schema: '2' is not one of 1"),
+        (PLAIN.replace("schema = 1", "schema = 2"), "schema: 2 is not one of 1"),
         (
             PLAIN.replace('"2.4.6"', "2.4"),
             "axes.numpy[1]: expected a text, found the number 2.4; write it in quotes",
@@ -416,7 +416,7 @@ DOTTED = 'a module and a name in it, such as "service.norm:normalize"'
                 "see matrices/README.md"
             ),
         ),
-        ("batch = 0", "subject.batch: expected a number of texts up to 4096, found 0"),
+        ("batch = 0", "subject.batch: expected a number of texts from 1 to 4096, found 0"),
         ('setup = "start"', f"subject.setup: expected {DOTTED}, found 'start'"),
     ],
 )
