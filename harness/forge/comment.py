@@ -187,6 +187,8 @@ def _link_gitlab(variables: Mapping[str, str], report: Path) -> Iterator[tuple[s
 
 def _read_number(path: Path) -> str:
     """The number in a file of the report; empty if there is none."""
+    if not path.is_file():
+        return ""
     try:
         with path.open("rb") as file:
             found = file.read(32).decode("ascii", "replace").strip()
@@ -243,6 +245,8 @@ def read_report(path: Path, own: str = "") -> tuple[str, str]:
         if not own:
             raise CommentError(f"no file {found}, and no --matrix that says which comment it would be")
         return f"{LOST}\n\n{own}", own
+    if not found.is_file():  # opening a named pipe would wait for its writer
+        raise CommentError(f"{found} is no file")
     try:
         with found.open("rb") as file:
             content = file.read(LIMIT + 1)

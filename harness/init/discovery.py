@@ -12,8 +12,8 @@ import msgspec
 
 from harness.errors import UsageError
 from harness.init.candidates import Candidate, best_of, find_embedders, find_named, find_normalizers
-from harness.init.project import Chosen, find_model_folders, find_python
-from harness.init.source import Module, foreign_names, read_modules
+from harness.init.project import RUNNING, Chosen, find_model_folders, find_python
+from harness.init.source import Module, foreign_names, list_unread, read_modules
 from harness.init.versions import needed_packages
 from harness.matrix.read import MATRICES, matrix_files
 from harness.matrix.requirement import parse_requirement
@@ -139,7 +139,7 @@ def _find_embedder(modules: Sequence[Module], named: str | None, choose: Choose,
     usable = [each for each in found if not each.fault]
     best = best_of(usable)
     if best is None and not usable:
-        raise UsageError("\n".join([_describe_nothing(len(modules), folder), *_list_faults(found)]))
+        raise UsageError("\n".join([_describe_nothing(modules, folder), *_list_faults(found)]))
     if best is None:
         best = _choose("the embedder", "--embedder", usable, choose)
     return best
@@ -195,11 +195,16 @@ def _choose(what: str, option: str, found: Sequence[Candidate], choose: Choose) 
     raise UsageError(f"{len(found)} may be {what}; name one{none}:\n{listed}")
 
 
-def _describe_nothing(modules: int, folder: Path) -> str:
-    count = f"{modules} Python files, tests left out" if modules else "no Python files but tests"
+def _describe_nothing(modules: Sequence[Module], folder: Path) -> str:
+    noun = "Python file" if len(modules) == 1 else "Python files"
+    count = f"{len(modules)} {noun}, tests left out" if modules else "no Python files but tests"
+    unread = [path.as_posix() for path in list_unread(modules, folder)]
+    more = f" and {len(unread) - MAX_LISTED} more" if len(unread) > MAX_LISTED else ""
+    listed = f"{', '.join(unread[:MAX_LISTED])}{more}"
+    left = f", and {listed} cannot be read as Python {RUNNING}" if unread else ""
     return (
-        f"no embedder was found: {folder} has {count}; name the class or function that turns texts into "
-        f"vectors, such as {_EXAMPLE}"
+        f"no embedder was found: {folder} has {count}{left}; name the class or function that turns texts "
+        f"into vectors, such as {_EXAMPLE}"
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import itertools
 import os
 import sys
 import warnings
@@ -48,14 +49,20 @@ def walk_project(project: Path) -> Iterator[Path]:
 
 def read_modules(project: Path) -> tuple[Module, ...]:
     """Every module of a project that Python can parse, but for tests, at most ``MAX_FILES``."""
-    found: list[Module] = []
+    modules = (_read_module(path, project) for path in _list_files(project))
+    return tuple(itertools.islice(filter(None, modules), MAX_FILES))
+
+
+def list_unread(modules: Collection[Module], project: Path) -> Iterator[Path]:
+    """The Python files of a project that are none of the modules, relative to its folder."""
+    read = {each.path for each in modules}
+    yield from (path.relative_to(project) for path in _list_files(project) if path not in read)
+
+
+def _list_files(project: Path) -> Iterator[Path]:
     for folder in walk_project(project):
-        for path in sorted(folder.glob("*.py")):
-            if len(found) == MAX_FILES:
-                return tuple(found)
-            if not path.name.startswith(_SKIPPED_FILES) and (module := _read_module(path, project)):
-                found.append(module)
-    return tuple(found)
+        found = sorted(folder.glob("*.py"))
+        yield from (path for path in found if not path.name.startswith(_SKIPPED_FILES))
 
 
 def _read_module(path: Path, project: Path) -> Module | None:
@@ -65,7 +72,7 @@ def _read_module(path: Path, project: Path) -> Module | None:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of their code, such as invalid escape sequences
             tree = ast.parse(path.read_bytes())
-    except (OSError, SyntaxError, ValueError, RecursionError):
+    except (OSError, SyntaxError, ValueError, RecursionError, MemoryError):  # the last: nested too deeply
         return None
     root = _find_root(path, tree, project)
     parts = path.relative_to(root).with_suffix("").parts
