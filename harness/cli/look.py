@@ -152,6 +152,8 @@ def export(*, runs: tuple[str, ...], everything: bool, out: str, reports: Path) 
 
     Of each RUN; the default is `latest`.
     """
+    if everything and runs:
+        raise UsageError(f"--all exports every run of the history; leave it out to export {runs[0]} alone")
     place = open_history_of(reports)
     if everything:
         with read_history(place.path, show_note) as connection:

@@ -151,7 +151,7 @@ def main() -> NoReturn:
         click.echo(_disarm(f"harness: I/O error: {describe_os_error(error)}"), err=True)
         code = ExitCode.ERROR
     except MemoryError as error:
-        click.echo(_disarm(f"harness: {error or 'not enough memory'}"), err=True)
+        click.echo(_disarm(f"harness: {str(error) or 'not enough memory'}"), err=True)
         code = ExitCode.ERROR
     except Exception:  # noqa: BLE001 - an exit code of 1 would say that a cell regressed
         click.echo(_disarm(_report_internal_error()), err=True)

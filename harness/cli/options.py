@@ -7,7 +7,7 @@ import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypedDict, get_args
-from urllib.parse import parse_qsl, urlsplit
+from urllib.parse import SplitResult, parse_qsl, urlsplit
 
 import click
 
@@ -273,7 +273,10 @@ def parse_executor(text: str | None) -> Address | None:
     """
     if text is None or text == "local":
         return None
-    parts = urlsplit(text)
+    try:
+        parts = urlsplit(text)
+    except ValueError:  # such as an open bracket
+        parts = SplitResult("", "", "", "", "")
     given = dict(parse_qsl(parts.query, keep_blank_values=True, strict_parsing=False))
     local = parts.netloc == "local"
     known = {"class", "wait", *(("workers",) if local else ())}

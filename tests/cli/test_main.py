@@ -70,6 +70,7 @@ def test_a_sweep_never_makes_a_covering_array(
             "harness: internal error: RuntimeError: a bug\nharness: the report is in ",
         ),
         (OSError(28, "No space left on device"), 5, "harness: I/O error: no space left on device\n"),
+        (MemoryError(), 5, "harness: not enough memory\n"),
         (KeyboardInterrupt(), 130, "interrupted; finished cells are kept"),
         (UsageError("-r x##[error]y\x1b[2J"), 2, "harness: -r x## [error]y\n"),
         (OSError("a\n::error::b"), 5, "harness: I/O error: a\n: :error::b\n"),
