@@ -34,6 +34,7 @@ store_option = click.option(
     "--store",
     type=click.Path(file_okay=False, path_type=Path),
     envvar="HARNESS_STORE",
+    show_envvar=True,
     help="Folder of environments, models and finished cells.  [default: the user's cache]",
 )
 reports_option = click.option(

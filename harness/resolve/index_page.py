@@ -10,6 +10,7 @@ import ssl
 import time
 from collections.abc import Iterator, Sequence
 from http import HTTPStatus
+from pathlib import Path
 from urllib.parse import unquote, urlsplit, urlunsplit
 
 import msgspec
@@ -17,6 +18,7 @@ import requests
 import urllib3
 from packaging.utils import canonicalize_name
 
+from harness.input_files import exists
 from harness.resolve.pip_settings import IndexSettings, Place
 
 ACCEPT = "application/vnd.pypi.simple.v1+json, application/vnd.pypi.simple.v1+html;q=0.2, text/html;q=0.1"
@@ -159,6 +161,8 @@ def fetch_page(
     Raises:
         TimeoutError: it accepted a connection and sent no complete response in ``limit`` seconds.
     """
+    if isinstance(named := _verification(place.url, settings), str) and not exists(Path(named)):
+        return None, f"there is no file of certificates {named}"
     try:
         answer, redirected = _fetch(place, project, settings, 0.9 * limit, most)
     except _FAULTS as error:

@@ -21,6 +21,7 @@ from packaging.tags import Tag
 from packaging.utils import InvalidWheelFilename, canonicalize_name, parse_wheel_filename
 from packaging.version import Version
 
+from harness.errors import UsageError
 from harness.matrix.rules import NIGHTLY_VARIABLE
 from harness.processes import run
 from harness.resolve.uv import INDEX_VARIABLES
@@ -99,10 +100,17 @@ class IndexSettings(msgspec.Struct, frozen=True, kw_only=True):
         return tuple(arguments)
 
 
+_REFUSED = 2
+"""The exit code of pip for settings that it cannot read; without pip, Python ends with 1."""
+
+
 async def read_pip_settings(environ: Mapping[str, str] = os.environ) -> IndexSettings:
     """Pip's settings on this machine: its configuration files as pip itself reads them, and its variables.
 
     Without pip in this Python, the pip on PATH is used; without any pip only the variables count.
+
+    Raises:
+        UsageError: pip cannot read its settings; without them, packages might come from another index.
     """
     found: dict[str, str] = {}
     for argv in ([sys.executable, "-m", "pip"], ["pip"]):
@@ -110,6 +118,8 @@ async def read_pip_settings(environ: Mapping[str, str] = os.environ) -> IndexSet
             asked = await run([*argv, "config", "list"], env=dict(environ), timeout=60)
         except (FileNotFoundError, PermissionError, TimeoutError):
             continue
+        if asked.returncode == _REFUSED:
+            raise UsageError(f"pip cannot read its settings: {' '.join(asked.stderr.split())[:600]}")
         if asked.returncode == 0:
             found = parse_config_list(asked.stdout)
             break

@@ -14,23 +14,34 @@ from hostile.bases import make_bases
 
 from harness.resolve.lockfile import platform_tag
 
+_SIMPLE_JSON = "application/vnd.pypi.simple.v1+json"
+_SIGN_IN = '<!DOCTYPE html><html><body><input type="password"></body></html>'
 _PAGES = {
-    "/simple/": (200, "<!DOCTYPE html><html><body></body></html>"),
-    "/login/": (200, "<!DOCTYPE html><html><body><form>Sign in</form></body></html>"),
-    "/denied/": (401, "who are you"),
+    "/simple/": (200, "text/html", "<!DOCTYPE html><html><body></body></html>"),
+    "/login/": (200, "text/html", "<!DOCTYPE html><html><body><form>Sign in</form></body></html>"),
+    "/password/": (200, "text/html", _SIGN_IN),
+    "/hidden/": (404, "text/html", _SIGN_IN),
+    "/denied/": (401, "text/html", "who are you"),
+    "/failing/": (500, "text/html", "no disk"),
+    "/list/": (200, _SIMPLE_JSON, "[]"),
+    "/cut/": (200, _SIMPLE_JSON, '{"meta": {"api-version": "1.0"}, "name": "numpy", "fi'),
+    "/image/": (200, "image/png", "\x89PNG"),
+    "/damaged/": (200, "text/html", "no gzip"),
 }
 
 
 class _Index(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         start = f"/{self.path.split('/')[1]}/"
-        status, page = _PAGES.get(start, (404, "nothing here"))
+        status, kind, page = _PAGES.get(start, (404, "text/html", "nothing here"))
         if start == "/simple/" and self.path.count("/") > 2:
             status = 404
         with contextlib.suppress(ConnectionError):  # whoever asked was ended
             self.send_response(status)
-            self.send_header("Content-Type", "text/html")
-            self.send_header("Content-Length", str(len(page)))
+            self.send_header("Content-Type", kind)
+            self.send_header("Content-Length", str(len(page.encode())))
+            if start == "/damaged/":
+                self.send_header("Content-Encoding", "gzip")
             self.end_headers()
             self.wfile.write(page.encode())
 
