@@ -178,14 +178,14 @@ def _expected_type(schemas: Sequence[Mapping[str, Any]], found: Any) -> str:
     if isinstance(found, float) and not math.isfinite(found):
         return f"expected {_describe_schema(first)}, found {found}"
     wanted = " or ".join(
-        "a date such as 2026-11-01" if "format" in each else _NOUNS[each["type"]] for each in schemas
+        "a date such as 2026-11-01" if "format" in each else _NOUNS[_type_of(each)] for each in schemas
     )
     hint = ""
-    if first["type"] == "string" and "format" not in first and not isinstance(found, (dict, list)):
+    if _type_of(first) == "string" and "format" not in first and not isinstance(found, (dict, list)):
         hint = "; write it in quotes"
-    elif first["type"] in {"integer", "number"} and isinstance(found, str) and found.strip().isdecimal():
+    elif _type_of(first) in {"integer", "number"} and isinstance(found, str) and found.strip().isdecimal():
         hint = "; write it without quotes"
-    elif first["type"] == "array" and not isinstance(found, dict):
+    elif _type_of(first) == "array" and not isinstance(found, dict):
         hint = f"; write a list, such as [{json.dumps(str(found)[:MAX_SHOWN])}]"
     return f"expected {wanted}, found {_kind(found)}{hint}"
 
@@ -193,7 +193,12 @@ def _expected_type(schemas: Sequence[Mapping[str, Any]], found: Any) -> str:
 def _describe_schema(schema: Mapping[str, Any]) -> str:
     if "format" in schema:
         return "a date such as 2026-11-01"
-    return str(schema.get("description") or _NOUNS[schema["type"]])
+    return str(schema.get("description") or _NOUNS[_type_of(schema)])
+
+
+def _type_of(schema: Mapping[str, Any]) -> str:
+    """The type of a schema; one without is a reference to a record, which is a table."""
+    return str(schema.get("type", "object"))
 
 
 _NOUNS = {
