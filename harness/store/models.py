@@ -29,6 +29,7 @@ from harness.files import (
     write_whole,
 )
 from harness.held import making_folder
+from harness.input_files import MAX_RESULTS, input_fault
 from harness.isolation import NONE, Isolation
 from harness.matrix.amend import add_keys, describe_keys
 from harness.matrix.expected import allowed_values, tolerances_of
@@ -252,14 +253,27 @@ def refuse_unsupported(matrix: Matrix, folder: Path) -> None:
     """Refuse a model that the embedder of the harness cannot serve; a service of one's own may serve any.
 
     Raises:
-        UsageError: the folder has an unknown module or pooling, or is no sentence-transformers model.
+        UsageError: the folder has an unknown module or pooling, is no sentence-transformers model, or has a
+            config that cannot be read.
     """
     if matrix.subject.final or matrix.subject.embedder != DEFAULT_EMBEDDER:
         return
+    _refuse_unreadable(folder)
     try:
         ModelFolder.read(folder)
+    except RecursionError:
+        raise UsageError(f"{folder}: a config of the model is nested too deeply") from None
     except ModelFolderError as error:
         raise UsageError(f"{error}; name an embedder of your own in [subject], or another [model]") from None
+
+
+def _refuse_unreadable(folder: Path) -> None:
+    """Refuse configs that are no files or huge; the reader has no limits, because it runs in cells too."""
+    for path in sorted((*folder.glob("*.json"), *folder.glob("*/*.json"))):
+        if fault := input_fault(path, "file"):
+            raise UsageError(fault)
+        if path.stat().st_size > MAX_RESULTS:
+            raise UsageError(f"{path}: larger than the limit of {MAX_RESULTS // 1024**2} MiB")
 
 
 def make_installer(settings: IndexSettings, *, downloads: bool = False) -> Installer:
