@@ -20,7 +20,6 @@ from harness.records import (
     RunLatency,
     Snapshot,
 )
-from harness.runs.database import HistoryError
 from harness.runs.latency_columns import pack_latency, read_latency, read_times
 
 _RUN = "id, kind, matrix, created, commit_id, machine_class, verdict, sentence, subset, cells, red_cells, red"
@@ -30,7 +29,7 @@ def list_runs(connection: sqlite3.Connection, matrix: str | None = None) -> list
     """The runs, or those of one matrix, the newest first.
 
     Raises:
-        HistoryError: the record of a run is invalid.
+        sqlite3.DataError: the record of a run is invalid.
     """
     found = connection.execute(
         f"SELECT {_RUN}, id IN (SELECT run FROM pin) FROM run"  # noqa: S608 - names from above, no input
@@ -46,11 +45,14 @@ def list_runs(connection: sqlite3.Connection, matrix: str | None = None) -> list
 
 @contextlib.contextmanager
 def _translate_invalid(run: str) -> Iterator[None]:
-    """Translate errors of invalid values, which an intact database file can contain nevertheless."""
+    """Translate errors of invalid values, which an intact database file can contain nevertheless.
+
+    The error is one of the database, to which ``read_history`` adds the path.
+    """
     try:
         yield
     except (ValueError, TypeError, KeyError, RecursionError) as error:
-        raise HistoryError(
+        raise sqlite3.DataError(
             f"the record of run {run} in the history is invalid ({error}); move the file away, and import "
             "the runs that still have folders with `harness history --import`"
         ) from error
@@ -75,7 +77,7 @@ def read_snapshot(connection: sqlite3.Connection, run: str) -> Snapshot:
 
     Raises:
         UsageError: the run is not in the history.
-        HistoryError: the record of the run is invalid.
+        sqlite3.DataError: the record of the run is invalid.
     """
     with _translate_invalid(run):
         return _read_snapshot(connection, run)
@@ -184,7 +186,7 @@ def read_latencies(
     left out, because their ratios are not comparable; a run of a subset may lack the baseline and stays.
 
     Raises:
-        HistoryError: the record of a run is invalid.
+        sqlite3.DataError: the record of a run is invalid.
     """
     rows = connection.execute(
         "SELECT number, id, created, commit_id FROM run"

@@ -29,6 +29,7 @@ from harness.records import (
 from harness.resolve.lockfile import inputs_digest, make_lock, platform_tag, write_lock
 from harness.runs.documents import read_json
 from harness.runs.folder import RunFolder, assemble, write_results
+from harness.runs.recording import History, record_folder
 from harness.sweep.shards import cut_shard
 
 RUN = "20261128-101112-compat-ab12"
@@ -61,8 +62,58 @@ CASES_KEPT = 12
 BLOCKS_MEASURED = 8
 
 
+REQUIREMENTS = """\
+# what we run
+numpy[x]==2.4.6 ; python_version > "3.8" \\
+    --hash=sha256:00
+torch @ file:///w/torch-2.13.0-py3-none-any.whl
+-e ./app#egg=app
+--extra-index-url x
+"""
+
+UV_LOCK = """\
+version = 1
+requires-python = ">=3.9"
+conflicts = [[{ package = "app", extra = "cpu" }, { package = "app", extra = "gpu" }]]
+
+[[package]]
+name = "app"
+version = "1"
+source = { virtual = "." }
+dependencies = [{ name = "numpy", marker = "python_version > '3.8'" }]
+[package.optional-dependencies]
+cpu = [{ name = "torch" }]
+
+[[package]]
+name = "numpy"
+version = "2.4.6"
+source = { registry = "x" }
+sdist = { url = "x", hash = "sha256:00" }
+
+[[package]]
+name = "torch"
+version = "2.13.0"
+source = { registry = "x" }
+"""
+
+PYLOCK = """\
+lock-version = "1.0"
+created-by = "x"
+requires-python = ">=3.9"
+
+[[packages]]
+name = "numpy"
+version = "2.4.6"
+marker = "python_version > '3.8'"
+sdist = { name = "numpy-2.4.6.tar.gz", url = "x", hashes = { sha256 = "00" } }
+"""
+
+GROUPS = '[[group]]\nkind = "a"\ntexts = ["b", "c"]\nrepeat = 2\n'
+LINES = "".join(f'{{"text": "{number} words", "id": {number}}}\n"{number}"\n' for number in range(8))
+
+
 def make_bases(folder: Path) -> None:
-    """Write ``matrix.toml``, its ``locks``, a finished sweep (``run``), a ``shard`` and a ``gate``."""
+    """Write a matrix with its locks, a finished sweep with its history, a shard, a gate, and small files."""
     (folder / "m.toml").write_text(MATRIX, "utf-8")
     matrix = read_matrix(folder / "m.toml")
     for cell in cells_of(matrix):
@@ -79,10 +130,27 @@ def make_bases(folder: Path) -> None:
         )
         write_lock(lock, folder / "locks" / platform_tag() / "m" / f"{cell.id}.txt")
     (folder / "m.toml").rename(folder / "matrix.toml")
+    _write_small(folder)
     published = read_json(ROOT / "reports" / "compat" / "results.json.gz")
     _write_run(published, folder)
     _write_shard(folder)
+    record_folder(folder / "run", History(folder / "history.sqlite3", keep=200), print)
     _write_gate(folder)
+
+
+def _write_small(folder: Path) -> None:
+    """Dependency files, and corpora with the matrices that name them."""
+    small = {
+        "r.txt": REQUIREMENTS,
+        "uv.lock": UV_LOCK,
+        "pylock.toml": PYLOCK,
+        "texts.toml": GROUPS,
+        "texts.jsonl": LINES,
+        "groups.toml": MATRIX.replace("schema = 1", 'schema = 1\ncorpus = "texts.toml"'),
+        "lines.toml": MATRIX.replace("schema = 1", 'schema = 1\ncorpus = "texts.jsonl"'),
+    }
+    for name, text in small.items():
+        (folder / name).write_text(text, "utf-8")
 
 
 def _write_run(published: Run, folder: Path) -> None:

@@ -113,6 +113,8 @@ def make_files(row: Row, here: Path, bases: Path, names: Mapping[str, str]) -> N
         elif base is not None and base.is_dir():
             shutil.copytree(base, path)
         elif made.sqlite is not None:
+            if base is not None:
+                shutil.copyfile(base, path)
             with contextlib.closing(sqlite3.connect(path)) as database:
                 database.executescript(made.sqlite)
         elif made.size is not None:
