@@ -161,9 +161,9 @@ def fetch_page(
     Raises:
         TimeoutError: it accepted a connection and sent no complete response in ``limit`` seconds.
     """
-    if isinstance(named := _verification(place.url, settings), str) and not exists(Path(named)):
-        return None, f"there is no file of certificates {named}"
     try:
+        if isinstance(named := _verification(place.url, settings), str) and not exists(Path(named)):
+            return None, f"there is no file of certificates {named}"
         answer, redirected = _fetch(place, project, settings, 0.9 * limit, most)
     except _FAULTS as error:
         chain = tuple(_causes(error))

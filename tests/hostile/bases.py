@@ -80,9 +80,14 @@ conflicts = [[{ package = "app", extra = "cpu" }, { package = "app", extra = "gp
 name = "app"
 version = "1"
 source = { virtual = "." }
-dependencies = [{ name = "numpy", marker = "python_version > '3.8'" }]
+dependencies = [{ name = "numpy", marker = "python_version > '3.8'" }, { name = "torch" }]
 [package.optional-dependencies]
-cpu = [{ name = "torch" }]
+cpu = [{ name = "orjson" }]
+
+[[package]]
+name = "orjson"
+version = "3.10.0"
+source = { registry = "x" }
 
 [[package]]
 name = "numpy"

@@ -63,6 +63,25 @@ def loss() -> None:
     sound()
 
 
+def picky() -> None:
+    """As a parser may: sound but for a control character in the file."""
+    if b"\0" in Path("m.toml").read_bytes():
+        traceback()
+    sound()
+
+
+def silent() -> None:
+    sys.exit(2)
+
+
+def stray() -> None:
+    sys.exit(17)
+
+
+def flood() -> None:
+    refuse(f"m.toml: title: {'x' * 100_000}")
+
+
 def change() -> None:
     Path("m.toml").write_text("another text")
     sound()

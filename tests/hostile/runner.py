@@ -144,12 +144,19 @@ def faults_of(row: Row, answer: Answer) -> list[str]:
     elif answer.code != row.exit:
         ended = f"ended by signal {-answer.code}" if answer.code < 0 else f"exit {answer.code}"
         faults.append(f"{ended}, but should be exit {row.exit}")
-    if re.search(r"Traceback \(most recent call last\)|internal error|fault of the harness", answer.output):
-        faults.append("a traceback")
+    faults += find_traces(row, answer)
     faults += [
         f"the message lacks {text!r}" for text in row.words if " ".join(text.split()) not in answer.words
     ]
     faults += [f"the message has {text!r}" for text in row.absent if text in answer.output]
+    return faults
+
+
+def find_traces(row: Row, answer: Answer) -> list[str]:
+    """What no answer may leave: a traceback, and a change of a file that the row does not name."""
+    faults = []
+    if re.search(r"Traceback \(most recent call last\)|internal error|fault of the harness", answer.output):
+        faults.append("a traceback")
     faults += [
         f"{name} is not as it was before"
         for name in answer.changed
