@@ -32,7 +32,7 @@ def read_input(path: Path, limit: int = MAX_TEXT) -> bytes:
         UsageError: no such file, no regular file, no permission, or more than ``limit`` bytes.
     """
     data = bytearray()
-    with _open_input(path, str(path)) as descriptor:
+    with _open_input(path, str(path), limit) as descriptor:
         while not _drain(descriptor, data, str(path), limit):
             select.select([descriptor], [], [])
     return bytes(data)
@@ -47,7 +47,7 @@ async def read_input_in_loop(path: Path, shown: str, limit: int = MAX_TEXT) -> b
         UsageError: as ``read_input``.
     """
     data = bytearray()
-    with _open_input(path, shown) as descriptor:
+    with _open_input(path, shown, limit) as descriptor:
         while not _drain(descriptor, data, shown, limit):
             await _wait_readable(descriptor)
     return bytes(data)
@@ -96,10 +96,13 @@ def is_descriptor(path: Path) -> bool:
 
 
 @contextlib.contextmanager
-def _open_input(path: Path, shown: str) -> Iterator[int]:
+def _open_input(path: Path, shown: str, limit: int) -> Iterator[int]:
     try:
-        if fault := _kind_fault(path, path.stat().st_mode):
+        status = path.stat()
+        if fault := _kind_fault(path, status.st_mode):
             raise UsageError(f"{shown}: {fault}")
+        if stat.S_ISREG(status.st_mode) and status.st_size > limit:  # before any of it takes memory
+            raise UsageError(_describe_large(shown, limit))
         # Non-blocking: opening a FIFO would otherwise wait for its writer.
         descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
     except (OSError, ValueError) as error:
@@ -116,12 +119,16 @@ def _drain(descriptor: int, data: bytearray, shown: str, limit: int) -> bool:
         while chunk := os.read(descriptor, _CHUNK):
             data += chunk
             if len(data) > limit:
-                raise UsageError(f"{shown}: larger than the limit of {limit // _CHUNK} MiB")
+                raise UsageError(_describe_large(shown, limit))
     except BlockingIOError:
         return False
     except OSError as error:
         raise UsageError(f"{shown}: {_reason_of(error, 'file')}") from None
     return True
+
+
+def _describe_large(shown: str, limit: int) -> str:
+    return f"{shown}: larger than the limit of {limit // _CHUNK} MiB"
 
 
 async def _wait_readable(descriptor: int) -> None:

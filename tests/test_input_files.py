@@ -24,6 +24,15 @@ from harness.input_files import MAX_TEXT, input_fault, read_input
 HARNESS = (sys.executable, "-m", "harness")
 
 
+def test_a_large_file_is_refused_before_it_is_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "m.toml"
+    with path.open("wb") as file:
+        file.truncate(MAX_TEXT + 1)
+    monkeypatch.setattr(os, "read", pytest.fail)
+    with pytest.raises(UsageError, match=r"m\.toml: larger than the limit of 16 MiB"):
+        read_input(path)
+
+
 @pytest.mark.parametrize(
     ("kind", "said"),
     [
