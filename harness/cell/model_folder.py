@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass, field
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Any, Dict, List, Optional, Tuple
 
 TRANSFORMER_CONFIGS = (
@@ -148,7 +148,7 @@ def find_transformer(root: Path) -> Path:
     """
     modules = root / "modules.json"
     entries = _read_json(modules) if modules.exists() else []
-    return root / str(entries[0].get("path", "")) if entries else root
+    return _folder_of(entries[0], modules) if entries else root
 
 
 def _read_modules(root: Path) -> List[Layer]:
@@ -159,7 +159,7 @@ def _read_modules(root: Path) -> List[Layer]:
         raise ModelFolderError(f"{path}: expected a list of modules, each with type and path")
     modules = []
     for place, entry in enumerate(entries):
-        name, folder = str(entry.get("type", "without a type")), root / str(entry.get("path", ""))
+        name, folder = str(entry.get("type", "without a type")), _folder_of(entry, path)
         kind = name.rpartition(".")[2]
         known = ("Transformer", "Pooling")[place : place + 1] or HEAD_MODULES
         if kind not in known or not name.startswith(OWN_PACKAGE):
@@ -172,6 +172,13 @@ def _read_modules(root: Path) -> List[Layer]:
     if len(modules) < 2:
         raise ModelFolderError(f"{path}: {len(modules)} modules; a Transformer and a Pooling are expected")
     return modules
+
+
+def _folder_of(entry: Dict[str, Any], modules: Path) -> Path:
+    named = PurePath(str(entry.get("path", "")))
+    if named.is_absolute() or ".." in named.parts:
+        raise ModelFolderError(f"{modules}: module path {str(named)!r} leads out of the model folder")
+    return modules.parent / named
 
 
 def _read_pooling(module: Layer) -> Tuple[str, ...]:

@@ -60,7 +60,7 @@ def _read_npz(path: Path, _: Optional[Path]) -> Tuple[List[str], NDArray]:
         with np.load(str(path), allow_pickle=False) as arrays:
             found = {name: arrays[name] for name in arrays.files}
     except ValueError as error:
-        raise StoredError(f"{path}: not an .npz of text and numbers ({error})") from error
+        raise StoredError(f"{path}: not an .npz of text and numbers{_reason(error)}") from error
     if not {"texts", "vectors"} <= found.keys():
         raise StoredError(f"{path}: expected the arrays texts and vectors, found {', '.join(found)}")
     return [str(text) for text in found["texts"].tolist()], found["vectors"]
@@ -75,8 +75,13 @@ def _read_npy(path: Path, texts: Optional[Path]) -> Tuple[List[str], NDArray]:
         vectors = np.load(str(path), allow_pickle=False)
         lines = texts.read_text(encoding="utf-8").splitlines()
     except ValueError as error:  # a decoding error is one too
-        raise StoredError(f"{path} with {texts}: cannot be read ({error})") from error
+        raise StoredError(f"{path} with {texts}: cannot be read{_reason(error)}") from error
     return lines, vectors
+
+
+def _reason(error: ValueError) -> str:
+    """What NumPy or the decoder says, without NumPy's advice to load pickled objects, which are code."""
+    return "; pickled objects are not accepted" if "pickle" in str(error) else f" ({error})"
 
 
 def _read_lines(path: Path, _: Optional[Path]) -> Tuple[List[str], NDArray]:

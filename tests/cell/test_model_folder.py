@@ -149,6 +149,16 @@ def test_a_module_of_the_models_own_code_is_refused(tmp_path: Path) -> None:
     assert "module 1 is custom_st.Transformer," in refuse(write(tmp_path, {"modules.json": entries}))
 
 
+@pytest.mark.parametrize("place", ["../victim", "/etc", "0_Own/../.."])
+def test_a_module_outside_of_the_folder_is_refused(tmp_path: Path, place: str) -> None:
+    entries = [{"path": place, "type": "sentence_transformers.models.Transformer"}]
+    root = write(tmp_path, {"modules.json": entries})
+    message = f"<root>/modules.json: module path {place!r} leads out of the model folder"
+    assert refuse(root) == message
+    with pytest.raises(ModelFolderError, match="leads out of the model folder"):
+        find_transformer(root)
+
+
 @pytest.mark.parametrize(
     ("files", "message"),
     [

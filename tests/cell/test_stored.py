@@ -58,7 +58,7 @@ def test_each_form_is_read(write: Callable[[Path], Path], texts: str, dtype: str
         (TEXTS, ROWS * [[1], [1], [3]], "the vector of '' (row 2) has the length 3, but should have 1"),
         (TEXTS, ROWS[0], "expected vectors as floats (n, d), found float32 (2,)"),
         (TEXTS, ROWS.astype(int), "expected vectors as floats (n, d), found int64 (3, 2)"),
-        (TEXTS, ROWS.astype(object), "not an .npz of text and numbers"),
+        (TEXTS, ROWS.astype(object), "not an .npz of text and numbers; pickled objects are not accepted"),
     ],
 )
 def test_each_fault_is_told(texts: list[str], rows: np.ndarray, told: str, tmp_path: Path) -> None:
@@ -101,6 +101,9 @@ def test_other_files_are_refused(tmp_path: Path) -> None:
         load_stored(tmp_path / "sample.csv", NONE)
     with pytest.raises(StoredError, match="cannot be read"):
         load_stored(tmp_path / "missing.npz", NONE)
+    np.save(tmp_path / "sample.npy", np.array([{}], dtype=object), allow_pickle=True)
+    with pytest.raises(StoredError, match=r"sample\.npy .*cannot be read; pickled objects are not accepted$"):
+        load_stored(tmp_path / "sample.npy", tmp_path / "texts.txt", normalized=True)
     (tmp_path / "sample.npz").write_bytes(b"nothing")
     with pytest.raises(StoredError, match=r"sample\.npz: not an \.npz|cannot be read"):
         load_stored(tmp_path / "sample.npz", NONE)
