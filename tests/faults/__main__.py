@@ -2,8 +2,8 @@
 
 Signals to the controller, uv, cells and probes; a full disk; two at once; `clean` meanwhile. Tries are drawn
 from a seed, with a small model made from a seed, some with all-MiniLM-L6-v2. Each leaves its result in
-``--folder``: cut off, the same command goes on. Exit code 1: something was wrong, lost, left or stuck. 200
-tries take hours.
+``--folder``: cut off, the same command goes on, in a new folder from the results that are published. Those of
+another harness do not count. Exit code 1: something was wrong, lost, left or stuck. 200 tries take hours.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import asyncio
 import os
 import shutil
 import sys
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, replace
@@ -22,6 +23,7 @@ import msgspec
 from models.cells import Bench as ModelBench
 from models.family import FAMILY
 
+from faults.kept import find_result, keep_result, publish, take_over
 from faults.planted import PLANTED, plan_planted, plant
 from faults.running import Disturber, Result, Usual
 from faults.table import render
@@ -35,7 +37,7 @@ from harness.resolve.revisions import read_revision
 from harness.store.store import Store
 from harness.sweep.planning import build_plan
 
-PUBLISHED = Path("reports/faults/README.md")
+PUBLISHED = Path("reports/faults")
 MEMBER = "bert-cls"
 
 SOURCE: tuple[Work, bool, bool] = ("sweep", False, False)
@@ -50,7 +52,8 @@ SOURCE: tuple[Work, bool, bool] = ("sweep", False, False)
 @click.option("--folder", default=Path("build/faults"), show_default=True, type=click.Path(path_type=Path))
 @click.option("--jobs", type=click.IntRange(1), default=2, show_default=True, help="Tries at once.")
 @click.option("--keep", is_flag=True, help="Keep the folders of good tries.")
-@click.option("--publish", "published", is_flag=True, help=f"Write the table to {PUBLISHED}.")
+@click.option("--kept", "only_kept", is_flag=True, help="Count what is kept, and run nothing.")
+@click.option("--publish", "published", is_flag=True, help=f"Write table and results to {PUBLISHED}.")
 def main(
     *,
     tries: int,
@@ -60,31 +63,39 @@ def main(
     folder: Path,
     jobs: int,
     keep: bool,
+    only_kept: bool,
     published: bool,
 ) -> int:
     """See the module."""
     folder = folder.absolute()
     folder.mkdir(parents=True, exist_ok=True)
+    planned = [one for one in plan_tries(tries, seed, real) if not only or one.number in only]
+    if not only:
+        planned = [*map(plan_planted, PLANTED), *planned]
+    take_over(PUBLISHED, folder, planned)
+    results = [kept for one in planned if (kept := find_result(folder, one))]
+    if not only_kept:
+        results = run(planned, folder, jobs, keep=keep)
+    text = render(results, f"nox -s faults -- --tries {tries} --seed {seed} --real {real} --jobs {jobs}")
+    click.echo(text, nl=False)
+    if published and not only:
+        click.echo(publish(PUBLISHED, text, results))
+    return int(not all(each.is_good for each in results))
+
+
+def run(planned: Sequence[Try], folder: Path, jobs: int, *, keep: bool) -> list[Result]:
+    """Run all tries that have no result, some at once."""
     links = plant_wheels(folder / "links")
     found = asyncio.run(read_pip_settings())
     variables = {"PIP_FIND_LINKS": " ".join([*found.find_links, str(links)])}
     commit = asyncio.run(read_revision(Path.cwd()))
     work = Bench(folder, links, asyncio.run(make_model(folder)), Disturber(variables, commit), keep)
-    planned = [one for one in plan_tries(tries, seed, real) if not only or one.number in only]
-    if not only:
-        planned = [*map(plan_planted, PLANTED), *planned]
     with ThreadPoolExecutor(jobs) as pool:
         # In the pool too, so that moments are drawn over the time that a work takes beside others.
         work.find_usual(SOURCE)
-        list(pool.map(work.find_usual, dict.fromkeys((one.work, one.real, one.is_warm) for one in planned)))
-        results = list(pool.map(work.judge, planned))
-    text = render(results, f"nox -s faults -- --tries {tries} --seed {seed} --real {real} --jobs {jobs}")
-    click.echo(text, nl=False)
-    if published and not only:
-        PUBLISHED.parent.mkdir(parents=True, exist_ok=True)
-        PUBLISHED.write_text(text, encoding="utf-8")
-        click.echo(PUBLISHED)
-    return int(not all(each.is_good for each in results))
+        missing = [one for one in planned if find_result(folder, one) is None]
+        list(pool.map(work.find_usual, dict.fromkeys((one.work, one.real, one.is_warm) for one in missing)))
+        return list(pool.map(work.judge, planned))
 
 
 @dataclass(frozen=True)
@@ -99,9 +110,8 @@ class Bench:
 
     def judge(self, one: Try) -> Result:
         """The kept result of a try, or that of a new one."""
-        path = self.folder / "results" / f"{one.name}.json"
-        if path.is_file():
-            return msgspec.json.decode(path.read_bytes(), type=Result)
+        if kept := find_result(self.folder, one):
+            return kept
         place = self._make_place(f"tries/{one.name}", real=one.real, warm=one.is_warm)
         disturber = self.disturber
         if one.planted:
@@ -109,8 +119,7 @@ class Bench:
             paths = os.pathsep.join([str(planted), os.environ.get("PYTHONPATH", "")])
             disturber = replace(disturber, environment={**disturber.environment, "PYTHONPATH": paths})
         result = disturber.run(one, place, self.find_usual((one.work, one.real, one.is_warm)))
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(msgspec.json.encode(result))
+        keep_result(self.folder, one, result)
         if result.is_good and not self.keep:
             shutil.rmtree(place.folder, ignore_errors=True)
         met, good = "met" if result.met else "not met", "good" if result.is_good else "BAD"
