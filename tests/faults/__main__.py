@@ -76,7 +76,8 @@ def main(
     results = [kept for one in planned if (kept := find_result(folder, one))]
     if not only_kept:
         results = run(planned, folder, jobs, keep=keep)
-    text = render(results, f"nox -s faults -- --tries {tries} --seed {seed} --real {real} --jobs {jobs}")
+    command = f"nox -s faults -- --tries {tries} --seed {seed} --real {real} --jobs {jobs}"
+    text = render(results, sum(not one.planted for one in planned), command)
     click.echo(text, nl=False)
     if published and not only:
         click.echo(publish(PUBLISHED, text, results))

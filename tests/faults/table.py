@@ -11,9 +11,9 @@ HEAD = """# Faults of processes, disks and neighbours
 
 Made by `{command}`, never edited, with the code of {commits}.
 
-{tries} tries ({real} with all-MiniLM-L6-v2, the others with a small model made from a seed), of which {met}
-met the work before its end. A work is begun and disturbed at a random moment. The same command is then run to
-its end, and what it says is compared with the undisturbed work, case by case.
+{tries} of {planned} planned tries ({real} with all-MiniLM-L6-v2, the others with a small model made from a
+seed), of which {met} met the work before its end. A work is begun and disturbed at a random moment. The same
+command is then run to its end, and what it says is compared with the undisturbed work, case by case.
 
 | what went wrong | tries |
 | --- | --- |
@@ -34,14 +34,18 @@ PLANTED = {
 """A planted fault of the harness -> what it does."""
 
 
-def render(results: Sequence[Result], command: str) -> str:
-    """Render the table as Markdown: tries, every one that went wrong, and what was planted."""
+def render(results: Sequence[Result], planned: int, command: str) -> str:
+    """Render the table as Markdown: tries, every one that went wrong, and what was planted.
+
+    ``planned`` is the number of tries that the command runs, where ``results`` may be those of a part.
+    """
     tries = [each for each in results if not each.planted]
     works = list(dict.fromkeys(each.work for each in tries))
     text = HEAD.format(
         command=command,
         commits=", ".join(f"{commit} ({count})" for commit, count in _count_commits(tries)),
         tries=len(tries),
+        planned=planned,
         real=sum(each.real for each in tries),
         met=sum(each.met for each in tries),
         wrong=sum(bool(each.wrong) for each in tries),

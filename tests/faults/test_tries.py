@@ -75,10 +75,10 @@ def test_the_table_counts_and_names_what_went_wrong() -> None:
     ]
     rows += [result(4, left=("uv pip",), stuck="it hangs", real=True)]
     planted = [result(0, planted="lost", lost=("a",)), result(0, planted="left")]
-    text = render([*rows, *planted], "nox -s faults")
+    text = render([*rows, *planted], 5, "nox -s faults")
     assert "with the code of abc (4)." in text
-    assert "4 tries (1 with all-MiniLM-L6-v2, the others" in text
-    assert "of which 3\nmet the work" in text
+    assert "4 of 5 planned tries (1 with all-MiniLM-L6-v2, the others" in text
+    assert "of which 3 met the work" in text
     assert "| wrong results | 1 |" in text
     assert "| processes that stayed | 1 |" in text
     assert "| clean | 2 | 1 |" in text
