@@ -137,6 +137,9 @@ class Bench:
         place = self._make_place(f"usual/{name}", real=real, warm=warm)
         usual = self.disturber.measure(place, work)
         if which == SOURCE:
+            shutil.rmtree(
+                self.warm, ignore_errors=True
+            )  # of a command that was cut off before it kept the result
             copy_environment(place.store, self.warm)
         path.write_bytes(msgspec.json.encode(usual))
         shutil.rmtree(place.folder, ignore_errors=True)

@@ -35,12 +35,15 @@ LIVES = {"uv": 0.02, "cell": 0.3, "holder": 0.3, "probe": 0.1}
 POLL = 0.05
 """Seconds between two looks at the children of a command."""
 
+LARGE = 4 * 2**30
+"""Bytes of a disk on which no work needs all; memory that is not used is not taken."""
+
 ROOM = 64 * 2**20
-"""Bytes of a small disk on which a work has room enough."""
+"""Bytes beyond twice the usual need, with which a work that goes on has room enough."""
 
 
 class Usual(msgspec.Struct, frozen=True, kw_only=True):
-    """An undisturbed work: seconds, steps, children by kind, bytes of disk and store, and what it said."""
+    """An undisturbed work: seconds, steps, children by kind, bytes of disk (at most) and store, and what it said."""
 
     seconds: float
     steps: int
@@ -102,11 +105,18 @@ class Disturber:
         )  # fmt: skip
 
     def measure(self, place: Place, work: Work) -> Usual:
-        """Run a work undisturbed."""
+        """Run a work undisturbed, on a disk of its own whose highest use is the room that it needs."""
+        with small_disk(place.disk, LARGE):
+            return self._measure(place, work)
+
+    def _measure(self, place: Place, work: Work) -> Usual:
         place.write_matrix(work)
         begun = time.monotonic()
         process = self.start(place, work)
-        children = count_children(process, begun + LIMIT)
+        used: list[int] = []
+        children = count_children(
+            process, begun + LIMIT, lambda: used.append(shutil.disk_usage(place.disk).used)
+        )
         code = process.wait(LIMIT)
         seconds = time.monotonic() - begun
         outcome = read_outcome(work, place, code)
@@ -117,7 +127,7 @@ class Disturber:
             seconds=seconds,
             steps=count_steps(place),
             children=children,
-            disk=count_bytes(place.disk),
+            disk=max(used),
             store=count_bytes(place.store),
             outcome=outcome,
         )
@@ -263,12 +273,15 @@ def list_children(process: subprocess.Popen[bytes]) -> Iterator[tuple[str, psuti
                 yield from ((kind, child) for kind, is_one in MARKS.items() if line and is_one(line))
 
 
-def count_children(process: subprocess.Popen[bytes], end: float) -> dict[str, int]:
-    """How many children of each kind a command has until its end."""
+def count_children(
+    process: subprocess.Popen[bytes], end: float, look: Callable[[], object] = lambda: None
+) -> dict[str, int]:
+    """How many children of each kind a command has until its end; ``look`` is called at each step."""
     seen: dict[str, set[int]] = {kind: set() for kind in MARKS}
     while process.poll() is None and time.monotonic() < end:
         for kind, child in list_children(process):
             seen[kind].add(child.pid)
+        look()
         time.sleep(POLL)
     return {kind: len(found) for kind, found in seen.items()}
 
