@@ -43,7 +43,7 @@ ROOM = 64 * 2**20
 
 
 class Usual(msgspec.Struct, frozen=True, kw_only=True):
-    """An undisturbed work: seconds, steps, children by kind, most bytes of disk, bytes of store, and outcome."""
+    """An undisturbed work: seconds, steps, children by kind, most bytes of disk, bytes of store, outcome."""
 
     seconds: float
     steps: int
