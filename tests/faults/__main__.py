@@ -23,7 +23,7 @@ import msgspec
 from models.cells import Bench as ModelBench
 from models.family import FAMILY
 
-from faults.kept import find_result, keep_result, publish, take_over
+from faults.kept import find_result, find_usual, keep_result, publish, take_over
 from faults.planted import PLANTED, plan_planted, plant
 from faults.running import Disturber, Result, Usual
 from faults.table import render
@@ -132,14 +132,13 @@ class Bench:
         work, real, warm = which
         name = f"{work}-{'real' if real else 'small'}-{'warm' if warm else 'cold'}"
         path = self.folder / f"usual-{name}.json"
-        if path.is_file():
-            return msgspec.json.decode(path.read_bytes(), type=Usual)
+        if kept := find_usual(path):
+            return kept
         place = self._make_place(f"usual/{name}", real=real, warm=warm)
         usual = self.disturber.measure(place, work)
         if which == SOURCE:
-            shutil.rmtree(
-                self.warm, ignore_errors=True
-            )  # of a command that was cut off before it kept the result
+            # A command that was cut off may have left a part of it.
+            shutil.rmtree(self.warm, ignore_errors=True)
             copy_environment(place.store, self.warm)
         path.write_bytes(msgspec.json.encode(usual))
         shutil.rmtree(place.folder, ignore_errors=True)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import msgspec
 
-from faults.running import Result
+from faults.running import Result, Usual
 from faults.tries import Try
 from harness.files import write_whole
 
@@ -17,9 +17,9 @@ TABLE, RESULTS = "README.md", "results.jsonl"
 
 
 @cache
-def is_current(commit: str) -> bool:
-    """Whether the harness of a commit is that of the work tree; no if the commit is unknown."""
-    asked = ["git", "diff", "--quiet", commit, "--", "harness", "matrices"]
+def is_current(commit: str, *further: str) -> bool:
+    """Whether the harness of a commit, and ``further`` folders, are those of the work tree; no if unknown."""
+    asked = ["git", "diff", "--quiet", commit, "--", "harness", "matrices", *further]
     return subprocess.run(asked, check=False, capture_output=True).returncode == 0
 
 
@@ -37,6 +37,14 @@ def keep_result(folder: Path, one: Try, result: Result) -> None:
     path = _path(folder, one)
     path.parent.mkdir(parents=True, exist_ok=True)
     write_whole(path, msgspec.json.encode(result))
+
+
+def find_usual(path: Path) -> Usual | None:
+    """The kept measures of an undisturbed work; None without them, or if they were taken by other code."""
+    if not path.is_file():
+        return None
+    usual = msgspec.json.decode(path.read_bytes(), type=Usual)
+    return usual if is_current(usual.commit, "tests/faults") else None
 
 
 def take_over(published: Path, folder: Path, planned: Iterable[Try]) -> None:

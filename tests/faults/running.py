@@ -51,6 +51,7 @@ class Usual(msgspec.Struct, frozen=True, kw_only=True):
     disk: int
     store: int
     outcome: dict[str, Any]
+    commit: str = ""
 
 
 class Result(msgspec.Struct, frozen=True, kw_only=True):
@@ -130,6 +131,7 @@ class Disturber:
             disk=max(used),
             store=count_bytes(place.store),
             outcome=outcome,
+            commit=self.commit,
         )
 
     def run(self, one: Try, place: Place, usual: Usual) -> Result:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from subprocess import run
 
 import msgspec
 import pytest
 
 from faults import kept
-from faults.kept import find_result, is_current, publish, take_over
-from faults.running import Result
+from faults.kept import find_result, find_usual, is_current, publish, take_over
+from faults.running import Result, Usual
 from faults.tries import Try, plan_tries
 
 PLANNED = plan_tries(3, seed=1, real=1)
@@ -54,3 +55,24 @@ def test_a_try_of_another_plan_is_not_taken_over(tmp_path: Path) -> None:
 
 def test_the_harness_of_an_unknown_commit_is_another_one() -> None:
     assert not is_current("0" * 40)
+
+
+def test_measures_of_an_undisturbed_work_are_of_the_code_that_takes_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    code = tmp_path / "tests/faults/running.py"
+    code.parent.mkdir(parents=True)
+    code.write_text("disk = 'what a work leaves'")
+    git = ["git", "-c", "user.name=n", "-c", "user.email=e@e"]
+    for words in (["init", "-q"], ["add", "."], ["commit", "-qm", "m"], ["tag", "measured"]):
+        run([*git, *words], check=True)
+    path = tmp_path / "usual.json"
+    usual = Usual(seconds=1.0, steps=1, children={}, disk=0, store=0, outcome={}, commit="measured")
+    path.write_bytes(msgspec.json.encode(usual))
+    assert find_usual(path) == usual
+
+    is_current.cache_clear()
+    code.write_text("disk = 'the most that a work uses'")
+    assert find_usual(path) is None
+    assert is_current("measured"), "a result is of the harness alone"
